@@ -1,0 +1,1 @@
+"""CT to labelled volumes to surfaces: the door, the network, the case."""
