@@ -1,0 +1,96 @@
+"""Fewer triangles for the headset, with the error that this cost, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.errors import FrameMismatchError
+from geometry.surface import Surface
+
+Floats = NDArray[np.float64]
+
+# Points measured in each direction. The 95th percentile of so many is known to about 0.1 of a percentile.
+_MAX_SAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class SurfaceDistance:
+    """Symmetric distance between two surfaces, from samples (vertices and triangle centres) of both.
+
+    Attributes:
+        mean_mm, p95_mm, max_mm: over all samples of both; the maximum is the Hausdorff distance of the samples.
+        samples: how many points were measured.
+    """
+
+    mean_mm: float
+    p95_mm: float
+    max_mm: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Simplification:
+    """What simplifying a surface did.
+
+    Attributes:
+        triangles_before, triangles_after: counts.
+        distance: of the simplified to the full surface.
+        note: why fewer triangles went than asked for, empty where the wish was met.
+    """
+
+    triangles_before: int
+    triangles_after: int
+    distance: SurfaceDistance
+    note: str
+
+
+def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Simplification]:
+    """Collapses edges by quadric error (Garland & Heckbert, SIGGRAPH 1997) and measures what it cost.
+
+    A collapse can pinch a thin part into an edge of four triangles. A watertight surface stays watertight here: where
+    the wish breaks it, twice as many triangles are left, and so on up to all of them.
+    """
+    from fast_simplification import simplify
+
+    before, wish = len(surface.triangles), max_triangles
+    simplified, note = surface, ""
+    while wish < before:
+        # Single precision inside: centred, so that a scan far from the origin loses no digits.
+        centre = surface.vertices_mm.mean(axis=0)
+        vertices, triangles = simplify(surface.vertices_mm - centre, surface.triangles.copy(), target_count=wish)
+        attempt = Surface(np.asarray(vertices, dtype=np.float64) + centre, triangles, surface.frame, surface.name)
+        if attempt.is_watertight or not surface.is_watertight:
+            simplified = attempt
+            break
+        wish *= 2
+    if wish != max_triangles:
+        note = f"{max_triangles} triangles would not have been watertight"
+    distance = surface_distance(simplified, surface)
+    return simplified, Simplification(before, len(simplified.triangles), distance, note)
+
+
+def surface_distance(first: Surface, second: Surface) -> SurfaceDistance:
+    """Exact distances from samples of each surface to the other one (open3d's ``RaycastingScene``)."""
+    if first.frame != second.frame:
+        raise FrameMismatchError(
+            f"'{first.name}' in '{first.frame}' against '{second.name}' in '{second.frame}'",
+            "two surfaces in one frame",
+            "transform one of them first",
+        )
+    both = np.concatenate([_distances_mm(first, second), _distances_mm(second, first)])
+    return SurfaceDistance(float(both.mean()), float(np.percentile(both, 95)), float(both.max()), len(both))
+
+
+def _distances_mm(samples_of: Surface, to: Surface) -> Floats:
+    import open3d
+
+    centre = to.vertices_mm.mean(axis=0)  # single precision there: centred it resolves 0.00002 mm
+    points = np.concatenate([samples_of.vertices_mm, samples_of.vertices_mm[samples_of.triangles].mean(axis=1)])
+    points = points[:: max(1, -(-len(points) // _MAX_SAMPLES))]
+    scene = open3d.t.geometry.RaycastingScene()
+    tensor = open3d.core.Tensor.from_numpy
+    scene.add_triangles(tensor((to.vertices_mm - centre).astype(np.float32)), tensor(to.triangles.astype(np.uint32)))
+    return scene.compute_distance(tensor((points - centre).astype(np.float32))).numpy().astype(np.float64)
