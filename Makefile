@@ -1,0 +1,40 @@
+# Every target does its own set-up; the second call finds it done. Presupposes git, make and Python 3.11.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow bench lint format clean distclean
+
+BIN := .venv/bin
+export OMP_WAIT_POLICY ?= PASSIVE
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
+
+setup: ## system libraries, .venv, SurgNav itself
+	@scripts/setup
+
+demo: setup ## the whole path on one patient; pictures and numbers in out/demo
+	$(BIN)/surgnav demo --out out/demo --json out/demo/demo.json
+
+test: setup ## the tests; one of them: make test ARGS="tests/geometry -k axioms"
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: setup ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+bench: setup ## the benchmarks, each beside its rivals
+	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
+
+lint: setup ## style, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the format right
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## caches (out/, which holds your results, stays)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+distclean: clean ## and the set-up
+	rm -rf .venv .setup.log .setup.lock *.egg-info
