@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InvalidPointsError
 
 Floats = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def as_points(points: ArrayLike, name: str = "points", minimum: int = 0) -> Floats:
@@ -42,7 +45,7 @@ def as_points(points: ArrayLike, name: str = "points", minimum: int = 0) -> Floa
     return array
 
 
-def read_only(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """Returns a read-only view of `array`: results must not change under those who hold them."""
     view = array.view()
     view.flags.writeable = False

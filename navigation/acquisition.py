@@ -1,0 +1,125 @@
+"""Collecting measurements with a tracked stylus: pivot poses, touched landmarks, swept surfaces.
+
+The same code serves every tracker. What the tracker did not see is left out and counted, never filled in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Transform
+from geometry.frames import REFERENCE
+from geometry.points import read_only
+from navigation.clock import NS_PER_S
+from navigation.devices.tracker import Tracker, TrackerFrame
+from navigation.errors import AcquisitionError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcquisitionSettings:
+    """When a measurement counts.
+
+    Attributes:
+        frame_timeout_s: a tracker silent for longer has failed.
+        hold_s: a landmark is taken once the tip was still for this long; its frames are averaged.
+        still_mm: RMS spread of the tip about its mean below which it counts as still.
+        touch_timeout_s: give up on a landmark after this time.
+    """
+
+    frame_timeout_s: float = 0.5
+    hold_s: float = 0.6
+    still_mm: float = 0.6
+    touch_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class TouchedPoint:
+    """A landmark touched with the tip: mean ``(3,)`` in ``reference``, RMS spread of its frames, their number."""
+
+    point_reference_mm: Floats
+    spread_rms_mm: float
+    n_frames: int
+
+
+@dataclass(frozen=True, eq=False)
+class SweptPoints:
+    """Tip positions ``(n, 3)`` in ``reference`` along a sweep, and how many frames had no pose."""
+
+    points_reference_mm: Floats
+    n_lost: int
+
+
+def reference_tip(frame: TrackerFrame, T_stylus_tip: Transform) -> Transform | None:
+    """``T_reference_<tip>`` in this frame, or None if the reference or the stylus is not visible."""
+    T_tracker_reference = frame.tools[REFERENCE].T_tracker_tool
+    T_tracker_stylus = frame.tools[T_stylus_tip.to_frame].T_tracker_tool
+    if T_tracker_reference is None or T_tracker_stylus is None:
+        return None
+    return T_tracker_reference.inverse() @ T_tracker_stylus @ T_stylus_tip
+
+
+def collect_poses(
+    tracker: Tracker, tool: str, duration_s: float, settings: AcquisitionSettings | None = None
+) -> list[Transform]:
+    """Every visible ``T_tracker_<tool>`` during `duration_s`, for a pivot calibration."""
+    settings = settings or AcquisitionSettings()
+    poses = [_next(tracker, settings).tools[tool].T_tracker_tool for _ in range(round(duration_s * tracker.rate_hz))]
+    return [pose for pose in poses if pose is not None]
+
+
+def collect_touch(
+    tracker: Tracker, T_stylus_tip: Transform, settings: AcquisitionSettings | None = None
+) -> TouchedPoint:
+    """Waits until the tip is held still, then averages it.
+
+    Raises:
+        AcquisitionError: the tip was not seen and still within the time allowed.
+    """
+    settings = settings or AcquisitionSettings()
+    needed = round(settings.hold_s * tracker.rate_hz)
+    recent: list[Floats] = []
+    spread_mm = float("inf")
+    for _ in range(round(settings.touch_timeout_s * tracker.rate_hz)):
+        tip = reference_tip(_next(tracker, settings), T_stylus_tip)
+        if tip is None:
+            continue  # a dropped frame is no motion; it is just not averaged
+        recent = [*recent[-(needed - 1) :], tip.translation_mm]
+        spread_mm = float(np.sqrt(np.var(recent, axis=0).sum()))
+        if len(recent) == needed and spread_mm < settings.still_mm:
+            return TouchedPoint(read_only(np.mean(recent, axis=0)), spread_mm, needed)
+    raise AcquisitionError(
+        f"a tip seen in {len(recent)} of the last {needed} frames, spread {spread_mm:.2f} mm",
+        f"a tip held still within {settings.still_mm} mm for {settings.hold_s} s, in {settings.touch_timeout_s:.0f} s",
+        "hold the stylus on the landmark with its marker and the reference towards the camera",
+    )
+
+
+def collect_sweep(
+    tracker: Tracker, T_stylus_tip: Transform, duration_s: float, settings: AcquisitionSettings | None = None
+) -> SweptPoints:
+    """Every tip position during `duration_s`."""
+    settings = settings or AcquisitionSettings()
+    n_frames = round(duration_s * tracker.rate_hz)
+    tips = [reference_tip(_next(tracker, settings), T_stylus_tip) for _ in range(n_frames)]
+    seen = [tip.translation_mm for tip in tips if tip is not None]
+    if not seen:
+        raise AcquisitionError(
+            f"a sweep of {n_frames} frames without one pose",
+            "a visible stylus and reference",
+            "clear the line of sight",
+        )
+    return SweptPoints(read_only(np.array(seen)), n_frames - len(seen))
+
+
+def _next(tracker: Tracker, settings: AcquisitionSettings) -> TrackerFrame:
+    frame = tracker.next_frame(round(settings.frame_timeout_s * NS_PER_S))
+    if frame is None:
+        raise AcquisitionError(
+            f"no frame from the tracker for {settings.frame_timeout_s} s", "a running tracker", "check its connection"
+        )
+    return frame

@@ -1,0 +1,41 @@
+"""The two clocks of the running system: the machine's, and one that a simulation moves by itself."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from geometry.clock import Clock, ManualClock
+
+NS_PER_S = 1_000_000_000
+
+
+class PacedClock(Clock, Protocol):
+    """A clock that can also wait: what device drivers and loops are handed."""
+
+    def sleep_until_ns(self, time_ns: int) -> None:
+        """Returns at `time_ns` or as soon after it as the system allows; at once if it is past."""
+        ...
+
+
+class MonotonicClock:
+    """CLOCK_MONOTONIC: never set back, and the same in every process of this machine since it started."""
+
+    clock_id = "monotonic"
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def sleep_until_ns(self, time_ns: int) -> None:
+        while (remaining_ns := time_ns - time.monotonic_ns()) > 0:
+            time.sleep(remaining_ns / NS_PER_S)
+
+
+class VirtualClock(ManualClock):
+    """Simulated time: waiting moves it forward at once, so an operation of minutes is rehearsed in seconds."""
+
+    def __init__(self, start_ns: int = 0) -> None:
+        super().__init__(start_ns, clock_id="virtual")
+
+    def sleep_until_ns(self, time_ns: int) -> None:
+        self.advance_ns(max(0, time_ns - self.now_ns()))

@@ -1,0 +1,29 @@
+"""Opens devices by name: the only place in the running system that knows the simulators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from navigation.clock import PacedClock
+from navigation.devices.tracker import Tracker
+from navigation.errors import DeviceError
+
+
+def _open_simulated(config: object, clock: PacedClock) -> Tracker:
+    from navigation.simulation.operating_room import open_simulated_tracker
+
+    return open_simulated_tracker(config, clock)
+
+
+TRACKERS: dict[str, Callable[[object, PacedClock], Tracker]] = {"simulated": _open_simulated}
+
+
+def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
+    """Opens the tracker driver `name` with its own settings object `config`.
+
+    Raises:
+        DeviceError: no driver of that name, or a `config` that is not that driver's.
+    """
+    if name not in TRACKERS:
+        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name")
+    return TRACKERS[name](config, clock)

@@ -1,0 +1,109 @@
+"""What the simulated surgeon does with the stylus: pivoting it, touching a landmark, sweeping over the skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.frames import CT, TRACKER
+
+Floats = NDArray[np.float64]
+
+_TREMOR_HZ = np.array([7.3, 8.9, 10.7])  # physiological tremor of the hand lies at 6-12 Hz
+
+
+@dataclass(frozen=True)
+class StylusPosture:
+    """Where the tip is and how the stylus is held, in `frame`.
+
+    Attributes:
+        tip_mm: ``(3,)``.
+        shaft: unit vector ``(3,)`` from the tip towards the marker.
+        twist_rad: turn of the marker about the shaft, away from facing the camera.
+    """
+
+    frame: str
+    tip_mm: Floats
+    shaft: Floats
+    twist_rad: float = 0.0
+
+
+class Action(Protocol):
+    """Tells the posture at `t_s` seconds after its start; None while the stylus is laid away."""
+
+    def posture(self, t_s: float) -> StylusPosture | None: ...
+
+
+@dataclass(frozen=True)
+class Idle:
+    """The stylus lies in its tray, out of sight."""
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """The tip rests in a divot while the shaft wanders within a cone; all in the tracker's frame."""
+
+    divot_tracker_mm: Floats
+    axis_tracker: Floats
+    half_angle_rad: float = np.deg2rad(28.0)
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        across = np.linalg.svd(self.axis_tracker[None, :])[2][1:]
+        # Two incommensurate frequencies fill the cone instead of repeating one circle.
+        tilt = self.half_angle_rad * np.sin(2 * np.pi * 0.23 * t_s)
+        azimuth = 2 * np.pi * 0.61 * t_s
+        sideways = np.cos(azimuth) * across[0] + np.sin(azimuth) * across[1]
+        shaft = np.cos(tilt) * self.axis_tracker + np.sin(tilt) * sideways
+        return StylusPosture(TRACKER, self.divot_tracker_mm, shaft, 0.3 * np.sin(2 * np.pi * 0.11 * t_s))
+
+
+@dataclass(frozen=True)
+class Touch:
+    """The tip is held on a point of the patient, with the hand's tremor."""
+
+    point_ct_mm: Floats
+    shaft_ct: Floats
+    tremor_mm: float = 0.1
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        tremor = self.tremor_mm * np.sin(2 * np.pi * _TREMOR_HZ * t_s)
+        return StylusPosture(CT, self.point_ct_mm + tremor, self.shaft_ct)
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The tip follows a path over the skin, forth and back, pressing it in a little.
+
+    Attributes:
+        path_ct_mm: ``(n, 3)`` points on the true skin, evenly spaced in time over `duration_s`.
+        shafts_ct: ``(n, 3)`` unit vectors from the tip towards the marker.
+        outward_ct: ``(n, 3)`` unit vectors away from the body.
+    """
+
+    path_ct_mm: Floats
+    shafts_ct: Floats
+    outward_ct: Floats
+    duration_s: float
+    indentation_mm: float = 0.2
+    tremor_mm: float = 0.1
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        turns, rest = divmod(t_s / self.duration_s, 1.0)
+        progress = rest if int(turns) % 2 == 0 else 1.0 - rest
+        position = progress * (len(self.path_ct_mm) - 1)
+        tip = _at(self.path_ct_mm, position)
+        outward, shaft = _at(self.outward_ct, position), _at(self.shafts_ct, position)
+        tremor = self.tremor_mm * np.sin(2 * np.pi * _TREMOR_HZ * t_s)
+        return StylusPosture(CT, tip - self.indentation_mm * outward + tremor, shaft / np.linalg.norm(shaft))
+
+
+def _at(rows: Floats, position: float) -> Floats:
+    lower = min(int(position), len(rows) - 2)
+    weight = position - lower
+    return (1.0 - weight) * rows[lower] + weight * rows[lower + 1]

@@ -1,0 +1,166 @@
+"""The simulated operating room: where camera, patient and tools truly are, which nobody else is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geometry import Transform
+from geometry.frames import CT, HEADSET, PROBE, REFERENCE, STYLUS, TRACKER
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.errors import DeviceError
+from navigation.simulation.actions import Action, Idle, StylusPosture
+from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
+
+Floats = NDArray[np.float64]
+
+DRIVER = "driver"
+
+# Four spheres each, in mm in the marker's plane; different distances tell the tools apart, as on real markers.
+SPHERES_MM: Mapping[str, Floats] = {
+    REFERENCE: np.array([[0, 0, 0], [0, 80, 0], [55, 105, 0], [-62, 135, 0]], float) - [-1.75, 80, 0],
+    STYLUS: np.array([[0, 0, 0], [0, 60, 0], [28, 35, 0], [-34, 90, 0]], float) - [-1.5, 46.25, 0],
+    DRIVER: np.array([[0, 0, 0], [45, 12, 0], [-38, 40, 0], [10, 80, 0]], float) - [4.25, 33, 0],
+    PROBE: np.array([[0, 0, 0], [52, 0, 0], [10, 44, 0], [-40, 70, 0]], float) - [5.5, 28.5, 0],
+    HEADSET: np.array([[0, 0, 0], [90, 10, 0], [40, 48, 0], [-62, 30, 0]], float) - [17, 22, 0],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingRoomConfig:
+    """Everything the simulation is made from; the same config gives the same truth in another process.
+
+    Attributes:
+        seed: decides where the patient lies, where the reference is fixed, and how the stylus is bent.
+        centre_ct_mm: ``(3,)`` middle of the patient, which the camera looks at.
+        epoch_ns: time at which `action` begins, on the tracker's clock.
+        action: what the surgeon does with the stylus.
+        table_motion_mm: amplitude of a slow swing of the table with the patient on it.
+        noise_seed: decides the measurement noise, apart from the truth.
+        tools: which of the markers in `SPHERES_MM` are tracked.
+        occlusions: tool -> (period_s, start_s, end_s): someone stands in the way in that part of each period.
+    """
+
+    seed: int
+    centre_ct_mm: Floats
+    epoch_ns: int = 0
+    action: Action = field(default_factory=Idle)
+    table_motion_mm: float = 0.0
+    noise_seed: int = 0
+    occlusions: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    tracker: OpticalTrackerSettings = field(default_factory=OpticalTrackerSettings)
+    tools: tuple[str, ...] = tuple(SPHERES_MM)
+
+
+class OperatingRoom:
+    """The truth. Asked by the simulated tracker, and by whoever scores the result; by nothing else."""
+
+    def __init__(self, config: OperatingRoomConfig) -> None:
+        rng = np.random.default_rng([config.seed, 1])
+        self.config = config
+        self.T_tracker_ct = _camera_view(config.centre_ct_mm, rng)
+        self.T_reference_ct = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng).inverse()
+        self.tip_stylus_mm: Floats = np.array([0.5, -158.0, 3.0]) + rng.normal(scale=1.0, size=3)
+
+    @property
+    def towards_camera_ct(self) -> Floats:
+        """Unit vector ``(3,)`` from the patient to the camera."""
+        camera_ct = self.T_tracker_ct.inverse().translation_mm
+        direction = camera_ct - self.config.centre_ct_mm
+        return direction / np.linalg.norm(direction)
+
+    def pose(self, tool: str, time_ns: int) -> Transform | None:
+        """True ``T_tracker_<tool>`` at `time_ns`; None where it is hidden or laid away."""
+        t_s = (time_ns - self.config.epoch_ns) / NS_PER_S
+        if self._is_occluded(tool, t_s):
+            return None
+        T_tracker_ct = self._table(t_s) @ self.T_tracker_ct
+        if tool == REFERENCE:
+            return T_tracker_ct @ self.T_reference_ct.inverse()
+        if tool == STYLUS:
+            posture = self.config.action.posture(t_s)
+            return None if posture is None else self._stylus(posture, T_tracker_ct)
+        return self._bystander(tool, t_s)
+
+    def pose_in_reference(self, tool: str, time_ns: int) -> Transform | None:
+        """True ``T_reference_<tool>``; None where the simulation hides either of the two."""
+        T_tracker_reference, T_tracker_tool = self.pose(REFERENCE, time_ns), self.pose(tool, time_ns)
+        if T_tracker_reference is None or T_tracker_tool is None:
+            return None
+        return T_tracker_reference.inverse() @ T_tracker_tool
+
+    def _is_occluded(self, tool: str, t_s: float) -> bool:
+        if tool not in self.config.occlusions:
+            return False
+        period_s, start_s, end_s = self.config.occlusions[tool]
+        return start_s <= t_s % period_s < end_s
+
+    def _table(self, t_s: float) -> Transform:
+        swing = self.config.table_motion_mm * np.sin(2 * np.pi * 0.05 * t_s)
+        return Transform.from_rotation(Rotation.identity(), np.array([swing, 0.3 * swing, 0.0]), TRACKER, TRACKER)
+
+    def _stylus(self, posture: StylusPosture, T_tracker_ct: Transform) -> Transform:
+        tip, shaft = posture.tip_mm, posture.shaft
+        if posture.frame == CT:
+            tip, shaft = T_tracker_ct.apply(tip), T_tracker_ct.rotate(shaft)
+        towards_camera = -tip / np.linalg.norm(tip)
+        facing = Rotation.from_rotvec(posture.twist_rad * shaft).apply(towards_camera)
+        rotation = _rotation_from_axes(y=shaft, z_hint=facing)
+        return Transform.from_rotation(rotation, tip - rotation.apply(self.tip_stylus_mm), TRACKER, STYLUS)
+
+    def _bystander(self, tool: str, t_s: float) -> Transform:
+        # Driver, probe and headset move slowly at the edge of the field; the probe leaves the volume now and then.
+        centre = self.T_tracker_ct.apply(self.config.centre_ct_mm)
+        phase = {DRIVER: 0.0, PROBE: 2.1, HEADSET: 4.2}[tool]
+        reach_mm = {DRIVER: 220.0, PROBE: 520.0, HEADSET: 380.0}[tool]
+        angle = phase + 2 * np.pi * 0.04 * t_s
+        position = centre + reach_mm * np.array([np.cos(angle), np.sin(angle), -0.3])
+        rotation = _rotation_from_axes(y=np.array([0.0, -1.0, 0.0]), z_hint=-position)
+        wobble = Rotation.from_rotvec([0.3 * np.sin(angle), 0.2 * np.cos(2 * angle), 0.5 * np.sin(0.7 * angle)])
+        return Transform.from_rotation(rotation * wobble, position, TRACKER, tool)
+
+
+def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOpticalTracker:
+    """The registry's entry: a tracker that watches the operating room of `config`."""
+    if not isinstance(config, OperatingRoomConfig):
+        raise DeviceError(
+            f"settings of type {type(config).__name__} for the simulated tracker", "OperatingRoomConfig", "pass one"
+        )
+    room = OperatingRoom(config)
+    rng = np.random.default_rng([config.seed, config.noise_seed, 2])
+    spheres_mm = {tool: SPHERES_MM[tool] for tool in config.tools}
+    return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, config.tracker)
+
+
+def _rotation_from_axes(y: Floats, z_hint: Floats) -> Rotation:
+    """The rotation whose y axis is `y` and whose z axis comes closest to `z_hint`."""
+    y = y / np.linalg.norm(y)
+    z = z_hint - (z_hint @ y) * y
+    z = z / np.linalg.norm(z)
+    return Rotation.from_matrix(np.stack([np.cross(y, z), y, z], axis=1))
+
+
+def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
+    """``T_tracker_ct``: the camera looks down at the patient's front from about 1.6 m, from a side chosen at random."""
+    side, feet = rng.uniform(-0.4, 0.4), rng.uniform(-0.45, 0.1)
+    away = np.array([side, -1.0, feet])
+    camera_ct = centre_ct_mm + rng.uniform(1450.0, 1700.0) * away / np.linalg.norm(away)
+    upright = _rotation_from_axes(y=np.array([0.0, 0.0, -1.0]), z_hint=-away)
+    # Level the horizon about the line of sight, not about the patient's long axis.
+    forward = -away / np.linalg.norm(away)
+    x = np.cross(upright.as_matrix()[:, 1], forward)
+    level = _rotation_from_axes(y=np.cross(forward, x), z_hint=forward)
+    roll = Rotation.from_rotvec(rng.uniform(-0.35, 0.35) * forward)
+    return Transform.from_rotation(roll * level, camera_ct, CT, TRACKER).inverse()
+
+
+def _fix_reference(centre_ct_mm: Floats, towards_camera_ct: Floats, rng: np.random.Generator) -> Transform:
+    """``T_ct_reference``: fixed beside the patient's right hip, turned roughly to the camera."""
+    position = centre_ct_mm + np.array([-170.0, -150.0, -140.0]) + rng.uniform(-30.0, 30.0, size=3)
+    facing = _rotation_from_axes(y=np.array([0.0, 0.0, 1.0]), z_hint=towards_camera_ct)
+    tilt = Rotation.from_rotvec(rng.uniform(-0.35, 0.35, size=3))
+    return Transform.from_rotation(tilt * facing, position, CT, REFERENCE)

@@ -1,0 +1,168 @@
+"""A simulated stereo infrared tracker, at the level of the marker's spheres.
+
+Each sphere is measured with an anisotropic error, larger along the viewing direction: a distortion that is fixed in
+space and varies slowly over the volume, and a smaller jitter that is new in every frame (Wiles, Thompson and Frantz,
+"Accuracy assessment and interpretation for optical tracking systems", SPIE 5367, 2004). A tool's pose is the rigid
+fit to its spheres, as in a real tracker, so errors of position and of angle come out of the marker's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Transform
+from geometry.frames import TRACKER
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+
+Floats = NDArray[np.float64]
+
+_WAVES = 16
+
+TruePose = Callable[[str, int], Transform | None]
+"""Maps a tool and a time in ns to its true ``T_tracker_tool``; None where something stands in the way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpticalTrackerSettings:
+    """The error model and the measurement volume.
+
+    Attributes:
+        rate_hz: frames a second.
+        sphere_error_rms_mm: RMS length of a sphere's whole error vector at `reference_depth_mm`; 0.25 mm is what
+            makers of such trackers state for a single marker over the volume.
+        jitter_rms_mm: the part of it that is new in every frame; the rest is distortion and does not average out.
+        distortion_length_mm: wavelength over which the distortion varies.
+        depth_error_ratio: how much larger the error is along the viewing direction than across it.
+        reference_depth_mm: distance from the camera at which the error holds; it grows with the square beyond.
+        dropout_probability: chance for each tool to be missing in a frame, for no visible reason.
+        depth_range_mm: nearest and farthest distance along the viewing direction.
+        half_angle_rad: half opening angle of the volume.
+        max_tilt_rad: a marker turned further away from the camera is not seen.
+    """
+
+    rate_hz: float = 100.0
+    sphere_error_rms_mm: float = 0.25
+    jitter_rms_mm: float = 0.08
+    distortion_length_mm: float = 800.0
+    depth_error_ratio: float = 3.0
+    reference_depth_mm: float = 1600.0
+    dropout_probability: float = 0.003
+    depth_range_mm: tuple[float, float] = (950.0, 2400.0)
+    half_angle_rad: float = np.deg2rad(28.0)
+    max_tilt_rad: float = np.deg2rad(75.0)
+
+
+class SimulatedOpticalTracker:
+    """Satisfies `navigation.devices.tracker.Tracker`.
+
+    Args:
+        true_pose: the world; asked at each capture time.
+        spheres_mm: for each tool, its spheres ``(n, 3)`` in the marker's frame, whose +z faces the camera.
+        clock: paces the frames. Frames are never skipped: a late reader gets them late, with their capture time.
+        rng: the only source of randomness.
+    """
+
+    def __init__(
+        self,
+        true_pose: TruePose,
+        spheres_mm: Mapping[str, Floats],
+        clock: PacedClock,
+        rng: np.random.Generator,
+        settings: OpticalTrackerSettings | None = None,
+    ) -> None:
+        self._true_pose = true_pose
+        self._spheres_mm = dict(spheres_mm)
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings or OpticalTrackerSettings()
+        self._period_ns = round(NS_PER_S / self._settings.rate_hz)
+        self._sequence = 0
+        self._next_ns = 0
+        ratio = self._settings.depth_error_ratio
+        self._axes_share = np.array([1.0, 1.0, ratio]) / np.sqrt(2.0 + ratio**2)
+        # Random Fourier features: a sum of plane waves is a smooth field whose RMS and wavelength are exactly known.
+        directions = rng.normal(size=(3, _WAVES, 3))
+        directions /= np.linalg.norm(directions, axis=2, keepdims=True)
+        self._waves = 2.0 * np.pi / self._settings.distortion_length_mm * directions
+        self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, _WAVES))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return tuple(self._spheres_mm)
+
+    @property
+    def rate_hz(self) -> float:
+        return self._settings.rate_hz
+
+    def start(self) -> None:
+        self._next_ns = self._clock.now_ns() + self._period_ns
+
+    def stop(self) -> None:
+        """Nothing to release."""
+
+    def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
+        now_ns = self._clock.now_ns()
+        if self._next_ns - now_ns > timeout_ns:
+            self._clock.sleep_until_ns(now_ns + timeout_ns)
+            return None
+        self._clock.sleep_until_ns(self._next_ns)
+        capture_ns = self._next_ns
+        self._next_ns += self._period_ns
+        self._sequence += 1
+        tools = {tool: self._observe(tool, capture_ns) for tool in self._spheres_mm}
+        return TrackerFrame(self._sequence, capture_ns, tools)
+
+    def _observe(self, tool: str, time_ns: int) -> ToolObservation:
+        truth = self._true_pose(tool, time_ns)
+        if truth is None or self._rng.random() < self._settings.dropout_probability:
+            return ToolObservation(Visibility.OCCLUDED)
+        spheres_tool = self._spheres_mm[tool]
+        spheres_tracker = truth.apply(spheres_tool)
+        if not self._in_volume(spheres_tracker):
+            return ToolObservation(Visibility.OUT_OF_VOLUME)
+        towards_camera = -truth.translation_mm / np.linalg.norm(truth.translation_mm)
+        if truth.rotation_matrix[:, 2] @ towards_camera < np.cos(self._settings.max_tilt_rad):
+            return ToolObservation(Visibility.OCCLUDED)
+        matrix, fit_rms_mm = fit_rigid(spheres_tool, spheres_tracker + self.sphere_errors(spheres_tracker))
+        return ToolObservation(Visibility.VISIBLE, Transform(matrix, TRACKER, truth.from_frame), fit_rms_mm)
+
+    def sphere_errors(self, spheres_tracker: Floats) -> Floats:
+        """Draws the error vectors of spheres at `spheres_tracker` ``(n, 3)`` for one frame: ``(n, 3)`` in mm."""
+        settings = self._settings
+        growth = np.maximum(1.0, spheres_tracker[:, 2:] / settings.reference_depth_mm) ** 2
+        distortion_rms_mm = np.sqrt(settings.sphere_error_rms_mm**2 - settings.jitter_rms_mm**2)
+        angles = np.einsum("awc,nc->naw", self._waves, spheres_tracker) + self._phases
+        distortion = distortion_rms_mm * np.sqrt(2.0 / _WAVES) * np.cos(angles).sum(axis=2)
+        jitter = settings.jitter_rms_mm * self._rng.normal(size=spheres_tracker.shape)
+        errors: Floats = (distortion + jitter) * self._axes_share * growth
+        return errors
+
+    def _in_volume(self, spheres_tracker: Floats) -> bool:
+        depth = spheres_tracker[:, 2]
+        nearest, farthest = self._settings.depth_range_mm
+        lateral = np.linalg.norm(spheres_tracker[:, :2], axis=1)
+        inside = (depth > nearest) & (depth < farthest) & (lateral < depth * np.tan(self._settings.half_angle_rad))
+        return bool(inside.all())
+
+
+def fit_rigid(source: Floats, target: Floats) -> tuple[Floats, float]:
+    """The tracker's own fit of a marker: rigid least squares by SVD (Arun, Huang and Blostein 1987).
+
+    It stands here, apart from registration, because it belongs to the device: a real tracker does it in firmware.
+
+    Returns:
+        the homogeneous matrix ``(4, 4)`` from source to target, and the RMS distance in mm.
+    """
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((source - source_mean).T @ (target - target_mean))
+    rotation = vt.T @ np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)]) @ u.T
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = target_mean - rotation @ source_mean
+    residuals = source @ rotation.T + matrix[:3, 3] - target
+    return matrix, float(np.sqrt((residuals**2).sum(axis=1).mean()))
