@@ -1,0 +1,10 @@
+"""CT to patient: landmarks, then the surface, and the error to expect at any point.
+
+FRE is not accuracy: accuracy at a target is what `expected_tre` estimates and a verification touch measures.
+"""
+
+from registration.expected_error import expected_tre
+from registration.landmarks import register_landmarks
+from registration.surfaces import refine_on_surface
+
+__all__ = ["expected_tre", "refine_on_surface", "register_landmarks"]

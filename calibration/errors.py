@@ -1,0 +1,9 @@
+"""What calibration refuses."""
+
+from __future__ import annotations
+
+from geometry.errors import SurgNavError
+
+
+class PivotRefusedError(SurgNavError):
+    """Poses from which no trustworthy tip can be computed: too few, too little tilt, or they do not pivot."""

@@ -1,0 +1,17 @@
+"""What registration refuses. A solution that did not converge is no error but a value with its reason."""
+
+from __future__ import annotations
+
+from geometry.errors import SurgNavError
+
+
+class LandmarksRefusedError(SurgNavError):
+    """Landmarks that cannot determine a pose, or whose pairs cannot belong together."""
+
+
+class SurfacePointsRefusedError(SurgNavError):
+    """Points, a surface or an initial pose from which no refinement can start."""
+
+
+class InvalidCovarianceError(SurgNavError):
+    """A matrix that is not the covariance of a pose."""

@@ -1,0 +1,180 @@
+"""The iteration of surface registration: Gauss-Newton on robustly weighted distances, landmarks in the same cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Transform
+from geometry.points import Floats
+from registration.closest_point import DistanceField, SurfaceDistance
+from registration.errors import SurfacePointsRefusedError
+from registration.landmarks import landmark_information
+from registration.perturbation import motion_jacobian, moved
+
+# Median absolute deviation to standard deviation, for normal errors.
+MAD_TO_SD = 1.4826
+
+
+@dataclass(frozen=True, kw_only=True)
+class IcpSettings:
+    """How the iteration goes.
+
+    Attributes:
+        maximum_iterations: the result says so if they did not suffice.
+        step_tolerance_mm: converged when a step moves the points by less than this (RMS).
+        maximum_distance_mm: points farther from the surface than this take no part.
+        tukey_cutoff: residuals beyond this many robust standard deviations weigh nothing; 4.685 keeps 95 % efficiency.
+        annealing_start: the first cutoff is this many times wider, so that a poor start keeps its true points.
+        annealing_rate: factor per iteration on the way down.
+        minimum_points: fewer points within `maximum_distance_mm` of the surface are refused.
+    """
+
+    maximum_iterations: int = 60
+    step_tolerance_mm: float = 1e-3
+    maximum_distance_mm: float = 30.0
+    tukey_cutoff: float = 4.685
+    annealing_start: float = 2.0
+    annealing_rate: float = 0.7
+    minimum_points: int = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything that speaks about the pose, in mm.
+
+    Attributes:
+        points_reference: swept points ``(n, 3)``.
+        counts: how many of them share each one's patch of the surface, ``(n,)``.
+        weights: information of each along its normal, ``(n,)``, in 1/mm^2.
+        noise_sd_mm: of a single point's distance.
+        landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
+        landmark_weights: information of each along each axis, ``(m,)``.
+        initial_information: of the initial pose, ``(6, 6)``: weak, so that no direction is without any.
+        pivot_reference: centroid of the points ``(3,)``: motions are about it.
+    """
+
+    points_reference: Floats
+    counts: Floats
+    weights: Floats
+    noise_sd_mm: float
+    landmarks_ct: Floats
+    landmarks_reference: Floats
+    landmark_weights: Floats
+    initial_information: Floats
+    pivot_reference: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class IcpOutcome:
+    """The pose, and what the points say at it.
+
+    Attributes:
+        T_reference_ct: the pose.
+        residuals_mm: signed distances ``(n,)``.
+        robust_weights: Tukey's, ``(n,)``, 0 to 1.
+        surface_information, landmark_information: ``(6, 6)`` each, about the evidence's pivot.
+        iterations, converged, last_step_mm: how the iteration ended.
+    """
+
+    T_reference_ct: Transform
+    residuals_mm: Floats
+    robust_weights: Floats
+    surface_information: Floats
+    landmark_information: Floats
+    iterations: int
+    converged: bool
+    last_step_mm: float
+
+
+def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settings: IcpSettings) -> IcpOutcome:
+    """Iterates from `initial` until the points stop moving.
+
+    Raises:
+        SurfacePointsRefusedError: too few points near the surface, at the start or on the way.
+    """
+    gram = mean_gram(evidence)
+    pose, step_mm, widening, iteration = initial, np.inf, settings.annealing_start, 0
+    while iteration < settings.maximum_iterations and (widening > 1.0 or step_mm >= settings.step_tolerance_mm):
+        widening = max(1.0, settings.annealing_start * settings.annealing_rate**iteration)
+        motion = _step(evidence, field, pose, widening, settings)
+        pose = moved(pose, motion, evidence.pivot_reference)
+        step_mm = float(np.sqrt(motion @ gram @ motion))
+        iteration += 1
+    distance = _distance(evidence, field, pose)
+    robust = _robust_weights(distance, 1.0, evidence, settings)
+    jacobian = _surface_jacobian(evidence, pose, distance)
+    return IcpOutcome(
+        T_reference_ct=pose,
+        residuals_mm=distance.signed_mm,
+        robust_weights=robust,
+        surface_information=_information(jacobian, evidence.weights * robust),
+        landmark_information=_landmark_information(evidence, pose),
+        iterations=iteration,
+        converged=step_mm < settings.step_tolerance_mm,
+        last_step_mm=step_mm,
+    )
+
+
+def mean_gram(evidence: Evidence) -> Floats:
+    """``G`` (6, 6): a motion xi moves the swept points by ``sqrt(xi' G xi)`` mm RMS. Makes rad and mm comparable."""
+    jacobian = motion_jacobian(evidence.points_reference, evidence.pivot_reference)
+    return np.einsum("nki,nkj->ij", jacobian, jacobian) / len(jacobian)
+
+
+def landmark_residuals_mm(evidence: Evidence, pose: Transform) -> Floats:
+    """Touched minus mapped landmarks, ``(m, 3)``."""
+    return evidence.landmarks_reference - pose.apply(evidence.landmarks_ct)
+
+
+def _step(evidence: Evidence, field: DistanceField, pose: Transform, widening: float, settings: IcpSettings) -> Floats:
+    """The motion ``(6,)`` that minimises the cost linearised at `pose`."""
+    distance = _distance(evidence, field, pose)
+    weights = evidence.weights * _robust_weights(distance, widening, evidence, settings)
+    jacobian = _surface_jacobian(evidence, pose, distance)
+    # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
+    matrix = _information(jacobian, weights) + _landmark_information(evidence, pose) + evidence.initial_information
+    gradient = jacobian.T @ (weights * distance.signed_mm)
+    if len(evidence.landmarks_ct):
+        motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
+        residuals_mm = landmark_residuals_mm(evidence, pose)
+        gradient = gradient + np.einsum("n,nki,nk->i", evidence.landmark_weights, motions, residuals_mm)
+    return np.asarray(np.linalg.solve(matrix, gradient), dtype=np.float64)
+
+
+def _distance(evidence: Evidence, field: DistanceField, pose: Transform) -> SurfaceDistance:
+    return field.distance(pose.inverse().apply(evidence.points_reference))
+
+
+def _surface_jacobian(evidence: Evidence, pose: Transform, distance: SurfaceDistance) -> Floats:
+    """``(n, 6)``: how much closer each point comes to the surface when the surface makes a small motion."""
+    normals = pose.rotate(distance.gradient)
+    return np.hstack([np.cross(evidence.points_reference - evidence.pivot_reference, normals), normals])
+
+
+def _robust_weights(
+    distance: SurfaceDistance, widening: float, evidence: Evidence, settings: IcpSettings
+) -> NDArray[np.float64]:
+    absolute = np.abs(distance.signed_mm)
+    near = absolute <= settings.maximum_distance_mm
+    if np.count_nonzero(near) < settings.minimum_points:
+        raise SurfacePointsRefusedError(
+            f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
+            f"at least {settings.minimum_points}",
+            "check the landmark registration and that the right surface was swept",
+        )
+    # Deviation from zero, not from the median: a common offset is an error to be seen, not a mean to be removed.
+    scale_mm = max(MAD_TO_SD * float(np.median(absolute[near])), evidence.noise_sd_mm)
+    cutoff_mm = settings.tukey_cutoff * widening * scale_mm
+    return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff_mm) ** 2) ** 2, 0.0)
+
+
+def _information(jacobian: Floats, weights: Floats) -> Floats:
+    return jacobian.T @ (weights[:, None] * jacobian)
+
+
+def _landmark_information(evidence: Evidence, pose: Transform) -> Floats:
+    mapped = pose.apply(evidence.landmarks_ct)
+    return landmark_information(mapped, evidence.landmark_weights, evidence.pivot_reference)

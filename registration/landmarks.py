@@ -1,0 +1,141 @@
+"""Rigid registration of paired landmarks: weighted least squares, and what it is worth.
+
+The minimiser is Kabsch's and Horn's (JOSA A 4(4), 1987; Arun 1987; Umeyama 1991 for the reflection), here by
+`scipy.spatial.transform.Rotation.align_vectors`. No scale: millimetres are millimetres on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import Rotation
+
+from geometry import Transform
+from geometry.errors import InvalidPointsError
+from geometry.frames import CT, REFERENCE
+from geometry.points import Floats, as_points, read_only
+from registration.errors import LandmarksRefusedError
+from registration.expected_error import PoseUncertainty, noise_inflation
+from registration.landmark_checks import LandmarkLimits, check_fit, check_pairs
+from registration.perturbation import motion_jacobian
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkSettings(LandmarkLimits):
+    """How landmarks are weighed, on top of the limits beyond which they are refused.
+
+    Attributes:
+        fle_rms_mm: fiducial localisation error: RMS length of the 3-D error with which the two sides of a pair are
+            measured, in the CT and on the patient together. One number, or one per landmark.
+    """
+
+    fle_rms_mm: float | tuple[float, ...] = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkRegistration:
+    """A pose from landmarks.
+
+    Attributes:
+        T_reference_ct: maps ct to reference.
+        names: of the landmarks.
+        residuals_reference_mm: touched minus mapped position, ``(n, 3)`` in reference.
+        fre_rms_mm: RMS length of the residuals. Not the accuracy at a target: `expected_tre` estimates that.
+        uncertainty: covariance of the pose.
+        noise_inflation: factor on the variance since the residuals exceed the stated FLE; 1 where they agree.
+    """
+
+    T_reference_ct: Transform
+    names: tuple[str, ...]
+    residuals_reference_mm: Floats
+    fre_rms_mm: float
+    uncertainty: PoseUncertainty
+    noise_inflation: float
+
+
+def register_landmarks(
+    points_ct: ArrayLike,
+    points_reference: ArrayLike,
+    names: Sequence[str] | None = None,
+    settings: LandmarkSettings | None = None,
+    *,
+    fle_rms_mm: float | ArrayLike | None = None,
+) -> LandmarkRegistration:
+    """Registers landmarks picked in the CT to the same landmarks touched on the patient, both ``(n, 3)`` in mm.
+
+    Args:
+        names: one per landmark, for messages; ``1``, ``2``, ... if left out.
+        fle_rms_mm: one number or ``(n,)``, in place of the settings'.
+
+    Raises:
+        LandmarksRefusedError: fewer than three pairs, counts that differ, NaN, duplicates, landmarks nearly on a line,
+            metres given for mm, pairs that cannot belong together (the worst one is named), a mirrored side.
+    """
+    settings = settings or LandmarkSettings()
+    ct_mm, reference_mm, labels = checked_landmarks(points_ct, points_reference, names)
+    sd_mm = fle_sd_mm(settings.fle_rms_mm if fle_rms_mm is None else fle_rms_mm, len(ct_mm))
+    check_pairs(ct_mm, reference_mm, sd_mm, labels, settings)
+    weights = sd_mm**-2.0
+    T_reference_ct = fit_rigid(ct_mm, reference_mm, weights)
+    residuals_mm = reference_mm - T_reference_ct.apply(ct_mm)
+    chi_square = float(weights @ np.sum(residuals_mm**2, axis=1))
+    check_fit(ct_mm, reference_mm, weights, chi_square)
+    inflation = noise_inflation(chi_square, 3.0 * len(ct_mm) - 6.0)
+    pivot_mm = T_reference_ct.apply(weights @ ct_mm / weights.sum())
+    information = landmark_information(T_reference_ct.apply(ct_mm), weights, pivot_mm)
+    return LandmarkRegistration(
+        T_reference_ct=T_reference_ct,
+        names=labels,
+        residuals_reference_mm=read_only(residuals_mm),
+        fre_rms_mm=float(np.sqrt(np.mean(np.sum(residuals_mm**2, axis=1)))),
+        uncertainty=PoseUncertainty(inflation * np.asarray(np.linalg.inv(information), dtype=np.float64), pivot_mm),
+        noise_inflation=inflation,
+    )
+
+
+def fit_rigid(points_ct: Floats, points_reference: Floats, weights: Floats) -> Transform:
+    """``T_reference_ct`` that minimises the weighted squared distances of pairs ``(n, 3)``; never a reflection."""
+    centroid_ct = weights @ points_ct / weights.sum()
+    centroid_reference = weights @ points_reference / weights.sum()
+    rotation, _ = Rotation.align_vectors(points_reference - centroid_reference, points_ct - centroid_ct, weights)
+    return Transform.from_rotation(rotation, centroid_reference - rotation.apply(centroid_ct), REFERENCE, CT)
+
+
+def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Floats) -> Floats:
+    """Fisher information ``(6, 6)`` about the pose: its inverse is the covariance."""
+    jacobian = motion_jacobian(points_reference, pivot_mm)
+    return np.einsum("n,nki,nkj->ij", weights, jacobian, jacobian)
+
+
+def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
+    """Standard deviation ``(count,)`` along each axis of errors whose 3-D RMS length is `fle_rms_mm`."""
+    rms_mm = np.asarray(fle_rms_mm, dtype=np.float64)
+    if rms_mm.shape not in {(), (count,)} or not np.isfinite(rms_mm).all() or (rms_mm <= 0).any():
+        raise LandmarksRefusedError(
+            f"a localisation error of {rms_mm.tolist()} for {count} landmarks",
+            f"one positive number in mm, or {count}",
+            "state how precisely each landmark can be touched",
+        )
+    return np.broadcast_to(rms_mm / np.sqrt(3.0), (count,))
+
+
+def checked_landmarks(
+    points_ct: ArrayLike, points_reference: ArrayLike, names: Sequence[str] | None
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """Both sides as finite ``(n, 3)`` arrays with one name each, or `LandmarksRefusedError`."""
+    try:
+        ct_mm = as_points(points_ct, "landmarks in ct")
+        reference_mm = as_points(points_reference, "landmarks in reference")
+    except InvalidPointsError as error:
+        raise LandmarksRefusedError(error.came, error.allowed, error.action) from error
+    labels = tuple(str(name) for name in (range(1, len(ct_mm) + 1) if names is None else names))
+    if not len(ct_mm) == len(reference_mm) == len(labels):
+        raise LandmarksRefusedError(
+            f"{len(ct_mm)} landmarks in ct, {len(reference_mm)} in reference, {len(labels)} names",
+            "the same number of each, in the same order",
+            "leave out landmarks that were not touched on both sides",
+        )
+    return ct_mm, reference_mm, labels

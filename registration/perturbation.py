@@ -1,0 +1,31 @@
+"""Small rigid motions: the six numbers in which registrations step and in which their covariance is stated.
+
+A motion is ``xi = (omega, tau)``: a rotation vector in rad and a translation in mm, both in the ``to_frame`` of the
+pose, applied from the left about a pivot: ``p -> exp(omega) (p - pivot) + pivot + tau``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from geometry import Transform
+from geometry.points import Floats
+
+
+def moved(transform: Transform, motion: Floats, pivot_mm: Floats) -> Transform:
+    """`transform` followed by the motion ``(6,)`` about `pivot_mm` ``(3,)``, both in ``transform.to_frame``."""
+    turn = Rotation.from_rotvec(motion[:3])
+    translation_mm = turn.apply(transform.translation_mm - pivot_mm) + pivot_mm + motion[3:]
+    return Transform.from_rotation(turn * transform.rotation, translation_mm, transform.to_frame, transform.from_frame)
+
+
+def motion_jacobian(points_mm: Floats, pivot_mm: Floats) -> Floats:
+    """``(n, 3, 6)``: how points ``(n, 3)`` move with a small motion about the pivot: ``omega x (p - pivot) + tau``."""
+    x, y, z = (points_mm - pivot_mm).T
+    jacobian = np.zeros((len(points_mm), 3, 6))
+    jacobian[:, 0, 1], jacobian[:, 0, 2] = z, -y
+    jacobian[:, 1, 0], jacobian[:, 1, 2] = -z, x
+    jacobian[:, 2, 0], jacobian[:, 2, 1] = y, -x
+    jacobian[:, :, 3:] = np.eye(3)
+    return jacobian

@@ -1,0 +1,180 @@
+"""Registration of a swept surface to the CT's: robust point-to-plane ICP that knows what it does not know.
+
+Chen and Medioni, "Object modelling by registration of multiple range images", IVC 10(3), 1992, with exact closest
+points on the triangles, Tukey weights whose scale follows the residuals down, and the landmarks in the same cost:
+a torso is smooth, and without them it would slide. The covariance counts correlated points once (`evidence.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geometry import Surface, Transform
+from geometry.errors import FrameMismatchError, InvalidPointsError
+from geometry.frames import CT, REFERENCE
+from geometry.points import Floats, as_points, read_only
+from registration.closest_point import ExactDistance
+from registration.errors import SurfacePointsRefusedError
+from registration.evidence import neighbour_counts, point_weights
+from registration.expected_error import PoseUncertainty
+from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
+from registration.landmarks import checked_landmarks, fle_sd_mm
+from registration.pose_evidence import WeakestDirection, combined_uncertainty, weakest_direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurfaceSettings(IcpSettings):
+    """What is known about the errors, on top of how the iteration goes.
+
+    Attributes:
+        point_noise_mm: standard deviation along the normal of each point's own error: tracker and stylus.
+        model_error_mm: standard deviation of the surface's error, shared by neighbouring points: segmentation, skin.
+        correlation_length_mm: side of the square patch within which that error is one and the same. For an error
+            correlated as ``exp(-d^2 / 2 l^2)`` it is ``sqrt(2 pi) l``.
+        landmark_fle_rms_mm: RMS length of the landmarks' 3-D error; one number, or one per landmark.
+        initial_sd_mm, initial_sd_rad: how far off the initial pose may be. Keeps a direction that nothing determines at
+            this, visibly huge, instead of infinite.
+        minimum_inlier_fraction: below it, the result is returned as not converged.
+    """
+
+    point_noise_mm: float = 0.4
+    model_error_mm: float = 0.5
+    correlation_length_mm: float = 15.0
+    landmark_fle_rms_mm: float | tuple[float, ...] = 0.7
+    initial_sd_mm: float = 50.0
+    initial_sd_rad: float = 0.5
+    minimum_inlier_fraction: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceRegistration:
+    """A pose from a swept surface and, if given, landmarks.
+
+    Attributes:
+        T_reference_ct: maps ct to reference.
+        residuals_mm: signed distance of each point to the surface, ``(n,)``, positive outside.
+        inlier: the points that took part, ``(n,)`` bool.
+        residual_rms_mm, residual_p95_mm: of the inliers' distances. Not the accuracy at a target.
+        landmark_fre_rms_mm: RMS distance of the landmarks under this pose; None without landmarks.
+        iterations: of the solver.
+        converged: whether the pose may be used at all; `reason` says why or why not.
+        reason: for a person.
+        weakest_direction: the motion that the surface resists least.
+        uncertainty: covariance of the pose.
+        noise_inflation: factor on the variance of the surface points since the residuals exceed what was stated.
+    """
+
+    T_reference_ct: Transform
+    residuals_mm: Floats
+    inlier: NDArray[np.bool_]
+    residual_rms_mm: float
+    residual_p95_mm: float
+    landmark_fre_rms_mm: float | None
+    iterations: int
+    converged: bool
+    reason: str
+    weakest_direction: WeakestDirection
+    uncertainty: PoseUncertainty
+    noise_inflation: float
+
+
+def refine_on_surface(
+    points_reference: ArrayLike,
+    surface_ct: Surface,
+    initial: Transform,
+    landmarks: tuple[ArrayLike, ArrayLike] | None = None,
+    settings: SurfaceSettings | None = None,
+) -> SurfaceRegistration:
+    """Refines `initial` (``T_reference_ct``) so that swept points lie on the surface and landmarks stay paired.
+
+    Args:
+        points_reference: swept points ``(n, 3)`` in reference, in mm.
+        surface_ct: in ct, winding outward; it may be open.
+        landmarks: ``(points_ct, points_reference)``, each ``(m, 3)`` in mm, any m >= 1.
+
+    Raises:
+        SurfacePointsRefusedError: too few points, an empty surface, no point near the surface under `initial`.
+        LandmarksRefusedError: landmarks that do not pair up.
+        FrameMismatchError: another frame than ct and reference.
+    """
+    settings = settings or SurfaceSettings()
+    points_mm = _checked_points(points_reference, surface_ct, initial, settings)
+    evidence = _evidence(points_mm, landmarks, settings)
+    outcome = iterate(evidence, ExactDistance(surface_ct), initial, settings)
+    return _result(evidence, outcome, settings)
+
+
+def _checked_points(
+    points_reference: ArrayLike, surface_ct: Surface, initial: Transform, settings: SurfaceSettings
+) -> Floats:
+    if (initial.to_frame, initial.from_frame, surface_ct.frame) != (REFERENCE, CT, CT):
+        raise FrameMismatchError(
+            f"the initial pose {initial} for a surface in '{surface_ct.frame}'",
+            f"T_{REFERENCE}_{CT} and a surface in '{CT}'",
+            "invert the pose, or map the surface to ct",
+        )
+    if not len(surface_ct.triangles):
+        raise SurfacePointsRefusedError(
+            f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
+        )
+    try:
+        return as_points(points_reference, "swept points", settings.minimum_points)
+    except InvalidPointsError as error:
+        raise SurfacePointsRefusedError(error.came, error.allowed, error.action) from error
+
+
+def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, settings: SurfaceSettings) -> Evidence:
+    marks_ct, marks_reference = np.empty((0, 3)), np.empty((0, 3))
+    marks_weights = np.empty(0)
+    if landmarks is not None:
+        marks_ct, marks_reference, _ = checked_landmarks(*landmarks, names=None)
+        marks_weights = fle_sd_mm(settings.landmark_fle_rms_mm, len(marks_ct)) ** -2.0
+    counts = neighbour_counts(points_mm, settings.correlation_length_mm)
+    initial_sd = np.repeat([settings.initial_sd_rad, settings.initial_sd_mm], 3)
+    return Evidence(
+        points_reference=points_mm,
+        counts=counts,
+        weights=point_weights(counts, settings.point_noise_mm, settings.model_error_mm),
+        noise_sd_mm=float(np.hypot(settings.point_noise_mm, settings.model_error_mm)),
+        landmarks_ct=marks_ct,
+        landmarks_reference=marks_reference,
+        landmark_weights=marks_weights,
+        initial_information=np.diag(initial_sd**-2.0),
+        pivot_reference=points_mm.mean(axis=0),
+    )
+
+
+def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) -> SurfaceRegistration:
+    inlier = outcome.robust_weights > 0.0
+    inlier_mm = np.abs(outcome.residuals_mm[inlier])
+    uncertainty, inflation = combined_uncertainty(evidence, outcome)
+    marks_mm = landmark_residuals_mm(evidence, outcome.T_reference_ct)
+    converged, reason = _verdict(float(inlier.mean()), outcome, settings)
+    return SurfaceRegistration(
+        T_reference_ct=outcome.T_reference_ct,
+        residuals_mm=read_only(outcome.residuals_mm),
+        inlier=read_only(inlier),
+        residual_rms_mm=float(np.sqrt(np.mean(inlier_mm**2))),
+        residual_p95_mm=float(np.percentile(inlier_mm, 95)),
+        landmark_fre_rms_mm=float(np.sqrt(np.mean(np.sum(marks_mm**2, axis=1)))) if len(marks_mm) else None,
+        iterations=outcome.iterations,
+        converged=converged,
+        reason=reason,
+        weakest_direction=weakest_direction(evidence, outcome, uncertainty, inflation),
+        uncertainty=uncertainty,
+        noise_inflation=inflation,
+    )
+
+
+def _verdict(inlier_fraction: float, outcome: IcpOutcome, settings: SurfaceSettings) -> tuple[bool, str]:
+    if not outcome.converged:
+        return False, f"still moving by {outcome.last_step_mm:.2g} mm after {outcome.iterations} iterations"
+    if inlier_fraction < settings.minimum_inlier_fraction:
+        return False, (
+            f"only {inlier_fraction:.0%} of the points lie on the surface, "
+            f"{settings.minimum_inlier_fraction:.0%} are needed: check the landmarks and what was swept"
+        )
+    return True, f"converged in {outcome.iterations} iterations, {inlier_fraction:.0%} of the points on the surface"
