@@ -132,8 +132,9 @@ def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOptica
         )
     room = OperatingRoom(config)
     rng = np.random.default_rng([config.seed, config.noise_seed, 2])
+    distortion_rng = np.random.default_rng([config.seed, 3])
     spheres_mm = {tool: SPHERES_MM[tool] for tool in config.tools}
-    return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, config.tracker)
+    return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
 
 
 def _rotation_from_axes(y: Floats, z_hint: Floats) -> Rotation:

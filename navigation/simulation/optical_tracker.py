@@ -64,7 +64,8 @@ class SimulatedOpticalTracker:
         true_pose: the world; asked at each capture time.
         spheres_mm: for each tool, its spheres ``(n, 3)`` in the marker's frame, whose +z faces the camera.
         clock: paces the frames. Frames are never skipped: a late reader gets them late, with their capture time.
-        rng: the only source of randomness.
+        rng: draws jitter and dropouts.
+        distortion_rng: draws the distortion field once; the same seed is the same camera.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class SimulatedOpticalTracker:
         spheres_mm: Mapping[str, Floats],
         clock: PacedClock,
         rng: np.random.Generator,
+        distortion_rng: np.random.Generator,
         settings: OpticalTrackerSettings | None = None,
     ) -> None:
         self._true_pose = true_pose
@@ -86,10 +88,10 @@ class SimulatedOpticalTracker:
         ratio = self._settings.depth_error_ratio
         self._axes_share = np.array([1.0, 1.0, ratio]) / np.sqrt(2.0 + ratio**2)
         # Random Fourier features: a sum of plane waves is a smooth field whose RMS and wavelength are exactly known.
-        directions = rng.normal(size=(3, _WAVES, 3))
+        directions = distortion_rng.normal(size=(3, _WAVES, 3))
         directions /= np.linalg.norm(directions, axis=2, keepdims=True)
         self._waves = 2.0 * np.pi / self._settings.distortion_length_mm * directions
-        self._phases = rng.uniform(0.0, 2.0 * np.pi, size=(3, _WAVES))
+        self._phases = distortion_rng.uniform(0.0, 2.0 * np.pi, size=(3, _WAVES))
 
     @property
     def tools(self) -> tuple[str, ...]:

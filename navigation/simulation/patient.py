@@ -31,6 +31,9 @@ class SkinPoints:
     points_ct_mm: Floats
     outward_ct: Floats
 
+    def __len__(self) -> int:
+        return len(self.points_ct_mm)
+
 
 class PatientSkin:
     """The true outer surface of the patient, reached by rays towards the long axis of the body.

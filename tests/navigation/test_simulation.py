@@ -35,7 +35,7 @@ def test_sphere_error_is_as_stated_worse_in_depth_and_mostly_fixed_in_space() ->
     places = np.random.default_rng(1).uniform([-300, -300, 1000], [300, 300, 1600], size=(20, 3))
     errors = []
     for _ in range(200):
-        tracker = SimulatedOpticalTracker(lambda tool, t: None, {}, VirtualClock(), rng)
+        tracker = SimulatedOpticalTracker(lambda tool, t: None, {}, VirtualClock(), rng, rng)
         errors.append([tracker.sphere_errors(places), tracker.sphere_errors(places)])
     drawn = np.array(errors)
     # 200 independent fields of 20 places: the RMS is known to a few per cent.
@@ -110,7 +110,7 @@ def test_out_of_volume_and_turned_away_are_told_apart() -> None:
         spheres = {"tool": np.array([[0.0, 0, 0], [0, 50, 0], [30, 0, 0]])}
         settings = OpticalTrackerSettings(dropout_probability=0.0)
         tracker = SimulatedOpticalTracker(
-            lambda tool, t: pose, spheres, VirtualClock(), np.random.default_rng(0), settings
+            lambda tool, t: pose, spheres, VirtualClock(), np.random.default_rng(0), np.random.default_rng(1), settings
         )
         tracker.start()
         frame = tracker.next_frame(10**9)

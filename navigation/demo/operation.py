@@ -1,0 +1,199 @@
+"""The simulated operation: a surgeon pivots the stylus, touches six landmarks, sweeps the skin; the system registers.
+
+The system's side (calibration, acquisition, registration) is the real code and is told nothing but measurements and
+the plan. The truth is used at the end, to score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.pivot import PivotCalibration, calibrate_pivot
+from geometry import Surface, Transform
+from geometry.frames import REFERENCE, STYLUS
+from navigation.acquisition import SweptPoints, TouchedPoint, collect_poses, collect_sweep, collect_touch
+from navigation.clock import VirtualClock
+from navigation.devices.registry import open_tracker
+from navigation.devices.tracker import Tracker
+from navigation.simulation.actions import Action, Pivot, Sweep, Touch
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
+from navigation.simulation.patient import PatientSkin, SkinPoints, shaft_directions
+from registration.expected_error import ExpectedTre, expected_tre, target_errors_mm
+from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
+from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationSettings:
+    """The simulated surgeon's hand, and what the system assumes of it.
+
+    Attributes:
+        marker_sd_mm: how well a skin marker's centre is found in the CT, along each axis.
+        touch_sd_mm: how well the tip is put on a marker, along each axis.
+        landmark_fle_rms_mm: the system's assumption for both together, with the tracker's error.
+        pivot_s, sweep_s: duration of the movements.
+    """
+
+    marker_sd_mm: float = 0.3
+    touch_sd_mm: float = 0.3
+    landmark_fle_rms_mm: float = 0.8
+    pivot_s: float = 12.0
+    sweep_s: float = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """What the system measured and concluded.
+
+    Attributes:
+        landmarks_ct: the planned landmarks, ``(3,)`` each, in ``ct``.
+        touched: the same as touched, in ``reference``.
+        targets_ct: named targets.
+        by_landmarks, by_surface: the two registrations; the second one is in force.
+        expected: expected TRE of the second at the targets, in the order of `targets_ct`.
+    """
+
+    landmarks_ct: Mapping[str, Floats]
+    targets_ct: Mapping[str, Floats]
+    pivot: PivotCalibration
+    touched: Mapping[str, TouchedPoint]
+    sweep: SweptPoints
+    by_landmarks: LandmarkRegistration
+    by_surface: SurfaceRegistration
+    expected_by_landmarks: ExpectedTre
+    expected: ExpectedTre
+
+    @property
+    def T_reference_ct(self) -> Transform:
+        return self.by_surface.T_reference_ct
+
+
+@dataclass(frozen=True, eq=False)
+class OperationTruth:
+    """What only the simulation knows: the true errors, in mm, by target.
+
+    Attributes:
+        tre_mm: of the registration in force; `tre_landmarks_mm` of the landmarks alone.
+        tip_error_mm: of the calibrated stylus tip.
+    """
+
+    tre_mm: Mapping[str, float]
+    tre_landmarks_mm: Mapping[str, float]
+    tip_error_mm: float
+
+
+class SimulatedSurgeon:
+    """Moves the stylus, and hands the system a tracker that watches.
+
+    Args:
+        skin: the true skin.
+        seed: of the operating room and of the hand.
+    """
+
+    def __init__(self, skin: PatientSkin, seed: int, settings: OperationSettings | None = None) -> None:
+        self._settings = settings or OperationSettings()
+        self._rng = np.random.default_rng([seed, 4])
+        self._skin = skin
+        self._stages = 0
+        self.config = OperatingRoomConfig(seed=seed, centre_ct_mm=skin.centre_mm, tools=(REFERENCE, STYLUS))
+        self.room = OperatingRoom(self.config)
+
+    def watch(self, action: Action) -> Tracker:
+        """A running tracker that sees `action`, on simulated time."""
+        self._stages += 1
+        config = replace(self.config, action=action, noise_seed=self._stages)
+        tracker = open_tracker("simulated", config, VirtualClock())
+        tracker.start()
+        return tracker
+
+    def pivot(self) -> Pivot:
+        """In a divot near the patient; the shaft held oblique to the line of sight, so that its marker is seen."""
+        divot_tracker = self.room.T_tracker_ct.apply(self._skin.centre_mm) + [0.0, 0.0, -200.0]
+        towards_camera = -divot_tracker / np.linalg.norm(divot_tracker)
+        across = np.cross(towards_camera, [1.0, 0.0, 0.0])
+        axis = towards_camera + across / np.linalg.norm(across)
+        return Pivot(divot_tracker, axis / np.linalg.norm(axis))
+
+    def touch(self, marker: Floats, outward: Floats) -> Touch:
+        """As near to a marker's centre as a hand gets."""
+        shaft = shaft_directions(outward[None, :], self.room.towards_camera_ct)[0]
+        return Touch(marker + self._rng.normal(scale=self._settings.touch_sd_mm, size=3), shaft)
+
+    def sweep(self) -> Sweep:
+        return self._skin.sweep(self.room.towards_camera_ct, self._settings.sweep_s)
+
+
+def find_markers(markers: SkinPoints, seed: int, settings: OperationSettings | None = None) -> dict[str, Floats]:
+    """The markers' centres as somebody finds them in the CT: with an error, and by name."""
+    sd_mm = (settings or OperationSettings()).marker_sd_mm
+    found = markers.points_ct_mm + np.random.default_rng([seed, 5]).normal(scale=sd_mm, size=(len(markers), 3))
+    return {f"marker_{number}": point for number, point in enumerate(found, start=1)}
+
+
+def operate(
+    surgeon: SimulatedSurgeon,
+    markers: SkinPoints,
+    landmarks_ct: Mapping[str, Floats],
+    targets_ct: Mapping[str, Floats],
+    skin_surface_ct: Surface,
+    settings: OperationSettings | None = None,
+) -> Operation:
+    """Calibrates, measures and registers.
+
+    Args:
+        markers: the true markers, which the surgeon's hand aims at; not used by the system.
+        landmarks_ct: the plan, in the same order.
+        skin_surface_ct: the approved skin surface, which the sweep is matched to.
+    """
+    settings = settings or OperationSettings()
+    pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
+    T_stylus_tip = pivot.T_stylus_stylus_tip
+    touched = {}
+    for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True):
+        touched[name] = collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
+    sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
+
+    planned = np.array(list(landmarks_ct.values()))
+    measured = np.array([touch.point_reference_mm for touch in touched.values()])
+    fle_mm = settings.landmark_fle_rms_mm
+    by_landmarks = register_landmarks(planned, measured, list(touched), LandmarkSettings(fle_rms_mm=fle_mm))
+    by_surface = refine_on_surface(
+        sweep.points_reference_mm,
+        skin_surface_ct,
+        by_landmarks.T_reference_ct,
+        (planned, measured),
+        SurfaceSettings(landmark_fle_rms_mm=fle_mm),
+    )
+    targets = np.array(list(targets_ct.values()))
+    return Operation(
+        landmarks_ct=landmarks_ct,
+        targets_ct=targets_ct,
+        pivot=pivot,
+        touched=touched,
+        sweep=sweep,
+        by_landmarks=by_landmarks,
+        by_surface=by_surface,
+        expected_by_landmarks=expected_tre(by_landmarks.T_reference_ct, by_landmarks.uncertainty, targets),
+        expected=expected_tre(by_surface.T_reference_ct, by_surface.uncertainty, targets),
+    )
+
+
+def score(operation: Operation, room: OperatingRoom) -> OperationTruth:
+    """Compares with the truth, which until here nobody was told."""
+    targets = np.array(list(operation.targets_ct.values()))
+
+    def errors_mm(T_reference_ct: Transform) -> dict[str, float]:
+        errors = target_errors_mm(T_reference_ct, room.T_reference_ct, targets)
+        return dict(zip(operation.targets_ct, errors.tolist(), strict=True))
+
+    return OperationTruth(
+        tre_mm=errors_mm(operation.T_reference_ct),
+        tre_landmarks_mm=errors_mm(operation.by_landmarks.T_reference_ct),
+        tip_error_mm=float(np.linalg.norm(operation.pivot.tip_stylus_mm - room.tip_stylus_mm)),
+    )

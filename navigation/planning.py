@@ -1,0 +1,53 @@
+"""Planning on the case: named targets, placed on the surfaces that the surgeon approved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Surface
+from navigation.errors import PlanError
+
+Floats = NDArray[np.float64]
+
+
+def plan_targets(surfaces_ct: Mapping[str, Surface]) -> dict[str, Floats]:
+    """Named targets ``(3,)`` in ``ct`` at which the registration's error is to be known.
+
+    They lie where an operation would go: the middle and the dome of the liver, the spine at two heights.
+
+    Raises:
+        PlanError: neither liver nor bone among `surfaces_ct`.
+    """
+    targets: dict[str, Floats] = {}
+    if "liver" in surfaces_ct:
+        targets |= _liver_targets(surfaces_ct["liver"])
+    if "bone" in surfaces_ct:
+        targets |= _spine_targets(surfaces_ct["bone"])
+    if not targets:
+        raise PlanError(
+            f"the approved structures {sorted(surfaces_ct)}", "liver or bone among them", "approve one of them first"
+        )
+    return targets
+
+
+def _liver_targets(liver: Surface) -> dict[str, Floats]:
+    dome = liver.vertices_mm[np.argmax(liver.vertices_mm[:, 2])]
+    return {"liver_centre": liver.vertices_mm.mean(axis=0), "liver_dome": dome}
+
+
+def _spine_targets(bone: Surface) -> dict[str, Floats]:
+    """Vertices of the spine, which lies in the middle of the bones' width and in their rear third."""
+    low, high = bone.bounds_mm
+    middle_mm = 0.5 * (low[0] + high[0])
+    rear = low[1] + 0.55 * (high[1] - low[1])
+    near = (np.abs(bone.vertices_mm[:, 0] - middle_mm) < 30.0) & (bone.vertices_mm[:, 1] > rear)
+    targets = {}
+    for name, height in (("spine_lower", 0.35), ("spine_upper", 0.65)):
+        level_mm = low[2] + height * (high[2] - low[2])
+        slab = bone.vertices_mm[near & (np.abs(bone.vertices_mm[:, 2] - level_mm) < 15.0)]
+        if len(slab):
+            targets[name] = slab.mean(axis=0)
+    return targets
