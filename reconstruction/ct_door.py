@@ -1,4 +1,4 @@
-"""The door for CT: what comes in leaves as Hounsfield units in the frame `ct` (LPS, right-handed, mm), or not at all."""
+"""The door for CT: it leaves here as Hounsfield units in the frame `ct` (LPS, right-handed, mm), or not at all."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from geometry.frames import CT
 from geometry.volume import Volume
 from reconstruction.ct_scan import CtInfo, CtReading
-from reconstruction.dicom_headers import SliceHeader, list_files, read_headers
+from reconstruction.dicom_headers import SliceHeader, list_files, quiet_pydicom, read_headers
 from reconstruction.dicom_series import Series, choose_series
 from reconstruction.errors import UnreadableInputError
 from reconstruction.quality import CtDoorSettings, refusal
@@ -148,8 +147,7 @@ def _read_voxels(slices: Sequence[SliceHeader], files: int) -> NDArray[np.generi
 def _read_hu(header: SliceHeader, shape: tuple[int, ...], files: int) -> NDArray[np.generic]:
     """One slice in HU. Plain pixels by pydicom; compressed ones by GDCM, which has every codec and rescales itself."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet_pydicom():
             values = _read_compressed(header) if header.compressed else _read_plain(header)
     except (OSError, EOFError, ValueError, AttributeError, RuntimeError, NotImplementedError) as error:
         raise _broken(header, files, type(error).__name__) from None  # GDCM's text quotes the path

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ class SliceHeader:
         return self.modality == "CT" and self.sop_class in ("", CT_IMAGE_STORAGE)
 
 
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keeps pydicom from quoting header values, one of which may be a name, in warnings and logs."""
+    from pydicom.config import disable_value_validation
+
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def list_files(folder: Path) -> list[Path]:
     """Every file under `folder`, in path order; hidden ones, such as a file manager's own, are left out."""
     inside = (path for path in folder.rglob("*") if path.is_file())
@@ -90,8 +101,7 @@ def read_headers(files: Sequence[Path]) -> tuple[list[SliceHeader], int]:
     foreign = 0
     for ordinal, path in enumerate(files, start=1):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom quotes values, and a value may be a name
+            with quiet_pydicom():
                 dataset = dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
                 if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) != DICOMDIR_STORAGE:
                     headers.append(_plain(dataset, path, ordinal))

@@ -74,7 +74,7 @@ def right_handed(voxels: NDArray[np.generic], affine: Floats) -> Volume:
         affine[:3, 3] += last * affine[:3, 0]
         affine[:3, 0] *= -1.0
         voxels = voxels[:, :, ::-1]
-    return Volume(np.ascontiguousarray(voxels), affine, CT)
+    return Volume(np.ascontiguousarray(voxels), affine + 0.0, CT)  # + 0.0: no -0.0
 
 
 def as_compact(values: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -168,7 +168,7 @@ def _qform(header: Any) -> tuple[Floats | None, int]:
     try:
         return header.get_qform(coded=True)
     except (HeaderDataError, ValueError):
-        raise refusal(("a qform that is no rotation",), "a unit quaternion", "export it again from DICOM")
+        raise refusal(("a qform that is no rotation",), "a unit quaternion", "export it again from DICOM") from None
 
 
 def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], settings: CtDoorSettings) -> None:

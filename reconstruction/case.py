@@ -1,0 +1,214 @@
+"""The case: a folder that a person can read, with a manifest of what made what from what.
+
+CT by reference or as NIfTI, labels and probabilities as NIfTI, surfaces as STL and GLB, landmarks and plans as 3D
+Slicer markups, the rest as JSON. A structure is a suggestion until a named person decides. Times come in as ISO 8601
+with a time zone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from geometry.surface import Surface
+from geometry.volume import Volume
+from reconstruction.case_folder import CaseFolder, validated
+from reconstruction.case_manifest import Artefact, Decision, DecisionState, MadeBy, is_name
+from reconstruction.ct_door import read_ct
+from reconstruction.ct_scan import CtScan
+from reconstruction.errors import CaseError
+from reconstruction.markups import Markups, read_markups, write_markups
+from reconstruction.mesh_files import GREY, Colour, read_surface, write_surface
+from reconstruction.nifti_door import read_nifti_volume, write_nifti
+from reconstruction.quality import QualityVerdict
+
+__all__ = ["Artefact", "Case", "Decision", "MadeBy"]
+
+CT_ID = "ct"
+LABELS_ID = "labels/labels.nii.gz"
+LABEL_NAMES_ID = "labels/labels.json"
+
+
+class Case(CaseFolder):
+    """A case folder; make one with `Case.create`, come back to it with `Case.open`."""
+
+    def add_ct_copy(self, scan: CtScan, made_by: MadeBy) -> Artefact:
+        """Keeps the CT itself in the case, as NIfTI: the case stands alone and holds no DICOM header."""
+        return self.add(
+            "ct",
+            "ct/ct.nii.gz",
+            lambda path: write_nifti(path, scan.volume),
+            made_by,
+            artefact_id=CT_ID,
+            details=_ct_details(scan),
+        )
+
+    def add_ct_reference(self, scan: CtScan, path: str | PathLike[str], made_by: MadeBy) -> Artefact:
+        """Keeps only where the CT is, and its fingerprint. The path is stored: mind names of patients in folders."""
+        artefact = Artefact(
+            id=CT_ID,
+            kind="ct",
+            path=str(Path(path).absolute()),
+            sha256=scan.content_sha256,
+            made_by=made_by,
+            details=_ct_details(scan),
+            by_reference=True,
+        )
+        self.save(self.manifest.with_artefacts(artefact))
+        return artefact
+
+    def add_labels(
+        self, labels: Volume, names: Mapping[int, str], made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
+    ) -> Artefact:
+        """Adds a label volume as NIfTI, and the names of its values as JSON beside it."""
+        artefact = self.add("labels", LABELS_ID, lambda path: write_nifti(path, labels), made_by, made_from)
+        named = {str(value): name for value, name in names.items()}
+        self.add("label_names", LABEL_NAMES_ID, lambda path: _write_json(path, named), made_by, (LABELS_ID,))
+        return artefact
+
+    def add_probability(
+        self, structure: str, probability: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
+    ) -> Artefact:
+        """Adds one structure's probability, 0 to 1, as NIfTI."""
+        path = f"probabilities/{_checked_name(structure)}.nii.gz"
+        return self.add("probability", path, lambda path: write_nifti(path, probability), made_by, made_from)
+
+    def add_surface(
+        self, surface: Surface, made_by: MadeBy, made_from: Sequence[str] = (LABELS_ID,), colour: Colour = GREY
+    ) -> Artefact:
+        """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to."""
+        stem = f"surfaces/{_checked_name(surface.name)}"
+        details = {
+            "structure": surface.name,
+            "frame": surface.frame,
+            "volume_ml": round(surface.volume_ml, 3),
+            "triangles": len(surface.triangles),
+            "watertight": surface.is_watertight,
+        }
+        for suffix in (".stl", ".glb"):
+            artefact = self.add(
+                "surface",
+                stem + suffix,
+                lambda path: write_surface(path, surface, colour),
+                made_by,
+                made_from,
+                details=details,
+            )
+        return artefact
+
+    def add_markups(
+        self,
+        name: str,
+        points_ct_mm: Mapping[str, ArrayLike],
+        made_by: MadeBy,
+        made_from: Sequence[str] = (CT_ID,),
+        kind: str = "landmarks",
+    ) -> Artefact:
+        """Adds labelled points of the frame ``ct`` (landmarks, a plan) as 3D Slicer markups."""
+        path = f"markups/{_checked_name(name)}.mrk.json"
+        return self.add(kind, path, lambda path: write_markups(path, name, points_ct_mm), made_by, made_from)
+
+    def write_json(
+        self, kind: str, name: str, payload: Mapping[str, Any], made_by: MadeBy, made_from: Sequence[str] = ()
+    ) -> Artefact:
+        """Adds anything else that JSON holds, such as a registration, as ``{kind}/{name}.json``."""
+        path = f"{_checked_name(kind)}/{_checked_name(name)}.json"
+        return self.add(kind, path, lambda path: _write_json(path, payload), made_by, made_from)
+
+    def read_ct(self) -> CtScan:
+        """The CT, with the verdict it got when it came in.
+
+        Raises:
+            CaseError: it is not the CT that the case was made from.
+            UnreadableInputError, CtRefusedError: it is no longer there, or no longer readable.
+        """
+        recorded = self.artefact(CT_ID).details
+        scan = read_ct(self.path_of(CT_ID), series_number=recorded["series_number"])
+        if scan.content_sha256 != recorded["content_sha256"]:
+            raise CaseError("a CT other than the one the case was made from", "the same voxels", "make a new case")
+        verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
+        return replace(scan, verdict=verdict, source=recorded["source"])
+
+    def read_labels(self) -> tuple[Volume, dict[int, str]]:
+        """The label volume, and the names of its values."""
+        names = json.loads(self.path_of(LABEL_NAMES_ID).read_bytes())
+        return read_nifti_volume(self.path_of(LABELS_ID)), {int(value): name for value, name in names.items()}
+
+    def read_surface(self, structure: str) -> Surface:
+        return read_surface(self.path_of(self._surface(structure).id))
+
+    def read_markups(self, name: str) -> Markups:
+        return read_markups(self.path_of(f"markups/{name}.mrk.json"))
+
+    def decide(self, structure: str, state: DecisionState, person: str, time: str) -> Decision:
+        """Records what a person decided about a structure's surface as it is now.
+
+        Raises:
+            CaseError: no such structure, no name, an unknown state, or a surface that is stale or altered.
+        """
+        surface = self._surface(structure)
+        problem = self.stale().get(surface.id) or self.verify().get(surface.id)
+        if problem and state in ("approved", "edited"):
+            raise CaseError(f"'{structure}' cannot be {state}: {problem}", "a surface up to date", "make it again")
+        decision = validated(
+            Decision, structure=structure, state=state, person=person, time=time, surface_sha256=surface.sha256
+        )
+        self.save(self.manifest.with_decision(decision))
+        return decision
+
+    def state(self, structure: str) -> DecisionState:
+        """The last decision, as long as the surface is still the one that was decided on; else ``suggested``."""
+        surface = self._surface(structure)
+        for decision in reversed(self.decisions):
+            if decision.structure == structure:
+                return decision.state if decision.surface_sha256 == surface.sha256 else "suggested"
+        return "suggested"
+
+    def structures(self) -> tuple[str, ...]:
+        """Every structure that has a surface."""
+        return tuple(a.details["structure"] for a in self.artefacts if a.kind == "surface" and a.path.endswith(".glb"))
+
+    def approved_surfaces(self) -> tuple[Artefact, ...]:
+        """The surfaces that the headset may show: approved, or edited, by a person; neither stale nor altered."""
+        unfit = self.stale() | self.verify()
+        approved = (self._surface(name) for name in self.structures() if self.state(name) in ("approved", "edited"))
+        return tuple(surface for surface in approved if surface.id not in unfit)
+
+    def _surface(self, structure: str) -> Artefact:
+        if structure not in self.structures():
+            known = ", ".join(self.structures()) or "none yet"
+            raise CaseError(f"no surface of '{structure}' in the case", known, "use one of these")
+        return self.artefact(f"surfaces/{structure}.glb")
+
+
+def _checked_name(name: str) -> str:
+    if not is_name(name):
+        raise CaseError(f"the name {name!r}", "lower-case letters, digits, _ and -, at most 64", "choose another name")
+    return name
+
+
+def _write_json(path: Path, payload: Mapping[str, Any]) -> None:
+    try:
+        text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CaseError(f"a payload that is no JSON ({error})", "finite numbers, text, lists", "convert it") from error
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _ct_details(scan: CtScan) -> dict[str, Any]:
+    return {
+        "source": scan.source,
+        "content_sha256": scan.content_sha256,
+        "series_number": scan.info.series_number,
+        "shape_ijk": list(scan.volume.shape_ijk),
+        "spacing_mm": scan.volume.spacing_mm.tolist(),
+        "verdict": scan.verdict.level,
+        "reasons": list(scan.verdict.reasons),
+        "notes": list(scan.verdict.notes),
+    }

@@ -1,0 +1,122 @@
+"""What `case.json` holds: every artefact with its fingerprint, maker and inputs, and every decision of a person."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+DecisionState = Literal["suggested", "approved", "edited", "rejected"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _with_time_zone(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return text
+
+
+IsoTime = Annotated[str, AfterValidator(_with_time_zone)]
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can name a kind, a structure or a file: lower case, digits, ``_`` and ``-``."""
+    return _NAME.fullmatch(text) is not None
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a relative path cannot lead out of the folder it is relative to."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MadeBy(_Record):
+    """What made an artefact, and when.
+
+    Attributes:
+        program: the program, or ``person`` for what somebody made by hand.
+        version: of the program.
+        parameters: the settings that mattered, JSON values.
+        time: ISO 8601 with a time zone.
+    """
+
+    program: str
+    version: str
+    time: IsoTime
+    parameters: dict[str, Any] = {}
+
+
+class Input(_Record):
+    """One thing that an artefact was made from, as it was then."""
+
+    id: str
+    sha256: Sha256
+
+
+class Artefact(_Record):
+    """One file of the case, or the CT that it refers to.
+
+    Attributes:
+        id: the relative path; the CT's is always ``ct``.
+        kind: ``ct``, ``labels``, ``surface``, ``landmarks``, ``registration``, ...
+        path: relative to the case; absolute if `by_reference`.
+        sha256: of the file's bytes; of the voxels and the affine (`ct_scan.content_sha256`) if `by_reference`.
+        made_by: program, version, parameters, time.
+        made_from: inputs with the fingerprints they had.
+        details: facts for the reader, such as volume or verdict, JSON values.
+        by_reference: the bytes are not in the case.
+    """
+
+    id: str
+    kind: str
+    path: str
+    sha256: Sha256
+    made_by: MadeBy
+    made_from: tuple[Input, ...] = ()
+    details: dict[str, Any] = {}
+    by_reference: bool = False
+
+    @model_validator(mode="after")
+    def _path_stays_inside(self) -> Artefact:
+        if not self.by_reference and not stays_inside(self.path):
+            raise ValueError("a path that leads out of the case")
+        return self
+
+
+class Decision(_Record):
+    """What a named person decided about one structure, looking at one version of its surface."""
+
+    structure: str
+    state: DecisionState
+    person: Annotated[str, Field(min_length=1)]
+    time: IsoTime
+    surface_sha256: Sha256
+
+
+class Manifest(_Record):
+    """The whole of `case.json`; decisions are kept in order and never removed."""
+
+    schema_name: Literal["surgnav.case"] = "surgnav.case"
+    schema_version: Literal[1] = 1
+    name: str
+    created: IsoTime
+    artefacts: tuple[Artefact, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def with_artefacts(self, *added: Artefact) -> Manifest:
+        """This manifest with artefacts added, each in place of the one with the same id."""
+        ids = {artefact.id for artefact in added}
+        kept = tuple(artefact for artefact in self.artefacts if artefact.id not in ids)
+        return self.model_copy(update={"artefacts": kept + added})
+
+    def with_decision(self, decision: Decision) -> Manifest:
+        return self.model_copy(update={"decisions": (*self.decisions, decision)})
