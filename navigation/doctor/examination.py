@@ -1,0 +1,87 @@
+"""Runs every check, none of which can keep the others from running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from navigation.clock import MonotonicClock, PacedClock
+from navigation.doctor import inference, machine, software
+from navigation.doctor.report import DoctorReport, Finding, Status
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_SUPPORTED_PYTHON = (3, 11)
+
+Check = Callable[[], Iterator[Finding]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSettings:
+    """How the machine is examined.
+
+    Attributes:
+        out_folder: where cases and recordings will go; its write speed is measured. Made if absent.
+        ports: the loopback ports of the bridge: poses, surfaces, control.
+        write_mib: how much is written to measure the disk.
+        jitter_rate_hz: the rate of the pose stream.
+        jitter_ticks: how many periods its wake-ups are measured over.
+        lock_file: the exact versions to compare with.
+    """
+
+    out_folder: Path = Path("out")
+    ports: tuple[int, ...] = (5570, 5571, 5572)
+    write_mib: int = 64
+    jitter_rate_hz: float = 100.0
+    jitter_ticks: int = 150
+    lock_file: Path = _REPOSITORY / "requirements.lock"
+
+
+def examine(
+    settings: DoctorSettings = DoctorSettings(),
+    clock: PacedClock | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> DoctorReport:
+    """Examines this machine within about 15 s.
+
+    Args:
+        settings: what is measured, and for how long.
+        clock: whose wake-ups are measured; the system's monotonic clock if None.
+        progress: told the name of each check as it begins.
+
+    Returns:
+        What was found. A check that itself breaks is a finding too, with the status fail; nothing is raised.
+    """
+    findings: list[Finding] = []
+    for name, check in _checks(settings, clock or MonotonicClock()).items():
+        if progress is not None:
+            progress(name)
+        findings.extend(_run(name, check))
+    return DoctorReport(tuple(findings))
+
+
+def _checks(settings: DoctorSettings, clock: PacedClock) -> dict[str, Check]:
+    """The checks by name. The jitter comes first: engines leave threads behind that would disturb it."""
+    jitter = partial(machine.clock_and_jitter, clock, settings.jitter_rate_hz, settings.jitter_ticks)
+    return {
+        "system": machine.operating_system,
+        "processor and memory": machine.processor_and_memory,
+        "clock": jitter,
+        "disk": partial(machine.disk, settings.out_folder, settings.write_mib),
+        "ports": partial(machine.bridge_ports, settings.ports),
+        "python": partial(software.python, _SUPPORTED_PYTHON),
+        "libraries": partial(software.libraries, settings.lock_file),
+        "demo CT": software.demo_ct,
+        "gpu": inference.gpu_and_tensorrt,
+        "engines": partial(inference.engines, clock),
+        "rendering": inference.rendering,
+    }
+
+
+def _run(name: str, check: Check) -> list[Finding]:
+    try:
+        return list(check())
+    except Exception as error:  # noqa: BLE001 - a doctor must not die of one symptom; it is reported instead
+        what = f"the check broke: {type(error).__name__}: {error}"
+        return [Finding("broken", name, Status.FAIL, what, "run make setup; if it stays, report this line")]

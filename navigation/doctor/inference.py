@@ -1,0 +1,86 @@
+"""What computes and what draws: GPU, TensorRT, each inference engine (really run), and VTK without a screen."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from collections.abc import Iterator
+from importlib import metadata
+
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from navigation.doctor.report import Finding, Status
+from navigation.offscreen import offscreen_rendering_available
+
+GROUP = "inference"
+_NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+
+
+def gpu_and_tensorrt() -> Iterator[Finding]:
+    """NVIDIA GPUs by their driver's own word, whether torch can use them, and TensorRT."""
+    gpus = _nvidia_gpus()
+    if not gpus:
+        yield Finding(GROUP, "gpu", Status.OK, "no NVIDIA GPU: inference runs on the processor", values={"gpus": 0})
+        yield Finding(GROUP, "tensorrt", Status.OK, "not of use without an NVIDIA GPU", values={"version": None})
+        return
+    build = metadata.version("torch")
+    usable = "+cpu" not in build
+    found = "; ".join(gpus) if usable else f"{'; '.join(gpus)}; torch {build} cannot use it"
+    action = "SURGNAV_TORCH=cuda make setup, to let torch use the GPU"
+    yield Finding.judged(GROUP, "gpu", usable, found, action, {"gpus": len(gpus)})
+    yield _tensorrt()
+
+
+def engines(clock: Clock) -> Iterator[Finding]:
+    """Loads the network's weights and runs each engine once; one that works is enough."""
+    from reconstruction.network.engines import available_engines
+
+    try:
+        reports = available_engines(clock)
+    except SurgNavError as error:
+        yield Finding(GROUP, "engines", Status.FAIL, error.came, error.action)
+        return
+    one_works = any(report.ok for report in reports)
+    for report in reports:
+        name = f"engine {report.name}"
+        values = {"ms": report.ms, "version": report.version}
+        if report.ok:
+            found = f"{report.version}, a test window in {report.ms:.0f} ms"
+            yield Finding(GROUP, name, Status.OK, found, values=values)
+        elif one_works and report.name == "tensorrt":
+            yield Finding(GROUP, name, Status.OK, f"not used: {report.reason}", values=values)
+        else:
+            status = Status.WARN if one_works else Status.FAIL
+            yield Finding(GROUP, name, status, report.reason, "run make setup; the other engines do its work", values)
+
+
+def rendering() -> Iterator[Finding]:
+    """Whether VTK can draw off screen; found out in another process, since failing it crashes."""
+    report = offscreen_rendering_available()
+    found = f"off screen: {report.reason}" if report.ok else report.reason
+    action = "make setup installs libegl1 and libegl-mesa0; without them the demo has no pictures"
+    yield Finding.judged(GROUP, "rendering", report.ok, found, action, {"backend": report.backend})
+
+
+def _nvidia_gpus() -> list[str]:
+    try:
+        answer = subprocess.run(
+            _NVIDIA_SMI, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+
+
+def _tensorrt() -> Finding:
+    for module in ("tensorrt", "tensorrt_rtx"):
+        if importlib.util.find_spec(module) is None:
+            continue
+        try:
+            version = importlib.import_module(module).__version__
+        except (ImportError, OSError) as error:
+            action = "reinstall it: .venv/bin/pip install --force-reinstall '.[tensorrt]'"
+            return Finding(GROUP, "tensorrt", Status.WARN, f"{module} does not load: {error}", action)
+        return Finding(GROUP, "tensorrt", Status.OK, f"{module} {version}", values={"version": version})
+    action = ".venv/bin/pip install '.[tensorrt]' makes inference on this GPU faster"
+    return Finding(GROUP, "tensorrt", Status.WARN, "not installed", action, {"version": None})

@@ -1,0 +1,80 @@
+"""Python and the libraries: are they there, and are they the versions that were tried together?"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from navigation.demo_data import cache_directory, cached_demo_ct
+from navigation.doctor.report import Finding, Status
+
+GROUP = "software"
+_KEY_LIBRARIES = ("numpy", "scipy", "torch", "monai", "openvino", "onnxruntime", "vtk", "open3d", "simpleitk", "pyzmq")
+_REPAIR = "run make setup in the checkout"
+
+
+def python(supported: tuple[int, int]) -> Iterator[Finding]:
+    """The interpreter that runs this, against the only series that was tried."""
+    version = sys.version.split()[0]
+    action = f"use Python {supported[0]}.{supported[1]}: make setup finds it, or says how to get it"
+    good = sys.version_info[:2] == supported
+    yield Finding.judged(GROUP, "python", good, f"{version} in {sys.prefix}", action, {"version": version})
+
+
+def libraries(lock_file: Path) -> Iterator[Finding]:
+    """Every locked package against what is installed; the ones that matter most by name and version."""
+    installed = _installed()
+    key = {name: installed.get(name) for name in _KEY_LIBRARIES}
+    found = ", ".join(f"{name} {version or 'missing'}" for name, version in key.items())
+    absent = [name for name, version in key.items() if version is None]
+    if absent:
+        yield Finding(GROUP, "libraries", Status.FAIL, found, _REPAIR, key)
+    else:
+        yield Finding(GROUP, "libraries", Status.OK, found, values=key)
+
+    if not lock_file.is_file():
+        found = f"no {lock_file.name} here: versions are within the tried ranges at best"
+        yield Finding(GROUP, "lock file", Status.WARN, found, "work from a checkout for the exact versions")
+        return
+    locked = read_lock(lock_file)
+    other = [
+        f"{name} {installed.get(name, 'missing')} instead of {version}"
+        for name, version in locked.items()
+        if installed.get(name) != version
+    ]
+    good = f"all {len(locked)} packages in the locked versions"
+    found = f"{len(other)} of {len(locked)} packages differ: {', '.join(other)}" if other else good
+    values = {"locked": len(locked), "differing": len(other)}
+    yield Finding.judged(GROUP, "lock file", not other, found, _REPAIR, values)
+
+
+def demo_ct() -> Iterator[Finding]:
+    """Whether the demo's CT was brought already, intact; the demo fetches it otherwise."""
+    cached = cached_demo_ct()
+    if cached is not None:
+        found = f"cached in {cached.parent}"
+    else:
+        found = f"not cached yet: the first make demo brings it (35 MB) to {cache_directory()}"
+    yield Finding(GROUP, "demo CT", Status.OK, found, values={"cached": int(cached is not None)})
+
+
+def read_lock(lock_file: Path) -> dict[str, str]:
+    """Package -> version of a ``name==version`` file; names normalised, comments ignored."""
+    lines = (line.partition("#")[0].strip() for line in lock_file.read_text().splitlines())
+    pinned = (line.partition("==") for line in lines if line)
+    return {_normalised(name): version for name, _, version in pinned}
+
+
+def _installed() -> Mapping[str, str]:
+    """Package -> version, without the build's label: 2.13.0+cpu is 2.13.0."""
+    return {
+        _normalised(distribution.metadata["Name"]): distribution.version.partition("+")[0]
+        for distribution in metadata.distributions()
+    }
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,111 @@
+"""Can this machine draw without a screen? Asked in another process, since VTK without EGL or OSMesa crashes.
+
+Import nothing of VTK to find out: a missing OpenGL library ends the process with a segmentation fault, no exception.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from navigation.errors import RenderingError
+
+BACKENDS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
+"""The window classes of VTK that need no display, in the order in which they are tried."""
+
+_TIMEOUT_S = 60.0  # a cold start of VTK takes 2 s; a driver that hangs must not hang us
+
+# Draws a red square and reads it back: only a picture proves that a driver works.
+_PROBE = """
+import sys
+import vtkmodules.vtkRenderingOpenGL2 as opengl
+from vtkmodules.vtkRenderingCore import vtkRenderer, vtkWindowToImageFilter
+
+window = getattr(opengl, sys.argv[1])()
+window.SetOffScreenRendering(1)
+window.SetSize(8, 8)
+renderer = vtkRenderer()
+renderer.SetBackground(1.0, 0.0, 0.0)
+window.AddRenderer(renderer)
+window.Render()
+grab = vtkWindowToImageFilter()
+grab.SetInput(window)
+grab.Update()
+colour = [grab.GetOutput().GetScalarComponentAsDouble(4, 4, 0, channel) for channel in range(3)]
+sys.exit(0 if colour == [255.0, 0.0, 0.0] else 3)
+"""
+
+
+@dataclass(frozen=True)
+class OffscreenReport:
+    """Whether pictures can be drawn off screen, and with what.
+
+    Attributes:
+        ok: True when a test picture was drawn and read back.
+        backend: the class in ``vtkmodules.vtkRenderingOpenGL2`` to make windows of; None when not ok.
+        reason: in words; what to do when not ok.
+    """
+
+    ok: bool
+    backend: str | None
+    reason: str
+
+
+@cache
+def offscreen_rendering_available() -> OffscreenReport:
+    """Draws a test picture in another process with each backend until one works; asked once per process."""
+    failures = []
+    for backend in BACKENDS:
+        failure = _failure_of(backend)
+        if failure is None:
+            return OffscreenReport(True, backend, f"{backend} drew a test picture")
+        failures.append(f"{backend} {failure}")
+    return OffscreenReport(
+        False,
+        None,
+        f"no off-screen rendering ({'; '.join(failures)})",
+    )
+
+
+def make_offscreen_window(width_px: int, height_px: int) -> Any:
+    """A ``vtkRenderWindow`` of the backend that was seen to work: never the default one, which may crash.
+
+    Raises:
+        RenderingError: this machine cannot draw off screen; the message says what to install.
+    """
+    report = offscreen_rendering_available()
+    if report.backend is None:
+        raise RenderingError(report.reason, " or ".join(BACKENDS), "install libegl1 and libegl-mesa0: make setup does")
+    import vtkmodules.vtkRenderingOpenGL2 as opengl
+
+    window = getattr(opengl, report.backend)()
+    window.SetOffScreenRendering(1)
+    window.SetSize(width_px, height_px)
+    return window
+
+
+def _failure_of(backend: str) -> str | None:
+    """Why ``backend`` cannot draw here; None when it can."""
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", _PROBE, backend],
+            env={**os.environ, "VTK_DEFAULT_OPENGL_WINDOW": backend},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"did not answer within {_TIMEOUT_S:.0f} s"
+    if probe.returncode == 0:
+        return None
+    if probe.returncode < 0:
+        return f"crashed (signal {-probe.returncode})"
+    if probe.returncode == 3:
+        return "drew a wrong picture"
+    last_line = probe.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+    return f"failed: {last_line or f'exit status {probe.returncode}'}"
