@@ -1,0 +1,6 @@
+"""A Python client of the wire, for tests, for measurements, and to imitate."""
+
+from unity_bridge.client.recording import ClientRecording, load_recording
+from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
+
+__all__ = ["ClientRecording", "ClientSettings", "Endpoints", "ReferenceClient", "load_recording"]

@@ -1,0 +1,99 @@
+"""``python -m unity_bridge.client``: the reference client as a process of its own.
+
+This is a composition root: the one place in the package that reads the machine's clock and the command line.
+
+Exit codes: 0 everything was received and the report was taken; 1 something is missing (the report says what);
+2 no server, or a usage error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from geometry.errors import SurgNavError
+from unity_bridge.client.recording import save_recording
+from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
+
+_NS = 1_000_000_000
+
+
+class MonotonicClock:
+    """CLOCK_MONOTONIC, which all processes of one machine share; the exchange checks that they do."""
+
+    clock_id = "monotonic"
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the client and returns the exit code."""
+    options = _parser().parse_args(arguments)
+    clock = MonotonicClock()
+    endpoints = Endpoints(poses=options.poses, surfaces=options.surfaces, control=options.control)
+    settings = ClientSettings(name=options.name, max_batches=options.max_batches)
+    try:
+        with ReferenceClient(endpoints, clock, settings) as client:
+            ready = client.poll_until(lambda: client.is_ready, clock.now_ns() + round(options.timeout * _NS))
+            if ready:
+                client.poll_until(lambda: False, clock.now_ns() + round(options.duration * _NS))
+            taken = client.finish(clock.now_ns() + 5 * _NS)
+            summary = summarise(client, ready, taken)
+            _write(options.report, json.dumps(summary, indent=2) + "\n")
+            if options.record is not None and client.control.clock_offset is not None:
+                save_recording(client.recording(), options.record)
+    except SurgNavError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0 if summary["complete"] else 1 if ready else 2
+
+
+def summarise(client: ReferenceClient, ready: bool, report_taken: bool) -> dict[str, Any]:
+    """The report as JSON: what the server was told, and what concerns this side only."""
+    report = dataclasses.asdict(client.report())
+    wanted = client.surfaces.manifest.surfaces if client.surfaces.manifest else ()
+    missing = [entry.name for entry in wanted if entry.sha256 not in client.surfaces.surfaces]
+    whole = ready and report_taken and not missing and not report["poses_lost"] and not report["messages_refused"]
+    refusals = (client.poses.last_refusal, client.surfaces.last_refusal, client.control.last_refusal)
+    return report | {
+        "complete": whole,
+        "ready": ready,
+        "report_taken": report_taken,
+        "recording_full": client.poses.log.is_full,
+        "surfaces_missing": missing,
+        "surface_reconnects": client.surfaces.reconnects,
+        "server_sessions": client.poses.log.sessions,
+        "last_refusals": [refusal for refusal in refusals if refusal],
+    }
+
+
+def _write(target: str, text: str) -> None:
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text, encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m unity_bridge.client", description="SurgNav's reference client.")
+    parser.add_argument("--poses", required=True, help="pose socket, such as tcp://127.0.0.1:5570")
+    parser.add_argument("--surfaces", required=True, help="surface socket")
+    parser.add_argument("--control", required=True, help="control socket")
+    parser.add_argument("--duration", type=float, default=10.0, help="seconds of poses to take in once all is set up")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for server, clock and surfaces")
+    parser.add_argument("--name", default="reference client", help="how to introduce itself")
+    parser.add_argument("--max-batches", type=int, default=60_000, help="pose batches to keep; all are counted")
+    parser.add_argument("--report", default="-", help="file for the JSON report; - is standard output")
+    parser.add_argument("--record", type=Path, help="file for everything received (.npz), for load_recording")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The client's end of the control socket: presents itself, exchanges clocks, reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import zmq
+
+from geometry.errors import SurgNavError
+from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
+from unity_bridge.endpoints import connect
+from unity_bridge.messages import (
+    Acknowledge,
+    ClientReport,
+    ClockReply,
+    ClockRequest,
+    Error,
+    Goodbye,
+    Hello,
+    Welcome,
+    decode_message,
+    encode_message,
+)
+from unity_bridge.schema import Declared
+from unity_bridge.wire import NO_SESSION, Header, Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSettings:
+    """How often to ask.
+
+    Attributes:
+        retry_ns: an answer that has not come after this time is asked for again.
+        first_exchanges: clock exchanges at once after the Welcome.
+        exchange_every_ns: clock exchanges from then on, since clocks drift.
+    """
+
+    retry_ns: int = 500_000_000
+    first_exchanges: int = 16
+    exchange_every_ns: int = 1_000_000_000
+
+
+class ControlLink:
+    """Driven by its owner: `drain` when the socket is readable, `tick` often.
+
+    Attributes:
+        welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
+        report_taken: the server acknowledged the last report.
+        refused: refusals in either direction; `last_refusal` says why.
+    """
+
+    def __init__(
+        self, endpoint: str, context: zmq.Context, session: Session, hello: Hello, settings: ControlSettings
+    ) -> None:
+        self.socket = connect(context, zmq.DEALER, endpoint, {zmq.MAXMSGSIZE: 2**20, zmq.SNDHWM: 64})
+        self.welcome: Welcome | None = None
+        self.server_session = NO_SESSION
+        self.report_taken = False
+        self.refused = 0
+        self.last_refusal = ""
+        self._session, self._hello, self._settings = session, hello, settings
+        self._exchange = ClockExchange()
+        self._sequence = 0
+        self._report_sequence = 0
+        self._asked_hello_ns: int | None = None
+        self._asked_clock_ns: int | None = None
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """To the server's clock. Exact if both sides name one clock and the exchange does not say otherwise."""
+        best = self._exchange.best()
+        same_name = self.welcome is not None and self.welcome.clock_id == self._session.clock.clock_id
+        if best is not None and same_name and abs(best.offset_ns) <= best.error_ns:
+            return ClockOffset(0, 0)
+        return best
+
+    @property
+    def measured_offset(self) -> ClockOffset | None:
+        """As the exchange alone has it."""
+        return self._exchange.best()
+
+    @property
+    def clock_is_settled(self) -> bool:
+        return self._exchange.count >= self._settings.first_exchanges
+
+    def say_hello(self) -> None:
+        """Asks for the state as it is now: `welcome` is None until it is here."""
+        self.welcome = None
+        self._asked_hello_ns = self._session.clock.now_ns()
+        self._send(self._hello)
+
+    def report(self, report: ClientReport) -> None:
+        self.report_taken = False
+        self._report_sequence = self._send(report)
+
+    def tick(self) -> None:
+        """Asks for what is due: the Welcome until it is here, then the time."""
+        now_ns = self._session.clock.now_ns()
+        if self.welcome is None:
+            if self._asked_hello_ns is None or now_ns - self._asked_hello_ns > self._settings.retry_ns:
+                self.say_hello()
+            return
+        wait_ns = self._settings.exchange_every_ns if self.clock_is_settled else self._settings.retry_ns
+        if self._asked_clock_ns is None or now_ns - self._asked_clock_ns > wait_ns:
+            self._ask_time()
+
+    def drain(self) -> None:
+        """Takes in what has arrived, without waiting."""
+        for _ in range(64):
+            try:
+                message = self.socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            received_ns = self._session.clock.now_ns()
+            try:
+                self._take(*decode_message(message), received_ns)
+            except SurgNavError as error:
+                self._note(error)
+
+    def close(self) -> None:
+        self._send(Goodbye())
+        self.socket.close(linger=100)  # milliseconds for the Goodbye to leave
+
+    def _take(self, header: Header, message: Declared, received_ns: int) -> None:
+        if isinstance(message, Welcome):
+            if header.session_id != self.server_session:
+                self._exchange.clear()
+            self.welcome, self.server_session = message, header.session_id
+        elif isinstance(message, ClockReply) and message.client_sent_ns == self._asked_clock_ns:
+            self._exchange.add(message.client_sent_ns, message.server_received_ns, message.server_sent_ns, received_ns)
+            if not self.clock_is_settled:
+                self._ask_time()
+        elif isinstance(message, Acknowledge):
+            self.report_taken |= message.answers_sequence == self._report_sequence
+        elif isinstance(message, Error):
+            self._note(message.as_exception())
+            if message.code == "UnknownClient":
+                self.say_hello()
+
+    def _ask_time(self) -> None:
+        self._asked_clock_ns = self._session.clock.now_ns()
+        self._send(ClockRequest(client_sent_ns=self._asked_clock_ns))
+
+    def _send(self, message: Declared) -> int:
+        self._sequence += 1
+        session = Session(self.server_session, self._session.clock)
+        try:
+            self.socket.send(encode_message(message, session, self._sequence), zmq.DONTWAIT)
+        except zmq.Again:
+            self.last_refusal = "the server does not read; asking again later"
+        return self._sequence
+
+    def _note(self, error: SurgNavError) -> None:
+        self.refused += 1
+        self.last_refusal = str(error)

@@ -1,0 +1,52 @@
+"""The client's end of the pose socket."""
+
+from __future__ import annotations
+
+import zmq
+
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from unity_bridge.client.pose_log import PoseLog
+from unity_bridge.endpoints import connect
+from unity_bridge.pose_batch import PoseBatchDecoder
+
+_MAX_BATCH_BYTES = 262_144
+# More than a stalled reader finds after some seconds, and few enough that the other sockets get their turn.
+_MAX_PER_DRAIN = 1024
+
+
+class PoseReceiver:
+    """Reads all that has arrived, so that a reader which was held up is up to date at once: `log.newest` is the newest.
+
+    Attributes:
+        refused: messages that were no pose batch, or were repeated; `last_refusal` says why.
+    """
+
+    def __init__(self, endpoint: str, context: zmq.Context, clock: Clock, max_batches: int, queued: int) -> None:
+        options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES}
+        self.socket = connect(context, zmq.SUB, endpoint, options)
+        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self.log = PoseLog(max_batches)
+        self.refused = 0
+        self.last_refusal = ""
+        self._clock = clock
+        self._decoder = PoseBatchDecoder()
+
+    def drain(self) -> int:
+        """Takes in what has arrived, without waiting; returns how many messages there were."""
+        for count in range(_MAX_PER_DRAIN):
+            try:
+                message = self.socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return count
+            received_ns = self._clock.now_ns()
+            try:
+                batch = self._decoder.decode(message)
+                self.log.add(batch, received_ns, self._clock.now_ns())
+            except SurgNavError as error:
+                self.refused += 1
+                self.last_refusal = str(error)
+        return _MAX_PER_DRAIN
+
+    def close(self) -> None:
+        self.socket.close()

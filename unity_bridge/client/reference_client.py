@@ -1,0 +1,181 @@
+"""The reference client: what a headset does on the wire, without the headset.
+
+Driven by `poll`; it starts no thread and reads no clock but the one it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import zmq
+
+from geometry.clock import Clock
+from unity_bridge.client.control_link import ControlLink, ControlSettings
+from unity_bridge.client.pose_receiver import PoseReceiver
+from unity_bridge.client.recording import ClientRecording, record
+from unity_bridge.client.surface_puller import PulledSurface, PullerSettings, SurfacePuller
+from unity_bridge.errors import PeerRefusedError
+from unity_bridge.messages import ClientReport, Hello, ReceivedSurface
+from unity_bridge.pose_batch import PoseBatch
+from unity_bridge.wire import NO_SESSION, Session
+
+PROGRAM = "surgnav reference client 1.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """Bounds of the client.
+
+    Attributes:
+        name: how the client presents itself.
+        max_batches: batches kept for the recording; beyond it they are counted only.
+        tail_ns: how long the last batches may take to arrive before they count as lost.
+        queued_batches: batches that may wait while the client is busy; beyond it the oldest stay and new ones are lost.
+    """
+
+    name: str = "reference client"
+    max_batches: int = 60_000
+    tail_ns: int = 1_000_000_000
+    queued_batches: int = 1024
+    control: ControlSettings = field(default_factory=ControlSettings)
+    puller: PullerSettings = field(default_factory=PullerSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Where the server's three sockets are."""
+
+    poses: str
+    surfaces: str
+    control: str
+
+
+class ReferenceClient:
+    """Says hello, exchanges clocks, takes in poses, pulls every surface, and reports.
+
+    Attributes:
+        poses, surfaces, control: the three links, for what this class does not repeat.
+    """
+
+    def __init__(self, endpoints: Endpoints, clock: Clock, settings: ClientSettings | None = None) -> None:
+        self._settings = settings or ClientSettings()
+        self._clock = clock
+        self._context = zmq.Context()
+        session = Session(NO_SESSION, clock)
+        hello = Hello(client_name=self._settings.name, program=PROGRAM)
+        options = self._settings
+        self.poses = PoseReceiver(endpoints.poses, self._context, clock, options.max_batches, options.queued_batches)
+        self.control = ControlLink(endpoints.control, self._context, session, hello, options.control)
+        self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller)
+
+    @property
+    def newest(self) -> PoseBatch | None:
+        """What a display would show now."""
+        return self.poses.log.newest
+
+    @property
+    def is_ready(self) -> bool:
+        """True once welcomed, with the clock settled, every surface here, and poses coming in."""
+        settled = self.control.welcome is not None and self.control.clock_is_settled
+        return settled and self.surfaces.is_done and self.poses.log.received > 0
+
+    def poll(self, timeout_ms: int) -> None:
+        """Waits up to `timeout_ms` for anything to arrive, and takes in what there is: poses first."""
+        links = (self.poses, self.control, self.surfaces)
+        poller = zmq.Poller()
+        for link in links:
+            poller.register(link.socket, zmq.POLLIN)
+        readable = dict(poller.poll(timeout_ms))
+        for link in links:
+            if link.socket in readable:
+                link.drain()
+        self.control.tick()
+        self.surfaces.tick()
+
+    def poll_until(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
+        """Polls until the condition holds or the deadline on this client's clock has come; says whether it holds."""
+        while not condition():
+            if self._clock.now_ns() >= deadline_ns:
+                return False
+            self.poll(10)
+        return True
+
+    def finish(self, deadline_ns: int) -> bool:
+        """Asks the server how far it has come, takes in what is still under way, counts the rest as lost, reports.
+
+        Returns:
+            True if the server acknowledged the report before the deadline.
+        """
+        self.control.say_hello()
+        self.poll_until(lambda: self.control.welcome is not None, deadline_ns)
+        if self.control.welcome is not None:
+            last = self.control.welcome.last_pose_sequence
+            tail_ns = min(deadline_ns, self._clock.now_ns() + self._settings.tail_ns)
+            self.poll_until(lambda: self.poses.log.last_sequence >= last, tail_ns)
+            self.poses.log.close_at(self.control.server_session, last)
+        self.control.report(self.report())
+        return self.poll_until(lambda: self.control.report_taken, deadline_ns)
+
+    def recording(self) -> ClientRecording:
+        """Everything received, with times brought to the server's clock.
+
+        Raises:
+            PeerRefusedError: the clocks were never compared, so no time could be.
+        """
+        offset = self.control.clock_offset
+        if offset is None:
+            raise PeerRefusedError(
+                "no clock exchange with the server", "at least one", "check that the control socket answers"
+            )
+        surfaces = [pulled.decoded for pulled in self.surfaces.surfaces.values()]
+        return record(self.poses.log.batches, surfaces, offset)
+
+    def report(self) -> ClientReport:
+        """What was received so far, as the server is told."""
+        log, offset, measured = self.poses.log, self.control.clock_offset, self.control.measured_offset
+        latencies: list[float | None] = [None, None, None]
+        if log.batches and offset is not None:
+            decoded_ns = [offset.to_server_ns(logged.decoded_ns) - logged.batch.capture_ns for logged in log.batches]
+            latencies = (np.percentile(decoded_ns, [50.0, 99.0, 99.9]) / 1e6).tolist()
+        return ClientReport(
+            batches_received=log.received,
+            poses_lost=log.lost,
+            first_sequence=log.first_sequence,
+            last_sequence=log.last_sequence,
+            messages_refused=self.poses.refused + self.control.refused + self.surfaces.refused,
+            latency_p50_ms=latencies[0],
+            latency_p99_ms=latencies[1],
+            latency_p999_ms=latencies[2],
+            clock_offset_ns=measured.offset_ns if measured else None,
+            clock_error_ns=measured.error_ns if measured else None,
+            surfaces=tuple(map(_received, self.surfaces.surfaces.values())),
+        )
+
+    def close(self) -> None:
+        """Says goodbye and closes. May be called again."""
+        if self._context.closed:
+            return
+        self.poses.close()
+        self.surfaces.close()
+        self.control.close()
+        self._context.term()
+
+    def __enter__(self) -> ReferenceClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _received(pulled: PulledSurface) -> ReceivedSurface:
+    surface = pulled.decoded.surface
+    return ReceivedSurface(
+        sha256=pulled.entry.sha256,
+        name=surface.name,
+        vertex_count=len(surface.vertices_m),
+        triangle_count=len(surface.triangles),
+        byte_count=pulled.entry.byte_count,
+        seconds=pulled.seconds,
+    )

@@ -1,0 +1,224 @@
+"""The client's end of the surface socket: pulls every surface of the manifest, and resumes where a link broke."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import zmq
+
+from geometry.errors import SurgNavError
+from unity_bridge.endpoints import connect
+from unity_bridge.errors import MalformedMessageError
+from unity_bridge.messages import (
+    Error,
+    Goodbye,
+    SurfaceChunk,
+    SurfaceChunkRequest,
+    SurfaceEntry,
+    SurfaceListRequest,
+    SurfaceManifest,
+    decode_message,
+    encode_message,
+)
+from unity_bridge.schema import Declared
+from unity_bridge.surface_payload import MAX_PAYLOAD_BYTES, DecodedSurface, decode_surface
+from unity_bridge.wire import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullerSettings:
+    """How to pull.
+
+    Attributes:
+        credit: chunks under way at a time: enough to fill the link, few enough to stop at once.
+        chunk_bytes: size of a chunk; the server may send less.
+        timeout_ns: after this silence the link is taken to be broken: a new one is made, and the transfer goes on.
+        max_surface_bytes: larger surfaces are refused before their first byte.
+    """
+
+    credit: int = 8
+    chunk_bytes: int = 262_144
+    timeout_ns: int = 1_000_000_000
+    max_surface_bytes: int = MAX_PAYLOAD_BYTES
+
+
+@dataclass(frozen=True, eq=False)
+class PulledSurface:
+    """A surface that is whole: its hash is right and it decodes. `seconds`: from the first request to here."""
+
+    entry: SurfaceEntry
+    decoded: DecodedSurface
+    seconds: float
+
+
+class _Transfer:
+    """One payload on its way: grows only by what has really arrived, hashed as it comes."""
+
+    def __init__(self, entry: SurfaceEntry, now_ns: int) -> None:
+        self.entry = entry
+        self.data = bytearray()
+        self.requested = 0  # up to where chunks were asked for
+        self.started_ns = now_ns
+        self._hash = hashlib.sha256()
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.data) == self.entry.byte_count
+
+    def add(self, chunk: SurfaceChunk) -> None:
+        # One connection keeps the order; what does not continue here was asked for over an earlier one.
+        if chunk.offset != len(self.data):
+            return
+        if chunk.total_bytes != self.entry.byte_count or len(self.data) + len(chunk.data) > self.entry.byte_count:
+            raise MalformedMessageError(
+                f"{len(chunk.data)} bytes at {chunk.offset} of {chunk.total_bytes}",
+                f"no more than the {self.entry.byte_count} bytes of the manifest",
+                "ask for the manifest again",
+            )
+        self.data += chunk.data
+        self._hash.update(chunk.data)
+
+    def finish(self, now_ns: int) -> PulledSurface:
+        if self._hash.hexdigest() != self.entry.sha256:
+            raise MalformedMessageError(
+                f"surface '{self.entry.name}' with hash {self._hash.hexdigest()[:12]}",
+                f"{self.entry.sha256[:12]}",
+                "pull it again",
+            )
+        return PulledSurface(self.entry, decode_surface(self.data), (now_ns - self.started_ns) / 1e9)
+
+
+class SurfacePuller:
+    """Driven by its owner: `drain` when the socket is readable, `tick` now and then.
+
+    Attributes:
+        surfaces: those that are whole, by hash.
+        manifest: None until the server has answered.
+        refused: messages, surfaces and answers that were refusals; `last_refusal` says why.
+        reconnects: links made after the first.
+    """
+
+    def __init__(self, endpoint: str, context: zmq.Context, session: Session, settings: PullerSettings) -> None:
+        self._endpoint, self._context, self._session, self._settings = endpoint, context, session, settings
+        self.surfaces: dict[str, PulledSurface] = {}
+        self.manifest: SurfaceManifest | None = None
+        self.refused = 0
+        self.last_refusal = ""
+        self.reconnects = 0
+        self._waiting: dict[str, _Transfer] = {}
+        self._sequence = 0
+        self._chunk_bytes = settings.chunk_bytes
+        self._open()
+
+    @property
+    def is_done(self) -> bool:
+        """True once everything in the manifest was pulled, or refused."""
+        return self.manifest is not None and not self._waiting
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of surfaces, whole or on their way."""
+        whole = sum(surface.entry.byte_count for surface in self.surfaces.values())
+        return whole + sum(len(transfer.data) for transfer in self._waiting.values())
+
+    def request_manifest(self) -> None:
+        """Asks what is on offer now; surfaces already here are not pulled again."""
+        self.manifest = None
+        self._send(SurfaceListRequest())
+
+    def reconnect(self) -> None:
+        """Closes the link and opens another; transfers go on from the bytes that are here."""
+        self.reconnects += 1
+        self.socket.close()
+        self._open()
+
+    def drain(self) -> None:
+        """Takes in what has arrived, without waiting."""
+        for _ in range(self._settings.credit):
+            try:
+                message = self.socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            self._heard_ns = self._session.clock.now_ns()
+            try:
+                self._take(decode_message(message)[1])
+            except SurgNavError as error:
+                self._note(error)
+
+    def tick(self) -> None:
+        """Notices a broken link."""
+        if not self.is_done and self._session.clock.now_ns() - self._heard_ns > self._settings.timeout_ns:
+            self.reconnect()
+
+    def close(self) -> None:
+        self._send(Goodbye())
+        self.socket.close(linger=100)  # milliseconds for the Goodbye to leave
+
+    def _open(self) -> None:
+        self.socket = connect(self._context, zmq.DEALER, self._endpoint, {zmq.MAXMSGSIZE: 2**22, zmq.SNDHWM: 64})
+        self._heard_ns = self._session.clock.now_ns()
+        if self.manifest is None:
+            self.request_manifest()
+        for transfer in self._waiting.values():
+            transfer.requested = len(transfer.data)
+        self._spend_credit()
+
+    def _take(self, message: Declared) -> None:
+        if isinstance(message, SurfaceManifest):
+            self.manifest = message
+            self._plan(message.surfaces)
+        elif isinstance(message, SurfaceChunk) and message.sha256 in self._waiting:
+            self._take_chunk(message)
+        elif isinstance(message, Error):
+            self._note(message.as_exception())
+            self._waiting.clear()  # what was asked for is no longer on offer: look again
+            self.manifest = None
+        self._spend_credit()
+
+    def _plan(self, entries: Iterable[SurfaceEntry]) -> None:
+        now_ns = self._session.clock.now_ns()
+        missing = [entry for entry in entries if entry.sha256 not in self.surfaces]
+        for entry in missing:
+            if not 0 < entry.byte_count <= self._settings.max_surface_bytes:
+                limit = self._settings.max_surface_bytes
+                self._note(MalformedMessageError(f"a surface of {entry.byte_count} bytes", f"1 to {limit}", "skip it"))
+                continue
+            self._waiting.setdefault(entry.sha256, _Transfer(entry, now_ns))
+
+    def _take_chunk(self, chunk: SurfaceChunk) -> None:
+        transfer = self._waiting[chunk.sha256]
+        try:
+            transfer.add(chunk)
+            if len(chunk.data) < self._chunk_bytes and not transfer.is_whole:
+                # The server's chunks are smaller: ask anew in its size; what is under way will not continue, and go.
+                self._chunk_bytes, transfer.requested = max(len(chunk.data), 1), len(transfer.data)
+            if transfer.is_whole:
+                self.surfaces[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
+                del self._waiting[chunk.sha256]
+        except SurgNavError:
+            del self._waiting[chunk.sha256]  # as it is it can never become whole
+            raise
+
+    def _spend_credit(self) -> None:
+        """Keeps `credit` chunks under way, surface by surface in the manifest's order."""
+        chunk = self._chunk_bytes
+        under_way = sum(-(-(each.requested - len(each.data)) // chunk) for each in self._waiting.values())
+        for transfer in self._waiting.values():
+            while transfer.requested < transfer.entry.byte_count and under_way < self._settings.credit:
+                length = min(chunk, transfer.entry.byte_count - transfer.requested)
+                self._send(SurfaceChunkRequest(sha256=transfer.entry.sha256, offset=transfer.requested, length=length))
+                transfer.requested += length
+                under_way += 1
+
+    def _send(self, message: Declared) -> None:
+        self._sequence += 1
+        try:
+            self.socket.send(encode_message(message, self._session, self._sequence), zmq.DONTWAIT)
+        except zmq.Again:
+            return  # no link yet and the queue is full: `tick` starts over
+
+    def _note(self, error: SurgNavError) -> None:
+        self.refused += 1
+        self.last_refusal = str(error)

@@ -1,0 +1,266 @@
+"""PoseBatch: every tool at one instant, in one small message, laid out so that reading it makes no garbage.
+
+Two fields: a table of strings (tool and frame names, reasons, registration ids), and fixed records that index it. From
+one batch to the next the table hardly ever changes, so a decoder compares its bytes with the last ones and keeps the
+strings; the records are read in place.
+
+A lost tool has no pose: its record holds zeros, and a zero quaternion is no rotation, let alone the identity.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.frames import check_frame
+from geometry.points import read_only
+from unity_bridge.convention import UNIT_TOLERANCE, UnityPose, poses_to_unity
+from unity_bridge.errors import InvalidPoseError
+from unity_bridge.tool_state import ToolPose, ToolState
+from unity_bridge.wire import (
+    TOOL_VALIDITIES,
+    VALIDITY_CODES,
+    Header,
+    MessageType,
+    Validity,
+    decode_text,
+    malformed,
+    pack_field,
+    pack_message,
+    take_fields,
+    unpack_message,
+)
+
+TAG_STRINGS, TAG_TOOLS, TAG_REASON = 1, 2, 3
+MAX_TOOLS = 256
+MAX_STRINGS = 2048
+TEXT_LIMIT_BYTES = 1024
+# Beyond a kilometre nothing is tracked: such a number is a unit mistake or noise.
+POSITION_LIMIT_M = 1000.0
+
+HAS_POSE, HAS_ERROR = 1, 2
+Floats = NDArray[np.float64]
+
+RECORD = np.dtype(
+    [
+        ("tool", "<u2"),
+        ("to_frame", "<u2"),
+        ("from_frame", "<u2"),
+        ("reason", "<u2"),
+        ("registration", "<u2"),
+        ("validity", "u1"),
+        ("flags", "u1"),
+        ("expected_error_mm", "<f4"),
+        ("capture_ns", "<i8"),
+        ("position_m", "<f4", (3,)),
+        ("rotation_xyzw", "<f4", (4,)),
+        ("reserved", "<u4"),
+    ]
+)
+RECORD_BYTES = RECORD.itemsize
+_RECORD = struct.Struct("<5H2Bfq7f4x")
+_TABLE_HEAD = struct.Struct("<HH")  # bytes of one record, number of records
+_STRING_HEAD = struct.Struct("<H")
+_NO_POSE = (0.0,) * 7
+_SCALARS = [name for name in RECORD.names or () if name not in {"position_m", "rotation_xyzw", "reserved"}]
+
+_LOST = VALIDITY_CODES[Validity.LOST]
+_VALID = VALIDITY_CODES[Validity.VALID]
+
+
+@dataclass(frozen=True, eq=False)
+class PoseBatch:
+    """A decoded batch: checked columns, and `tools` for those who prefer objects.
+
+    Attributes:
+        validity: of what all poses stand on (the reference, the registration): unless valid, nothing is shown as is.
+        records: ``(n,)`` of dtype `RECORD`, read-only; its string columns index `strings`.
+    """
+
+    header: Header
+    validity: Validity
+    reason: str
+    records: NDArray[np.void]
+    strings: tuple[str, ...]
+
+    @property
+    def sequence(self) -> int:
+        return self.header.sequence
+
+    @property
+    def capture_ns(self) -> int:
+        """When the sensor saw this instant, on the server's clock."""
+        return self.header.capture_ns
+
+    @cached_property
+    def tools(self) -> dict[str, ToolPose]:
+        """Tools by name, in the order of the records."""
+        positions = read_only(self.records["position_m"].astype(np.float64))
+        rotations = read_only(self.records["rotation_xyzw"].astype(np.float64))
+        scalars = self.records[_SCALARS].tolist()
+        poses = map(_tool_pose, scalars, positions, rotations, repeat(self.strings))
+        return {pose.tool: pose for pose in poses}
+
+
+def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = "") -> bytes:
+    """Converts all poses to Unity's convention and packs the batch.
+
+    Args:
+        header: of type POSE_BATCH, with the instant's capture time and the validity of the whole.
+        tools: at most `MAX_TOOLS`, each name once.
+        reason: why the batch as a whole is not valid.
+
+    Raises:
+        InvalidPoseError: too many tools, a name twice, or no validity in the header.
+    """
+    if header.validity is None or len(tools) > MAX_TOOLS or len({state.tool for state in tools}) != len(tools):
+        raise InvalidPoseError(
+            f"a batch of {len(tools)} tools with validity {header.validity}",
+            f"a validity and at most {MAX_TOOLS} tools, each name once",
+            "send one state per tool",
+        )
+    positions, rotations = poses_to_unity([state.T_to_from for state in tools if state.T_to_from is not None])
+    converted = iter(np.concatenate([positions, rotations], axis=1).tolist())
+    table: dict[str, int] = {"": 0}
+    records = [_pack_tool(state, table, header.capture_ns, converted) for state in tools]
+    fields = [
+        pack_field(TAG_STRINGS, b"".join(map(_pack_string, table))),
+        pack_field(TAG_TOOLS, _TABLE_HEAD.pack(RECORD_BYTES, len(records)) + b"".join(records)),
+    ]
+    if reason:
+        fields.append(pack_field(TAG_REASON, reason.encode()))
+    return pack_message(header, b"".join(fields))
+
+
+def _pack_tool(state: ToolState, table: dict[str, int], batch_ns: int, converted: Iterator[list[float]]) -> bytes:
+    names = (state.tool, state.to_frame, state.from_frame, state.reason, state.registration_id)
+    indices = [table.setdefault(name, len(table)) for name in names]
+    error = state.expected_error_mm
+    flags = 0 if error is None else HAS_ERROR
+    code = VALIDITY_CODES[state.validity]
+    if state.T_to_from is None:
+        return _RECORD.pack(*indices, code, flags, error or 0.0, 0, *_NO_POSE)
+    capture_ns = batch_ns if state.capture_ns is None else state.capture_ns
+    return _RECORD.pack(*indices, code, flags | HAS_POSE, error or 0.0, capture_ns, *next(converted))
+
+
+def _pack_string(text: str) -> bytes:
+    payload = text.encode()
+    if len(payload) > TEXT_LIMIT_BYTES:
+        raise InvalidPoseError(f"a text of {len(payload)} bytes", f"at most {TEXT_LIMIT_BYTES}", "shorten it")
+    return _STRING_HEAD.pack(len(payload)) + payload
+
+
+class PoseBatchDecoder:
+    """Decodes batches, keeping the strings of the last one."""
+
+    def __init__(self) -> None:
+        self._table = b""
+        self._strings: tuple[str, ...] = ()
+        self._frames: set[int] = set()  # indices of strings that were found to be frame names
+
+    def decode(self, message: bytes | memoryview) -> PoseBatch:
+        """Checks and decodes one message; the records are views of it.
+
+        Raises:
+            WireError: not a well-formed pose batch; a lost tool with a pose, or a valid one without, counts as such.
+        """
+        header, body = unpack_message(message)
+        if header.message_type != MessageType.POSE_BATCH:
+            raise malformed(f"message type {header.message_type}", f"{int(MessageType.POSE_BATCH)}, a pose batch")
+        fields = take_fields(body, (TAG_STRINGS, TAG_TOOLS, TAG_REASON))
+        if TAG_STRINGS not in fields or TAG_TOOLS not in fields or header.validity is None:
+            raise malformed("a pose batch without strings, tools or validity", "all three")
+        strings = self._decode_strings(fields[TAG_STRINGS])
+        records = self._decode_records(fields[TAG_TOOLS])
+        reason = decode_text(fields[TAG_REASON], TEXT_LIMIT_BYTES) if TAG_REASON in fields else ""
+        return PoseBatch(header, header.validity, reason, records, strings)
+
+    def _decode_strings(self, payload: memoryview) -> tuple[str, ...]:
+        if not self._strings or payload != self._table:
+            strings = tuple(_unpack_strings(payload))
+            if not strings or strings[0] or len(set(strings)) != len(strings):
+                raise malformed("a string table with repetitions, or without '' at index 0", "each string once")
+            self._table, self._strings, self._frames = bytes(payload), strings, set()
+        return self._strings
+
+    def _decode_records(self, payload: memoryview) -> NDArray[np.void]:
+        if len(payload) < _TABLE_HEAD.size:
+            raise malformed(f"a tool table of {len(payload)} bytes", f"at least {_TABLE_HEAD.size}")
+        stride, count = _TABLE_HEAD.unpack_from(payload)
+        if stride < RECORD_BYTES or count > MAX_TOOLS or stride * count > len(payload) - _TABLE_HEAD.size:
+            raise malformed(
+                f"{count} tools of {stride} bytes in {len(payload)} bytes",
+                f"at most {MAX_TOOLS} of at least {RECORD_BYTES} bytes, within the field",
+            )
+        # A later minor version may have longer records: what is beyond ours is stepped over.
+        shape, data = (count,), payload.toreadonly()
+        records = np.ndarray(shape, RECORD, data, _TABLE_HEAD.size, (stride,))
+        if count:
+            self._check_indices(np.ndarray((count, 5), "<u2", data, _TABLE_HEAD.size, (stride, 2)))
+            _check_values(records)
+        return records
+
+    def _check_indices(self, indices: NDArray[np.uint16]) -> None:
+        if indices.max() >= len(self._strings) or len(set(indices[:, 0].tolist())) != len(indices):
+            raise malformed("string indices out of range, or a tool twice", f"indices under {len(self._strings)}")
+        for index in set(indices[:, 1:3].ravel().tolist()) - self._frames:
+            check_frame(self._strings[index])
+            self._frames.add(index)
+
+
+def _unpack_strings(payload: memoryview) -> Iterator[str]:
+    at = 0
+    for _ in range(MAX_STRINGS):
+        if at == len(payload):
+            return
+        if len(payload) - at < _STRING_HEAD.size:
+            raise malformed(f"{len(payload) - at} stray bytes after the last string", "whole strings")
+        (length,) = _STRING_HEAD.unpack_from(payload, at)
+        at += _STRING_HEAD.size + length
+        if at > len(payload):
+            raise malformed(f"a string that ends {at - len(payload)} bytes too late", "strings within the field")
+        yield decode_text(payload[at - length : at], TEXT_LIMIT_BYTES)
+    if at < len(payload):
+        raise malformed(f"more than {MAX_STRINGS} strings", f"at most {MAX_STRINGS}")
+
+
+def _check_values(records: NDArray[np.void]) -> None:
+    """Refuses what a sender that keeps the protocol cannot have meant."""
+    validity, has_pose = records["validity"], (records["flags"] & HAS_POSE) != 0
+    if (validity < _VALID).any() or (validity > max(TOOL_VALIDITIES)).any():
+        raise malformed(f"tool validity codes {validity.tolist()}", f"1 to {max(TOOL_VALIDITIES)}")
+    if (has_pose & (validity == _LOST)).any() or (~has_pose & (validity == _VALID)).any():
+        raise malformed("a lost tool with a pose, or a valid one without", "a pose if valid, none if lost")
+    # Written so that NaN fails, and so that a record without a pose must hold zeros: 0 where there is none, 1 where.
+    rotation = records["rotation_xyzw"].astype(np.float64)
+    unit = np.abs((rotation * rotation).sum(axis=1) - has_pose) < UNIT_TOLERANCE
+    near = np.abs(records["position_m"]) <= has_pose[:, None] * np.float32(POSITION_LIMIT_M)
+    if not (unit.all() and near.all()):
+        raise malformed("a pose that is no rotation, or not near", f"unit quaternions within {POSITION_LIMIT_M:g} m")
+    error = records["expected_error_mm"]
+    if not ((error >= 0.0) & (error < np.inf)).all():
+        raise malformed(f"expected errors {error.tolist()} mm", "finite lengths")
+
+
+def _tool_pose(values: tuple, position_m: Floats, rotation_xyzw: Floats, strings: tuple[str, ...]) -> ToolPose:
+    tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns = values
+    has_pose = bool(flags & HAS_POSE)
+    frames = strings[to_frame], strings[from_frame]
+    return ToolPose(
+        tool=strings[tool],
+        to_frame=frames[0],
+        from_frame=frames[1],
+        validity=TOOL_VALIDITIES[code],
+        reason=strings[reason],
+        pose=UnityPose.trusted(position_m, rotation_xyzw, *frames) if has_pose else None,
+        capture_ns=capture_ns if has_pose else None,
+        expected_error_mm=error_mm if flags & HAS_ERROR else None,
+        registration_id=strings[registration],
+    )
