@@ -26,7 +26,8 @@ def check_bindable(endpoint: str) -> str:
         return endpoint
     parts = _TCP.fullmatch(endpoint)
     # A hosts file may send 'localhost' anywhere, so the number is bound.
-    host = parts["host"].strip("[]").replace("localhost", "127.0.0.1") if parts else ""
+    host = parts["host"].strip("[]") if parts else ""
+    host = "127.0.0.1" if host == "localhost" else host
     if parts is None or not _is_loopback(host):
         raise EndpointRefusedError(
             f"the address {endpoint!r} to bind without keys",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from geometry.errors import SurgNavError
 from unity_bridge.errors import PeerRefusedError
-from unity_bridge.schema import BLOB, F64, FLAG, I64, SHA256, TEXT, U32, U64, Declared, decode, encode, tagged
-from unity_bridge.wire import Header, MessageType, Session, malformed, pack_message, unpack_message
+from unity_bridge.schema import BLOB, F64, FLAG, I64, SHA256, TEXT, U32, U64, VALIDITY, Declared, decode, encode, tagged
+from unity_bridge.wire import Header, MessageType, Session, Validity, malformed, pack_message, unpack_message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Welcome:
         clock_id: readable name of the server's clock; equal ids are one time scale.
         rate_hz: how often pose batches are sent.
         last_pose_sequence: the newest pose batch at this moment, 0 before the first.
-        registration_validity: 'valid', 'stale', 'lost' or 'suspect'.
+        registration_validity: of what all poses stand on; the reason if it is not valid.
         research_session: unapproved surfaces may be shown; the client must say so on screen.
     """
 
@@ -39,7 +39,7 @@ class Welcome:
     rate_hz: float = tagged(4, F64)
     last_pose_sequence: int = tagged(5, U64)
     registration_id: str = tagged(6, TEXT)
-    registration_validity: str = tagged(7, TEXT)
+    registration_validity: Validity = tagged(7, VALIDITY)
     registration_reason: str = tagged(8, TEXT, default="")
     tools: tuple[str, ...] = tagged(9, TEXT, repeated=True)
     surfaces: tuple[str, ...] = tagged(10, SHA256, repeated=True)

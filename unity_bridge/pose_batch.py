@@ -24,6 +24,7 @@ from unity_bridge.convention import UNIT_TOLERANCE, UnityPose, poses_to_unity
 from unity_bridge.errors import InvalidPoseError
 from unity_bridge.tool_state import ToolPose, ToolState
 from unity_bridge.wire import (
+    FLAG_UNITY_CONVENTION,
     TOOL_VALIDITIES,
     VALIDITY_CODES,
     Header,
@@ -174,6 +175,8 @@ class PoseBatchDecoder:
         header, body = unpack_message(message)
         if header.message_type != MessageType.POSE_BATCH:
             raise malformed(f"message type {header.message_type}", f"{int(MessageType.POSE_BATCH)}, a pose batch")
+        if not header.flags & FLAG_UNITY_CONVENTION:
+            raise malformed("poses that are not in Unity's convention", "flag 0x0001 set")
         fields = take_fields(body, (TAG_STRINGS, TAG_TOOLS, TAG_REASON))
         if TAG_STRINGS not in fields or TAG_TOOLS not in fields or header.validity is None:
             raise malformed("a pose batch without strings, tools or validity", "all three")

@@ -13,14 +13,22 @@ reused, so that fields can be added in a minor version: a decoder skips the tags
 from __future__ import annotations
 
 import dataclasses
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from unity_bridge.errors import MalformedMessageError
-from unity_bridge.wire import decode_text, malformed, pack_field, unpack_fields
+from unity_bridge.wire import (
+    TOOL_VALIDITIES,
+    VALIDITY_CODES,
+    Validity,
+    decode_text,
+    malformed,
+    pack_field,
+    unpack_fields,
+)
 
 TEXT_LIMIT_BYTES = 1024
 REPEAT_LIMIT = 4096
@@ -46,6 +54,22 @@ def _number(name: str, code: str) -> Kind:
     return Kind(name, layout.pack, decode)
 
 
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise malformed(f"the number {value}", "finite numbers; what is unknown is left out")
+    return value
+
+
+def _encode_validity(validity: Validity) -> bytes:
+    return bytes([VALIDITY_CODES[Validity(validity)]])
+
+
+def _decode_validity(payload: memoryview) -> Validity:
+    if len(payload) != 1 or payload[0] not in TOOL_VALIDITIES:
+        raise malformed(f"a validity of bytes {bytes(payload[:8])!r}", f"one byte of {sorted(TOOL_VALIDITIES)}")
+    return TOOL_VALIDITIES[payload[0]]
+
+
 def _decode_flag(payload: memoryview) -> bool:
     if bytes(payload) not in {b"\0", b"\1"}:
         raise malformed(f"a flag of bytes {bytes(payload[:8])!r}", "one byte, 0 or 1")
@@ -68,7 +92,9 @@ def _decode_hash(payload: memoryview) -> str:
 U32 = _number("u32", "I")
 U64 = _number("u64", "Q")
 I64 = _number("i64", "q")
-F64 = _number("f64", "d")
+_DOUBLE = _number("f64", "d")
+F64 = Kind("f64", lambda value: _DOUBLE.encode(_finite(value)), lambda payload: _finite(_DOUBLE.decode(payload)))
+VALIDITY = Kind("validity", _encode_validity, _decode_validity)
 FLAG = Kind("flag", lambda value: b"\1" if value else b"\0", _decode_flag)
 TEXT = Kind("text", _encode_text, lambda payload: decode_text(payload, TEXT_LIMIT_BYTES))
 BLOB = Kind("blob", bytes, bytes)
@@ -134,11 +160,7 @@ def _build(kind: type[M], values: dict[str, Any]) -> M:
     missing = sorted(required - values.keys())
     if missing:
         raise malformed(f"a {kind.__name__} without {missing}", f"all of {sorted(required)}")
-    try:
-        return kind(**values)
-    except ValueError as error:
-        # A value that its type cannot hold, such as a validity of a later version.
-        raise MalformedMessageError(f"a {kind.__name__} with {error}", "values of this version", "update") from error
+    return kind(**values)
 
 
 @cache

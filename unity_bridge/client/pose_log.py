@@ -25,6 +25,7 @@ class PoseLog:
         received: batches taken in.
         lost: sequence numbers that were passed over.
         sessions: runs of the server seen; a new one starts a new count of sequence numbers.
+        session_id: the run heard last, all zero before the first batch.
     """
 
     def __init__(self, max_batches: int) -> None:
@@ -36,7 +37,7 @@ class PoseLog:
         self.sessions = 0
         self.first_sequence = 0
         self.last_sequence = 0
-        self._session_id = NO_SESSION
+        self.session_id = NO_SESSION
 
     @property
     def is_full(self) -> bool:
@@ -49,8 +50,8 @@ class PoseLog:
         Raises:
             MalformedMessageError: a sequence number that was there already: repeated or replayed.
         """
-        if batch.header.session_id != self._session_id:
-            self._session_id = batch.header.session_id
+        if batch.header.session_id != self.session_id:
+            self.session_id = batch.header.session_id
             self.sessions += 1
             self.first_sequence = batch.sequence
         elif batch.sequence <= self.last_sequence:
@@ -67,6 +68,6 @@ class PoseLog:
 
     def close_at(self, session_id: bytes, sequence: int) -> None:
         """Counts as lost what the server had sent by now and did not arrive; only the session heard last counts."""
-        if self.received and session_id == self._session_id and sequence > self.last_sequence:
+        if self.received and session_id == self.session_id and sequence > self.last_sequence:
             self.lost += sequence - self.last_sequence
             self.last_sequence = sequence

@@ -93,6 +93,8 @@ class ReferenceClient:
                 link.drain()
         self.control.tick()
         self.surfaces.tick()
+        if self.poses.log.session_id not in {NO_SESSION, self.control.server_session} and self.control.welcome:
+            self.control.say_hello()  # the poses come from another run of the server than the one that welcomed us
 
     def poll_until(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
         """Polls until the condition holds or the deadline on this client's clock has come; says whether it holds."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import zmq
 
 from geometry.errors import SurgNavError
 from unity_bridge.endpoints import connect
-from unity_bridge.errors import MalformedMessageError
+from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError
 from unity_bridge.messages import (
     Error,
     Goodbye,
@@ -24,7 +23,10 @@ from unity_bridge.messages import (
 )
 from unity_bridge.schema import Declared
 from unity_bridge.surface_payload import MAX_PAYLOAD_BYTES, DecodedSurface, decode_surface
+from unity_bridge.surface_server import APPROVED, SUGGESTED
 from unity_bridge.wire import Session
+
+_MIN_CHUNK_BYTES = 4096  # a server that sends less costs more requests than it is worth, but still works
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +37,17 @@ class PullerSettings:
         credit: chunks under way at a time: enough to fill the link, few enough to stop at once.
         chunk_bytes: size of a chunk; the server may send less.
         timeout_ns: after this silence the link is taken to be broken: a new one is made, and the transfer goes on.
-        max_surface_bytes: larger surfaces are refused before their first byte.
+        max_bytes: of all surfaces together; those that would go beyond are refused before their first byte.
+        refresh_ns: how often to ask whether the offer has changed: approvals come and go.
+        allow_suggested: take surfaces that nobody has approved. Only for a client that says so on its screen.
     """
 
     credit: int = 8
     chunk_bytes: int = 262_144
     timeout_ns: int = 1_000_000_000
-    max_surface_bytes: int = MAX_PAYLOAD_BYTES
+    max_bytes: int = 2**30
+    refresh_ns: int = 2_000_000_000
+    allow_suggested: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +77,14 @@ class _Transfer:
         # One connection keeps the order; what does not continue here was asked for over an earlier one.
         if chunk.offset != len(self.data):
             return
-        if chunk.total_bytes != self.entry.byte_count or len(self.data) + len(chunk.data) > self.entry.byte_count:
+        if (
+            not chunk.data
+            or chunk.total_bytes != self.entry.byte_count
+            or len(self.data) + len(chunk.data) > self.entry.byte_count
+        ):
             raise MalformedMessageError(
                 f"{len(chunk.data)} bytes at {chunk.offset} of {chunk.total_bytes}",
-                f"no more than the {self.entry.byte_count} bytes of the manifest",
+                f"some, and no more than the {self.entry.byte_count} bytes of the manifest",
                 "ask for the manifest again",
             )
         self.data += chunk.data
@@ -94,7 +104,7 @@ class SurfacePuller:
     """Driven by its owner: `drain` when the socket is readable, `tick` now and then.
 
     Attributes:
-        surfaces: those that are whole, by hash.
+        surfaces: those that are on offer and whole, by hash; one that was withdrawn goes from here too.
         manifest: None until the server has answered.
         refused: messages, surfaces and answers that were refusals; `last_refusal` says why.
         reconnects: links made after the first.
@@ -110,11 +120,13 @@ class SurfacePuller:
         self._waiting: dict[str, _Transfer] = {}
         self._sequence = 0
         self._chunk_bytes = settings.chunk_bytes
+        self._asked_ns: int | None = None  # when the manifest was asked for, while it has not come
+        self._manifest_ns = 0
         self._open()
 
     @property
     def is_done(self) -> bool:
-        """True once everything in the manifest was pulled, or refused."""
+        """True once everything in the manifest is here or was refused."""
         return self.manifest is not None and not self._waiting
 
     @property
@@ -125,7 +137,7 @@ class SurfacePuller:
 
     def request_manifest(self) -> None:
         """Asks what is on offer now; surfaces already here are not pulled again."""
-        self.manifest = None
+        self._asked_ns = self._session.clock.now_ns()
         self._send(SurfaceListRequest())
 
     def reconnect(self) -> None:
@@ -148,9 +160,13 @@ class SurfacePuller:
                 self._note(error)
 
     def tick(self) -> None:
-        """Notices a broken link."""
-        if not self.is_done and self._session.clock.now_ns() - self._heard_ns > self._settings.timeout_ns:
-            self.reconnect()
+        """Notices a broken link; asks now and then whether the offer has changed."""
+        now_ns = self._session.clock.now_ns()
+        if self._waiting or self._asked_ns is not None:
+            if now_ns - max(self._heard_ns, self._asked_ns or 0) > self._settings.timeout_ns:
+                self.reconnect()
+        elif now_ns - self._manifest_ns > self._settings.refresh_ns:
+            self.request_manifest()
 
     def close(self) -> None:
         self._send(Goodbye())
@@ -159,33 +175,54 @@ class SurfacePuller:
     def _open(self) -> None:
         self.socket = connect(self._context, zmq.DEALER, self._endpoint, {zmq.MAXMSGSIZE: 2**22, zmq.SNDHWM: 64})
         self._heard_ns = self._session.clock.now_ns()
-        if self.manifest is None:
-            self.request_manifest()
+        self.request_manifest()
         for transfer in self._waiting.values():
             transfer.requested = len(transfer.data)
         self._spend_credit()
 
     def _take(self, message: Declared) -> None:
         if isinstance(message, SurfaceManifest):
-            self.manifest = message
+            self.manifest, self._asked_ns, self._manifest_ns = message, None, self._heard_ns
             self._plan(message.surfaces)
         elif isinstance(message, SurfaceChunk) and message.sha256 in self._waiting:
             self._take_chunk(message)
         elif isinstance(message, Error):
             self._note(message.as_exception())
-            self._waiting.clear()  # what was asked for is no longer on offer: look again
-            self.manifest = None
+            self._waiting.clear()  # what was asked for is no longer on offer: look again at the next refresh
         self._spend_credit()
 
-    def _plan(self, entries: Iterable[SurfaceEntry]) -> None:
-        now_ns = self._session.clock.now_ns()
-        missing = [entry for entry in entries if entry.sha256 not in self.surfaces]
-        for entry in missing:
-            if not 0 < entry.byte_count <= self._settings.max_surface_bytes:
-                limit = self._settings.max_surface_bytes
-                self._note(MalformedMessageError(f"a surface of {entry.byte_count} bytes", f"1 to {limit}", "skip it"))
+    def _plan(self, entries: tuple[SurfaceEntry, ...]) -> None:
+        """Drops what is no longer on offer, and makes room for what is new."""
+        offered = {entry.sha256 for entry in entries}
+        self.surfaces = {sha: surface for sha, surface in self.surfaces.items() if sha in offered}
+        self._waiting = {sha: transfer for sha, transfer in self._waiting.items() if sha in offered}
+        held = [*self.surfaces.values(), *self._waiting.values()]
+        total = sum(each.entry.byte_count for each in held)
+        for entry in entries:
+            if entry.sha256 in self.surfaces or entry.sha256 in self._waiting:
                 continue
-            self._waiting.setdefault(entry.sha256, _Transfer(entry, now_ns))
+            try:
+                total = self._admit(entry, total)
+            except SurgNavError as error:
+                self._note(error)
+                continue
+            self._waiting[entry.sha256] = _Transfer(entry, self._heard_ns)
+
+    def _admit(self, entry: SurfaceEntry, total: int) -> int:
+        settings = self._settings
+        approved = entry.approval in APPROVED and bool(entry.approved_by.strip())
+        if not approved and not (entry.approval == SUGGESTED and settings.allow_suggested):
+            raise SurfaceRefusedError(
+                f"surface '{entry.name}' with approval '{entry.approval}' by '{entry.approved_by}'",
+                "approved by a named person",
+                "have it approved; or allow suggestions, and say so on screen",
+            )
+        limit = min(MAX_PAYLOAD_BYTES, settings.max_bytes - total)
+        if not 0 < entry.byte_count <= limit:
+            raise SurfaceRefusedError(
+                f"surface '{entry.name}' of {entry.byte_count} bytes", f"1 to {limit} bytes", "simplify it"
+            )
+        return total + entry.byte_count
 
     def _take_chunk(self, chunk: SurfaceChunk) -> None:
         transfer = self._waiting[chunk.sha256]
@@ -193,7 +230,7 @@ class SurfacePuller:
             transfer.add(chunk)
             if len(chunk.data) < self._chunk_bytes and not transfer.is_whole:
                 # The server's chunks are smaller: ask anew in its size; what is under way will not continue, and go.
-                self._chunk_bytes, transfer.requested = max(len(chunk.data), 1), len(transfer.data)
+                self._chunk_bytes, transfer.requested = max(len(chunk.data), _MIN_CHUNK_BYTES), len(transfer.data)
             if transfer.is_whole:
                 self.surfaces[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
                 del self._waiting[chunk.sha256]
