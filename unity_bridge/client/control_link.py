@@ -45,6 +45,7 @@ class ControlLink:
 
     Attributes:
         welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
+        server_session, server_clock: of the last Welcome's header; zeros before it.
         report_taken: the server acknowledged the last report.
         refused: refusals in either direction; `last_refusal` says why.
     """
@@ -55,6 +56,7 @@ class ControlLink:
         self.socket = connect(context, zmq.DEALER, endpoint, {zmq.MAXMSGSIZE: 2**20, zmq.SNDHWM: 64})
         self.welcome: Welcome | None = None
         self.server_session = NO_SESSION
+        self.server_clock = 0
         self.report_taken = False
         self.refused = 0
         self.last_refusal = ""
@@ -88,6 +90,12 @@ class ControlLink:
         self.welcome = None
         self._asked_hello_ns = self._session.clock.now_ns()
         self._send(self._hello)
+
+    def notice_session(self, session_id: bytes) -> None:
+        """Told which run of the server sends the poses: says hello if it is not the one that welcomed us."""
+        since_ns = self._session.clock.now_ns() - (self._asked_hello_ns or 0)
+        if self.welcome is not None and session_id != self.server_session and since_ns > self._settings.retry_ns:
+            self.say_hello()
 
     def report(self, report: ClientReport) -> None:
         self.report_taken = False
@@ -125,7 +133,7 @@ class ControlLink:
         if isinstance(message, Welcome):
             if header.session_id != self.server_session:
                 self._exchange.clear()
-            self.welcome, self.server_session = message, header.session_id
+            self.welcome, self.server_session, self.server_clock = message, header.session_id, header.clock
         elif isinstance(message, ClockReply) and message.client_sent_ns == self._asked_clock_ns:
             self._exchange.add(message.client_sent_ns, message.server_received_ns, message.server_sent_ns, received_ns)
             if not self.clock_is_settled:

@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 
 from geometry.clock import Clock
+from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
 from unity_bridge.client.pose_receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
@@ -93,8 +94,8 @@ class ReferenceClient:
                 link.drain()
         self.control.tick()
         self.surfaces.tick()
-        if self.poses.log.session_id not in {NO_SESSION, self.control.server_session} and self.control.welcome:
-            self.control.say_hello()  # the poses come from another run of the server than the one that welcomed us
+        if self.poses.log.received:
+            self.control.notice_session(self.poses.log.session_id)
 
     def poll_until(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
         """Polls until the condition holds or the deadline on this client's clock has come; says whether it holds."""
@@ -126,17 +127,19 @@ class ReferenceClient:
         Raises:
             PeerRefusedError: the clocks were never compared, so no time could be.
         """
-        offset = self.control.clock_offset
+        offset = self._pose_offset()
         if offset is None:
             raise PeerRefusedError(
-                "no clock exchange with the server", "at least one", "check that the control socket answers"
+                "no clock exchange with the clock that stamped the poses",
+                "at least one",
+                "check that control and pose socket belong to one server, and that it answers",
             )
         surfaces = [pulled.decoded for pulled in self.surfaces.surfaces.values()]
         return record(self.poses.log.batches, surfaces, offset)
 
     def report(self) -> ClientReport:
         """What was received so far, as the server is told."""
-        log, offset, measured = self.poses.log, self.control.clock_offset, self.control.measured_offset
+        log, offset, measured = self.poses.log, self._pose_offset(), self.control.measured_offset
         latencies: list[float | None] = [None, None, None]
         if log.batches and offset is not None:
             decoded_ns = [offset.to_server_ns(logged.decoded_ns) - logged.batch.capture_ns for logged in log.batches]
@@ -154,6 +157,11 @@ class ReferenceClient:
             clock_error_ns=measured.error_ns if measured else None,
             surfaces=tuple(map(_received, self.surfaces.surfaces.values())),
         )
+
+    def _pose_offset(self) -> ClockOffset | None:
+        """To the clock that stamped the poses; None if that is not the clock which was compared with ours."""
+        stamped_by = {logged.batch.header.clock for logged in self.poses.log.batches}
+        return self.control.clock_offset if stamped_by <= {self.control.server_clock} else None
 
     def close(self) -> None:
         """Says goodbye and closes. May be called again."""

@@ -77,14 +77,11 @@ class _Transfer:
         # One connection keeps the order; what does not continue here was asked for over an earlier one.
         if chunk.offset != len(self.data):
             return
-        if (
-            not chunk.data
-            or chunk.total_bytes != self.entry.byte_count
-            or len(self.data) + len(chunk.data) > self.entry.byte_count
-        ):
+        size = self.entry.byte_count
+        if not chunk.data or chunk.total_bytes != size or len(self.data) + len(chunk.data) > size:
             raise MalformedMessageError(
                 f"{len(chunk.data)} bytes at {chunk.offset} of {chunk.total_bytes}",
-                f"some, and no more than the {self.entry.byte_count} bytes of the manifest",
+                f"some, and no more than the {size} bytes of the manifest",
                 "ask for the manifest again",
             )
         self.data += chunk.data
@@ -196,8 +193,8 @@ class SurfacePuller:
         offered = {entry.sha256 for entry in entries}
         self.surfaces = {sha: surface for sha, surface in self.surfaces.items() if sha in offered}
         self._waiting = {sha: transfer for sha, transfer in self._waiting.items() if sha in offered}
-        held = [*self.surfaces.values(), *self._waiting.values()]
-        total = sum(each.entry.byte_count for each in held)
+        total = sum(surface.entry.byte_count for surface in self.surfaces.values())
+        total += sum(transfer.entry.byte_count for transfer in self._waiting.values())
         for entry in entries:
             if entry.sha256 in self.surfaces or entry.sha256 in self._waiting:
                 continue
