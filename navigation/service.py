@@ -153,7 +153,7 @@ class NavigationService:
             rate_hz=self._config.rate_hz,
             last_pose_sequence=self._last_sequence.value,
             registration_id="" if registration is None else registration.registration_id,
-            registration_validity=validity.value,
+            registration_validity=validity,
             registration_reason="not registered" if registration is None else "",
             tools=(*self._config.tools, PATIENT),
             surfaces=self.surfaces.hashes,

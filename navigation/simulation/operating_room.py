@@ -78,7 +78,7 @@ class OperatingRoom:
         t_s = (time_ns - self.config.epoch_ns) / NS_PER_S
         if self._is_occluded(tool, t_s):
             return None
-        T_tracker_ct = self._table(t_s) @ self.T_tracker_ct
+        T_tracker_ct = self._moved(t_s)
         if tool == REFERENCE:
             return T_tracker_ct @ self.T_reference_ct.inverse()
         if tool == STYLUS:
@@ -99,18 +99,25 @@ class OperatingRoom:
         period_s, start_s, end_s = self.config.occlusions[tool]
         return start_s <= t_s % period_s < end_s
 
-    def _table(self, t_s: float) -> Transform:
+    def _moved(self, t_s: float) -> Transform:
+        """``T_tracker_ct`` with the table's swing."""
+        if self.config.table_motion_mm == 0.0:
+            return self.T_tracker_ct
         swing = self.config.table_motion_mm * np.sin(2 * np.pi * 0.05 * t_s)
-        return Transform.from_rotation(Rotation.identity(), np.array([swing, 0.3 * swing, 0.0]), TRACKER, TRACKER)
+        return _rigid(
+            self.T_tracker_ct.rotation_matrix, self.T_tracker_ct.translation_mm + [swing, 0.3 * swing, 0.0], CT
+        )
 
     def _stylus(self, posture: StylusPosture, T_tracker_ct: Transform) -> Transform:
         tip, shaft = posture.tip_mm, posture.shaft
         if posture.frame == CT:
             tip, shaft = T_tracker_ct.apply(tip), T_tracker_ct.rotate(shaft)
         towards_camera = -tip / np.linalg.norm(tip)
-        facing = Rotation.from_rotvec(posture.twist_rad * shaft).apply(towards_camera)
+        facing = towards_camera
+        if posture.twist_rad != 0.0:
+            facing = Rotation.from_rotvec(posture.twist_rad * shaft).apply(towards_camera)
         rotation = _rotation_from_axes(y=shaft, z_hint=facing)
-        return Transform.from_rotation(rotation, tip - rotation.apply(self.tip_stylus_mm), TRACKER, STYLUS)
+        return _rigid(rotation, tip - rotation @ self.tip_stylus_mm, STYLUS)
 
     def _bystander(self, tool: str, t_s: float) -> Transform:
         # Driver, probe and headset move slowly at the edge of the field; the probe leaves the volume now and then.
@@ -121,7 +128,7 @@ class OperatingRoom:
         position = centre + reach_mm * np.array([np.cos(angle), np.sin(angle), -0.3])
         rotation = _rotation_from_axes(y=np.array([0.0, -1.0, 0.0]), z_hint=-position)
         wobble = Rotation.from_rotvec([0.3 * np.sin(angle), 0.2 * np.cos(2 * angle), 0.5 * np.sin(0.7 * angle)])
-        return Transform.from_rotation(rotation * wobble, position, TRACKER, tool)
+        return _rigid(rotation @ wobble.as_matrix(), position, tool)
 
 
 def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOpticalTracker:
@@ -137,12 +144,20 @@ def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOptica
     return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
 
 
-def _rotation_from_axes(y: Floats, z_hint: Floats) -> Rotation:
-    """The rotation whose y axis is `y` and whose z axis comes closest to `z_hint`."""
-    y = y / np.linalg.norm(y)
+def _rigid(rotation: Floats, translation_mm: Floats, tool: str) -> Transform:
+    """``T_tracker_<tool>``."""
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation, translation_mm
+    return Transform(matrix, TRACKER, tool)
+
+
+def _rotation_from_axes(y: Floats, z_hint: Floats) -> Floats:
+    """The rotation ``(3, 3)`` whose y axis is `y` and whose z axis comes closest to `z_hint`."""
+    y = y / np.sqrt(y @ y)
     z = z_hint - (z_hint @ y) * y
-    z = z / np.linalg.norm(z)
-    return Rotation.from_matrix(np.stack([np.cross(y, z), y, z], axis=1))
+    z = z / np.sqrt(z @ z)
+    x = [y[1] * z[2] - y[2] * z[1], y[2] * z[0] - y[0] * z[2], y[0] * z[1] - y[1] * z[0]]
+    return np.array([x, y, z]).T
 
 
 def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
@@ -153,8 +168,8 @@ def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
     upright = _rotation_from_axes(y=np.array([0.0, 0.0, -1.0]), z_hint=-away)
     # Level the horizon about the line of sight, not about the patient's long axis.
     forward = -away / np.linalg.norm(away)
-    x = np.cross(upright.as_matrix()[:, 1], forward)
-    level = _rotation_from_axes(y=np.cross(forward, x), z_hint=forward)
+    x = np.cross(upright[:, 1], forward)
+    level = Rotation.from_matrix(_rotation_from_axes(y=np.cross(forward, x), z_hint=forward))
     roll = Rotation.from_rotvec(rng.uniform(-0.35, 0.35) * forward)
     return Transform.from_rotation(roll * level, camera_ct, CT, TRACKER).inverse()
 
@@ -162,6 +177,6 @@ def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
 def _fix_reference(centre_ct_mm: Floats, towards_camera_ct: Floats, rng: np.random.Generator) -> Transform:
     """``T_ct_reference``: fixed beside the patient's right hip, turned roughly to the camera."""
     position = centre_ct_mm + np.array([-170.0, -150.0, -140.0]) + rng.uniform(-30.0, 30.0, size=3)
-    facing = _rotation_from_axes(y=np.array([0.0, 0.0, 1.0]), z_hint=towards_camera_ct)
+    facing = Rotation.from_matrix(_rotation_from_axes(y=np.array([0.0, 0.0, 1.0]), z_hint=towards_camera_ct))
     tilt = Rotation.from_rotvec(rng.uniform(-0.35, 0.35, size=3))
     return Transform.from_rotation(tilt * facing, position, CT, REFERENCE)

@@ -112,11 +112,12 @@ class SimulatedOpticalTracker:
         if self._next_ns - now_ns > timeout_ns:
             self._clock.sleep_until_ns(now_ns + timeout_ns)
             return None
-        self._clock.sleep_until_ns(self._next_ns)
         capture_ns = self._next_ns
         self._next_ns += self._period_ns
         self._sequence += 1
+        # Worked out before its time has come: simulating must not count as latency of the system under test.
         tools = {tool: self._observe(tool, capture_ns) for tool in self._spheres_mm}
+        self._clock.sleep_until_ns(capture_ns)
         return TrackerFrame(self._sequence, capture_ns, tools)
 
     def _observe(self, tool: str, time_ns: int) -> ToolObservation:

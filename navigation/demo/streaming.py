@@ -1,0 +1,227 @@
+"""Streams to a client in another process and checks what it received, against the truth and in Unity's convention.
+
+The check has its own few lines of conversion on purpose: a mistake in `unity_bridge.convention` must not hide itself.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from geometry import Surface
+from geometry.frames import REFERENCE, STYLUS
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.demo.operation import Operation, SimulatedSurgeon
+from navigation.errors import ServiceError
+from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.pose_loop import SentPoses
+from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from unity_bridge.client.recording import ClientRecording, load_recording
+from unity_bridge.surface_payload import DecodedSurface, encode_surface
+
+Floats = NDArray[np.float64]
+
+# (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/protocol.md states it.
+_TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+# Single precision at 3 m: half a unit in the last place is 0.12 um; ten of them leave room for the rotation.
+_POSITION_TOLERANCE_M = 1.2e-6
+_ROTATION_TOLERANCE = 1e-6
+# More than the tracker's noise can do, less than any mix-up of axes, frames or tools does.
+_GROSS_ERROR_MM = 5.0
+
+# Someone leans in: the driver is hidden now and then, the reference once for 0.3 s.
+_OCCLUSIONS = {DRIVER: (5.0, 3.0, 3.6), REFERENCE: (60.0, 4.0, 4.3)}
+_TABLE_MOTION_MM = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamCheck:
+    """What the client received, judged.
+
+    Attributes:
+        rate_hz: batches a second, by their capture times.
+        latency_ms: sensor stamp to decoded in the client, one per batch.
+        batches: received; `poses_lost`: batches sent to the client that did not arrive.
+        poses_checked, poses_wrong: poses compared, and those that differ from what was sent beyond single precision,
+            carry another validity, or are more than 5 mm from the truth.
+        truth_error_rms_mm: of the tools' positions relative to the patient's reference, tracker noise included.
+        hidden: tool -> share of batches in which it had no valid pose, and was sent as such.
+        surfaces_identical: the client's geometry equals what was sent within the stated quantisation.
+        surface_bytes, surface_seconds: of all surfaces together.
+    """
+
+    rate_hz: float
+    latency_ms: Floats
+    batches: int
+    poses_lost: int
+    poses_checked: int
+    poses_wrong: int
+    truth_error_rms_mm: float
+    hidden: Mapping[str, float]
+    surfaces_identical: bool
+    surface_error_max_mm: float
+    surface_bytes: int
+    surface_seconds: float
+
+
+def stream(
+    surgeon: SimulatedSurgeon,
+    operation: Operation,
+    surfaces: Sequence[tuple[Surface, str, str]],
+    registration_id: str,
+    duration_s: float,
+) -> StreamCheck:
+    """Runs the service and the reference client for `duration_s`, and checks what arrived.
+
+    Args:
+        surfaces: each approved surface in ``ct``, with its state and who approved it.
+
+    Raises:
+        ServiceError: the client failed.
+    """
+    clock = MonotonicClock()
+    room = replace(
+        surgeon.config,
+        tools=tuple(SPHERES_MM),
+        action=surgeon.sweep(),
+        epoch_ns=clock.now_ns(),
+        table_motion_mm=_TABLE_MOTION_MM,
+        occlusions=_OCCLUSIONS,
+        noise_seed=1000,
+    )
+    config = ServiceConfig(
+        tracker="simulated",
+        tracker_config=room,
+        tools=room.tools,
+        rate_hz=room.tracker.rate_hz,
+        graph=_graph(operation, registration_id),
+        surfaces=[ApprovedSurface(encode_surface(surface), state, person) for surface, state, person in surfaces],
+    )
+    with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
+        report, recording = _run_client(service, Path(folder), duration_s, clock)
+        sent = service.stop()
+    return _check(report, recording, sent, room, operation, [surface for surface, _, _ in surfaces])
+
+
+def _graph(operation: Operation, registration_id: str) -> PoseGraph:
+    tip = CalibratedTip(operation.pivot.T_stylus_stylus_tip, operation.pivot.expected_tip_error_rms_mm)
+    expected_mm = float(operation.expected.p95_mm.max())
+    return PoseGraph({STYLUS: tip}, AcceptedRegistration(operation.T_reference_ct, registration_id, expected_mm))
+
+
+def _run_client(
+    service: NavigationService, folder: Path, duration_s: float, clock: MonotonicClock
+) -> tuple[dict[str, Any], ClientRecording]:
+    report, recording = folder / "report.json", folder / "recording.npz"
+    command = [sys.executable, "-m", "unity_bridge.client", "--poses", service.pose_endpoint]
+    command += ["--surfaces", service.surfaces.endpoint, "--control", service.control.endpoint]
+    command += ["--duration", str(duration_s), "--report", str(report), "--record", str(recording)]
+    deadline_ns = clock.now_ns() + round((duration_s + 90.0) * NS_PER_S)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
+        while client.poll() is None:
+            service.poll(5)
+            if clock.now_ns() > deadline_ns:
+                client.kill()
+        said = client.stderr.read() if client.stderr else ""
+    if client.returncode not in (0, 1) or not recording.exists():
+        raise ServiceError(
+            f"a client that ended with {client.returncode}: {said.strip() or 'no message'}",
+            "a client that reports what it received",
+            "run 'surgnav doctor'; is the loopback interface filtered?",
+        )
+    return json.loads(report.read_text("utf-8")), load_recording(recording)
+
+
+def _check(
+    report: Mapping[str, Any],
+    recording: ClientRecording,
+    sent: SentPoses,
+    room: OperatingRoomConfig,
+    operation: Operation,
+    surfaces: Sequence[Surface],
+) -> StreamCheck:
+    rows = np.searchsorted(sent.sequence, recording.sequence)
+    columns = [recording.tools.tolist().index(tool) for tool in sent.tools]
+    position_m, rotation = recording.position_m[:, columns], recording.rotation_xyzw[:, columns]
+    validity = recording.validity[:, columns]
+    as_sent = _differences(position_m, rotation, sent.matrices[rows]) & (validity == sent.validity[rows])
+    errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(room), operation)
+    gross = np.nan_to_num(errors_mm) > _GROSS_ERROR_MM
+    identical, surface_error_mm = _compare_surfaces(surfaces, recording.surfaces)
+    return StreamCheck(
+        rate_hz=float(NS_PER_S / np.median(np.diff(recording.capture_ns))),
+        latency_ms=recording.latency_ms,
+        batches=len(recording.sequence),
+        poses_lost=int(report["poses_lost"]),
+        poses_checked=int(as_sent.size),
+        poses_wrong=int((~as_sent | gross).sum()),
+        truth_error_rms_mm=float(np.sqrt(np.nanmean(errors_mm**2))),
+        hidden={tool: float((validity[:, i] != "valid").mean()) for i, tool in enumerate(sent.tools)},
+        surfaces_identical=identical,
+        surface_error_max_mm=surface_error_mm,
+        surface_bytes=sum(received["byte_count"] for received in report["surfaces"]),
+        surface_seconds=sum(received["seconds"] for received in report["surfaces"]),
+    )
+
+
+def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats) -> NDArray[np.bool_]:
+    """True where the received pose is the sent one in Unity's convention, or both are missing: ``(n, tools)``."""
+    expected_m = matrices_mm[..., :3, 3] @ _TO_UNITY.T / 1000.0
+    expected_rotation = _TO_UNITY @ matrices_mm[..., :3, :3] @ _TO_UNITY.T
+    missing_here, missing_there = np.isnan(position_m[..., 0]), np.isnan(expected_m[..., 0])
+    same = missing_here & missing_there
+    both = ~missing_here & ~missing_there
+    received = Rotation.from_quat(rotation_xyzw[both]).as_matrix()
+    near = np.abs(position_m[both] - expected_m[both]).max(axis=1, initial=0.0) < _POSITION_TOLERANCE_M
+    aligned = np.abs(received - expected_rotation[both]).max(axis=(1, 2), initial=0.0) < _ROTATION_TOLERANCE
+    same[both] = near & aligned
+    return same
+
+
+def _truth_errors_mm(
+    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, operation: Operation
+) -> Floats:
+    """Distance of each received position from the simulation's truth, NaN where the client has none to show."""
+    received_mm = position_m @ _TO_UNITY * 1000.0
+    errors = np.full(received_mm.shape[:2], np.nan)
+    tip_true_mm = room.tip_stylus_mm
+    for row, time_ns in enumerate(capture_ns.tolist()):
+        for column, tool in enumerate(tools):
+            if tool in (REFERENCE, PATIENT) or np.isnan(received_mm[row, column, 0]):
+                continue  # the reference is the anchor; the patient's error is the TRE
+            truth = room.pose_in_reference(tool, time_ns)
+            if truth is None:
+                errors[row, column] = np.inf  # a pose was shown of something that could not be seen
+                continue
+            expected_mm = truth.apply(tip_true_mm) if tool == STYLUS else truth.translation_mm
+            errors[row, column] = np.linalg.norm(received_mm[row, column] - expected_mm)
+    return errors
+
+
+def _compare_surfaces(sent: Sequence[Surface], received: Sequence[DecodedSurface]) -> tuple[bool, float]:
+    """Whether geometry and topology are the same, with the largest vertex error in mm."""
+    by_name = {decoded.surface.name: decoded for decoded in received}
+    worst_mm = 0.0
+    identical = len(by_name) == len(sent)
+    for surface in sent:
+        decoded = by_name.get(surface.name)
+        if decoded is None or len(decoded.surface.vertices_m) != len(surface.vertices_mm):
+            return False, float("nan")
+        expected_m = surface.vertices_mm @ _TO_UNITY.T / 1000.0
+        error_m = float(np.abs(decoded.surface.vertices_m - expected_m).max())
+        # Half a step of quantisation, and a thousandth of it for the arithmetic.
+        identical &= error_m <= 0.501 * decoded.quantisation_step_m
+        identical &= np.array_equal(decoded.surface.triangles, surface.triangles[:, [0, 2, 1]])
+        worst_mm = max(worst_mm, error_m * 1000.0)
+    return bool(identical), worst_mm

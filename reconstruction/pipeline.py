@@ -1,0 +1,176 @@
+"""The whole way of a CT: door, network, surfaces, case. This is what ``surgnav reconstruct`` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from os import PathLike
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from geometry import Clock, Volume
+from reconstruction.case import CT_ID, Case, MadeBy
+from reconstruction.ct_door import read_ct
+from reconstruction.ct_scan import CtScan
+from reconstruction.labels import CLASSES
+from reconstruction.mesh_files import Colour
+from reconstruction.segmentation import Segmentation, SegmentationSettings, segment
+from reconstruction.surfaces import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
+
+PROGRAM = "surgnav"
+
+# sRGB, as 3D Slicer and anatomical atlases paint them; the skin is translucent so that the rest shows through.
+STRUCTURE_COLOURS: Mapping[str, Colour] = MappingProxyType(
+    {
+        "body": (0.87, 0.68, 0.55, 0.35),
+        "bone": (0.94, 0.90, 0.78, 1.0),
+        "lung": (0.60, 0.76, 0.90, 0.6),
+        "liver": (0.58, 0.27, 0.20, 1.0),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructionSettings:
+    """How a CT becomes surfaces.
+
+    Attributes:
+        segmentation: how the network runs.
+        max_triangles: per structure; the surfaces are simplified to it, with the error measured.
+        copy_ct: keep the CT itself in the case, instead of where it is and its fingerprint.
+    """
+
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+    max_triangles: int = 100_000
+    copy_ct: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What a CT became.
+
+    Attributes:
+        surfaces: by structure; a structure that the CT does not show is missing here and named in `absent`.
+        absent: structure -> why it has no surface.
+        seconds: stage -> duration.
+    """
+
+    scan: CtScan
+    segmentation: Segmentation
+    surfaces: Mapping[str, ExtractedSurface]
+    absent: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+def reconstruct(
+    ct_path: str | PathLike[str],
+    case_path: str | PathLike[str],
+    *,
+    name: str,
+    time: str,
+    clock: Clock,
+    settings: ReconstructionSettings | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Reconstruction:
+    """Reads a CT, segments it, extracts the surfaces and writes the case; all surfaces are suggestions.
+
+    Args:
+        ct_path: DICOM folder or NIfTI file.
+        case_path: must not exist yet; it appears whole, or not at all.
+        name: of the case; not the patient's name.
+        time: ISO 8601 with a time zone, recorded as when everything was made.
+        clock: measures the stages.
+        progress: called with a stage's name and the share done.
+
+    Raises:
+        UnreadableInputError, CtRefusedError: the CT.
+        CaseError: the place for the case is taken.
+        EngineError, WeightsError: nothing here runs the network.
+    """
+    settings = settings or ReconstructionSettings()
+    stages = _Stages(clock, progress or (lambda stage, share: None))
+    with Case.create(case_path, name, time) as case:
+        scan = stages.run("read", lambda: read_ct(ct_path))
+        segmentation = stages.run(
+            "segment", lambda: segment(scan.volume, settings.segmentation, lambda share: stages.show("segment", share))
+        )
+        surfaces, absent = stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, settings))
+        made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=_parameters(settings))
+        reconstruction = Reconstruction(scan, segmentation, surfaces, absent, stages.seconds)
+        stages.run("write", lambda: _write(case, reconstruction, ct_path, settings, made_by))
+    return reconstruction
+
+
+class _Stages:
+    def __init__(self, clock: Clock, show: Callable[[str, float], None]) -> None:
+        self._clock = clock
+        self.show = show
+        self.seconds: dict[str, float] = {}
+
+    def run(self, stage: str, work: Callable[[], Any]) -> Any:
+        self.show(stage, 0.0)
+        start_ns = self._clock.now_ns()
+        result = work()
+        self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
+        self.show(stage, 1.0)
+        return result
+
+
+def _extract_all(
+    probabilities: Mapping[str, Volume], settings: ReconstructionSettings
+) -> tuple[dict[str, ExtractedSurface], dict[str, str]]:
+    surfaces, absent = {}, {}
+    for structure, probability in probabilities.items():
+        try:
+            surfaces[structure] = extract_surface(
+                probability, structure, SurfaceSettings(max_triangles=settings.max_triangles)
+            )
+        except EmptyStructureError as error:
+            absent[structure] = error.came
+    return surfaces, absent
+
+
+def _parameters(settings: ReconstructionSettings) -> dict[str, Any]:
+    segmentation = settings.segmentation
+    return {
+        "overlap": segmentation.overlap,
+        "islands": {name: asdict(rule) for name, rule in segmentation.islands.items()},
+        "max_triangles": settings.max_triangles,
+    }
+
+
+def _write(
+    case: Case,
+    made: Reconstruction,
+    ct_path: str | PathLike[str],
+    settings: ReconstructionSettings,
+    made_by: MadeBy,
+) -> None:
+    if settings.copy_ct:
+        case.add_ct_copy(made.scan, made_by)
+    else:
+        case.add_ct_reference(made.scan, ct_path, made_by)
+    segmentation = made.segmentation
+    by_network = made_by.model_copy(
+        update={
+            "parameters": made_by.parameters
+            | {
+                "engine": segmentation.engine,
+                "weights_sha256": segmentation.weights_sha256,
+                "seen_in_training": segmentation.seen_in_training,
+            }
+        }
+    )
+    case.add_labels(segmentation.labels, dict(enumerate(CLASSES)), by_network)
+    probability_ids = {}
+    for structure in made.surfaces:
+        # A byte a voxel is finer than the network is sure of, and eight times smaller than the field in memory.
+        field_ = segmentation.probabilities[structure]
+        quantised = field_.with_voxels(np.round(np.asarray(field_.voxels) * 255.0).astype(np.uint8))
+        probability_ids[structure] = case.add_probability(structure, quantised, by_network, (CT_ID,)).id
+    for structure, extracted in made.surfaces.items():
+        colour = STRUCTURE_COLOURS[structure]
+        case.add_surface(extracted.surface, by_network, (probability_ids[structure],), colour)
