@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geometry.errors import SurgNavError
-from unity_bridge.errors import PeerRefusedError
+from unity_bridge.errors import PeerRefusedError, SurfaceRefusedError
 from unity_bridge.schema import BLOB, F64, FLAG, I64, SHA256, TEXT, U32, U64, VALIDITY, Declared, decode, encode, tagged
 from unity_bridge.wire import Header, MessageType, Session, Validity, malformed, pack_message, unpack_message
 
@@ -153,6 +153,18 @@ class SurfaceEntry:
     frame: str = tagged(7, TEXT)
     approval: str = tagged(8, TEXT)
     approved_by: str = tagged(9, TEXT, default="")
+
+    def check_approval(self, suggestions_allowed: bool) -> None:
+        """Raises `SurfaceRefusedError` unless a named person approved, or it may be, and is, a mere suggestion."""
+        if self.approval in {"approved", "edited"} and self.approved_by.strip():
+            return
+        if self.approval == "suggested" and suggestions_allowed:
+            return
+        raise SurfaceRefusedError(
+            f"surface '{self.name}' with approval '{self.approval}' by '{self.approved_by}'",
+            "'approved' or 'edited' by a named person; 'suggested' in a research session that says so on screen",
+            "have it approved, or start a research session",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

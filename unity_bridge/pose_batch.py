@@ -13,14 +13,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.frames import check_frame
 from geometry.points import read_only
-from unity_bridge.convention import UNIT_TOLERANCE, UnityPose, poses_to_unity
+from unity_bridge.convention import UNIT_TOLERANCE, UnityPose, pose_numbers
 from unity_bridge.errors import InvalidPoseError
 from unity_bridge.tool_state import ToolPose, ToolState
 from unity_bridge.wire import (
@@ -46,48 +45,34 @@ TEXT_LIMIT_BYTES = 1024
 POSITION_LIMIT_M = 1000.0
 
 HAS_POSE, HAS_ERROR = 1, 2
-Floats = NDArray[np.float64]
-
-RECORD = np.dtype(
-    [
-        ("tool", "<u2"),
-        ("to_frame", "<u2"),
-        ("from_frame", "<u2"),
-        ("reason", "<u2"),
-        ("registration", "<u2"),
-        ("validity", "u1"),
-        ("flags", "u1"),
-        ("expected_error_mm", "<f4"),
-        ("capture_ns", "<i8"),
-        ("position_m", "<f4", (3,)),
-        ("rotation_xyzw", "<f4", (4,)),
-        ("reserved", "<u4"),
-    ]
-)
-RECORD_BYTES = RECORD.itemsize
+# indices of tool, to_frame, from_frame, reason, registration; validity, flags; expected error mm; capture ns;
+# position m (3), rotation xyzw (4); reserved
 _RECORD = struct.Struct("<5H2Bfq7f4x")
+RECORD_BYTES = _RECORD.size
 _TABLE_HEAD = struct.Struct("<HH")  # bytes of one record, number of records
 _STRING_HEAD = struct.Struct("<H")
 _NO_POSE = (0.0,) * 7
-_SCALARS = [name for name in RECORD.names or () if name not in {"position_m", "rotation_xyzw", "reserved"}]
+_MAX_ERROR_MM = 1e6
 
 _LOST = VALIDITY_CODES[Validity.LOST]
 _VALID = VALIDITY_CODES[Validity.VALID]
 
+Record = tuple[Any, ...]
+
 
 @dataclass(frozen=True, eq=False)
 class PoseBatch:
-    """A decoded batch: checked columns, and `tools` for those who prefer objects.
+    """A decoded and checked batch.
 
     Attributes:
         validity: of what all poses stand on (the reference, the registration): unless valid, nothing is shown as is.
-        records: ``(n,)`` of dtype `RECORD`, read-only; its string columns index `strings`.
+        records: the numbers of each tool, as docs/protocol.md has them; `tools` makes objects of them when asked.
     """
 
     header: Header
     validity: Validity
     reason: str
-    records: NDArray[np.void]
+    records: tuple[Record, ...]
     strings: tuple[str, ...]
 
     @property
@@ -102,10 +87,7 @@ class PoseBatch:
     @cached_property
     def tools(self) -> dict[str, ToolPose]:
         """Tools by name, in the order of the records."""
-        positions = read_only(self.records["position_m"].astype(np.float64))
-        rotations = read_only(self.records["rotation_xyzw"].astype(np.float64))
-        scalars = self.records[_SCALARS].tolist()
-        poses = map(_tool_pose, scalars, positions, rotations, repeat(self.strings))
+        poses = [_tool_pose(record, self.strings) for record in self.records]
         return {pose.tool: pose for pose in poses}
 
 
@@ -126,10 +108,8 @@ def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = 
             f"a validity and at most {MAX_TOOLS} tools, each name once",
             "send one state per tool",
         )
-    positions, rotations = poses_to_unity([state.T_to_from for state in tools if state.T_to_from is not None])
-    converted = iter(np.concatenate([positions, rotations], axis=1).tolist())
     table: dict[str, int] = {"": 0}
-    records = [_pack_tool(state, table, header.capture_ns, converted) for state in tools]
+    records = [_pack_tool(state, table, header.capture_ns) for state in tools]
     fields = [
         pack_field(TAG_STRINGS, b"".join(map(_pack_string, table))),
         pack_field(TAG_TOOLS, _TABLE_HEAD.pack(RECORD_BYTES, len(records)) + b"".join(records)),
@@ -139,7 +119,7 @@ def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = 
     return pack_message(header, b"".join(fields))
 
 
-def _pack_tool(state: ToolState, table: dict[str, int], batch_ns: int, converted: Iterator[list[float]]) -> bytes:
+def _pack_tool(state: ToolState, table: dict[str, int], batch_ns: int) -> bytes:
     names = (state.tool, state.to_frame, state.from_frame, state.reason, state.registration_id)
     indices = [table.setdefault(name, len(table)) for name in names]
     error = state.expected_error_mm
@@ -148,7 +128,7 @@ def _pack_tool(state: ToolState, table: dict[str, int], batch_ns: int, converted
     if state.T_to_from is None:
         return _RECORD.pack(*indices, code, flags, error or 0.0, 0, *_NO_POSE)
     capture_ns = batch_ns if state.capture_ns is None else state.capture_ns
-    return _RECORD.pack(*indices, code, flags | HAS_POSE, error or 0.0, capture_ns, *next(converted))
+    return _RECORD.pack(*indices, code, flags | HAS_POSE, error or 0.0, capture_ns, *pose_numbers(state.T_to_from))
 
 
 def _pack_string(text: str) -> bytes:
@@ -193,7 +173,7 @@ class PoseBatchDecoder:
             self._table, self._strings, self._frames = bytes(payload), strings, set()
         return self._strings
 
-    def _decode_records(self, payload: memoryview) -> NDArray[np.void]:
+    def _decode_records(self, payload: memoryview) -> tuple[Record, ...]:
         if len(payload) < _TABLE_HEAD.size:
             raise malformed(f"a tool table of {len(payload)} bytes", f"at least {_TABLE_HEAD.size}")
         stride, count = _TABLE_HEAD.unpack_from(payload)
@@ -203,19 +183,22 @@ class PoseBatchDecoder:
                 f"at most {MAX_TOOLS} of at least {RECORD_BYTES} bytes, within the field",
             )
         # A later minor version may have longer records: what is beyond ours is stepped over.
-        shape, data = (count,), payload.toreadonly()
-        records = np.ndarray(shape, RECORD, data, _TABLE_HEAD.size, (stride,))
-        if count:
-            self._check_indices(np.ndarray((count, 5), "<u2", data, _TABLE_HEAD.size, (stride, 2)))
-            _check_values(records)
+        starts = range(_TABLE_HEAD.size, _TABLE_HEAD.size + stride * count, stride)
+        records = tuple(_RECORD.unpack_from(payload, start) for start in starts)
+        for record in records:
+            self._check_strings(record)
+            _check_numbers(record)
+        if len({record[0] for record in records}) != count:
+            raise malformed("a tool twice", "each tool once")
         return records
 
-    def _check_indices(self, indices: NDArray[np.uint16]) -> None:
-        if indices.max() >= len(self._strings) or len(set(indices[:, 0].tolist())) != len(indices):
-            raise malformed("string indices out of range, or a tool twice", f"indices under {len(self._strings)}")
-        for index in set(indices[:, 1:3].ravel().tolist()) - self._frames:
-            check_frame(self._strings[index])
-            self._frames.add(index)
+    def _check_strings(self, record: Record) -> None:
+        if max(record[:5]) >= len(self._strings):
+            raise malformed(f"string indices {record[:5]}", f"0 to {len(self._strings) - 1}")
+        for index in record[1:3]:
+            if index not in self._frames:
+                check_frame(self._strings[index])
+                self._frames.add(index)
 
 
 def _unpack_strings(payload: memoryview) -> Iterator[str]:
@@ -234,35 +217,38 @@ def _unpack_strings(payload: memoryview) -> Iterator[str]:
         raise malformed(f"more than {MAX_STRINGS} strings", f"at most {MAX_STRINGS}")
 
 
-def _check_values(records: NDArray[np.void]) -> None:
-    """Refuses what a sender that keeps the protocol cannot have meant."""
-    validity, has_pose = records["validity"], (records["flags"] & HAS_POSE) != 0
-    if (validity < _VALID).any() or (validity > max(TOOL_VALIDITIES)).any():
-        raise malformed(f"tool validity codes {validity.tolist()}", f"1 to {max(TOOL_VALIDITIES)}")
-    if (has_pose & (validity == _LOST)).any() or (~has_pose & (validity == _VALID)).any():
+def _check_numbers(record: Record) -> None:
+    """Refuses what a sender that keeps the protocol cannot have meant. Written so that NaN fails."""
+    _, _, _, _, _, code, flags, error_mm, _, px, py, pz, qx, qy, qz, qw = record
+    has_pose = flags & HAS_POSE
+    if code not in TOOL_VALIDITIES:
+        raise malformed(f"a tool's validity code {code}", f"one of {sorted(TOOL_VALIDITIES)}")
+    if (code == _LOST and has_pose) or (code == _VALID and not has_pose):
         raise malformed("a lost tool with a pose, or a valid one without", "a pose if valid, none if lost")
-    # Written so that NaN fails, and so that a record without a pose must hold zeros: 0 where there is none, 1 where.
-    rotation = records["rotation_xyzw"].astype(np.float64)
-    unit = np.abs((rotation * rotation).sum(axis=1) - has_pose) < UNIT_TOLERANCE
-    near = np.abs(records["position_m"]) <= has_pose[:, None] * np.float32(POSITION_LIMIT_M)
-    if not (unit.all() and near.all()):
-        raise malformed("a pose that is no rotation, or not near", f"unit quaternions within {POSITION_LIMIT_M:g} m")
-    error = records["expected_error_mm"]
-    if not ((error >= 0.0) & (error < np.inf)).all():
-        raise malformed(f"expected errors {error.tolist()} mm", "finite lengths")
+    # Zeros where there is no pose; a rotation, and near, where there is one.
+    limit_m = POSITION_LIMIT_M * has_pose
+    near = abs(px) <= limit_m and abs(py) <= limit_m and abs(pz) <= limit_m
+    if not (near and abs(qx * qx + qy * qy + qz * qz + qw * qw - has_pose) < UNIT_TOLERANCE):
+        raise malformed(
+            f"a pose at {(px, py, pz)} m with quaternion {(qx, qy, qz, qw)}",
+            f"a unit quaternion within {POSITION_LIMIT_M:g} m; zeros where there is no pose",
+        )
+    if not 0.0 <= error_mm <= _MAX_ERROR_MM:
+        raise malformed(f"an expected error of {error_mm} mm", f"0 to {_MAX_ERROR_MM:g} mm")
 
 
-def _tool_pose(values: tuple, position_m: Floats, rotation_xyzw: Floats, strings: tuple[str, ...]) -> ToolPose:
-    tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns = values
-    has_pose = bool(flags & HAS_POSE)
+def _tool_pose(record: Record, strings: tuple[str, ...]) -> ToolPose:
+    tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns, *pose = record
     frames = strings[to_frame], strings[from_frame]
+    numbers = read_only(np.array(pose))
+    has_pose = bool(flags & HAS_POSE)
     return ToolPose(
         tool=strings[tool],
         to_frame=frames[0],
         from_frame=frames[1],
         validity=TOOL_VALIDITIES[code],
         reason=strings[reason],
-        pose=UnityPose.trusted(position_m, rotation_xyzw, *frames) if has_pose else None,
+        pose=UnityPose.trusted(numbers[:3], numbers[3:], *frames) if has_pose else None,
         capture_ns=capture_ns if has_pose else None,
         expected_error_mm=error_mm if flags & HAS_ERROR else None,
         registration_id=strings[registration],

@@ -24,9 +24,6 @@ from unity_bridge.schema import Declared
 from unity_bridge.surface_payload import SurfacePayload
 from unity_bridge.wire import Session
 
-APPROVED = ("approved", "edited")
-SUGGESTED = "suggested"
-
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceServerSettings:
@@ -74,19 +71,14 @@ class SurfaceServer(RouterServer):
         Raises:
             SurfaceRefusedError: not approved by anybody outside a research session, or one surface too many.
         """
-        decided = approval in APPROVED and bool(approved_by.strip())
-        if not decided and not (approval == SUGGESTED and self._options.research_session):
-            raise SurfaceRefusedError(
-                f"surface '{payload.name}' with approval '{approval}' by '{approved_by}'",
-                f"{' or '.join(APPROVED)} by a named person; '{SUGGESTED}' in a research session",
-                "have it approved, or start a research session",
-            )
-        others = {sha: entry for sha, entry in self._entries.items() if entry.name != payload.name}
+        entry = _entry(payload, approval, approved_by)
+        entry.check_approval(self._options.research_session)
+        others = {sha: other for sha, other in self._entries.items() if other.name != payload.name}
         if len(others) >= self._options.max_surfaces:
             raise SurfaceRefusedError(
                 f"surface {len(others) + 1}", f"{self._options.max_surfaces} surfaces", "withdraw one"
             )
-        self._entries = others | {payload.sha256: _entry(payload, approval, approved_by)}
+        self._entries = others | {payload.sha256: entry}
         self._payloads = {sha: self._payloads.get(sha, payload) for sha in self._entries}
         self._revision += 1
 

@@ -23,7 +23,6 @@ from unity_bridge.messages import (
 )
 from unity_bridge.schema import Declared
 from unity_bridge.surface_payload import MAX_PAYLOAD_BYTES, DecodedSurface, decode_surface
-from unity_bridge.surface_server import APPROVED, SUGGESTED
 from unity_bridge.wire import Session
 
 _MIN_CHUNK_BYTES = 4096  # a server that sends less costs more requests than it is worth, but still works
@@ -206,15 +205,8 @@ class SurfacePuller:
             self._waiting[entry.sha256] = _Transfer(entry, self._heard_ns)
 
     def _admit(self, entry: SurfaceEntry, total: int) -> int:
-        settings = self._settings
-        approved = entry.approval in APPROVED and bool(entry.approved_by.strip())
-        if not approved and not (entry.approval == SUGGESTED and settings.allow_suggested):
-            raise SurfaceRefusedError(
-                f"surface '{entry.name}' with approval '{entry.approval}' by '{entry.approved_by}'",
-                "approved by a named person",
-                "have it approved; or allow suggestions, and say so on screen",
-            )
-        limit = min(MAX_PAYLOAD_BYTES, settings.max_bytes - total)
+        entry.check_approval(self._settings.allow_suggested)
+        limit = min(MAX_PAYLOAD_BYTES, self._settings.max_bytes - total)
         if not 0 < entry.byte_count <= limit:
             raise SurfaceRefusedError(
                 f"surface '{entry.name}' of {entry.byte_count} bytes", f"1 to {limit} bytes", "simplify it"
