@@ -1,7 +1,7 @@
 """The error to expect at a target, from the covariance of the registration: first order, at any point.
 
 For landmarks with equal isotropic FLE it equals the closed form of Fitzpatrick, West and Maurer, "Predicting error in
-rigid-body point-based registration", IEEE TMI 17(5), 1998, eq. 46; unlike that form it also holds for unequal FLE
+rigid-body point-based registration", IEEE TMI 17(5), 1998; unlike that form it also holds for unequal FLE
 and for surfaces.
 """
 
@@ -102,8 +102,8 @@ def length_quantile_mm(covariance_mm2: Floats, probability: float) -> Floats:
     """Quantile ``(n,)`` of the length of normal error vectors with covariances ``(n, 3, 3)``.
 
     The squared length is taken as gamma distributed with the exact mean and variance (Satterthwaite 1946). Exact for
-    one, two or three equal principal variances; in between the true coverage of the 95 % length lies between 94.6 and
-    95.1 % (docs/registration.md has the measurement).
+    one, two or three equal principal variances; in between the true coverage of the 95 % length lies between 94.9 and
+    95.2 % (docs/registration.md has the measurement).
     """
     mean = np.trace(covariance_mm2, axis1=1, axis2=2)
     variance = 2.0 * np.einsum("nij,nji->n", covariance_mm2, covariance_mm2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
@@ -51,18 +52,20 @@ def check_pairs(
 def check_fit(ct_mm: Floats, reference_mm: Floats, weights: Floats, chi_square: float) -> None:
     """Raises `LandmarksRefusedError` if the mirror image of one side fits although the side itself does not."""
     # One in a million by chance; and the mirror image must explain nearly all of the misfit.
-    if chi_square <= chdtri(3 * len(ct_mm) - 6, 1e-6):
-        return
-    left = ct_mm * (-1.0, 1.0, 1.0)
-    left, right = (points - weights @ points / weights.sum() for points in (left, reference_mm))
-    rotation, _ = Rotation.align_vectors(right, left, weights)
-    mirrored = float(weights @ np.sum((right - rotation.apply(left)) ** 2, axis=1))
-    if mirrored < 0.1 * chi_square:
+    significant = chi_square > chdtri(3 * len(ct_mm) - 6, 1e-6)
+    if significant and _misfit(ct_mm * (-1.0, 1.0, 1.0), reference_mm, weights) < 0.1 * chi_square:
         raise LandmarksRefusedError(
             "landmarks that fit their mirror image, not themselves",
             "the same handedness on both sides",
             "check the orientation of the CT (left and right) and of the landmark file",
         )
+
+
+def _misfit(ct_mm: Floats, reference_mm: Floats, weights: Floats) -> float:
+    """Weighted sum of squared residuals of the best rigid fit."""
+    ct_mm, reference_mm = (points - weights @ points / weights.sum() for points in (ct_mm, reference_mm))
+    rotation, _ = Rotation.align_vectors(reference_mm, ct_mm, weights)
+    return float(weights @ np.sum((reference_mm - rotation.apply(ct_mm)) ** 2, axis=1))
 
 
 def _check_units(ct_mm: Floats, reference_mm: Floats) -> None:
@@ -108,30 +111,30 @@ def _check_distances(
     gross = disagreement > allowed
     if not gross.any():
         return
+    weights = sd_mm**-2.0
+    exchanged = _exchanged(ct_mm, reference_mm, weights)
+    if exchanged is not None:
+        raise LandmarksRefusedError(
+            f"landmarks '{names[exchanged[0]]}' and '{names[exchanged[1]]}' that fit once exchanged, but not as they are",
+            "the same order on both sides",
+            "exchange the two, or touch them again in the order asked for",
+        )
     # The landmark in most of the disagreements, the larger sum breaking ties.
     worst = int(np.lexsort((disagreement.sum(axis=1), gross.sum(axis=1)))[-1])
-    partner = _swap_partner(ct_mm, reference_mm, worst)
-    hint = "" if partner is None else f"; swapping it with '{names[partner]}' would fit"
     raise LandmarksRefusedError(
         f"landmark '{names[worst]}', whose distances to the others differ by up to {disagreement[worst].max():.1f} mm "
-        f"between ct and reference{hint}",
+        f"between ct and reference",
         f"differences up to {allowed[worst].min():.1f} mm",
-        "touch it again, exchange what is swapped, or leave it out",
+        "touch it again, or leave it out",
     )
 
 
-def _swap_partner(ct_mm: Floats, reference_mm: Floats, worst: int) -> int | None:
-    """The landmark with which `worst` was exchanged, if exchanging them back removes most of the disagreement."""
-
-    def misfit(order: list[int]) -> float:
-        return float(np.abs(pdist(ct_mm) - pdist(reference_mm[order])).sum())
-
-    straight = list(range(len(ct_mm)))
-    results: list[tuple[float, int]] = []
-    for other in straight:
-        if other != worst:
-            order = straight.copy()
-            order[worst], order[other] = other, worst
-            results.append((misfit(order), other))
-    best, partner = min(results)
-    return partner if best < 0.2 * misfit(straight) else None
+def _exchanged(ct_mm: Floats, reference_mm: Floats, weights: Floats) -> tuple[int, int] | None:
+    """The two landmarks whose exchange makes the rest fit, if there are two."""
+    candidates: list[tuple[float, tuple[int, int]]] = []
+    for pair in combinations(range(len(ct_mm)), 2):
+        order = np.arange(len(ct_mm))
+        order[list(pair)] = pair[::-1]
+        candidates.append((_misfit(ct_mm, reference_mm[order], weights), pair))
+    best, pair = min(candidates)
+    return pair if best < 0.05 * _misfit(ct_mm, reference_mm, weights) else None
