@@ -73,9 +73,12 @@ class CtScan:
 
 
 def content_sha256(volume: Volume) -> str:
-    """SHA-256 over a volume's type, shape, affine and voxels, each as little-endian bytes in C order."""
+    """SHA-256 over a volume's type, shape, affine and voxels, each as little-endian bytes in C order.
+
+    The affine counts in single precision, as NIfTI stores it, so that a CT is the same one after it was kept as NIfTI.
+    """
     voxels = np.ascontiguousarray(volume.voxels, dtype=volume.voxels.dtype.newbyteorder("<"))
-    affine = np.ascontiguousarray(volume.affine + 0.0, dtype="<f8")  # + 0.0 turns -0.0, which equals 0.0, into it
+    affine = np.ascontiguousarray(volume.affine + 0.0, dtype="<f4")  # + 0.0 turns -0.0, which equals 0.0, into it
     digest = hashlib.sha256(f"{volume.frame} {voxels.dtype.str} {voxels.shape}".encode())
     digest.update(affine.data)
     digest.update(voxels.data)

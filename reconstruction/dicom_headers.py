@@ -19,6 +19,7 @@ from reconstruction.errors import UnreadableInputError
 from reconstruction.slice_geometry import SlicePlane
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # a file that says DICOM in its name must be DICOM
 DICOMDIR_STORAGE = "1.2.840.10008.1.3.10"
 
 TAGS = [
@@ -92,29 +93,58 @@ def read_headers(files: Sequence[Path]) -> tuple[list[SliceHeader], int]:
     """Reads the header of every DICOM file; returns them with the number of files that are not DICOM.
 
     Raises:
-        UnreadableInputError: a DICOM file that breaks off inside its header, or that may not be read.
+        UnreadableInputError: an empty file, or a DICOM file that breaks off before its pixels. Left out in silence, it
+            would shorten the series where it is the first or the last slice.
     """
-    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     headers = []
     foreign = 0
     for ordinal, path in enumerate(files, start=1):
         try:
-            with quiet_pydicom():
-                dataset = dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
-                if str(dataset.file_meta.get("MediaStorageSOPClassUID", "")) != DICOMDIR_STORAGE:
-                    headers.append(_plain(dataset, path, ordinal))
-        except InvalidDicomError:
-            foreign += 1
-        except (OSError, EOFError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+            header = _read_header(path, ordinal)
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            NotImplementedError,
+            InvalidDicomError,
+        ) as error:
+            if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
+                foreign += 1
+                continue
             raise UnreadableInputError(
-                f"file {ordinal} of {len(files)} (in path order), a DICOM file whose header cannot be read "
+                f"file {ordinal} of {len(files)} in path order, which is empty, overwritten, or cut short "
                 f"({type(error).__name__})",
                 "complete DICOM files",
                 "copy the series again from the archive",
             ) from None  # the cause quotes the header
+        if header is not None:
+            headers.append(header)
     return headers, foreign
+
+
+def _read_header(path: Path, ordinal: int) -> SliceHeader | None:
+    """One file's header, or None for a DICOMDIR; `EOFError` where the file ends before it says what it should."""
+    from pydicom import dcmread
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    with path.open("rb") as file, quiet_pydicom():
+        if not file.read(1):
+            raise EOFError("an empty file")
+        file.seek(0)
+        dataset = dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
+        meta = dataset.file_meta
+        if str(meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR_STORAGE:
+            return None
+        header = _plain(dataset, path, ordinal)
+        at_pixels = file.read(1) or meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+        # pydicom takes the end of the file for the end of the header; an image's header ends at its pixels.
+        if not at_pixels and header.modality in ("", "CT"):
+            raise EOFError("no pixels")
+        return header
 
 
 def _plain(dataset: Any, path: Path, ordinal: int) -> SliceHeader:
