@@ -47,9 +47,7 @@ def engines(clock: Clock) -> Iterator[Finding]:
         if report.ok:
             found = f"{report.version}, a test window in {report.ms:.0f} ms"
             yield Finding(GROUP, name, Status.OK, found, values=values)
-        elif one_works and report.name == "tensorrt":
-            yield Finding(GROUP, name, Status.OK, f"not used: {report.reason}", values=values)
-        else:
+        elif report.name != "tensorrt" or _tensorrt_modules():  # absent: `gpu_and_tensorrt` says it
             status = Status.WARN if one_works else Status.FAIL
             yield Finding(GROUP, name, status, report.reason, "run make setup; the other engines do its work", values)
 
@@ -73,9 +71,7 @@ def _nvidia_gpus() -> list[str]:
 
 
 def _tensorrt() -> Finding:
-    for module in ("tensorrt", "tensorrt_rtx"):
-        if importlib.util.find_spec(module) is None:
-            continue
+    for module in _tensorrt_modules():
         try:
             version = importlib.import_module(module).__version__
         except (ImportError, OSError) as error:
@@ -84,3 +80,7 @@ def _tensorrt() -> Finding:
         return Finding(GROUP, "tensorrt", Status.OK, f"{module} {version}", values={"version": version})
     action = ".venv/bin/pip install '.[tensorrt]' makes inference on this GPU faster"
     return Finding(GROUP, "tensorrt", Status.WARN, "not installed", action, {"version": None})
+
+
+def _tensorrt_modules() -> list[str]:
+    return [name for name in ("tensorrt", "tensorrt_rtx") if importlib.util.find_spec(name) is not None]

@@ -128,7 +128,15 @@ def test_one_working_engine_is_enough(monkeypatch):
     found = list(inference.engines(ManualClock()))
     assert only(found, "engine torch").values["ms"] == 12.0
     assert only(found, "engine openvino").status is Status.WARN
-    assert only(found, "engine tensorrt").status is Status.OK
+
+
+def test_tensorrt_is_told_once_unless_it_is_there_and_does_not_run(monkeypatch):
+    both = (report("tensorrt", False), report("torch", True))
+    monkeypatch.setattr(engines, "available_engines", lambda _clock: both)
+    monkeypatch.setattr(inference, "_tensorrt_modules", list)
+    assert [finding.name for finding in inference.engines(ManualClock())] == ["engine torch"]
+    monkeypatch.setattr(inference, "_tensorrt_modules", lambda: ["tensorrt"])
+    assert only(inference.engines(ManualClock()), "engine tensorrt").status is Status.WARN
 
 
 def test_no_working_engine_or_no_weights_fails(monkeypatch):
