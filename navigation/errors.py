@@ -25,3 +25,7 @@ class DemoDataError(SurgNavError):
 
 class RenderingError(SurgNavError):
     """A picture that this machine cannot draw."""
+
+
+class ReviewError(SurgNavError):
+    """A decision on a structure that is not whole."""

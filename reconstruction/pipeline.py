@@ -95,7 +95,9 @@ def reconstruct(
     with Case.create(case_path, name, time) as case:
         scan = stages.run("read", lambda: read_ct(ct_path))
         segmentation = stages.run(
-            "segment", lambda: segment(scan.volume, settings.segmentation, lambda share: stages.show("segment", share))
+            # 0.99: the stage is done when the islands are cleared too, not with its last window.
+            "segment",
+            lambda: segment(scan.volume, settings.segmentation, lambda share: stages.show("segment", 0.99 * share)),
         )
         surfaces, absent = stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, settings))
         made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=_parameters(settings))

@@ -1,0 +1,160 @@
+"""The command line: ``surgnav``. Commands stand in the order of a real case; heavy packages load only when used."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PREPARE, OPERATE, DEVELOP = "Before the operation", "Try the whole path", "Networks and machines"
+
+app = typer.Typer(
+    name="surgnav",
+    help="AR surgical navigation: CT to surfaces, registration, live poses to a headset. "
+    "Research software, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point. Spinning OpenMP threads starve everything else on few cores, so they are told to sleep."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    app()
+
+
+@app.command("reconstruct", rich_help_panel=PREPARE)
+def reconstruct_command(
+    ct: Annotated[Path, typer.Argument(help="DICOM folder or NIfTI file.")],
+    case: Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")],
+    name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case",
+    engine: Annotated[
+        str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")
+    ] = None,
+    copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False,
+) -> None:
+    """CT in, surfaces out: quality check, 3D U-Net, Marching Cubes, case folder. All are suggestions."""
+    from navigation.clock import MonotonicClock
+    from navigation.summaries import render_reconstruction
+    from reconstruction.pipeline import ReconstructionSettings, reconstruct
+    from reconstruction.segmentation import SegmentationSettings
+
+    with _reporting() as (console, progress):
+        settings = ReconstructionSettings(segmentation=SegmentationSettings(engine=engine), copy_ct=copy_ct)
+        made = reconstruct(
+            ct, case, name=name, time=_now(), clock=MonotonicClock(), settings=settings, progress=progress
+        )
+        render_reconstruction(made, case, console)
+
+
+@app.command("review", rich_help_panel=PREPARE)
+def review_command(
+    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    structure: Annotated[
+        str | None, typer.Option(help="Structure to decide on; without it, the list is shown.")
+    ] = None,
+    decision: Annotated[str | None, typer.Option(help="approved, edited or rejected.")] = None,
+    person: Annotated[str | None, typer.Option(help="Who decides, by name.")] = None,
+) -> None:
+    """Shows what was suggested and decided; records a named person's decision on a structure."""
+    from navigation.review import review
+
+    with _reporting() as (console, _):
+        review(case, structure, decision, person, _now(), console)
+
+
+@app.command("demo", rich_help_panel=OPERATE)
+def demo_command(
+    ct: Annotated[Path | None, typer.Option(help="Your own CT: DICOM folder or NIfTI file.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use the procedural phantom; no download.")] = False,
+    seed: Annotated[int, typer.Option(help="Decides pose, noise and the surgeon's hand.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for case and pictures.")] = Path("out/demo"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+    stream_s: Annotated[float, typer.Option(help="Seconds of streaming.")] = 20.0,
+) -> None:
+    """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored."""
+    from navigation.clock import MonotonicClock
+    from navigation.demo.report import as_json, render
+    from navigation.demo.run import DemoSettings, run_demo
+
+    settings = DemoSettings(out=out, ct=ct, offline=offline, seed=seed, stream_s=stream_s)
+    with _reporting() as (console, progress):
+        result = run_demo(
+            settings, MonotonicClock(), _now(), progress, lambda text: console.print(f"[yellow]{text}[/]")
+        )
+        render(result, [], console)
+        if json_file is not None:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(json.dumps(as_json(result), indent=2) + "\n", encoding="utf-8")
+
+
+@app.command("train", rich_help_panel=DEVELOP)
+def train_command(
+    config: Annotated[Path, typer.Argument(help="TOML that describes data and training.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the exported network.")] = Path("out/train"),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that the TOML's paths lie under; by default its own.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Trains a 3D U-Net on labelled CT."""
+    from reconstruction.training.train import run_training
+
+    with _reporting() as (console, progress):
+
+        def show(iteration: int, iterations: int, loss: float) -> None:
+            progress(f"iteration {iteration} of {iterations}, loss {loss:.4f}", iteration / iterations)
+
+        trained = run_training(config, out, resume=resume, progress=show, data=data)
+        console.print(trained)
+
+
+@app.command("doctor", rich_help_panel=DEVELOP)
+def doctor_command(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here.")] = None,
+) -> None:
+    """Says what this machine has and can do: versions, GPU, engines, ports, disk, clock, rendering."""
+    from navigation.doctor import examine, render
+
+    with _reporting() as (console, _):
+        report = examine()
+        render(report, console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _reporting() -> Iterator[tuple[Console, Callable[[str, float], None]]]:
+    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do."""
+    from rich.console import Console
+
+    from geometry.errors import SurgNavError
+
+    console, failures = Console(), Console(stderr=True)
+    try:
+        with console.status("starting") as status:
+
+            def progress(stage: str, share: float) -> None:
+                status.update(f"{stage} {share:4.0%}" if 0.0 < share < 1.0 else stage)
+                if share == 1.0:
+                    console.print(f"[green]✓[/] {stage}", highlight=False)
+
+            yield console, progress
+    except SurgNavError as error:
+        failures.print(f"[red bold]{type(error).__name__}[/]: {error.came}", highlight=False)
+        failures.print(f"  allowed: {error.allowed}\n  do: {error.action}", highlight=False)
+        raise typer.Exit(1) from error
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,176 @@
+"""The demo's result as one screen and as JSON, from the same numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+
+from navigation.demo.run import DemoResult
+
+DISCLAIMER = "Research software, not a medical device."
+
+
+def as_json(result: DemoResult) -> dict[str, Any]:
+    """Everything a program may want to read; lengths in mm, volumes in ml, times in s or as named."""
+    return {
+        "seed": result.settings.seed,
+        "ct": _ct(result),
+        "structures": _structures(result),
+        "registration": _registration(result),
+        "stream": _stream(result),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+        "case": str(result.case_path),
+    }
+
+
+def _ct(result: DemoResult) -> dict[str, Any]:
+    scan, segmentation = result.reconstruction.scan, result.reconstruction.segmentation
+    return {
+        "source": result.subject.description,
+        "format": scan.source,
+        "attribution": result.subject.attribution,
+        "verdict": scan.verdict.level,
+        "reasons": list(scan.verdict.reasons),
+        "seen_in_training": segmentation.seen_in_training,
+        "engine": segmentation.engine,
+    }
+
+
+def _structures(result: DemoResult) -> dict[str, Any]:
+    return {
+        name: {
+            "volume_ml": round(extracted.surface.volume_ml, 1),
+            "triangles": len(extracted.surface.triangles),
+            "watertight": extracted.watertight,
+            "cut_off_at": list(extracted.open_at_border),
+        }
+        for name, extracted in result.reconstruction.surfaces.items()
+    }
+
+
+def _registration(result: DemoResult) -> dict[str, Any]:
+    operation, truth = result.operation, result.truth
+    expected = zip(operation.expected.rms_mm, operation.expected.p95_mm, strict=True)
+    by_surface = operation.by_surface
+    return {
+        "fre_rms_mm": operation.by_landmarks.fre_rms_mm,
+        "tre_mm": {
+            name: {
+                "true": truth.tre_mm[name],
+                "expected": float(rms_mm),
+                "expected_p95": float(p95_mm),
+                "true_landmarks_only": truth.tre_landmarks_mm[name],
+            }
+            for name, (rms_mm, p95_mm) in zip(operation.targets_ct, expected, strict=True)
+        },
+        "surface_residual_rms_mm": by_surface.residual_rms_mm,
+        "surface_residual_p95_mm": by_surface.residual_p95_mm,
+        "surface_points": len(by_surface.residuals_mm),
+        "converged": by_surface.converged,
+        "reason": by_surface.reason,
+        "stylus_tip_mm": {
+            "true_error": truth.tip_error_mm,
+            "expected_error": operation.pivot.expected_tip_error_rms_mm,
+            "pivot_residual_rms": operation.pivot.residual_rms_mm,
+        },
+    }
+
+
+def _stream(result: DemoResult) -> dict[str, Any]:
+    stream = result.stream
+    p50, p99, p999 = np.percentile(stream.latency_ms, [50.0, 99.0, 99.9])
+    return {
+        "rate_hz": stream.rate_hz,
+        "latency_ms": {"p50": float(p50), "p99": float(p99), "p999": float(p999)},
+        "batches": stream.batches,
+        "poses_lost": stream.poses_lost,
+        "poses_checked": stream.poses_checked,
+        "poses_wrong": stream.poses_wrong,
+        "truth_error_rms_mm": stream.truth_error_rms_mm,
+        "hidden_share": dict(stream.hidden),
+        "surfaces_identical": stream.surfaces_identical,
+        "surface_error_max_mm": stream.surface_error_max_mm,
+        "surface_bytes": stream.surface_bytes,
+        "surface_seconds": stream.surface_seconds,
+    }
+
+
+def render(result: DemoResult, pictures: list[str], console: Console) -> None:
+    """Prints the one screen."""
+    data = as_json(result)
+    screen = Group(
+        _ct_text(data["ct"]),
+        _structures_table(data["structures"], result),
+        _tre_table(data["registration"]),
+        _stream_text(data["stream"]),
+        _closing_text(data, pictures),
+    )
+    console.print(Panel(screen, title="SurgNav demo", subtitle=DISCLAIMER))
+
+
+def _ct_text(ct: dict[str, Any]) -> str:
+    colour = "green" if ct["verdict"] == "good" else "yellow"
+    reasons = f" ({'; '.join(ct['reasons'])})" if ct["reasons"] else ""
+    seen = "\n[yellow]The network saw this scan in training: its result says nothing about other patients.[/]"
+    attribution = f"\n{ct['attribution']}" if ct["attribution"] else ""
+    return (
+        f"[bold]CT[/] {ct['source']}: {ct['format']}, quality [{colour}]{ct['verdict']}[/]{reasons}"
+        f"{attribution}{seen if ct['seen_in_training'] else ''}"
+    )
+
+
+def _structures_table(structures: dict[str, Any], result: DemoResult) -> Table:
+    table = Table("structure", "ml", "triangles", "watertight", "cut off by the scan", title="Surfaces", expand=True)
+    for name, row in structures.items():
+        table.add_row(
+            name,
+            f"{row['volume_ml']:.0f}",
+            f"{row['triangles']:,}",
+            "yes" if row["watertight"] else "[red]no[/]",
+            "yes" if row["cut_off_at"] else "no",
+        )
+    for name, reason in result.reconstruction.absent.items():
+        table.add_row(name, "-", "-", "-", f"absent: {reason}")
+    return table
+
+
+def _tre_table(registration: dict[str, Any]) -> Table:
+    tip = registration["stylus_tip_mm"]
+    title = (
+        f"Registration: FRE {registration['fre_rms_mm']:.2f} mm (no measure of accuracy), surface residual "
+        f"{registration['surface_residual_rms_mm']:.2f} mm RMS, stylus tip true error {tip['true_error']:.2f} mm"
+    )
+    table = Table("target", "expected TRE", "95 % below", "true TRE", "true, landmarks only", title=title, expand=True)
+    for name, row in registration["tre_mm"].items():
+        inside = "green" if row["true"] <= row["expected_p95"] else "yellow"
+        table.add_row(
+            name,
+            f"{row['expected']:.2f} mm",
+            f"{row['expected_p95']:.2f} mm",
+            f"[{inside}]{row['true']:.2f} mm[/]",
+            f"{row['true_landmarks_only']:.2f} mm",
+        )
+    return table
+
+
+def _stream_text(stream: dict[str, Any]) -> str:
+    latency = stream["latency_ms"]
+    wrong = "green" if not stream["poses_wrong"] and not stream["poses_lost"] else "red"
+    same = "[green]identical[/]" if stream["surfaces_identical"] else "[red]NOT identical[/]"
+    return (
+        f"[bold]Stream[/] {stream['rate_hz']:.1f} Hz, {stream['batches']} batches, "
+        f"[{wrong}]{stream['poses_lost']} lost, {stream['poses_wrong']} of {stream['poses_checked']} poses wrong[/]; "
+        f"latency p50 {latency['p50']:.2f}, p99 {latency['p99']:.2f}, p99.9 {latency['p999']:.2f} ms\n"
+        f"[bold]Surfaces at the client[/] {same} within {stream['surface_error_max_mm']:.4f} mm, "
+        f"{stream['surface_bytes'] / 1e6:.2f} MB in {stream['surface_seconds'] * 1e3:.0f} ms"
+    )
+
+
+def _closing_text(data: dict[str, Any], pictures: list[str]) -> str:
+    seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in data["seconds"].items())
+    lines = [f"[bold]Seconds[/] {seconds}; in all {sum(data['seconds'].values()):.0f}", f"[bold]Case[/] {data['case']}"]
+    return "\n".join([*lines, f"[bold]Pictures[/] {', '.join(pictures)}"] if pictures else lines)

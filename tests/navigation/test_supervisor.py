@@ -1,0 +1,109 @@
+"""States and reasons, frame by frame; nothing lost is ever sent as valid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometry import Transform
+from geometry.frames import REFERENCE, STYLUS, TRACKER
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.supervisor import Supervisor
+from unity_bridge.wire import Validity
+
+MS = 1_000_000
+TOOLS = (REFERENCE, STYLUS)
+
+
+def seen(tool: str, x_mm: float = 0.0, fit_rms_mm: float = 0.1) -> ToolObservation:
+    matrix = np.eye(4)
+    matrix[0, 3] = x_mm
+    return ToolObservation(Visibility.VISIBLE, Transform(matrix, TRACKER, tool), fit_rms_mm)
+
+
+HIDDEN = ToolObservation(Visibility.OCCLUDED)
+
+
+def frame(number: int, reference: ToolObservation, stylus: ToolObservation) -> TrackerFrame:
+    return TrackerFrame(number, number * 10 * MS, {REFERENCE: reference, STYLUS: stylus})
+
+
+def settled() -> Supervisor:
+    supervisor = Supervisor(TOOLS)
+    for number in range(3):
+        supervisor.judge(frame(number, seen(REFERENCE), seen(STYLUS)), number * 10 * MS)
+    return supervisor
+
+
+def test_a_tool_is_believed_after_three_good_frames_and_not_before() -> None:
+    supervisor = Supervisor(TOOLS)
+    states = [supervisor.judge(frame(n, seen(REFERENCE), seen(STYLUS)), 0)[STYLUS].validity for n in range(4)]
+    assert states == [Validity.SUSPECT, Validity.SUSPECT, Validity.VALID, Validity.VALID]
+
+
+def test_a_hidden_tool_is_lost_at_once_and_only_it() -> None:
+    judged = settled().judge(frame(3, seen(REFERENCE), HIDDEN), 30 * MS)
+    assert judged[STYLUS].validity is Validity.LOST
+    assert judged[STYLUS].reason == "occluded"
+    assert judged[REFERENCE].validity is Validity.VALID
+
+
+def test_without_the_reference_nothing_is_valid() -> None:
+    judged = settled().judge(frame(3, HIDDEN, seen(STYLUS)), 30 * MS)
+    assert judged[STYLUS].validity is Validity.LOST
+    assert judged[STYLUS].reason == "reference lost: occluded"
+
+
+def test_a_marker_that_does_not_fit_is_suspect() -> None:
+    judged = settled().judge(frame(3, seen(REFERENCE), seen(STYLUS, fit_rms_mm=2.0)), 30 * MS)
+    assert judged[STYLUS].validity is Validity.SUSPECT
+    assert "design" in judged[STYLUS].reason
+
+
+def test_silence_is_stale_then_lost_and_needs_settling_again() -> None:
+    supervisor = settled()
+    assert supervisor.judge(None, 60 * MS)[STYLUS].validity is Validity.STALE
+    assert supervisor.judge(None, 20 * MS + 251 * MS)[STYLUS].validity is Validity.LOST
+    after = supervisor.judge(frame(40, seen(REFERENCE), seen(STYLUS)), 400 * MS)
+    assert after[STYLUS].validity is Validity.SUSPECT
+    assert Supervisor(TOOLS).judge(None, 0)[REFERENCE].reason == "no frame from the tracker yet"
+
+
+observations = st.one_of(
+    st.just(None),
+    st.tuples(*[st.sampled_from(["good", "bent", "hidden"])] * 2),
+)
+
+
+@given(st.lists(observations, max_size=40))
+def test_whatever_happens_only_valid_and_suspect_tools_have_a_pose_and_reasons_are_given(history: list) -> None:
+    supervisor = Supervisor(TOOLS)
+    graph = PoseGraph(registration=AcceptedRegistration(Transform(np.eye(4), REFERENCE, "ct"), "r", 1.0))
+    for number, kinds in enumerate(history):
+        made = {"good": seen, "bent": lambda tool: seen(tool, fit_rms_mm=5.0), "hidden": lambda tool: HIDDEN}
+        current = None if kinds is None else frame(number, made[kinds[0]](REFERENCE), made[kinds[1]](STYLUS))
+        judged = supervisor.judge(current, number * 10 * MS)
+        for state in graph.states(current, judged):
+            assert (state.reason == "") == (state.validity is Validity.VALID)
+            assert (state.T_to_from is not None) == (state.validity in (Validity.VALID, Validity.SUSPECT))
+        if kinds is None or kinds[0] == "hidden":
+            assert all(j.validity in (Validity.LOST, Validity.STALE) for j in judged.values())
+
+
+def test_the_graph_puts_the_tip_into_the_reference_by_hand() -> None:
+    tip = np.eye(4)
+    tip[1, 3] = -150.0
+    graph = PoseGraph({STYLUS: CalibratedTip(Transform(tip, STYLUS, "stylus_tip"), 0.3)})
+    supervisor = settled()
+    current = frame(3, seen(REFERENCE, x_mm=100.0), seen(STYLUS, x_mm=130.0))
+    states = {state.tool: state for state in graph.states(current, supervisor.judge(current, 30 * MS))}
+    stylus = states[STYLUS]
+    assert stylus.T_to_from is not None
+    np.testing.assert_allclose(stylus.T_to_from.translation_mm, [30.0, -150.0, 0.0])
+    assert (stylus.to_frame, stylus.from_frame) == (REFERENCE, "stylus_tip")
+    assert stylus.expected_error_mm == pytest.approx(0.3)
+    assert states[PATIENT].validity is Validity.LOST
+    assert states[PATIENT].reason == "not registered"
