@@ -1,0 +1,181 @@
+"""Golden messages: the bytes of wire v1, and what they mean, for decoders in any language.
+
+    python -m tests.unity_bridge.golden_vectors    writes tests/golden/wire/*.bin and *.json
+
+Regenerate only when the protocol changes on purpose, with a new minor or major version.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from geometry.clock import ManualClock
+from geometry.transform import Transform
+from tests.unity_bridge.strategies import tetrahedron
+from unity_bridge import messages as m
+from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
+from unity_bridge.surface_payload import MAGIC as SURFACE_MAGIC
+from unity_bridge.surface_payload import decode_surface, encode_surface
+from unity_bridge.tool_state import ToolState
+from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_message
+
+FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
+SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))
+SURFACE = encode_surface(tetrahedron())
+
+
+def pose_batches() -> dict[str, bytes]:
+    header = dataclasses.replace(
+        SESSION.header(MessageType.POSE_BATCH, 1001, 1_700_000_000_120_000_000), validity=Validity.VALID
+    )
+    quarter_turn = Transform.from_rotation(
+        Rotation.from_euler("x", 90, degrees=True), [100.0, 200.0, -300.0], "reference", "stylus_tip"
+    )
+    askew = Transform.from_rotation(
+        Rotation.from_quat([0.5, -0.5, 0.5, 0.5]), [-12.5, 0.25, 1999.75], "reference", "ct"
+    )
+    tools = [
+        ToolState(
+            tool="stylus",
+            to_frame="reference",
+            from_frame="stylus_tip",
+            validity=Validity.VALID,
+            T_to_from=quarter_turn,
+            expected_error_mm=0.5,
+            registration_id="registration-1",
+        ),
+        ToolState(
+            tool="patient",
+            to_frame="reference",
+            from_frame="ct",
+            validity=Validity.STALE,
+            T_to_from=askew,
+            capture_ns=1_700_000_000_080_000_000,
+            reason="no frame for 40 ms",
+            registration_id="registration-1",
+        ),
+        ToolState(
+            tool="drill", to_frame="reference", from_frame="drill", validity=Validity.LOST, reason="verdeckt (Gerät)"
+        ),
+        ToolState(
+            tool="probe",
+            to_frame="reference",
+            from_frame="probe",
+            validity=Validity.SUSPECT,
+            reason="the marker does not fit its design",
+        ),
+    ]
+    lost = dataclasses.replace(header, sequence=1002, validity=Validity.LOST)
+    return {
+        "pose_batch": encode_pose_batch(header, tools),
+        "pose_batch_reference_lost": encode_pose_batch(lost, [tools[2]], "the reference is covered"),
+    }
+
+
+def other_messages() -> dict[str, m.Declared]:
+    sha256 = SURFACE.sha256
+    received = m.ReceivedSurface(
+        sha256=sha256, name="liver", vertex_count=4, triangle_count=4, byte_count=144, seconds=0.25
+    )
+    entry = m.SurfaceEntry(
+        name="tetrahedron",
+        sha256=sha256,
+        vertex_count=SURFACE.vertex_count,
+        triangle_count=SURFACE.triangle_count,
+        byte_count=len(SURFACE.data),
+        quantisation_step_mm=SURFACE.quantisation_step_mm,
+        frame="ct",
+        approval="approved",
+        approved_by="Dr. A. Example",
+    )
+    return {
+        "hello": m.Hello(client_name="headset 1", program="example 0.1"),
+        "welcome": m.Welcome(
+            server_name="surgnav",
+            program="surgnav 0.1.0",
+            clock_id="monotonic",
+            rate_hz=100.0,
+            last_pose_sequence=1001,
+            registration_id="registration-1",
+            registration_validity=Validity.SUSPECT,
+            registration_reason="verification touch 2.4 mm off",
+            tools=("stylus", "drill"),
+            surfaces=(sha256,),
+            research_session=True,
+            notice="Research software, not a medical device.",
+        ),
+        "clock_request": m.ClockRequest(client_sent_ns=-1),
+        "clock_reply": m.ClockReply(client_sent_ns=-1, server_received_ns=2**62, server_sent_ns=2**62 + 5),
+        "client_report": m.ClientReport(
+            batches_received=1000,
+            poses_lost=2,
+            first_sequence=1,
+            last_sequence=1002,
+            latency_p50_ms=0.5,
+            clock_offset_ns=-12_345,
+            clock_error_ns=50_000,
+            surfaces=(received,),
+        ),
+        "acknowledge": m.Acknowledge(answers_sequence=17),
+        "goodbye": m.Goodbye(reason="shift is over"),
+        "error": m.Error(
+            code="UnknownClient", came="a ClockRequest", allowed="after Hello", action="say Hello", answers_sequence=3
+        ),
+        "surface_list_request": m.SurfaceListRequest(),
+        "surface_manifest": m.SurfaceManifest(revision=3, surfaces=(entry,)),
+        "surface_chunk_request": m.SurfaceChunkRequest(sha256=sha256, offset=64, length=32),
+        "surface_chunk": m.SurfaceChunk(
+            sha256=sha256, offset=64, total_bytes=len(SURFACE.data), data=SURFACE.data[64:96]
+        ),
+    }
+
+
+def build() -> dict[str, bytes]:
+    """Every golden message by name."""
+    declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
+    return pose_batches() | declared | {"surface": SURFACE.data}
+
+
+def meaning(data: bytes) -> dict:
+    """What a decoder must read from the bytes, in JSON's terms: bytes are hexadecimal, absent values null."""
+    if data[:4] == SURFACE_MAGIC:
+        return _plain(decode_surface(data))
+    header, _ = unpack_message(data)
+    if header.message_type == MessageType.POSE_BATCH:
+        batch = PoseBatchDecoder().decode(data)
+        return _header(header) | _pose_batch(batch)
+    message = m.decode_message(data)[1]
+    return _header(header) | {"message": _plain(message)}
+
+
+def _header(header: Header) -> dict:
+    return {"type": MessageType(header.message_type).name, "header": _plain(header)}
+
+
+def _pose_batch(batch: PoseBatch) -> dict:
+    return {"reason": batch.reason, "tools": [_plain(tool) for tool in batch.tools.values()]}
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, data in build().items():
+        (FOLDER / f"{name}.bin").write_bytes(data)
+        text = json.dumps(meaning(data), indent=1, ensure_ascii=False)
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
