@@ -144,20 +144,21 @@ class CaseFolder:
         inputs = self._inputs(made_from)
         if not stays_inside(path):
             raise CaseError(f"the path {path!r}", "a relative path inside the case", "leave out '..' and leading '/'")
+        self._check_unchanged()
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as temporary:
             write(temporary)
-            digest = file_sha256(temporary)
-        artefact = Artefact(
-            id=artefact_id or path,
-            kind=kind,
-            path=path,
-            sha256=digest,
-            made_by=made_by,
-            made_from=inputs,
-            details=dict(details or {}),
-        )
+            artefact = validated(
+                Artefact,
+                id=artefact_id or path,
+                kind=kind,
+                path=path,
+                sha256=file_sha256(temporary),
+                made_by=made_by,
+                made_from=inputs,
+                details=dict(details or {}),
+            )
         self.save(self._manifest.with_artefacts(artefact))
         return artefact
 
@@ -218,12 +219,15 @@ class CaseFolder:
         Raises:
             CaseError: the manifest on disk is not the one this object read or wrote last.
         """
+        self._check_unchanged()
+        content = (manifest.model_dump_json(indent=2) + "\n").encode()
+        atomic_write(self._root / MANIFEST, content)
+        self._manifest, self._on_disk = manifest, content
+
+    def _check_unchanged(self) -> None:
         path = self._root / MANIFEST
         if self._on_disk is not None and (not path.is_file() or path.read_bytes() != self._on_disk):
             raise CaseError("a case that somebody else has changed meanwhile", "one writer", "open it again")
-        content = (manifest.model_dump_json(indent=2) + "\n").encode()
-        atomic_write(path, content)
-        self._manifest, self._on_disk = manifest, content
 
 
 def validated(model: type[Record], **fields: Any) -> Record:
@@ -231,7 +235,7 @@ def validated(model: type[Record], **fields: Any) -> Record:
     try:
         return model(**fields)
     except ValidationError as error:
-        allowed = "names that are not empty, times as ISO 8601 with a time zone, paths inside the case"
+        allowed = "names that are not empty, times as ISO 8601 with a time zone, plain JSON values"
         raise CaseError(_first_fault(error), allowed, "correct this field") from error
 
 

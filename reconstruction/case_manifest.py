@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -21,7 +22,16 @@ def _with_time_zone(text: str) -> str:
     return text
 
 
+def _plain_json(values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(values, allow_nan=False)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return values
+
+
 IsoTime = Annotated[str, AfterValidator(_with_time_zone)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 
 
 def is_name(text: str) -> bool:
@@ -52,7 +62,7 @@ class MadeBy(_Record):
     program: str
     version: str
     time: IsoTime
-    parameters: dict[str, Any] = {}
+    parameters: JsonObject = {}
 
 
 class Input(_Record):
@@ -82,7 +92,7 @@ class Artefact(_Record):
     sha256: Sha256
     made_by: MadeBy
     made_from: tuple[Input, ...] = ()
-    details: dict[str, Any] = {}
+    details: JsonObject = {}
     by_reference: bool = False
 
     @model_validator(mode="after")

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from geometry.frames import CT
 from geometry.volume import Volume
 from reconstruction.ct_scan import CtInfo, CtReading
-from reconstruction.dicom_headers import SliceHeader, list_files, quiet_pydicom, read_headers
+from reconstruction.dicom_headers import BROKEN, SliceHeader, list_files, quiet_pydicom, read_headers
 from reconstruction.dicom_series import Series, choose_series
 from reconstruction.errors import UnreadableInputError
-from reconstruction.quality import CtDoorSettings, refusal
+from reconstruction.quality import CtDoorSettings, counted, refusal
 from reconstruction.slice_geometry import SeriesGrid, SlicePlane, fit_grid
 
 REGULAR = "slices of one size and orientation on a regular grid, with their place and HU scale in the header"
@@ -44,7 +44,7 @@ def read_dicom(folder: Path, settings: CtDoorSettings, series_number: int | None
     volume = Volume(_read_voxels(slices, len(files)), grid.affine, CT)
     notes = list(series.notes)
     if foreign:
-        notes.append(f"left out: {foreign} files that are not DICOM")
+        notes.append(f"left out: {counted(foreign, 'file')} not DICOM")
     reasons, more_notes = _header_findings(series)
     return CtReading(volume, _info(series), tuple(reasons), tuple(notes + more_notes))
 
@@ -80,7 +80,7 @@ def _grid(series: Series, settings: CtDoorSettings) -> SeriesGrid:
     if 1 < len(frames) < count:
         reasons.append(f"{len(frames)} frames of reference in one series")
     if count < settings.min_slices:
-        reasons.append(f"{count} slice only")
+        reasons.append(f"{counted(count, 'slice')} only")
     fitted: SeriesGrid | tuple[str, ...] = ()
     if len(planes) == count >= settings.min_slices:
         fitted = fit_grid(planes, settings)
@@ -149,7 +149,7 @@ def _read_hu(header: SliceHeader, shape: tuple[int, ...], files: int) -> NDArray
     try:
         with quiet_pydicom():
             values = _read_compressed(header) if header.compressed else _read_plain(header)
-    except (OSError, EOFError, ValueError, AttributeError, RuntimeError, NotImplementedError) as error:
+    except (*BROKEN, RuntimeError) as error:  # SimpleITK raises RuntimeError
         raise _broken(header, files, type(error).__name__) from None  # GDCM's text quotes the path
     if values.shape != shape:
         raise _broken(header, files, f"{values.shape} pixels instead of {shape}")

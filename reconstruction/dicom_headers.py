@@ -6,6 +6,7 @@ Files are named by their place in the folder (sorted by path), never by their pa
 from __future__ import annotations
 
 import hashlib
+import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from reconstruction.slice_geometry import SlicePlane
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # a file that says DICOM in its name must be DICOM
 DICOMDIR_STORAGE = "1.2.840.10008.1.3.10"
+
+# What pydicom raises on a file that breaks off or holds nonsense, depending on where.
+BROKEN = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, struct.error, NotImplementedError)
 
 TAGS = [
     *("Modality", "SOPClassUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"),
@@ -96,22 +100,14 @@ def read_headers(files: Sequence[Path]) -> tuple[list[SliceHeader], int]:
         UnreadableInputError: an empty file, or a DICOM file that breaks off before its pixels. Left out in silence, it
             would shorten the series where it is the first or the last slice.
     """
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     headers = []
     foreign = 0
     for ordinal, path in enumerate(files, start=1):
         try:
             header = _read_header(path, ordinal)
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            NotImplementedError,
-            InvalidDicomError,
-        ) as error:
+        except (*BROKEN, BytesLengthException, InvalidDicomError) as error:
             if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
                 foreign += 1
                 continue
@@ -137,12 +133,13 @@ def _read_header(path: Path, ordinal: int) -> SliceHeader | None:
         file.seek(0)
         dataset = dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
         meta = dataset.file_meta
-        if str(meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR_STORAGE:
+        stored_class = str(meta.get("MediaStorageSOPClassUID", ""))
+        if stored_class == DICOMDIR_STORAGE:
             return None
         header = _plain(dataset, path, ordinal)
         at_pixels = file.read(1) or meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
         # pydicom takes the end of the file for the end of the header; an image's header ends at its pixels.
-        if not at_pixels and header.modality in ("", "CT"):
+        if not at_pixels and (header.modality in ("", "CT") or stored_class == CT_IMAGE_STORAGE):
             raise EOFError("no pixels")
         return header
 

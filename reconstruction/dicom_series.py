@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconstruction.dicom_headers import SliceHeader, count_by
 from reconstruction.errors import UnreadableInputError
-from reconstruction.quality import CtDoorSettings
+from reconstruction.quality import CtDoorSettings, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Series:
     def description(self) -> str:
         """By number and size, never by patient."""
         number = "without a number" if self.number is None else str(self.number)
-        return f"series {number} ({len(self.slices)} slices)"
+        return f"series {number} ({counted(len(self.slices), 'slice')})"
 
 
 def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, number: int | None = None) -> Series:
@@ -48,14 +48,14 @@ def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, numb
     notes = []
     others = len(headers) - len(images)
     if others:
-        notes.append(f"left out: {others} DICOM files that are no CT slices ({_kinds(headers)})")
+        notes.append(f"left out: {counted(others, 'DICOM file')} without CT slices ({_kinds(headers)})")
     groups: dict[str, list[SliceHeader]] = defaultdict(list)
     for header in images:
         if not header.is_localizer:
             groups[header.series_uid].append(header)
     localizers = len(images) - sum(len(group) for group in groups.values())
     if localizers:
-        notes.append(f"left out: {localizers} localizer images")
+        notes.append(f"left out: {counted(localizers, 'localizer image')}")
     found = [Series(tuple(group)) for group in groups.values()]
     if not found:
         raise UnreadableInputError(

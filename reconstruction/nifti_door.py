@@ -18,7 +18,7 @@ from geometry.orientation import flip_affine_ras_lps
 from geometry.volume import ORTHOGONALITY_TOLERANCE, Volume
 from reconstruction.ct_scan import CtInfo, CtReading
 from reconstruction.errors import UnreadableInputError
-from reconstruction.quality import CtDoorSettings, find_slice_axis, refusal
+from reconstruction.quality import CtDoorSettings, counted, find_slice_axis, refusal
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def _load(path: Path) -> Any:
     from nibabel.filebasedimages import ImageFileError
 
     try:
-        image = nibabel.load(path)
+        image = nibabel.load(path, mmap=False)  # a mapped file could change under the volume
     except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnreadableInputError(
             f"a file that is no NIfTI image, or cut short ({type(error).__name__})",
@@ -129,7 +129,7 @@ def _values(image: Any) -> NDArray[np.generic]:
         bad = sum(int(values[k].size - np.isfinite(values[k]).sum()) for k in range(len(values)))
         if bad:
             raise UnreadableInputError(
-                f"{bad} voxels that are NaN or infinite", "finite values", "export again without masking"
+                f"NaN or infinity in {counted(bad, 'voxel')}", "finite values", "export again without masking"
             )
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 

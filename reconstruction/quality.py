@@ -77,6 +77,11 @@ class CtDoorSettings:
     max_padding_hu: float = -1200.0
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 slice``, ``2 slices``."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def refusal(reasons: tuple[str, ...], allowed: str, action: str, notes: tuple[str, ...] = ()) -> CtRefusedError:
     """The error to raise, with all `reasons` in its message and in its verdict."""
     verdict = QualityVerdict("refused", reasons, notes)
@@ -144,7 +149,7 @@ def _grid_reasons(volume: Volume, axis: int, settings: CtDoorSettings, thickness
     if distance_mm > settings.good_anisotropy * pixel_mm:
         found.append(f"voxels {distance_mm / pixel_mm:.2g} times longer than wide")
     if coverage_mm < settings.good_coverage_mm:
-        found.append(f"only {coverage_mm:.4g} mm covered by {volume.shape_ijk[axis]} slices")
+        found.append(f"only {coverage_mm:.4g} mm covered by {counted(volume.shape_ijk[axis], 'slice')}")
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reconstruction.quality import CtDoorSettings
+from reconstruction.quality import CtDoorSettings, counted
 
 Floats = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[str]:
     reasons = []
     if len(doubled):
         places = ", ".join(f"{heights[k]:.2f}" for k in doubled[:LISTED])
-        reasons.append(f"{len(doubled)} slices at a place already taken (at {places} mm along the normal)")
+        reasons.append(f"{counted(len(doubled), 'slice')} at a place already taken (at {places} mm along the normal)")
     apart = gaps[gaps >= DUPLICATE_MM]
     if not len(apart):
         return reasons
@@ -128,7 +128,7 @@ def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[str]:
     rest = f" and {len(odd) - LISTED} more" if len(odd) > LISTED else ""
     if missing.all() and (np.round(multiples) >= 2).all():
         count = int((np.round(multiples) - 1).sum())
-        reasons.append(f"{count} missing slices: {named}{rest}, where {usual:.2f} mm is usual")
+        reasons.append(f"{counted(count, 'missing slice')}: {named}{rest}, where {usual:.2f} mm is usual")
     else:
         spread = f"{apart.min():.2f} to {apart.max():.2f} mm"
         reasons.append(f"a variable slice gap, {spread}: {named}{rest}, where {usual:.2f} mm is usual")

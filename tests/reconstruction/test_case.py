@@ -112,6 +112,8 @@ def test_a_failed_addition_leaves_the_case_as_it_was(case: Case) -> None:
         case.add_surface(empty, MADE_BY)
     with pytest.raises(CaseError, match="no JSON"):
         case.write_json("registration", "first", {"fre_rms_mm": float("nan")}, MADE_BY)
+    with pytest.raises(CaseError, match="details"):
+        case.add("x", "x/x.json", lambda path: path.write_text("{}"), MADE_BY, details={"bad": np.zeros(2)})
     with pytest.raises(CaseError, match="no artefact 'ghost'"):
         case.write_json("registration", "first", {}, MADE_BY, ("ghost",))
     after = {path: path.read_bytes() for path in case.root.rglob("*") if path.is_file()}
@@ -165,6 +167,7 @@ def test_two_writers_do_not_overwrite_each_other(case: Case) -> None:
     theirs.write_json("notes", "theirs", {}, MADE_BY)
     with pytest.raises(CaseError, match="somebody else"):
         mine.write_json("notes", "mine", {}, MADE_BY)
+    assert not (case.root / "notes/mine.json").exists()
     assert Case.open(case.root).artefact("notes/theirs.json")
 
 

