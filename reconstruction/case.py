@@ -25,7 +25,7 @@ from reconstruction.ct_scan import CtScan
 from reconstruction.errors import CaseError
 from reconstruction.markups import Markups, read_markups, write_markups
 from reconstruction.mesh_files import GREY, Colour, read_surface, write_surface
-from reconstruction.nifti_door import read_nifti_volume, write_nifti
+from reconstruction.nifti_door import read_nifti_volume, write_nifti, write_probability_nifti
 from reconstruction.quality import QualityVerdict
 
 __all__ = ["Artefact", "Case", "Decision", "MadeBy"]
@@ -75,9 +75,11 @@ class Case(CaseFolder):
     def add_probability(
         self, structure: str, probability: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
     ) -> Artefact:
-        """Adds one structure's probability, 0 to 1, as NIfTI."""
+        """Adds one structure's probability (floats from 0 to 1, or uint8 as 255ths) as NIfTI of one byte a voxel."""
         path = f"probabilities/{_checked_name(structure)}.nii.gz"
-        return self.add("probability", path, lambda path: write_nifti(path, probability), made_by, made_from)
+        return self.add(
+            "probability", path, lambda path: write_probability_nifti(path, probability), made_by, made_from
+        )
 
     def add_surface(
         self, surface: Surface, made_by: MadeBy, made_from: Sequence[str] = (LABELS_ID,), colour: Colour = GREY
@@ -139,6 +141,10 @@ class Case(CaseFolder):
         """The label volume, and the names of its values."""
         names = json.loads(self.path_of(LABEL_NAMES_ID).read_bytes())
         return read_nifti_volume(self.path_of(LABELS_ID)), {int(value): name for value, name in names.items()}
+
+    def read_probability(self, structure: str) -> Volume:
+        """One structure's probability, float32 from 0 to 1."""
+        return read_nifti_volume(self.path_of(f"probabilities/{structure}.nii.gz"))
 
     def read_surface(self, structure: str) -> Surface:
         return read_surface(self.path_of(self._surface(structure).id))

@@ -53,11 +53,29 @@ def write_nifti(path: Path, volume: Volume) -> None:
 
     `path` ends in ``.nii`` or ``.nii.gz``. The same volume gives the same bytes.
     """
+    _save(path, volume.voxels, volume.affine)
+
+
+def write_probability_nifti(path: Path, probability: Volume) -> None:
+    """Writes a probability as one byte a voxel with a scale of 1/255, so that every reader sees 0 to 1.
+
+    Args:
+        path: ends in ``.nii`` or ``.nii.gz``.
+        probability: floats from 0 to 1, kept within 1/510; or uint8, taken as 255ths and kept exactly.
+    """
+    in_255ths = np.asarray(probability.voxels)
+    if in_255ths.dtype != np.uint8:
+        in_255ths = np.rint(np.clip(in_255ths, 0.0, 1.0) * 255.0).astype(np.uint8)
+    _save(path, in_255ths, probability.affine, slope=1.0 / 255.0)
+
+
+def _save(path: Path, voxels: NDArray[np.generic], affine: Floats, slope: float = 1.0) -> None:
     import nibabel
 
-    affine_ras = flip_affine_ras_lps(volume.affine)
-    image = nibabel.Nifti1Image(volume.voxels.T, affine_ras, dtype=volume.voxels.dtype)
+    affine_ras = flip_affine_ras_lps(affine)
+    image = nibabel.Nifti1Image(voxels.T, affine_ras, dtype=voxels.dtype)
     image.header.set_xyzt_units("mm")
+    image.header.set_slope_inter(slope, 0.0)  # a slope that is set is written beside the voxels, which stay as they are
     image.set_sform(affine_ras, code=1)
     image.set_qform(affine_ras, code=1, strip_shears=True)
     nibabel.save(image, path)

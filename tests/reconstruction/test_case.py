@@ -66,6 +66,8 @@ def test_everything_comes_back(case: Case, dicom: Path) -> None:
     np.testing.assert_array_equal(labels.voxels, LABELS.voxels)
     np.testing.assert_allclose(labels.affine, LABELS.affine, atol=1e-6)
     assert names == {0: "outside", 1: "body", 2: "liver"}
+    case.add_probability("liver", Volume(np.full((2, 2, 2), 0.4, np.float32), np.eye(4)), MADE_BY)
+    np.testing.assert_allclose(case.read_probability("liver").voxels, 0.4, atol=1 / 510)
     surface = case.read_surface("liver")
     np.testing.assert_allclose(surface.vertices_mm, ball().vertices_mm, atol=1e-4)
     np.testing.assert_array_equal(case.read_markups("landmarks").points_ct_mm["nose"], [1.0, 2.0, 3.0])

@@ -18,7 +18,7 @@ from geometry.orientation import flip_affine_ras_lps
 from geometry.volume import Volume
 from reconstruction.ct_door import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.nifti_door import read_nifti_volume, write_nifti
+from reconstruction.nifti_door import read_nifti_volume, write_nifti, write_probability_nifti
 from tests.reconstruction.dicom_factory import ramp
 
 AXIAL = np.array([[0.8, 0, 0, -100], [0, 0.8, 0, -50], [0, 0, 1.0, 30], [0, 0, 0, 1.0]])
@@ -128,6 +128,21 @@ def test_another_program_sees_a_written_volume_in_place(tmp_path: Path) -> None:
     np.testing.assert_allclose(image.GetSpacing(), volume.spacing_mm, atol=1e-6)
     np.testing.assert_allclose(np.reshape(image.GetDirection(), (3, 3)), volume.direction, atol=1e-6)
     np.testing.assert_array_equal(SimpleITK.GetArrayFromImage(image), volume.voxels)
+
+
+def test_probabilities_take_a_byte_and_read_as_zero_to_one_everywhere(tmp_path: Path) -> None:
+    import SimpleITK
+
+    fractions = np.linspace(0.0, 1.0, 120, dtype=np.float32).reshape(6, 5, 4)
+    write_probability_nifti(path := tmp_path / "p.nii.gz", Volume(fractions, np.eye(4)))
+    assert nibabel.load(path).get_data_dtype() == np.uint8
+    half_a_step = 1.0 / 510.0 + 1e-6
+    np.testing.assert_allclose(read_nifti_volume(path).voxels, fractions, atol=half_a_step)
+    elsewhere = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    np.testing.assert_allclose(elsewhere, fractions, atol=half_a_step)
+    in_255ths = np.arange(120, dtype=np.uint8).reshape(6, 5, 4)
+    write_probability_nifti(path, Volume(in_255ths, np.eye(4)))
+    np.testing.assert_array_equal(np.asarray(nibabel.load(path).dataobj.get_unscaled()).T, in_255ths)
 
 
 def test_values_are_scaled_as_the_header_says_and_kept_compact(tmp_path: Path) -> None:
