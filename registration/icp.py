@@ -50,6 +50,7 @@ class Evidence:
         counts: how many of them share each one's patch of the surface, ``(n,)``.
         weights: information of each along its normal, ``(n,)``, in 1/mm^2.
         noise_sd_mm: of a single point's distance.
+        patch_radius_mm: of the disc within which points share the surface's error.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
         landmark_weights: information of each along each axis, ``(m,)``.
         initial_information: of the initial pose, ``(6, 6)``: weak, so that no direction is without any.
@@ -60,6 +61,7 @@ class Evidence:
     counts: Floats
     weights: Floats
     noise_sd_mm: float
+    patch_radius_mm: float
     landmarks_ct: Floats
     landmarks_reference: Floats
     landmark_weights: Floats
@@ -105,12 +107,11 @@ def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settin
         iteration += 1
     distance = _distance(evidence, field, pose)
     robust = _robust_weights(distance, 1.0, evidence, settings)
-    jacobian = _surface_jacobian(evidence, pose, distance)
     return IcpOutcome(
         T_reference_ct=pose,
         residuals_mm=distance.signed_mm,
         robust_weights=robust,
-        surface_information=_information(jacobian, evidence.weights * robust),
+        surface_information=_surface_information(evidence, field, pose, distance, evidence.weights * robust),
         landmark_information=_landmark_information(evidence, pose),
         iterations=iteration,
         converged=step_mm < settings.step_tolerance_mm,
@@ -152,6 +153,23 @@ def _surface_jacobian(evidence: Evidence, pose: Transform, distance: SurfaceDist
     """``(n, 6)``: how much closer each point comes to the surface when the surface makes a small motion."""
     normals = pose.rotate(distance.gradient)
     return np.hstack([np.cross(evidence.points_reference - evidence.pivot_reference, normals), normals])
+
+
+def _surface_information(
+    evidence: Evidence, field: DistanceField, pose: Transform, distance: SurfaceDistance, weights: Floats
+) -> Floats:
+    """What the points really tell, ``(6, 6)``: by the surface's trend over a patch, not by its texture.
+
+    Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale within which the
+    surface's error is shared, its texture is as likely error as shape: no evidence may be drawn from it.
+    """
+    points_ct = pose.inverse().apply(evidence.points_reference)
+    feet_ct = points_ct - distance.signed_mm[:, None] * distance.gradient
+    normals_ct, moments_ct = np.hsplit(field.mean_normal_lines(feet_ct, evidence.patch_radius_mm), 2)
+    normals = pose.rotate(normals_ct)
+    # A moment about ct's origin, seen from the pivot: its line moves with the pose.
+    moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)
+    return _information(np.hstack([moments, normals]), weights)
 
 
 def _robust_weights(

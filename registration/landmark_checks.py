@@ -115,7 +115,7 @@ def _check_distances(
     exchanged = _exchanged(ct_mm, reference_mm, weights)
     if exchanged is not None:
         raise LandmarksRefusedError(
-            f"landmarks '{names[exchanged[0]]}' and '{names[exchanged[1]]}' that fit once exchanged, but not as they are",
+            f"landmarks '{names[exchanged[0]]}' and '{names[exchanged[1]]}' that fit once exchanged, not as they are",
             "the same order on both sides",
             "exchange the two, or touch them again in the order asked for",
         )

@@ -18,7 +18,7 @@ from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
 from registration.closest_point import ExactDistance
 from registration.errors import SurfacePointsRefusedError
-from registration.evidence import neighbour_counts, point_weights
+from registration.evidence import neighbour_counts, patch_radius_mm, point_weights
 from registration.expected_error import PoseUncertainty
 from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
 from registration.landmarks import checked_landmarks, fle_sd_mm
@@ -139,6 +139,7 @@ def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, 
         counts=counts,
         weights=point_weights(counts, settings.point_noise_mm, settings.model_error_mm),
         noise_sd_mm=float(np.hypot(settings.point_noise_mm, settings.model_error_mm)),
+        patch_radius_mm=patch_radius_mm(settings.correlation_length_mm),
         landmarks_ct=marks_ct,
         landmarks_reference=marks_reference,
         landmark_weights=marks_weights,
