@@ -56,9 +56,9 @@ def centre_mm(volume: Volume, mask: np.ndarray) -> np.ndarray:
 
 
 def test_lidc_is_good(lidc_folder: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # not the wall clock: a busy machine is no slow door
     scan = read_ct(lidc_folder)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     assert (scan.verdict.level, scan.verdict.reasons) == ("good", ())
     assert scan.volume.shape_ijk == (512, 512, 275)
     np.testing.assert_allclose(scan.volume.spacing_mm, [0.78125, 0.78125, 1.0], atol=1e-6)
@@ -67,7 +67,7 @@ def test_lidc_is_good(lidc_folder: Path) -> None:
     assert scan.volume.voxels.min() == -1000
     assert any("its own frame of reference" in note for note in scan.verdict.notes)
     assert scan.info.manufacturer == "Philips"
-    assert seconds < 15.0  # 2 to 4 s here; a door that takes longer would be felt in every session
+    assert seconds < 10.0  # 2 to 4 s here; a door that takes longer would be felt in every session
 
 
 def test_ircadb_is_usable_for_its_thick_slices_only(ircadb: CtScan) -> None:
