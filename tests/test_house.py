@@ -190,6 +190,18 @@ def test_the_python_series_is_the_same_everywhere():
     assert re.search(r"^NEEDED_PYTHON=(\S+)", script, re.MULTILINE)[1] == series
 
 
+# --------------------------------------------------------------------------------------------------------------- tests
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
+def test_absent_data_is_skipped_with_the_reason_but_never_in_ci(tmp_path: Path, ci: str, outcome: str):
+    shutil.copy(REPOSITORY / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_data.py").write_text("def test_needs_data(shared_data):\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:dash", "-p", "no:cacheprovider", str(tmp_path)]
+    environment = {"CI": ci, "SURGNAV_DATA": str(tmp_path / "away"), "PATH": ""}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert outcome in result.stdout, result.stdout + result.stderr
+    assert "set SURGNAV_DATA" in result.stdout
+
+
 # ---------------------------------------------------------------------------------------------------------- repository
 def test_nothing_names_a_machine():
     """No path that exists on one machine only, and no private network."""
