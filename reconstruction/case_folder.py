@@ -133,13 +133,11 @@ class CaseFolder:
         """Adds a file of any kind, or replaces the one at the same path: the file first, the manifest last.
 
         Args:
-            kind: what it is.
-            path: where, relative to the case.
+            kind: what it is, and `path`: where, relative to the case.
             write: writes it to the temporary path that it is given.
-            made_by: program, version, parameters, time.
             made_from: ids of the artefacts it was made from.
-            artefact_id: other than `path`.
-            details: facts for the reader, JSON values.
+            artefact_id: its id, where that is not `path`.
+            details: facts for the reader.
         """
         inputs = self._inputs(made_from)
         if not stays_inside(path):

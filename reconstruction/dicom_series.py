@@ -123,5 +123,9 @@ def _no_ct(headers: Sequence[SliceHeader]) -> UnreadableInputError:
 
 
 def _kinds(headers: Sequence[SliceHeader]) -> str:
-    foreign = [header for header in headers if not header.is_ct_image]
-    return count_by(foreign, lambda header: header.modality + (" multi-frame" if header.frames > 1 else ""))
+    return count_by([header for header in headers if not header.is_ct_image], _kind)
+
+
+def _kind(header: SliceHeader) -> str:
+    kind = f"{header.modality} multi-frame" if header.frames > 1 else header.modality
+    return f"{kind} not stored as classic CT images" if header.modality == "CT" else kind

@@ -126,11 +126,16 @@ def judge(
     if cut > settings.noted_cut_fraction:
         where = found if cut > settings.good_cut_fraction else seen
         where.append(f"the field of view cuts the body: tissue on {cut:.1%} of the side faces")
-    if low < settings.max_padding_hu:
-        seen.append(f"values down to {low:g} HU: padding outside the field of view, kept as it is")
-    if low > settings.tissue_hu:
-        seen.append(f"no air in the scan (minimum {low:g} HU): a crop, or the zero of the HU scale cannot be confirmed")
+    seen += _value_notes(low, settings)
     return QualityVerdict("usable" if found else "good", tuple(found), tuple(seen))
+
+
+def _value_notes(low: float, settings: CtDoorSettings) -> list[str]:
+    if low < settings.max_padding_hu:
+        return [f"values down to {low:g} HU: padding outside the field of view, kept as it is"]
+    if low > settings.tissue_hu:
+        return [f"no air in the scan (minimum {low:g} HU): a crop, or the zero of the HU scale cannot be confirmed"]
+    return []
 
 
 def _grid_reasons(volume: Volume, axis: int, settings: CtDoorSettings, thickness_mm: float | None) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from reconstruction.ct_door import read_ct
 from reconstruction.dicom_headers import read_headers
 from reconstruction.errors import CtRefusedError, UnreadableInputError
 from reconstruction.quality import CtDoorSettings
+from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import IDENTIFYING, nothing, ramp, write_series
 
 SMALL = CtDoorSettings(good_matrix=8, good_coverage_mm=5.0, good_cut_fraction=1.0)  # what a test series can reach
@@ -165,16 +165,6 @@ def test_small_jitter_of_positions_is_fitted_not_refused(tmp_path: Path) -> None
 # ------------------------------------------------------------------------------------------------------------ bad input
 
 
-@dataclass(frozen=True)
-class Bad:
-    """One kind of bad input: how it is made, how it must be refused, and words that must be in the message."""
-
-    name: str
-    make: Callable[[Path], object]
-    error: type[Exception]
-    words: tuple[str, ...]
-
-
 def _edited(edit: Callable[[Dataset, int], None], **more: object) -> Callable[[Path], object]:
     return lambda folder: write_series(folder, edit=edit, **more)
 
@@ -295,7 +285,10 @@ BAD = [
     Bad("mask", lambda folder: write_series(folder, ramp((12, 8, 10)) % 2, intercept=0), CtRefusedError, ("0 to 1",)),
     Bad("MR", _set(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), UnreadableInputError, ("no CT", "12 MR")),
     Bad(
-        "enhanced CT", _set(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=5), UnreadableInputError, ("CT",)
+        "enhanced CT",
+        _set(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=5),
+        UnreadableInputError,
+        ("12 CT multi-frame",),
     ),
     Bad("multi-frame", _set(NumberOfFrames=5), UnreadableInputError, ("5 frames",)),
     Bad("colour", _edited(_colour), UnreadableInputError, ("3 channels", "RGB")),

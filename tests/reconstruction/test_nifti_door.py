@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel
@@ -19,6 +18,7 @@ from geometry.volume import Volume
 from reconstruction.ct_door import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
 from reconstruction.nifti_door import read_nifti_volume, write_nifti, write_probability_nifti
+from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import ramp
 
 AXIAL = np.array([[0.8, 0, 0, -100], [0, 0.8, 0, -50], [0, 0, 1.0, 30], [0, 0, 0, 1.0]])
@@ -176,14 +176,6 @@ def test_unknown_units_are_noted_and_atlas_coordinates_cost_good(tmp_path: Path)
 
 
 # ------------------------------------------------------------------------------------------------------------ bad input
-
-
-@dataclass(frozen=True)
-class Bad:
-    name: str
-    make: Callable[[Path], object]
-    error: type[Exception]
-    words: tuple[str, ...]
 
 
 def _data(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], object]:

@@ -1,0 +1,17 @@
+"""One kind of bad input: how it is made, how it must be refused, and words that must be in the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Bad:
+    """`make` is given the path, which does not exist yet, of what the door is then asked to read."""
+
+    name: str
+    make: Callable[[Path], object]
+    error: type[Exception]
+    words: tuple[str, ...]
