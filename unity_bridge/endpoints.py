@@ -11,6 +11,9 @@ import zmq
 
 from unity_bridge.errors import EndpointRefusedError
 
+# The kernel's share of what may wait for a stalled reader. Left to itself it grows to 10 MB: minutes of old poses.
+POSE_BUFFER_BYTES = 524_288
+
 _TCP = re.compile(r"tcp://(?P<host>\[[0-9a-fA-F:.]+\]|[^:;/\[\]\s]+):(?P<port>\*|\d{1,5})")
 _LOCAL = re.compile(r"(?:ipc|inproc)://[^\s;]+")
 

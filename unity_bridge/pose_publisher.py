@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import zmq
 
-from unity_bridge.endpoints import bind, bound_endpoint
+from unity_bridge.endpoints import POSE_BUFFER_BYTES, bind, bound_endpoint
 from unity_bridge.pose_batch import encode_pose_batch
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import MessageType, Session, Validity
@@ -45,7 +45,7 @@ class PosePublisher:
         self._sequence = 0
         self._context = zmq.Context()
         try:
-            self._socket = bind(self._context, zmq.PUB, endpoint, {zmq.SNDHWM: queued})
+            self._socket = bind(self._context, zmq.PUB, endpoint, {zmq.SNDHWM: queued, zmq.SNDBUF: POSE_BUFFER_BYTES})
         except Exception:
             self._context.term()
             raise

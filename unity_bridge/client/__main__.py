@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ready = client.poll_until(lambda: client.is_ready, clock.now_ns() + round(options.timeout * _NS))
             if ready:
                 client.poll_until(lambda: False, clock.now_ns() + round(options.duration * _NS))
-            taken = client.finish(clock.now_ns() + 5 * _NS)
+            taken = client.control.welcome is not None and client.finish(clock.now_ns() + 5 * _NS)
             summary = summarise(client, ready, taken)
             _write(options.report, json.dumps(summary, indent=2) + "\n")
             if options.record is not None and client.control.clock_offset is not None:

@@ -7,7 +7,7 @@ import zmq
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from unity_bridge.client.pose_log import PoseLog
-from unity_bridge.endpoints import connect
+from unity_bridge.endpoints import POSE_BUFFER_BYTES, connect
 from unity_bridge.pose_batch import PoseBatchDecoder
 
 _MAX_BATCH_BYTES = 262_144
@@ -23,7 +23,7 @@ class PoseReceiver:
     """
 
     def __init__(self, endpoint: str, context: zmq.Context, clock: Clock, max_batches: int, queued: int) -> None:
-        options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES}
+        options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES, zmq.RCVBUF: POSE_BUFFER_BYTES}
         self.socket = connect(context, zmq.SUB, endpoint, options)
         self.socket.setsockopt(zmq.SUBSCRIBE, b"")
         self.log = PoseLog(max_batches)

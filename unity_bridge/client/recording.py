@@ -121,7 +121,7 @@ def load_recording(path: Path) -> ClientRecording:
         count = sum(name.endswith("_step_m") for name in arrays)
         surfaces = tuple(_surface(arrays, f"surface_{index}_") for index in range(count))
         return ClientRecording(**{name: arrays[name] for name in _COLUMNS}, surfaces=surfaces)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise MalformedMessageError(
             f"{path.name}: {error}", "a client's recording", "run the client with --record"
         ) from error
