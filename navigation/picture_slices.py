@@ -154,8 +154,8 @@ class _Plane:
     def sample(self, volume: Volume, outside: float) -> Floats:
         """The volume's values on the slice by linear interpolation, bottom row first."""
         index = volume.mm_to_index(self._points.reshape(-1, 3))[:, ::-1].T
-        low = np.floor(index.min(axis=1)).astype(int)
-        high = np.ceil(index.max(axis=1)).astype(int) + 1
+        low = np.floor(index.min(axis=1)).astype(int) - 1
+        high = np.ceil(index.max(axis=1)).astype(int) + 2
         # Only the slab around the slice becomes floating point: a whole CT would be 300 MB.
         slab = tuple(
             slice(int(np.clip(a, 0, n - 1)), int(np.clip(b, 1, n)))

@@ -109,7 +109,7 @@ class Canvas:
         self._renderer.AddActor(actor)
         self._grow(points_mm)
 
-    def look_from(self, view: Floats, fill: tuple[float, float] = (0.62, 0.88)) -> None:
+    def look_from(self, view: Floats, fill: tuple[float, float] = (0.66, 0.88)) -> None:
         """Turns the camera to everything added: `view` ``(3,)`` points to the viewer, z is up.
 
         Args:
