@@ -48,10 +48,17 @@ class TouchedPoint:
 
 @dataclass(frozen=True, eq=False)
 class SweptPoints:
-    """Tip positions ``(n, 3)`` in ``reference`` along a sweep, and how many frames had no pose."""
+    """A sweep.
+
+    Attributes:
+        points_reference_mm: positions of the tip, ``(n, 3)`` in ``reference``.
+        n_lost: frames that had no pose.
+        last_T_reference_tip: ``T_reference_<tip>`` where the sweep ended.
+    """
 
     points_reference_mm: Floats
     n_lost: int
+    last_T_reference_tip: Transform
 
 
 def reference_tip(frame: TrackerFrame, T_stylus_tip: Transform) -> Transform | None:
@@ -106,14 +113,15 @@ def collect_sweep(
     settings = settings or AcquisitionSettings()
     n_frames = round(duration_s * tracker.rate_hz)
     tips = [reference_tip(_next(tracker, settings), T_stylus_tip) for _ in range(n_frames)]
-    seen = [tip.translation_mm for tip in tips if tip is not None]
+    seen = [tip for tip in tips if tip is not None]
     if not seen:
         raise AcquisitionError(
             f"a sweep of {n_frames} frames without one pose",
             "a visible stylus and reference",
             "clear the line of sight",
         )
-    return SweptPoints(read_only(np.array(seen)), n_frames - len(seen))
+    points = np.array([tip.translation_mm for tip in seen])
+    return SweptPoints(read_only(points), n_frames - len(seen), seen[-1])
 
 
 def _next(tracker: Tracker, settings: AcquisitionSettings) -> TrackerFrame:

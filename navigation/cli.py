@@ -84,15 +84,19 @@ def demo_command(
 ) -> None:
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored."""
     from navigation.clock import MonotonicClock
+    from navigation.demo.album import draw_album
     from navigation.demo.report import as_json, render
     from navigation.demo.run import DemoSettings, run_demo
 
     settings = DemoSettings(out=out, ct=ct, offline=offline, seed=seed, stream_s=stream_s)
     with _reporting() as (console, progress):
-        result = run_demo(
-            settings, MonotonicClock(), _now(), progress, lambda text: console.print(f"[yellow]{text}[/]")
-        )
-        render(result, [], console)
+
+        def warn(text: str) -> None:
+            console.print(f"[yellow]{text}[/]", highlight=False)
+
+        result = run_demo(settings, MonotonicClock(), _now(), progress, warn)
+        pictures = draw_album(result, out, warn)
+        render(result, [str(path) for path in pictures], console)
         if json_file is not None:
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(json.dumps(as_json(result), indent=2) + "\n", encoding="utf-8")
@@ -117,6 +121,21 @@ def train_command(
 
         trained = run_training(config, out, resume=resume, progress=show, data=data)
         console.print(trained)
+
+
+@app.command("evaluate", rich_help_panel=DEVELOP)
+def evaluate_command(
+    ct: Annotated[Path, typer.Argument(help="DICOM folder of the CT.")],
+    masks: Annotated[
+        Path, typer.Argument(help="Folder of DICOM mask series, one folder a mask, named as 3D-IRCADb's.")
+    ],
+) -> None:
+    """Dice and surface distance of the shipped network against masks by experts."""
+    from reconstruction.training.evaluate import evaluate_dicom_masks
+
+    with _reporting() as (console, progress):
+        result = evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share))
+        console.print(result.table(), highlight=False)
 
 
 @app.command("doctor", rich_help_panel=DEVELOP)

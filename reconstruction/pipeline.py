@@ -9,8 +9,6 @@ from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from geometry import Clock, Volume
 from reconstruction.case import CT_ID, Case, MadeBy
 from reconstruction.ct_door import read_ct
@@ -169,10 +167,8 @@ def _write(
     case.add_labels(segmentation.labels, dict(enumerate(CLASSES)), by_network)
     probability_ids = {}
     for structure in made.surfaces:
-        # A byte a voxel is finer than the network is sure of, and eight times smaller than the field in memory.
-        field_ = segmentation.probabilities[structure]
-        quantised = field_.with_voxels(np.round(np.asarray(field_.voxels) * 255.0).astype(np.uint8))
-        probability_ids[structure] = case.add_probability(structure, quantised, by_network, (CT_ID,)).id
+        probability = segmentation.probabilities[structure]
+        probability_ids[structure] = case.add_probability(structure, probability, by_network, (CT_ID,)).id
     for structure, extracted in made.surfaces.items():
         colour = STRUCTURE_COLOURS[structure]
         case.add_surface(extracted.surface, by_network, (probability_ids[structure],), colour)

@@ -1,0 +1,92 @@
+"""The demo's three pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from navigation.demo.run import DemoResult
+from navigation.errors import RenderingError
+from navigation.pictures import ResidualPictureData, SceneTool, residual_picture, scene_picture, slice_picture
+
+TRE_LIMIT_MM = 1.5
+
+
+def draw_album(result: DemoResult, folder: Path, warn: Callable[[str], None]) -> list[Path]:
+    """Writes slices.png, scene.png and residuals.png into `folder`; returns those that could be drawn.
+
+    Args:
+        warn: told why the scene could not be drawn on a machine without off-screen rendering.
+    """
+    drawn = [_slices(result, folder / "slices.png"), _residuals(result, folder / "residuals.png")]
+    try:
+        drawn.insert(0, _scene(result, folder / "scene.png"))
+    except RenderingError as error:
+        warn(str(error))
+    return drawn
+
+
+def _slices(result: DemoResult, path: Path) -> Path:
+    made = result.reconstruction
+    seen = " (seen in training)" if made.segmentation.seen_in_training else ""
+    title = f"Suggested by the network{seen}: {result.subject.description}"
+    point = next(iter(result.operation.targets_ct.values()))
+    segmentation = made.segmentation
+    return slice_picture(
+        made.scan.volume, segmentation.probabilities, segmentation.uncertainty, path, title=title, point_ct=point
+    )
+
+
+def _scene(result: DemoResult, path: Path) -> Path:
+    operation = result.operation
+    T_ct_reference = operation.T_reference_ct.inverse()
+    sweep = T_ct_reference.apply(operation.sweep.points_reference_mm)
+    landmarks = {name: T_ct_reference.apply(t.point_reference_mm) for name, t in operation.touched.items()}
+    worst = max(result.truth.tre_mm.values())
+    numbers = [
+        ("FRE", f"{operation.by_landmarks.fre_rms_mm:.2f} mm"),
+        ("surface residual", f"{operation.by_surface.residual_rms_mm:.2f} mm"),
+        ("expected TRE, 95 %", f"{operation.expected.p95_mm.max():.2f} mm"),
+        ("true TRE, worst target", f"{worst:.2f} mm"),
+    ]
+    return scene_picture(
+        list(result.surfaces_ct.values()),
+        path,
+        title=f"Registered: {result.subject.description}",
+        numbers=numbers,
+        tools=[_stylus(result)],
+        landmarks_ct=landmarks,
+        targets_ct=operation.targets_ct,
+        swept_ct=sweep,
+        swept_residuals_mm=np.abs(operation.by_surface.residuals_mm),
+    )
+
+
+def _stylus(result: DemoResult) -> SceneTool:
+    """As the system sees it at the end of the sweep, placed by calibration and registration."""
+    operation = result.operation
+    T_tip_stylus = operation.pivot.T_stylus_stylus_tip.inverse()
+    T_ct_stylus = operation.T_reference_ct.inverse() @ operation.sweep.last_T_reference_tip @ T_tip_stylus
+    return SceneTool("stylus", T_ct_stylus, operation.pivot.tip_stylus_mm)
+
+
+def _residuals(result: DemoResult, path: Path) -> Path:
+    operation, stream = result.operation, result.stream
+    by_landmarks, by_surface = operation.by_landmarks, operation.by_surface
+    lengths = np.linalg.norm(by_landmarks.residuals_reference_mm, axis=1)
+    data = ResidualPictureData(
+        stages_rms_mm={
+            "pivot": operation.pivot.residual_rms_mm,
+            "landmarks (FRE)": by_landmarks.fre_rms_mm,
+            "surface": by_surface.residual_rms_mm,
+        },
+        landmarks_mm=dict(zip(by_landmarks.names, lengths.tolist(), strict=True)),
+        surface_mm=by_surface.residuals_mm,
+        expected_tre_mm=dict(zip(operation.targets_ct, operation.expected.p95_mm.tolist(), strict=True)),
+        true_tre_mm=dict(result.truth.tre_mm),
+        latency_ms=stream.latency_ms,
+        tre_limit_mm=TRE_LIMIT_MM,
+    )
+    return residual_picture(data, path, title=f"What was left over, expected and true: {result.subject.description}")
