@@ -70,17 +70,31 @@ class ExactDistance:
     def mean_normal_lines(self, feet_mm: Floats, radius_mm: float) -> Floats:
         """As `DistanceField.mean_normal_lines`, over vertices; those on another sheet, facing away, are left out."""
         _, own = self._feet(feet_mm)
-        vertices_mm = self._surface.vertices_mm
-        near = cKDTree(feet_mm).sparse_distance_matrix(cKDTree(vertices_mm), radius_mm, output_type="coo_matrix")
-        facing = np.einsum("nj,nj->n", own[near.row], self._normals[near.col]) > 0.0
+        centres_mm, lines, sizes = self._cells(radius_mm / 4.0)
+        near = cKDTree(feet_mm).sparse_distance_matrix(cKDTree(centres_mm), radius_mm, output_type="coo_matrix")
+        facing = np.einsum("nj,nj->n", own[near.row], lines[near.col, :3]) > 0.0
         rows, columns = near.row[facing], near.col[facing]
-        lines = np.hstack([self._normals, np.cross(vertices_mm, self._normals)])
-        # The foot's own line stands for patches smaller than a triangle.
+        # The foot's own line stands for surroundings smaller than a triangle.
         sums = np.hstack([own, np.cross(feet_mm, own)])
         for k in range(6):
             sums[:, k] += np.bincount(rows, lines[columns, k], minlength=len(feet_mm))
-        means: Floats = sums / (1.0 + np.bincount(rows, minlength=len(feet_mm)))[:, None]
+        means: Floats = sums / (1.0 + np.bincount(rows, sizes[columns], minlength=len(feet_mm)))[:, None]
         return means
+
+    def _cells(self, edge_mm: float) -> tuple[Floats, Floats, Floats]:
+        """Vertices gathered in cubes, apart where they face different octants: centres, sums of lines, and counts.
+
+        So the cost of an average does not grow with the number of triangles.
+        """
+        vertices_mm, normals = self._surface.vertices_mm, self._normals
+        cubes = np.floor((vertices_mm - vertices_mm.min(axis=0)) / edge_mm).astype(np.int64)
+        octants = (normals > 0.0) @ np.array([1, 2, 4])
+        keys = np.ravel_multi_index((*cubes.T, octants), (*(cubes.max(axis=0) + 1), 8))
+        _, cell = np.unique(keys, return_inverse=True)
+        sizes = np.bincount(cell).astype(np.float64)
+        columns = np.hstack([vertices_mm, normals, np.cross(vertices_mm, normals)])
+        sums: Floats = np.column_stack([np.bincount(cell, column) for column in columns.T]).astype(np.float64)
+        return sums[:, :3] / sizes[:, None], sums[:, 3:], sizes
 
     def _feet(self, points_mm: Floats) -> tuple[Floats, Floats]:
         """From foot to point ``(n, 3)`` in mm, and the unit normal interpolated at the foot ``(n, 3)``."""

@@ -14,19 +14,14 @@ from scipy.spatial import cKDTree
 from geometry.points import Floats
 
 
-def patch_radius_mm(correlation_length_mm: float) -> float:
-    """Radius of the disc with the area of the square of `correlation_length_mm`."""
-    return float(correlation_length_mm / np.sqrt(np.pi))
-
-
 def neighbour_counts(points_mm: Floats, correlation_length_mm: float) -> Floats:
     """Points ``(n,)`` that share a patch with each point, itself included, for points ``(n, 3)``.
 
-    The patch is a disc: unlike the cells of a grid, it does not depend on where the axes are.
+    The patch is the disc of the same area: unlike the cells of a grid, it does not depend on where the axes are.
     """
     tree = cKDTree(points_mm)
-    counts = tree.query_ball_point(points_mm, patch_radius_mm(correlation_length_mm), return_length=True)
-    return np.asarray(counts, dtype=np.float64)
+    radius_mm = correlation_length_mm / np.sqrt(np.pi)
+    return np.asarray(tree.query_ball_point(points_mm, radius_mm, return_length=True), dtype=np.float64)
 
 
 def point_weights(counts: Floats, point_noise_mm: float, model_error_mm: float) -> Floats:

@@ -58,11 +58,6 @@ class PoseUncertainty:
         object.__setattr__(self, "covariance", read_only((covariance + covariance.T) / 2.0))
         object.__setattr__(self, "pivot_reference_mm", read_only(pivot))
 
-    @property
-    def rotation_sd_rad(self) -> float:
-        """Root of the summed variances of the rotation, in rad."""
-        return float(np.sqrt(np.trace(self.covariance[:3, :3])))
-
 
 @dataclass(frozen=True, eq=False)
 class ExpectedTre:

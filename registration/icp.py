@@ -50,7 +50,7 @@ class Evidence:
         counts: how many of them share each one's patch of the surface, ``(n,)``.
         weights: information of each along its normal, ``(n,)``, in 1/mm^2.
         noise_sd_mm: of a single point's distance.
-        patch_radius_mm: of the disc within which points share the surface's error.
+        trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
         landmark_weights: information of each along each axis, ``(m,)``.
         initial_information: of the initial pose, ``(6, 6)``: weak, so that no direction is without any.
@@ -61,7 +61,7 @@ class Evidence:
     counts: Floats
     weights: Floats
     noise_sd_mm: float
-    patch_radius_mm: float
+    trend_radius_mm: float
     landmarks_ct: Floats
     landmarks_reference: Floats
     landmark_weights: Floats
@@ -158,14 +158,14 @@ def _surface_jacobian(evidence: Evidence, pose: Transform, distance: SurfaceDist
 def _surface_information(
     evidence: Evidence, field: DistanceField, pose: Transform, distance: SurfaceDistance, weights: Floats
 ) -> Floats:
-    """What the points really tell, ``(6, 6)``: by the surface's trend over a patch, not by its texture.
+    """What the points really tell, ``(6, 6)``: by the surface's trend, not by its texture.
 
-    Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale within which the
-    surface's error is shared, its texture is as likely error as shape: no evidence may be drawn from it.
+    Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale of the surface's
+    own error its texture is as likely error as shape: no evidence may be drawn from it.
     """
     points_ct = pose.inverse().apply(evidence.points_reference)
     feet_ct = points_ct - distance.signed_mm[:, None] * distance.gradient
-    normals_ct, moments_ct = np.hsplit(field.mean_normal_lines(feet_ct, evidence.patch_radius_mm), 2)
+    normals_ct, moments_ct = np.hsplit(field.mean_normal_lines(feet_ct, evidence.trend_radius_mm), 2)
     normals = pose.rotate(normals_ct)
     # A moment about ct's origin, seen from the pivot: its line moves with the pose.
     moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)

@@ -112,10 +112,13 @@ def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Fl
 
 def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
     """Standard deviation ``(count,)`` along each axis of errors whose 3-D RMS length is `fle_rms_mm`."""
-    rms_mm = np.asarray(fle_rms_mm, dtype=np.float64)
+    try:
+        rms_mm = np.asarray(fle_rms_mm, dtype=np.float64)
+    except (TypeError, ValueError):
+        rms_mm = np.asarray(np.nan)
     if rms_mm.shape not in {(), (count,)} or not np.isfinite(rms_mm).all() or (rms_mm <= 0).any():
         raise LandmarksRefusedError(
-            f"a localisation error of {rms_mm.tolist()} for {count} landmarks",
+            f"a localisation error of {fle_rms_mm} for {count} landmarks",
             f"one positive number in mm, or {count}",
             "state how precisely each landmark can be touched",
         )

@@ -18,7 +18,7 @@ from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
 from registration.closest_point import ExactDistance
 from registration.errors import SurfacePointsRefusedError
-from registration.evidence import neighbour_counts, patch_radius_mm, point_weights
+from registration.evidence import neighbour_counts, point_weights
 from registration.expected_error import PoseUncertainty
 from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
 from registration.landmarks import checked_landmarks, fle_sd_mm
@@ -34,6 +34,8 @@ class SurfaceSettings(IcpSettings):
         model_error_mm: standard deviation of the surface's error, shared by neighbouring points: segmentation, skin.
         correlation_length_mm: side of the square patch within which that error is one and the same. For an error
             correlated as ``exp(-d^2 / 2 l^2)`` it is ``sqrt(2 pi) l``.
+        trend_radius_mm: normals are averaged over a disc of this radius before they count as evidence. Wide enough to
+            average out the slopes of the model error, whose ripples would otherwise seem to hold a smooth body.
         landmark_fle_rms_mm: RMS length of the landmarks' 3-D error; one number, or one per landmark.
         initial_sd_mm, initial_sd_rad: how far off the initial pose may be. Keeps a direction that nothing determines at
             this, visibly huge, instead of infinite.
@@ -43,6 +45,7 @@ class SurfaceSettings(IcpSettings):
     point_noise_mm: float = 0.4
     model_error_mm: float = 0.5
     correlation_length_mm: float = 15.0
+    trend_radius_mm: float = 20.0
     landmark_fle_rms_mm: float | tuple[float, ...] = 0.7
     initial_sd_mm: float = 50.0
     initial_sd_rad: float = 0.5
@@ -139,7 +142,7 @@ def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, 
         counts=counts,
         weights=point_weights(counts, settings.point_noise_mm, settings.model_error_mm),
         noise_sd_mm=float(np.hypot(settings.point_noise_mm, settings.model_error_mm)),
-        patch_radius_mm=patch_radius_mm(settings.correlation_length_mm),
+        trend_radius_mm=settings.trend_radius_mm,
         landmarks_ct=marks_ct,
         landmarks_reference=marks_reference,
         landmark_weights=marks_weights,

@@ -181,17 +181,23 @@ def test_a_closed_organ_is_held_in_every_direction() -> None:
 
 
 def simulated_tre_mm(
-    rng: np.random.Generator, settings: SurfaceSettings, with_landmarks: bool
+    body: Surface, rng: np.random.Generator, settings: SurfaceSettings, with_landmarks: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """True error, expected RMS and expected p95 at the targets of one whole registration."""
-    patient = with_model_error(ORGAN, settings.model_error_mm, settings.correlation_length_mm / np.sqrt(2 * np.pi), rng)
-    points = sample(patient, 600, rng, UP) + settings.point_noise_mm * rng.normal(size=(600, 3))
-    touched = T_TRUE.apply(LANDMARKS_MM) + 0.7 / np.sqrt(3.0) * rng.normal(size=LANDMARKS_MM.shape)
-    initial = register_landmarks(LANDMARKS_MM, touched, fle_rms_mm=0.7).T_reference_ct
-    landmarks = (LANDMARKS_MM, touched) if with_landmarks else None
-    result = refine_on_surface(T_TRUE.apply(points), ORGAN, initial, landmarks, settings)
-    expected = expected_tre(result.T_reference_ct, result.uncertainty, TARGETS_MM)
-    return target_errors_mm(result.T_reference_ct, T_TRUE, TARGETS_MM), expected.rms_mm, expected.p95_mm
+    """True error, expected RMS and expected p95 at the targets of one whole registration.
+
+    The patient is smooth; the surface from the CT carries the segmentation's error, and ripples with it.
+    """
+    reach_mm = settings.correlation_length_mm / np.sqrt(2.0 * np.pi)
+    segmented = with_model_error(body, settings.model_error_mm, reach_mm, rng)
+    points = sample(body, 600, rng, UP) + settings.point_noise_mm * rng.normal(size=(600, 3))
+    marks = body.vertices_mm[np.argmax(body.vertices_mm @ TOWARDS.T, axis=0)]
+    touched = T_TRUE.apply(marks) + 0.7 / np.sqrt(3.0) * rng.normal(size=marks.shape)
+    initial = register_landmarks(marks, touched, fle_rms_mm=0.7).T_reference_ct
+    landmarks = (marks, touched) if with_landmarks else None
+    result = refine_on_surface(T_TRUE.apply(points), segmented, initial, landmarks, settings)
+    targets = body.vertices_mm.mean(axis=0) + TARGETS_MM - CENTRE_MM
+    expected = expected_tre(result.T_reference_ct, result.uncertainty, targets)
+    return target_errors_mm(result.T_reference_ct, T_TRUE, targets), expected.rms_mm, expected.p95_mm
 
 
 @pytest.mark.parametrize(
@@ -202,10 +208,51 @@ def simulated_tre_mm(
 def test_surface_and_landmarks_keep_their_promise(model_error_mm: float, with_landmarks: bool) -> None:
     settings = SurfaceSettings(point_noise_mm=0.4, model_error_mm=model_error_mm, landmark_fle_rms_mm=0.7)
     rng = np.random.default_rng(0)
-    errors, rms, p95 = np.stack([simulated_tre_mm(rng, settings, with_landmarks) for _ in range(60)], axis=1)
-    # 60 registrations of five targets that move together: the RMS is known to some 6 %, the coverage to 2 %.
-    assert 0.8 < np.sqrt(np.mean((errors / rms) ** 2)) < 1.15
-    assert 0.90 < np.mean(errors < p95) <= 1.0
+    errors, rms, p95 = np.stack([simulated_tre_mm(ORGAN, rng, settings, with_landmarks) for _ in range(40)], axis=1)
+    # 40 registrations of five targets that move together: the RMS is known to some 7 %, the coverage to 2 %. Measured
+    # over more of them: 0.93, 0.94 and 0.95 (docs/registration.md).
+    assert 0.8 < np.sqrt(np.mean((errors / rms) ** 2)) < 1.1
+    assert 0.93 < np.mean(errors < p95) <= 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_landmarks", [True, False])
+def test_the_promise_over_two_hundred_registrations(with_landmarks: bool) -> None:
+    rng = np.random.default_rng(1)
+    runs = [simulated_tre_mm(ORGAN, rng, SurfaceSettings(), with_landmarks) for _ in range(200)]
+    errors, rms, p95 = np.stack(runs, axis=1)
+    ratio, coverage = np.sqrt(np.mean((errors / rms) ** 2)), np.mean(errors < p95)
+    print(f"true over expected TRE {ratio:.3f}, below the expected 95 % length {coverage:.1%}")
+    assert 0.85 < ratio < 1.05
+    assert 0.93 < coverage < 0.99
+
+
+@pytest.mark.slow
+def test_a_hundred_one_sided_sweeps_10_mm_and_10_degrees_off() -> None:
+    body, errors_mm = organ(6), []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        points = sample(body, 2000, rng, UP) + 0.5 * rng.normal(size=(2000, 3))
+        outliers = rng.random(2000) < 0.1
+        points[outliers] += 15.0 * rng.normal(size=(outliers.sum(), 3))
+        initial = displaced(T_TRUE, body, np.deg2rad(10.0), 10.0, rng)
+        result = refine_on_surface(T_TRUE.apply(points), body, initial)
+        assert result.converged, result.reason
+        errors_mm.append(target_errors_mm(result.T_reference_ct, T_TRUE, TARGETS_MM).max())
+    print(f"largest error at the targets: median {np.median(errors_mm):.3f} mm, worst {max(errors_mm):.3f} mm")
+    assert np.median(errors_mm) < 0.2
+    assert max(errors_mm) < 1.0
+
+
+def test_ripples_are_no_evidence_that_a_smooth_body_is_held() -> None:
+    directions = sphere(1.0).vertices_mm
+    spheroid = Surface(directions * [90.0, 80.0, 80.0] + [0.0, 0.0, 50.0], sphere(1.0).triangles, "ct", "spheroid")
+    rng = np.random.default_rng(0)
+    errors, rms, _ = np.stack([simulated_tre_mm(spheroid, rng, SurfaceSettings(), False) for _ in range(25)], axis=1)
+    # It can turn about its axis, and the segmentation's ripples draw it there by millimetres. Taken for shape, they
+    # would promise a third of the error that is seen; seen over 30: 1.2 times what is expected.
+    assert np.sqrt(np.mean(errors**2)) > 1.5
+    assert np.sqrt(np.mean(errors**2) / np.mean(rms**2)) < 1.5
 
 
 def test_a_hundred_times_the_points_is_not_a_hundred_times_the_evidence() -> None:
