@@ -131,6 +131,9 @@ def test_without_a_server_the_client_ends_and_says_so(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["ready"] is False
 
 
-def test_an_address_that_is_none_is_named(capsys):
-    assert main(["--poses", "nowhere", "--surfaces", "x", "--control", "x"]) == 2
+@pytest.mark.parametrize("wrong", range(3))
+def test_an_address_that_is_none_is_named(capsys, wrong):
+    where = ["tcp://127.0.0.1:9"] * 3
+    where[wrong] = "nowhere"
+    assert main(["--poses", where[0], "--surfaces", where[1], "--control", where[2]]) == 2
     assert "nowhere" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 
 from geometry.clock import Clock
+from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
 from unity_bridge.client.pose_receiver import PoseReceiver
@@ -56,6 +57,9 @@ class Endpoints:
 class ReferenceClient:
     """Says hello, exchanges clocks, takes in poses, pulls every surface, and reports.
 
+    Raises:
+        EndpointRefusedError: one of the three is not an address.
+
     Attributes:
         poses, surfaces, control: the three links, for what this class does not repeat.
     """
@@ -67,9 +71,15 @@ class ReferenceClient:
         session = Session(NO_SESSION, clock)
         hello = Hello(client_name=self._settings.name, program=PROGRAM)
         options = self._settings
-        self.poses = PoseReceiver(endpoints.poses, self._context, clock, options.max_batches, options.queued_batches)
-        self.control = ControlLink(endpoints.control, self._context, session, hello, options.control)
-        self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller)
+        try:
+            self.poses = PoseReceiver(
+                endpoints.poses, self._context, clock, options.max_batches, options.queued_batches
+            )
+            self.control = ControlLink(endpoints.control, self._context, session, hello, options.control)
+            self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller)
+        except SurgNavError:
+            self._context.destroy(linger=0)  # a context with an open socket would wait for it for ever
+            raise
 
     @property
     def newest(self) -> PoseBatch | None:
