@@ -118,7 +118,7 @@ def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
         rms_mm = np.asarray(np.nan)
     if rms_mm.shape not in {(), (count,)} or not np.isfinite(rms_mm).all() or (rms_mm <= 0).any():
         raise LandmarksRefusedError(
-            f"a localisation error of {fle_rms_mm} for {count} landmarks",
+            f"a localisation error of {fle_rms_mm!r} for {count} landmarks",
             f"one positive number in mm, or {count}",
             "state how precisely each landmark can be touched",
         )
