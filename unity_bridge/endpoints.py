@@ -14,6 +14,14 @@ from unity_bridge.errors import EndpointRefusedError
 # The kernel's share of what may wait for a stalled reader. Left to itself it grows to 10 MB: minutes of old poses.
 POSE_BUFFER_BYTES = 524_288
 
+_ALWAYS = {
+    zmq.LINGER: 0,
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 4,
+    zmq.TCP_KEEPALIVE_INTVL: 2,
+    zmq.TCP_KEEPALIVE_CNT: 3,
+}
+
 _TCP = re.compile(r"tcp://(?P<host>\[[0-9a-fA-F:.]+\]|[^:;/\[\]\s]+):(?P<port>\*|\d{1,5})")
 _LOCAL = re.compile(r"(?:ipc|inproc)://[^\s;]+")
 
@@ -80,8 +88,12 @@ def connect(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any
 
 
 def set_options(socket: zmq.Socket[bytes], options: Mapping[Any, int]) -> None:
-    """Applies options; nothing unsent keeps a closing program alive, and a dead peer is noticed within 3 s."""
-    for option, value in {zmq.LINGER: 0, zmq.HEARTBEAT_IVL: 1000, zmq.HEARTBEAT_TIMEOUT: 3000, **options}.items():
+    """Applies options. Nothing unsent keeps a closing program alive; a peer that has vanished is noticed within 10 s.
+
+    That is TCP's own keep-alive. ZeroMQ's heartbeats stay off: while its reader stalls with a full queue, libzmq
+    (4.3.5, issue 3937) takes the connection for dead, and then aborts the whole process.
+    """
+    for option, value in {**_ALWAYS, **options}.items():
         socket.setsockopt(option, value)
 
 
