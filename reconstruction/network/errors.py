@@ -1,0 +1,20 @@
+"""What can go wrong with engines, weights and training."""
+
+from __future__ import annotations
+
+from geometry.errors import SurgNavError
+from reconstruction.errors import EngineError
+
+__all__ = ["EngineError", "TrainingConfigError", "TrainingDataError", "WeightsError"]
+
+
+class WeightsError(SurgNavError):
+    """Weights that are missing, or that are not the ones their description speaks of."""
+
+
+class TrainingConfigError(SurgNavError):
+    """A training file that cannot be understood, or that asks for something impossible."""
+
+
+class TrainingDataError(SurgNavError):
+    """Scans or labels that a training file names and that are missing or do not fit each other."""

@@ -1,0 +1,101 @@
+"""From a training checkpoint to the weights an engine loads: ONNX, and a description beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconstruction.labels import CLASSES
+from reconstruction.network.architecture import WINDOWS_HU, build_network, stride
+from reconstruction.network.weights import FORMAT
+
+if TYPE_CHECKING:
+    import torch
+
+# Parameters smaller than this stay in single precision: their bytes do not matter.
+HALF_ABOVE_BYTES = 4096
+OPSET = 17
+
+
+def export_checkpoint(checkpoint: Path, description: Path) -> Path:
+    """Writes ``<name>.onnx`` (weights stored in half precision, computed in single) and its description (JSON).
+
+    The running average of the weights is exported. The description is written last, so that an interrupted export
+    leaves a pair whose hash does not fit rather than one that looks whole.
+    """
+    from reconstruction.training.train import load_checkpoint
+
+    state = load_checkpoint(checkpoint)
+    config = state["config"]
+    network = build_network(config["network"]["channels"])
+    network.load_state_dict(state["average"])
+    onnx_path = description.with_suffix(".onnx")
+    description.parent.mkdir(parents=True, exist_ok=True)
+    write_onnx(network.eval(), config["network"]["window"], onnx_path)
+    text = {
+        "format": FORMAT,
+        "name": config["name"],
+        "onnx": onnx_path.name,
+        "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
+        "input": "HU, float32 (n, 1, d, h, w), axes nearest to superior, posterior, left; clipped inside the network",
+        "output": "logits, float32 (n, 5, d, h, w)",
+        "classes": list(CLASSES),
+        "spacing_mm": config["network"]["spacing_mm"],
+        "window": config["network"]["window"],
+        "stride": stride(config["network"]["channels"]),
+        "channels": config["network"]["channels"],
+        "windows_hu": [list(window) for window in WINDOWS_HU],
+        "trained_iterations": state["iteration"],
+        "trained_on": state["trained_on"],
+    }
+    description.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
+    return onnx_path
+
+
+def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:
+    """Exports the network with free batch and window sizes."""
+    import onnx
+    import torch
+
+    axes = {0: "n", 2: "d", 3: "h", 4: "w"}
+    temporary = path.with_suffix(".tmp")
+    with warnings.catch_warnings():
+        # The exporter by tracing keeps the parameters' names, which the torch engine needs, and wants no more packages.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 1, *window),),
+            str(temporary),
+            input_names=["hu"],
+            output_names=["logits"],
+            dynamic_axes={"hu": axes, "logits": axes},
+            opset_version=OPSET,
+            do_constant_folding=False,
+            dynamo=False,
+        )
+    model = onnx.load(str(temporary))
+    temporary.unlink()
+    _store_in_half_precision(model)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def _store_in_half_precision(model: Any) -> None:
+    """Large parameters become float16 with a Cast to float32 after them: half the file, the same arithmetic."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for initializer in model.graph.initializer:
+        array = numpy_helper.to_array(initializer)
+        if array.dtype != np.float32 or array.nbytes < HALF_ABOVE_BYTES:
+            continue
+        name = initializer.name
+        initializer.CopyFrom(numpy_helper.from_array(array.astype(np.float16), name + ".half"))
+        casts.append(helper.make_node("Cast", [name + ".half"], [name], to=TensorProto.FLOAT))
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(casts + rest)

@@ -1,0 +1,37 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reconstruction.network.errors import EngineError
+from reconstruction.network.weights import Weights
+
+Floats = NDArray[np.float32]
+
+
+class OnnxRuntimeEngine:
+    """One session with free dimensions."""
+
+    def __init__(self, weights: Weights) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineError(
+                f"ONNX Runtime is not installed ({error})", "onnxruntime", "install the project again"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # Windows of this size come once or twice a case; an arena would keep their memory for good.
+        options.enable_cpu_mem_arena = False
+        self._session = onnxruntime.InferenceSession(str(weights.onnx), options, providers=["CPUExecutionProvider"])
+        self.name = f"onnxruntime {onnxruntime.__version__} CPU"
+
+    def run(self, batch: Floats) -> Floats:
+        try:
+            return np.asarray(self._session.run(None, {"hu": np.ascontiguousarray(batch)})[0], np.float32)
+        except RuntimeError as error:
+            raise EngineError(
+                f"ONNX Runtime failed on {batch.shape}: {error}", "windows that are multiples of the stride", "pad them"
+            ) from error

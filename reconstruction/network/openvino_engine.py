@@ -1,0 +1,52 @@
+"""OpenVINO on the CPU, single precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reconstruction.network.errors import EngineError
+from reconstruction.network.weights import Weights
+
+Floats = NDArray[np.float32]
+# Compiled for a window's exact shape, which is about twice as fast as free dimensions; a case needs one or two shapes.
+KEPT_SHAPES = 4
+
+
+class OpenVinoEngine:
+    """Compiles the network once for each window shape."""
+
+    def __init__(self, weights: Weights) -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise EngineError(
+                f"OpenVINO is not installed ({error})", "openvino", "install the project again"
+            ) from error
+        self._core = openvino.Core()
+        self._path = str(weights.onnx)
+        self._compiled: dict[tuple[int, ...], Any] = {}
+        self.name = f"openvino {openvino.__version__.split('-')[0]} CPU f32"
+
+    def run(self, batch: Floats) -> Floats:
+        if batch.shape not in self._compiled:
+            self._compile(batch.shape)
+        return np.asarray(self._compiled[batch.shape](np.ascontiguousarray(batch))[0], np.float32)
+
+    def _compile(self, shape: tuple[int, ...]) -> None:
+        try:
+            model = self._core.read_model(self._path)
+            model.reshape(list(shape))
+            # Without the hint OpenVINO computes in bf16 where the CPU has it, and surfaces would differ by machine.
+            compiled = self._core.compile_model(
+                model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+            )
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot compile for {shape}: {error}", "its CPU plugin", "choose another engine"
+            ) from error
+        while len(self._compiled) >= KEPT_SHAPES:
+            self._compiled.pop(next(iter(self._compiled)))
+        self._compiled[shape] = compiled

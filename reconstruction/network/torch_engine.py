@@ -1,0 +1,38 @@
+"""Eager torch: the reference that the other engines are compared with, built from the very same ONNX parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reconstruction.network.architecture import build_network
+from reconstruction.network.errors import EngineError
+from reconstruction.network.weights import Weights, read_parameters
+
+Floats = NDArray[np.float32]
+
+
+class TorchEngine:
+    """The network as it was trained, on the GPU where torch sees one."""
+
+    def __init__(self, weights: Weights) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise EngineError(f"torch is not installed ({error})", "torch", "install the project again") from error
+        network = build_network(weights.channels)
+        values = read_parameters(weights.onnx)
+        missing = sorted(set(network.state_dict()) - set(values))
+        if missing:
+            raise EngineError(f"the ONNX file names no {missing[0]!r}", "this version's export", "export it again")
+        network.load_state_dict({name: torch.from_numpy(values[name].copy()) for name in network.state_dict()})
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = network.eval().to(self._device)
+        self.name = f"torch {torch.__version__} {self._device.type}"
+
+    def run(self, batch: Floats) -> Floats:
+        import torch
+
+        with torch.inference_mode():
+            logits = self._network(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
+        return logits.float().cpu().numpy()

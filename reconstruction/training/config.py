@@ -1,0 +1,145 @@
+"""The training file: a small TOML that describes labelled CT in any folder layout, and how to train on it.
+
+`first_network.toml` beside this file is a complete example, with comments.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reconstruction.labels import CLASS_INDEX
+from reconstruction.network.errors import TrainingConfigError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Structure = Literal["bone", "lung", "liver"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """One collection of labelled scans with one layout and one licence.
+
+    `images` and `labels` are globs under the data folder. In `labels`, ``{folder}`` stands for the image's folder and
+    ``{stem}`` for its name without suffixes. One label file holds numbered labels, named by `names_csv` or `names`;
+    several label files for one image are masks, one a structure, each named by its file name.
+    """
+
+    name: str
+    images: str
+    labels: str
+    names_csv: str | None = None
+    csv_id: str = "id"
+    csv_name: str = "name"
+    names: dict[int, str] = Field(default_factory=dict)
+    validation: tuple[str, ...] = ()
+    licence: str
+    attribution: str
+    labelled_by: str
+
+
+class BoneRefinement(_Strict):
+    """Unlabelled voxels at least this dense and this near to labelled bone count as bone.
+
+    Labels made on a 1.5 mm grid cut the cortex short; the refined border lies where the bone's density ends.
+    """
+
+    above_hu: float = 180.0
+    within_mm: float = 3.0
+
+
+class NetworkConfig(_Strict):
+    spacing_mm: Positive = 2.0
+    channels: tuple[int, ...] = (16, 32, 64, 128, 160)
+    window: tuple[int, int, int] = (96, 112, 128)
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> NetworkConfig:
+        step = 2 ** (len(self.channels) - 1)
+        if len(self.channels) < 2 or any(n < 2 * step or n % step for n in self.window):
+            raise ValueError(f"window {self.window} must be multiples of {step}, at least {2 * step} each")
+        return self
+
+
+class Schedule(_Strict):
+    iterations: Annotated[int, Field(gt=0)] = 2000
+    learning_rate: Positive = 1.5e-3
+    weight_decay: float = 1e-4
+    warm_up: int = 50
+    decay_from: Fraction = 0.75
+    average_over: Annotated[int, Field(gt=0)] = 200
+    checkpoint_every: Annotated[int, Field(gt=0)] = 100
+    bfloat16: bool = True
+    seed: int = 1
+
+
+class Augmentation(_Strict):
+    """How often and how far samples are changed. There are no flips: the liver has a side."""
+
+    mixed_contrast: Fraction = 0.35
+    synthetic_contrast: Fraction = 0.3
+    affine: Fraction = 0.8
+    rotate_deg: float = 15.0
+    scale: Fraction = 0.2
+    shear: Fraction = 0.05
+    elastic: Fraction = 0.3
+    elastic_mm: float = 10.0
+    gamma: Fraction = 0.2
+    noise: Fraction = 0.4
+    noise_hu: float = 60.0
+    bias: Fraction = 0.15
+    blur: Fraction = 0.2
+    low_resolution: Fraction = 0.2
+
+
+class TrainingConfig(_Strict):
+    name: str
+    source: tuple[Source, ...] = Field(min_length=1)
+    structures: dict[Structure, tuple[str, ...]]
+    bone_refinement: BoneRefinement | None = None
+    network: NetworkConfig = NetworkConfig()
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _all_structures(self) -> TrainingConfig:
+        missing = [s for s in ("bone", "lung", "liver") if not self.structures.get(s)]
+        if missing:
+            raise ValueError(f"[structures] names no label for {', '.join(missing)}")
+        return self
+
+    def class_of(self, label_name: str) -> int:
+        """The class index of a label by its name; unnamed tissue is body."""
+        from fnmatch import fnmatchcase
+
+        for structure, patterns in self.structures.items():
+            if any(fnmatchcase(label_name.lower(), p.lower()) for p in patterns):
+                return CLASS_INDEX[structure]
+        return CLASS_INDEX["body"]
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Reads and checks a training file.
+
+    Raises:
+        TrainingConfigError: no such file, not TOML, an unknown key or a value out of range; every fault is listed.
+    """
+    try:
+        return TrainingConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise TrainingConfigError(f"no file {path}", "a training TOML", "check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingConfigError(f"{path.name} is not TOML ({error})", "TOML 1.0", "mend the line named") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise TrainingConfigError(
+            f"{path.name} has {error.error_count()} fault(s): {faults}",
+            "the keys of first_network.toml",
+            "mend these keys",
+        ) from error

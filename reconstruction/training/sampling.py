@@ -1,0 +1,135 @@
+"""Training samples: a class-balanced place in a scan, a contrast, then MONAI's spatial and intensity transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reconstruction.labels import CLASSES, OUTSIDE_INDEX
+from reconstruction.training.config import Augmentation, TrainingConfig
+from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
+from reconstruction.training.targets import TrainingVolume
+
+if TYPE_CHECKING:
+    import torch
+
+# Room around the window for rotations and scalings, as a factor of its sides.
+MARGIN = 1.3
+# Intensities are changed above air, so that gamma and bias fields act on density.
+AIR_HU = 1024.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training window: HU ``(1, 1, k, j, i)`` and class fractions ``(1, 5, k, j, i)``."""
+
+    hu: torch.Tensor
+    fractions: torch.Tensor
+
+
+class Sampler:
+    """Draws sample number n; the same number gives the same sample, so an interrupted run continues exactly."""
+
+    def __init__(self, volumes: Sequence[TrainingVolume], config: TrainingConfig) -> None:
+        self._volumes = volumes
+        self._config = config
+        self._warp = spatial_transforms(config)
+        self._intensity = intensity_transforms(config.augmentation)
+        # Places of each class, from its sure voxels; the classes a scan lacks are left out.
+        self._places = [[np.flatnonzero(v.fractions[c].ravel() > 200) for c in range(len(CLASSES))] for v in volumes]
+
+    def draw(self, number: int) -> Sample:
+        import torch
+
+        seed = (self._config.schedule.seed, number)
+        rng = np.random.default_rng(seed)
+        index = number % len(self._volumes)
+        volume = self._volumes[index]
+        region = self._region(index, rng)
+        hu = volume.hu[region].astype(np.float32)
+        chance = rng.random()
+        a = self._config.augmentation
+        if chance < a.mixed_contrast + a.synthetic_contrast:
+            make = mixed_contrast if chance < a.mixed_contrast else synthetic_contrast
+            hu = apply_contrast(hu, volume.parts[region], volume.part_means_hu, make(volume, rng))
+        # The outside is what is left over: one channel less to resample.
+        fractions = volume.fractions[(slice(OUTSIDE_INDEX + 1, None), *region)].astype(np.float32) / 255
+        warped, change = self._warp, self._intensity
+        for transform in (warped, change):
+            transform.set_random_state(seed=int(rng.integers(2**31)))
+        stack = warped(torch.from_numpy(np.concatenate([hu[None] + AIR_HU, fractions]))).as_tensor()
+        inside = stack[1:].clamp(0, 1)
+        outside = (1 - inside.sum(0, keepdim=True)).clamp(min=0)
+        return Sample((change(stack[:1]).as_tensor() - AIR_HU)[None], torch.cat([outside, inside])[None])
+
+    def _region(self, index: int, rng: np.random.Generator) -> tuple[slice, slice, slice]:
+        """A window with margin around a voxel of a class drawn at random, kept within the scan."""
+        volume = self._volumes[index]
+        present = [places for places in self._places[index] if places.size]
+        place = rng.choice(present[int(rng.integers(len(present)))])
+        centre = np.unravel_index(int(place), volume.hu.shape)
+        slices = []
+        for c, window, size in zip(centre, self._config.network.window, volume.hu.shape, strict=True):
+            length = min(int(window * MARGIN), size)
+            jitter = int(rng.integers(-window // 4, window // 4 + 1))
+            first = int(np.clip(int(c) + jitter - length // 2, 0, size - length))
+            slices.append(slice(first, first + length))
+        return slices[0], slices[1], slices[2]
+
+
+def spatial_transforms(config: TrainingConfig) -> Any:
+    """MONAI's transforms of HU and fractions together, one stack of channels: each resampling is paid for once."""
+    from monai.transforms import Compose, RandAffine, RandSmoothDeform
+
+    a, window = config.augmentation, config.network.window
+    # MONAI's deformation is a fraction of the half window, interpolated between 6 control points along each axis.
+    reach = a.elastic_mm / (min(window) * config.network.spacing_mm / 2)
+    return Compose(
+        [
+            RandAffine(
+                spatial_size=window,
+                prob=a.affine,
+                rotate_range=[np.deg2rad(a.rotate_deg)] * 3,
+                scale_range=[a.scale] * 3,
+                shear_range=[a.shear] * 6,
+                padding_mode="border",
+            ),
+            RandSmoothDeform(
+                spatial_size=window,
+                rand_size=(6, 6, 6),
+                prob=a.elastic,
+                def_range=reach,
+                field_mode="trilinear",
+                align_corners=True,
+                grid_mode="bilinear",
+                grid_padding_mode="border",
+                grid_align_corners=True,
+            ),
+        ]
+    )
+
+
+def intensity_transforms(a: Augmentation) -> Any:
+    """MONAI's transforms of HU above air ``(1, k, j, i)``: gamma, bias field, blur, low resolution, noise."""
+    from monai.transforms import (
+        Compose,
+        RandAdjustContrast,
+        RandBiasField,
+        RandGaussianNoise,
+        RandGaussianSmooth,
+        RandSimulateLowResolution,
+    )
+
+    return Compose(
+        [
+            RandAdjustContrast(prob=a.gamma, gamma=(0.94, 1.06)),
+            RandBiasField(prob=a.bias, degree=2, coeff_range=(-0.03, 0.03)),
+            # Thick slices: k is blurred further than j and i.
+            RandGaussianSmooth(prob=a.blur, sigma_x=(0.3, 1.5), sigma_y=(0.3, 0.8), sigma_z=(0.3, 0.8)),
+            RandSimulateLowResolution(prob=a.low_resolution, zoom_range=(0.45, 1.0)),
+            RandGaussianNoise(prob=a.noise, std=a.noise_hu),
+        ]
+    )

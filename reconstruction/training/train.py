@@ -1,0 +1,207 @@
+"""The training loop: resumable, deterministic for a given build of torch, CPU or GPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconstruction.network.architecture import build_network
+from reconstruction.network.fingerprint import scan_fingerprint
+from reconstruction.training.config import Schedule, Source, TrainingConfig, read_config
+from reconstruction.training.sampling import Sample, Sampler
+from reconstruction.training.scans import ScanFiles, find_scans, read_scan
+from reconstruction.training.targets import TrainingVolume, prepare
+
+if TYPE_CHECKING:
+    import torch
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training run left behind."""
+
+    checkpoint: Path
+    log: Path
+    iterations: int
+    last_loss: float
+    trained_on: tuple[str, ...]
+    validation_dice: dict[str, float]
+
+
+def run_training(
+    config: Path,
+    out: Path,
+    resume: bool = False,
+    progress: Progress | None = None,
+    data: Path | None = None,
+) -> TrainingResult:
+    """Trains the network that a training file describes.
+
+    Args:
+        config: the training TOML.
+        out: folder for the checkpoint and the log; made if missing.
+        resume: continue from the checkpoint in `out`; without one, start.
+        progress: called after each iteration with (iteration, iterations, loss).
+        data: folder the TOML's paths lie under; the TOML's own folder if not given.
+
+    Raises:
+        TrainingConfigError: a fault in the TOML.
+        TrainingDataError: scans or labels missing or not fitting.
+    """
+    settings = read_config(config)
+    out.mkdir(parents=True, exist_ok=True)
+    scans = _prepared(settings, data or config.parent)
+    training = [scan for scan in scans if not scan.files.validation]
+    run = _Run(settings, [scan.volume for scan in training], tuple(scan.fingerprint for scan in training))
+    if resume and (out / CHECKPOINT).exists():
+        run.load(out / CHECKPOINT)
+    elif (out / LOG).exists():
+        (out / LOG).unlink()
+    loss = run.train(out, progress)
+    held_out = [scan.volume for scan in scans if scan.files.validation]
+    dice = run.validate(held_out) if held_out else {}
+    return TrainingResult(out / CHECKPOINT, out / LOG, run.iteration, loss, run.trained_on, dice)
+
+
+@dataclass(frozen=True)
+class _PreparedScan:
+    files: ScanFiles
+    volume: TrainingVolume
+    fingerprint: str
+
+
+def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
+    # Every file is looked for before the first is read: a missing scan must not cost the minutes before it.
+    found: list[tuple[Source, ScanFiles]] = [(s, files) for s in config.source for files in find_scans(s, data)]
+    if all(files.validation for _, files in found):
+        from reconstruction.network.errors import TrainingDataError
+
+        raise TrainingDataError("every scan is held out for validation", "at least one to train on", "hold out fewer")
+    prepared = []
+    for source, files in found:
+        scan = read_scan(files, source, data)
+        prepared.append(_PreparedScan(files, prepare(scan, config), scan_fingerprint(scan.ct)))
+    return prepared
+
+
+class _Run:
+    """State of a training run: network, its running average, optimiser, iteration."""
+
+    def __init__(self, config: TrainingConfig, volumes: list[TrainingVolume], trained_on: tuple[str, ...]) -> None:
+        import torch
+
+        schedule = config.schedule
+        torch.manual_seed(schedule.seed)
+        self.config, self.trained_on, self.iteration = config, trained_on, 0
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        make = build_network(config.network.channels).to(self.device, memory_format=torch.channels_last_3d)
+        self.network = make
+        self.average = {name: value.detach().clone() for name, value in make.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            make.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+        )
+        self.sampler = Sampler(volumes, config)
+        self.loss_function = soft_dice_cross_entropy()
+
+    def train(self, out: Path, progress: Progress | None) -> float:
+        schedule, loss = self.config.schedule, float("nan")
+        self.network.train()
+        with (out / LOG).open("a", encoding="utf-8") as log:
+            while self.iteration < schedule.iterations:
+                loss = self.step(self.sampler.draw(self.iteration))
+                self.iteration += 1
+                log.write(json.dumps({"iteration": self.iteration, "loss": round(loss, 5)}) + "\n")
+                if self.iteration % schedule.checkpoint_every == 0 or self.iteration == schedule.iterations:
+                    log.flush()
+                    self.save(out / CHECKPOINT)
+                if progress is not None:
+                    progress(self.iteration, schedule.iterations, loss)
+        return loss
+
+    def step(self, sample: Sample) -> float:
+        import torch
+
+        schedule = self.config.schedule
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.iteration, schedule)
+        hu = sample.hu.to(self.device, memory_format=torch.channels_last_3d)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=schedule.bfloat16):
+            logits = self.network(hu)
+        loss = self.loss_function(logits.float(), sample.fractions.to(self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        decay = min(1 - 1 / schedule.average_over, (self.iteration + 1) / (self.iteration + 10))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return float(loss.detach())
+
+    def validate(self, volumes: list[TrainingVolume]) -> dict[str, float]:
+        from reconstruction.training.evaluate import dice_of_training_volumes
+
+        return dice_of_training_volumes(self.averaged_network(), volumes, self.config.network.window)
+
+    def averaged_network(self) -> torch.nn.Module:
+        network = build_network(self.config.network.channels)
+        network.load_state_dict(self.average)
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        import torch
+
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "iteration": self.iteration,
+            "config": self.config.model_dump(mode="json"),
+            "trained_on": list(self.trained_on),
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def load(self, path: Path) -> None:
+        state = load_checkpoint(path)
+        network = self.config.network.model_dump(mode="json")
+        if state["config"]["network"] != network:
+            from reconstruction.network.errors import TrainingConfigError
+
+            raise TrainingConfigError(
+                f"a checkpoint of another network, {state['config']['network']}", f"{network}", "start afresh"
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average = {name: value.to(self.device) for name, value in state["average"].items()}
+        self.iteration = int(state["iteration"])
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's tensors and plain values; nothing in it is executed."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def learning_rate(iteration: int, schedule: Schedule) -> float:
+    """Warm-up, constant, then linear to a hundredth: every checkpoint before the decay can be continued for longer."""
+    warm = min(1.0, (iteration + 1) / max(1, schedule.warm_up))
+    start = schedule.decay_from * schedule.iterations
+    left = (schedule.iterations - iteration) / max(1.0, schedule.iterations - start)
+    return schedule.learning_rate * warm * max(0.01, min(1.0, left))
+
+
+def soft_dice_cross_entropy() -> Any:
+    """Dice plus cross-entropy on fractions; squared denominators, as only then p = t is the best Dice for a soft t."""
+    from monai.losses import DiceCELoss
+
+    return DiceCELoss(softmax=True, squared_pred=True, smooth_nr=1e-2, smooth_dr=1e-2)
