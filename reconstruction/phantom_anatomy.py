@@ -144,6 +144,7 @@ def build_anatomy() -> Mapping[str, Shape]:
         "vessel": union(list(vessels.values()), 2.0),
         "lesion": ellipsoid(LESION_CENTRE_MM, [LESION_RADIUS_MM] * 3),
         "heart": ellipsoid((30.0, -34.0, 78.0), (49.0, 44.0, 55.0)),
+        "mediastinal_fat": ellipsoid((22.0, -34.0, 74.0), (66.0, 54.0, 72.0)),
         "spleen": SPLEEN,
         "kidneys": KIDNEYS,
         "stomach": ellipsoid((55.0, -30.0, -48.0), (40.0, 34.0, 46.0)),
