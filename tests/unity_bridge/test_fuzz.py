@@ -62,7 +62,7 @@ def test_noise_after_a_good_beginning(data):
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=800)
+@settings(max_examples=400)
 @given(mutated())
 def test_mutated_messages(data):
     decode_anything(data)
