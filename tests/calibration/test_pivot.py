@@ -23,6 +23,12 @@ TIP_MM = np.array([3.0, -5.0, -160.0])
 PIVOT_MM = np.array([120.0, -80.0, -1500.0])
 
 
+def stylus_poses(rotations: Rotation, positions_mm: np.ndarray) -> list[Transform]:
+    matrices = np.tile(np.eye(4), (len(positions_mm), 1, 1))
+    matrices[:, :3, :3], matrices[:, :3, 3] = rotations.as_matrix(), positions_mm
+    return [Transform(matrix, "tracker", "stylus") for matrix in matrices]
+
+
 def rocked(
     rng: np.random.Generator,
     count: int = 150,
@@ -35,7 +41,7 @@ def rocked(
     half = np.array(angles_deg)
     rotations = Rotation.from_euler("xyz", rng.uniform(-half, half, (count, 3)), degrees=True)
     positions = pivot_mm - rotations.apply(tip_mm) + noise_mm * rng.normal(size=(count, 3))
-    return [Transform.from_rotation(r, p, "tracker", "stylus") for r, p in zip(rotations, positions, strict=True)]
+    return stylus_poses(rotations, positions)
 
 
 @given(points_mm, points_mm, st.integers(0, 2**32 - 1))
@@ -49,7 +55,7 @@ def test_without_noise_tip_and_pivot_are_exact(tip_mm: np.ndarray, pivot_mm: np.
 
 @given(transforms("room", "tracker"))
 def test_moving_the_tracker_moves_the_pivot_and_not_the_tip(T_room_tracker: Transform) -> None:
-    poses = rocked(np.random.default_rng(5), noise_mm=0.2)
+    poses = rocked(np.random.default_rng(5), 50, noise_mm=0.2)
     before = calibrate_pivot(poses)
     after = calibrate_pivot([T_room_tracker @ pose for pose in poses])
     np.testing.assert_allclose(after.tip_stylus_mm, before.tip_stylus_mm, atol=1e-8)
@@ -95,8 +101,7 @@ def test_noise_that_hangs_together_in_time_counts_less() -> None:
         angles = np.column_stack([30 * np.sin(phase), 30 * np.cos(1.3 * phase), 40 * np.sin(0.7 * phase)])
         rotations = Rotation.from_euler("xyz", angles, degrees=True)
         positions = PIVOT_MM - rotations.apply(TIP_MM) + drift
-        poses = [Transform.from_rotation(r, p, "tracker", "stylus") for r, p in zip(rotations, positions, strict=True)]
-        calibration = calibrate_pivot(poses)
+        calibration = calibrate_pivot(stylus_poses(rotations, positions))
         errors_mm.append(np.linalg.norm(calibration.tip_stylus_mm - TIP_MM))
         expected_mm.append(calibration.expected_tip_error_rms_mm)
     ratio = np.sqrt(np.mean(np.square(errors_mm)) / np.mean(np.square(expected_mm)))

@@ -46,7 +46,7 @@ def test_equals_the_closed_form_of_fitzpatrick_west_and_maurer() -> None:
 @pytest.mark.parametrize("heteroscedastic", [False, True])
 def test_landmarks_keep_their_promise_over_many_registrations(heteroscedastic: bool) -> None:
     rng = np.random.default_rng(1)
-    count = 2000
+    count = 1000
     fle = rng.uniform(0.3, 2.0, len(CT_MM)) if heteroscedastic else np.full(len(CT_MM), 0.7)
     touched_true = T_TRUE.apply(CT_MM)
     squared, within = np.zeros(len(TARGETS_MM)), np.zeros(len(TARGETS_MM))
@@ -57,8 +57,8 @@ def test_landmarks_keep_their_promise_over_many_registrations(heteroscedastic: b
         errors_mm = target_errors_mm(registration.T_reference_ct, T_TRUE, TARGETS_MM)
         squared += (errors_mm / expected.rms_mm) ** 2
         within += errors_mm < expected.p95_mm
-    # 2,000 draws: the RMS is known to 1.5 %, the coverage to 0.5 %. One registration in 20 is inflated by chance.
-    np.testing.assert_allclose(np.sqrt(squared / count), 1.0, atol=0.06)
+    # 1,000 draws: the RMS is known to 2 %, the coverage to 0.7 %. One registration in 20 is inflated by chance.
+    np.testing.assert_allclose(np.sqrt(squared / count), 1.0, atol=0.07)
     np.testing.assert_allclose(within / count, 0.95, atol=0.02)
 
 
