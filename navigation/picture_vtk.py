@@ -40,7 +40,7 @@ class Canvas:
         self._renderer.GradientBackgroundOn()
         # Several glass surfaces behind one another, each mixed in its right order.
         self._renderer.SetUseDepthPeeling(True)
-        self._renderer.SetMaximumNumberOfPeels(5)
+        self._renderer.SetMaximumNumberOfPeels(4)
         self._renderer.SetOcclusionRatio(0.0)
         self._window.SetAlphaBitPlanes(True)
         self._window.SetMultiSamples(0)
