@@ -8,7 +8,7 @@ which shrinks small structures, is needed to hide a staircase.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,30 +109,33 @@ def extract_surface(probability: Volume, name: str, settings: SurfaceSettings | 
     """
     settings = settings or SurfaceSettings()
     block, first_index = _cropped_and_padded(probability, name, settings)
-    vertices_ijk, triangles = _flying_edges(block, settings.level)
+    vertices_ijk, triangles = flying_edges(block, settings.level)
     vertices_ijk += first_index
     vertices_mm = probability.index_to_mm(vertices_ijk)
-    used, kept, dropped = _choose_parts(vertices_mm, triangles, settings)
-    if not kept:
-        raise EmptyStructureError(
-            f"'{name}' in {dropped} parts, all too small",
-            f"at least one part of {settings.smallest_part_ml:g} ml",
-            "lower smallest_part_ml, or treat the structure as absent",
-        )
-    if dropped:
-        triangles, rows = _compacted(triangles[used[triangles[:, 0]]], len(vertices_mm))
-        vertices_mm, vertices_ijk = vertices_mm[rows], vertices_ijk[rows]
+    triangles, rows, kept, dropped = chosen_parts(vertices_mm, triangles, name, settings)
+    vertices_mm, border = vertices_mm[rows], capped_faces(vertices_ijk[rows], probability.shape_ijk)
     surface = Surface(vertices_mm, triangles, probability.frame, name)
+    return described_surface(surface, border, (kept, dropped), settings.max_triangles)
+
+
+def described_surface(
+    surface: Surface, open_at_border: tuple[str, ...], parts: tuple[int, int], max_triangles: int | None
+) -> ExtractedSurface:
+    """Simplifies a surface down to `max_triangles`, if it has more, and says what is known of the result.
+
+    Args:
+        parts: how many stayed, and how many were dropped.
+    """
     simplification = None
-    if settings.max_triangles is not None and len(triangles) > settings.max_triangles:
-        surface, simplification = simplify_surface(surface, settings.max_triangles)
+    if max_triangles is not None and len(surface.triangles) > max_triangles:
+        surface, simplification = simplify_surface(surface, max_triangles)
     return ExtractedSurface(
         surface=surface,
         watertight=surface.is_watertight,
         not_watertight_reason=_watertight_problem(surface),
-        open_at_border=_capped_faces(vertices_ijk, probability.shape_ijk),
-        parts_kept=kept,
-        parts_dropped=dropped,
+        open_at_border=open_at_border,
+        parts_kept=parts[0],
+        parts_dropped=parts[1],
         simplification=simplification,
     )
 
@@ -174,7 +177,7 @@ def _keep_off_level(block: NDArray[np.float32], level: float, value_range: float
     block[near] = np.where(block[near] >= level, level + nudge, level - nudge)
 
 
-def _flying_edges(block: NDArray[np.float32], level: float) -> tuple[Floats, Triangles]:
+def flying_edges(block: NDArray[Any], level: float) -> tuple[Floats, Triangles]:
     """Vertices (i, j, k) within the block, and outward triangles. VTK reads the block in place."""
     from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
     from vtkmodules.vtkCommonDataModel import vtkImageData
@@ -196,16 +199,27 @@ def _flying_edges(block: NDArray[np.float32], level: float) -> tuple[Floats, Tri
     return vertices, triangles.astype(np.int32)
 
 
-def _choose_parts(
-    vertices_mm: Floats, triangles: Triangles, settings: SurfaceSettings
-) -> tuple[NDArray[np.bool_], int, int]:
-    """Which vertices belong to parts that stay ``(n,)``, and how many parts stay and go."""
-    from scipy.sparse import coo_matrix
+class _Parts(Protocol):
+    @property
+    def smallest_part_ml(self) -> float: ...
+    @property
+    def keep_cavities(self) -> bool: ...
+
+
+def chosen_parts(
+    vertices_mm: Floats, triangles: Triangles, name: str, settings: _Parts
+) -> tuple[Triangles, NDArray[np.intp], int, int]:
+    """The triangles of the parts that stay, over the rows of their vertices, and how many parts stay and go.
+
+    Raises:
+        EmptyStructureError: no part is large enough.
+    """
+    from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
     count = len(vertices_mm)
     tails, heads = triangles[:, [0, 1]].T.reshape(-1), triangles[:, [1, 2]].T.reshape(-1)
-    graph = coo_matrix((np.ones(len(tails), dtype=bool), (tails, heads)), shape=(count, count))
+    graph = csr_matrix((np.ones(len(tails), dtype=np.int8), (tails, heads)), shape=(count, count))
     parts, part_of = connected_components(graph, directed=False)
     a, b, c = (vertices_mm[triangles[:, corner]] - vertices_mm.mean(axis=0) for corner in range(3))
     six_volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
@@ -213,10 +227,17 @@ def _choose_parts(
     stays = np.abs(volumes_ml) >= settings.smallest_part_ml
     if not settings.keep_cavities:
         stays &= volumes_ml > 0.0
-    if not (stays & (volumes_ml > 0.0)).any():
-        stays[:] = False  # a cavity alone bounds nothing
+    if not (stays & (volumes_ml > 0.0)).any():  # a cavity alone bounds nothing
+        raise EmptyStructureError(
+            f"'{name}' in {parts} parts, all too small",
+            f"at least one part of {settings.smallest_part_ml:g} ml",
+            "lower smallest_part_ml, or treat the structure as absent",
+        )
     kept = int(stays.sum())
-    return stays[part_of], kept, parts - kept
+    if kept == parts:
+        return triangles, np.arange(count), kept, 0
+    triangles, rows = _compacted(triangles[stays[part_of][triangles[:, 0]]], count)
+    return triangles, rows, kept, parts - kept
 
 
 def _compacted(triangles: Triangles, vertices: int) -> tuple[Triangles, NDArray[np.intp]]:
@@ -227,7 +248,7 @@ def _compacted(triangles: Triangles, vertices: int) -> tuple[Triangles, NDArray[
     return new_index[triangles].astype(np.int32), np.flatnonzero(used)
 
 
-def _capped_faces(vertices_ijk: Floats, shape_ijk: tuple[int, int, int]) -> tuple[str, ...]:
+def capped_faces(vertices_ijk: Floats, shape_ijk: tuple[int, int, int]) -> tuple[str, ...]:
     """Faces of the grid beyond whose outermost voxel centres the surface reaches: only a cap can."""
     beyond = np.concatenate([vertices_ijk.min(axis=0) < 0.0, vertices_ijk.max(axis=0) > np.array(shape_ijk) - 1.0])
     return tuple(face for face, reached in zip(FACES, beyond, strict=True) if reached)
