@@ -72,5 +72,4 @@ def gaussian_weights(window: Shape) -> Floats:
         sigma = SIGMA_SHARE * n
         line = np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / sigma) ** 2)
         weights *= line.reshape([-1 if a == axis else 1 for a in range(3)])
-    weights /= weights.max()
     return np.maximum(weights, SMALLEST_WEIGHT).astype(np.float32)

@@ -125,7 +125,9 @@ def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], perce
 
     if not (a.any() and b.any()):
         return None
-    crop = ndimage.find_objects((a | b).astype(np.uint8))[0]
+    # One voxel around both; at the scan's own edge a structure goes on, which is no border.
+    found = ndimage.find_objects((a | b).astype(np.uint8))[0]
+    crop = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in found)
     borders = []
     for mask in (a[crop], b[crop]):
         padded = np.pad(mask, 1, mode="edge")

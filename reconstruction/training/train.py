@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconstruction.network.architecture import build_network
+from reconstruction.network.errors import TrainingConfigError, TrainingDataError
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.training.config import Schedule, Source, TrainingConfig, read_config
 from reconstruction.training.sampling import Sample, Sampler
@@ -62,12 +63,17 @@ def run_training(
     run = _Run(settings, [scan.volume for scan in training], tuple(scan.fingerprint for scan in training))
     if resume and (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
-    elif (out / LOG).exists():
-        (out / LOG).unlink()
+    _cut_log(out / LOG, run.iteration)
     loss = run.train(out, progress)
     held_out = [scan.volume for scan in scans if scan.files.validation]
     dice = run.validate(held_out) if held_out else {}
     return TrainingResult(out / CHECKPOINT, out / LOG, run.iteration, loss, run.trained_on, dice)
+
+
+def _cut_log(log: Path, iterations: int) -> None:
+    """Iterations after the checkpoint are done again, and must not stand in the log twice."""
+    lines = log.read_text("utf-8").splitlines(keepends=True) if log.exists() else []
+    log.write_text("".join(lines[:iterations]), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,6 @@ def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
     # Every file is looked for before the first is read: a missing scan must not cost the minutes before it.
     found: list[tuple[Source, ScanFiles]] = [(s, files) for s in config.source for files in find_scans(s, data)]
     if all(files.validation for _, files in found):
-        from reconstruction.network.errors import TrainingDataError
-
         raise TrainingDataError("every scan is held out for validation", "at least one to train on", "hold out fewer")
     prepared = []
     for source, files in found:
@@ -101,11 +105,11 @@ class _Run:
         torch.manual_seed(schedule.seed)
         self.config, self.trained_on, self.iteration = config, trained_on, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        make = build_network(config.network.channels).to(self.device, memory_format=torch.channels_last_3d)
-        self.network = make
-        self.average = {name: value.detach().clone() for name, value in make.state_dict().items()}
+        network = build_network(config.network.channels).to(self.device, memory_format=torch.channels_last_3d)
+        self.network = network
+        self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
-            make.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+            network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
         self.sampler = Sampler(volumes, config)
         self.loss_function = soft_dice_cross_entropy()
@@ -174,8 +178,6 @@ class _Run:
         state = load_checkpoint(path)
         network = self.config.network.model_dump(mode="json")
         if state["config"]["network"] != network:
-            from reconstruction.network.errors import TrainingConfigError
-
             raise TrainingConfigError(
                 f"a checkpoint of another network, {state['config']['network']}", f"{network}", "start afresh"
             )

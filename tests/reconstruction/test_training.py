@@ -44,6 +44,8 @@ def test_an_interrupted_run_continues_as_if_it_had_not_been(data: Path, tmp_path
         write_toml(tmp_path, 4), tmp_path / "straight", data=data, progress=lambda i, n, _: seen.append((i, n))
     )
     run_training(write_toml(tmp_path, 2), tmp_path / "broken", data=data)
+    with (tmp_path / "broken" / "log.jsonl").open("a") as log:
+        log.write('{"iteration": 3, "loss": 9.0}\n')  # the run had gone on past its last checkpoint
     resumed = run_training(write_toml(tmp_path, 4), tmp_path / "broken", resume=True, data=data)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert losses(straight.log) == losses(resumed.log)
