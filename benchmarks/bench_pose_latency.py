@@ -42,6 +42,7 @@ CONFIGURATIONS = ((5, 100), (30, 200))
 SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, as objects", "pyigtl")
 _STAMP = struct.Struct("<q")
 _QUIET_MS = 1500  # the stream is over when nothing has come for so long
+_WARM_UP_NS = 1_000_000_000  # the stamp of batches that are sent until the subscriber hears; none of them counts
 
 
 def tool_states(count: int) -> list[ToolState]:
@@ -106,15 +107,33 @@ def igtl_publisher(tools: int) -> Iterator[tuple[str, Callable[[int], object]]]:
 # ------------------------------------------------------------------------------------------------------ the subscribers
 
 
+class Announcement:
+    """Tells the publisher, once, that its warm-up has arrived."""
+
+    def __init__(self) -> None:
+        self._made = False
+
+    def is_warm_up(self, stamp_ns: int) -> bool:
+        if stamp_ns > _WARM_UP_NS:
+            return False
+        if not self._made:
+            print("hearing", flush=True)
+        self._made = True
+        return True
+
+
 def receive_surgnav(endpoint: str, as_objects: bool) -> dict[str, Any]:
     """Latencies in ns of all batches, and how many tool poses came."""
     context = zmq.Context()
     receiver = PoseReceiver(endpoint, context, CLOCK, 10**6, 1024)
     latencies: list[int] = []
     tools = 0
+    announce = Announcement()
     while receiver.socket.poll(_QUIET_MS if latencies else 20_000):
         receiver.drain()
         for logged in receiver.log.batches:
+            if announce.is_warm_up(logged.batch.capture_ns):
+                continue
             decoded_ns = logged.decoded_ns
             if as_objects:
                 tools += len(logged.batch.tools)
@@ -134,9 +153,11 @@ def receive_bare(endpoint: str, tools: int) -> dict[str, Any]:
     socket.setsockopt(zmq.SUBSCRIBE, b"")
     socket.connect(endpoint)
     latencies: list[int] = []
+    announce = Announcement()
     while socket.poll(_QUIET_MS if latencies else 20_000):
         (stamp_ns,) = _STAMP.unpack_from(socket.recv())
-        latencies.append(CLOCK.now_ns() - stamp_ns)
+        if not announce.is_warm_up(stamp_ns):
+            latencies.append(CLOCK.now_ns() - stamp_ns)
     context.destroy(linger=0)
     return {"latencies_ns": latencies, "messages": tools * len(latencies)}
 
@@ -146,11 +167,14 @@ def receive_igtl(port: str) -> dict[str, Any]:
 
     client = pyigtl.OpenIGTLinkClient(host="127.0.0.1", port=int(port))
     latencies: list[int] = []
+    announce = Announcement()
     heard_ns = CLOCK.now_ns() + 20_000_000_000
     while CLOCK.now_ns() - heard_ns < _QUIET_MS * 1_000_000:
         for message in client.get_latest_messages():
             heard_ns = CLOCK.now_ns()
-            latencies.append(heard_ns - round(message.timestamp * 1e9))
+            stamp_ns = round(message.timestamp * 1e9)
+            if not announce.is_warm_up(stamp_ns):
+                latencies.append(heard_ns - stamp_ns)
         time.sleep(0.0002)
     client.stop()
     return {"latencies_ns": latencies, "messages": len(latencies)}
@@ -170,13 +194,23 @@ def subscribe(system: str, endpoint: str, tools: int) -> None:
 # ------------------------------------------------------------------------------------------------------------- the runs
 
 
+def warm_up(send: Callable[[int], object], subscriber: subprocess.Popen) -> None:
+    """Sends until the subscriber hears, then lets the queues run empty: what is lost later is lost in the stream."""
+    hearing = zmq.Poller()
+    hearing.register(subscriber.stdout, zmq.POLLIN)
+    while not hearing.poll(20):
+        send(_WARM_UP_NS)
+    subscriber.stdout.readline()
+    time.sleep(0.5)
+
+
 def run(system: str, tools: int, rate_hz: int, seconds: float) -> tuple[list[int], int]:
     """Streams for `seconds`; returns latencies in ns and the number of tool poses that never came."""
     publishers = {"bare pyzmq": bare_publisher, "pyigtl": igtl_publisher}
     with publishers.get(system, surgnav_publisher)(tools) as (endpoint, send):
         command = [sys.executable, __file__, "--subscribe", system, endpoint, str(tools)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as subscriber:
-            time.sleep(4.0)  # for the subscriber to import and connect: what is lost below is lost in the stream
+            warm_up(send, subscriber)
             count = round(seconds * rate_hz)
             due_ns = CLOCK.now_ns()
             for _ in range(count):
