@@ -100,7 +100,7 @@ def _failure_of(backend: str) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"did not answer within {_TIMEOUT_S:.0f} s"
+        return f"did not answer within {_TIMEOUT_S:g} s"
     if probe.returncode == 0:
         return None
     if probe.returncode < 0:
