@@ -17,7 +17,7 @@ from geometry.volume import Volume
 from reconstruction.labels import CLASSES, STRUCTURES, structure_probability
 from reconstruction.network.engines import InferenceEngine, choose_engine
 from reconstruction.network.fingerprint import scan_fingerprint
-from reconstruction.network.grid import NetworkGrid, network_grid, resample, to_nearest_lps
+from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.islands import IslandRule, clear_islands
 from reconstruction.network.outside import clear_outside
 from reconstruction.network.sliding_window import sliding_window
@@ -100,7 +100,7 @@ def segment(
     engine = engine or choose_engine(settings.engine, weights)
     lps = to_nearest_lps(ct)
     grid = network_grid(lps, weights.spacing_mm)
-    hu = resample(lps, grid)
+    hu = resample_hu(lps, grid)
     probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
     clear_outside(probabilities, hu, weights.spacing_mm)
     clear_islands(probabilities, dict(settings.islands), weights.spacing_mm**3 / 1000)

@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 SUBSAMPLES = 8
 # Source slices turned to float32 at once: bounds the working memory at some 30 MB for 512 x 512.
 SLAB = 32
+# What HU are clipped to before they are averaged: padding (-2048) must not deepen the air, nor metal brighten its rim.
+HU_LIMITS = (-1024.0, 3071.0)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,13 @@ def network_grid(lps: Volume, spacing_mm: float) -> NetworkGrid:
     return NetworkGrid((int(counts[2]), int(counts[1]), int(counts[0])), affine, lps.frame)
 
 
-def resample(lps: Volume, grid: NetworkGrid) -> NDArray[np.float32]:
-    """Averages `lps` over each voxel of a grid made from it (`network_grid`): ``(nk, nj, ni)``."""
+def resample_hu(lps: Volume, grid: NetworkGrid) -> NDArray[np.float32]:
+    """HU for the network: clipped to `HU_LIMITS`, then averaged."""
+    return resample(lps, grid, HU_LIMITS)
+
+
+def resample(lps: Volume, grid: NetworkGrid, limits: tuple[float, float] = (-np.inf, np.inf)) -> NDArray[np.float32]:
+    """Averages `lps`, clipped to `limits`, over each voxel of a grid made from it: ``(nk, nj, ni)``."""
     start = lps.mm_to_index(grid.affine[:3, 3][None])[0]
     ratio = float(np.linalg.norm(grid.affine[:3, 0])) / lps.spacing_mm
     wi, wj, wk = (
@@ -70,7 +77,7 @@ def resample(lps: Volume, grid: NetworkGrid) -> NDArray[np.float32]:
     )
     out = np.zeros(grid.shape, np.float32)
     for first in range(0, lps.voxels.shape[0], SLAB):
-        slab = np.asarray(lps.voxels[first : first + SLAB], np.float32)
+        slab = np.clip(np.asarray(lps.voxels[first : first + SLAB], np.float32), *limits)
         plane = wj @ (slab @ wi.T)
         used = np.flatnonzero(wk[:, first : first + SLAB].any(axis=1))
         if used.size:

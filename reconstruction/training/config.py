@@ -68,11 +68,17 @@ class NetworkConfig(_Strict):
 
 
 class Schedule(_Strict):
+    """How long and how fast: warm-up, constant rate, linear decay; from `restart_at` on a second linear decay.
+
+    A restart (Loshchilov and Hutter 2017) continues a finished run for longer without redoing it.
+    """
+
     iterations: Annotated[int, Field(gt=0)] = 2000
     learning_rate: Positive = 1.5e-3
     weight_decay: float = 1e-4
     warm_up: int = 50
     decay_from: Fraction = 0.75
+    restart_at: Annotated[int, Field(gt=0)] | None = None
     average_over: Annotated[int, Field(gt=0)] = 200
     checkpoint_every: Annotated[int, Field(gt=0)] = 100
     bfloat16: bool = True

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geometry.volume import Volume
 from reconstruction.labels import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
-from reconstruction.network.grid import network_grid, resample, to_nearest_lps
+from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.training.config import BoneRefinement, TrainingConfig
 from reconstruction.training.scans import LabelledScan
 
@@ -52,8 +52,7 @@ def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:
     grid = network_grid(ct, config.network.spacing_mm)
     shares = [resample(ct.with_voxels(classes == index), grid) for index in range(len(CLASSES))]
     fractions = np.rint(np.stack(shares) * 255).astype(np.uint8)
-    clipped = ct.with_voxels(np.clip(ct.voxels, -1024, 3071))
-    hu = resample(clipped, grid)
+    hu = resample_hu(ct, grid)
     take = np.ix_(*_nearest_indices(grid.shape, ct, grid.affine))
     keys = _part_keys(labels.voxels[take].astype(np.int64), classes[take].astype(np.int64), hu)
     _, parts = np.unique(keys, return_inverse=True)

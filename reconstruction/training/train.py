@@ -195,10 +195,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def learning_rate(iteration: int, schedule: Schedule) -> float:
-    """Warm-up, constant, then linear to a hundredth: every checkpoint before the decay can be continued for longer."""
+    """Warm-up, constant, then linear to a hundredth; from a restart on linear again, from the full rate."""
     warm = min(1.0, (iteration + 1) / max(1, schedule.warm_up))
-    start = schedule.decay_from * schedule.iterations
-    left = (schedule.iterations - iteration) / max(1.0, schedule.iterations - start)
+    end = schedule.restart_at or schedule.iterations
+    start = schedule.decay_from * end
+    if iteration >= end:
+        start, end = end, schedule.iterations
+    left = (end - iteration) / max(1.0, end - start)
     return schedule.learning_rate * warm * max(0.01, min(1.0, left))
 
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from geometry.volume import Volume
 from reconstruction.network.fingerprint import scan_fingerprint
-from reconstruction.network.grid import network_grid, resample, to_nearest_lps
+from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 
 
 def ramp_volume(direction: np.ndarray, spacing=(0.8, 1.1, 2.5), shape_ijk=(20, 18, 12)) -> tuple[Volume, np.ndarray]:
@@ -79,3 +79,12 @@ def test_the_fingerprint_knows_a_scan_whatever_door_it_came_through():
     other[2, 3, 4] = 17 if hu[2, 3, 4] != 17 else 18
     assert scan_fingerprint(ct) == scan_fingerprint(same)
     assert scan_fingerprint(ct) != scan_fingerprint(Volume(other, affine))
+
+
+def test_padding_and_metal_are_clipped_before_averaging():
+    hu = np.full((2, 2, 8), -2048.0, np.float32)
+    hu[:, :, 4:] = 9000.0
+    lps = Volume(hu, np.eye(4))
+    out = resample_hu(lps, network_grid(lps, 4.0))
+    np.testing.assert_allclose(out.min(), -1024 + 0.125 / 4 * (3071 + 1024), rtol=1e-3)
+    assert out.max() <= 3071

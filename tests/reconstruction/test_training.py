@@ -13,8 +13,8 @@ from reconstruction.network.engines import ENGINES, available_engines, choose_en
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError, WeightsError
 from reconstruction.network.export import export_checkpoint
 from reconstruction.network.weights import Weights, load_weights
-from reconstruction.training.config import read_config
-from reconstruction.training.train import run_training
+from reconstruction.training.config import Schedule, read_config
+from reconstruction.training.train import learning_rate, run_training
 from tests.reconstruction.tiny_training import TOML, write_scan, write_toml
 
 
@@ -96,6 +96,15 @@ def test_the_first_networks_file_is_valid(repository: Path):
     config = read_config(repository / "reconstruction" / "training" / "first_network.toml")
     names = {"vertebrae_L1": 2, "rib_left_4": 2, "lung_upper_lobe_left": 3, "liver": 4, "spleen": 1}
     assert {name: config.class_of(name) for name in names} == names
+
+
+def test_the_learning_rate_by_hand():
+    once = Schedule(iterations=100, learning_rate=1.0, warm_up=10, decay_from=0.5)
+    again = Schedule(iterations=140, learning_rate=1.0, warm_up=10, decay_from=0.5, restart_at=100)
+    assert [learning_rate(i, once) for i in (0, 9, 50, 75, 99)] == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.02])
+    # Up to the restart the same run, then from the full rate down.
+    assert [learning_rate(i, again) for i in range(100)] == [learning_rate(i, once) for i in range(100)]
+    assert [learning_rate(i, again) for i in (100, 120, 139)] == pytest.approx([1.0, 0.5, 0.025])
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
