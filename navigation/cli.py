@@ -33,6 +33,24 @@ def main() -> None:
     app()
 
 
+@app.command("inspect", rich_help_panel=PREPARE)
+def inspect_command(
+    path: Annotated[Path, typer.Argument(help="DICOM folder, or a file: NIfTI, NRRD, MetaImage, enhanced CT.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here.")] = None,
+) -> None:
+    """Lists every series with a verdict: good, usable or refused, and why. Exit code 3: all are refused; 1: unreadable."""
+    from navigation.inspection_screen import render_inspection
+    from reconstruction.inspection import inspect, to_json
+
+    with _reporting() as (console, _):
+        reports = inspect(path)
+        render_inspection(reports, console)
+        if json_file is not None:
+            json_file.write_text(json.dumps(to_json(reports), indent=2) + "\n", encoding="utf-8")
+    if all(report.verdict.level == "refused" for report in reports):
+        raise typer.Exit(3)
+
+
 @app.command("reconstruct", rich_help_panel=PREPARE)
 def reconstruct_command(
     ct: Annotated[Path, typer.Argument(help="DICOM folder or NIfTI file.")],

@@ -19,7 +19,7 @@ from reconstruction.network.engines import InferenceEngine, choose_engine
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.islands import IslandRule, clear_islands
-from reconstruction.network.outside import clear_outside
+from reconstruction.network.outside import clear_outside, place_skin
 from reconstruction.network.sliding_window import sliding_window
 from reconstruction.network.weights import Weights, load_weights
 
@@ -104,6 +104,7 @@ def segment(
     probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
     clear_outside(probabilities, hu, weights.spacing_mm)
     clear_islands(probabilities, dict(settings.islands), weights.spacing_mm**3 / 1000)
+    place_skin(probabilities, hu)
     return _as_segmentation(probabilities, grid, engine, weights, scan_fingerprint(ct))
 
 

@@ -58,6 +58,16 @@ class PoseUncertainty:
         object.__setattr__(self, "covariance", read_only((covariance + covariance.T) / 2.0))
         object.__setattr__(self, "pivot_reference_mm", read_only(pivot))
 
+    def with_common_error(self, shift_rms_mm: float, turn_rms_rad: float) -> PoseUncertainty:
+        """Adds an error that all measurements share, so that no number of them averages it out: a tracker's distortion.
+
+        Args:
+            shift_rms_mm: RMS length of the shift of everything measured.
+            turn_rms_rad: RMS angle of its turn, about the pivot.
+        """
+        variances = np.repeat([turn_rms_rad**2 / 3.0, shift_rms_mm**2 / 3.0], 3)
+        return PoseUncertainty(self.covariance + np.diag(variances), self.pivot_reference_mm)
+
 
 @dataclass(frozen=True, eq=False)
 class ExpectedTre:

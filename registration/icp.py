@@ -50,6 +50,7 @@ class Evidence:
         counts: how many of them share each one's patch of the surface, ``(n,)``.
         weights: information of each along its normal, ``(n,)``, in 1/mm^2.
         noise_sd_mm: of a single point's distance.
+        offset_sd_mm: of an offset that all points share; 0 if there is none.
         trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
         landmark_weights: information of each along each axis, ``(m,)``.
@@ -61,6 +62,7 @@ class Evidence:
     counts: Floats
     weights: Floats
     noise_sd_mm: float
+    offset_sd_mm: float
     trend_radius_mm: float
     landmarks_ct: Floats
     landmarks_reference: Floats
@@ -76,6 +78,7 @@ class IcpOutcome:
     Attributes:
         T_reference_ct: the pose.
         residuals_mm: signed distances ``(n,)``.
+        offset_mm: the estimated part of them that all points share.
         robust_weights: Tukey's, ``(n,)``, 0 to 1.
         surface_information, landmark_information: ``(6, 6)`` each, about the evidence's pivot.
         iterations, converged, last_step_mm: how the iteration ended.
@@ -83,6 +86,7 @@ class IcpOutcome:
 
     T_reference_ct: Transform
     residuals_mm: Floats
+    offset_mm: float
     robust_weights: Floats
     surface_information: Floats
     landmark_information: Floats
@@ -98,18 +102,19 @@ def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settin
         SurfacePointsRefusedError: too few points near the surface, at the start or on the way.
     """
     gram = mean_gram(evidence)
-    pose, step_mm, widening, iteration = initial, np.inf, settings.annealing_start, 0
+    pose, offset_mm, step_mm, widening, iteration = initial, 0.0, np.inf, settings.annealing_start, 0
     while iteration < settings.maximum_iterations and (widening > 1.0 or step_mm >= settings.step_tolerance_mm):
         widening = max(1.0, settings.annealing_start * settings.annealing_rate**iteration)
-        motion = _step(evidence, field, pose, widening, settings)
+        motion, offset_mm = _step(evidence, field, pose, offset_mm, widening, settings)
         pose = moved(pose, motion, evidence.pivot_reference)
         step_mm = float(np.sqrt(motion @ gram @ motion))
         iteration += 1
     distance = _distance(evidence, field, pose)
-    robust = _robust_weights(distance, 1.0, evidence, settings)
+    robust = _robust_weights(distance, offset_mm, 1.0, evidence, settings)
     return IcpOutcome(
         T_reference_ct=pose,
         residuals_mm=distance.signed_mm,
+        offset_mm=_common_offset_mm(evidence, distance, evidence.weights * robust),
         robust_weights=robust,
         surface_information=_surface_information(evidence, field, pose, distance, evidence.weights * robust),
         landmark_information=_landmark_information(evidence, pose),
@@ -130,19 +135,34 @@ def landmark_residuals_mm(evidence: Evidence, pose: Transform) -> Floats:
     return evidence.landmarks_reference - pose.apply(evidence.landmarks_ct)
 
 
-def _step(evidence: Evidence, field: DistanceField, pose: Transform, widening: float, settings: IcpSettings) -> Floats:
-    """The motion ``(6,)`` that minimises the cost linearised at `pose`."""
+def _step(
+    evidence: Evidence, field: DistanceField, pose: Transform, offset_mm: float, widening: float, settings: IcpSettings
+) -> tuple[Floats, float]:
+    """The motion ``(6,)`` that minimises the cost linearised at `pose`, and the common offset at `pose`."""
     distance = _distance(evidence, field, pose)
-    weights = evidence.weights * _robust_weights(distance, widening, evidence, settings)
+    weights = evidence.weights * _robust_weights(distance, offset_mm, widening, evidence, settings)
+    offset_mm = _common_offset_mm(evidence, distance, weights)
     jacobian = _surface_jacobian(evidence, pose, distance)
     # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
-    matrix = _information(jacobian, weights) + _landmark_information(evidence, pose) + evidence.initial_information
-    gradient = jacobian.T @ (weights * distance.signed_mm)
+    surface = _information(jacobian, weights, evidence.offset_sd_mm)
+    matrix = surface + _landmark_information(evidence, pose) + evidence.initial_information
+    gradient = jacobian.T @ (weights * (distance.signed_mm - offset_mm))
     if len(evidence.landmarks_ct):
         motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
         residuals_mm = landmark_residuals_mm(evidence, pose)
         gradient = gradient + np.einsum("n,nki,nk->i", evidence.landmark_weights, motions, residuals_mm)
-    return np.asarray(np.linalg.solve(matrix, gradient), dtype=np.float64)
+    return np.asarray(np.linalg.solve(matrix, gradient), dtype=np.float64), offset_mm
+
+
+def _common_offset_mm(evidence: Evidence, distance: SurfaceDistance, weights: Floats) -> float:
+    """The offset shared by all points at this pose: their weighted mean, drawn towards 0 as far as it is known to be.
+
+    With this value put into the gradient, and its share taken out of the information, the pose is the one that a
+    solver with the offset as a seventh unknown would find (Schur complement).
+    """
+    if evidence.offset_sd_mm == 0.0:
+        return 0.0
+    return float(weights @ distance.signed_mm / (weights.sum() + evidence.offset_sd_mm**-2))
 
 
 def _distance(evidence: Evidence, field: DistanceField, pose: Transform) -> SurfaceDistance:
@@ -169,28 +189,33 @@ def _surface_information(
     normals = pose.rotate(normals_ct)
     # A moment about ct's origin, seen from the pivot: its line moves with the pose.
     moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)
-    return _information(np.hstack([moments, normals]), weights)
+    return _information(np.hstack([moments, normals]), weights, evidence.offset_sd_mm)
 
 
 def _robust_weights(
-    distance: SurfaceDistance, widening: float, evidence: Evidence, settings: IcpSettings
+    distance: SurfaceDistance, offset_mm: float, widening: float, evidence: Evidence, settings: IcpSettings
 ) -> NDArray[np.float64]:
-    absolute = np.abs(distance.signed_mm)
-    near = absolute <= settings.maximum_distance_mm
+    near = np.abs(distance.signed_mm) <= settings.maximum_distance_mm
+    absolute = np.abs(distance.signed_mm - offset_mm)
     if np.count_nonzero(near) < settings.minimum_points:
         raise SurfacePointsRefusedError(
             f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
             f"at least {settings.minimum_points}",
             "check the landmark registration and that the right surface was swept",
         )
-    # Deviation from zero, not from the median: a common offset is an error to be seen, not a mean to be removed.
+    # Deviation from the offset that was allowed for, not from the median: any other is an error to be seen.
     scale_mm = max(MAD_TO_SD * float(np.median(absolute[near])), evidence.noise_sd_mm)
     cutoff_mm = settings.tukey_cutoff * widening * scale_mm
     return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff_mm) ** 2) ** 2, 0.0)
 
 
-def _information(jacobian: Floats, weights: Floats) -> Floats:
-    return jacobian.T @ (weights[:, None] * jacobian)
+def _information(jacobian: Floats, weights: Floats, offset_sd_mm: float) -> Floats:
+    """What points say about the pose, ``(6, 6)``, once they have said what they must about their common offset."""
+    information: Floats = jacobian.T @ (weights[:, None] * jacobian)
+    if offset_sd_mm == 0.0:
+        return information
+    shared = jacobian.T @ weights
+    return information - np.outer(shared, shared) / (weights.sum() + offset_sd_mm**-2)
 
 
 def _landmark_information(evidence: Evidence, pose: Transform) -> Floats:

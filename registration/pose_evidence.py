@@ -74,7 +74,7 @@ def weakest_direction(
 def _surface_inflation(evidence: Evidence, outcome: IcpOutcome, parameters: float) -> float:
     # Points that share a patch count as one observation.
     independent = outcome.robust_weights / evidence.counts
-    chi_square = float(independent @ (outcome.residuals_mm / evidence.noise_sd_mm) ** 2)
+    chi_square = float(independent @ ((outcome.residuals_mm - outcome.offset_mm) / evidence.noise_sd_mm) ** 2)
     return noise_inflation(chi_square, float(independent.sum()) - parameters)
 
 

@@ -32,6 +32,9 @@ class SurfaceSettings(IcpSettings):
     Attributes:
         point_noise_mm: standard deviation along the normal of each point's own error: tracker and stylus.
         model_error_mm: standard deviation of the surface's error, shared by neighbouring points: segmentation, skin.
+        offset_sd_mm: standard deviation of an offset that all points share: skin pressed in by the stylus, or a
+            segmentation that is too large everywhere. It is estimated together with the pose, and what it leaves open
+            shows in the uncertainty. 0 where the points lie on the very surface; about 1 mm for swept skin.
         correlation_length_mm: side of the square patch within which that error is one and the same. For an error
             correlated as ``exp(-d^2 / 2 l^2)`` it is ``sqrt(2 pi) l``.
         trend_radius_mm: normals are averaged over a disc of this radius before they count as evidence. Wide enough to
@@ -44,6 +47,7 @@ class SurfaceSettings(IcpSettings):
 
     point_noise_mm: float = 0.4
     model_error_mm: float = 0.5
+    offset_sd_mm: float = 0.0
     correlation_length_mm: float = 15.0
     trend_radius_mm: float = 20.0
     landmark_fle_rms_mm: float | tuple[float, ...] = 0.7
@@ -60,7 +64,8 @@ class SurfaceRegistration:
         T_reference_ct: maps ct to reference.
         residuals_mm: signed distance of each point to the surface, ``(n,)``, positive outside.
         inlier: the points that took part, ``(n,)`` bool.
-        residual_rms_mm, residual_p95_mm: of the inliers' distances. Not the accuracy at a target.
+        offset_mm: the part of the residuals that all points share, as far as it was allowed for; positive outside.
+        residual_rms_mm, residual_p95_mm: of the inliers' distances about that offset. Not the accuracy at a target.
         landmark_fre_rms_mm: RMS distance of the landmarks under this pose; None without landmarks.
         iterations: of the solver.
         converged: whether the pose may be used at all; `reason` says why or why not.
@@ -73,6 +78,7 @@ class SurfaceRegistration:
     T_reference_ct: Transform
     residuals_mm: Floats
     inlier: NDArray[np.bool_]
+    offset_mm: float
     residual_rms_mm: float
     residual_p95_mm: float
     landmark_fre_rms_mm: float | None
@@ -142,6 +148,7 @@ def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, 
         counts=counts,
         weights=point_weights(counts, settings.point_noise_mm, settings.model_error_mm),
         noise_sd_mm=float(np.hypot(settings.point_noise_mm, settings.model_error_mm)),
+        offset_sd_mm=settings.offset_sd_mm,
         trend_radius_mm=settings.trend_radius_mm,
         landmarks_ct=marks_ct,
         landmarks_reference=marks_reference,
@@ -153,7 +160,7 @@ def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, 
 
 def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) -> SurfaceRegistration:
     inlier = outcome.robust_weights > 0.0
-    inlier_mm = np.abs(outcome.residuals_mm[inlier])
+    inlier_mm = np.abs(outcome.residuals_mm[inlier] - outcome.offset_mm)
     uncertainty, inflation = combined_uncertainty(evidence, outcome)
     marks_mm = landmark_residuals_mm(evidence, outcome.T_reference_ct)
     converged, reason = _verdict(float(inlier.mean()), outcome, settings)
@@ -161,6 +168,7 @@ def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) 
         T_reference_ct=outcome.T_reference_ct,
         residuals_mm=read_only(outcome.residuals_mm),
         inlier=read_only(inlier),
+        offset_mm=outcome.offset_mm,
         residual_rms_mm=float(np.sqrt(np.mean(inlier_mm**2))),
         residual_p95_mm=float(np.percentile(inlier_mm, 95)),
         landmark_fre_rms_mm=float(np.sqrt(np.mean(np.sum(marks_mm**2, axis=1)))) if len(marks_mm) else None,

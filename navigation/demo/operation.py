@@ -37,12 +37,17 @@ class OperationSettings:
         marker_sd_mm: how well a skin marker's centre is found in the CT, along each axis.
         touch_sd_mm: how well the tip is put on a marker, along each axis.
         landmark_fle_rms_mm: the system's assumption for both together, with the tracker's error.
+        skin_offset_sd_mm: the system's assumption of how far swept skin may lie beside the segmented one, everywhere.
+        tracker_shift_mm, tracker_turn_rad: its assumption of the tracker's distortion over the field of operation.
         pivot_s, sweep_s: duration of the movements.
     """
 
     marker_sd_mm: float = 0.3
     touch_sd_mm: float = 0.3
     landmark_fle_rms_mm: float = 0.8
+    skin_offset_sd_mm: float = 1.0
+    tracker_shift_mm: float = 0.25
+    tracker_turn_rad: float = 1e-3
     pivot_s: float = 12.0
     sweep_s: float = 25.0
 
@@ -168,9 +173,14 @@ def operate(
         skin_surface_ct,
         by_landmarks.T_reference_ct,
         (planned, measured),
-        SurfaceSettings(landmark_fle_rms_mm=fle_mm),
+        SurfaceSettings(landmark_fle_rms_mm=fle_mm, offset_sd_mm=settings.skin_offset_sd_mm),
     )
     targets = np.array(list(targets_ct.values()))
+
+    def expect(registration: LandmarkRegistration | SurfaceRegistration) -> ExpectedTre:
+        distorted = registration.uncertainty.with_common_error(settings.tracker_shift_mm, settings.tracker_turn_rad)
+        return expected_tre(registration.T_reference_ct, distorted, targets)
+
     return Operation(
         landmarks_ct=landmarks_ct,
         targets_ct=targets_ct,
@@ -179,8 +189,8 @@ def operate(
         sweep=sweep,
         by_landmarks=by_landmarks,
         by_surface=by_surface,
-        expected_by_landmarks=expected_tre(by_landmarks.T_reference_ct, by_landmarks.uncertainty, targets),
-        expected=expected_tre(by_surface.T_reference_ct, by_surface.uncertainty, targets),
+        expected_by_landmarks=expect(by_landmarks),
+        expected=expect(by_surface),
     )
 
 

@@ -1,8 +1,11 @@
-"""Air around the patient is outside: a rule of connectedness, where a window of the network sees too little to tell.
+"""What the scan itself knows better than the network: which air is outside, and where exactly the skin lies.
 
 A window that shows nothing but air cannot know whether it lies in a lung or beside the table. The scan can: air that
 reaches the sides of the scan is outside. Lungs and bowel gas do not reach the sides; at the scan's upper and lower end
 lungs may be cut open, so those two ends do not count.
+
+The network finds the patient, and tells him from the table. His skin lies at the half maximum between air and tissue,
+which the CT shows to a fraction of a voxel; a network trained on two scans is off by more.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
 
 # Half maximum between air and skin: what is below it belongs to the air, up to the point spread.
 AIR_BELOW_HU = -500.0
+AIR_TO_WATER_HU = 1000.0
+_NOTHING = 1e-6
 # Within this distance of anything denser the network decides where the skin is; a blurred edge is narrower.
 SKIN_BAND_MM = 6.0
 
@@ -41,3 +46,24 @@ def clear_outside(probabilities: NDArray[np.float32], hu: NDArray[np.float32], s
     band = ndimage.binary_dilation(~air, iterations=max(1, round(SKIN_BAND_MM / spacing_mm)))
     probabilities[:, ~band] = 0.0
     probabilities[OUTSIDE_INDEX][~band] = 1.0
+
+
+def place_skin(probabilities: NDArray[np.float32], hu: NDArray[np.float32]) -> None:
+    """Moves the border of the class outside to the CT's half maximum, in place, where the network saw it nearby.
+
+    Voxels within two of both the air around and the patient get the share of air that their HU shows; what the network
+    said of the rest keeps its proportions. A table is neither air nor patient and stays as it was.
+    """
+    air = air_around(hu)
+    inside = probabilities[OUTSIDE_INDEX] < 0.5
+    patient = inside | (ndimage.binary_dilation(inside) & ~air)
+    border = (air & ndimage.binary_dilation(patient, iterations=2)) | (
+        patient & ndimage.binary_dilation(air, iterations=2)
+    )
+    share = np.clip(-hu[border] / AIR_TO_WATER_HU, 0.0, 1.0)
+    rest = probabilities[1:, border]
+    total = rest.sum(axis=0)
+    # Where the network was sure of outside there are no proportions to keep: then it is the body's soft tissue.
+    rest[CLASS_INDEX["body"] - 1, total < _NOTHING] = 1.0
+    probabilities[1:, border] = rest * ((1.0 - share) / np.where(total < _NOTHING, 1.0, total))
+    probabilities[OUTSIDE_INDEX, border] = share
