@@ -67,6 +67,7 @@ class ReferenceClient:
     def __init__(self, endpoints: Endpoints, clock: Clock, settings: ClientSettings | None = None) -> None:
         self._settings = settings or ClientSettings()
         self._clock = clock
+        self._takes_poses = True
         self._context = zmq.Context()
         session = Session(NO_SESSION, clock)
         hello = Hello(client_name=self._settings.name, program=PROGRAM)
@@ -94,7 +95,7 @@ class ReferenceClient:
 
     def poll(self, timeout_ms: int) -> None:
         """Waits up to `timeout_ms` for anything to arrive, and takes in what there is: poses first."""
-        links = (self.poses, self.control, self.surfaces)
+        links = (self.poses, self.control, self.surfaces) if self._takes_poses else (self.control, self.surfaces)
         poller = zmq.Poller()
         for link in links:
             poller.register(link.socket, zmq.POLLIN)
@@ -118,6 +119,8 @@ class ReferenceClient:
     def finish(self, deadline_ns: int) -> bool:
         """Asks the server how far it has come, takes in what is still under way, counts the rest as lost, reports.
 
+        From here on no more poses are taken in, so that report and recording agree.
+
         Returns:
             True if the server acknowledged the report before the deadline.
         """
@@ -128,6 +131,7 @@ class ReferenceClient:
             tail_ns = min(deadline_ns, self._clock.now_ns() + self._settings.tail_ns)
             self.poll_until(lambda: self.poses.log.last_sequence >= last, tail_ns)
             self.poses.log.close_at(self.control.server_session, last)
+        self._takes_poses = False
         self.control.report(self.report())
         return self.poll_until(lambda: self.control.report_taken, deadline_ns)
 
