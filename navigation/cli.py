@@ -38,7 +38,7 @@ def inspect_command(
     path: Annotated[Path, typer.Argument(help="DICOM folder, or a file: NIfTI, NRRD, MetaImage, enhanced CT.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here.")] = None,
 ) -> None:
-    """Lists every series with a verdict: good, usable or refused, and why. Exit code 3: all are refused; 1: unreadable."""
+    """Lists every series: good, usable or refused, and why. Exit code 0; 3 if all are refused; 1 if unreadable."""
     from navigation.inspection_screen import render_inspection
     from reconstruction.inspection import inspect, to_json
 

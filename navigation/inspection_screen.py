@@ -15,7 +15,9 @@ COLOURS = {"good": "green", "usable": "yellow", "refused": "red"}
 
 def render_inspection(reports: Sequence[SeriesReport], console: Console) -> None:
     """A table of every series; below it, reasons and notes of each CT."""
-    table = Table("series", "kind", "images", "matrix", "voxel mm", "slice mm", "kernel", "verdict")
+    table = Table("series", "kind", "images")
+    for column in ("matrix", "voxel mm", "thick mm", "kernel", "verdict"):
+        table.add_column(column, no_wrap=True)
     for report in reports:
         table.add_row(*_row(report))
     console.print(table)
@@ -35,8 +37,8 @@ def _row(report: SeriesReport) -> tuple[str, ...]:
         "-" if report.number is None else str(report.number),
         escape(kind or "unknown"),
         str(report.images),
-        "-" if shape is None else f"{shape[0]} x {shape[1]} x {shape[2]}",
-        "-" if spacing is None else " x ".join(f"{value:.4g}" for value in spacing),
+        "-" if shape is None else f"{shape[0]}x{shape[1]}x{shape[2]}",
+        "-" if spacing is None else "x".join(f"{value:.3g}" for value in spacing),
         "-" if report.thickness_mm is None else f"{report.thickness_mm:g}",
         escape(report.kernel or "-"),
         f"[{COLOURS[report.verdict.level]}]{report.verdict.level}[/]",

@@ -7,15 +7,12 @@ from pathlib import Path
 
 from reconstruction.ct_scan import CtReading, CtScan
 from reconstruction.dicom_door import read_dicom
-from reconstruction.errors import UnreadableInputError
+from reconstruction.file_kinds import FORMAT_NAMES, FileKind, file_kind
+from reconstruction.itk_door import read_itk
 from reconstruction.nifti_door import read_nifti
 from reconstruction.quality import CtDoorSettings, judge
 
 __all__ = ["CtDoorSettings", "CtScan", "read_ct"]
-
-NIFTI = (".nii", ".nii.gz")
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".7z", ".rar")
-ALLOWED = "a folder of DICOM files, or a NIfTI file (.nii, .nii.gz)"
 
 
 def read_ct(
@@ -24,7 +21,7 @@ def read_ct(
     """Reads one CT and judges it.
 
     Args:
-        path: a folder of DICOM files, searched with its subfolders, or one NIfTI file.
+        path: a folder of DICOM files, searched with its subfolders; or one file: NIfTI, NRRD, MetaImage or enhanced CT.
         settings: every tolerance of the door; None for the defaults.
         series_number: which DICOM series, where a folder holds several.
 
@@ -49,24 +46,13 @@ def read_ct(
 
 
 def _read(path: Path, settings: CtDoorSettings, series_number: int | None) -> CtReading:
-    name = path.name.lower()
-    if path.is_dir():
+    kind = file_kind(path)
+    if kind in (FileKind.FOLDER, FileKind.DICOM):
         return read_dicom(path, settings, series_number)
-    if not path.exists():
-        raise UnreadableInputError(f"a path that does not exist ({path})", ALLOWED, "check the path")
-    if name.endswith(NIFTI):
-        return read_nifti(path, settings)
-    if name.endswith(ARCHIVES):
-        raise UnreadableInputError("an archive", ALLOWED, "unpack it, and give the folder")
-    raise UnreadableInputError(
-        "a single file that is not NIfTI", ALLOWED, "give the folder that holds the slices, or convert to NIfTI"
-    )
+    return read_nifti(path, settings) if kind is FileKind.NIFTI else read_itk(path, settings)
 
 
 def _source(reading: CtReading) -> str:
     columns, rows, slices = reading.volume.shape_ijk
-    size = f"{columns} x {rows} x {slices}"
-    if reading.info.format == "nifti":
-        return f"NIfTI, {size}"
     number = "" if reading.info.series_number is None else f" series {reading.info.series_number}"
-    return f"DICOM{number}, {size}"
+    return f"{FORMAT_NAMES[reading.info.format]}{number}, {columns} x {rows} x {slices}"

@@ -27,9 +27,10 @@ class CtInfo:
         kernel: DICOM ConvolutionKernel: sharp ones are noisy, soft ones blur edges.
         patient_position: DICOM PatientPosition, such as ``HFS``; LPS coordinates already account for it.
         contrast: whether the header names a contrast agent; None where the format does not say.
+        frame_of_reference_sha256: digest of the DICOM frame of reference, where every slice names the same one.
     """
 
-    format: Literal["dicom", "nifti"]
+    format: Literal["dicom", "nifti", "nrrd", "metaimage"]
     slices: int
     slice_axis: int | None = None
     series_number: int | None = None
@@ -38,6 +39,7 @@ class CtInfo:
     kernel: str | None = None
     patient_position: str | None = None
     contrast: bool | None = None
+    frame_of_reference_sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,74 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from geometry.frames import CT
 from geometry.volume import Volume
 from reconstruction.ct_scan import CtInfo, CtReading
-from reconstruction.dicom_headers import BROKEN, SliceHeader, list_files, quiet_pydicom, read_headers
+from reconstruction.dicom_files import list_files
+from reconstruction.dicom_headers import FolderHeaders, SliceHeader, read_headers
+from reconstruction.dicom_pixels import read_hu_voxels
 from reconstruction.dicom_series import Series, choose_series
 from reconstruction.errors import UnreadableInputError
-from reconstruction.quality import CtDoorSettings, counted, refusal
+from reconstruction.quality import CtDoorSettings, counted, cut_fraction, refusal
 from reconstruction.slice_geometry import SeriesGrid, SlicePlane, fit_grid
 
 REGULAR = "slices of one size and orientation on a regular grid, with their place and HU scale in the header"
 EXPORT_AGAIN = "export the series again, complete and not edited, or scan without gantry tilt"
+GREY = ("MONOCHROME2", "MONOCHROME1")
+ELSEWHERE = {
+    "give that file itself, not its folder": (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"),
+    "unpack it, and give the folder": (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".iso"),
+}
 
 
-def read_dicom(folder: Path, settings: CtDoorSettings, series_number: int | None = None) -> CtReading:
-    """Reads the only CT series under `folder`, searched with its subfolders.
+def read_dicom(path: Path, settings: CtDoorSettings, series_number: int | None = None) -> CtReading:
+    """Reads the only CT series under a folder, searched with its subfolders, or an enhanced (multi-frame) CT file.
 
     Args:
-        folder: an existing folder.
+        path: an existing folder, or one DICOM file.
         settings: tolerances.
         series_number: which series, by DICOM SeriesNumber, where there are several.
 
     Raises:
         UnreadableInputError: nothing readable, not CT, several series or patients, colour, broken pixel data.
-        CtRefusedError: tilt, gaps, duplicates, mixed geometry, or no HU scale.
+        CtRefusedError: tilt, gaps, duplicates, mixed geometry, no HU scale, or inverted values.
     """
-    files = list_files(folder)
+    files = list_files(path)
     if not files:
-        raise UnreadableInputError("an empty folder", "a folder of DICOM files, or a NIfTI file", "check the path")
-    headers, foreign = read_headers(files)
-    series = choose_series(headers, settings, series_number)
-    _check_pixels_are_grey(series)
-    grid = _grid(series, settings)
-    slices = [series.slices[index] for index in grid.order]
-    volume = Volume(_read_voxels(slices, len(files)), grid.affine, CT)
-    notes = list(series.notes)
-    if foreign:
-        notes.append(f"left out: {counted(foreign, 'file')} not DICOM")
-    reasons, more_notes = _header_findings(series)
-    return CtReading(volume, _info(series), tuple(reasons), tuple(notes + more_notes))
-
-
-def _check_pixels_are_grey(series: Series) -> None:
-    for header in series.slices:
-        if header.frames > 1:
-            came = f"a multi-frame image of {header.frames} frames"
-        elif header.samples != 1 or header.photometric != "MONOCHROME2":
-            came = f"pixels of {header.samples} channels, {header.photometric or 'of unknown meaning'}"
-        else:
-            continue
+        raise UnreadableInputError("an empty folder", "a folder of DICOM files, or an image file", "check the path")
+    found = read_headers(files)
+    check_any_dicom(found)
+    series = choose_series(found.slices, settings, series_number)
+    problem = unreadable_pixels(series)
+    if path.is_file() and series.slices[0].frames == 1 and series.slices[0].frame is None:
         raise UnreadableInputError(
-            f"{series.description} with {came}",
-            "single-frame MONOCHROME2 slices",
-            "export the series as classic CT images",
+            "a single slice", "a folder of DICOM files, or one enhanced (multi-frame) CT file", "give the folder"
         )
+    if problem:
+        raise UnreadableInputError(
+            f"{series.description} with {problem}",
+            "grey slices, one a file or each frame with its place in the header (enhanced CT)",
+            "export the series as classic or enhanced CT images",
+        )
+    grid = fitted_grid(series, settings)
+    if not isinstance(grid, SeriesGrid):
+        raise refusal(grid, REGULAR, EXPORT_AGAIN, series.notes)
+    slices = [series.slices[index] for index in grid.order]
+    volume = Volume(read_hu_voxels(slices, len(files)), grid.affine, CT)
+    _check_not_inverted(series, volume, settings)
+    notes = list(series.notes)
+    if found.foreign:
+        notes.append(f"left out: {counted(len(found.foreign), 'file')} not DICOM")
+    reasons, more_notes = header_findings(series)
+    return CtReading(volume, series_info(series), tuple(reasons), tuple(notes + more_notes))
 
 
-def _grid(series: Series, settings: CtDoorSettings) -> SeriesGrid:
+def check_any_dicom(found: FolderHeaders) -> None:
+    """Raises `UnreadableInputError` where a folder holds no DICOM at all, and says what it holds instead."""
+    if found.slices:
+        return
+    for action, endings in ELSEWHERE.items():
+        alike = [path.name.lower() for path in found.foreign if path.name.lower().endswith(endings)]
+        if alike:
+            ending = next(ending for ending in sorted(endings, key=len, reverse=True) if alike[0].endswith(ending))
+            came = f"a folder without any DICOM file, but with {counted(len(alike), 'file')} such as *{ending}"
+            raise UnreadableInputError(came, "a folder of DICOM files, or an image file", action)
+    raise UnreadableInputError(
+        "a folder without any DICOM file", "a folder of DICOM files, or an image file", "check the path"
+    )
+
+
+def unreadable_pixels(series: Series) -> str:
+    """What keeps the pixels of a series from being grey slices whose place is known; empty where nothing does."""
+    for header in series.slices:
+        if header.frames > 1 and header.frame is None:
+            return f"a multi-frame image of {header.frames} frames, whose header does not place each of them"
+        if header.samples != 1 or header.photometric not in GREY:
+            return f"pixels of {header.samples} channels, {header.photometric or 'of unknown meaning'}"
+    return ""
+
+
+def fitted_grid(series: Series, settings: CtDoorSettings) -> SeriesGrid | tuple[str, ...]:
+    """The regular grid of a series in HU, or every reason why there is none."""
     planes: list[SlicePlane] = [header.plane for header in series.slices if header.plane is not None]
-    reasons: list[str] = []
     count = len(series.slices)
+    reasons = _scale_reasons(series)
     if len(planes) < count:
-        reasons.append(f"{count - len(planes)} of {count} slices without size, pixel spacing, orientation or position")
+        reasons.insert(
+            0, f"{count - len(planes)} of {count} slices without size, pixel spacing, orientation or position"
+        )
+    if count < settings.min_slices:
+        reasons.append(f"{counted(count, 'slice')} only")
+    fitted: SeriesGrid | tuple[str, ...] = ()
+    if len(planes) == count >= settings.min_slices:
+        fitted = fit_grid(planes, settings)
+    if not isinstance(fitted, SeriesGrid):
+        return (*reasons, *fitted)
+    return tuple(reasons) or fitted
+
+
+def _scale_reasons(series: Series) -> list[str]:
+    count = len(series.slices)
+    reasons = []
     unscaled = sum(header.rescale is None for header in series.slices)
     if unscaled:
         reasons.append(f"{unscaled} of {count} slices without rescale slope and intercept, so not in HU")
@@ -79,22 +123,29 @@ def _grid(series: Series, settings: CtDoorSettings) -> SeriesGrid:
     frames = {header.frame_of_reference for header in series.slices}
     if 1 < len(frames) < count:
         reasons.append(f"{len(frames)} frames of reference in one series")
-    if count < settings.min_slices:
-        reasons.append(f"{counted(count, 'slice')} only")
-    fitted: SeriesGrid | tuple[str, ...] = ()
-    if len(planes) == count >= settings.min_slices:
-        fitted = fit_grid(planes, settings)
-    if isinstance(fitted, SeriesGrid) and not reasons:
-        return fitted
-    if not isinstance(fitted, SeriesGrid):
-        reasons.extend(fitted)
-    raise refusal(tuple(reasons), REGULAR, EXPORT_AGAIN, series.notes)
+    return reasons
 
 
-def _header_findings(series: Series) -> tuple[list[str], list[str]]:
+def _check_not_inverted(series: Series, volume: Volume, settings: CtDoorSettings) -> None:
+    """MONOCHROME1 is a matter of display (PS3.3 C.7.6.3.1.2) and leaves HU alone, but some writers invert them."""
+    if not any(header.photometric == "MONOCHROME1" for header in series.slices):
+        return
+    bright = cut_fraction(volume, 2, settings)
+    if bright > settings.max_inverted_fraction:
+        raise refusal(
+            (f"MONOCHROME1 with {bright:.0%} of the side faces brighter than air, as if its values were inverted",),
+            "Hounsfield units, with air around the body",
+            "export the series as MONOCHROME2",
+            series.notes,
+        )
+
+
+def header_findings(series: Series) -> tuple[list[str], list[str]]:
     """What the headers hold against a good verdict, and what they merely leave open."""
     slices = series.slices
     reasons, notes = [], []
+    if any(header.photometric == "MONOCHROME1" for header in slices):
+        reasons.append("MONOCHROME1: made for inverted display; HU taken as the standard has it, not inverted")
     if any(header.lossy for header in slices):
         reasons.append("lossy image compression")
     thicknesses = sorted({header.thickness_mm for header in slices if header.thickness_mm is not None})
@@ -112,7 +163,7 @@ def _header_findings(series: Series) -> tuple[list[str], list[str]]:
     return reasons, notes
 
 
-def _info(series: Series) -> CtInfo:
+def series_info(series: Series) -> CtInfo:
     first = series.slices[0]
     thicknesses = [header.thickness_mm for header in series.slices if header.thickness_mm is not None]
     return CtInfo(
@@ -125,60 +176,12 @@ def _info(series: Series) -> CtInfo:
         kernel=first.kernel,
         patient_position=first.patient_position,
         contrast=first.contrast,
+        frame_of_reference_sha256=_digest_of_one_frame(series.slices),
     )
 
 
-def _read_voxels(slices: Sequence[SliceHeader], files: int) -> NDArray[np.generic]:
-    """Stacks the slices in HU; int16 unless a slice has fractional or larger values, which makes all float32."""
-    plane = slices[0].plane
-    shape = (len(slices), plane.rows, plane.columns) if plane else (0, 0, 0)
-    voxels: NDArray[np.generic] = np.empty(shape, dtype=np.int16)
-    limits = np.iinfo(np.int16)
-    for k, header in enumerate(slices):
-        values = _read_hu(header, shape[1:], files)
-        if voxels.dtype == np.int16:
-            fits = values.min() >= limits.min and values.max() <= limits.max
-            if not fits or not np.array_equal(values, np.round(values)):
-                voxels = voxels.astype(np.float32)
-        voxels[k] = values
-    return voxels
-
-
-def _read_hu(header: SliceHeader, shape: tuple[int, ...], files: int) -> NDArray[np.generic]:
-    """One slice in HU. Plain pixels by pydicom; compressed ones by GDCM, which has every codec and rescales itself."""
-    try:
-        with quiet_pydicom():
-            values = _read_compressed(header) if header.compressed else _read_plain(header)
-    except (*BROKEN, RuntimeError) as error:  # SimpleITK raises RuntimeError
-        raise _broken(header, files, type(error).__name__) from None  # GDCM's text quotes the path
-    if values.shape != shape:
-        raise _broken(header, files, f"{values.shape} pixels instead of {shape}")
-    return values
-
-
-def _read_plain(header: SliceHeader) -> NDArray[np.generic]:
-    from pydicom import dcmread
-
-    stored = dcmread(header.path).pixel_array
-    slope, intercept = header.rescale or (1.0, 0.0)
-    if slope.is_integer() and intercept.is_integer():
-        return stored.astype(np.int64) * int(slope) + int(intercept)
-    return stored * slope + intercept
-
-
-def _read_compressed(header: SliceHeader) -> NDArray[np.generic]:
-    import SimpleITK
-
-    reader = SimpleITK.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(header.path))
-    return SimpleITK.GetArrayFromImage(reader.Execute())[0]
-
-
-def _broken(header: SliceHeader, files: int, what: str) -> UnreadableInputError:
-    instance = "" if header.instance_number is None else f" (instance number {header.instance_number})"
-    return UnreadableInputError(
-        f"file {header.ordinal} of {files} in path order{instance}, whose pixel data is broken or cut short ({what})",
-        "complete pixel data in a transfer syntax that pydicom or GDCM decodes",
-        "copy the series again from the archive",
-    )
+def _digest_of_one_frame(slices: tuple[SliceHeader, ...]) -> str | None:
+    """A digest of the one frame of reference that every slice names, so that a segmentation can be told to fit."""
+    frames = {header.frame_of_reference for header in slices}
+    only = frames.pop() if len(frames) == 1 else None
+    return None if only is None else hashlib.sha256(only.encode()).hexdigest()

@@ -1,52 +1,57 @@
-"""What the door needs to know of each DICOM file: the header as plain values, without the patient's identity.
+"""What the door needs to know of each DICOM image: the header as plain values, without the patient's identity.
 
-Files are named by their place in the folder (sorted by path), never by their path, for both may bear a name.
+An enhanced (multi-frame) CT becomes one header a frame: its own functional groups count before the shared ones, and
+those before the file's own attributes (DICOM PS3.3 C.7.6.16).
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reconstruction.dicom_files import BROKEN, CT_CLASSES, CT_IMAGE_STORAGE, DICOM_SUFFIXES, open_dataset
 from reconstruction.errors import UnreadableInputError
 from reconstruction.slice_geometry import SlicePlane
 
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # a file that says DICOM in its name must be DICOM
-DICOMDIR_STORAGE = "1.2.840.10008.1.3.10"
-
-# What pydicom raises on a file that breaks off or holds nonsense, depending on where.
-BROKEN = (OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, struct.error, NotImplementedError)
-
+SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 TAGS = [
-    *("Modality", "SOPClassUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"),
+    *("Modality", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"),
     *("PatientID", "PatientName"),  # digested at once, to tell patients apart
     *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "LossyImageCompression"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType"),
     *("Manufacturer", "ConvolutionKernel", "PatientPosition", "ContrastBolusAgent"),
+    *(SHARED_GROUPS, FRAME_GROUPS),
 ]
+# The functional groups that say where a frame lies and what its values mean.
+GROUPS = (
+    *("PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "FrameContentSequence"),
+    *("PixelValueTransformationSequence", "CTReconstructionSequence", "CTImageFrameTypeSequence"),
+)
+# In a multi-frame file these count only from its functional groups: elsewhere they could not tell frames apart.
+GROUPED = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept")
 
 
 @dataclass(frozen=True, eq=False)
 class SliceHeader:
-    """One DICOM file's header, in plain values; None where the file does not say.
+    """One slice's header, in plain values; None where the file does not say.
 
-    `ordinal` counts the folder's files in path order from 1; `patient_digest` only tells patients apart.
+    `ordinal` counts the folder's files in path order from 1; `patient_digest` only tells patients apart; `frame` is
+    the index in an enhanced file, None for a file of one slice; `stack` tells its stacks apart.
     """
 
     path: Path
     ordinal: int
+    frame: int | None
+    stack: str
     modality: str
     sop_class: str
+    instance_uid: str
     series_uid: str
     series_number: int | None
     instance_number: int | None
@@ -56,6 +61,7 @@ class SliceHeader:
     frames: int
     samples: int
     photometric: str
+    syntax: str
     compressed: bool
     lossy: bool
     rescale: tuple[float, float] | None
@@ -73,113 +79,130 @@ class SliceHeader:
 
     @property
     def is_ct_image(self) -> bool:
-        """A single-frame CT slice: secondary captures, dose reports and segmentations have another class."""
-        return self.modality == "CT" and self.sop_class in ("", CT_IMAGE_STORAGE)
+        """A CT slice, classic or enhanced: secondary captures, dose reports and segmentations have another class."""
+        return self.modality == "CT" and self.sop_class in ("", *CT_CLASSES)
 
 
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Keeps pydicom from quoting header values, one of which may be a name, in warnings and logs."""
-    from pydicom.config import disable_value_validation
+@dataclass(frozen=True, eq=False)
+class FolderHeaders:
+    """Every slice header of a folder.
 
-    with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")
-        yield
+    Attributes:
+        slices: in path order, an enhanced file's frames in their own.
+        foreign: files that are not DICOM.
+        broken: DICOM files that are empty, overwritten or cut short, each in words.
+    """
+
+    slices: tuple[SliceHeader, ...]
+    foreign: tuple[Path, ...]
+    broken: tuple[str, ...]
 
 
-def list_files(folder: Path) -> list[Path]:
-    """Every file under `folder`, in path order; hidden ones, such as a file manager's own, are left out."""
-    inside = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in inside if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def scan_headers(files: Sequence[Path]) -> FolderHeaders:
+    """Reads the header of every DICOM file among `files`."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    headers: list[SliceHeader] = []
+    foreign: list[Path] = []
+    broken: list[str] = []
+    for ordinal, path in enumerate(files, start=1):
+        try:
+            dataset = open_dataset(path, TAGS)
+            if dataset is not None:
+                headers += _slices_of(dataset, path, ordinal)
+        except (*BROKEN, BytesLengthException, InvalidDicomError) as error:
+            if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
+                foreign.append(path)
+                continue
+            kind = type(error).__name__  # its text quotes the header
+            place = f"file {ordinal} of {len(files)} in path order"
+            broken.append(f"{place}, which is empty, overwritten, or cut short ({kind})")
+    return FolderHeaders(tuple(headers), tuple(foreign), tuple(broken))
 
 
-def read_headers(files: Sequence[Path]) -> tuple[list[SliceHeader], int]:
-    """Reads the header of every DICOM file; returns them with the number of files that are not DICOM.
+def read_headers(files: Sequence[Path]) -> FolderHeaders:
+    """As `scan_headers`, but a broken file is an error.
 
     Raises:
         UnreadableInputError: an empty file, or a DICOM file that breaks off before its pixels. Left out in silence, it
             would shorten the series where it is the first or the last slice.
     """
-    from pydicom.errors import BytesLengthException, InvalidDicomError
-
-    headers = []
-    foreign = 0
-    for ordinal, path in enumerate(files, start=1):
-        try:
-            header = _read_header(path, ordinal)
-        except (*BROKEN, BytesLengthException, InvalidDicomError) as error:
-            if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
-                foreign += 1
-                continue
-            raise UnreadableInputError(
-                f"file {ordinal} of {len(files)} in path order, which is empty, overwritten, or cut short "
-                f"({type(error).__name__})",
-                "complete DICOM files",
-                "copy the series again from the archive",
-            ) from None  # the cause quotes the header
-        if header is not None:
-            headers.append(header)
-    return headers, foreign
+    found = scan_headers(files)
+    if found.broken:
+        raise UnreadableInputError(found.broken[0], "complete DICOM files", "copy the series again from the archive")
+    return found
 
 
-def _read_header(path: Path, ordinal: int) -> SliceHeader | None:
-    """One file's header, or None for a DICOMDIR; `EOFError` where the file ends before it says what it should."""
-    from pydicom import dcmread
-    from pydicom.uid import DeflatedExplicitVRLittleEndian
+class _Frame:
+    """One frame's attributes: its own functional groups, then the shared ones, then the file's."""
 
-    with path.open("rb") as file, quiet_pydicom():
-        if not file.read(1):
-            raise EOFError("an empty file")
-        file.seek(0)
-        dataset = dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
-        meta = dataset.file_meta
-        stored_class = str(meta.get("MediaStorageSOPClassUID", ""))
-        if stored_class == DICOMDIR_STORAGE:
-            return None
-        header = _plain(dataset, path, ordinal)
-        at_pixels = file.read(1) or meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
-        # pydicom takes the end of the file for the end of the header; an image's header ends at its pixels.
-        if not at_pixels and (header.modality in ("", "CT") or stored_class == CT_IMAGE_STORAGE):
-            raise EOFError("no pixels")
-        return header
+    def __init__(self, dataset: Any, *groups: Mapping[str, Any]) -> None:
+        self._dataset, self._groups = dataset, groups
+
+    def get(self, tag: str, default: Any = None) -> Any:
+        for group in self._groups:
+            if tag in group:
+                return group[tag]
+        return default if tag in GROUPED else self._dataset.get(tag, default)
 
 
-def _plain(dataset: Any, path: Path, ordinal: int) -> SliceHeader:
+def _slices_of(dataset: Any, path: Path, ordinal: int) -> list[SliceHeader]:
+    per_frame = _values(dataset, FRAME_GROUPS)
+    count = _whole(dataset, "NumberOfFrames") or 1
+    enhanced = dataset.get("SOPClassUID") in CT_CLASSES and dataset.get("SOPClassUID") != CT_IMAGE_STORAGE
+    if not enhanced or len(per_frame) != count:
+        return [_plain(dataset, dataset, path, ordinal, None)]
+    shared = [_flattened(group) for group in _values(dataset, SHARED_GROUPS)[:1]]
+    frames = [_Frame(dataset, _flattened(group), *shared) for group in per_frame]
+    return [_plain(frame, dataset, path, ordinal, index) for index, frame in enumerate(frames)]
+
+
+def _flattened(group: Any) -> dict[str, Any]:
+    items = (group[name].value[0] for name in GROUPS if name in group and group[name].value)
+    return {element.keyword: element.value for item in items for element in item}
+
+
+def _plain(fields: Any, dataset: Any, path: Path, ordinal: int, frame: int | None) -> SliceHeader:
+    """`fields` answers for one frame, `dataset` for its file."""
     patient = f"{dataset.get('PatientID', '')}|{dataset.get('PatientName', '')}"
     syntax = dataset.file_meta.get("TransferSyntaxUID")
-    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+    slope, intercept = _number(fields, "RescaleSlope"), _number(fields, "RescaleIntercept")
     return SliceHeader(
         path=path,
         ordinal=ordinal,
+        frame=frame,
+        stack=_text(fields, "StackID") or "",
         modality=_text(dataset, "Modality") or "",
         sop_class=_text(dataset, "SOPClassUID") or "",
+        instance_uid=_text(dataset, "SOPInstanceUID") or "",
         series_uid=_text(dataset, "SeriesInstanceUID") or "",
         series_number=_whole(dataset, "SeriesNumber"),
         instance_number=_whole(dataset, "InstanceNumber"),
         patient_digest=hashlib.sha256(patient.encode()).hexdigest(),
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
-        image_type=tuple(str(value) for value in _values(dataset, "ImageType")),
+        image_type=tuple(str(value) for tag in ("ImageType", "FrameType") for value in _values(fields, tag)),
         frames=_whole(dataset, "NumberOfFrames") or 1,
         samples=_whole(dataset, "SamplesPerPixel") or 1,
         photometric=_text(dataset, "PhotometricInterpretation") or "",
-        compressed=bool(syntax is not None and syntax.is_compressed),
+        syntax="" if syntax is None or not syntax.is_transfer_syntax else syntax.name,
+        compressed=bool(syntax is not None and (not syntax.is_transfer_syntax or syntax.is_encapsulated)),
         lossy=_text(dataset, "LossyImageCompression") == "01",
         rescale=None if slope is None or intercept is None else (slope, intercept),
-        rescale_type=_text(dataset, "RescaleType"),
-        thickness_mm=_number(dataset, "SliceThickness"),
+        rescale_type=_text(fields, "RescaleType"),
+        thickness_mm=_number(fields, "SliceThickness"),
         manufacturer=_text(dataset, "Manufacturer"),
-        kernel=_text(dataset, "ConvolutionKernel"),
+        kernel=_text(fields, "ConvolutionKernel"),
         patient_position=_text(dataset, "PatientPosition"),
         contrast=_text(dataset, "ContrastBolusAgent") is not None,
-        plane=_plane(dataset),
+        plane=_plane(fields),
     )
 
 
-def _plane(dataset: Any) -> SlicePlane | None:
-    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
-    spacing = _floats(dataset, "PixelSpacing", 2)
-    cosines = _floats(dataset, "ImageOrientationPatient", 6)
-    position = _floats(dataset, "ImagePositionPatient", 3)
+def _plane(fields: Any) -> SlicePlane | None:
+    rows, columns = _whole(fields, "Rows"), _whole(fields, "Columns")
+    spacing = _floats(fields, "PixelSpacing", 2)
+    cosines = _floats(fields, "ImageOrientationPatient", 6)
+    position = _floats(fields, "ImagePositionPatient", 3)
     if not rows or not columns or spacing is None or cosines is None or position is None or min(spacing) <= 0:
         return None
     return SlicePlane(rows, columns, (spacing[0], spacing[1]), np.array(cosines), np.array(position))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reconstruction.atomic import file_sha256
 from reconstruction.dicom_headers import SliceHeader, count_by
 from reconstruction.errors import UnreadableInputError
 from reconstruction.quality import CtDoorSettings, counted
@@ -26,7 +27,8 @@ class Series:
     def description(self) -> str:
         """By number and size, never by patient."""
         number = "without a number" if self.number is None else str(self.number)
-        return f"series {number} ({counted(len(self.slices), 'slice')})"
+        stack = f", stack {self.slices[0].stack}" if self.slices[0].stack not in ("", "1") else ""
+        return f"series {number}{stack} ({counted(len(self.slices), 'slice')})"
 
 
 def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, number: int | None = None) -> Series:
@@ -35,7 +37,7 @@ def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, numb
     Localizers, and series under ``settings.min_series_slices`` slices beside a longer one, are left out and noted.
 
     Args:
-        headers: every DICOM file of the folder.
+        headers: every slice header of the folder.
         settings: what counts as a localizer.
         number: DICOM SeriesNumber to pick; None: there must be only one.
 
@@ -49,21 +51,45 @@ def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, numb
     others = len(headers) - len(images)
     if others:
         notes.append(f"left out: {counted(others, 'DICOM file')} without CT slices ({_kinds(headers)})")
-    groups: dict[str, list[SliceHeader]] = defaultdict(list)
-    for header in images:
-        if not header.is_localizer:
-            groups[header.series_uid].append(header)
-    localizers = len(images) - sum(len(group) for group in groups.values())
+    localizers = sum(header.is_localizer for header in images)
     if localizers:
         notes.append(f"left out: {counted(localizers, 'localizer image')}")
-    found = [Series(tuple(group)) for group in groups.values()]
+    found = group_ct([header for header in images if not header.is_localizer])
     if not found:
         raise UnreadableInputError(
             f"only localizer images ({localizers})", "a CT series", "export the axial series of this study"
         )
     chosen = _numbered(found, number) if number is not None else _only(found, settings, notes)
     _check_one_patient(chosen)
-    return Series(chosen.slices, tuple(notes))
+    return Series(chosen.slices, (*notes, *chosen.notes))
+
+
+def group_ct(headers: Sequence[SliceHeader]) -> list[Series]:
+    """Slices by series, and by stack within an enhanced one; a slice that came twice, byte for byte, counts once."""
+    groups: dict[tuple[str, str], list[SliceHeader]] = defaultdict(list)
+    for header in headers:
+        groups[header.series_uid, header.stack].append(header)
+    return [_without_copies(group) for group in groups.values()]
+
+
+def _without_copies(group: list[SliceHeader]) -> Series:
+    """Hospitals send files twice. Only where both the instance and every byte agree is one of them left out.
+
+    Two different images that name themselves the same instance stay, and are refused as two slices at one place.
+    """
+    named = Counter(header.instance_uid for header in group if header.instance_uid and not header.frame)
+    if max(named.values(), default=0) < 2:
+        return Series(tuple(group))
+    seen: set[tuple[str, int | None]] = set()
+    kept = []
+    for header in group:
+        content = "" if named[header.instance_uid] < 2 else file_sha256(header.path)
+        if content and (content, header.frame) in seen:
+            continue
+        seen.add((content, header.frame))
+        kept.append(header)
+    copies = len(group) - len(kept)
+    return Series(tuple(kept), (f"left out: {counted(copies, 'slice')} sent twice, byte for byte",) if copies else ())
 
 
 def _only(found: list[Series], settings: CtDoorSettings, notes: list[str]) -> Series:
@@ -113,12 +139,10 @@ def _check_one_patient(series: Series) -> None:
 
 
 def _no_ct(headers: Sequence[SliceHeader]) -> UnreadableInputError:
-    if not headers:
-        return UnreadableInputError(
-            "a folder without any DICOM file", "a folder of DICOM files, or a NIfTI file", "check the path"
-        )
     return UnreadableInputError(
-        f"no CT slices: {_kinds(headers)}", "single-frame CT images (modality CT)", "give the folder of the CT series"
+        f"no CT slices: {_kinds(headers)}",
+        "CT images (modality CT), classic or enhanced",
+        "give the folder of the CT series",
     )
 
 
@@ -127,5 +151,4 @@ def _kinds(headers: Sequence[SliceHeader]) -> str:
 
 
 def _kind(header: SliceHeader) -> str:
-    kind = f"{header.modality} multi-frame" if header.frames > 1 else header.modality
-    return f"{kind} not stored as classic CT images" if header.modality == "CT" else kind
+    return "CT not stored as CT images" if header.modality == "CT" else header.modality

@@ -143,13 +143,18 @@ def _values(image: Any) -> NDArray[np.generic]:
             "copy or export it again",
         ) from None
     values = values.reshape(image.shape[:3], order="F").T
+    return finite(values.astype(values.dtype.newbyteorder("="), copy=False))
+
+
+def finite(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The same voxels ``(nk, nj, ni)``, or `UnreadableInputError` where some are NaN or infinite."""
     if values.dtype.kind == "f":
         bad = sum(int(values[k].size - np.isfinite(values[k]).sum()) for k in range(len(values)))
         if bad:
             raise UnreadableInputError(
                 f"NaN or infinity in {counted(bad, 'voxel')}", "finite values", "export again without masking"
             )
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+    return values
 
 
 def _checked_affine(image: Any, settings: CtDoorSettings) -> tuple[Floats, list[str], list[str]]:
@@ -176,7 +181,7 @@ def _checked_affine(image: Any, settings: CtDoorSettings) -> tuple[Floats, list[
     code = int(sform_code or qform_code)
     if code in ATLAS_CODES:
         reasons.append(f"coordinates of an atlas ({ATLAS_CODES[code]}), not of the patient")
-    _check_axes(affine)
+    check_axes(affine)
     return affine, reasons, notes
 
 
@@ -200,7 +205,8 @@ def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], set
         )
 
 
-def _check_axes(affine: Floats) -> None:
+def check_axes(affine: Floats) -> None:
+    """Refuses an affine that is not finite, flat or sheared."""
     axes = affine[:3, :3]
     lengths = np.linalg.norm(axes, axis=0)
     if not np.isfinite(affine).all() or (lengths <= 0).any():

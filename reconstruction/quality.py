@@ -6,10 +6,12 @@ are what was seen at the door and costs nothing. Neither ever names the patient.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geometry.volume import Volume
 from reconstruction.errors import CtRefusedError
@@ -55,6 +57,7 @@ class CtDoorSettings:
         good_cut_fraction: a larger share of such voxels on the four side faces costs ``good``; a few percent are
             arms or the couch, which most scans of a trunk cut.
         noted_cut_fraction: from this share on it is noted.
+        max_inverted_fraction: MONOCHROME1 with a larger share of such voxels is refused: air would be dense.
         min_hu_span: a CT of a body spans more than this; masks, pictures and normalised values do not.
         max_padding_hu: below this lies padding outside the round field of view, which is noted.
     """
@@ -73,6 +76,7 @@ class CtDoorSettings:
     tissue_hu: float = -300.0
     good_cut_fraction: float = 0.10
     noted_cut_fraction: float = 0.01
+    max_inverted_fraction: float = 0.5
     min_hu_span: float = 300.0
     max_padding_hu: float = -1200.0
 
@@ -121,12 +125,10 @@ def judge(
             tuple(seen),
         )
     axis = find_slice_axis(volume) if slice_axis is None else slice_axis
-    found += _grid_reasons(volume, axis, settings, thickness_mm)
-    cut = cut_fraction(volume, axis, settings)
-    if cut > settings.noted_cut_fraction:
-        where = found if cut > settings.good_cut_fraction else seen
-        where.append(f"the field of view cuts the body: tissue on {cut:.1%} of the side faces")
-    seen += _value_notes(low, settings)
+    found += grid_reasons(volume.shape_ijk, volume.spacing_mm, axis, settings, thickness_mm)
+    cut_reasons, cut_notes = cut_findings(volume, axis, settings)
+    found += cut_reasons
+    seen += cut_notes + _value_notes(low, settings)
     return QualityVerdict("usable" if found else "good", tuple(found), tuple(seen))
 
 
@@ -138,12 +140,28 @@ def _value_notes(low: float, settings: CtDoorSettings) -> list[str]:
     return []
 
 
-def _grid_reasons(volume: Volume, axis: int, settings: CtDoorSettings, thickness_mm: float | None) -> list[str]:
+def cut_findings(volume: Volume, axis: int, settings: CtDoorSettings) -> tuple[list[str], list[str]]:
+    """What the share of tissue on the side faces costs, and what of it is only noted."""
+    cut = cut_fraction(volume, axis, settings)
+    if cut <= settings.noted_cut_fraction:
+        return [], []
+    finding = [f"the field of view cuts the body: tissue on {cut:.1%} of the side faces"]
+    return (finding, []) if cut > settings.good_cut_fraction else ([], finding)
+
+
+def grid_reasons(
+    shape_ijk: Sequence[int],
+    spacing_mm: NDArray[np.float64],
+    axis: int,
+    settings: CtDoorSettings,
+    thickness_mm: float | None,
+) -> list[str]:
+    """What a grid's resolution and extent hold against ``good``; `axis`: the one that slices are stacked along."""
     in_plane = [i for i in range(3) if i != axis]
-    distance_mm = float(volume.spacing_mm[axis])
-    pixel_mm = float(volume.spacing_mm[in_plane].max())
-    columns, rows = (volume.shape_ijk[i] for i in in_plane)
-    coverage_mm = distance_mm * volume.shape_ijk[axis]
+    distance_mm = float(spacing_mm[axis])
+    pixel_mm = float(spacing_mm[in_plane].max())
+    columns, rows = (shape_ijk[i] for i in in_plane)
+    coverage_mm = distance_mm * shape_ijk[axis]
     found = []
     if thickness_mm is not None and thickness_mm > settings.good_slice_mm:
         found.append(f"slice thickness {thickness_mm:.4g} mm, over {settings.good_slice_mm:g} mm")
@@ -154,7 +172,7 @@ def _grid_reasons(volume: Volume, axis: int, settings: CtDoorSettings, thickness
     if distance_mm > settings.good_anisotropy * pixel_mm:
         found.append(f"voxels {distance_mm / pixel_mm:.2g} times longer than wide")
     if coverage_mm < settings.good_coverage_mm:
-        found.append(f"only {coverage_mm:.4g} mm covered by {counted(volume.shape_ijk[axis], 'slice')}")
+        found.append(f"only {coverage_mm:.4g} mm covered by {counted(shape_ijk[axis], 'slice')}")
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -69,7 +70,7 @@ def write_series(
         dataset.ImagePositionPatient = [_ds(x) for x in np.asarray(origin_mm) + k * step_mm * rotation[:, 2]]
         edit(dataset, k)
         path = inside / f"toboso_{series}_{place:04d}"
-        dataset.save_as(path, enforce_file_format=True)
+        dcmwrite(path, dataset, enforce_file_format=True)
         paths.append(path)
     return paths
 
