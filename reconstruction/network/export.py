@@ -26,8 +26,6 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
     The running average of the weights is exported. The description is written last, so that an interrupted export
     leaves a pair whose hash does not fit rather than one that looks whole.
     """
-    from reconstruction.training.train import load_checkpoint
-
     state = load_checkpoint(checkpoint)
     config = state["config"]
     network = build_network(config["network"]["channels"])
@@ -53,6 +51,13 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
     }
     description.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
     return onnx_path
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's tensors and plain values; nothing in it is executed."""
+    import torch
+
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:

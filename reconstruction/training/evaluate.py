@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.errors import FrameMismatchError
 from geometry.volume import Volume
 from reconstruction.ct_door import read_ct
 from reconstruction.labels import CLASS_INDEX, CLASSES, STRUCTURES
@@ -122,6 +123,7 @@ def dice(a: Mask, b: Mask) -> float:
 def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], percentile: float) -> float | None:
     """Percentile of the border voxels' distances to the other border, both ways pooled; None where one is empty."""
     from scipy import ndimage
+    from scipy.spatial import cKDTree
 
     if not (a.any() and b.any()):
         return None
@@ -131,26 +133,35 @@ def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], perce
     borders = []
     for mask in (a[crop], b[crop]):
         padded = np.pad(mask, 1, mode="edge")
-        borders.append(mask & ~ndimage.binary_erosion(padded, border_value=1)[1:-1, 1:-1, 1:-1])
-    sampling = spacing_mm[::-1]
-    distances = [
-        ndimage.distance_transform_edt(~borders[1 - side], sampling=sampling)[borders[side]] for side in (0, 1)
-    ]
+        border = mask & ~ndimage.binary_erosion(padded, border_value=1)[1:-1, 1:-1, 1:-1]
+        borders.append(np.argwhere(border) * spacing_mm[::-1])
+    distances = [cKDTree(borders[1 - side]).query(borders[side])[0] for side in (0, 1)]
     return float(np.percentile(np.concatenate(distances), percentile))
 
 
 def sample_onto(volume: Volume, grid: Volume) -> NDArray[np.float32]:
-    """Values of `volume` at the voxel centres of `grid` by linear interpolation, the edge continued: grid's shape."""
-    from scipy.ndimage import map_coordinates
+    """Values of `volume` at the voxel centres of `grid` by linear interpolation, 0 beyond its extent: grid's shape."""
+    import SimpleITK as sitk
 
-    step = np.linalg.inv(volume.affine) @ grid.affine
-    nk, nj, ni = grid.voxels.shape
-    j, i = np.mgrid[0:nj, 0:ni]
-    out = np.empty(grid.voxels.shape, np.float32)
-    for k in range(nk):
-        at = step[:3, :1] * i.ravel() + step[:3, 1:2] * j.ravel() + step[:3, 2:3] * k + step[:3, 3:]
-        out[k] = map_coordinates(volume.voxels, at[::-1], order=1, mode="nearest").reshape(nj, ni)
-    return out
+    if volume.frame != grid.frame:
+        raise FrameMismatchError(
+            f"values in {volume.frame!r} for a grid in {grid.frame!r}", "one frame", "bring it over"
+        )
+    image = sitk.GetImageFromArray(np.asarray(volume.voxels, np.float32))
+    image.SetOrigin(volume.origin_mm.tolist())
+    image.SetSpacing(volume.spacing_mm.tolist())
+    image.SetDirection(volume.direction.ravel().tolist())
+    resampled = sitk.Resample(
+        image,
+        grid.shape_ijk,
+        sitk.Transform(),
+        sitk.sitkLinear,
+        grid.origin_mm.tolist(),
+        grid.spacing_mm.tolist(),
+        grid.direction.ravel().tolist(),
+        0.0,
+    )
+    return sitk.GetArrayFromImage(resampled)
 
 
 def dice_of_training_volumes(

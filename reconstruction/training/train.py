@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError
+from reconstruction.network.export import export_checkpoint, load_checkpoint
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.training.config import Schedule, Source, TrainingConfig, read_config
 from reconstruction.training.sampling import Sample, Sampler
@@ -26,9 +27,20 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run left behind."""
+    """What a training run left behind.
+
+    Attributes:
+        checkpoint: to resume from.
+        weights: description of the exported network, for `reconstruction.network.weights.load_weights`.
+        log: one JSON line an iteration.
+        iterations: done in all, over every resumption.
+        last_loss: of the last iteration; NaN where a resumed run had nothing left to do.
+        trained_on: fingerprints of the scans.
+        validation_dice: class to mean Dice over the scans held out; empty without any.
+    """
 
     checkpoint: Path
+    weights: Path
     log: Path
     iterations: int
     last_loss: float
@@ -43,7 +55,7 @@ def run_training(
     progress: Progress | None = None,
     data: Path | None = None,
 ) -> TrainingResult:
-    """Trains the network that a training file describes.
+    """Trains the network that a training file describes, and exports it.
 
     Args:
         config: the training TOML.
@@ -65,9 +77,11 @@ def run_training(
         run.load(out / CHECKPOINT)
     _cut_log(out / LOG, run.iteration)
     loss = run.train(out, progress)
+    description = out / f"{settings.name}.json"
+    export_checkpoint(out / CHECKPOINT, description)
     held_out = [scan.volume for scan in scans if scan.files.validation]
     dice = run.validate(held_out) if held_out else {}
-    return TrainingResult(out / CHECKPOINT, out / LOG, run.iteration, loss, run.trained_on, dice)
+    return TrainingResult(out / CHECKPOINT, description, out / LOG, run.iteration, loss, run.trained_on, dice)
 
 
 def _cut_log(log: Path, iterations: int) -> None:
@@ -185,13 +199,6 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = {name: value.to(self.device) for name, value in state["average"].items()}
         self.iteration = int(state["iteration"])
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's tensors and plain values; nothing in it is executed."""
-    import torch
-
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def learning_rate(iteration: int, schedule: Schedule) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geometry.errors import FrameMismatchError
 from geometry.volume import Volume
 from reconstruction.ct_door import read_ct
 from reconstruction.labels import CLASS_INDEX, CLASSES
@@ -119,6 +120,8 @@ def test_scores_by_hand():
     shifted = np.eye(4)
     shifted[0, 3] = 0.25
     np.testing.assert_allclose(sample_onto(ramp, Volume(np.zeros((2, 2, 5)), shifted))[0, 0], np.arange(5) + 0.25)
+    with pytest.raises(FrameMismatchError):
+        sample_onto(ramp, Volume(np.zeros((2, 2, 5)), shifted, "tracker"))
 
 
 # ------------------------------------------------------------------------------------------- the network on real CT

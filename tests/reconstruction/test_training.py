@@ -11,7 +11,6 @@ from geometry.errors import SurgNavError
 from reconstruction.errors import EngineError
 from reconstruction.network.engines import ENGINES, available_engines, choose_engine
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError, WeightsError
-from reconstruction.network.export import export_checkpoint
 from reconstruction.network.weights import Weights, load_weights
 from reconstruction.training.config import Schedule, read_config
 from reconstruction.training.train import learning_rate, run_training
@@ -29,9 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def weights(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Weights:
     out = tmp_path_factory.mktemp("run")
-    run_training(write_toml(out), out, data=data)
-    export_checkpoint(out / "checkpoint.pt", out / "tiny.json")
-    return load_weights(out / "tiny.json")
+    return load_weights(run_training(write_toml(out), out, data=data).weights)
 
 
 def losses(log: Path) -> list[float]:
