@@ -19,19 +19,9 @@ from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
 from geometry.frames import CT
 from geometry.points import as_points
-from navigation.picture_colours import (
-    FAINT_INK,
-    INK,
-    LANDMARK,
-    LANDMARK_INK,
-    PAPER,
-    RESIDUAL_MAP,
-    TARGET,
-    TIP,
-    TOOL,
-    structure_colour,
-)
+from navigation.picture_colours import FAINT_INK, INK, LANDMARK, LANDMARK_INK, PAPER, RESIDUAL_MAP, TARGET, TIP, TOOL
 from navigation.picture_vtk import Canvas
+from reconstruction.structure_colours import structure_colour
 
 Floats = NDArray[Any]
 

@@ -17,7 +17,8 @@ from scipy.ndimage import map_coordinates
 
 from geometry import Volume
 from geometry.errors import FrameMismatchError
-from navigation.picture_colours import NIGHT, NIGHT_INK, UNCERTAINTY_MAP, rgb, structure_colour
+from navigation.picture_colours import NIGHT, NIGHT_INK, UNCERTAINTY_MAP
+from reconstruction.structure_colours import rgb, structure_colour
 
 Floats = NDArray[Any]
 

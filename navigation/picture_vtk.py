@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from geometry import Surface
 from navigation.offscreen import make_offscreen_window
-from navigation.picture_colours import RESIDUAL_MAP, rgb
+from navigation.picture_colours import RESIDUAL_MAP
+from reconstruction.structure_colours import rgb
 
 Floats = NDArray[Any]
 

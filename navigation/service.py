@@ -73,6 +73,7 @@ class NavigationService:
         self._graph = config.graph
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
+        self._context = zmq.Context()
 
     def __enter__(self) -> NavigationService:
         spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's and OpenVINO's threads half
@@ -95,6 +96,7 @@ class NavigationService:
             self._open_sockets()
         except BaseException:
             self._end_process()
+            self._context.destroy(linger=0)
             raise
         return self
 
@@ -132,7 +134,6 @@ class NavigationService:
         return sent
 
     def _open_sockets(self) -> None:
-        self._context = zmq.Context()
         self.surfaces = SurfaceServer(
             self._config.surface_endpoint, self._session, self._context, SurfaceServerSettings()
         )

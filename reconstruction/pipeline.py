@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from os import PathLike
-from types import MappingProxyType
 from typing import Any
 
 from geometry import Clock, Volume
@@ -14,21 +13,11 @@ from reconstruction.case import CT_ID, Case, MadeBy
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.labels import CLASSES
-from reconstruction.mesh_files import Colour
 from reconstruction.segmentation import Segmentation, SegmentationSettings, segment
+from reconstruction.structure_colours import structure_rgba
 from reconstruction.surfaces import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
 
 PROGRAM = "surgnav"
-
-# sRGB, as 3D Slicer and anatomical atlases paint them; the skin is translucent so that the rest shows through.
-STRUCTURE_COLOURS: Mapping[str, Colour] = MappingProxyType(
-    {
-        "body": (0.87, 0.68, 0.55, 0.35),
-        "bone": (0.94, 0.90, 0.78, 1.0),
-        "lung": (0.60, 0.76, 0.90, 0.6),
-        "liver": (0.58, 0.27, 0.20, 1.0),
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,5 +159,5 @@ def _write(
         probability = segmentation.probabilities[structure]
         probability_ids[structure] = case.add_probability(structure, probability, by_network, (CT_ID,)).id
     for structure, extracted in made.surfaces.items():
-        colour = STRUCTURE_COLOURS[structure]
+        colour = structure_rgba(structure)
         case.add_surface(extracted.surface, by_network, (probability_ids[structure],), colour)

@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from geometry import Surface, Transform, Volume
 from geometry.errors import FrameMismatchError
 from navigation.offscreen import offscreen_rendering_available
-from navigation.picture_colours import STRUCTURES, rgb, structure_colour
 from navigation.picture_scene import _spread
 from navigation.picture_slices import _VIEWS, _Plane
 from navigation.pictures import (
@@ -21,6 +20,7 @@ from navigation.pictures import (
     scene_picture,
     slice_picture,
 )
+from reconstruction.structure_colours import STRUCTURES, rgb, structure_colour
 
 BOUNDS = np.array([[-30.0, -25.0, -20.0], [30.0, 25.0, 20.0]])
 
