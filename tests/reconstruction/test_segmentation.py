@@ -131,7 +131,7 @@ def test_scores_by_hand():
 def ircadb(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ircadb")
     with tarfile.open(shared_data / "ct" / "ircadb17_dicom_ct_and_masks.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)
     return folder
 
 
