@@ -37,3 +37,11 @@ class MarkupsError(SurgNavError):
 
 class EngineError(SurgNavError):
     """An inference engine that is missing, or that failed on this machine."""
+
+
+class LabelsError(SurgNavError):
+    """A segmentation that is not whole, or that cannot be placed on this CT."""
+
+
+class IdentityError(SurgNavError):
+    """The patient's identity would have got into a case that must not have it."""

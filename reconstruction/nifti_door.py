@@ -33,7 +33,7 @@ def read_nifti(path: Path, settings: CtDoorSettings) -> CtReading:
         UnreadableInputError: not NIfTI, cut short, 4-D, colour or complex, NaN or infinity.
         CtRefusedError: no affine, two that disagree, units other than mm, or a sheared grid.
     """
-    image = _load(path)
+    image = load_nifti(path)
     affine_ras, reasons, notes = _checked_affine(image, settings)
     voxels = as_compact(_values(image))
     volume = right_handed(voxels, flip_affine_ras_lps(affine_ras))
@@ -43,7 +43,7 @@ def read_nifti(path: Path, settings: CtDoorSettings) -> CtReading:
 
 def read_nifti_volume(path: Path, settings: CtDoorSettings | None = None) -> Volume:
     """Reads any scalar NIfTI image (labels, probabilities) by the same rules, its values as they are stored."""
-    image = _load(path)
+    image = load_nifti(path)
     affine_ras, _, _ = _checked_affine(image, settings or CtDoorSettings())
     return right_handed(_values(image), flip_affine_ras_lps(affine_ras))
 
@@ -106,7 +106,8 @@ def as_compact(values: NDArray[np.generic]) -> NDArray[np.generic]:
     return values.astype(np.float32)
 
 
-def _load(path: Path) -> Any:
+def load_nifti(path: Path) -> Any:
+    """The image, voxels not yet read, or `UnreadableInputError` where it is not one scalar volume."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
 

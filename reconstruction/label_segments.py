@@ -1,0 +1,74 @@
+"""What every reader of segmentations hands on: label layers on their own grid, and the segments in them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from geometry.volume import Volume
+from reconstruction.mesh_files import Colour
+
+LABELS_ALLOWED = (
+    "a label volume (.nii, .nii.gz, .nrrd, .seg.nrrd, .mha, .mhd), a DICOM SEG, or a folder of DICOM SEG or of one "
+    "mask a structure"
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One structure as its file has it.
+
+    Attributes:
+        value: of its voxels, in its layer.
+        name: as somebody called it; empty where nobody did.
+        colour: sRGB and opacity, 0 to 1, where given.
+        layer: which of the layers it is in.
+    """
+
+    value: int
+    name: str = ""
+    colour: Colour | None = None
+    layer: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentLayers:
+    """One file's segmentation.
+
+    Attributes:
+        layers: whole numbers on one grid in the frame ``ct``, 0 for nothing; several where segments overlap.
+        segments: those that the file names.
+        format: in words.
+        warnings: what the reader should know.
+        frame_of_reference_sha256: digest of the DICOM frame of reference, where one is named.
+        segments_are_a_table: they only name values; a value without a name is a structure too.
+    """
+
+    layers: tuple[Volume, ...]
+    segments: tuple[Segment, ...]
+    format: str
+    warnings: tuple[str, ...] = ()
+    frame_of_reference_sha256: str | None = None
+    segments_are_a_table: bool = False
+
+
+def plain_name(text: str) -> str:
+    """A name that files can bear: lower case, digits, ``_`` and ``-``; ``vertebrae_L1`` -> ``vertebrae_l1``."""
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_-]+", "_", ascii_only).strip("_-")[:56]
+
+
+def unique_names(wanted: Iterable[str]) -> list[str]:
+    """The same names, a number behind each that came before."""
+    taken: set[str] = set()
+    names = []
+    for name in wanted:
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        taken.add(candidate)
+        names.append(candidate)
+    return names
