@@ -1,0 +1,1 @@
+"""The operating room: devices, the supervised pose service, the demo and the command line; the composition root."""

@@ -53,22 +53,49 @@ def inspect_command(
 
 @app.command("reconstruct", rich_help_panel=PREPARE)
 def reconstruct_command(
-    ct: Annotated[Path, typer.Argument(help="DICOM folder or NIfTI file.")],
+    ct: Annotated[Path, typer.Argument(help="DICOM folder, or a file: NIfTI, NRRD, MetaImage, enhanced CT.")],
     case: Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")],
     name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case",
     engine: Annotated[
         str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")
     ] = None,
     copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False,
+    anonymize: Annotated[
+        bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
+    ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Somebody's segmentation instead of the network: NIfTI, NRRD, DICOM SEG, or a folder."),
+    ] = None,
+    label_names: Annotated[Path | None, typer.Option(help="CSV with value and name of --labels.")] = None,
 ) -> None:
-    """CT in, surfaces out: quality check, 3D U-Net, Marching Cubes, case folder. All are suggestions."""
+    """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
     from navigation.clock import MonotonicClock
+    from navigation.labels_screen import render_label_reconstruction
     from navigation.summaries import render_reconstruction
+    from reconstruction.labels_pipeline import reconstruct_from_labels
     from reconstruction.pipeline import ReconstructionSettings, reconstruct
     from reconstruction.segmentation import SegmentationSettings
 
+    if label_names is not None and labels is None:
+        raise typer.BadParameter("--label-names belongs to --labels, which is missing")
     with _reporting() as (console, progress):
-        settings = ReconstructionSettings(segmentation=SegmentationSettings(engine=engine), copy_ct=copy_ct)
+        segmentation = SegmentationSettings(engine=engine)
+        settings = ReconstructionSettings(segmentation=segmentation, copy_ct=copy_ct, anonymize=anonymize)
+        if labels is not None:
+            taken = reconstruct_from_labels(
+                ct,
+                labels,
+                case,
+                name=name,
+                time=_now(),
+                clock=MonotonicClock(),
+                names_csv=label_names,
+                settings=settings,
+                progress=progress,
+            )
+            render_label_reconstruction(taken, case, console)
+            return
         made = reconstruct(
             ct, case, name=name, time=_now(), clock=MonotonicClock(), settings=settings, progress=progress
         )

@@ -43,6 +43,10 @@ _VIEWS = (
 _AXIS_LETTERS = "xyz"
 
 
+# Inches around and between the panels, and above each for its caption.
+_LEFT, _GAP, _TOP, _BOTTOM, _CAPTION = 0.3, 0.12, 0.55, 0.3, 0.35
+
+
 @dataclass(frozen=True, kw_only=True)
 class SlicePictureSettings:
     """How slices are drawn.
@@ -96,39 +100,59 @@ def slice_picture(
             raise FrameMismatchError(f"a volume in '{volume.frame}'", f"all in '{ct.frame}'", "transform it first")
     bounds = _shown_bounds(ct, probabilities.get("body"), settings.margin_mm)
     point = _crossing_point(bounds, probabilities) if point_ct is None else np.asarray(point_ct, dtype=float)
-    rows = 1 if uncertainty is None else 2
-    sizes = bounds[1] - bounds[0]
-    widths, heights = [sizes[v.right] for v in _VIEWS], [sizes[v.up] for v in _VIEWS]
-    inches = settings.width_px / 100.0
-    left, right, gap, top, bottom = 0.3, 1.15 if rows == 2 else 0.3, 0.12, 0.55, 0.3
-    scale = (inches - left - right - 2.0 * gap) / sum(widths)  # inches per mm, for every panel
-    row_height = max(heights) * scale + 0.35
-    height = top + bottom + rows * row_height
-    figure = Figure(figsize=(inches, height), dpi=100, facecolor=NIGHT)
+    layout = _Layout.of(bounds, settings.width_px / 100.0, rows=1 if uncertainty is None else 2)
+    figure = Figure(figsize=(layout.width, layout.height), dpi=100, facecolor=NIGHT)
     FigureCanvasAgg(figure)
-    figure.text(left / inches, 1.0 - 0.34 / height, title, color=NIGHT_INK, size=19, weight="bold", va="center")
-    for row in range(rows):
-        x = left
-        for view, width, panel_height in zip(_VIEWS, widths, heights, strict=True):
-            y = height - top - (row + 1) * row_height + (row_height - 0.35 - panel_height * scale) / 2.0
-            box = (x / inches, y / height, width * scale / inches, panel_height * scale / height)
-            axes = figure.add_axes(box, facecolor="black")
-            plane = _Plane(view, bounds, point, settings.pixel_mm)
-            image = _draw_ct(axes, plane, ct, settings, dimmed=row == 1)
-            if row == 0:
-                _draw_structures(axes, plane, probabilities, settings)
-                axes.set_title(plane.caption, color=NIGHT_INK, size=13, pad=5)
-            elif uncertainty is not None:
-                image = _draw_uncertainty(axes, plane, uncertainty, probabilities.get("body"))
-            _annotate(axes, plane, scale_bar=view.name == "Axial", cross=row == 0)
-            x += width * scale + gap
-    _add_legend(figure, probabilities, settings, y=1.0 - 0.34 / height)
-    if rows == 2:
-        _add_colour_bar(
-            figure, image, (1.0 - (right - 0.2) / inches, bottom / height, 0.012, (row_height - 0.5) / height)
-        )
+    heading_y = 1.0 - 0.34 / layout.height
+    figure.text(_LEFT / layout.width, heading_y, title, color=NIGHT_INK, size=19, weight="bold", va="center")
+    for column, view in enumerate(_VIEWS):
+        plane = _Plane(view, bounds, point, settings.pixel_mm)
+        axes = figure.add_axes(layout.box(0, column), facecolor="black")
+        _draw_ct(axes, plane, ct, settings, dimmed=False)
+        _draw_structures(axes, plane, probabilities, settings)
+        axes.set_title(plane.caption, color=NIGHT_INK, size=13, pad=5)
+        _annotate(axes, plane, scale_bar=view.name == "Axial", cross=True)
+        if uncertainty is not None:
+            axes = figure.add_axes(layout.box(1, column), facecolor="black")
+            _draw_ct(axes, plane, ct, settings, dimmed=True)
+            image = _draw_uncertainty(axes, plane, uncertainty, probabilities.get("body"))
+            _annotate(axes, plane, scale_bar=view.name == "Axial", cross=False)
+    _add_legend(figure, probabilities, settings, y=heading_y)
+    if uncertainty is not None:
+        _add_colour_bar(figure, image, layout.colour_bar())
     figure.savefig(path, facecolor=NIGHT)
     return path
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the panels lie: one scale in mm for all of them, one row of views above the other. In inches."""
+
+    width: float
+    height: float
+    scale: float  # inches per mm
+    row_height: float
+    panels: tuple[tuple[float, float], ...]  # width and height of each view
+
+    @classmethod
+    def of(cls, bounds: Floats, width: float, rows: int) -> _Layout:
+        sizes = bounds[1] - bounds[0]
+        right = 1.15 if rows == 2 else _LEFT
+        scale = (width - _LEFT - right - 2.0 * _GAP) / sum(sizes[v.right] for v in _VIEWS)
+        panels = tuple((sizes[v.right] * scale, sizes[v.up] * scale) for v in _VIEWS)
+        row_height = max(height for _, height in panels) + _CAPTION
+        return cls(width, _TOP + _BOTTOM + rows * row_height, scale, row_height, panels)
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a panel, as shares of the figure."""
+        width, height = self.panels[column]
+        x = _LEFT + sum(w + _GAP for w, _ in self.panels[:column])
+        y = self.height - _TOP - (row + 1) * self.row_height + (self.row_height - _CAPTION - height) / 2.0
+        return x / self.width, y / self.height, width / self.width, height / self.height
+
+    def colour_bar(self) -> tuple[float, float, float, float]:
+        """Beside the second row."""
+        return 1.0 - 0.95 / self.width, _BOTTOM / self.height, 0.012, (self.row_height - 0.5) / self.height
 
 
 class _Plane:

@@ -164,17 +164,7 @@ def operate(
         touched[name] = collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
     sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
 
-    planned = np.array(list(landmarks_ct.values()))
-    measured = np.array([touch.point_reference_mm for touch in touched.values()])
-    fle_mm = settings.landmark_fle_rms_mm
-    by_landmarks = register_landmarks(planned, measured, list(touched), LandmarkSettings(fle_rms_mm=fle_mm))
-    by_surface = refine_on_surface(
-        sweep.points_reference_mm,
-        skin_surface_ct,
-        by_landmarks.T_reference_ct,
-        (planned, measured),
-        SurfaceSettings(landmark_fle_rms_mm=fle_mm, offset_sd_mm=settings.skin_offset_sd_mm),
-    )
+    by_landmarks, by_surface = _register(landmarks_ct, touched, sweep, skin_surface_ct, settings)
     targets = np.array(list(targets_ct.values()))
 
     def expect(registration: LandmarkRegistration | SurfaceRegistration) -> ExpectedTre:
@@ -192,6 +182,27 @@ def operate(
         expected_by_landmarks=expect(by_landmarks),
         expected=expect(by_surface),
     )
+
+
+def _register(
+    landmarks_ct: Mapping[str, Floats],
+    touched: Mapping[str, TouchedPoint],
+    sweep: SweptPoints,
+    skin_surface_ct: Surface,
+    settings: OperationSettings,
+) -> tuple[LandmarkRegistration, SurfaceRegistration]:
+    planned = np.array(list(landmarks_ct.values()))
+    measured = np.array([touch.point_reference_mm for touch in touched.values()])
+    fle_mm = settings.landmark_fle_rms_mm
+    by_landmarks = register_landmarks(planned, measured, list(touched), LandmarkSettings(fle_rms_mm=fle_mm))
+    by_surface = refine_on_surface(
+        sweep.points_reference_mm,
+        skin_surface_ct,
+        by_landmarks.T_reference_ct,
+        (planned, measured),
+        SurfaceSettings(landmark_fle_rms_mm=fle_mm, offset_sd_mm=settings.skin_offset_sd_mm),
+    )
+    return by_landmarks, by_surface
 
 
 def score(operation: Operation, room: OperatingRoom) -> OperationTruth:
