@@ -6,7 +6,7 @@ picture; sagittal ones from the patient's left. All panels share one scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,7 @@ def slice_picture(
     from matplotlib.figure import Figure
 
     settings = settings or SlicePictureSettings()
-    for volume in (*probabilities.values(), *((uncertainty,) if uncertainty else ())):
-        if volume.frame != ct.frame:
-            raise FrameMismatchError(f"a volume in '{volume.frame}'", f"all in '{ct.frame}'", "transform it first")
+    _check_frames(ct, [*probabilities.values(), *([uncertainty] if uncertainty else [])])
     bounds = _shown_bounds(ct, probabilities.get("body"), settings.margin_mm)
     point = _crossing_point(bounds, probabilities) if point_ct is None else np.asarray(point_ct, dtype=float)
     layout = _Layout.of(bounds, settings.width_px / 100.0, rows=1 if uncertainty is None else 2)
@@ -122,6 +120,12 @@ def slice_picture(
         _add_colour_bar(figure, image, layout.colour_bar())
     figure.savefig(path, facecolor=NIGHT)
     return path
+
+
+def _check_frames(ct: Volume, volumes: Sequence[Volume]) -> None:
+    for volume in volumes:
+        if volume.frame != ct.frame:
+            raise FrameMismatchError(f"a volume in '{volume.frame}'", f"all in '{ct.frame}'", "transform it first")
 
 
 @dataclass(frozen=True)
