@@ -115,6 +115,7 @@ def test_engines_agree_with_torch(weights: Weights, name: str):
         assert found.shape == (shape[0], 5, *shape[2:])
         # The same single precision, summed in another order.
         np.testing.assert_allclose(found, expected, atol=1e-3)
+        np.testing.assert_array_equal(engine.run(batch), found)  # and twice the same bits
 
 
 def test_every_engine_reports_whether_it_runs(weights: Weights):
