@@ -1,129 +1,210 @@
-"""Surfaces from probabilities against 3D Slicer's way from labels: time and true error, in one run.
+"""Eight structures from labels to simplified surfaces, against 3D Slicer's way: time and true error, in one run.
 
-Eight structures of the torso phantom, whose true surfaces are known by formula. Ours: flying edges on each structure's
-cropped probability field, then fast-simplification, with the error of simplifying measured. Slicer's: discrete flying
-edges on the structure's label, windowed sinc smoothing, quadric decimation, down to the same number of triangles.
+The labels (512 x 512 x 400 voxels of 1 mm) hold spheres, ellipsoids, tori, a thin plate and a rod, whose true surfaces
+are known by formula.
 
-    python benchmarks/bench_surfaces.py [--spacing 1.0]
+Ours: `surfaces_from_labels`: cropping, smoothing within the voxels, fast-simplification and its error measured.
+Slicer's: per structure discrete flying edges on the whole grid, windowed sinc smoothing (its default 0.5), decimation to
+as many triangles, by ``vtkQuadricDecimation`` and by ``vtkDecimatePro``, which it has too; no error is measured.
+
+    python benchmarks/bench_surfaces.py [--scale 1.0] [--max-triangles 12000]
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import erf
+from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Volume
-from reconstruction.phantom_anatomy import build_anatomy
-from reconstruction.phantom_shapes import FAR_MM, signed_distance_mm
-from reconstruction.simplification import simplify_surface
-from reconstruction.surfaces import SurfaceSettings, extract_surface
+from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
 
-NAMES = ("lung", "liver", "bone", "aorta", "vena_cava", "kidneys", "spleen", "heart")
-SIGMA_MM = 0.7
-EXTENT_MM = (340.0, 260.0, 300.0)
-KEEP = 0.25  # of the triangles
+Distance = Callable[[Any], Any]
+TURN = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spacing", type=float, default=1.0, help="mm")
-    spacing = parser.parse_args().spacing
-    shapes = build_anatomy()
-    axes = [(np.arange(n) - (n - 1) / 2) * spacing for n in (round(e / spacing) for e in EXTENT_MM)]
-    affine = np.diag([spacing, spacing, spacing, 1.0])
-    affine[:3, 3] = [axis[0] for axis in axes]
-    grid = tuple(len(axis) for axis in axes[::-1])
-    print(f"grid {grid[::-1]}, {spacing} mm, {len(NAMES)} structures, {KEEP:.0%} of the triangles kept\n")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the grid and of every shape")
+    parser.add_argument("--max-triangles", type=int, default=12_000, help="per structure")
+    options = parser.parse_args()
+    shapes = _shapes(options.scale)
+    labels, truths = _labels(shapes, options.scale)
+    names = {value: name for value, (name, _) in enumerate(shapes, start=1)}
+    _warm_up()
 
-    print(f"{'':12}{'triangles':>11}  | {'ours: extract':>13} {'simplify':>9} {'p95 mm':>8} {'tight':>6}"
-          f" | {'Slicer: contour':>15} {'smooth':>7} {'decimate':>9} {'p95 mm':>8} {'tight':>6}")  # fmt: skip
-    _warm_up(affine)
-    totals = np.zeros(2)
-    for name in NAMES:
-        probability = _probability(shapes[name], axes, grid, affine)
-        made, extract_s = _timed(partial(extract_surface, probability, name, SurfaceSettings(smallest_part_ml=0.0)))
-        wish = round(len(made.surface.triangles) * KEEP)
-        (ours, _), simplify_s = _timed(partial(simplify_surface, made.surface, wish))
-        slicers, seconds = _slicers_way(probability, name, KEEP)
-        errors = [_p95_mm(shapes[name], surface, axes) for surface in (ours, slicers)]
-        totals += [extract_s + simplify_s, sum(seconds)]
-        print(f"{name:12}{len(ours.triangles):11,}  | {extract_s:11.2f} s {simplify_s:7.2f} s {errors[0]:8.3f}"
-              f" {ours.is_watertight!s:>6} | {seconds[0]:13.2f} s {seconds[1]:5.2f} s {seconds[2]:7.2f} s"
-              f" {errors[1]:8.3f} {slicers.is_watertight!s:>6}")  # fmt: skip
-    print(f"\nours {totals[0]:.2f} s, measured error included; Slicer's way {totals[1]:.2f} s: "
-          f"{totals[1] / totals[0]:.1f} times as long")  # fmt: skip
+    made: dict[str, Any] = {}
+    settings = LabelSurfaceSettings(max_triangles=options.max_triangles)
+    ours_s = _timed(lambda: made.update(surfaces_from_labels(labels, names, settings)))
+    rivals: dict[str, dict[str, Surface]] = {"quadric": {}, "pro": {}}
+    seconds: dict[str, list[float]] = {"contour": [], "smooth": [], "quadric": [], "pro": []}
+    for value, name in names.items():
+        wish = len(made[name].surface.triangles)
+        for kind, surface in _slicers_way(labels, value, name, wish, seconds).items():
+            rivals[kind][name] = surface
+    full = sum(one.simplification.triangles_before for one in made.values() if one.simplification)
+    print(f"grid {labels.shape_ijk}, {len(names)} structures, {full:,} triangles before simplifying\n")
+    _report(made, ours_s, rivals, seconds, truths)
 
 
-def _warm_up(affine: Any) -> None:
+def _shapes(scale: float) -> list[tuple[str, Distance]]:
+    def sphere(radius: float) -> Distance:
+        return lambda p: np.linalg.norm(p, axis=-1) - radius * scale
+
+    def ellipsoid(*axes: float) -> Distance:
+        scaled = np.array(axes) * scale
+
+        def distance(p: Any) -> Any:  # to first order: right to second order at the surface
+            q = p @ TURN / scaled
+            norm = np.maximum(np.linalg.norm(q, axis=-1), 1e-6)
+            return (norm - 1.0) * norm / np.maximum(np.linalg.norm(q / scaled, axis=-1), 1e-9)
+
+        return distance
+
+    def torus(ring: float, tube: float) -> Distance:
+        def distance(p: Any) -> Any:
+            q = p @ TURN
+            return np.hypot(np.hypot(q[..., 0], q[..., 1]) - ring * scale, q[..., 2]) - tube * scale
+
+        return distance
+
+    def plate(half: tuple[float, float], thickness_mm: float) -> Distance:
+        inner = np.array([half[0] * scale - thickness_mm / 2, half[1] * scale - thickness_mm / 2, 0.0])
+
+        def distance(p: Any) -> Any:
+            beyond = np.abs(p @ TURN) - inner
+            return np.linalg.norm(np.maximum(beyond, 0.0), axis=-1) - thickness_mm / 2
+
+        return distance
+
+    return [
+        ("sphere", sphere(60.0)),
+        ("ellipsoid", ellipsoid(85.0, 55.0, 62.0)),
+        ("torus", torus(60.0, 22.0)),
+        ("thin plate", plate((75.0, 70.0), 3.0)),
+        ("small sphere", sphere(8.0)),
+        ("second ellipsoid", ellipsoid(45.0, 80.0, 50.0)),
+        ("thin torus", torus(75.0, 7.0)),
+        ("rod", plate((80.0, 12.0), 20.0 * scale)),
+    ]
+
+
+def _labels(shapes: list[tuple[str, Distance]], scale: float) -> tuple[Volume, dict[str, Distance]]:
+    """One shape in each of 2 x 2 x 2 cells, none on a voxel centre."""
+    shape_ijk = [round(n * scale / 2) * 2 for n in (512, 512, 400)]
+    affine = np.eye(4)
+    affine[:3, 3] = (-250.0, -240.0, -900.0)
+    voxels = np.zeros(shape_ijk[::-1], dtype=np.uint8)
+    truths = {}
+    rng = np.random.default_rng(7)
+    cell = np.array(shape_ijk) // 2
+    for value, (name, distance) in enumerate(shapes, start=1):
+        first = np.array([(value - 1) >> axis & 1 for axis in range(3)]) * cell
+        centre = first + (cell - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
+        for k in range(first[2], first[2] + cell[2]):  # slice by slice: 30 MB instead of 1 GB
+            j, i = np.indices((cell[1], cell[0]))
+            points = np.stack([i + first[0], j + first[1], np.full_like(i, k)], axis=-1) - centre
+            part = voxels[k, first[1] : first[1] + cell[1], first[0] : first[0] + cell[0]]
+            part[distance(points) < 0.0] = value
+        truths[name] = lambda p, d=distance, c=centre + affine[:3, 3]: d(p - c)
+    return Volume(voxels, affine), truths
+
+
+def _warm_up() -> None:
     """Imports are paid once, by neither side."""
-    ball = np.zeros((24, 24, 24), dtype=np.float32)
-    ball[4:20, 4:20, 4:20] = 1.0
-    small = Volume(ball, affine)
-    simplify_surface(extract_surface(small, "box").surface, 1000)
-    _slicers_way(small, "box", KEEP)
+    voxels = np.zeros((24, 24, 24), dtype=np.uint8)
+    voxels[4:20, 4:20, 4:20] = 1
+    small = Volume(voxels, np.eye(4))
+    surface_from_labels(small, 1, "box", LabelSurfaceSettings(max_triangles=1000))
+    _slicers_way(small, 1, "box", 1000, {"contour": [], "smooth": [], "quadric": [], "pro": []})
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
-
-
-def _probability(shape: Any, axes: list[Any], grid: tuple[int, ...], affine: Any) -> Volume:
-    """The share of the point spread inside the shape: exact for planes."""
-    field = np.full(grid, FAR_MM, dtype=np.float32)
-    window, values = shape.on_grid(axes)
-    field[window] = values
-    near = np.abs(field) < 6.0
-    share = (field < 0).astype(np.float32)
-    share[near] = 0.5 - 0.5 * erf(field[near] / (np.sqrt(2.0) * SIGMA_MM))
-    return Volume(share, affine)
-
-
-def _slicers_way(probability: Volume, name: str, keep: float) -> tuple[Surface, list[float]]:
-    labels = probability.with_voxels((probability.voxels >= 0.5).astype(np.uint8))
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+def _slicers_way(
+    labels: Volume, value: int, name: str, wish: int, seconds: dict[str, list[float]]
+) -> dict[str, Surface]:
+    from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkQuadricDecimation, vtkWindowedSincPolyDataFilter
+    from vtkmodules.vtkFiltersCore import vtkDecimatePro, vtkQuadricDecimation, vtkWindowedSincPolyDataFilter
     from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
 
     image = vtkImageData()
     image.SetDimensions(*labels.shape_ijk)
-    image.SetSpacing(*labels.spacing_mm)
     image.SetOrigin(*labels.origin_mm)
     image.GetPointData().SetScalars(numpy_to_vtk(labels.voxels.reshape(-1), deep=False))
     contour = vtkDiscreteFlyingEdges3D()
     contour.SetInputData(image)
-    contour.SetValue(0, 1)
+    contour.SetValue(0, value)
+    contour.ComputeNormalsOff()
+    contour.ComputeGradientsOff()
     smooth = vtkWindowedSincPolyDataFilter()
     smooth.SetInputConnection(contour.GetOutputPort())
     smooth.SetNumberOfIterations(20)
-    smooth.SetPassBand(0.01)  # Slicer's smoothing factor 0.5
+    smooth.SetPassBand(0.01)  # Slicer's smoothing factor of 0.5
     smooth.BoundarySmoothingOff()
     smooth.FeatureEdgeSmoothingOff()
     smooth.NonManifoldSmoothingOn()
     smooth.NormalizeCoordinatesOn()
-    decimate = vtkQuadricDecimation()
-    decimate.SetInputConnection(smooth.GetOutputPort())
-    decimate.SetTargetReduction(1.0 - keep)
-    seconds = [_timed(stage.Update)[1] for stage in (contour, smooth, decimate)]
-    output = decimate.GetOutput()
-    triangles = vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    vertices = vtk_to_numpy(output.GetPoints().GetData()).astype(np.float64)
-    return Surface(vertices, triangles, labels.frame, name), seconds
+    seconds["contour"].append(_timed(contour.Update))
+    seconds["smooth"].append(_timed(smooth.Update))
+    reduction = 1.0 - wish / contour.GetOutput().GetNumberOfPolys()
+    pro = vtkDecimatePro()
+    pro.SetFeatureAngle(60.0)
+    pro.SplittingOff()
+    pro.PreserveTopologyOn()
+    pro.SetMaximumError(1.0)
+    surfaces = {}
+    for kind, decimate in (("quadric", vtkQuadricDecimation()), ("pro", pro)):
+        decimate.SetInputConnection(smooth.GetOutputPort())
+        decimate.SetTargetReduction(reduction)
+        seconds[kind].append(_timed(decimate.Update))
+        surfaces[kind] = _surface(decimate.GetOutput(), name)
+    return surfaces
 
 
-def _p95_mm(shape: Any, surface: Surface, axes: list[Any]) -> float:
-    """True error of the vertices, those near the scan's border left out: there the structure was cut."""
-    last = np.array([axis[-1] for axis in axes]) - 4.0
-    vertices = surface.vertices_mm[(np.abs(surface.vertices_mm) < last).all(axis=1)][::7]
-    return float(np.percentile(np.abs(signed_distance_mm(shape, vertices)), 95))
+def _surface(mesh: Any, name: str) -> Surface:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    return Surface(vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64), triangles, "ct", name)
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _p95_mm(truth: Distance, surface: Surface) -> float:
+    """Of vertices and triangle centres: large triangles cut corners between their vertices."""
+    points = np.concatenate([surface.vertices_mm, surface.vertices_mm[surface.triangles].mean(axis=1)])
+    return float(np.percentile(np.abs(truth(points)), 95))
+
+
+def _report(made: Any, ours_s: float, rivals: Any, seconds: Any, truths: dict[str, Distance]) -> None:
+    print(f"{'':18}{'triangles':>10} | {'p95 error mm: ours':>18} {'Slicer quadric':>15} {'Slicer pro':>11} "
+          f"| {'watertight: ours':>16} {'quadric':>8} {'pro':>6}")  # fmt: skip
+    errors = []
+    for name, one in made.items():
+        surfaces = (one.surface, rivals["quadric"][name], rivals["pro"][name])
+        row = [_p95_mm(truths[name], surface) for surface in surfaces]
+        errors.append(row)
+        tight = [surface.is_watertight for surface in surfaces]
+        print(f"{name:18}{len(one.surface.triangles):10,} | {row[0]:18.3f} {row[1]:15.3f} {row[2]:11.3f} "
+              f"| {tight[0]!s:>16} {tight[1]!s:>8} {tight[2]!s:>6}")  # fmt: skip
+    mean = np.mean(errors, axis=0)
+    print(f"{'mean':28} | {mean[0]:18.3f} {mean[1]:15.3f} {mean[2]:11.3f}\n")
+    parts = {stage: sum(times) for stage, times in seconds.items()}
+    print(f"ours    {ours_s:6.2f} s, the measured error of simplifying included")
+    for kind in ("quadric", "pro"):
+        total = parts["contour"] + parts["smooth"] + parts[kind]
+        print(f"Slicer  {total:6.2f} s = contour {parts['contour']:.2f} + sinc {parts['smooth']:.2f} + {kind} "
+              f"{parts[kind]:.2f}: {total / ours_s:.1f} times as long as ours")  # fmt: skip
+    print(f"peak memory of the whole run {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
 if __name__ == "__main__":

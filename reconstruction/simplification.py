@@ -12,8 +12,8 @@ from geometry.surface import Surface
 
 Floats = NDArray[np.float64]
 
-# Points measured in each direction. The 95th percentile of so many is known to about 0.1 of a percentile.
-_MAX_SAMPLES = 100_000
+# Points measured in each direction. The 95th percentile of so many is known to about 0.15 of a percentile.
+_MAX_SAMPLES = 20_000
 
 
 @dataclass(frozen=True)
