@@ -1,4 +1,4 @@
-"""Surfaces on disk: STL for printing, planning and 3D Slicer, GLB for viewers and engines.
+"""Surfaces on disk: STL for printing and planning, GLB for viewers and engines, PLY and OBJ for everything else.
 
 STL holds mm in the surface's own frame. It has no place for units or frame, so the 80 bytes of its header state them;
 ``SPACE=LPS`` there is 3D Slicer's convention.
@@ -8,15 +8,20 @@ GLB holds the same mm in its vertex buffer. glTF is by its specification in metr
 -> y, anterior -> z. So a viewer shows the patient upright and life-size, while whoever reads the buffer gets LPS mm.
 ``asset.extras`` states frame, axes, unit and name.
 
-Both formats store float32: a vertex within 1 m of the origin stays within 1e-4 mm.
+PLY (binary) and OBJ hold mm in the surface's own frame, with colours at the vertices (OBJ without opacity, which it has
+no place for); a comment states frame, axes, unit and name.
+
+STL, GLB and PLY store float32: a vertex within 1 m of the origin stays within 1e-4 mm. OBJ has six decimals.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,16 +41,17 @@ GREY: Colour = (0.8, 0.8, 0.8, 1.0)
 METRES_PER_MM = 0.001
 GLTF_FROM_LPS = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # a rotation: winding stays outward
 STL_HEADER_BYTES = 80
-SUFFIXES = (".stl", ".glb")
+SUFFIXES = (".stl", ".glb", ".ply", ".obj")
+STATEMENT = "SurgNav surface "  # begins the comment in PLY and OBJ
 
 
 def write_surface(path: Path, surface: Surface, colour: Colour = GREY) -> None:
-    """Writes a surface as ``.stl`` (binary) or ``.glb``, atomically.
+    """Writes a surface as ``.stl`` (binary), ``.glb``, ``.ply`` (binary) or ``.obj``, atomically.
 
     Args:
         path: the file; its ending chooses the format.
         surface: at least one triangle, in any frame.
-        colour: red, green, blue, opacity, each 0 to 1; GLB only.
+        colour: red, green, blue, opacity, each 0 to 1; STL has no colours.
 
     Raises:
         MeshFileError: another ending, or no triangles.
@@ -56,6 +62,10 @@ def write_surface(path: Path, surface: Surface, colour: Colour = GREY) -> None:
         atomic_write(path, _stl(surface))
     elif path.suffix == ".glb":
         atomic_write(path, _glb(surface, colour))
+    elif path.suffix == ".ply":
+        atomic_write(path, _ply(surface, colour))
+    elif path.suffix == ".obj":
+        atomic_write(path, _obj(surface, colour))
     else:
         raise _unknown_ending(path)
 
@@ -64,9 +74,9 @@ def read_surface(path: Path, frame: str | None = None) -> Surface:
     """Reads a surface that states its frame, as those of `write_surface` do.
 
     Args:
-        path: an ``.stl`` or ``.glb`` file.
-        frame: the frame of an STL that does not state it, whose coordinates are then taken as mm, and as LPS unless its
-            header says ``SPACE=RAS``.
+        path: an ``.stl``, ``.glb``, ``.ply`` or ``.obj`` file.
+        frame: the frame of a file that does not state it, whose coordinates are then taken as mm, and as LPS unless an
+            STL's header says ``SPACE=RAS``. A GLB must state it.
 
     Raises:
         MeshFileError: not readable, or its frame or units are unknown, or not those that `frame` expects.
@@ -75,22 +85,24 @@ def read_surface(path: Path, frame: str | None = None) -> Surface:
         raise _unknown_ending(path)
     try:
         content = path.read_bytes()
-        stated = _glb_statement(content) if path.suffix == ".glb" else _stl_statement(content)
+        stated = _STATEMENTS[path.suffix](content)
         vertices, triangles = _triangles(content, path.suffix[1:])
+        if int(stated.get("triangles", len(triangles))) != len(triangles):  # text that was cut between two lines
+            raise ValueError(f"{len(triangles)} triangles of {stated['triangles']}")
     except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, struct.error, SurgNavError) as error:
         raise MeshFileError(
             f"a file that cannot be read as {path.suffix[1:].upper()} ({type(error).__name__})",
-            "a complete binary STL or GLB file",
+            "a complete binary STL, GLB, PLY or OBJ file",
             "write or copy it again",
         ) from error
     if stated.get("space") == "RAS":
         vertices = flip_ras_lps(vertices)
-    found = stated.get("frame", frame if path.suffix == ".stl" else None)
+    found = stated.get("frame", None if path.suffix == ".glb" else frame)
     if found is None or stated.get("unit", "mm") != "mm" or frame not in (None, found):
         raise MeshFileError(
             f"a surface in frame {found!r}, unit {stated.get('unit')!r}",
             f"frame {frame!r} in mm" if frame else "a stated frame, in mm",
-            "write it with SurgNav, or say which frame an STL is in",
+            "write it with SurgNav, or say which frame an STL, PLY or OBJ is in",
         )
     return Surface(vertices, triangles, found, stated.get("name", path.stem))
 
@@ -147,11 +159,58 @@ def _glb_statement(content: bytes) -> dict[str, str]:
     return dict(json.loads(content[20 : 20 + length])["asset"].get("extras", {}))
 
 
+def _ply(surface: Surface, colour: Colour) -> bytes:
+    from trimesh.exchange.ply import export_ply
+
+    head, _, body = export_ply(_coloured(surface, colour), vertex_normal=False).partition(b"end_header\n")
+    if not body:
+        raise MeshFileError("a PLY header without an end", "end_header", "report this: the library has changed")
+    return head + f"comment {_comment(surface)}\n".encode() + b"end_header\n" + body
+
+
+def _obj(surface: Surface, colour: Colour) -> bytes:
+    from trimesh.exchange.obj import export_obj
+
+    body = export_obj(
+        _coloured(surface, colour), include_normals=False, include_texture=False, write_texture=False,
+        header=None, digits=6,
+    )  # fmt: skip
+    return f"# {_comment(surface)}\no {'_'.join(surface.name.split())}\n{body}".encode()
+
+
+def _comment(surface: Surface) -> str:
+    axes = "axes=LPS " if surface.frame == CT else ""
+    count = f"triangles={len(surface.triangles)}"
+    return f"{STATEMENT}frame={surface.frame} {axes}unit=mm {count} name={' '.join(surface.name.split())}"
+
+
+def _comment_statement(content: bytes) -> dict[str, str]:
+    """What the comment of a PLY or OBJ says; only their heads are searched."""
+    for line in content[:4096].decode("utf-8", "replace").splitlines():
+        _, found, statement = line.partition(STATEMENT)
+        if found:
+            before, _, name = statement.partition("name=")
+            return dict(word.split("=", 1) for word in before.split() if "=" in word) | {"name": name}
+    return {}
+
+
+def _coloured(surface: Surface, colour: Colour) -> Any:
+    mesh = _trimesh(surface)
+    mesh.visual.vertex_colors = np.tile(np.round(np.array(colour) * 255.0).astype(np.uint8), (len(mesh.vertices), 1))
+    return mesh
+
+
+_STATEMENTS: Mapping[str, Callable[[bytes], dict[str, str]]] = MappingProxyType(
+    {".stl": _stl_statement, ".glb": _glb_statement, ".ply": _comment_statement, ".obj": _comment_statement}
+)
+
+
 def _triangles(content: bytes, file_type: str) -> tuple[Floats, NDArray[np.int32]]:
     """Vertices as they are in the buffer, and triangles; STL's repeated corners become one vertex each."""
     import trimesh
 
-    loaded = trimesh.load_scene(BytesIO(content), file_type=file_type, process=False)
+    order = {"maintain_order": True} if file_type == "obj" else {}
+    loaded = trimesh.load_scene(BytesIO(content), file_type=file_type, process=False, **order)
     if len(loaded.geometry) != 1:
         raise ValueError(f"{len(loaded.geometry)} meshes")
     mesh = next(iter(loaded.geometry.values()))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from geometry import Surface
 from reconstruction.errors import MeshFileError
-from reconstruction.mesh_files import read_surface, write_surface
+from reconstruction.mesh_files import SUFFIXES, read_surface, write_surface
 
 # float32 within 1 m of the origin: half a step is 3e-5 mm.
 FLOAT32_MM = 1e-4
@@ -30,7 +30,7 @@ def triangle_corners(surface: Surface) -> np.ndarray:
     return surface.vertices_mm[surface.triangles]
 
 
-@pytest.mark.parametrize("suffix", [".stl", ".glb"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @given(
     radius=st.floats(0.5, 300.0),
     centre=st.tuples(*[st.floats(-400.0, 400.0)] * 3),
@@ -116,7 +116,7 @@ def test_glb_states_frame_axes_and_unit_in_its_asset(tmp_path: Path) -> None:
     np.testing.assert_allclose([position["min"], position["max"]], ball().bounds_mm, atol=FLOAT32_MM)
 
 
-@pytest.mark.parametrize("suffix", [".stl", ".glb"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_other_frames_keep_their_name_and_are_not_called_lps(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"tip{suffix}"
     surface = Surface(ball().vertices_mm, ball().triangles, "stylus", "tip")
@@ -151,7 +151,7 @@ def test_glb_from_elsewhere_is_refused(tmp_path: Path) -> None:
         read_surface(tmp_path / "other.glb")
 
 
-@pytest.mark.parametrize("suffix", [".stl", ".glb"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @given(keep=st.floats(0.0, 0.999))
 @settings(max_examples=15)
 def test_broken_files_are_errors_of_ours(tmp_path_factory: pytest.TempPathFactory, suffix: str, keep: float) -> None:
@@ -164,10 +164,10 @@ def test_broken_files_are_errors_of_ours(tmp_path_factory: pytest.TempPathFactor
 
 
 def test_unknown_endings_and_empty_surfaces_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MeshFileError, match=r"ending in '.obj'"):
-        write_surface(tmp_path / "a.obj", ball())
-    with pytest.raises(MeshFileError, match=r"ending in '.ply'"):
-        read_surface(tmp_path / "a.ply")
+    with pytest.raises(MeshFileError, match=r"ending in '.off'"):
+        write_surface(tmp_path / "a.off", ball())
+    with pytest.raises(MeshFileError, match=r"ending in '.vtk'"):
+        read_surface(tmp_path / "a.vtk")
     with pytest.raises(MeshFileError, match="without triangles"):
         write_surface(tmp_path / "a.stl", Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int32), "ct", "empty"))
     assert not list(tmp_path.iterdir())
