@@ -70,36 +70,17 @@ def reconstruct_command(
     label_names: Annotated[Path | None, typer.Option(help="CSV with value and name of --labels.")] = None,
 ) -> None:
     """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
-    from navigation.clock import MonotonicClock
-    from navigation.labels_screen import render_label_reconstruction
-    from navigation.summaries import render_reconstruction
-    from reconstruction.labels_pipeline import reconstruct_from_labels
-    from reconstruction.pipeline import ReconstructionSettings, reconstruct
+    from navigation.reconstruction_command import reconstruct_and_render
+    from reconstruction.pipeline import ReconstructionSettings
     from reconstruction.segmentation import SegmentationSettings
 
     if label_names is not None and labels is None:
         raise typer.BadParameter("--label-names belongs to --labels, which is missing")
+    segmentation = SegmentationSettings(engine=engine)
+    settings = ReconstructionSettings(segmentation=segmentation, copy_ct=copy_ct, anonymize=anonymize)
+    given = None if labels is None else (labels, label_names)
     with _reporting() as (console, progress):
-        segmentation = SegmentationSettings(engine=engine)
-        settings = ReconstructionSettings(segmentation=segmentation, copy_ct=copy_ct, anonymize=anonymize)
-        if labels is not None:
-            taken = reconstruct_from_labels(
-                ct,
-                labels,
-                case,
-                name=name,
-                time=_now(),
-                clock=MonotonicClock(),
-                names_csv=label_names,
-                settings=settings,
-                progress=progress,
-            )
-            render_label_reconstruction(taken, case, console)
-            return
-        made = reconstruct(
-            ct, case, name=name, time=_now(), clock=MonotonicClock(), settings=settings, progress=progress
-        )
-        render_reconstruction(made, case, console)
+        reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
 
 
 @app.command("review", rich_help_panel=PREPARE)

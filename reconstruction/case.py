@@ -64,12 +64,24 @@ class Case(CaseFolder):
         return artefact
 
     def add_labels(
-        self, labels: Volume, names: Mapping[int, str], made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
+        self,
+        labels: Volume,
+        names: Mapping[int, str],
+        made_by: MadeBy,
+        made_from: Sequence[str] = (CT_ID,),
+        *,
+        layer: int = 0,
     ) -> Artefact:
-        """Adds a label volume as NIfTI, and the names of its values as JSON beside it."""
-        artefact = self.add("labels", LABELS_ID, lambda path: write_nifti(path, labels), made_by, made_from)
+        """Adds a label volume as NIfTI, and the names of its values as JSON beside it.
+
+        Structures that overlap need layers of their own: the first is ``labels/labels.nii.gz``, the second
+        ``labels/labels_2.nii.gz``.
+        """
+        labels_id = LABELS_ID if layer == 0 else f"labels/labels_{layer + 1}.nii.gz"
+        names_id = LABEL_NAMES_ID if layer == 0 else f"labels/labels_{layer + 1}.json"
+        artefact = self.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
         named = {str(value): name for value, name in names.items()}
-        self.add("label_names", LABEL_NAMES_ID, lambda path: _write_json(path, named), made_by, (LABELS_ID,))
+        self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,))
         return artefact
 
     def add_probability(

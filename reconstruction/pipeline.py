@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from geometry import Clock, Volume
 from reconstruction.case import CT_ID, Case, MadeBy
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
+from reconstruction.identity import check_no_identity, identifying_words
 from reconstruction.labels import CLASSES
 from reconstruction.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.structure_colours import structure_rgba
@@ -28,11 +30,13 @@ class ReconstructionSettings:
         segmentation: how the network runs.
         max_triangles: per structure; the surfaces are simplified to it, with the error measured.
         copy_ct: keep the CT itself in the case, instead of where it is and its fingerprint.
+        anonymize: nothing in the case tells who the patient is: the CT is kept as NIfTI, not where it came from.
     """
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     max_triangles: int = 100_000
     copy_ct: bool = False
+    anonymize: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ def reconstruct(
     """Reads a CT, segments it, extracts the surfaces and writes the case; all surfaces are suggestions.
 
     Args:
-        ct_path: DICOM folder or NIfTI file.
+        ct_path: DICOM folder, or a file as `ct_door.read_ct` takes it.
         case_path: must not exist yet; it appears whole, or not at all.
         name: of the case; not the patient's name.
         time: ISO 8601 with a time zone, recorded as when everything was made.
@@ -76,10 +80,12 @@ def reconstruct(
         UnreadableInputError, CtRefusedError: the CT.
         CaseError: the place for the case is taken.
         EngineError, WeightsError: nothing here runs the network.
+        IdentityError: `settings.anonymize`, and the case's name says who the patient is.
     """
     settings = settings or ReconstructionSettings()
-    stages = _Stages(clock, progress or (lambda stage, share: None))
+    stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
+        check_names((name, Path(case_path).name), ct_path, settings)
         scan = stages.run("read", lambda: read_ct(ct_path))
         segmentation = stages.run(
             # 0.99: the stage is done when the islands are cleared too, not with its last window.
@@ -93,7 +99,9 @@ def reconstruct(
     return reconstruction
 
 
-class _Stages:
+class Stages:
+    """Runs the stages of a reconstruction, shows and measures them."""
+
     def __init__(self, clock: Clock, show: Callable[[str, float], None]) -> None:
         self._clock = clock
         self.show = show
@@ -106,6 +114,22 @@ class _Stages:
         self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
         self.show(stage, 1.0)
         return result
+
+
+def check_names(names: Iterable[str], ct_path: str | PathLike[str], settings: ReconstructionSettings) -> None:
+    """Raises `IdentityError` where the case is to be anonymous and one of `names` is the patient's."""
+    if settings.anonymize:
+        check_no_identity(names, identifying_words(Path(ct_path)))
+
+
+def add_ct(
+    case: Case, scan: CtScan, ct_path: str | PathLike[str], settings: ReconstructionSettings, made_by: MadeBy
+) -> None:
+    """The CT itself, or where it is: an anonymous case must not say that."""
+    if settings.copy_ct or settings.anonymize:
+        case.add_ct_copy(scan, made_by)
+    else:
+        case.add_ct_reference(scan, ct_path, made_by)
 
 
 def _extract_all(
@@ -138,10 +162,7 @@ def _write(
     settings: ReconstructionSettings,
     made_by: MadeBy,
 ) -> None:
-    if settings.copy_ct:
-        case.add_ct_copy(made.scan, made_by)
-    else:
-        case.add_ct_reference(made.scan, ct_path, made_by)
+    add_ct(case, made.scan, ct_path, settings, made_by)
     segmentation = made.segmentation
     by_network = made_by.model_copy(
         update={

@@ -1,0 +1,42 @@
+"""``surgnav reconstruct``: by the network, or from somebody's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from navigation.clock import MonotonicClock
+from navigation.labels_screen import render_label_reconstruction
+from navigation.summaries import render_reconstruction
+from reconstruction.labels_pipeline import reconstruct_from_labels
+from reconstruction.pipeline import ReconstructionSettings, reconstruct
+
+
+def reconstruct_and_render(
+    ct: Path,
+    case: Path,
+    name: str,
+    time: str,
+    labels: tuple[Path, Path | None] | None,
+    settings: ReconstructionSettings,
+    progress: Callable[[str, float], None],
+    console: Console,
+) -> None:
+    """Makes the case and prints what is in it.
+
+    Args:
+        time: ISO 8601 with a time zone.
+        labels: the segmentation, and the table of its names where there is one; None to run the network.
+    """
+    clock = MonotonicClock()
+    if labels is None:
+        made = reconstruct(ct, case, name=name, time=time, clock=clock, settings=settings, progress=progress)
+        render_reconstruction(made, case, console)
+        return
+    path, names = labels
+    taken = reconstruct_from_labels(
+        ct, path, case, name=name, time=time, clock=clock, names_csv=names, settings=settings, progress=progress
+    )
+    render_label_reconstruction(taken, case, console)

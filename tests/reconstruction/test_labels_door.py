@@ -1,0 +1,243 @@
+"""Segmentations of other programs: the same voxels of the patient whatever the format, grid and axes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from geometry import Volume
+from reconstruction.ct_door import read_ct
+from reconstruction.ct_scan import CtScan
+from reconstruction.dicom_seg import cielab_to_srgb
+from reconstruction.errors import LabelsError
+from reconstruction.label_grid import place_on_grid
+from reconstruction.labels_door import LabelReading, read_labels
+from tests.reconstruction.label_files import (
+    ORIGIN,
+    SHAPE,
+    SPACING,
+    affine_ras,
+    boxes,
+    ct_dicom,
+    label_map,
+    slicer_segment,
+    write_label_nifti,
+    write_seg,
+    write_slicer,
+)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> CtScan:
+    return read_ct(ct_dicom(tmp_path_factory.mktemp("ct")))
+
+
+def mask_of(reading: LabelReading, name: str) -> np.ndarray:
+    (found,) = (structure for structure in reading.structures if structure.name == name)
+    mask = reading.layers[found.layer].voxels == found.value
+    assert int(mask.sum()) == found.voxels
+    return mask
+
+
+# ------------------------------------------------------------------------------------------ DICOM SEG
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("stated_step", [True, False])
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_seg_of_overlapping_segments(tmp_path: Path, scan: CtScan, kind: str, sparse: bool, stated_step: bool) -> None:
+    path = write_seg(tmp_path / "a.dcm", boxes(), kind=kind, sparse=sparse, stated_step=stated_step)
+    reading = read_labels(path, scan)
+    assert len(reading.layers) == 2  # the third overlaps the first, the second neither
+    for number, mask in boxes().items():
+        np.testing.assert_array_equal(mask_of(reading, f"segment_n_{number}"), mask)
+    assert all(layer.frame == "ct" and np.array_equal(layer.affine, scan.volume.affine) for layer in reading.layers)
+    assert reading.structures[0].colour == pytest.approx((1, 1, 1, 1), abs=0.01)
+    assert any("half the largest value" in warning for warning in reading.warnings) == (kind == "FRACTIONAL")
+
+
+def test_seg_with_a_hole_in_its_slices_keeps_the_hole(tmp_path: Path, scan: CtScan) -> None:
+    """Two pieces, nothing between: without a stated slice distance the smallest step among the frames is taken."""
+    mask = np.zeros(SHAPE, bool)
+    mask[[1, 2, 8], 5:9, 5:9] = True
+    reading = read_labels(write_seg(tmp_path / "a.dcm", {1: mask}, stated_step=False), scan)
+    np.testing.assert_array_equal(mask_of(reading, "segment_n_1"), mask)
+
+
+def test_folder_of_several_seg(tmp_path: Path, scan: CtScan) -> None:
+    write_seg(tmp_path / "a.dcm", {1: boxes()[1]})
+    write_seg(tmp_path / "b.dcm", {1: boxes()[3]})
+    reading = read_labels(tmp_path, scan)
+    assert [structure.name for structure in reading.structures] == ["segment_n_1", "segment_n_1_2"]
+    np.testing.assert_array_equal(mask_of(reading, "segment_n_1_2"), boxes()[3])
+
+
+def test_cielab_of_known_colours() -> None:
+    """sRGB red is L* 54.29, a* 80.80, b* 69.89 against D50 (lindbloom.com); 8 bits resolve 0.004."""
+    encoded = [54.29 / 100 * 65535, (80.80 + 128) / 255 * 65535, (69.89 + 128) / 255 * 65535]
+    assert cielab_to_srgb(encoded) == pytest.approx((1, 0, 0, 1), abs=0.01)
+    assert cielab_to_srgb([0, 32896, 32896]) == pytest.approx((0, 0, 0, 1), abs=0.01)
+
+
+# ------------------------------------------------------------------------------------------ 3D Slicer
+@pytest.mark.parametrize("crop", [0, 1])
+def test_slicer_layers_names_colours_and_crop(tmp_path: Path, scan: CtScan, crop: int) -> None:
+    """Values may come again in another layer; a file cropped to its segments is placed by its own origin."""
+    one = np.zeros(SHAPE, np.uint8)
+    one[boxes()[1]], one[boxes()[2]] = 1, 2
+    pairs = (
+        slicer_segment(0, "Left Lung", 1, 0) | slicer_segment(1, "Tumor: µ", 2, 0) | slicer_segment(2, "Aorta", 1, 1)
+    )
+    path = write_slicer(tmp_path / "a.seg.nrrd", [one, boxes()[3].astype(np.uint8)], pairs, crop)
+    reading = read_labels(path, scan)
+    for name, number in (("left_lung", 1), ("tumor", 2), ("aorta", 3)):
+        np.testing.assert_array_equal(
+            mask_of(reading, name.replace("tumor", reading.structures[1].name)), boxes()[number]
+        )
+    assert reading.structures[0].colour == (0.5, 0.25, 1.0, 1.0)
+    assert reading.structures[0].given_name == "Left Lung"
+    assert reading.warnings == ("the header names no unit of length; taken as mm",)
+
+
+def test_slicer_extent_that_the_voxels_leave_is_said(tmp_path: Path, scan: CtScan) -> None:
+    pairs = slicer_segment(0, "a", 1, 0, extent="5 11 4 9 3 7")
+    reading = read_labels(write_slicer(tmp_path / "a.seg.nrrd", [boxes()[1].astype(np.uint8)], pairs), scan)
+    assert any("42 voxels beyond the extent" in warning for warning in reading.warnings)  # one slice of 6 x 7
+
+
+# ------------------------------------------------------------------------------------------ NIfTI
+def test_names_from_the_header_and_from_a_table(tmp_path: Path, scan: CtScan) -> None:
+    path = write_label_nifti(tmp_path / "a.nii.gz", label_map(), names={5: "liver", 9: "vertebrae_L1", 7: "absent"})
+    reading = read_labels(path, scan)
+    assert [(s.name, s.value, s.given_name) for s in reading.structures] == [
+        ("liver", 5, "liver"),
+        ("vertebrae_l1", 9, "vertebrae_L1"),
+    ]
+    assert reading.structures[0].colour == (1.0, 0.5, 0.0, 1.0)
+    (tmp_path / "names.csv").write_text("id;name\n0;outside\n5;Spleen\n")
+    reading = read_labels(path, scan, names_csv=tmp_path / "names.csv")
+    assert [s.name for s in reading.structures] == ["spleen", "vertebrae_l1"]
+    np.testing.assert_array_equal(reading.layers[0].voxels, label_map())
+    assert reading.warnings == ()
+
+
+def test_masks_in_a_folder_are_named_by_their_files(tmp_path: Path, scan: CtScan) -> None:
+    for number, name in ((1, "liver"), (2, "rib_left_1"), (3, "aorta")):
+        write_label_nifti(tmp_path / f"{name}.nii.gz", boxes()[number].astype(np.uint8))
+    reading = read_labels(tmp_path, scan)
+    assert len(reading.layers) == 2
+    for number, name in ((1, "liver"), (2, "rib_left_1"), (3, "aorta")):
+        np.testing.assert_array_equal(mask_of(reading, name), boxes()[number])
+
+
+# ------------------------------------------------------------------------------------------ other grids
+@given(
+    axes=st.permutations([0, 1, 2]),
+    flips=st.tuples(*[st.booleans()] * 3),
+    quaternion=st.none() | st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1),
+    spacing=st.sampled_from([SPACING, (1.7, 0.6, 0.45)]),
+    shift=st.tuples(*[st.floats(-3, 3)] * 3),
+)
+@settings(max_examples=60)
+def test_every_ct_voxel_takes_the_nearest_label(scan: CtScan, axes, flips, quaternion, spacing, shift) -> None:
+    """Against the definition, voxel by voxel; voxels half way between two labels may take either."""
+    direction = np.eye(3)[:, axes] * np.where(flips, -1, 1)
+    if quaternion is not None:
+        direction = Rotation.from_quat(quaternion).as_matrix() @ direction
+    if np.linalg.det(direction) < 0:
+        direction[:, 0] *= -1
+    centre = scan.volume.corners_mm.mean(axis=0) + shift
+    shape = np.array([17, 19, 15])
+    affine = np.eye(4)
+    affine[:3, :3] = direction * spacing
+    affine[:3, 3] = centre - affine[:3, :3] @ (shape / 2)
+    labels = Volume((np.arange(np.prod(shape)) % 60_000 + 1).astype(np.uint16).reshape(shape[::-1]), affine, "ct")
+    placed = place_on_grid(labels, scan.volume).voxels
+    k, j, i = (axis.ravel() for axis in np.indices(SHAPE))
+    index = labels.mm_to_index(scan.volume.index_to_mm(np.stack([i, j, k], axis=1)))
+    clear = (np.abs(index - np.floor(index) - 0.5) > 1e-6).all(axis=1)
+    nearest = np.round(index).astype(int)
+    inside = ((nearest >= 0) & (nearest < shape)).all(axis=1)
+    expected = np.zeros(len(index), int)
+    expected[inside] = labels.voxels[nearest[inside, 2], nearest[inside, 1], nearest[inside, 0]]
+    np.testing.assert_array_equal(placed.ravel()[clear], expected[clear])
+
+
+def test_reversed_axes_are_no_other_grid(tmp_path: Path, scan: CtScan) -> None:
+    # File index (a, b, c) is the CT's (19 - a, c, 11 - b): one axis reversed, two exchanged, one of them reversed.
+    to_ct = np.array([[-1, 0, 0, 19], [0, 0, 1, 0], [0, -1, 0, 11], [0, 0, 0, 1.0]])
+    turned, inverse = affine_ras() @ to_ct, np.linalg.inv(to_ct)
+    labels = np.zeros((16, 12, 20), np.uint8)
+    for k, j, i in np.argwhere(label_map() > 0):
+        a, b, c = np.round(inverse @ [i, j, k, 1])[:3].astype(int)
+        labels[c, b, a] = label_map()[k, j, i]
+    reading = read_labels(write_label_nifti(tmp_path / "a.nii.gz", labels, turned), scan)
+    np.testing.assert_array_equal(reading.layers[0].voxels, label_map())
+    assert reading.warnings == ()
+
+
+def test_coarser_grid_is_resampled_with_a_warning(tmp_path: Path, scan: CtScan) -> None:
+    labels = np.ones((6, 8, 10), np.uint8)
+    spacing = tuple(2 * s for s in SPACING)
+    origin = tuple(o + s / 2 for o, s in zip(ORIGIN, SPACING, strict=True))  # each covers 2 x 2 x 2 voxels of the CT
+    labels[:, :, 5:] = 2
+    reading = read_labels(write_label_nifti(tmp_path / "a.nii", labels, affine_ras(spacing, origin)), scan)
+    expected = np.ones(SHAPE, np.uint8)
+    expected[:, :, 10:] = 2
+    np.testing.assert_array_equal(reading.layers[0].voxels, expected)
+    assert "10 x 8 x 6 (1.6 x 1.4 x 2 mm) resampled to the CT's of 20 x 16 x 12" in reading.warnings[0]
+
+
+def test_labels_that_reach_out_of_the_ct_are_counted(tmp_path: Path, scan: CtScan) -> None:
+    moved = affine_ras(origin=(ORIGIN[0], ORIGIN[1], ORIGIN[2] - 4.0))  # box 1 begins in slice 3, box 2 in slice 2
+    reading = read_labels(write_label_nifti(tmp_path / "a.nii", label_map(), moved), scan)
+    lost = int((label_map()[:4] > 0).sum()) / int((label_map() > 0).sum())
+    assert reading.warnings == (f"{lost:.1%} of the labelled voxels lie outside of the CT and are lost",)
+
+
+def test_labels_of_another_patient_are_refused(tmp_path: Path, scan: CtScan) -> None:
+    far = affine_ras(origin=(500.0, 0.0, 0.0))
+    with pytest.raises(LabelsError, match="wholly outside"):
+        read_labels(write_label_nifti(tmp_path / "a.nii", label_map(), far), scan)
+
+
+# ------------------------------------------------------------------------------------------ real data
+def test_totalsegmentator_table_counts_every_voxel(shared_data: Path) -> None:
+    folder = shared_data / "ct" / "totalseg_example"
+    table = folder / "totalseg_example_labels.csv"
+    scan = read_ct(folder / "totalseg_example_ct_3mm.nii.gz")
+    reading = read_labels(folder / "totalseg_example_seg_3mm.nii.gz", scan, names_csv=table)
+    with table.open() as lines:
+        expected = {row["name"].lower(): int(row["voxels"]) for row in csv.DictReader(lines)}
+    assert {s.name: s.voxels for s in reading.structures} == expected
+    assert reading.warnings == ()
+
+
+def test_totalsegmentator_names_in_the_header_lie_on_the_dicom_series(shared_data: Path) -> None:
+    folder = shared_data / "ct" / "totalseg_example"
+    scan = read_ct(folder / "example_ct_dicom")
+    reading = read_labels(folder / "example_seg_dicom.nii.gz", scan)
+    assert (len(reading.structures), reading.warnings) == (31, ())
+    assert 20 < np.median(scan.volume.voxels[mask_of(reading, "liver")]) < 180
+
+
+def test_dcmqi_objects(shared_data: Path) -> None:
+    """Counts as pydicom's own unpacking has them, and overlaps as the object's name promises."""
+    folder = shared_data / "ct" / "dcmqi_dicomseg"
+    scan = read_ct(folder / "ct-3slice")
+    liver = read_labels(folder / "liver.dcm", scan)
+    assert [(s.name, s.voxels) for s in liver.structures] == [("liver", 107_098)]
+    hu = scan.volume.voxels[mask_of(liver, "liver")]
+    # 83 % and 0.3 % as it lies; mirrored along i or j, at most 56 % and at least 5 %.
+    assert ((hu > 0) & (hu < 150)).mean() > 0.8
+    assert (hu < -300).mean() < 0.01
+    overlapping = read_labels(folder / "partial_overlaps.dcm", scan)
+    assert len(overlapping.layers) == 3
+    assert {s.name for s in overlapping.structures} == {"green", "orange", "purple", "light_blue", "dark_blue"}
+    for name in ("sparse-labelmap-noppv.dcm", "sparse-labelmap-ppv5.dcm"):
+        with pytest.raises(LabelsError, match="another frame of reference"):
+            read_labels(folder / name, scan)
