@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from geometry.frames import CT
 from geometry.points import read_only
-from geometry.transform import Transform
 from geometry.volume import Volume
 
 Floats = NDArray[np.float64]
@@ -53,21 +53,21 @@ class VesselScan:
 def scan_vessels(
     axes: Sequence[VesselAxis],
     scan: VesselScan,
-    T_ct_grid: Transform,
+    grid_axes: Rotation,
     rng: np.random.Generator,
     blend_mm: float = 1.0,
     margin_mm: float = 6.0,
 ) -> Volume:
-    """The probability (float32, or bool where `scan.binary`) of the phantom on a grid placed by `T_ct_grid`.
+    """The probability (float32, or bool where `scan.binary`) of the phantom on a grid turned by `grid_axes`.
 
     Args:
-        T_ct_grid: where the grid's axes lie in `ct`; the box is fitted to the phantom.
+        grid_axes: turns the axes of `ct` into those of the grid; its box is fitted to the phantom.
         rng: for the noise.
         blend_mm: over which distance branches melt into one another.
         margin_mm: between the phantom and the faces of the box; negative cuts the vessels there.
     """
-    grid_from_ct = T_ct_grid.inverse()
-    moved = [VesselAxis(grid_from_ct.apply(axis.points_ct_mm), axis.radius_mm) for axis in axes]
+    turned = grid_axes.as_matrix()
+    moved = [VesselAxis(axis.points_ct_mm @ turned, axis.radius_mm) for axis in axes]
     spacing = np.array(scan.spacing_mm)
     low = np.min([(a.points_ct_mm - a.radius_mm[:, None]).min(axis=0) for a in moved], axis=0) - margin_mm
     high = np.max([(a.points_ct_mm + a.radius_mm[:, None]).max(axis=0) for a in moved], axis=0) + margin_mm
@@ -77,7 +77,9 @@ def scan_vessels(
     probability = gaussian_filter(share, sigma)
     noise = gaussian_filter(rng.normal(size=share.shape), 0.5)
     probability += scan.noise / max(float(noise.std()), 1e-12) * noise
-    affine = T_ct_grid.matrix @ np.block([[np.diag(spacing), low[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
+    affine = np.eye(4)
+    affine[:3, :3] = turned * spacing
+    affine[:3, 3] = turned @ low
     voxels = probability >= 0.5 if scan.binary else np.clip(probability, 0.0, 1.0).astype(np.float32)
     return Volume(voxels, affine, CT)
 
