@@ -140,7 +140,7 @@ def test_the_network_finds_the_structures_of_a_patient_it_never_saw(ircadb: Path
     assert not evaluation.seen_in_training
     found = {score.structure: score.dice for score in evaluation.scores}
     # Floors a little under the model card's numbers, for other processors and versions; not goals.
-    floors = {"body": 0.98, "bone": 0.40, "liver": 0.82}
+    floors = {"body": 0.99, "bone": 0.55, "liver": 0.85}
     assert {name: found[name] >= floor for name, floor in floors.items()} == dict.fromkeys(floors, True), found
     assert "not seen" in evaluation.table()
 
