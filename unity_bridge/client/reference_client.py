@@ -132,6 +132,7 @@ class ReferenceClient:
             self.poll_until(lambda: self.poses.log.last_sequence >= last, tail_ns)
             self.poses.log.close_at(self.control.server_session, last)
         self._takes_poses = False
+        self.surfaces.decode_all()
         self.control.report(self.report())
         return self.poll_until(lambda: self.control.report_taken, deadline_ns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import zmq
 
@@ -51,11 +52,26 @@ class PullerSettings:
 
 @dataclass(frozen=True, eq=False)
 class PulledSurface:
-    """A surface that is whole: its hash is right and it decodes. `seconds`: from the first request to here."""
+    """A surface that is whole: its hash is right.
+
+    Attributes:
+        entry: what the manifest says of it.
+        data: the payload.
+        seconds: from the first request to the last byte.
+    """
 
     entry: SurfaceEntry
-    decoded: DecodedSurface
+    data: bytes
     seconds: float
+
+    @cached_property
+    def decoded(self) -> DecodedSurface:
+        """Decoded when first asked for, so that the loop which receives poses need not wait for it.
+
+        Raises:
+            WireError, InvalidFrameError: the server made a payload that is none.
+        """
+        return decode_surface(self.data)
 
 
 class _Transfer:
@@ -93,7 +109,7 @@ class _Transfer:
                 f"{self.entry.sha256[:12]}",
                 "pull it again",
             )
-        return PulledSurface(self.entry, decode_surface(self.data), (now_ns - self.started_ns) / 1e9)
+        return PulledSurface(self.entry, bytes(self.data), (now_ns - self.started_ns) / 1e9)
 
 
 class SurfacePuller:
@@ -163,6 +179,15 @@ class SurfacePuller:
                 self.reconnect()
         elif now_ns - self._manifest_ns > self._settings.refresh_ns:
             self.request_manifest()
+
+    def decode_all(self) -> None:
+        """Decodes what is here; what is no surface is dropped and counted as refused."""
+        for sha, surface in list(self.surfaces.items()):
+            try:
+                surface.decoded  # noqa: B018 - decoding is what is wanted
+            except SurgNavError as error:
+                del self.surfaces[sha]
+                self._note(error)
 
     def close(self) -> None:
         self._send(Goodbye())
