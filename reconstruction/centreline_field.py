@@ -129,7 +129,7 @@ def _cropped(structure: Volume, inside: Bools, binary: bool) -> tuple[NDArray[An
     thickest = float(distance_transform_edt(np.pad(inside[bounds], 1, mode="edge"), sampling=spacing).max())
     beyond = []
     for bound, size, side in zip(bounds, inside.shape, spacing, strict=True):
-        further = int(np.ceil(2.0 * min(thickest, 40.0) / side)) + _MARGIN
+        further = int(np.ceil(1.5 * min(thickest, 20.0) / side)) + _MARGIN
         beyond.append((further if bound.start == 0 else 0, further if bound.stop == size else 0))
     first = np.array([cut.start - pad[0] for cut, pad in zip(around, beyond, strict=True)], dtype=np.float64)
     return np.pad(block, beyond, mode="edge"), first[::-1].copy()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from reconstruction.centreline_field import Bools, Floats, TubeField
 from reconstruction.centreline_sections import fit_sections
@@ -13,6 +14,8 @@ from reconstruction.centreline_skeleton import Chain, CurveGraph
 from reconstruction.centreline_smoothing import evenly_spaced, smooth_graph, smooth_values, tangents
 
 _FAINT = 1e-4  # weight that keeps a point without a section near where it was, if nothing else places it
+_FIRMER, _HOLDS = 30.0, 5  # a chain that strays is held by this much more, so often
+_STRAY_RADII = 0.75  # of the skeleton's distance from the border: further from it than this (and a step) is astray
 _GAPS = 3  # how far from a branching, in units of the gap there, the axis is stiff
 _GAP_STIFFNESS = 1.0
 _MARGIN_RADII, _MARGIN_STEPS = 0.3, 1.5  # around a neighbour's tube: point spread and the rounding where tubes meet
@@ -30,6 +33,23 @@ class Axes:
     measured: tuple[Bools, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Skeleton:
+    """Where one chain was found first: a KD-tree of its points, and how far from each the structure reaches."""
+
+    tree: Any
+    points_mm: Floats
+    reach_mm: Floats
+
+    def nearest_mm(self, points_mm: Floats) -> Floats:
+        return np.asarray(self.points_mm[self.tree.query(points_mm)[1]])
+
+    def lost(self, points_mm: Floats, step_mm: float) -> bool:
+        """Whether a point is further from the skeleton than the tube's own middle can be."""
+        distance, nearest = self.tree.query(points_mm)
+        return bool((distance > _STRAY_RADII * self.reach_mm[nearest] + step_mm).any())
+
+
 def refine(graph: CurveGraph, field: TubeField, step_mm: float, smoothing_radii: float, rounds: int) -> Axes:
     """Fits sections and smooths, in turns; the free ends are set before each turn.
 
@@ -40,33 +60,54 @@ def refine(graph: CurveGraph, field: TubeField, step_mm: float, smoothing_radii:
     """
     graph = CurveGraph(tuple(evenly_spaced(chain, step_mm) for chain in graph.chains))
     radii = tuple(field.distance_mm(chain.points_mm) for chain in graph.chains)
+    skeletons = [_Skeleton(cKDTree(c.points_mm), c.points_mm, r) for c, r in zip(graph.chains, radii, strict=True)]
     axes = Axes(graph, radii, tuple(np.ones(len(r), dtype=bool) for r in radii))
-    axes = _smoothed(axes, [chain.points_mm for chain in graph.chains], smoothing_radii, step_mm)
+    axes = _smoothed(axes, [chain.points_mm for chain in graph.chains], skeletons, smoothing_radii, step_mm)
     for _ in range(rounds):
         axes = _with_ends(axes, field, step_mm)
-        axes = _centred(axes, field, smoothing_radii, step_mm)
+        axes = _centred(axes, field, skeletons, smoothing_radii, step_mm)
     return _with_ends(axes, field, step_mm)
 
 
-def _centred(axes: Axes, field: TubeField, smoothing_radii: float, step_mm: float) -> Axes:
+def _centred(axes: Axes, field: TubeField, skeletons: list[_Skeleton], smoothing_radii: float, step_mm: float) -> Axes:
     targets, radii, measured = [], [], []
     crowded = _crowded(axes)
-    for chain, radius, shared in zip(axes.graph.chains, axes.radii_mm, crowded, strict=True):
+    for chain, radius, shared, skeleton in zip(axes.graph.chains, axes.radii_mm, crowded, skeletons, strict=True):
         sections = fit_sections(field, chain.points_mm, tangents(chain), radius)
         own = sections.found & ~shared
-        targets.append(np.where(own[:, None], sections.centres_mm, chain.points_mm))
+        targets.append(np.where(own[:, None], sections.centres_mm, skeleton.nearest_mm(chain.points_mm)))
         measured.append(own)
         radii.append(np.where(own, sections.radius_mm, radius))
-    return _smoothed(Axes(axes.graph, tuple(radii), tuple(measured)), targets, smoothing_radii, step_mm)
+    return _smoothed(Axes(axes.graph, tuple(radii), tuple(measured)), targets, skeletons, smoothing_radii, step_mm)
 
 
-def _smoothed(axes: Axes, targets: list[Floats], smoothing_radii: float, step_mm: float) -> Axes:
-    weights = [np.where(own, 1.0, _FAINT) for own in axes.measured]
+def _smoothed(
+    axes: Axes, targets: list[Floats], skeletons: list[_Skeleton], smoothing_radii: float, step_mm: float
+) -> Axes:
+    """Smooths; chains that then leave the neighbourhood of their skeleton are held to it more and more firmly.
+
+    An axis that is continued where it has no sections may go astray: after a short stretch, or between branchings that
+    follow closely upon one another.
+    """
     base = [max(smoothing_radii * float(np.median(r)), 2.0 * step_mm) for r in axes.radii_mm]
     lengths = [_stiffer_at_gaps(own, length, step_mm) for own, length in zip(axes.measured, base, strict=True)]
-    graph = smooth_graph(axes.graph, targets, weights, lengths, order=3)
+    hold = [_FAINT] * len(base)
+    for _ in range(_HOLDS):
+        weights = [np.where(own, 1.0, held) for own, held in zip(axes.measured, hold, strict=True)]
+        graph = smooth_graph(axes.graph, targets, weights, lengths, order=3)
+        lost = [
+            number
+            for number, (chain, skeleton, own) in enumerate(zip(graph.chains, skeletons, axes.measured, strict=True))
+            if not own.all() and skeleton.lost(chain.points_mm[~own], step_mm)
+        ]
+        if not lost:
+            break
+        for number in lost:
+            hold[number] = min(hold[number] * _FIRMER, 1.0)
+            lengths[number] = np.full(len(lengths[number]), base[number])
     radii = tuple(
-        smooth_values(r, w, length / step_mm) for r, w, length in zip(axes.radii_mm, weights, base, strict=True)
+        smooth_values(r, np.where(own, 1.0, _FAINT), length / step_mm)
+        for r, own, length in zip(axes.radii_mm, axes.measured, base, strict=True)
     )
     return Axes(graph, radii, axes.measured)
 
