@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydicom.errors import BytesLengthException
+
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
 LEGACY_CONVERTED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2.2"
@@ -25,7 +27,7 @@ STANDARD_UIDS = "1.2.840.10008."
 # What pydicom raises on a file that breaks off or holds nonsense, depending on where.
 BROKEN = (
     *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError),
-    *(struct.error, zlib.error, RecursionError),
+    *(struct.error, zlib.error, RecursionError, OverflowError, MemoryError, BytesLengthException),
 )
 
 

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from reconstruction.dicom_files import BROKEN, CT_CLASSES, CT_IMAGE_STORAGE, DICOM_SUFFIXES, open_dataset
+from reconstruction.dicom_files import (
+    BROKEN,
+    CT_CLASSES,
+    CT_IMAGE_STORAGE,
+    DICOM_SUFFIXES,
+    open_dataset,
+    quiet_pydicom,
+)
 from reconstruction.errors import UnreadableInputError
 from reconstruction.slice_geometry import SlicePlane
 
@@ -100,17 +107,17 @@ class FolderHeaders:
 
 def scan_headers(files: Sequence[Path]) -> FolderHeaders:
     """Reads the header of every DICOM file among `files`."""
-    from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.errors import InvalidDicomError
 
     headers: list[SliceHeader] = []
     foreign: list[Path] = []
     broken: list[str] = []
     for ordinal, path in enumerate(files, start=1):
         try:
-            dataset = open_dataset(path, TAGS)
-            if dataset is not None:
-                headers += _slices_of(dataset, path, ordinal)
-        except (*BROKEN, BytesLengthException, InvalidDicomError) as error:
+            with quiet_pydicom():  # values are decoded when they are asked for, and complained about only then
+                dataset = open_dataset(path, TAGS)
+                headers += [] if dataset is None else _slices_of(dataset, path, ordinal)
+        except (*BROKEN, InvalidDicomError) as error:
             if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
                 foreign.append(path)
                 continue

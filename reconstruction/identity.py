@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconstruction.dicom_files import BROKEN, is_dicom, list_files, open_dataset
+from reconstruction.dicom_files import BROKEN, is_dicom, list_files, open_dataset, quiet_pydicom
 from reconstruction.errors import IdentityError
 from reconstruction.label_segments import plain_name
 from reconstruction.labels import CLASSES
@@ -28,15 +28,19 @@ def identifying_words(ct_path: Path) -> frozenset[str]:
     words: set[str] = set()
     for path in list_files(ct_path):
         try:
-            if not is_dicom(path):
-                continue
-            dataset = open_dataset(path, [*IDENTIFYING_TAGS, "SOPClassUID"])
+            with quiet_pydicom():
+                words |= _words_of_header(path)
         except BROKEN:  # the door speaks about broken files
             continue
-        values = () if dataset is None else (str(dataset.get(tag) or "") for tag in IDENTIFYING_TAGS)
-        for value in values:
-            words |= _words(value)
     return frozenset(word for word in words if len(word) >= SHORTEST or not word.isascii())
+
+
+def _words_of_header(path: Path) -> set[str]:
+    if not is_dicom(path):
+        return set()
+    dataset = open_dataset(path, [*IDENTIFYING_TAGS, "SOPClassUID"])
+    values = () if dataset is None else (str(dataset.get(tag) or "") for tag in IDENTIFYING_TAGS)
+    return {word for value in values for word in _words(value)}
 
 
 def check_no_identity(texts: Iterable[str], words: frozenset[str]) -> None:

@@ -22,6 +22,8 @@ from reconstruction.quality import CtDoorSettings, counted, find_slice_axis, ref
 
 Floats = NDArray[np.float64]
 
+# What nibabel and the decompressors raise on a file that breaks off or holds nonsense, depending on where.
+BROKEN = (OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError, zlib.error)
 ATLAS_CODES = {3: "Talairach", 4: "MNI 152", 5: "template"}
 ONE_IMAGE = "one three-dimensional image of real numbers"
 
@@ -110,10 +112,14 @@ def load_nifti(path: Path) -> Any:
     """The image, voxels not yet read, or `UnreadableInputError` where it is not one scalar volume."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
 
     try:
         image = nibabel.load(path, mmap=False)  # a mapped file could change under the volume
-    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        image.header.get_xyzt_units()  # decoded only when asked for
+        image.header.get_sform(coded=True)
+    except (ImageFileError, HeaderDataError, WrapStructError, *BROKEN) as error:
         raise UnreadableInputError(
             f"a file that is no NIfTI image, or cut short ({type(error).__name__})",
             ".nii or .nii.gz",
@@ -137,7 +143,7 @@ def _values(image: Any) -> NDArray[np.generic]:
             values = np.asarray(image.dataobj.get_unscaled())
         else:
             values = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except BROKEN as error:
         raise UnreadableInputError(
             f"a NIfTI file whose voxels are cut short ({type(error).__name__})",
             f"{image.shape} voxels",
@@ -191,7 +197,7 @@ def _qform(header: Any) -> tuple[Floats | None, int]:
 
     try:
         return header.get_qform(coded=True)
-    except (HeaderDataError, ValueError):
+    except (HeaderDataError, ValueError, OverflowError):
         raise refusal(("a qform that is no rotation",), "a unit quaternion", "export it again from DICOM") from None
 
 

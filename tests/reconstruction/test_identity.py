@@ -10,10 +10,13 @@ import pytest
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
+from geometry import ManualClock, Volume
 from navigation.cli import app
+from reconstruction import pipeline
 from reconstruction.case import Case
 from reconstruction.errors import IdentityError
 from reconstruction.identity import check_no_identity, identifying_words
+from reconstruction.segmentation import Segmentation
 from tests.reconstruction.dicom_factory import IDENTIFYING, write_series
 from tests.reconstruction.label_files import ORIGIN, SPACING, boxes, hu, label_map, write_label_nifti, write_seg
 
@@ -63,6 +66,27 @@ def test_no_byte_of_an_anonymous_case_bears_a_name(tmp_path: Path, study: Path, 
     assert not any(
         content.startswith(b"DICM", 128) for content in map(Path.read_bytes, (tmp_path / "case").glob("*/*"))
     )
+
+
+def test_the_network_s_case_is_anonymous_too(tmp_path: Path, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same writer as with the real network, which would cost this test half a minute."""
+    monkeypatch.setattr(pipeline, "segment", lambda ct, *_: bone_by_threshold(ct))
+    settings = pipeline.ReconstructionSettings(anonymize=True)
+    time = "2026-01-02T03:04:05+00:00"
+    clock = ManualClock()
+    pipeline.reconstruct(study, tmp_path / "case", name="case", time=time, clock=clock, settings=settings)
+    content = everything(tmp_path / "case")
+    assert not [word for word in (*IDENTIFYING, *FURTHER, str(tmp_path).lower()) if word.encode() in content]
+    assert Case.open(tmp_path / "case").structures() == ("bone",)
+    with pytest.raises(IdentityError):
+        pipeline.reconstruct(study, tmp_path / "b", name="Toboso", time=time, clock=clock, settings=settings)
+    assert not (tmp_path / "b").exists()
+
+
+def bone_by_threshold(ct: Volume) -> Segmentation:
+    bone = ct.with_voxels((ct.voxels > 300).astype(np.float32))
+    labels = ct.with_voxels((ct.voxels > 300).astype(np.uint8))
+    return Segmentation({"bone": bone}, labels, bone, "threshold", "0" * 64, (), False)
 
 
 def test_without_it_the_case_says_where_the_ct_is(tmp_path: Path, study: Path) -> None:
