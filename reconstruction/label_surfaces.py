@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from geometry.errors import InvalidVolumeError, SurgNavError
 from geometry.surface import Surface
 from geometry.volume import Volume
+from reconstruction.shared_borders import shared_net
 from reconstruction.staircase import smoothed_within_voxels
 from reconstruction.surfaces import (
     EmptyStructureError,
     ExtractedSurface,
     capped_faces,
     chosen_parts,
+    compacted,
     described_surface,
     flying_edges,
 )
@@ -43,11 +45,15 @@ class LabelSurfaceSettings:
         smallest_part_ml: connected parts enclosing less are dropped; 0 keeps all.
         keep_cavities: keep inner surfaces; False leaves the outer ones only.
         max_triangles: simplify each structure down to about this number; None keeps all.
+        shared_borders: structures that touch hold the very same triangles at their border (`shared_borders`). It
+            excludes `max_triangles`: simplified one by one, they would part. Where parts of a structure touch at an
+            edge or a corner only, the surface is not manifold there, and the result says so.
     """
 
     smallest_part_ml: float = 0.1
     keep_cavities: bool = True
     max_triangles: int | None = None
+    shared_borders: bool = False
 
     def __post_init__(self) -> None:
         if not self.smallest_part_ml >= 0.0:
@@ -58,12 +64,16 @@ class LabelSurfaceSettings:
             raise InvalidLabelSurfaceSettingsError(
                 f"at most {self.max_triangles} triangles", "4 or more, or None", "a closed surface needs four"
             )
+        if self.shared_borders and self.max_triangles is not None:
+            raise InvalidLabelSurfaceSettingsError(
+                "shared borders, simplified", "one of the two", "leave max_triangles out, or let borders part"
+            )
 
 
 def surface_from_labels(
     labels: Volume, value: int, name: str, settings: LabelSurfaceSettings | None = None
 ) -> ExtractedSurface:
-    """The surface of all voxels that hold `value`, in the frame of `labels`.
+    """The surface of all voxels that hold `value`, in the frame of `labels`. Alone it has no border to share.
 
     Args:
         labels: whole numbers or booleans, any integer type.
@@ -105,6 +115,8 @@ def surfaces_from_labels(
     if len(set(names.values())) != len(names):
         raise InvalidVolumeError(f"the names {sorted(names.values())}", "one value per name", "merge the labels first")
     boxes = _boxes(labels.voxels, max(names, default=0))
+    if settings.shared_borders:
+        return _sharing(labels, {value: name for value, name in names.items() if value in boxes}, boxes, settings)
     surfaces = {}
     for value, name in names.items():
         if value in boxes:
@@ -142,3 +154,28 @@ def _surface(labels: Volume, value: int, name: str, box: Box, settings: LabelSur
     smooth = smoothed_within_voxels(vertices, triangles, labels.spacing_mm, labels.shape_ijk)
     surface = Surface(labels.index_to_mm(smooth), triangles, labels.frame, name)
     return described_surface(surface, border, (kept, dropped), settings.max_triangles)
+
+
+def _sharing(
+    labels: Volume, names: Mapping[int, str], boxes: Mapping[int, Box], settings: LabelSurfaceSettings
+) -> dict[str, ExtractedSurface]:
+    if not names:
+        return {}
+    wanted = [boxes[value] for value in names]
+    first, last = (
+        edge([[getattr(part, end) for part in box] for box in wanted], axis=0)
+        for edge, end in ((np.min, "start"), (np.max, "stop"))
+    )
+    box = (slice(first[0], last[0]), slice(first[1], last[1]), slice(first[2], last[2]))
+    vertices, per_value = shared_net(labels, box, names)
+    surfaces = {}
+    for value, name in names.items():
+        triangles, own = compacted(per_value[value], len(vertices))
+        try:
+            triangles, rows, kept, dropped = chosen_parts(vertices[own] * labels.spacing_mm, triangles, name, settings)
+        except EmptyStructureError:
+            continue
+        ijk = vertices[own][rows]
+        surface = Surface(labels.index_to_mm(ijk), triangles, labels.frame, name)
+        surfaces[name] = described_surface(surface, capped_faces(ijk, labels.shape_ijk), (kept, dropped), None)
+    return surfaces

@@ -12,8 +12,12 @@ from geometry.surface import Surface
 
 Floats = NDArray[np.float64]
 
-# Points measured in each direction. The 95th percentile of so many is known to about 0.15 of a percentile.
-_MAX_SAMPLES = 20_000
+# Points measured in each direction. The 95th percentile of so many is known to about 0.2 of a percentile.
+_MAX_SAMPLES = 10_000
+
+# fast-simplification collapses in passes up to errors that grow from pass to pass, from 1e-9 squared units. For voxels
+# of about 1 mm the first passes find nothing; in this unit they do, and it takes 30 % less time for 8 % more error.
+_SCALE = 0.25
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ class Simplification:
 def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Simplification]:
     """Collapses edges by quadric error (Garland & Heckbert, SIGGRAPH 1997) and measures what it cost.
 
-    A collapse can pinch a thin part into an edge of four triangles. A watertight surface stays watertight here: where
-    the wish breaks it, twice as many triangles are left, and so on up to all of them.
+    A collapse can fold two triangles onto each other, back to back: these are taken out. It can also pinch a thin part
+    into an edge of four triangles. A watertight surface stays watertight here: where the wish breaks it, twice as many
+    triangles are left, and so on up to all of them.
     """
     from fast_simplification import simplify
 
@@ -60,8 +65,10 @@ def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Sim
     while wish < before:
         # Single precision inside: centred, so that a scan far from the origin loses no digits.
         centre = surface.vertices_mm.mean(axis=0)
-        vertices, triangles = simplify(surface.vertices_mm - centre, surface.triangles.copy(), target_count=wish)
-        attempt = Surface(np.asarray(vertices, dtype=np.float64) + centre, triangles, surface.frame, surface.name)
+        scaled = ((surface.vertices_mm - centre) * _SCALE).astype(np.float32)
+        vertices, triangles = simplify(scaled, surface.triangles.copy(), target_count=wish)
+        vertices, triangles = _without_flaps(np.asarray(vertices, dtype=np.float64) / _SCALE + centre, triangles)
+        attempt = Surface(vertices, triangles, surface.frame, surface.name)
         if attempt.is_watertight or not surface.is_watertight:
             simplified = attempt
             break
@@ -70,6 +77,17 @@ def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Sim
         note = f"{max_triangles} triangles would not have been watertight"
     distance = surface_distance(simplified, surface)
     return simplified, Simplification(before, len(simplified.triangles), distance, note)
+
+
+def _without_flaps(vertices: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int32]]:
+    """Takes out pairs of triangles over the same three vertices: they enclose nothing and make an edge of four."""
+    low, middle, high = np.sort(triangles.astype(np.int64), axis=1).T
+    keys = (low * len(vertices) + middle) * len(vertices) + high  # below 2^63 up to two million vertices
+    _, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    if (counts == 1).all():
+        return vertices, triangles
+    used, corners = np.unique(triangles[counts[group] != 2], return_inverse=True)
+    return vertices[used], corners.reshape(-1, 3).astype(np.int32)
 
 
 def surface_distance(first: Surface, second: Surface) -> SurfaceDistance:

@@ -236,11 +236,11 @@ def chosen_parts(
     kept = int(stays.sum())
     if kept == parts:
         return triangles, np.arange(count), kept, 0
-    triangles, rows = _compacted(triangles[stays[part_of][triangles[:, 0]]], count)
+    triangles, rows = compacted(triangles[stays[part_of][triangles[:, 0]]], count)
     return triangles, rows, kept, parts - kept
 
 
-def _compacted(triangles: Triangles, vertices: int) -> tuple[Triangles, NDArray[np.intp]]:
+def compacted(triangles: Triangles, vertices: int) -> tuple[Triangles, NDArray[np.intp]]:
     """Triangles over the used vertices only, and the rows of those vertices."""
     used = np.zeros(vertices, dtype=bool)
     used[triangles.reshape(-1)] = True

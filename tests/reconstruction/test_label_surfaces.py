@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometry import Volume
+from geometry import Surface, Volume
 from geometry.errors import InvalidVolumeError
 from reconstruction.label_surfaces import (
     InvalidLabelSurfaceSettingsError,
@@ -18,7 +18,7 @@ from reconstruction.label_surfaces import (
     surfaces_from_labels,
 )
 from reconstruction.surfaces import EmptyStructureError
-from tests.reconstruction.shapes import SHAPES, binary, centre_of, plate_mm, sphere_mm, straight, turned
+from tests.reconstruction.shapes import SHAPES, TURN, binary, centre_of, plate_mm, sphere_mm, straight, turned
 from tests.reconstruction.shapes import oblique as oblique_grid
 from tests.reconstruction.shapes import voxel_centres_mm as centres_mm
 
@@ -124,6 +124,51 @@ def test_several_structures_each_like_alone():
     assert small.simplification.distance.p95_mm < 0.2
 
 
+def ball_of_three(grid):
+    """A ball cut into three by two oblique planes: three borders and a line where all meet."""
+    points, centre = centres_mm(grid), centre_of(grid)
+    inside, away = sphere_mm(points, centre, 16.0) < 0, (points - centre) @ TURN
+    values = np.where(away[:, 0] > 2.2, 7, np.where(away[:, 1] > 3.1, 9, 3))
+    return grid.with_voxels(np.where(inside, values, 0).astype(np.int16).reshape(grid.voxels.shape))
+
+
+def test_shared_borders_leave_no_gap():
+    """Each structure is tight, and the three together, their inner borders taken out, are tight as well: every inner
+    triangle has its opposite, vertex for vertex."""
+    labels = ball_of_three(straight(n=44))
+    names = {3: "a", 7: "b", 9: "c", 12: "absent"}
+    made = surfaces_from_labels(labels, names, LabelSurfaceSettings(shared_borders=True))
+    assert list(made) == ["a", "b", "c"]
+    assert all(one.watertight for one in made.values())
+    for value, name in ((3, "a"), (7, "b"), (9, "c")):
+        volume_ml = (labels.voxels == value).sum() / 1000.0
+        assert made[name].surface.volume_ml == pytest.approx(volume_ml, rel=0.01)  # neither shrunk nor grown
+    corners = np.concatenate([one.surface.vertices_mm[one.surface.triangles] for one in made.values()])
+    vertices, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    triangles = index.reshape(-1, 3)
+    same, counts = np.unique(np.sort(triangles, axis=1), axis=0, return_counts=True)
+    assert set(counts) == {1, 2}  # borders are held by exactly two
+    assert (counts == 2).sum() > 500
+    outer = {tuple(row) for row in same[counts == 1]}
+    hull = Surface(vertices, triangles[[tuple(sorted(row)) in outer for row in triangles]], "ct", "all")
+    assert hull.is_watertight
+    assert hull.volume_ml == pytest.approx(sum(one.surface.volume_ml for one in made.values()), rel=1e-9)
+    errors = sphere_mm(vertices[np.unique(hull.triangles)], centre_of(straight(n=44)), 16.0)
+    assert np.percentile(np.abs(errors), 95) < 0.3  # the seams, where three borders meet, are the worst
+    assert abs(errors.mean()) < 0.02
+
+
+def test_shared_borders_say_where_they_are_not_manifold():
+    voxels = np.zeros((8, 8, 8), np.uint8)
+    voxels[2:4, 2:4, 2:4] = voxels[4:6, 4:6, 2:4] = 1  # two blocks that touch at an edge
+    settings = LabelSurfaceSettings(shared_borders=True, smallest_part_ml=0.0)
+    made = surfaces_from_labels(Volume(voxels, np.eye(4)), {1: "pair"}, settings)["pair"]
+    assert not made.watertight
+    assert "shared by more than two triangles" in made.not_watertight_reason
+    apart = surfaces_from_labels(Volume(voxels, np.eye(4)), {1: "pair"}, KEEP_ALL)["pair"]
+    assert apart.watertight
+
+
 def test_what_makes_no_surface_is_named():
     grid = straight(n=8)
     labels = grid.with_voxels(np.zeros(grid.voxels.shape, np.uint8))
@@ -139,6 +184,6 @@ def test_what_makes_no_surface_is_named():
         surface_from_labels(labels, 0, "nothing")
     with pytest.raises(InvalidVolumeError, match="one value per name"):
         surfaces_from_labels(labels, {1: "lung", 2: "lung"})
-    for wrong in ({"smallest_part_ml": -1.0}, {"max_triangles": 3}):
+    for wrong in ({"smallest_part_ml": -1.0}, {"max_triangles": 3}, {"max_triangles": 9, "shared_borders": True}):
         with pytest.raises(InvalidLabelSurfaceSettingsError):
             LabelSurfaceSettings(**wrong)

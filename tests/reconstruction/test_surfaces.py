@@ -251,3 +251,17 @@ def test_broken_fields_and_settings_are_refused():
     for wrong in ({"level": 0.0}, {"level": np.nan}, {"smallest_part_ml": -1.0}, {"max_triangles": 3}):
         with pytest.raises(InvalidSurfaceSettingsError):
             SurfaceSettings(**wrong)
+
+
+def test_triangles_folded_onto_each_other_are_taken_out():
+    """A tetrahedron with a flap: two triangles back to back on one of its edges, and a vertex of theirs alone."""
+    from reconstruction.simplification import _without_flaps
+
+    vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
+    solid = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+    flapping = np.concatenate([[[0, 1, 4]], solid, [[1, 0, 4]]]).astype(np.int32)
+    assert not Surface(vertices, flapping, "ct", "t").is_watertight
+    cleaned = Surface(*_without_flaps(vertices, flapping), "ct", "t")
+    assert cleaned.is_watertight
+    assert len(cleaned.vertices_mm) == 4
+    assert cleaned.volume_ml == pytest.approx(1 / 6000)
