@@ -15,7 +15,7 @@ from reconstruction.centreline_smoothing import evenly_spaced, smooth_graph, smo
 
 _FAINT = 1e-4  # weight that keeps a point without a section near where it was, if nothing else places it
 _FIRMER, _HOLDS = 30.0, 5  # a chain that strays is held by this much more, so often
-_STRAY_RADII = 0.75  # of the skeleton's distance from the border: further from it than this (and a step) is astray
+_STRAY_RADII = 1.0  # of the distance from skeleton to border: further from it than this (and a step) is astray
 _GAPS = 3  # how far from a branching, in units of the gap there, the axis is stiff
 _GAP_STIFFNESS = 1.0
 _MARGIN_RADII, _MARGIN_STEPS = 0.3, 1.5  # around a neighbour's tube: point spread and the rounding where tubes meet

@@ -178,6 +178,23 @@ def shifted_k(slices: int) -> np.ndarray:
     return shift
 
 
+class TestCrowded:
+    """Branchings that follow closely upon one another leave little to continue an axis from."""
+
+    def test_a_comb_of_close_branches_stays_inside_and_loses_none(self):
+        trunk = phantoms.VesselAxis(np.linspace([0.0, 0.0, -30.0], [0.0, 0.0, 30.0], 200), np.full(200, 3.0))
+        sides = [
+            phantoms.VesselAxis(np.linspace([0.0, 0.0, z], [sign * 14.0, 3.0, z + 4.0], 80), np.full(80, 1.5))
+            for z, sign in ((-18.0, 1.0), (-9.0, -1.0), (0.0, 1.0), (9.0, -1.0), (18.0, 1.0))
+        ]
+        axes = (trunk, *sides)
+        graph = extract_centrelines(scanned(axes))
+        assert sum(node.kind is NodeKind.END for node in graph.nodes) == 2 + len(sides)
+        assert len(graph.branches) == 1 + 2 * len(sides)
+        assert np.percentile(from_axis_mm(graph, axes), 95) < 0.5  # the bar; 0.2 mm is seen
+        assert phantoms.vessel_depth_mm(axes, points_of(graph), 1.0).min() > 0.5
+
+
 class TestBadInput:
     def test_an_empty_volume(self):
         with pytest.raises(NoCentrelineError, match="no voxel"):
@@ -218,3 +235,11 @@ class TestRealData:
         assert 100.0 < branch.length_mm < 200.0  # the abdominal part, cut by the scan above
         assert 6.0 < np.median(branch.radius_mm) < 13.0  # an adult's abdominal aorta is 15 to 25 mm wide
         assert [node.leaves_scan for node in graph.nodes].count(True) == 1
+
+    @pytest.mark.parametrize("label", [31, 37, 47])  # left iliac artery, inferior vena cava, portal and splenic vein
+    def test_centrelines_stay_in_their_vessel(self, shared_data: Path, label: int):
+        labels = read_nifti_volume(shared_data / "ct" / "totalseg_example" / "totalseg_example_seg_3mm.nii.gz")
+        mask = Volume(np.asarray(labels.voxels) == label, labels.affine)
+        points = points_of(extract_centrelines(mask))
+        i, j, k = np.rint(mask.mm_to_index(points)).astype(int).T
+        assert np.asarray(mask.voxels)[k, j, i].mean() > 0.97  # a flat vessel's middle may fall between two voxels
