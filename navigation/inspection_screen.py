@@ -56,5 +56,5 @@ def _next_step(reports: Sequence[SeriesReport]) -> str:
         return "'surgnav reconstruct' reads this path as it is."
     usable = [report for report in reports if report.verdict.level != "refused"]
     if usable:
-        return f"Several series: give 'surgnav reconstruct' the folder of one of them, such as {_name(usable[0])}."
+        return f"Give 'surgnav reconstruct' one of these by itself, such as {_name(usable[0])}."
     return "No series here that can be meshed truthfully."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -24,10 +24,11 @@ from reconstruction.dicom_headers import FolderHeaders, SliceHeader, scan_header
 from reconstruction.dicom_pixels import read_hu_voxels
 from reconstruction.dicom_series import Series, choose_series, group_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.file_kinds import FileKind, file_kind
+from reconstruction.file_kinds import SUFFIXES, FileKind, file_kind
 from reconstruction.quality import CtDoorSettings, Level, QualityVerdict, counted, cut_findings, grid_reasons
 from reconstruction.slice_geometry import SeriesGrid
 
+VOLUME_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 SAMPLES = 3  # slices decoded per series: enough to tell HU from a mask and to find a codec that is missing
 ORDER: dict[Level, int] = {"good": 0, "usable": 1, "refused": 2}
 
@@ -77,7 +78,7 @@ def inspect(path: str | PathLike[str], settings: CtDoorSettings | None = None) -
     """Lists every series under `path` with a verdict: CT first, the best first.
 
     Args:
-        path: a folder of DICOM files, searched with its subfolders, or one file as `read_ct` takes it.
+        path: a folder of DICOM files, searched with its subfolders; a folder of other volumes; or one file.
         settings: the door's tolerances.
 
     Raises:
@@ -89,6 +90,9 @@ def inspect(path: str | PathLike[str], settings: CtDoorSettings | None = None) -
     if kind not in (FileKind.FOLDER, FileKind.DICOM):
         return (_file_report(place, kind, settings),)
     found = scan_headers(list_files(place))
+    volumes = [path for path in found.foreign if path.name.lower().endswith(VOLUME_SUFFIXES)]
+    if volumes and not found.slices:
+        return _volume_reports(volumes, settings)
     if found.broken and not found.slices:
         raise UnreadableInputError(found.broken[0], "complete DICOM files", "copy the series again from the archive")
     check_any_dicom(found)
@@ -102,6 +106,21 @@ def to_json(reports: Iterable[SeriesReport]) -> dict[str, Any]:
 
 def _rank(report: SeriesReport) -> tuple[int, int, int]:
     return ("ct", "localizer", "other").index(report.kind), ORDER[report.verdict.level], -report.images
+
+
+def _volume_reports(volumes: Sequence[Path], settings: CtDoorSettings) -> tuple[SeriesReport, ...]:
+    """A folder of volumes without DICOM: each in its own right; the door reads one of them, not their folder."""
+    reports = []
+    for number, path in enumerate(volumes, start=1):
+        place = f"volume {number} of {len(volumes)} in path order; give the file itself"
+        try:
+            report = _file_report(path, file_kind(path), settings)
+        except UnreadableInputError as error:
+            refused = QualityVerdict("refused", (error.came,))
+            report = SeriesReport(kind="ct", format="unreadable", verdict=refused, images=0)
+        verdict = replace(report.verdict, notes=(place, *report.verdict.notes))
+        reports.append(replace(report, verdict=verdict, read_by_default=False))
+    return tuple(sorted(reports, key=_rank))
 
 
 def _file_report(path: Path, kind: FileKind, settings: CtDoorSettings) -> SeriesReport:

@@ -56,7 +56,8 @@ def place_on_grid(labels: Volume, ct: Volume) -> Placement:
             "nearest label"
         )
     if outside > 0.0:
-        warnings.append(f"{max(outside, 0.001):.1%} of the labelled voxels lie outside of the CT and are lost")
+        share = f"{outside:.1%}" if outside >= 0.001 else "under 0.1%"
+        warnings.append(f"{share} of the labelled voxels lie outside of the CT and are lost")
     return Placement(voxels, tuple(warnings))
 
 

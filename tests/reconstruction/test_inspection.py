@@ -124,3 +124,12 @@ def test_lidc_by_headers_within_ten_seconds(shared_data: Path, tmp_path: Path) -
 def test_a_file_is_read_whole(shared_data: Path) -> None:
     (report,) = inspect(shared_data / "ct" / "totalseg_example" / "totalseg_example_ct_3mm.nii.gz", CtDoorSettings())
     assert (report.format, report.verdict.level, report.judged_by) == ("nifti", "usable", "all voxels")
+
+
+def test_a_folder_of_volumes_lists_each(shared_data: Path) -> None:
+    """A CT and two label maps, which are none: their values span too little."""
+    reports = inspect(shared_data / "ct" / "tptbox_vertebra_crop")
+    assert [report.verdict.level for report in reports] == ["usable", "refused", "refused"]
+    assert "volume 1 of 3 in path order" in reports[0].verdict.notes[0]
+    assert "values from 0 to" in reports[1].verdict.reasons[0]
+    assert not any(report.read_by_default for report in reports)
