@@ -81,6 +81,9 @@ def test_cortical_bone_on_the_phantom(phantom, misplaced):
     made = refine_bone(phantom.ct, misplaced)
     errors, chosen = errors_mm(phantom, made.surface)
     assert made.refused == ""
+    for title, off in (("before", np.abs(before)), ("after", np.abs(errors))):
+        print(f"{title}: mean {off.mean():.3f} mm, 95 % within {np.percentile(off, 95):.3f} mm")
+    print(f"{made.point_spread_fwhm_mm:.2f} mm FWHM, cortex {made.cortex.cortex_hu:.0f} HU, {made.measured.mean():.0%}")
     # The bars of the project: 0.1 and 0.25 mm over all vertices, measured or not.
     assert np.abs(errors).mean() < 0.1
     assert np.percentile(np.abs(errors), 95) < 0.25

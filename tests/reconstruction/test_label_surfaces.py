@@ -36,7 +36,8 @@ def test_analytic_shapes_are_met_within_a_fifth_of_a_voxel(shape):
         assert made.watertight
         errors.append(distance(made.surface.vertices_mm, centre))
     every = np.concatenate(errors)
-    # mm. The mask alone says 0.5; the plate's rim, of 1.5 mm radius, is the worst: 0.19 to 0.21 by position.
+    print(f"{shape}, from labels: 95 % within {np.percentile(np.abs(every), 95):.3f} mm, mean {every.mean():+.3f}")
+    # mm. The mask alone says 0.5; the plate's rim, of 1.5 mm radius, is the worst.
     assert np.percentile(np.abs(every), 95) <= 0.2
     assert abs(every.mean()) < 0.02  # neither shrunk nor grown
 
@@ -48,6 +49,7 @@ def test_a_small_sphere_does_not_shrink():
     for seed in range(4):
         centre = centre_of(grid, np.random.default_rng(seed).uniform(-0.5, 0.5, 3))
         volumes.append(surface_from_labels(binary(grid, sphere_mm(points, centre, 8.0)), 1, "s").surface.volume_ml)
+    print(f"sphere of 8 mm radius: {np.mean(volumes) / (4.0 / 3.0 * np.pi * 0.8**3) - 1.0:+.1%} of its volume")
     assert np.mean(volumes) == pytest.approx(4.0 / 3.0 * np.pi * 0.8**3, rel=0.02)
 
 

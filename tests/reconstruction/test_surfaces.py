@@ -47,6 +47,7 @@ def test_analytic_shapes_are_met_within_a_twentieth_of_a_voxel(shape, grid):
     probability = from_signed_distance(grid, distance(voxel_centres_mm(grid), centre))
     made = extract_surface(probability, shape)
     errors = np.abs(distance(made.surface.vertices_mm, centre))
+    print(f"{shape}, from probabilities: 95 % within {np.percentile(errors, 95):.3f} mm")  # pytest -s
     # A twentieth of a voxel, 0.05 mm at 1 mm: what linear interpolation of erf leaves.
     assert np.percentile(errors, 95) < 0.05 * grid.spacing_mm.max()
     assert made.watertight
