@@ -51,7 +51,8 @@ class StreamCheck:
 
     Attributes:
         rate_hz: batches a second, by their capture times.
-        latency_ms: sensor stamp to decoded in the client, one per batch.
+        latency_ms: sensor stamp to decoded in the client, one per batch seen by the sensor since the client was ready.
+        joining_latency_max_ms: the longest before that, while processes start and surfaces come in.
         batches: received; `poses_lost`: batches sent to the client that did not arrive.
         poses_checked, poses_wrong: poses compared, and those that differ from what was sent beyond single precision,
             carry another validity, or are more than 5 mm from the truth.
@@ -63,6 +64,7 @@ class StreamCheck:
 
     rate_hz: float
     latency_ms: Floats
+    joining_latency_max_ms: float
     batches: int
     poses_lost: int
     poses_checked: int
@@ -158,10 +160,12 @@ def _check(
     as_sent = _differences(position_m, rotation, sent.matrices[rows]) & (validity == sent.validity[rows])
     errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(room), operation)
     gross = np.nan_to_num(errors_mm) > _GROSS_ERROR_MM
+    ready = recording.capture_ns >= int(report["ready_server_ns"])
     identical, surface_error_mm = _compare_surfaces(surfaces, recording.surfaces)
     return StreamCheck(
         rate_hz=float(NS_PER_S / np.median(np.diff(recording.capture_ns))),
-        latency_ms=recording.latency_ms,
+        latency_ms=recording.latency_ms[ready],
+        joining_latency_max_ms=float(recording.latency_ms[~ready].max(initial=0.0)),
         batches=len(recording.sequence),
         poses_lost=int(report["poses_lost"]),
         poses_checked=int(as_sent.size),

@@ -42,10 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ReferenceClient(endpoints, clock, settings) as client:
             ready = client.poll_until(lambda: client.is_ready, clock.now_ns() + round(options.timeout * _NS))
+            ready_ns = clock.now_ns()
             if ready:
                 client.poll_until(lambda: False, clock.now_ns() + round(options.duration * _NS))
             taken = client.control.welcome is not None and client.finish(clock.now_ns() + 5 * _NS)
-            summary = summarise(client, ready, taken)
+            summary = summarise(client, ready_ns if ready else None, taken)
             _write(options.report, json.dumps(summary, indent=2) + "\n")
             if options.record is not None and client.control.clock_offset is not None:
                 save_recording(client.recording(), options.record)
@@ -55,8 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if summary["complete"] else 1 if ready else 2
 
 
-def summarise(client: ReferenceClient, ready: bool, report_taken: bool) -> dict[str, Any]:
-    """The report as JSON: what the server was told, and what concerns this side only."""
+def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool) -> dict[str, Any]:
+    """The report as JSON: what the server was told, and what concerns this side only.
+
+    Args:
+        ready_ns: when everything was set up, on this client's clock; None if it never was.
+    """
+    ready, offset = ready_ns is not None, client.control.clock_offset
     report = dataclasses.asdict(client.report())
     wanted = client.surfaces.manifest.surfaces if client.surfaces.manifest else ()
     missing = [entry.name for entry in wanted if entry.sha256 not in client.surfaces.surfaces]
@@ -65,6 +71,7 @@ def summarise(client: ReferenceClient, ready: bool, report_taken: bool) -> dict[
     return report | {
         "complete": whole,
         "ready": ready,
+        "ready_server_ns": offset.to_server_ns(ready_ns) if ready_ns is not None and offset is not None else None,
         "report_taken": report_taken,
         "recording_full": client.poses.log.is_full,
         "surfaces_missing": missing,
