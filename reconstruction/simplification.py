@@ -106,8 +106,9 @@ def _distances_mm(samples_of: Surface, to: Surface) -> Floats:
     import open3d
 
     centre = to.vertices_mm.mean(axis=0)  # single precision there: centred it resolves 0.00002 mm
-    points = np.concatenate([samples_of.vertices_mm, samples_of.vertices_mm[samples_of.triangles].mean(axis=1)])
-    points = points[:: max(1, -(-len(points) // _MAX_SAMPLES))]
+    vertices, triangles = samples_of.vertices_mm, samples_of.triangles
+    stride = max(1, -(-(len(vertices) + len(triangles)) // _MAX_SAMPLES))
+    points = np.concatenate([vertices[::stride], vertices[triangles[::stride]].mean(axis=1)])
     scene = open3d.t.geometry.RaycastingScene()
     tensor = open3d.core.Tensor.from_numpy
     scene.add_triangles(tensor((to.vertices_mm - centre).astype(np.float32)), tensor(to.triangles.astype(np.uint32)))

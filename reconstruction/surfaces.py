@@ -221,7 +221,8 @@ def chosen_parts(
     tails, heads = triangles[:, [0, 1]].T.reshape(-1), triangles[:, [1, 2]].T.reshape(-1)
     graph = csr_matrix((np.ones(len(tails), dtype=np.int8), (tails, heads)), shape=(count, count))
     parts, part_of = connected_components(graph, directed=False)
-    a, b, c = (vertices_mm[triangles[:, corner]] - vertices_mm.mean(axis=0) for corner in range(3))
+    centred = vertices_mm - vertices_mm.mean(axis=0)
+    a, b, c = (centred[triangles[:, corner]] for corner in range(3))
     six_volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
     volumes_ml = np.bincount(part_of[triangles[:, 0]], weights=six_volumes, minlength=parts) / 6000.0
     stays = np.abs(volumes_ml) >= settings.smallest_part_ml
