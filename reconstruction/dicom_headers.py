@@ -35,6 +35,8 @@ TAGS = [
     *("Manufacturer", "ConvolutionKernel", "PatientPosition", "ContrastBolusAgent"),
     *(SHARED_GROUPS, FRAME_GROUPS),
 ]
+# JPEG baseline and extended, near-lossless JPEG-LS: lossy whatever the header says; JPEG 2000's second may be either.
+LOSSY_SYNTAXES = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81")
 # The functional groups that say where a frame lies and what its values mean.
 GROUPS = (
     *("PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "FrameContentSequence"),
@@ -193,7 +195,7 @@ def _plain(fields: Any, dataset: Any, path: Path, ordinal: int, frame: int | Non
         photometric=_text(dataset, "PhotometricInterpretation") or "",
         syntax="" if syntax is None or not syntax.is_transfer_syntax else syntax.name,
         compressed=bool(syntax is not None and (not syntax.is_transfer_syntax or syntax.is_encapsulated)),
-        lossy=_text(dataset, "LossyImageCompression") == "01",
+        lossy=_text(dataset, "LossyImageCompression") == "01" or str(syntax) in LOSSY_SYNTAXES,
         rescale=None if slope is None or intercept is None else (slope, intercept),
         rescale_type=_text(fields, "RescaleType"),
         thickness_mm=_number(fields, "SliceThickness"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 from reconstruction.ct_door import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
@@ -26,6 +26,17 @@ def test_every_transfer_syntax_gives_the_same_scan(tmp_path: Path, syntax: str) 
     scan = read_ct(tmp_path / "other", SMALL)
     np.testing.assert_array_equal(scan.volume.voxels, HU)
     assert scan.content_sha256 == read_ct(tmp_path / "plain", SMALL).content_sha256
+
+
+def test_a_lossy_syntax_costs_good_whatever_the_header_says(tmp_path: Path) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        in_syntax(JPEGLSLossless)(dataset, k)
+        dataset.file_meta.TransferSyntaxUID = JPEGLSNearLossless  # of which the lossless code is a case
+
+    write_series(tmp_path, HU, edit=edit)
+    scan = read_ct(tmp_path, SMALL)
+    np.testing.assert_array_equal(scan.volume.voxels, HU)
+    assert scan.verdict.reasons == ("lossy image compression",)
 
 
 def test_signed_values_in_big_endian(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from geometry import Volume
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
-from reconstruction.dicom_seg import cielab_to_srgb
+from reconstruction.dicom_seg import cielab_to_srgb, read_dicom_seg
 from reconstruction.errors import LabelsError
 from reconstruction.label_grid import place_on_grid
 from reconstruction.labels_door import LabelReading, read_labels
@@ -241,3 +241,16 @@ def test_dcmqi_objects(shared_data: Path) -> None:
     for name in ("sparse-labelmap-noppv.dcm", "sparse-labelmap-ppv5.dcm"):
         with pytest.raises(LabelsError, match="another frame of reference"):
             read_labels(folder / name, scan)
+
+
+@pytest.mark.parametrize("name", ["sparse-labelmap-noppv.dcm", "sparse-labelmap-ppv5.dcm"])
+def test_sparse_label_maps_keep_the_slice_that_was_left_out(shared_data: Path, name: str) -> None:
+    """Frames at -177.75 and -172.75 mm, 2.5 mm apart as stated: the middle slice is there, and empty."""
+    read = read_dicom_seg(shared_data / "ct" / "dcmqi_dicomseg" / name)
+    (layer,) = read.layers
+    assert layer.shape_ijk == (24, 38, 3)
+    np.testing.assert_allclose(layer.spacing_mm, [0.7, 0.7, 2.5], atol=1e-6)
+    np.testing.assert_allclose(layer.origin_mm, [46.464901, 5.0188098, -177.75], atol=1e-5)
+    assert set(np.unique(layer.voxels)) == {0, 1}
+    assert [int(part.any()) for part in layer.voxels] == [1, 0, 1]
+    assert [(segment.value, segment.name) for segment in read.segments] == [(1, "Liver")]
