@@ -1,6 +1,7 @@
 """Error of centrelines and radii on phantoms whose axes are known, and the time they take.
 
     python benchmarks/bench_centrelines.py [--seeds 1]
+    python benchmarks/bench_centrelines.py --thin
     python benchmarks/bench_centrelines.py --masks FOLDER [FOLDER ...]
 
 Every phantom (reconstruction/phantom_vessels.py) lies oblique to the grid, is blurred by a point spread of 1.4 mm, and
@@ -12,8 +13,9 @@ spacing (0.35 mm where slices are 2.5 mm thick), for `axis` and `truth`, and no 
 - radius: absolute difference at the nearest true point, and its mean with its sign.
 - graph: branches and loops, found (true).
 
-With `--masks`, folders of DICOM slices with a mask each (3D-IRCADb-01's MASKS_DICOM/portalvein): there is no truth; it
-prints what was found, and the share of the points that lie in the mask.
+With `--thin`, arcs of 0.8 to 2 mm radius at 1 mm voxels: where it ends. With `--masks`, folders of DICOM slices with a
+mask each (3D-IRCADb-01's MASKS_DICOM/portalvein): there is no truth; it prints what was found, and the share of the
+points that lie in the mask.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from reconstruction import phantom_vessels as phantoms
+from reconstruction.centreline_field import NoCentrelineError
 from reconstruction.centrelines import CentrelineGraph, NodeKind, extract_centrelines
 from reconstruction.dicom_door import read_dicom
 from reconstruction.quality import CtDoorSettings
@@ -83,6 +86,23 @@ def row(name: str, spacing: tuple[float, float, float], binary: bool, seed: int)
     return met
 
 
+def thin() -> None:
+    """Prints how the error grows as a tube becomes as thin as the voxels."""
+    for radius_mm in (0.8, 1.0, 1.25, 1.5, 2.0):
+        axes = phantoms.arc(radius_mm, 20.0, 2.0)
+        for binary in (False, True):
+            scan = phantoms.VesselScan(binary=binary)
+            try:
+                volume = phantoms.scan_vessels(axes, scan, OBLIQUE, np.random.default_rng(1))
+                found = errors_mm(axes, extract_centrelines(volume))
+            except NoCentrelineError as error:
+                outcome = error.came
+            else:
+                axis, truth = (np.percentile(found[key], 95) for key in ("axis", "truth"))
+                outcome = f"axis {axis:.3f}, truth {truth:.3f}, radius {found['radius'].mean():+.3f}"
+            print(f"radius {radius_mm:.2f} | {'mask' if binary else 'probability':11} | {outcome}", flush=True)
+
+
 def real(folder: Path) -> None:
     stored = read_dicom(folder, CtDoorSettings()).volume
     mask = stored.with_voxels(np.asarray(stored.voxels) > np.asarray(stored.voxels).min())
@@ -104,8 +124,12 @@ def real(folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--thin", action="store_true")
     parser.add_argument("--masks", type=Path, nargs="+")
     arguments = parser.parse_args()
+    if arguments.thin:
+        thin()
+        return 0
     if arguments.masks:
         for folder in arguments.masks:
             real(folder)
