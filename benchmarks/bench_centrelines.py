@@ -1,7 +1,7 @@
 """Error of centrelines and radii on phantoms whose axes are known, and the time they take.
 
     python benchmarks/bench_centrelines.py [--seeds 1]
-    python benchmarks/bench_centrelines.py --thin
+    python benchmarks/bench_centrelines.py --limits
     python benchmarks/bench_centrelines.py --masks FOLDER [FOLDER ...]
 
 Every phantom (reconstruction/phantom_vessels.py) lies oblique to the grid, is blurred by a point spread of 1.4 mm, and
@@ -13,9 +13,9 @@ spacing (0.35 mm where slices are 2.5 mm thick), for `axis` and `truth`, and no 
 - radius: absolute difference at the nearest true point, and its mean with its sign.
 - graph: branches and loops, found (true).
 
-With `--thin`, arcs of 0.8 to 2 mm radius at 1 mm voxels: where it ends. With `--masks`, folders of DICOM slices with a
-mask each (3D-IRCADb-01's MASKS_DICOM/portalvein): there is no truth; it prints what was found, and the share of the
-points that lie in the mask.
+With `--limits`, arcs of 0.8 to 2 mm radius and forks of 30 to 60 degrees, at 1 mm voxels: where it ends. With
+`--masks`, folders of DICOM slices with a mask each (3D-IRCADb-01's MASKS_DICOM/portalvein): there is no truth; it
+prints what was found, and the share of the points that lie in the mask.
 """
 
 from __future__ import annotations
@@ -86,21 +86,23 @@ def row(name: str, spacing: tuple[float, float, float], binary: bool, seed: int)
     return met
 
 
-def thin() -> None:
-    """Prints how the error grows as a tube becomes as thin as the voxels."""
-    for radius_mm in (0.8, 1.0, 1.25, 1.5, 2.0):
-        axes = phantoms.arc(radius_mm, 20.0, 2.0)
+def limits() -> None:
+    """Prints how the error grows as a tube becomes as thin as the voxels, and a fork acute."""
+    shapes = [(f"radius {r:.2f} mm", phantoms.arc(r, 20.0, 2.0)) for r in (0.8, 1.0, 1.25, 1.5, 2.0)]
+    shapes += [(f"fork of {d} degrees", phantoms.bifurcation(np.radians(d), 200.0)) for d in (30, 40, 50, 60)]
+    for name, axes in shapes:
         for binary in (False, True):
             scan = phantoms.VesselScan(binary=binary)
             try:
-                volume = phantoms.scan_vessels(axes, scan, OBLIQUE, np.random.default_rng(1))
-                found = errors_mm(axes, extract_centrelines(volume))
+                graph = extract_centrelines(phantoms.scan_vessels(axes, scan, OBLIQUE, np.random.default_rng(1)))
             except NoCentrelineError as error:
                 outcome = error.came
             else:
+                found = errors_mm(axes, graph)
                 axis, truth = (np.percentile(found[key], 95) for key in ("axis", "truth"))
-                outcome = f"axis {axis:.3f}, truth {truth:.3f}, radius {found['radius'].mean():+.3f}"
-            print(f"radius {radius_mm:.2f} | {'mask' if binary else 'probability':11} | {outcome}", flush=True)
+                outcome = f"axis {axis:.2f}, truth {truth:.2f}, radius {found['radius'].mean():+.2f}"
+                outcome += f", {len(graph.branches)} ({len(axes)}) branches, {graph.loops} loops"
+            print(f"{name:18} | {'mask' if binary else 'probability':11} | {outcome}", flush=True)
 
 
 def real(folder: Path) -> None:
@@ -124,11 +126,11 @@ def real(folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--thin", action="store_true")
+    parser.add_argument("--limits", action="store_true")
     parser.add_argument("--masks", type=Path, nargs="+")
     arguments = parser.parse_args()
-    if arguments.thin:
-        thin()
+    if arguments.limits:
+        limits()
         return 0
     if arguments.masks:
         for folder in arguments.masks:

@@ -141,10 +141,10 @@ def helix(turns: float = 1.75, bend_mm: float = 16.0, pitch_mm: float = 22.0) ->
     return (_axis(points, 3.0 - np.cos(2.0 * np.pi * np.linspace(0.0, 2.0, len(t)))),)
 
 
-def bifurcation(spread_rad: float = 1.05) -> tuple[VesselAxis, ...]:
+def bifurcation(spread_rad: float = 1.05, bend_mm: float = 60.0) -> tuple[VesselAxis, ...]:
     """A trunk of 4 mm that forks into curving branches of 3 and 2.5 mm, `spread_rad` apart (60 degrees)."""
     trunk = _axis(np.linspace([0.0, 0.0, -35.0], [0.0, 0.0, 0.0], 300), 4.0)
-    return trunk, _curved(-0.5 * spread_rad, 0.0, 3.0), _curved(0.5 * spread_rad, 0.0, 2.5)
+    return trunk, _curved(-0.5 * spread_rad, 0.0, 3.0, bend_mm), _curved(0.5 * spread_rad, 0.0, 2.5, bend_mm)
 
 
 def trifurcation() -> tuple[VesselAxis, ...]:
@@ -175,10 +175,10 @@ def ring(radius_mm: float = 3.0, bend_mm: float = 18.0) -> tuple[VesselAxis, ...
     return arc(radius_mm, bend_mm, 2.0 * np.pi)
 
 
-def _curved(off_rad: float, around_rad: float, radius_mm: float) -> VesselAxis:
-    """From the origin, `off_rad` off +z and bending back towards it (circle of 60 mm), 30 mm long."""
+def _curved(off_rad: float, around_rad: float, radius_mm: float, bend_mm: float = 60.0) -> VesselAxis:
+    """From the origin, `off_rad` off +z and bending back towards it (on a circle of `bend_mm`), 30 mm long."""
     s = np.linspace(0.0, 30.0, 300)
-    angle = off_rad - np.sign(off_rad) * s / 60.0
+    angle = off_rad - np.sign(off_rad) * s / bend_mm
     step = np.stack([np.sin(angle), 0.0 * s, np.cos(angle)], axis=1) * (s[1] - s[0])
     points = np.concatenate([[np.zeros(3)], np.cumsum(0.5 * (step[1:] + step[:-1]), axis=0)])
     cos, sin = np.cos(around_rad), np.sin(around_rad)
