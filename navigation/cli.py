@@ -60,6 +60,7 @@ def reconstruct_command(
         str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")
     ] = None,
     copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False,
+    series: Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")] = None,
     anonymize: Annotated[
         bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
     ] = False,
@@ -77,7 +78,9 @@ def reconstruct_command(
     if label_names is not None and labels is None:
         raise typer.BadParameter("--label-names belongs to --labels, which is missing")
     segmentation = SegmentationSettings(engine=engine)
-    settings = ReconstructionSettings(segmentation=segmentation, copy_ct=copy_ct, anonymize=anonymize)
+    settings = ReconstructionSettings(
+        segmentation=segmentation, copy_ct=copy_ct, series_number=series, anonymize=anonymize
+    )
     given = None if labels is None else (labels, label_names)
     with _reporting() as (console, progress):
         reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)

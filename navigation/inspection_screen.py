@@ -55,6 +55,10 @@ def _next_step(reports: Sequence[SeriesReport]) -> str:
     if any(report.read_by_default for report in reports if report.verdict.level != "refused"):
         return "'surgnav reconstruct' reads this path as it is."
     usable = [report for report in reports if report.verdict.level != "refused"]
+    numbers = [report.number for report in reports]
+    for report in usable:
+        if report.number is not None and numbers.count(report.number) == 1:
+            return f"Name one of these to 'surgnav reconstruct', such as --series {report.number}."
     if usable:
-        return f"Give 'surgnav reconstruct' one of these by itself, such as {_name(usable[0])}."
+        return "Give 'surgnav reconstruct' one of these by itself: its file, or a folder of its own."
     return "No series here that can be meshed truthfully."

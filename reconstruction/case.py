@@ -77,8 +77,7 @@ class Case(CaseFolder):
         Structures that overlap need layers of their own: the first is ``labels/labels.nii.gz``, the second
         ``labels/labels_2.nii.gz``.
         """
-        labels_id = LABELS_ID if layer == 0 else f"labels/labels_{layer + 1}.nii.gz"
-        names_id = LABEL_NAMES_ID if layer == 0 else f"labels/labels_{layer + 1}.json"
+        labels_id, names_id = _label_ids(layer)
         artefact = self.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
         named = {str(value): name for value, name in names.items()}
         self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,))
@@ -149,10 +148,11 @@ class Case(CaseFolder):
         verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
         return replace(scan, verdict=verdict, source=recorded["source"])
 
-    def read_labels(self) -> tuple[Volume, dict[int, str]]:
-        """The label volume, and the names of its values."""
-        names = json.loads(self.path_of(LABEL_NAMES_ID).read_bytes())
-        return read_nifti_volume(self.path_of(LABELS_ID)), {int(value): name for value, name in names.items()}
+    def read_labels(self, layer: int = 0) -> tuple[Volume, dict[int, str]]:
+        """A label volume, and the names of its values; overlapping structures are in layers of their own."""
+        labels_id, names_id = _label_ids(layer)
+        names = json.loads(self.path_of(names_id).read_bytes())
+        return read_nifti_volume(self.path_of(labels_id)), {int(value): name for value, name in names.items()}
 
     def read_probability(self, structure: str) -> Volume:
         """One structure's probability, float32 from 0 to 1."""
@@ -203,6 +203,12 @@ class Case(CaseFolder):
             known = ", ".join(self.structures()) or "none yet"
             raise CaseError(f"no surface of '{structure}' in the case", known, "use one of these")
         return self.artefact(f"surfaces/{structure}.glb")
+
+
+def _label_ids(layer: int) -> tuple[str, str]:
+    if layer == 0:
+        return LABELS_ID, LABEL_NAMES_ID
+    return f"labels/labels_{layer + 1}.nii.gz", f"labels/labels_{layer + 1}.json"
 
 
 def _checked_name(name: str) -> str:

@@ -124,7 +124,7 @@ def _several(candidates: list[Series]) -> UnreadableInputError:
     return UnreadableInputError(
         f"{len(candidates)} CT series{whose}: {listed}",
         "one CT series of one patient",
-        "give the folder of one series, or its series number",
+        "give the folder of one series, or its series number (--series)",
     )
 
 

@@ -71,7 +71,7 @@ def reconstruct_from_labels(
     settings = settings or ReconstructionSettings()
     stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
-        scan = stages.run("read", lambda: read_ct(ct_path))
+        scan = stages.run("read", lambda: read_ct(ct_path, series_number=settings.series_number))
         labels = stages.run("labels", lambda: read_labels(labels_path, scan, names_csv=names_csv))
         check_names((name, Path(case_path).name, *(s.name for s in labels.structures)), ct_path, settings)
         surfaces = stages.run("surfaces", lambda: _surfaces(labels, settings))

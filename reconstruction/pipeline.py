@@ -30,12 +30,14 @@ class ReconstructionSettings:
         segmentation: how the network runs.
         max_triangles: per structure; the surfaces are simplified to it, with the error measured.
         copy_ct: keep the CT itself in the case, instead of where it is and its fingerprint.
+        series_number: which DICOM series, where there are several.
         anonymize: nothing in the case tells who the patient is: the CT is kept as NIfTI, not where it came from.
     """
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     max_triangles: int = 100_000
     copy_ct: bool = False
+    series_number: int | None = None
     anonymize: bool = False
 
 
@@ -86,7 +88,7 @@ def reconstruct(
     stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
         check_names((name, Path(case_path).name), ct_path, settings)
-        scan = stages.run("read", lambda: read_ct(ct_path))
+        scan = stages.run("read", lambda: read_ct(ct_path, series_number=settings.series_number))
         segmentation = stages.run(
             # 0.99: the stage is done when the islands are cleared too, not with its last window.
             "segment",

@@ -256,7 +256,9 @@ def test_good_labels_do_become_a_case(tmp_path: Path, good_ct: Path) -> None:
     # A box of 6 x 6 x 7 voxels encloses 252 of them; corners are rounded off, and no face moves by half a voxel.
     volume_ml = case.read_surface("segment_n_1").volume_ml
     assert volume_ml == pytest.approx(252 * 0.56e-3, rel=0.1)
-    assert case.artefact("labels/labels_2.nii.gz").kind == "labels"
+    labels, names = case.read_labels(layer=1)
+    assert names == {3: "segment_n_3"}
+    np.testing.assert_array_equal(labels.voxels == 3, boxes()[3])
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

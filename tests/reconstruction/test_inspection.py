@@ -11,12 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from navigation.cli import app
+from reconstruction.case import Case
 from reconstruction.ct_door import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
 from reconstruction.inspection import inspect, to_json
 from reconstruction.quality import CtDoorSettings
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import write_enhanced
+from tests.reconstruction.label_files import affine_ras, write_label_nifti
 from tests.reconstruction.test_dicom_door import BAD, SMALL
 from tests.reconstruction.test_real_ct import unpacked
 
@@ -107,6 +109,24 @@ def test_command_line_and_its_exit_codes(tmp_path: Path) -> None:
     write_series(tmp_path / "one", ramp((1, 8, 10)))
     assert CliRunner().invoke(app, ["inspect", str(tmp_path / "one")]).exit_code == 3
     assert CliRunner().invoke(app, ["inspect", str(tmp_path / "none")]).exit_code == 1
+
+
+def test_one_of_several_series_becomes_a_case(tmp_path: Path) -> None:
+    mixed_study(tmp_path / "study")
+    labels = np.zeros((14, 8, 10), np.uint8)
+    labels[4:9, 2:6, 3:7] = 1
+    write_label_nifti(tmp_path / "a.nii", labels, affine_ras((0.8, 0.8, 1.0), (-100.0, -50.0, 30.0)))
+    command = ["reconstruct", str(tmp_path / "study"), "--labels", str(tmp_path / "a.nii")]
+    listed = CliRunner().invoke(app, ["inspect", str(tmp_path / "study")])
+    assert "such as --series 4" in " ".join(listed.output.split())  # the one of most slices
+    ambiguous = CliRunner().invoke(app, [*command, "--case", str(tmp_path / "none")])
+    assert ambiguous.exit_code == 1
+    assert "4 CT series" in " ".join(ambiguous.stderr.split())
+    chosen = CliRunner().invoke(app, [*command, "--series", "4", "--case", str(tmp_path / "case")])
+    assert chosen.exit_code == 0, chosen.output
+    case = Case.open(tmp_path / "case")
+    assert case.read_ct().volume.shape_ijk == (10, 8, 14)  # by reference, so the number must be kept
+    np.testing.assert_array_equal(case.read_labels()[0].voxels, labels)
 
 
 def test_lidc_by_headers_within_ten_seconds(shared_data: Path, tmp_path: Path) -> None:
