@@ -186,8 +186,14 @@ def _timed(work: Callable[[], Any]) -> float:
 
 
 def _p95_mm(truth: Distance, surface: Surface) -> float:
-    """Of vertices and triangle centres: large triangles cut corners between their vertices."""
-    points = np.concatenate([surface.vertices_mm, surface.vertices_mm[surface.triangles].mean(axis=1)])
+    """Over the area, not over the vertices: simplifying leaves most of them at rims. 50,000 points."""
+    rng = np.random.default_rng(1)
+    a, b, c = surface.vertices_mm[surface.triangles].transpose(1, 0, 2)
+    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    chosen = rng.choice(len(areas), 50_000, p=areas / areas.sum())
+    u, v = rng.random((2, 50_000, 1))
+    u, v = np.where(u + v > 1.0, 1.0 - u, u), np.where(u + v > 1.0, 1.0 - v, v)
+    points = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
     return float(np.percentile(np.abs(truth(points)), 95))
 
 

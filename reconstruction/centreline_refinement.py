@@ -16,6 +16,7 @@ from reconstruction.centreline_smoothing import evenly_spaced, smooth_graph, smo
 _FAINT = 1e-4  # weight that keeps a point without a section near where it was, if nothing else places it
 _FIRMER, _HOLDS = 30.0, 5  # a chain that strays is held by this much more, so often
 _STRAY_RADII = 1.0  # of the distance from skeleton to border: further from it than this (and a step) is astray
+_BACKWARDS = 0.3  # a cosine: an axis that turns from its skeleton's way by more is astray
 _GAPS = 3  # how far from a branching, in units of the gap there, the axis is stiff
 _GAP_STIFFNESS = 1.0
 _MARGIN_RADII, _MARGIN_STEPS = 0.3, 1.5  # around a neighbour's tube: point spread and the rounding where tubes meet
@@ -35,19 +36,24 @@ class Axes:
 
 @dataclass(frozen=True, eq=False)
 class _Skeleton:
-    """Where one chain was found first: a KD-tree of its points, and how far from each the structure reaches."""
+    """Where one chain was found first: a KD-tree of its points, and how far the border and which way on.
+
+    The way is taken over a few points, since a skeleton goes from voxel to voxel.
+    """
 
     tree: Any
     points_mm: Floats
     reach_mm: Floats
+    along: Floats
 
     def nearest_mm(self, points_mm: Floats) -> Floats:
         return np.asarray(self.points_mm[self.tree.query(points_mm)[1]])
 
-    def lost(self, points_mm: Floats, step_mm: float) -> bool:
-        """Whether a point is further from the skeleton than the tube's own middle can be."""
-        distance, nearest = self.tree.query(points_mm)
-        return bool((distance > _STRAY_RADII * self.reach_mm[nearest] + step_mm).any())
+    def lost(self, chain: Chain, judged: Bools, step_mm: float) -> bool:
+        """Whether a point of `chain` that is judged lies beyond the border from the skeleton, or heads back."""
+        distance, nearest = self.tree.query(chain.points_mm[judged])
+        along = (tangents(chain)[judged] * self.along[nearest]).sum(axis=1)
+        return bool(((distance > _STRAY_RADII * self.reach_mm[nearest] + step_mm) | (along < _BACKWARDS)).any())
 
 
 def refine(graph: CurveGraph, field: TubeField, step_mm: float, smoothing_radii: float, rounds: int) -> Axes:
@@ -60,13 +66,23 @@ def refine(graph: CurveGraph, field: TubeField, step_mm: float, smoothing_radii:
     """
     graph = CurveGraph(tuple(evenly_spaced(chain, step_mm) for chain in graph.chains))
     radii = tuple(field.distance_mm(chain.points_mm) for chain in graph.chains)
-    skeletons = [_Skeleton(cKDTree(c.points_mm), c.points_mm, r) for c, r in zip(graph.chains, radii, strict=True)]
+    skeletons = [
+        _Skeleton(cKDTree(c.points_mm), c.points_mm, r, _coarse_tangents(c))
+        for c, r in zip(graph.chains, radii, strict=True)
+    ]
     axes = Axes(graph, radii, tuple(np.ones(len(r), dtype=bool) for r in radii))
     axes = _smoothed(axes, [chain.points_mm for chain in graph.chains], skeletons, smoothing_radii, step_mm)
     for _ in range(rounds):
         axes = _with_ends(axes, field, step_mm)
         axes = _centred(axes, field, skeletons, smoothing_radii, step_mm)
     return _with_ends(axes, field, step_mm)
+
+
+def _coarse_tangents(chain: Chain) -> Floats:
+    index = np.arange(len(chain.points_mm))
+    ahead, behind = np.minimum(index + 3, index[-1]), np.maximum(index - 3, 0)
+    way = chain.points_mm[ahead] - chain.points_mm[behind]
+    return np.asarray(way / np.maximum(np.linalg.norm(way, axis=1), 1e-9)[:, None])
 
 
 def _centred(axes: Axes, field: TubeField, skeletons: list[_Skeleton], smoothing_radii: float, step_mm: float) -> Axes:
@@ -98,7 +114,7 @@ def _smoothed(
         lost = [
             number
             for number, (chain, skeleton, own) in enumerate(zip(graph.chains, skeletons, axes.measured, strict=True))
-            if not own.all() and skeleton.lost(chain.points_mm[~own], step_mm)
+            if not own.all() and skeleton.lost(chain, ~own, step_mm)
         ]
         if not lost:
             break

@@ -40,8 +40,8 @@ _ROTATION_TOLERANCE = 1e-6
 # More than the tracker's noise can do, less than any mix-up of axes, frames or tools does.
 _GROSS_ERROR_MM = 5.0
 
-# Someone leans in: the driver is hidden now and then, the reference once for 0.3 s.
-_OCCLUSIONS = {DRIVER: (5.0, 3.0, 3.6), REFERENCE: (60.0, 4.0, 4.3)}
+# Someone leans in: the driver is hidden now and then, the reference for 0.3 s.
+_OCCLUSIONS = {DRIVER: (5.0, 3.0, 3.6), REFERENCE: (5.0, 4.0, 4.3)}
 _TABLE_MOTION_MM = 15.0
 
 
