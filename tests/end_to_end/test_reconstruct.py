@@ -42,7 +42,7 @@ def volume_ml(case: Case, structure: str) -> float:
 
 
 def test_a_chest_of_275_slices_becomes_plausible_surfaces(lidc_case: Case) -> None:
-    # Two inflated lungs of an adult hold 2 to 7 litres, and 275 mm of a trunk 12 to 30; the bones of a chest 0.5 to 2.5.
+    # Two inflated lungs hold 2 to 7 litres, 275 mm of a trunk 12 to 30, and the bones of a chest 0.5 to 2.5.
     assert 2_000 < volume_ml(lidc_case, "lung") < 7_000
     assert 12_000 < volume_ml(lidc_case, "body") < 30_000
     assert 500 < volume_ml(lidc_case, "bone") < 2_500
