@@ -29,6 +29,7 @@ SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 SEG_CLASSES = (SEGMENTATION_STORAGE, LABEL_MAP_STORAGE)
 MAX_GRID_ERROR_MM = 0.1  # as for slices of a CT
+MAX_SLICES = 10_000  # no scan has more; a damaged position would ask for all memory there is
 ALLOWED = "a DICOM Segmentation whose frames lie on one regular grid in the patient"
 EXPORT_AGAIN = "export the segmentation again, on the CT's grid"
 
@@ -130,6 +131,8 @@ def _grid(dataset: Any, places: list[_Place]) -> tuple[Floats, list[int]]:
         raise LabelsError(
             f"a DICOM SEG with frames up to {errors.max():.2f} mm off a regular grid", ALLOWED, EXPORT_AGAIN
         )
+    if index.max() >= MAX_SLICES:
+        raise LabelsError(f"a DICOM SEG with frames {index.max() + 1} slices apart", ALLOWED, EXPORT_AGAIN)
     spacing_j, spacing_i = (float(value) for value in measures.PixelSpacing)
     affine = np.eye(4)
     affine[:3] = np.column_stack([along_i * spacing_i, along_j * spacing_j, normal * step_mm, lowest])

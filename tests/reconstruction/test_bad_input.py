@@ -98,6 +98,12 @@ def _off_grid(dataset: Dataset) -> None:
     position.ImagePositionPatient = [-10, -18.5, position.ImagePositionPatient[2]]
 
 
+def _far_away(dataset: Dataset) -> None:
+    """A position whose exponent was damaged: on the regular grid, a million slices up."""
+    position = dataset.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence[0]
+    position.ImagePositionPatient = [-10, -20, 1_000_000]
+
+
 def _named(table: str) -> Callable[[Path], list[Path | str]]:
     def make(folder: Path) -> list[Path | str]:
         (folder / "names.csv").write_text(table)
@@ -174,6 +180,7 @@ KINDS = [
     _seg("SEG of another frame of reference", lambda dataset: setattr(dataset, "FrameOfReferenceUID", "1.2.3")),
     _seg("SEG without frame headers", lambda dataset: delattr(dataset, "PerFrameFunctionalGroupsSequence")),
     _seg("SEG off a regular grid", _off_grid),
+    _seg("SEG with a frame far away", _far_away),
     _seg("SEG without spacing", lambda d: delattr(d.SharedFunctionalGroupsSequence[0], "PixelMeasuresSequence")),
     _seg("SEG without orientation", lambda d: delattr(d.SharedFunctionalGroupsSequence[0], "PlaneOrientationSequence")),
     _seg("SEG without pixels", lambda dataset: delattr(dataset, "PixelData")),
