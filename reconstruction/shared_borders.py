@@ -35,10 +35,11 @@ def shared_net(
         box: slices (k, j, i) that hold all the values; what lies beyond counts as no structure.
         names: the values wanted; all others count as no structure.
     """
-    dense = np.zeros(int(max(labels.voxels.max(), *names)) + 1, dtype=np.uint16)  # SurfaceNets is fastest on few values
-    values = [value for value in names if value < len(dense)]
+    values = list(names)
+    dense = np.zeros(max(values) + 1, dtype=np.uint16)  # surface nets are fastest on values without holes
     dense[values] = np.arange(1, len(values) + 1)
-    block = np.pad(dense[np.maximum(labels.voxels[box], 0)], 1)
+    voxels: NDArray[Any] = labels.voxels[box]
+    block = np.pad(dense[np.where((voxels > 0) & (voxels < len(dense)), voxels, 0)], 1)
     cells_ijk, triangles, sides = _surface_nets(block, len(values))
     start_mm = (cells_ijk * labels.spacing_mm).astype(np.float32)
     centre_mm = start_mm.mean(axis=0)
