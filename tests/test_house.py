@@ -23,6 +23,7 @@ HEAVY = {"torch", "monai", "vtk", "vtkmodules", "open3d", "openvino", "onnxrunti
     "matplotlib",
     "highdicom",
     "nibabel",
+    "skimage",
     "trimesh",
 }
 MODULES = sorted(path.relative_to(REPOSITORY) for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
