@@ -98,7 +98,7 @@ class Surface:
         areas = np.repeat(self._area_vectors_mm2, 3, axis=0)
         # bincount adds up a million triangles four times as fast as np.add.at
         sums = [np.bincount(corners, weights=areas[:, axis], minlength=count) for axis in range(3)]
-        normals = np.stack(sums, axis=1)
+        normals = np.stack(sums, axis=1).astype(np.float64)  # of nothing, bincount makes integers
         lengths = np.linalg.norm(normals, axis=1, keepdims=True)
         return np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
 

@@ -35,6 +35,13 @@ def test_normals_point_outward() -> None:
     assert (np.einsum("ij,ij->i", box().vertex_normals(), outward) > 0).all()
 
 
+def test_a_vertex_without_triangles_has_no_normal() -> None:
+    lonely = Surface(np.vstack([CUBE_VERTICES, [[50.0, 0, 0]]]), CUBE_TRIANGLES, "ct", "box")
+    np.testing.assert_array_equal(lonely.vertex_normals()[-1], 0.0)
+    np.testing.assert_allclose(np.linalg.norm(lonely.vertex_normals()[:-1], axis=1), 1.0)
+    assert box(np.zeros((0, 3), int)).vertex_normals().tolist() == [[0.0, 0.0, 0.0]] * 8
+
+
 def test_inside_out_has_negative_volume_and_an_open_box_is_not_watertight() -> None:
     assert box(CUBE_TRIANGLES[:, ::-1]).volume_ml == pytest.approx(-6.0)
     assert not box(CUBE_TRIANGLES[1:]).is_watertight
