@@ -23,6 +23,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Volume
+from reconstruction import simplification
 from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
 
 Distance = Callable[[Any], Any]
@@ -42,9 +43,11 @@ def main() -> None:
     _warm_up()
 
     settings = LabelSurfaceSettings(max_triangles=options.max_triangles)
+    measuring_s = _clocked_measuring()
     made: dict[str, Any] = {}
     ours_s, runs = [], []
     for _ in range(options.repeats):
+        measuring_s.append(0.0)
         ours_s.append(_timed(lambda: made.update(surfaces_from_labels(labels, names, settings))))
         runs.append({stage: [] for stage in STAGES})
         rivals: dict[str, dict[str, Surface]] = {"quadric": {}, "pro": {}}
@@ -55,7 +58,8 @@ def main() -> None:
     seconds = {stage: min(sum(run[stage]) for run in runs) for stage in STAGES}
     full = sum(one.simplification.triangles_before for one in made.values() if one.simplification)
     print(f"grid {labels.shape_ijk}, {len(names)} structures, {full:,} triangles before simplifying\n")
-    _report(made, min(ours_s), rivals, seconds, truths)
+    best = int(np.argmin(ours_s))
+    _report(made, (ours_s[best], measuring_s[best]), rivals, seconds, truths)
 
 
 def _shapes(scale: float) -> list[tuple[str, Distance]]:
@@ -197,7 +201,22 @@ def _p95_mm(truth: Distance, surface: Surface) -> float:
     return float(np.percentile(np.abs(truth(points)), 95))
 
 
-def _report(made: Any, ours_s: float, rivals: Any, seconds: Any, truths: dict[str, Distance]) -> None:
+def _clocked_measuring() -> list[float]:
+    """Adds up, in the list's last item, what measuring the error of simplifying takes: Slicer has no such step."""
+    clocked: list[float] = []
+    measure = simplification.surface_distance
+
+    def clock(first: Surface, second: Surface) -> Any:
+        start = time.perf_counter()
+        distance = measure(first, second)
+        clocked[-1] += time.perf_counter() - start
+        return distance
+
+    simplification.surface_distance = clock
+    return clocked
+
+
+def _report(made: Any, ours_s: tuple[float, float], rivals: Any, seconds: Any, truths: dict[str, Distance]) -> None:
     print(f"{'':18}{'triangles':>10} | {'p95 error mm: ours':>18} {'Slicer quadric':>15} {'Slicer pro':>11} "
           f"| {'watertight: ours':>16} {'quadric':>8} {'pro':>6}")  # fmt: skip
     errors = []
@@ -210,11 +229,13 @@ def _report(made: Any, ours_s: float, rivals: Any, seconds: Any, truths: dict[st
               f"| {tight[0]!s:>16} {tight[1]!s:>8} {tight[2]!s:>6}")  # fmt: skip
     mean = np.mean(errors, axis=0)
     print(f"{'mean':28} | {mean[0]:18.3f} {mean[1]:15.3f} {mean[2]:11.3f}\n")
-    print(f"ours    {ours_s:6.2f} s, the measured error of simplifying included")
+    all_s, measuring_s = ours_s
+    print(f"ours    {all_s:6.2f} s, of which {measuring_s:.2f} s measure the error of simplifying")
     for kind in ("quadric", "pro"):
         total = seconds["contour"] + seconds["smooth"] + seconds[kind]
         print(f"Slicer  {total:6.2f} s = contour {seconds['contour']:.2f} + sinc {seconds['smooth']:.2f} + {kind} "
-              f"{seconds[kind]:.2f}: {total / ours_s:.1f} times as long as ours")  # fmt: skip
+              f"{seconds[kind]:.2f}: {total / all_s:.1f} times as long as ours, {total / (all_s - measuring_s):.1f} "
+              "times without measuring, which it does not do")  # fmt: skip
     print(f"peak memory of the whole run {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
