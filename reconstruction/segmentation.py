@@ -123,7 +123,7 @@ def class_probabilities(
     def predict(batch: Floats) -> Floats:
         return softmax(engine.run(batch))
 
-    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, progress)
+    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, len(CLASSES), progress)
     k, j, i = (slice(m // 2, m // 2 + n) for m, n in zip(missing, hu.shape, strict=True))
     return np.ascontiguousarray(blended[:, k, j, i])
 

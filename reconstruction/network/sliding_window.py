@@ -24,6 +24,7 @@ def sliding_window(
     window: Shape,
     overlap: float,
     predict: Callable[[Floats], Floats],
+    channels: int,
     progress: Callable[[float], None] | None = None,
 ) -> Floats:
     """Blends the predictions of overlapping windows.
@@ -32,28 +33,24 @@ def sliding_window(
         volume: ``(nk, nj, ni)``, at least as large as `window` along each axis.
         window: ``(k, j, i)`` voxels.
         overlap: share of a window that its neighbour covers too, 0 to below 1.
-        predict: ``(1, 1, k, j, i)`` to ``(1, c, k, j, i)``.
+        predict: ``(1, 1, k, j, i)`` to ``(1, channels, k, j, i)``.
         progress: called with the share done.
 
     Returns:
-        ``(c, nk, nj, ni)`` float32, the weighted mean of the predictions.
+        ``(channels, nk, nj, ni)`` float32, the weighted mean of the predictions.
     """
     starts = [window_starts(n, w, overlap) for n, w in zip(volume.shape, window, strict=True)]
     weights = gaussian_weights(window)
     total = np.zeros(volume.shape, np.float32)
-    result: Floats | None = None
+    result = np.zeros((channels, *volume.shape), np.float32)
     places = list(product(*starts))
     for done, place in enumerate(places, start=1):
         where = tuple(slice(s, s + w) for s, w in zip(place, window, strict=True))
         prediction = predict(np.ascontiguousarray(volume[where])[None, None])[0]
-        if result is None:
-            result = np.zeros((prediction.shape[0], *volume.shape), np.float32)
         result[(slice(None), *where)] += weights * prediction
         total[where] += weights
         if progress is not None:
             progress(done / len(places))
-    if result is None:  # pragma: no cover - window_starts never returns an empty list
-        raise ValueError("no window")
     result /= total
     return result
 

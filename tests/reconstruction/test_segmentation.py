@@ -29,7 +29,7 @@ def test_the_sliding_window_is_monais():
         # Zero padding makes a window's border differ from its middle: a wrong place or weight would show.
         return torch.nn.functional.conv3d(batch, kernel, padding=2)
 
-    ours = sliding_window(volume, (16, 16, 16), 0.25, lambda batch: convolve(torch.from_numpy(batch)).numpy())
+    ours = sliding_window(volume, (16, 16, 16), 0.25, lambda batch: convolve(torch.from_numpy(batch)).numpy(), 3)
     reference = sliding_window_inference(
         torch.from_numpy(volume)[None, None], (16, 16, 16), 1, convolve, overlap=0.25, mode="gaussian"
     )
@@ -40,7 +40,7 @@ def test_the_sliding_window_is_monais():
 def test_one_window_is_the_prediction_itself():
     volume = np.random.default_rng(2).normal(size=(8, 9, 10)).astype(np.float32)
     shares: list[float] = []
-    out = sliding_window(volume, (8, 9, 10), 0.5, lambda batch: 2 * batch, shares.append)
+    out = sliding_window(volume, (8, 9, 10), 0.5, lambda batch: 2 * batch, 1, shares.append)
     np.testing.assert_allclose(out[0], 2 * volume, rtol=1e-6)
     assert shares == [1.0]
     assert gaussian_weights((8, 9, 10)).min() >= 1e-3
