@@ -1,6 +1,6 @@
 # Every target does its own set-up; the second call finds it done. Presupposes git, make and Python 3.11.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench lint format clean distclean
+.PHONY: help setup demo test test-slow bench lint format wire clean distclean
 
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -32,6 +32,9 @@ lint: setup ## style, format, types, layers
 format: setup ## put the format right
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+wire: setup ## code and tables from unity_bridge/wire_schema.toml; commit what it writes
+	$(BIN)/python -m scripts.wire
 
 clean: ## caches (out/, which holds your results, stays)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -26,14 +26,12 @@ from geometry.points import as_points, read_only
 from geometry.surface import Surface
 from geometry.transform import Transform
 from unity_bridge.errors import InvalidPoseError
+from unity_bridge.generated.constants import UNIT_TOLERANCE
 
 Floats = NDArray[np.float64]
 
 MM_PER_M = 1000.0
 _AXES = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-
-# Single precision on the wire leaves quaternions within 1e-7 of unit length; anything beyond this is no rotation.
-UNIT_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)

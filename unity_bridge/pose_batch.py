@@ -19,16 +19,31 @@ import numpy as np
 
 from geometry.frames import check_frame
 from geometry.points import read_only
-from unity_bridge.convention import UNIT_TOLERANCE, UnityPose, pose_numbers
+from unity_bridge.convention import UnityPose, pose_numbers
 from unity_bridge.errors import InvalidPoseError
-from unity_bridge.tool_state import ToolPose, ToolState
-from unity_bridge.wire import (
+from unity_bridge.generated.constants import (
     FLAG_UNITY_CONVENTION,
-    TOOL_VALIDITIES,
+    HAS_ERROR,
+    HAS_POSE,
+    MAX_ERROR_MM,
+    MAX_STRINGS,
+    MAX_TOOLS,
+    POSITION_LIMIT_M,
+    TAG_POSE_BATCH_REASON,
+    TAG_POSE_BATCH_STRINGS,
+    TAG_POSE_BATCH_TOOLS,
+    TEXT_LIMIT_BYTES,
+    TOOL_RECORD,
+    TOOL_TABLE_HEAD,
+    UNIT_TOLERANCE,
     VALIDITY_CODES,
-    Header,
     MessageType,
     Validity,
+)
+from unity_bridge.tool_state import ToolPose, ToolState
+from unity_bridge.wire import (
+    TOOL_VALIDITIES,
+    Header,
     decode_text,
     malformed,
     pack_field,
@@ -37,22 +52,9 @@ from unity_bridge.wire import (
     unpack_message,
 )
 
-TAG_STRINGS, TAG_TOOLS, TAG_REASON = 1, 2, 3
-MAX_TOOLS = 256
-MAX_STRINGS = 2048
-TEXT_LIMIT_BYTES = 1024
-# Beyond a kilometre nothing is tracked: such a number is a unit mistake or noise.
-POSITION_LIMIT_M = 1000.0
-
-HAS_POSE, HAS_ERROR = 1, 2
-# indices of tool, to_frame, from_frame, reason, registration; validity, flags; expected error mm; capture ns;
-# position m (3), rotation xyzw (4); reserved
-_RECORD = struct.Struct("<5H2Bfq7f4x")
-RECORD_BYTES = _RECORD.size
-_TABLE_HEAD = struct.Struct("<HH")  # bytes of one record, number of records
+RECORD_BYTES = TOOL_RECORD.size
 _STRING_HEAD = struct.Struct("<H")
 _NO_POSE = (0.0,) * 7
-_MAX_ERROR_MM = 1e6
 
 _LOST = VALIDITY_CODES[Validity.LOST]
 _VALID = VALIDITY_CODES[Validity.VALID]
@@ -111,11 +113,11 @@ def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = 
     table: dict[str, int] = {"": 0}
     records = [_pack_tool(state, table, header.capture_ns) for state in tools]
     fields = [
-        pack_field(TAG_STRINGS, b"".join(map(_pack_string, table))),
-        pack_field(TAG_TOOLS, _TABLE_HEAD.pack(RECORD_BYTES, len(records)) + b"".join(records)),
+        pack_field(TAG_POSE_BATCH_STRINGS, b"".join(map(_pack_string, table))),
+        pack_field(TAG_POSE_BATCH_TOOLS, TOOL_TABLE_HEAD.pack(RECORD_BYTES, len(records)) + b"".join(records)),
     ]
     if reason:
-        fields.append(pack_field(TAG_REASON, reason.encode()))
+        fields.append(pack_field(TAG_POSE_BATCH_REASON, reason.encode()))
     return pack_message(header, b"".join(fields))
 
 
@@ -126,9 +128,9 @@ def _pack_tool(state: ToolState, table: dict[str, int], batch_ns: int) -> bytes:
     flags = 0 if error is None else HAS_ERROR
     code = VALIDITY_CODES[state.validity]
     if state.T_to_from is None:
-        return _RECORD.pack(*indices, code, flags, error or 0.0, 0, *_NO_POSE)
+        return TOOL_RECORD.pack(*indices, code, flags, error or 0.0, 0, *_NO_POSE)
     capture_ns = batch_ns if state.capture_ns is None else state.capture_ns
-    return _RECORD.pack(*indices, code, flags | HAS_POSE, error or 0.0, capture_ns, *pose_numbers(state.T_to_from))
+    return TOOL_RECORD.pack(*indices, code, flags | HAS_POSE, error or 0.0, capture_ns, *pose_numbers(state.T_to_from))
 
 
 def _pack_string(text: str) -> bytes:
@@ -157,12 +159,12 @@ class PoseBatchDecoder:
             raise malformed(f"message type {header.message_type}", f"{int(MessageType.POSE_BATCH)}, a pose batch")
         if not header.flags & FLAG_UNITY_CONVENTION:
             raise malformed("poses that are not in Unity's convention", "flag 0x0001 set")
-        fields = take_fields(body, (TAG_STRINGS, TAG_TOOLS, TAG_REASON))
-        if TAG_STRINGS not in fields or TAG_TOOLS not in fields or header.validity is None:
+        fields = take_fields(body, (TAG_POSE_BATCH_STRINGS, TAG_POSE_BATCH_TOOLS, TAG_POSE_BATCH_REASON))
+        if TAG_POSE_BATCH_STRINGS not in fields or TAG_POSE_BATCH_TOOLS not in fields or header.validity is None:
             raise malformed("a pose batch without strings, tools or validity", "all three")
-        strings = self._decode_strings(fields[TAG_STRINGS])
-        records = self._decode_records(fields[TAG_TOOLS])
-        reason = decode_text(fields[TAG_REASON], TEXT_LIMIT_BYTES) if TAG_REASON in fields else ""
+        strings = self._decode_strings(fields[TAG_POSE_BATCH_STRINGS])
+        records = self._decode_records(fields[TAG_POSE_BATCH_TOOLS])
+        reason = decode_text(fields[TAG_POSE_BATCH_REASON], TEXT_LIMIT_BYTES) if TAG_POSE_BATCH_REASON in fields else ""
         return PoseBatch(header, header.validity, reason, records, strings)
 
     def _decode_strings(self, payload: memoryview) -> tuple[str, ...]:
@@ -174,17 +176,17 @@ class PoseBatchDecoder:
         return self._strings
 
     def _decode_records(self, payload: memoryview) -> tuple[Record, ...]:
-        if len(payload) < _TABLE_HEAD.size:
-            raise malformed(f"a tool table of {len(payload)} bytes", f"at least {_TABLE_HEAD.size}")
-        stride, count = _TABLE_HEAD.unpack_from(payload)
-        if stride < RECORD_BYTES or count > MAX_TOOLS or stride * count > len(payload) - _TABLE_HEAD.size:
+        if len(payload) < TOOL_TABLE_HEAD.size:
+            raise malformed(f"a tool table of {len(payload)} bytes", f"at least {TOOL_TABLE_HEAD.size}")
+        stride, count = TOOL_TABLE_HEAD.unpack_from(payload)
+        if stride < RECORD_BYTES or count > MAX_TOOLS or stride * count > len(payload) - TOOL_TABLE_HEAD.size:
             raise malformed(
                 f"{count} tools of {stride} bytes in {len(payload)} bytes",
                 f"at most {MAX_TOOLS} of at least {RECORD_BYTES} bytes, within the field",
             )
         # A later minor version may have longer records: what is beyond ours is stepped over.
-        starts = range(_TABLE_HEAD.size, _TABLE_HEAD.size + stride * count, stride)
-        records = tuple(_RECORD.unpack_from(payload, start) for start in starts)
+        starts = range(TOOL_TABLE_HEAD.size, TOOL_TABLE_HEAD.size + stride * count, stride)
+        records = tuple(TOOL_RECORD.unpack_from(payload, start) for start in starts)
         for record in records:
             self._check_strings(record)
             _check_numbers(record)
@@ -233,8 +235,8 @@ def _check_numbers(record: Record) -> None:
             f"a pose at {(px, py, pz)} m with quaternion {(qx, qy, qz, qw)}",
             f"a unit quaternion within {POSITION_LIMIT_M:g} m; zeros where there is no pose",
         )
-    if not 0.0 <= error_mm <= _MAX_ERROR_MM:
-        raise malformed(f"an expected error of {error_mm} mm", f"0 to {_MAX_ERROR_MM:g} mm")
+    if not 0.0 <= error_mm <= MAX_ERROR_MM:
+        raise malformed(f"an expected error of {error_mm} mm", f"0 to {MAX_ERROR_MM:g} mm")
 
 
 def _tool_pose(record: Record, strings: tuple[str, ...]) -> ToolPose:

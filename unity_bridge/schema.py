@@ -1,6 +1,6 @@
-"""How a message is declared, and the one encoder and decoder that every declaration shares.
+"""The one encoder and decoder that every declared message shares.
 
-A message is a frozen dataclass whose attributes name their tag and kind::
+Declarations are generated from wire_schema.toml: frozen dataclasses whose attributes name their tag and kind::
 
     @dataclass(frozen=True, kw_only=True)
     class Goodbye:
@@ -17,21 +17,12 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from unity_bridge.wire import (
-    TOOL_VALIDITIES,
-    VALIDITY_CODES,
-    Validity,
-    decode_text,
-    malformed,
-    pack_field,
-    unpack_fields,
-)
-
-TEXT_LIMIT_BYTES = 1024
-REPEAT_LIMIT = 4096
+from unity_bridge.generated.constants import CODES, REPEAT_LIMIT, TEXT_LIMIT_BYTES
+from unity_bridge.wire import decode_text, malformed, pack_field, unpack_fields
 
 
 @dataclass(frozen=True)
@@ -60,14 +51,36 @@ def _finite(value: float) -> float:
     return value
 
 
-def _encode_validity(validity: Validity) -> bytes:
-    return bytes([VALIDITY_CODES[Validity(validity)]])
+@cache
+def choice(enum: type[StrEnum]) -> Kind:
+    """One byte: the code of a value of `enum`."""
+    codes = CODES[enum]
+    values = {code: value for value, code in codes.items()}
+
+    def decode(payload: memoryview) -> StrEnum:
+        if len(payload) != 1 or payload[0] not in values:
+            raise malformed(f"a {enum.__name__} of bytes {bytes(payload[:8])!r}", f"one byte of {sorted(values)}")
+        return values[payload[0]]
+
+    return Kind(enum.__name__, lambda value: bytes([codes[enum(value)]]), decode)
 
 
-def _decode_validity(payload: memoryview) -> Validity:
-    if len(payload) != 1 or payload[0] not in TOOL_VALIDITIES:
-        raise malformed(f"a validity of bytes {bytes(payload[:8])!r}", f"one byte of {sorted(TOOL_VALIDITIES)}")
-    return TOOL_VALIDITIES[payload[0]]
+@cache
+def floats(count: int) -> Kind:
+    """`count` finite numbers, such as a position or a quaternion, as a tuple."""
+    layout = struct.Struct(f"<{count}d")
+
+    def decode(payload: memoryview) -> tuple[float, ...]:
+        if len(payload) != layout.size:
+            raise malformed(f"{count} numbers of {len(payload)} bytes", f"{layout.size} bytes")
+        return tuple(map(_finite, layout.unpack(payload)))
+
+    def encode(values: tuple[float, ...]) -> bytes:
+        if len(values) != count:
+            raise malformed(f"{len(values)} numbers to be sent", f"{count}")
+        return layout.pack(*map(_finite, values))
+
+    return Kind(f"f64[{count}]", encode, decode)
 
 
 def _decode_flag(payload: memoryview) -> bool:
@@ -94,7 +107,6 @@ U64 = _number("u64", "Q")
 I64 = _number("i64", "q")
 _DOUBLE = _number("f64", "d")
 F64 = Kind("f64", lambda value: _DOUBLE.encode(_finite(value)), lambda payload: _finite(_DOUBLE.decode(payload)))
-VALIDITY = Kind("validity", _encode_validity, _decode_validity)
 FLAG = Kind("flag", lambda value: b"\1" if value else b"\0", _decode_flag)
 TEXT = Kind("text", _encode_text, lambda payload: decode_text(payload, TEXT_LIMIT_BYTES))
 BLOB = Kind("blob", bytes, bytes)

@@ -8,7 +8,6 @@ organ of 500 mm. docs/protocol.md holds the byte table.
 from __future__ import annotations
 
 import hashlib
-import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,20 +18,21 @@ from geometry.points import read_only
 from geometry.surface import Surface
 from unity_bridge.convention import MM_PER_M, UnitySurface, surface_to_unity
 from unity_bridge.errors import SurfaceRefusedError, UnsupportedVersionError
+from unity_bridge.generated.constants import (
+    MAX_PAYLOAD_BYTES,
+    NAME_LIMIT_BYTES,
+    NORMAL_STEPS,
+    POSITION_LIMIT_M,
+    POSITION_STEPS,
+    SURFACE_HEADER,
+    SURFACE_MAGIC,
+    SURFACE_MAJOR,
+    SURFACE_VERTEX,
+)
 from unity_bridge.wire import decode_text, malformed
 
-MAGIC = b"SNSF"
-MAJOR = 1
-MAX_PAYLOAD_BYTES = 256 * 2**20
-VERTEX = np.dtype([("position", "<u2", (4,)), ("normal", "i1", (4,))])  # the fourth of each pads to four bytes
-# magic, major, bytes per index, header length, vertices, triangles, cube's minimum (3) and edge in m, name, frame bytes
-_HEADER = struct.Struct("<4sBBHIIddddHH4x")
-HEADER_BYTES = _HEADER.size
-_POSITION_STEPS = 65535
-_NORMAL_STEPS = 127
-_NAME_LIMIT_BYTES = 255
-# Beyond a kilometre there is no anatomy: such a number is a unit mistake or noise.
-POSITION_LIMIT_M = 1000.0
+VERTEX = np.dtype(SURFACE_VERTEX)
+HEADER_BYTES = SURFACE_HEADER.size
 
 Floats = NDArray[np.float64]
 
@@ -76,19 +76,19 @@ def encode_surface(surface: Surface) -> SurfacePayload:
     unity = surface_to_unity(surface)
     name, frame = surface.name.encode(), surface.frame.encode()
     count = len(unity.vertices_m)
-    if not count or not len(unity.triangles) or len(name) > _NAME_LIMIT_BYTES:
+    if not count or not len(unity.triangles) or len(name) > NAME_LIMIT_BYTES:
         raise SurfaceRefusedError(
             f"surface '{surface.name}' of {count} vertices and {len(unity.triangles)} triangles",
-            f"at least one triangle, and a name of at most {_NAME_LIMIT_BYTES} bytes",
+            f"at least one triangle, and a name of at most {NAME_LIMIT_BYTES} bytes",
             "check its segmentation",
         )
     low = unity.vertices_m.min(axis=0)
     edge = float((unity.vertices_m.max(axis=0) - low).max())
-    index = np.dtype("<u2") if count <= _POSITION_STEPS else np.dtype("<u4")
+    index = np.dtype("<u2") if count <= POSITION_STEPS else np.dtype("<u4")
     vertices = _quantised(unity, low, edge)
-    head = _HEADER.pack(
-        MAGIC, MAJOR, index.itemsize, HEADER_BYTES, count, len(unity.triangles), *low, edge, len(name), len(frame)
-    )
+    counts = count, len(unity.triangles)
+    sizes = len(name), len(frame)
+    head = SURFACE_HEADER.pack(SURFACE_MAGIC, SURFACE_MAJOR, index.itemsize, HEADER_BYTES, *counts, *low, edge, *sizes)
     names = name + frame
     data = b"".join(
         [head, names, bytes(_padding(len(names))), vertices.tobytes(), unity.triangles.astype(index).tobytes()]
@@ -103,7 +103,7 @@ def encode_surface(surface: Surface) -> SurfacePayload:
         frame=surface.frame,
         vertex_count=count,
         triangle_count=len(unity.triangles),
-        quantisation_step_mm=edge / _POSITION_STEPS * MM_PER_M,
+        quantisation_step_mm=edge / POSITION_STEPS * MM_PER_M,
         error_max_mm=float(error_m) * MM_PER_M,
     )
 
@@ -118,15 +118,15 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
     view = memoryview(data).cast("B").toreadonly()
     layout = _Layout.read(view)
     packed = np.frombuffer(view, VERTEX, layout.vertex_count, layout.vertices_at)
-    frame = decode_text(view[layout.frame_at : layout.frame_at + layout.frame_bytes], _NAME_LIMIT_BYTES)
+    frame = decode_text(view[layout.frame_at : layout.frame_at + layout.frame_bytes], NAME_LIMIT_BYTES)
     surface = UnitySurface(
         vertices_m=read_only(_positions_m(packed, np.array(layout.low_m), layout.edge_m)),
-        normals=read_only(packed["normal"][:, :3] / float(_NORMAL_STEPS)),
+        normals=read_only(packed["normal"][:, :3] / float(NORMAL_STEPS)),
         triangles=read_only(_triangles(view, layout)),
         frame=check_frame(frame),
-        name=decode_text(view[layout.names_at : layout.frame_at], _NAME_LIMIT_BYTES),
+        name=decode_text(view[layout.names_at : layout.frame_at], NAME_LIMIT_BYTES),
     )
-    return DecodedSurface(surface, layout.edge_m / _POSITION_STEPS)
+    return DecodedSurface(surface, layout.edge_m / POSITION_STEPS)
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,13 @@ class _Layout:
     def read(cls, view: memoryview) -> _Layout:
         if len(view) < HEADER_BYTES:
             raise malformed(f"a surface of {len(view)} bytes", f"at least the {HEADER_BYTES} bytes of a header")
-        magic, major, index, head, vertices, triangles, x, y, z, edge, name, frame = _HEADER.unpack_from(view)
-        if magic != MAGIC:
-            raise malformed(f"a surface that begins with {magic!r}", f"{MAGIC!r}")
-        if major != MAJOR:
-            raise UnsupportedVersionError(f"a surface of version {major}", f"version {MAJOR}", "update one program")
+        magic, major, index, head, vertices, triangles, x, y, z, edge, name, frame = SURFACE_HEADER.unpack_from(view)
+        if magic != SURFACE_MAGIC:
+            raise malformed(f"a surface that begins with {magic!r}", f"{SURFACE_MAGIC!r}")
+        if major != SURFACE_MAJOR:
+            raise UnsupportedVersionError(
+                f"a surface of version {major}", f"version {SURFACE_MAJOR}", "update one program"
+            )
         layout = cls(index, head, vertices, triangles, (x, y, z), edge, name, frame)
         end = layout.indices_at + 3 * triangles * index
         if index not in {2, 4} or head < HEADER_BYTES or end != len(view):
@@ -178,14 +180,14 @@ class _Layout:
 
 def _quantised(surface: UnitySurface, low_m: Floats, edge_m: float) -> NDArray[np.void]:
     packed = np.zeros(len(surface.vertices_m), VERTEX)
-    scale = _POSITION_STEPS / edge_m if edge_m else 0.0
+    scale = POSITION_STEPS / edge_m if edge_m else 0.0
     packed["position"][:, :3] = np.rint((surface.vertices_m - low_m) * scale)
-    packed["normal"][:, :3] = np.rint(surface.normals * _NORMAL_STEPS)
+    packed["normal"][:, :3] = np.rint(surface.normals * NORMAL_STEPS)
     return packed
 
 
 def _positions_m(packed: NDArray[np.void], low_m: Floats, edge_m: float) -> Floats:
-    return packed["position"][:, :3] * (edge_m / _POSITION_STEPS) + low_m
+    return packed["position"][:, :3] * (edge_m / POSITION_STEPS) + low_m
 
 
 def _triangles(view: memoryview, layout: _Layout) -> NDArray[np.int32]:

@@ -7,65 +7,31 @@ the buffer before anything is made from it, and views are handed out rather than
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 
 from geometry.clock import Clock
 from unity_bridge.errors import MalformedMessageError, UnsupportedVersionError
+from unity_bridge.generated.constants import (
+    FIELD_HEAD,
+    FLAG_UNITY_CONVENTION,
+    MESSAGE_HEADER,
+    SESSION_BYTES,
+    VALIDITY_CODES,
+    WIRE_MAGIC,
+    WIRE_MAJOR,
+    WIRE_MINOR,
+    MessageType,
+    Validity,
+)
 
-MAGIC = b"SNAV"
-MAJOR, MINOR = 1, 0
-
-# magic, major, minor, type, header length, flags, body length, sequence, capture ns, clock, session, validity
-_HEADER = struct.Struct("<4sBBHHHIQqQ16sB7x")
-HEADER_BYTES = _HEADER.size
-_FIELD = struct.Struct("<HI")
-FIELD_BYTES = _FIELD.size
-SESSION_BYTES = 16
+HEADER_BYTES = MESSAGE_HEADER.size
+FIELD_BYTES = FIELD_HEAD.size
 NO_SESSION = bytes(SESSION_BYTES)
 
-# Geometry in the message is in Unity's convention (left-handed metres, clockwise front faces). Always set in v1.
-FLAG_UNITY_CONVENTION = 0x0001
-
-
-class MessageType(IntEnum):
-    """What a message is; 1-15 poses, 16-31 surfaces, 32-63 control."""
-
-    POSE_BATCH = 1
-    SURFACE_LIST_REQUEST = 16
-    SURFACE_MANIFEST = 17
-    SURFACE_CHUNK_REQUEST = 18
-    SURFACE_CHUNK = 19
-    HELLO = 32
-    WELCOME = 33
-    CLOCK_REQUEST = 34
-    CLOCK_REPLY = 35
-    CLIENT_REPORT = 36
-    ACKNOWLEDGE = 37
-    GOODBYE = 38
-    ERROR = 39
-
-
-class Validity(StrEnum):
-    """What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason."""
-
-    VALID = "valid"
-    STALE = "stale"
-    LOST = "lost"
-    SUSPECT = "suspect"
-
-
 # Zero means "says nothing about validity": memory that nobody filled in can never read as valid.
-VALIDITY_CODES: dict[Validity | None, int] = {
-    None: 0,
-    Validity.VALID: 1,
-    Validity.STALE: 2,
-    Validity.LOST: 3,
-    Validity.SUSPECT: 4,
-}
-VALIDITIES: dict[int, Validity | None] = {code: validity for validity, code in VALIDITY_CODES.items()}
+HEADER_VALIDITY_CODES: dict[Validity | None, int] = {None: 0} | {each: VALIDITY_CODES[each] for each in Validity}
+VALIDITIES: dict[int, Validity | None] = {code: validity for validity, code in HEADER_VALIDITY_CODES.items()}
 TOOL_VALIDITIES: dict[int, Validity] = {code: validity for code, validity in VALIDITIES.items() if validity is not None}
 
 
@@ -93,15 +59,15 @@ class Header:
     session_id: bytes = NO_SESSION
     validity: Validity | None = None
     flags: int = FLAG_UNITY_CONVENTION
-    minor: int = MINOR
+    minor: int = WIRE_MINOR
 
 
 def pack_message(header: Header, body: bytes) -> bytes:
     """The bytes of one message."""
     return (
-        _HEADER.pack(
-            MAGIC,
-            MAJOR,
+        MESSAGE_HEADER.pack(
+            WIRE_MAGIC,
+            WIRE_MAJOR,
             header.minor,
             header.message_type,
             HEADER_BYTES,
@@ -111,7 +77,7 @@ def pack_message(header: Header, body: bytes) -> bytes:
             header.capture_ns,
             header.clock,
             header.session_id,
-            VALIDITY_CODES[header.validity],
+            HEADER_VALIDITY_CODES[header.validity],
         )
         + body
     )
@@ -130,13 +96,15 @@ def unpack_message(message: bytes | memoryview) -> tuple[Header, memoryview]:
     if len(view) < HEADER_BYTES:
         raise malformed(f"a message of {len(view)} bytes", f"at least the {HEADER_BYTES} bytes of a header")
     magic, major, minor, kind, header_bytes, flags, body_bytes, sequence, capture_ns, clock, session, validity = (
-        _HEADER.unpack_from(view)
+        MESSAGE_HEADER.unpack_from(view)
     )
-    if magic != MAGIC:
-        raise malformed(f"a message that begins with {magic!r}", f"{MAGIC!r}")
-    if major != MAJOR:
+    if magic != WIRE_MAGIC:
+        raise malformed(f"a message that begins with {magic!r}", f"{WIRE_MAGIC!r}")
+    if major != WIRE_MAJOR:
         raise UnsupportedVersionError(
-            f"a message of wire version {major}.{minor}", f"major version {MAJOR}", "use programs of one major version"
+            f"a message of wire version {major}.{minor}",
+            f"major version {WIRE_MAJOR}",
+            "use programs of one major version",
         )
     if header_bytes < HEADER_BYTES or header_bytes + body_bytes > len(view):
         raise malformed(
@@ -151,7 +119,7 @@ def unpack_message(message: bytes | memoryview) -> tuple[Header, memoryview]:
 
 def pack_field(tag: int, payload: bytes) -> bytes:
     """One tagged field: tag u16, length u32, payload."""
-    return _FIELD.pack(tag, len(payload)) + payload
+    return FIELD_HEAD.pack(tag, len(payload)) + payload
 
 
 def unpack_fields(body: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -164,7 +132,7 @@ def unpack_fields(body: memoryview) -> Iterator[tuple[int, memoryview]]:
     while at < len(body):
         if len(body) - at < FIELD_BYTES:
             raise malformed(f"{len(body) - at} stray bytes after the last field", "whole fields")
-        tag, length = _FIELD.unpack_from(body, at)
+        tag, length = FIELD_HEAD.unpack_from(body, at)
         at += FIELD_BYTES
         if length > len(body) - at:
             raise malformed(f"field {tag} of {length} bytes where {len(body) - at} are left", "fields within the body")

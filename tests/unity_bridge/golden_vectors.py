@@ -16,8 +16,8 @@ from geometry.clock import ManualClock
 from geometry.transform import Transform
 from tests.unity_bridge.strategies import tetrahedron
 from unity_bridge import messages as m
+from unity_bridge.generated.constants import SURFACE_MAGIC
 from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
-from unity_bridge.surface_payload import MAGIC as SURFACE_MAGIC
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_message

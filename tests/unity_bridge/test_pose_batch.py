@@ -14,11 +14,11 @@ from geometry.transform import Transform
 from tests.unity_bridge.strategies import transforms
 from unity_bridge.convention import pose_to_unity
 from unity_bridge.errors import InvalidPoseError, MalformedMessageError
+from unity_bridge.generated.constants import TAG_POSE_BATCH_STRINGS as TAG_STRINGS
+from unity_bridge.generated.constants import TAG_POSE_BATCH_TOOLS as TAG_TOOLS
 from unity_bridge.pose_batch import (
     MAX_TOOLS,
     RECORD_BYTES,
-    TAG_STRINGS,
-    TAG_TOOLS,
     PoseBatchDecoder,
     encode_pose_batch,
 )

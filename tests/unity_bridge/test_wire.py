@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from geometry.clock import ManualClock
 from unity_bridge import schema
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError, UnsupportedVersionError
+from unity_bridge.generated.constants import CODES
 from unity_bridge.messages import MESSAGES, Error, Hello, SurfaceEntry, Welcome, decode_message, encode_message
 from unity_bridge.wire import (
     HEADER_BYTES,
@@ -36,11 +37,16 @@ def hello() -> bytes:
 def values_for(declared: type) -> st.SearchStrategy:
     """Any message of a declared type."""
     text = st.text(max_size=30)
+    enums = {enum.__name__: enum for enum in CODES}
     unsigned = {"u32": 2**32 - 1, "u64": 2**64 - 1}
 
     def value(kind):
         if isinstance(kind, type):
             return values_for(kind)
+        if kind.name in enums:
+            return st.sampled_from(enums[kind.name])
+        if kind.name.startswith("f64["):
+            return st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * int(kind.name[4:-1]))
         if kind.name in unsigned:
             return st.integers(0, unsigned[kind.name])
         return {
@@ -50,7 +56,6 @@ def values_for(declared: type) -> st.SearchStrategy:
             "text": text,
             "blob": st.binary(max_size=50),
             "sha256": st.binary(min_size=32, max_size=32).map(bytes.hex),
-            "validity": st.sampled_from(Validity),
         }[kind.name]
 
     fields = {}
@@ -174,8 +179,11 @@ def test_numbers_flags_hashes_and_validities_are_checked():
         (schema.F64, struct.pack("<d", float("inf"))),
         (schema.FLAG, b"\x02"),
         (schema.SHA256, bytes(31)),
-        (schema.VALIDITY, b"\x00"),
-        (schema.VALIDITY, b"\x05"),
+        (schema.choice(Validity), b"\x00"),
+        (schema.choice(Validity), b"\x05"),
+        (schema.choice(Validity), b"\x01\x01"),
+        (schema.floats(3), struct.pack("<2d", 1.0, 2.0)),
+        (schema.floats(3), struct.pack("<3d", 1.0, 2.0, float("nan"))),
     ]:
         with pytest.raises(MalformedMessageError):
             kind.decode(memoryview(payload))

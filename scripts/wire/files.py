@@ -1,0 +1,24 @@
+"""Which files follow from the schema, and what they must hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.wire.protocol_page import with_tables
+from scripts.wire.python_source import python_files
+from scripts.wire.schema_file import SCHEMA_FILE, load_schema
+
+PYTHON_PACKAGE = Path("unity_bridge")
+PROTOCOL_PAGE = Path("docs") / "protocol.md"
+
+
+def generated_files(repository: Path) -> dict[Path, str]:
+    """Texts by path below the repository; of the protocol page only the tables between its marks are renewed.
+
+    Raises:
+        SchemaFileError: the schema contradicts itself, or the page lacks the marks of a table.
+    """
+    schema = load_schema(SCHEMA_FILE.read_text("utf-8"))
+    files = {PYTHON_PACKAGE / path: text for path, text in python_files(schema).items()}
+    files[PROTOCOL_PAGE] = with_tables((repository / PROTOCOL_PAGE).read_text("utf-8"), schema)
+    return files

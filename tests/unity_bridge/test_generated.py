@@ -1,0 +1,110 @@
+"""wire_schema.toml is the one place where the wire is declared: what follows from it is what is committed."""
+
+import pytest
+
+from scripts.wire.files import generated_files
+from scripts.wire.protocol_page import with_tables
+from scripts.wire.python_source import python_files
+from scripts.wire.schema_file import SCHEMA_FILE, SchemaFileError, load_schema
+
+SCHEMA_TEXT = SCHEMA_FILE.read_text("utf-8")
+
+
+def test_what_is_committed_follows_from_the_schema(repository):
+    """Byte for byte, in every language."""
+    drifted = [
+        str(path)
+        for path, text in generated_files(repository).items()
+        if not (repository / path).is_file() or (repository / path).read_text("utf-8") != text
+    ]
+    assert not drifted, "wire_schema.toml says otherwise: run `make wire` and commit what it writes"
+
+
+def test_nothing_is_left_over_from_an_older_schema(repository):
+    written = {repository / path for path in generated_files(repository)}
+    folders = {path.parent for path in written if path.parent.name.lower() == "generated"}
+    found = {path for folder in folders for path in folder.glob("*.*") if path.suffix in {".py", ".cs"}}
+    assert {path.name for path in found - written} == {"__init__.py"}, "delete what is no longer generated"
+
+
+def test_a_new_message_is_one_table_in_the_schema(repository):
+    """With every kind of field there is."""
+    schema = load_schema(
+        SCHEMA_TEXT
+        + """
+[[enum]]
+name = "Colour"
+doc = "Of a light."
+values = { red = 1, green = 2 }
+
+[[message]]
+name = "Lamp"
+type = 63
+socket = "control"
+doc = "A lamp."
+fields = [
+    { tag = 1, name = "colour", kind = "Colour", default = "green" },
+    { tag = 2, name = "position_m", kind = "f64[3]" },
+    { tag = 3, name = "seen", kind = "ReceivedSurface", repeated = true, doc = "what it lights" },
+    { tag = 4, name = "error_mm", kind = "f64", optional = true },
+]
+"""
+    )
+    files = python_files(schema)
+    lamp = files["generated/control_messages.py"].split("class Lamp:\n")[1]
+    assert (
+        lamp
+        == '''    """A lamp.
+
+    Attributes:
+        seen: what it lights.
+    """
+
+    colour: Colour = tagged(1, choice(Colour), default=Colour.GREEN)
+    position_m: tuple[float, float, float] = tagged(2, floats(3))
+    seen: tuple[ReceivedSurface, ...] = tagged(3, ReceivedSurface, repeated=True)
+    error_mm: float | None = tagged(4, F64, default=None)
+'''
+    )
+    assert "    MessageType.LAMP: Lamp,\n" in files["generated/messages.py"]
+    assert "    LAMP = 63\n" in files["generated/constants.py"]
+    for path, text in files.items():
+        compile(text, path, "exec")
+    page = (repository / "docs" / "protocol.md").read_text("utf-8") + "<!-- wire_schema: Colour -->\n<!-- end -->\n"
+    assert "| 3 | `seen` | ReceivedSurface | repeated | what it lights |\n" in with_tables(page, schema)
+
+
+def test_a_page_without_the_place_for_a_table_is_refused(repository):
+    page = (repository / "docs" / "protocol.md").read_text("utf-8")
+    with pytest.raises(SchemaFileError, match="ToolRecordx"):
+        with_tables(page.replace("wire_schema: ToolRecord ", "wire_schema: ToolRecordx "), load_schema(SCHEMA_TEXT))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            '{ tag = 2, name = "program", kind = "text" }',
+            '{ tag = 1, name = "program", kind = "text" }',
+            "tag of Hello 1 twice",
+        ),
+        ("type = 33\n", "type = 32\n", "message type 32 twice"),
+        ("type = 33\n", "type = 20\n", "Welcome of type 20 on socket 'control'"),
+        ('name = "ClockReply"', 'name = "Hello"', "name 'Hello' twice"),
+        ("offset = 12, type", "offset = 13, type", "'body_bytes' of MessageHeader at offset 13"),
+        ('kind = "SurfaceEntry"', 'kind = "SurfaceEntree"', "kind 'SurfaceEntree'"),
+        ("valid = 1,", "valid = 0,", "Validity with the codes"),
+        ("stale = 2,", "stale = 1,", "code of Validity 1 twice"),
+        ('type = "u8", name = "flags"', 'type = "u9", name = "flags"', "type 'u9'"),
+        ("optional = true }", "optional = true, default = 0.0 }", "ClientReport.latency_p50_ms"),
+        ("tag = 12,", "tag = 70000,", "Welcome.notice"),
+        ("own_codec = true", "own_codek = true", "own_codek"),
+        ("[constants]", "[numbers]", "constants"),
+        ("[constants]", "[more]\n[constants]", "more"),
+        ("[constants]", "[constants", "cannot be read"),
+    ],
+)
+def test_a_schema_that_contradicts_itself_is_refused(old, new, complaint):
+    assert old in SCHEMA_TEXT
+    with pytest.raises(SchemaFileError, match=r"(?s)" + complaint.replace("[", r"\[").replace(".", r"\.")):
+        load_schema(SCHEMA_TEXT.replace(old, new, 1))

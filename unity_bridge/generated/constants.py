@@ -1,0 +1,85 @@
+"""Constants, codes and layouts of the wire. Generated from wire_schema.toml by `make wire`: edit that, not this."""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, StrEnum
+
+WIRE_MAGIC = b"SNAV"  # a message begins with it
+WIRE_MAJOR = 1  # refuse any other
+WIRE_MINOR = 0  # accept any
+SESSION_BYTES = 16  # length of a session id
+FLAG_UNITY_CONVENTION = 1  # header flags: geometry is in Unity's convention; always set in v1
+TEXT_LIMIT_BYTES = 1024  # of a text's UTF-8
+REPEAT_LIMIT = 4096  # how often a repeated tag may come
+MAX_TOOLS = 256  # records in one pose batch
+MAX_STRINGS = 2048  # strings in one pose batch
+HAS_POSE = 1  # flags of a tool record: there is a pose
+HAS_ERROR = 2  # flags of a tool record: there is an expected error
+UNIT_TOLERANCE = 0.0001  # of a quaternion's squared length; single precision leaves 1e-7
+POSITION_LIMIT_M = 1000.0  # beyond a kilometre nothing is tracked, no anatomy: a unit mistake or noise
+MAX_ERROR_MM = 1000000.0  # of an expected error
+SURFACE_MAGIC = b"SNSF"  # a surface payload begins with it
+SURFACE_MAJOR = 1  # refuse any other
+MAX_PAYLOAD_BYTES = 268435456  # of a surface payload: 256 MiB
+NAME_LIMIT_BYTES = 255  # of a surface's name and of its frame, UTF-8
+POSITION_STEPS = 65535  # along the edge of a surface's cube: UNorm16
+NORMAL_STEPS = 127  # of a normal's component: SNorm8
+
+TAG_POSE_BATCH_STRINGS = 1
+TAG_POSE_BATCH_TOOLS = 2
+TAG_POSE_BATCH_REASON = 3
+
+
+class MessageType(IntEnum):
+    """What a message is; 1-15 poses, 16-31 surfaces, 32-63 control."""
+
+    POSE_BATCH = 1
+    SURFACE_LIST_REQUEST = 16
+    SURFACE_MANIFEST = 17
+    SURFACE_CHUNK_REQUEST = 18
+    SURFACE_CHUNK = 19
+    HELLO = 32
+    WELCOME = 33
+    CLOCK_REQUEST = 34
+    CLOCK_REPLY = 35
+    CLIENT_REPORT = 36
+    ACKNOWLEDGE = 37
+    GOODBYE = 38
+    ERROR = 39
+
+
+class Validity(StrEnum):
+    """What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason."""
+
+    VALID = "valid"
+    STALE = "stale"
+    LOST = "lost"
+    SUSPECT = "suspect"
+
+
+VALIDITY_CODES: dict[StrEnum, int] = {
+    Validity.VALID: 1,
+    Validity.STALE: 2,
+    Validity.LOST: 3,
+    Validity.SUSPECT: 4,
+}
+CODES: dict[type[StrEnum], dict[StrEnum, int]] = {
+    Validity: VALIDITY_CODES,
+}
+
+# 0 magic, 4 major, 5 minor, 6 message_type, 8 header_bytes, 10 flags, 12 body_bytes, 16 sequence, 24 capture_ns, 32
+# clock, 40 session_id, 56 validity
+MESSAGE_HEADER = struct.Struct("<4sBBHHHIQqQ16sB7x")
+# 0 tag, 2 length
+FIELD_HEAD = struct.Struct("<HI")
+# 0 record_bytes, 2 record_count
+TOOL_TABLE_HEAD = struct.Struct("<HH")
+# 0 tool, 2 to_frame, 4 from_frame, 6 reason, 8 registration, 10 validity, 11 flags, 12 expected_error_mm, 16
+# capture_ns, 24 position_m (3), 36 rotation_xyzw (4)
+TOOL_RECORD = struct.Struct("<HHHHHBBfq3f4f4x")
+# 0 magic, 4 major, 5 index_bytes, 6 header_bytes, 8 vertex_count, 12 triangle_count, 16 minimum_m (3), 40 edge_m, 48
+# name_bytes, 50 frame_bytes
+SURFACE_HEADER = struct.Struct("<4sBBHII3ddHH4x")
+# 0 position (4), 8 normal (4)
+SURFACE_VERTEX = [("position", "<u2", (4,)), ("normal", "i1", (4,))]
