@@ -15,3 +15,11 @@ class SurfacePointsRefusedError(SurgNavError):
 
 class InvalidCovarianceError(SurgNavError):
     """A matrix that is not the covariance of a pose."""
+
+
+class VerificationRefusedError(SurgNavError):
+    """A touch that cannot test the registration, since the registration was made from it."""
+
+
+class AttemptError(SurgNavError):
+    """A record of a registration that is damaged, or that contradicts itself."""

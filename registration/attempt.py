@@ -1,0 +1,263 @@
+"""The record of one attempt at a registration, as JSON: what went in, what came out, what was concluded.
+
+A record is written once and never changed; it holds every number with all its digits, so that reading it back gives
+the registration itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geometry import SurgNavError, Transform
+from geometry.frames import CT, REFERENCE
+from geometry.points import Floats
+from registration.errors import AttemptError
+from registration.expected_error import ExpectedTre, PoseUncertainty
+from registration.landmarks import LandmarkRegistration
+from registration.surfaces import SurfaceRegistration
+from registration.verdict import Findings, Verdict
+from registration.verification import Verification
+
+Point = tuple[float, float, float]
+Start = Literal["landmarks", "global"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LandmarkRecord(_Record):
+    """One planned landmark, and where it was touched.
+
+    Attributes:
+        ct_mm: planned, in ct; reference_mm: touched, in reference; None if it was not.
+        spread_rms_mm: of the frames averaged into the touch; None if unknown.
+        used: whether the registration was made from it.
+    """
+
+    name: str
+    ct_mm: Point
+    reference_mm: Point | None = None
+    spread_rms_mm: float | None = None
+    used: bool = True
+
+
+class FileRecord(_Record):
+    """A file that went in: its path inside the case, its fingerprint, and how much is in it."""
+
+    path: str
+    sha256: str
+    points: int | None = None
+
+
+class AttemptInputs(_Record):
+    """Everything that was measured and planned.
+
+    Attributes:
+        measured_with: the device, or the files.
+        start: where the pose began: from the landmarks, or from the surface without any guess.
+        sweep: swept points in reference.
+        surface: the surface in ct that they were matched to.
+        targets_ct_mm: planned targets.
+        tip_error_rms_mm: expected error of the tool's tip; None if unknown.
+    """
+
+    measured_with: str
+    start: Start
+    landmarks: tuple[LandmarkRecord, ...] = ()
+    sweep: FileRecord | None = None
+    surface: FileRecord | None = None
+    targets_ct_mm: dict[str, Point] = {}
+    tip_error_rms_mm: float | None = None
+
+
+class PoseRecord(_Record):
+    """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`) and the pivot in reference.
+
+    ``T_true = motion o T``: the motion's axes are those of `to_frame`.
+    """
+
+    to_frame: Literal["reference"] = "reference"
+    from_frame: Literal["ct"] = "ct"
+    units: Literal["mm, rad"] = "mm, rad"
+    matrix: tuple[tuple[float, ...], ...]
+    covariance: tuple[tuple[float, ...], ...]
+    pivot_reference_mm: Point
+
+    @model_validator(mode="after")
+    def _is_a_pose(self) -> PoseRecord:
+        self.transform()
+        self.uncertainty()
+        return self
+
+    def transform(self) -> Transform:
+        """``T_reference_ct``."""
+        return Transform(self.matrix, REFERENCE, CT)
+
+    def uncertainty(self) -> PoseUncertainty:
+        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm))
+
+
+class TargetRecord(_Record):
+    """Expected error at a target, in mm: RMS, 95 of 100 below, covariance in reference ``(3, 3)`` in mm^2."""
+
+    rms_mm: float
+    p95_mm: float
+    covariance_reference_mm2: tuple[Point, Point, Point]
+
+
+class AttemptResult(_Record):
+    """What came out.
+
+    Attributes:
+        fre_rms_mm: of the landmarks alone; not the accuracy at a target. `landmark_residuals_reference_mm`: touched
+            minus mapped.
+        surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement; None
+            without it.
+        expected: error at each target.
+    """
+
+    pose: PoseRecord
+    fre_rms_mm: float | None = None
+    landmark_residuals_reference_mm: dict[str, Point] = {}
+    surface_residual_rms_mm: float | None = None
+    surface_residual_p95_mm: float | None = None
+    surface_offset_mm: float | None = None
+    iterations: int | None = None
+    expected: dict[str, TargetRecord] = {}
+
+
+class Attempt(_Record):
+    """One attempt, whatever became of it.
+
+    Attributes:
+        id: its name in the case, such as ``r-0001``.
+        time: ISO 8601 with a time zone; `person`: who made it.
+        settings: everything that was assumed, by group.
+        result: None if it failed; then ``findings.failure`` says why.
+        verdict: as it was drawn at once; later touches can change it, and are kept beside it.
+    """
+
+    schema_name: Literal["surgnav.registration"] = "surgnav.registration"
+    schema_version: Literal[1] = 1
+    id: str = Field(min_length=1)
+    time: str = Field(min_length=1)
+    person: str = Field(min_length=1)
+    inputs: AttemptInputs
+    settings: dict[str, Any] = {}
+    findings: Findings
+    result: AttemptResult | None
+    verdict: Verdict
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Attempt:
+        if (self.result is None) != bool(self.findings.failure):
+            raise ValueError("a result and a failure, or neither")
+        if self.result is None and self.verdict.level != "refuse":
+            raise ValueError(f"no result, yet the verdict '{self.verdict.level}'")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return self.model_dump(mode="json")
+
+    def used_landmarks_ct(self) -> dict[str, Floats]:
+        """The landmarks that the registration was made from: name -> ``(3,)`` in ct."""
+        return {mark.name: np.array(mark.ct_mm) for mark in self.inputs.landmarks if mark.used}
+
+
+class VerificationRecord(_Record):
+    """A `Verification`, as it is kept."""
+
+    name: str
+    kind: Literal["landmark", "surface"]
+    offset_reference_mm: Point
+    distance_mm: float
+    expected_p95_mm: float
+
+    @classmethod
+    def of(cls, touch: Verification) -> VerificationRecord:
+        return cls(
+            name=touch.name,
+            kind=touch.kind,
+            offset_reference_mm=as_point(touch.offset_reference_mm),
+            distance_mm=touch.distance_mm,
+            expected_p95_mm=touch.expected_p95_mm,
+        )
+
+    def verification(self) -> Verification:
+        offset_mm = np.array(self.offset_reference_mm)
+        return Verification(self.name, self.kind, offset_mm, self.distance_mm, self.expected_p95_mm)
+
+
+def read_attempt(content: bytes | str) -> Attempt:
+    """The record that `Attempt.to_json` made.
+
+    Raises:
+        AttemptError: not such a record, or one that contradicts itself: numbers that are no pose or no covariance.
+    """
+    try:
+        return Attempt.model_validate_json(content)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        came = f"a record of a registration with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
+        raise AttemptError(came, "one that this program wrote", "restore it, or register again") from error
+    except SurgNavError as error:
+        raise AttemptError(
+            f"a record of a registration with {error.came}", error.allowed, "restore it, or register again"
+        ) from error
+
+
+def record_result(
+    by_landmarks: LandmarkRegistration | None,
+    by_surface: SurfaceRegistration | None,
+    uncertainty: PoseUncertainty,
+    expected: dict[str, TargetRecord],
+) -> AttemptResult:
+    """The record of what came out; the surface's pose is the one that counts, where there is one.
+
+    Args:
+        uncertainty: what is expected of the pose, all errors taken in.
+
+    Raises:
+        AttemptError: neither landmarks nor a surface.
+    """
+    registered = by_surface or by_landmarks
+    if registered is None:
+        raise AttemptError("a result of nothing", "landmarks or a surface", "register first")
+    marks = () if by_landmarks is None else zip(by_landmarks.names, by_landmarks.residuals_reference_mm, strict=True)
+    return AttemptResult(
+        pose=PoseRecord(
+            matrix=registered.T_reference_ct.matrix.tolist(),
+            covariance=uncertainty.covariance.tolist(),
+            pivot_reference_mm=as_point(uncertainty.pivot_reference_mm),
+        ),
+        fre_rms_mm=None if by_landmarks is None else by_landmarks.fre_rms_mm,
+        landmark_residuals_reference_mm={name: as_point(vector) for name, vector in marks},
+        surface_residual_rms_mm=None if by_surface is None else by_surface.residual_rms_mm,
+        surface_residual_p95_mm=None if by_surface is None else by_surface.residual_p95_mm,
+        surface_offset_mm=None if by_surface is None else by_surface.offset_mm,
+        iterations=None if by_surface is None else by_surface.iterations,
+        expected=expected,
+    )
+
+
+def target_records(names: list[str], expected: ExpectedTre) -> dict[str, TargetRecord]:
+    """Expected errors ``(n,)`` by target name, for the record."""
+    return {
+        name: TargetRecord(
+            rms_mm=float(expected.rms_mm[i]),
+            p95_mm=float(expected.p95_mm[i]),
+            covariance_reference_mm2=expected.covariance_reference_mm2[i].tolist(),
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def as_point(point: Floats) -> Point:
+    """``(3,)`` as JSON holds it."""
+    x, y, z = (float(value) for value in point)
+    return x, y, z

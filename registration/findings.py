@@ -1,0 +1,74 @@
+"""From the results of a registration to the plain numbers that its verdict rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from geometry.points import Floats
+from registration.expected_error import ExpectedTre, expected_tre, target_errors_mm
+from registration.landmarks import LandmarkRegistration
+from registration.surfaces import SurfaceRegistration
+from registration.verdict import Findings, LandmarkFindings, SurfaceFindings
+
+
+def gather_findings(
+    by_landmarks: LandmarkRegistration | None,
+    by_surface: SurfaceRegistration | None,
+    targets_ct: Mapping[str, Floats],
+    expected: ExpectedTre | None,
+    suspects: tuple[str, ...] | None,
+) -> Findings:
+    """Gathers what was found.
+
+    Args:
+        targets_ct: name -> ``(3,)`` in ct, in mm.
+        expected: of the registration to be judged, at the targets in their order; None if it could not be worked out.
+        suspects: in words, each landmark that the others contradict; None if nobody could look.
+    """
+    p95_mm = [None] * len(targets_ct) if expected is None else [_finite(value) for value in expected.p95_mm]
+    landmarks = surface = None
+    if by_landmarks is not None:
+        landmarks = LandmarkFindings(
+            used=len(by_landmarks.names),
+            residual_factor=_root(by_landmarks.noise_inflation),
+            suspects=suspects,
+            disagreement_factor=None if by_surface is None else _disagreement(by_landmarks, by_surface, targets_ct),
+        )
+    if by_surface is not None:
+        surface = SurfaceFindings(
+            converged=by_surface.converged,
+            reason=by_surface.reason,
+            inlier_fraction=_finite(float(by_surface.inlier.mean())),
+            residual_factor=_root(by_surface.noise_inflation),
+            weakest_sd_mm=_finite(by_surface.weakest_direction.combined_sd_mm),
+            weakest_description=by_surface.weakest_direction.description,
+        )
+    return Findings(tre_p95_mm=dict(zip(targets_ct, p95_mm, strict=True)), landmarks=landmarks, surface=surface)
+
+
+def _disagreement(
+    by_landmarks: LandmarkRegistration, by_surface: SurfaceRegistration, targets_ct: Mapping[str, Floats]
+) -> float | None:
+    """How far apart the two poses put a target, over the 95 % error of the landmarks' pose there; the worst target.
+
+    The surface's pose contains the landmarks, so the true 95 % of the difference is somewhat smaller (Hausman 1978).
+    Without targets, the pivot of the landmarks stands in.
+    """
+    T_landmarks, T_surface = by_landmarks.T_reference_ct, by_surface.T_reference_ct
+    if targets_ct:
+        points_ct = np.array(list(targets_ct.values()))
+    else:
+        points_ct = T_landmarks.inverse().apply(by_landmarks.uncertainty.pivot_reference_mm)[None, :]
+    p95_mm = expected_tre(T_landmarks, by_landmarks.uncertainty, points_ct).p95_mm
+    return _finite(float(np.max(target_errors_mm(T_surface, T_landmarks, points_ct) / p95_mm)))
+
+
+def _root(variance_factor: float) -> float | None:
+    return _finite(math.sqrt(variance_factor)) if variance_factor >= 0.0 else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,135 @@
+"""The record of an attempt: the same numbers come back to the last digit, and damage is named."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometry import Transform
+from registration import expected_tre, register_landmarks
+from registration.attempt import (
+    Attempt,
+    AttemptInputs,
+    LandmarkRecord,
+    VerificationRecord,
+    as_point,
+    read_attempt,
+    record_result,
+    target_records,
+)
+from registration.errors import AttemptError
+from registration.findings import gather_findings
+from registration.verdict import Findings, Verdict, judge
+from registration.verification import Verification
+from tests.geometry.strategies import transforms
+from tests.registration.shapes import T_TRUE
+from tests.registration.test_verification import CT_MM, NAMES, POINT_CT
+
+TARGETS = {"lesion": np.array([20.0, 30.0, 40.0]), "dome": np.array([-60.0, 10.0, 90.0])}
+
+
+def attempt(T_reference_ct: Transform = T_TRUE, seed: int = 1) -> Attempt:
+    touched = T_reference_ct.apply(CT_MM) + np.random.default_rng(seed).normal(scale=0.4, size=CT_MM.shape)
+    made = register_landmarks(CT_MM, touched, NAMES)
+    expected = expected_tre(made.T_reference_ct, made.uncertainty, list(TARGETS.values()))
+    findings = gather_findings(made, None, TARGETS, expected, ())
+    marks = [
+        LandmarkRecord(name=name, ct_mm=as_point(ct), reference_mm=as_point(reference), spread_rms_mm=0.1)
+        for name, ct, reference in zip(NAMES, CT_MM, touched, strict=True)
+    ]
+    skipped = LandmarkRecord(name="navel", ct_mm=as_point(POINT_CT), used=False)
+    targets = {name: as_point(point) for name, point in TARGETS.items()}
+    return Attempt(
+        id="r-0001",
+        time="2026-01-02T03:04:05+00:00",
+        person="Dr Test",
+        inputs=AttemptInputs(
+            measured_with="test", start="landmarks", landmarks=(*marks, skipped), targets_ct_mm=targets
+        ),
+        settings={"landmarks": {"fle_rms_mm": 0.7}},
+        findings=findings,
+        result=record_result(made, None, made.uncertainty, target_records(list(TARGETS), expected)),
+        verdict=judge(findings),
+    )
+
+
+@given(transforms("reference", "ct"))
+def test_every_number_comes_back_to_the_last_digit(T_reference_ct: Transform) -> None:
+    written = attempt(T_reference_ct)
+    back = read_attempt(json.dumps(written.to_json()))
+    assert back == written
+    np.testing.assert_array_equal(back.result.pose.transform().matrix, written.result.pose.matrix)
+    pose = back.result.pose
+    again = expected_tre(pose.transform(), pose.uncertainty(), list(TARGETS.values()))
+    for i, name in enumerate(TARGETS):
+        # The covariance is symmetrised as it is read, which changes nothing but the order of a sum.
+        assert again.p95_mm[i] == pytest.approx(back.result.expected[name].p95_mm, rel=1e-12)
+    assert judge(back.findings) == back.verdict
+    assert set(back.used_landmarks_ct()) == set(NAMES)
+
+
+def test_the_pose_says_its_frames_and_units() -> None:
+    pose = attempt().to_json()["result"]["pose"]
+    assert (pose["to_frame"], pose["from_frame"], pose["units"]) == ("reference", "ct", "mm, rad")
+
+
+def test_a_failed_attempt_is_a_record_too() -> None:
+    failed = Attempt(
+        id="r-0002",
+        time="2026-01-02T03:04:05+00:00",
+        person="Dr Test",
+        inputs=AttemptInputs(measured_with="test", start="landmarks"),
+        findings=Findings(failure="2 landmarks. Allowed: at least three."),
+        result=None,
+        verdict=Verdict("refuse", ("2 landmarks",)),
+    )
+    assert read_attempt(json.dumps(failed.to_json())) == failed
+
+
+def damaged(*path: Any, value: Any) -> str:
+    """The record with one thing replaced."""
+    document = attempt().to_json()
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "JSON"),
+        ("{}", "id"),
+        (json.dumps(attempt().to_json())[:-40], "JSON"),
+        (damaged("result", "pose", "matrix", 0, value=[0.5, 0, 0, 0]), "orthonormal"),
+        (damaged("result", "pose", "matrix", 0, value=[float("nan"), 0, 0, 0]), "finite"),
+        (damaged("result", "pose", "from_frame", value="tracker"), "from_frame"),
+        (damaged("result", "pose", "covariance", 0, value=[-1.0, 0, 0, 0, 0, 0]), "negative variance"),
+        (damaged("result", "pose", "units", value="m"), "units"),
+        (damaged("result", value=None), "a result and a failure"),
+        (damaged("findings", "failure", value="none"), "a result and a failure"),
+        (damaged("verdict", "level", value="fine"), "verdict"),
+        (damaged("schema_version", value=2), "schema_version"),
+        (damaged("inputs", "landmarks", 0, "ct_mm", value=[1.0, 2.0]), "ct_mm"),
+        (damaged("surprise", value=1), "surprise"),
+    ],
+)
+def test_damage_is_named(content: str, said: str) -> None:
+    with pytest.raises(AttemptError, match=said):
+        read_attempt(content)
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.1, 10.0))
+def test_a_verification_is_kept_whole(distance_mm: float, expected_p95_mm: float) -> None:
+    touch = Verification("navel", "landmark", np.array([0.0, distance_mm, 0.0]), distance_mm, expected_p95_mm)
+    record = VerificationRecord.of(touch)
+    back = VerificationRecord.model_validate_json(record.model_dump_json()).verification()
+    assert (back.name, back.kind, back.distance_mm) == (touch.name, touch.kind, touch.distance_mm)
+    assert back.consistent == touch.consistent
+    np.testing.assert_array_equal(back.offset_reference_mm, touch.offset_reference_mm)
