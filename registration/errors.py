@@ -14,7 +14,7 @@ class SurfacePointsRefusedError(SurgNavError):
 
 
 class InvalidCovarianceError(SurgNavError):
-    """A matrix that is not the covariance of a pose."""
+    """A matrix that is not the covariance of a pose, of a point, or of a localisation error."""
 
 
 class VerificationRefusedError(SurgNavError):

@@ -20,6 +20,7 @@ from geometry.points import Floats, as_points, read_only
 from registration.errors import LandmarksRefusedError
 from registration.expected_error import PoseUncertainty, noise_inflation
 from registration.landmark_checks import LandmarkLimits, check_fit, check_pairs
+from registration.localisation_error import fle_sd_mm
 from registration.perturbation import motion_jacobian
 
 
@@ -105,24 +106,16 @@ def fit_rigid(points_ct: Floats, points_reference: Floats, weights: Floats) -> T
 
 
 def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Floats) -> Floats:
-    """Fisher information ``(6, 6)`` about the pose: its inverse is the covariance."""
+    """Fisher information ``(6, 6)`` about the pose: its inverse is the covariance.
+
+    Args:
+        points_reference: mapped landmarks ``(n, 3)``.
+        weights: information of each in 1/mm^2, ``(n,)`` if it is the same along all axes, else ``(n, 3, 3)``.
+        pivot_mm: that motions are about, ``(3,)`` in reference.
+    """
     jacobian = motion_jacobian(points_reference, pivot_mm)
-    return np.einsum("n,nki,nkj->ij", weights, jacobian, jacobian)
-
-
-def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
-    """Standard deviation ``(count,)`` along each axis of errors whose 3-D RMS length is `fle_rms_mm`."""
-    try:
-        rms_mm = np.asarray(fle_rms_mm, dtype=np.float64)
-    except (TypeError, ValueError):
-        rms_mm = np.asarray(np.nan)
-    if rms_mm.shape not in {(), (count,)} or not np.isfinite(rms_mm).all() or (rms_mm <= 0).any():
-        raise LandmarksRefusedError(
-            f"a localisation error of {fle_rms_mm!r} for {count} landmarks",
-            f"one positive number in mm, or {count}",
-            "state how precisely each landmark can be touched",
-        )
-    return np.broadcast_to(rms_mm / np.sqrt(3.0), (count,))
+    matrices = weights if weights.ndim == 3 else weights[:, None, None] * np.eye(3)
+    return np.einsum("nki,nkl,nlj->ij", jacobian, matrices, jacobian, optimize=True)
 
 
 def checked_landmarks(

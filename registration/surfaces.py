@@ -21,7 +21,8 @@ from registration.errors import SurfacePointsRefusedError
 from registration.evidence import neighbour_counts, point_weights
 from registration.expected_error import PoseUncertainty
 from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
-from registration.landmarks import checked_landmarks, fle_sd_mm
+from registration.landmarks import checked_landmarks
+from registration.localisation_error import fle_sd_mm
 from registration.pose_evidence import WeakestDirection, combined_uncertainty, weakest_direction
 
 

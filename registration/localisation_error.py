@@ -1,0 +1,167 @@
+"""How precisely each landmark is localised, in the CT and on the patient: not a number but an ellipsoid each.
+
+A slice thickness blurs the CT along one axis, a tracking camera is worse along its line of sight, skin gives way along
+its normal. Both sides' errors meet in `reference`, once the CT's is turned there; a residual holds their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from geometry import Transform
+from geometry.points import Floats, read_only
+from registration.errors import InvalidCovarianceError, LandmarksRefusedError
+
+# An axis known this many times better than the worst one is a mistake in units, and leaves no digits to solve with.
+MAXIMUM_SD_RATIO = 1e5
+
+
+@dataclass(frozen=True, eq=False)
+class LocalisationError:
+    """Covariances of landmarks' localisation errors (FLE), each in the frame where it was made.
+
+    Attributes:
+        covariance_ct_mm2: ``(n, 3, 3)``, axes of ct; zero where a landmark's place in the CT is exact.
+        covariance_reference_mm2: ``(n, 3, 3)``, axes of reference; zero where its place on the patient is exact.
+
+    Raises:
+        InvalidCovarianceError: other shapes, not finite, not symmetric, a negative variance, or a landmark of which
+            both sides are exact along some axis (then its error could vanish for some pose).
+    """
+
+    covariance_ct_mm2: Floats
+    covariance_reference_mm2: Floats
+
+    def __post_init__(self) -> None:
+        ct, reference = (
+            _checked(covariance, side)
+            for covariance, side in ((self.covariance_ct_mm2, "ct"), (self.covariance_reference_mm2, "reference"))
+        )
+        if ct.shape != reference.shape:
+            raise InvalidCovarianceError(
+                f"localisation errors of {len(ct)} landmarks in ct and {len(reference)} in reference",
+                "the same number of both",
+                "state both sides of each landmark, zero for one that is exact",
+            )
+        variances = np.stack([np.linalg.eigvalsh(ct), np.linalg.eigvalsh(reference)])
+        # Whatever the rotation, the sum has no variance below the larger of the two smallest ones.
+        exact = variances[:, :, 0].max(axis=0) <= variances[:, :, 2].max(axis=0, initial=0.0) / MAXIMUM_SD_RATIO**2
+        if exact.any():
+            raise InvalidCovarianceError(
+                f"a localisation error of landmark {int(np.flatnonzero(exact)[0]) + 1} that vanishes along an axis",
+                f"on one side at least, variances above zero along all axes, of sizes within {MAXIMUM_SD_RATIO:g}^2",
+                "state how precisely it can be localised along its best axis",
+            )
+        object.__setattr__(self, "covariance_ct_mm2", read_only(ct))
+        object.__setattr__(self, "covariance_reference_mm2", read_only(reference))
+
+    @classmethod
+    def isotropic(cls, fle_rms_mm: float | ArrayLike, count: int) -> LocalisationError:
+        """The same along all axes.
+
+        Args:
+            fle_rms_mm: RMS length of the 3-D error of both sides together: one number, or one per landmark.
+            count: of landmarks.
+
+        Raises:
+            LandmarksRefusedError: not one or `count` positive numbers.
+        """
+        variances_mm2 = fle_sd_mm(fle_rms_mm, count) ** 2
+        return cls(np.zeros((count, 3, 3)), variances_mm2[:, None, None] * np.eye(3))
+
+    @classmethod
+    def from_covariances(
+        cls, covariance_ct_mm2: ArrayLike | None, covariance_reference_mm2: ArrayLike | None, count: int
+    ) -> LocalisationError:
+        """From covariances ``(3, 3)`` for all landmarks or ``(count, 3, 3)``; None for a side that is exact.
+
+        Raises:
+            InvalidCovarianceError: as the class does.
+        """
+        sides = []
+        for covariance_mm2 in (covariance_ct_mm2, covariance_reference_mm2):
+            matrix = np.zeros((3, 3)) if covariance_mm2 is None else _numbers(covariance_mm2)
+            if matrix.shape not in {(3, 3), (count, 3, 3)}:
+                raise _shape_refused(matrix, f"(3, 3), or ({count}, 3, 3) for {count} landmarks")
+            sides.append(np.broadcast_to(matrix, (count, 3, 3)))
+        return cls(*sides)
+
+    def __len__(self) -> int:
+        return len(self.covariance_ct_mm2)
+
+    def covariance(self, T_reference_ct: Transform) -> Floats:
+        """Of touched minus mapped position, in reference, ``(n, 3, 3)`` in mm^2: ``R C_ct R' + C_reference``."""
+        rotation = T_reference_ct.rotation_matrix
+        covariance_mm2: Floats = rotation @ self.covariance_ct_mm2 @ rotation.T + self.covariance_reference_mm2
+        return covariance_mm2
+
+    def information(self, T_reference_ct: Transform) -> Floats:
+        """Inverse of `covariance`, ``(n, 3, 3)`` in 1/mm^2: what a residual's squares are weighed with."""
+        information = np.asarray(np.linalg.inv(self.covariance(T_reference_ct)), dtype=np.float64)
+        return (information + information.transpose(0, 2, 1)) / 2.0
+
+    def subset(self, chosen: ArrayLike) -> LocalisationError:
+        """Of the landmarks that an index array or mask selects."""
+        index = np.asarray(chosen)
+        return LocalisationError(self.covariance_ct_mm2[index], self.covariance_reference_mm2[index])
+
+
+def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
+    """Standard deviation ``(count,)`` along each axis of errors whose 3-D RMS length is `fle_rms_mm`.
+
+    Raises:
+        LandmarksRefusedError: not one or `count` positive numbers.
+    """
+    try:
+        rms_mm = np.asarray(fle_rms_mm, dtype=np.float64)
+    except (TypeError, ValueError):
+        rms_mm = np.asarray(np.nan)
+    if rms_mm.shape not in {(), (count,)} or not np.isfinite(rms_mm).all() or (rms_mm <= 0).any():
+        raise LandmarksRefusedError(
+            f"a localisation error of {fle_rms_mm!r} for {count} landmarks",
+            f"one positive number in mm, or {count}",
+            "state how precisely each landmark can be touched",
+        )
+    return np.broadcast_to(rms_mm / np.sqrt(3.0), (count,))
+
+
+def _checked(covariance_mm2: ArrayLike, side: str) -> Floats:
+    """A symmetric copy ``(n, 3, 3)``."""
+    matrices = _numbers(covariance_mm2)
+    if matrices.ndim != 3 or matrices.shape[1:] != (3, 3):
+        raise _shape_refused(matrices, "(n, 3, 3)")
+    largest = np.abs(matrices).max(axis=(1, 2), initial=0.0)
+    asymmetry = np.abs(matrices - matrices.transpose(0, 2, 1)).max(axis=(1, 2), initial=0.0)
+    symmetric = (matrices + matrices.transpose(0, 2, 1)) / 2.0
+    # Rounding of a product such as R C R' leaves 1e-16 of the largest entry; digits typed into a file leave more.
+    negative = np.linalg.eigvalsh(symmetric)[:, 0] < -1e-9 * largest
+    bad = (asymmetry > 1e-6 * largest) | negative
+    if bad.any():
+        raise InvalidCovarianceError(
+            f"a localisation error of landmark {int(np.flatnonzero(bad)[0]) + 1} in {side} with a negative variance or "
+            f"without symmetry",
+            "symmetric (3, 3) matrices without negative eigenvalues, in mm^2",
+            "pass covariances, not standard deviations or directions",
+        )
+    return symmetric
+
+
+def _numbers(covariance_mm2: ArrayLike) -> Floats:
+    try:
+        array = np.array(covariance_mm2, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if not np.isfinite(array).all():
+        raise InvalidCovarianceError(
+            "localisation errors that are not finite numbers", "finite covariances in mm^2", "state how they are made"
+        )
+    return array
+
+
+def _shape_refused(array: Floats, allowed: str) -> InvalidCovarianceError:
+    return InvalidCovarianceError(
+        f"localisation errors of shape {array.shape}", allowed, "pass one covariance for each landmark"
+    )
