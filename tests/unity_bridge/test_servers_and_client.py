@@ -11,6 +11,7 @@ from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import ClientSettings
 from unity_bridge.client.control_link import ControlSettings
 from unity_bridge.client.surface_puller import PullerSettings
+from unity_bridge.client.transfer_window import WindowSettings
 from unity_bridge.convention import points_to_unity, surface_to_unity
 from unity_bridge.messages import ClientReport, Hello
 from unity_bridge.pose_publisher import PosePublisher
@@ -21,7 +22,7 @@ from unity_bridge.wire import Validity
 SMALL_CHUNKS = SurfaceServerSettings(max_chunk_bytes=4096)
 # Links are given up after 0.2 s rather than 1 s, so that broken ones do not make the tests slow.
 IMPATIENT = ClientSettings(
-    puller=PullerSettings(timeout_ns=200_000_000, refresh_ns=200_000_000, chunk_bytes=4096),
+    puller=PullerSettings(timeout_ns=200_000_000, refresh_ns=200_000_000),
     control=ControlSettings(retry_ns=200_000_000, exchange_every_ns=200_000_000),
 )
 
@@ -80,7 +81,9 @@ def test_a_surface_of_many_chunks_arrives_within_its_step(open_all):
 def test_the_client_never_has_more_chunks_under_way_than_its_credit(open_all):
     server = open_all(Server(surface_settings=SMALL_CHUNKS))
     server.offer(bumpy_sphere())
-    settings = ClientSettings(puller=PullerSettings(credit=3, chunk_bytes=4096))
+    settings = ClientSettings(
+        puller=PullerSettings(credit=3, window=WindowSettings(min_chunk_bytes=4096, max_chunk_bytes=4096))
+    )
     client = open_all(client_of(server, settings))
     most = 0
     answered = 0

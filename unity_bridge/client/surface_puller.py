@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import zmq
 
 from geometry.errors import SurgNavError
+from unity_bridge.client.transfer_window import TransferWindow, WindowSettings
 from unity_bridge.endpoints import connect
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError
 from unity_bridge.messages import (
@@ -34,8 +37,8 @@ class PullerSettings:
     """How to pull.
 
     Attributes:
-        credit: chunks under way at a time: enough to fill the link, few enough to stop at once.
-        chunk_bytes: size of a chunk; the server may send less.
+        credit: chunks under way at most: the server holds no more answers than 16 for a client.
+        window: how many bytes to have under way, and in which pieces; the server may send smaller ones.
         timeout_ns: after this silence the link is taken to be broken: a new one is made, and the transfer goes on.
         max_bytes: of all surfaces together; those that would go beyond are refused before their first byte.
         refresh_ns: how often to ask whether the offer has changed: approvals come and go.
@@ -43,7 +46,7 @@ class PullerSettings:
     """
 
     credit: int = 8
-    chunk_bytes: int = 262_144
+    window: WindowSettings = field(default_factory=WindowSettings)
     timeout_ns: int = 1_000_000_000
     max_bytes: int = 2**30
     refresh_ns: int = 2_000_000_000
@@ -112,6 +115,16 @@ class _Transfer:
         return PulledSurface(self.entry, bytes(self.data), (now_ns - self.started_ns) / 1e9)
 
 
+class _Request(NamedTuple):
+    """A chunk that was asked for and has not come."""
+
+    sha256: str
+    offset: int
+    length: int
+    asked_ns: int
+    under_way_bytes: int
+
+
 class SurfacePuller:
     """Driven by its owner: `drain` when the socket is readable, `tick` now and then.
 
@@ -131,7 +144,7 @@ class SurfacePuller:
         self.reconnects = 0
         self._waiting: dict[str, _Transfer] = {}
         self._sequence = 0
-        self._chunk_bytes = settings.chunk_bytes
+        self._largest_chunk = settings.window.max_chunk_bytes
         self._asked_ns: int | None = None  # when the manifest was asked for, while it has not come
         self._manifest_ns = 0
         self._open()
@@ -199,7 +212,9 @@ class SurfacePuller:
         self.request_manifest()
         for transfer in self._waiting.values():
             transfer.requested = len(transfer.data)
-        self._spend_credit()
+        self._window = TransferWindow(self._settings.window)
+        self._requests: deque[_Request] = deque()
+        self._ask()
 
     def _take(self, message: Declared) -> None:
         if isinstance(message, SurfaceManifest):
@@ -209,8 +224,9 @@ class SurfacePuller:
             self._take_chunk(message)
         elif isinstance(message, Error):
             self._note(message.as_exception())
-            self._waiting.clear()  # what was asked for is no longer on offer: look again at the next refresh
-        self._spend_credit()
+            self._waiting.clear()
+            self._requests.clear()  # what was asked for is no longer on offer: look again at the next refresh
+        self._ask()
 
     def _plan(self, entries: tuple[SurfaceEntry, ...]) -> None:
         """Drops what is no longer on offer, and makes room for what is new."""
@@ -240,11 +256,14 @@ class SurfacePuller:
 
     def _take_chunk(self, chunk: SurfaceChunk) -> None:
         transfer = self._waiting[chunk.sha256]
+        request = self._answered(chunk)
         try:
             transfer.add(chunk)
-            if len(chunk.data) < self._chunk_bytes and not transfer.is_whole:
+            if request and len(chunk.data) < request.length and not transfer.is_whole:
                 # The server's chunks are smaller: ask anew in its size; what is under way will not continue, and go.
-                self._chunk_bytes, transfer.requested = max(len(chunk.data), _MIN_CHUNK_BYTES), len(transfer.data)
+                self._largest_chunk = max(len(chunk.data), _MIN_CHUNK_BYTES)
+                transfer.requested = len(transfer.data)
+                self._requests.clear()
             if transfer.is_whole:
                 self.surfaces[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
                 del self._waiting[chunk.sha256]
@@ -252,16 +271,32 @@ class SurfacePuller:
             del self._waiting[chunk.sha256]  # as it is it can never become whole
             raise
 
-    def _spend_credit(self) -> None:
-        """Keeps `credit` chunks under way, surface by surface in the manifest's order."""
-        chunk = self._chunk_bytes
-        under_way = sum(-(-(each.requested - len(each.data)) // chunk) for each in self._waiting.values())
-        for transfer in self._waiting.values():
-            while transfer.requested < transfer.entry.byte_count and under_way < self._settings.credit:
-                length = min(chunk, transfer.entry.byte_count - transfer.requested)
-                self._send(SurfaceChunkRequest(sha256=transfer.entry.sha256, offset=transfer.requested, length=length))
+    def _answered(self, chunk: SurfaceChunk) -> _Request | None:
+        """The request that this chunk answers, which the window learns from; None if it is no longer waited for."""
+        if not any((each.sha256, each.offset) == (chunk.sha256, chunk.offset) for each in self._requests):
+            return None
+        while True:  # answers come in the order of the requests: those before it were dropped
+            request = self._requests.popleft()
+            if (request.sha256, request.offset) == (chunk.sha256, chunk.offset):
+                break
+        self._window.answered(self._heard_ns - request.asked_ns, len(chunk.data), request.under_way_bytes)
+        return request
+
+    def _ask(self) -> None:
+        """Keeps a window's worth of chunks under way, surface by surface in the manifest's order."""
+        under_way = sum(request.length for request in self._requests)
+        for sha, transfer in self._waiting.items():
+            while transfer.requested < transfer.entry.byte_count:
+                left = transfer.entry.byte_count - transfer.requested
+                length = min(self._window.chunk_bytes, self._largest_chunk, left)
+                is_full = under_way + length > self._window.byte_count or len(self._requests) >= self._settings.credit
+                if self._requests and is_full:
+                    return
+                under_way += length
+                now_ns = self._session.clock.now_ns()
+                self._requests.append(_Request(sha, transfer.requested, length, now_ns, under_way))
+                self._send(SurfaceChunkRequest(sha256=sha, offset=transfer.requested, length=length))
                 transfer.requested += length
-                under_way += 1
 
     def _send(self, message: Declared) -> None:
         self._sequence += 1
