@@ -39,11 +39,14 @@ class AcquisitionSettings:
 
 @dataclass(frozen=True, eq=False)
 class TouchedPoint:
-    """A landmark touched with the tip: mean ``(3,)`` in ``reference``, RMS spread of its frames, their number."""
+    """A landmark touched with the tip: mean ``(3,)`` in ``reference``, RMS spread of its frames, their number.
+
+    Spread and number are None where a file did not tell them.
+    """
 
     point_reference_mm: Floats
-    spread_rms_mm: float
-    n_frames: int
+    spread_rms_mm: float | None
+    n_frames: int | None
 
 
 @dataclass(frozen=True, eq=False)

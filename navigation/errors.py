@@ -29,3 +29,11 @@ class RenderingError(SurgNavError):
 
 class ReviewError(SurgNavError):
     """A decision on a structure that is not whole."""
+
+
+class RegisteringError(SurgNavError):
+    """A registration that cannot be made from what is there, or may not be put in force."""
+
+
+class PointsFileError(SurgNavError):
+    """A file of measured points whose frame, units or content are not certain."""

@@ -19,7 +19,16 @@ from numpy.typing import ArrayLike
 from geometry.surface import Surface
 from geometry.volume import Volume
 from reconstruction.case_folder import CaseFolder, validated
-from reconstruction.case_manifest import Artefact, Decision, DecisionState, MadeBy, is_name
+from reconstruction.case_manifest import (
+    Artefact,
+    Decision,
+    DecisionState,
+    Level,
+    MadeBy,
+    RegistrationEvent,
+    RegistrationStep,
+    is_name,
+)
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.errors import CaseError
@@ -122,10 +131,13 @@ class Case(CaseFolder):
         made_by: MadeBy,
         made_from: Sequence[str] = (CT_ID,),
         kind: str = "landmarks",
+        descriptions: Mapping[str, str] | None = None,
     ) -> Artefact:
         """Adds labelled points of the frame ``ct`` (landmarks, a plan) as 3D Slicer markups."""
         path = f"markups/{_checked_name(name)}.mrk.json"
-        return self.add(kind, path, lambda path: write_markups(path, name, points_ct_mm), made_by, made_from)
+        return self.add(
+            kind, path, lambda path: write_markups(path, name, points_ct_mm, descriptions), made_by, made_from
+        )
 
     def write_json(
         self, kind: str, name: str, payload: Mapping[str, Any], made_by: MadeBy, made_from: Sequence[str] = ()
@@ -187,6 +199,60 @@ class Case(CaseFolder):
             if decision.structure == structure:
                 return decision.state if decision.surface_sha256 == surface.sha256 else "suggested"
         return "suggested"
+
+    def record_registration(
+        self,
+        registration: str,
+        step: RegistrationStep,
+        verdict: tuple[Level, Sequence[str]],
+        person: str,
+        time: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> RegistrationEvent:
+        """Records what happened to the registration kept as ``registration/{registration}.json``.
+
+        Args:
+            verdict: level and reasons, at this moment.
+
+        Raises:
+            CaseError: no such registration, no name; or one that is to be in force although it was refused, is stale
+                or was altered.
+        """
+        artefact = self.artefact(f"registration/{registration}.json")
+        level, reasons = verdict
+        if step in ("accepted", "returned"):
+            problem = "it was refused" if level == "refuse" else self.registration_problem(registration)
+            if problem:
+                raise CaseError(
+                    f"'{registration}' cannot be put in force: {problem}", "one that holds", "register again"
+                )
+        event = validated(
+            RegistrationEvent,
+            registration=registration,
+            step=step,
+            person=person,
+            time=time,
+            level=level,
+            reasons=tuple(reasons),
+            registration_sha256=artefact.sha256,
+            details=dict(details or {}),
+        )
+        self.save(self.manifest.with_registration_event(event))
+        return event
+
+    def active_registration(self) -> RegistrationEvent | None:
+        """How the registration in force got there; None if there is none. `registration_problem` says if it holds."""
+        for event in reversed(self.manifest.registration_events):
+            if event.step in ("accepted", "returned"):
+                return event
+            if event.step == "withdrawn":
+                return None
+        return None
+
+    def registration_problem(self, registration: str) -> str | None:
+        """Why a registration may not be used: stale, missing or altered since; None if it holds."""
+        registration_id = self.artefact(f"registration/{registration}.json").id
+        return self.stale().get(registration_id) or self.verify().get(registration_id)
 
     def structures(self) -> tuple[str, ...]:
         """Every structure that has a surface."""

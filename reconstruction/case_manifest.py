@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 DecisionState = Literal["suggested", "approved", "edited", "rejected"]
+RegistrationStep = Literal["computed", "verified", "accepted", "returned", "undone", "withdrawn"]
+Level = Literal["accept", "check", "refuse"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -112,8 +114,30 @@ class Decision(_Record):
     surface_sha256: Sha256
 
 
+class RegistrationEvent(_Record):
+    """What happened to one registration; the last one accepted or returned to, and not withdrawn, is in force.
+
+    Attributes:
+        registration: its id, such as ``r-0001``.
+        step: ``computed``; ``verified`` by a touch; ``accepted``, or ``returned`` to later; ``undone`` at once;
+            ``withdrawn``: it was in force, and no longer is.
+        level, reasons: the verdict at that moment.
+        registration_sha256: of its record.
+        details: facts for the reader, JSON values.
+    """
+
+    registration: str
+    step: RegistrationStep
+    person: Annotated[str, Field(min_length=1, pattern=r"\S")]
+    time: IsoTime
+    level: Level
+    reasons: tuple[str, ...] = ()
+    registration_sha256: Sha256
+    details: JsonObject = {}
+
+
 class Manifest(_Record):
-    """The whole of `case.json`; decisions are kept in order and never removed."""
+    """The whole of `case.json`; decisions and registration events are kept in order and never removed."""
 
     schema_name: Literal["surgnav.case"] = "surgnav.case"
     schema_version: Literal[1] = 1
@@ -121,6 +145,7 @@ class Manifest(_Record):
     created: IsoTime
     artefacts: tuple[Artefact, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    registration_events: tuple[RegistrationEvent, ...] = ()
 
     def with_artefacts(self, *added: Artefact) -> Manifest:
         """This manifest with artefacts added, each in place of the one with the same id."""
@@ -130,3 +155,6 @@ class Manifest(_Record):
 
     def with_decision(self, decision: Decision) -> Manifest:
         return self.model_copy(update={"decisions": (*self.decisions, decision)})
+
+    def with_registration_event(self, event: RegistrationEvent) -> Manifest:
+        return self.model_copy(update={"registration_events": (*self.registration_events, event)})

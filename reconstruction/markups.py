@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,15 +39,22 @@ class Markups:
         name: of the list.
         points_ct_mm: label -> point ``(3,)`` in the frame ``ct`` (LPS), in file order.
         undefined: labels of points that were announced but never placed.
+        descriptions: label -> what Slicer shows beside the point; only where there is something.
     """
 
     name: str
     points_ct_mm: Mapping[str, Floats]
     undefined: tuple[str, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_markups(path: Path, name: str, points_ct_mm: Mapping[str, ArrayLike]) -> None:
+def write_markups(
+    path: Path, name: str, points_ct_mm: Mapping[str, ArrayLike], descriptions: Mapping[str, str] | None = None
+) -> None:
     """Writes labelled points of the frame ``ct`` as a Slicer point list, atomically.
+
+    Args:
+        descriptions: label -> text that Slicer shows beside the point.
 
     Raises:
         MarkupsError: no points, an empty label, or the wrong ending.
@@ -67,7 +74,8 @@ def write_markups(path: Path, name: str, points_ct_mm: Mapping[str, ArrayLike]) 
         "labelFormat": "%N-%d",
         "lastUsedControlPointNumber": len(points_ct_mm),
         "controlPoints": [
-            _control_point(number, label, point) for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
+            _control_point(number, label, point, (descriptions or {}).get(label, ""))
+            for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
         ],
     }
     content = json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=2, ensure_ascii=False)
@@ -87,6 +95,7 @@ def read_markups(path: Path) -> Markups:
     if units not in MM:
         raise MarkupsError(f"coordinates in {units!r}", "mm", ACTION)
     points: dict[str, Floats] = {}
+    descriptions: dict[str, str] = {}
     undefined = []
     for control in markup.get("controlPoints", []):
         label = str(control.get("label", ""))
@@ -97,16 +106,17 @@ def read_markups(path: Path) -> Markups:
             continue
         point = _position(control, label)
         points[label] = read_only(flip_ras_lps(point) if system == "RAS" else point)
-    return Markups(
-        str(markup.get("name") or path.name.removesuffix(".mrk.json")), MappingProxyType(points), tuple(undefined)
-    )
+        if control.get("description"):
+            descriptions[label] = str(control["description"])
+    name = str(markup.get("name") or path.name.removesuffix(".mrk.json"))
+    return Markups(name, MappingProxyType(points), tuple(undefined), MappingProxyType(descriptions))
 
 
-def _control_point(number: int, label: str, point_ct_mm: ArrayLike) -> dict[str, Any]:
+def _control_point(number: int, label: str, point_ct_mm: ArrayLike, description: str) -> dict[str, Any]:
     return {
         "id": str(number),
         "label": label,
-        "description": "",
+        "description": description,
         "associatedNodeID": "",
         "position": as_points(point_ct_mm, f"the point '{label}'")[0].tolist(),
         "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],  # Slicer's own axes (RAS), said in LPS

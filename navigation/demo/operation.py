@@ -7,7 +7,7 @@ the plan. The truth is used at the end, to score.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from navigation.acquisition import SweptPoints, TouchedPoint, collect_poses, col
 from navigation.clock import VirtualClock
 from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
-from navigation.simulation.actions import Action, Pivot, Sweep, Touch
+from navigation.errors import RegisteringError
+from navigation.registering.compute import Assumptions, Measured, Outcome, register, with_tracker
+from navigation.simulation.actions import Action, Pivot, Sweep, Touch, pivot_near
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import PatientSkin, SkinPoints, shaft_directions
 from registration.expected_error import ExpectedTre, expected_tre, target_errors_mm
-from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
-from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.landmarks import LandmarkRegistration
+from registration.surfaces import SurfaceRegistration
 
 Floats = NDArray[np.float64]
 
@@ -36,18 +38,13 @@ class OperationSettings:
     Attributes:
         marker_sd_mm: how well a skin marker's centre is found in the CT, along each axis.
         touch_sd_mm: how well the tip is put on a marker, along each axis.
-        landmark_fle_rms_mm: the system's assumption for both together, with the tracker's error.
-        skin_offset_sd_mm: the system's assumption of how far swept skin may lie beside the segmented one, everywhere.
-        tracker_shift_mm, tracker_turn_rad: its assumption of the tracker's distortion over the field of operation.
+        assumptions: the system's, about these errors and the tracker's.
         pivot_s, sweep_s: duration of the movements.
     """
 
     marker_sd_mm: float = 0.3
     touch_sd_mm: float = 0.3
-    landmark_fle_rms_mm: float = 0.8
-    skin_offset_sd_mm: float = 1.0
-    tracker_shift_mm: float = 0.25
-    tracker_turn_rad: float = 1e-3
+    assumptions: Assumptions = field(default_factory=Assumptions)
     pivot_s: float = 12.0
     sweep_s: float = 25.0
 
@@ -62,6 +59,7 @@ class Operation:
         targets_ct: named targets.
         by_landmarks, by_surface: the two registrations; the second one is in force.
         expected: expected TRE of the second at the targets, in the order of `targets_ct`.
+        measured, outcome: the same, as they are kept in the case; `assumptions`: under which.
     """
 
     landmarks_ct: Mapping[str, Floats]
@@ -71,8 +69,16 @@ class Operation:
     sweep: SweptPoints
     by_landmarks: LandmarkRegistration
     by_surface: SurfaceRegistration
-    expected_by_landmarks: ExpectedTre
     expected: ExpectedTre
+    measured: Measured
+    outcome: Outcome
+    assumptions: Assumptions
+
+    @property
+    def expected_by_landmarks(self) -> ExpectedTre:
+        """What the landmarks alone would have promised at the targets."""
+        uncertainty = with_tracker(self.by_landmarks.uncertainty, self.assumptions)
+        return expected_tre(self.by_landmarks.T_reference_ct, uncertainty, list(self.targets_ct.values()))
 
     @property
     def T_reference_ct(self) -> Transform:
@@ -118,12 +124,7 @@ class SimulatedSurgeon:
         return tracker
 
     def pivot(self) -> Pivot:
-        """In a divot near the patient; the shaft held oblique to the line of sight, so that its marker is seen."""
-        divot_tracker = self.room.T_tracker_ct.apply(self._skin.centre_mm) + [0.0, 0.0, -200.0]
-        towards_camera = -divot_tracker / np.linalg.norm(divot_tracker)
-        across = np.cross(towards_camera, [1.0, 0.0, 0.0])
-        axis = towards_camera + across / np.linalg.norm(across)
-        return Pivot(divot_tracker, axis / np.linalg.norm(axis))
+        return pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm))
 
     def touch(self, marker: Floats, outward: Floats) -> Touch:
         """As near to a marker's centre as a hand gets."""
@@ -164,45 +165,27 @@ def operate(
         touched[name] = collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
     sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
 
-    by_landmarks, by_surface = _register(landmarks_ct, touched, sweep, skin_surface_ct, settings)
-    targets = np.array(list(targets_ct.values()))
-
-    def expect(registration: LandmarkRegistration | SurfaceRegistration) -> ExpectedTre:
-        distorted = registration.uncertainty.with_common_error(settings.tracker_shift_mm, settings.tracker_turn_rad)
-        return expected_tre(registration.T_reference_ct, distorted, targets)
-
+    measured = Measured(landmarks_ct, touched, sweep.points_reference_mm, targets_ct)
+    outcome = register(measured, skin_surface_ct, settings.assumptions)
+    if outcome.by_landmarks is None or outcome.by_surface is None or outcome.expected is None:
+        raise RegisteringError(
+            outcome.findings.failure or "a demo without targets",
+            "a registration at the targets",
+            "use a CT that shows the skin of chest or abdomen, or another --seed",
+        )
     return Operation(
         landmarks_ct=landmarks_ct,
         targets_ct=targets_ct,
         pivot=pivot,
         touched=touched,
         sweep=sweep,
-        by_landmarks=by_landmarks,
-        by_surface=by_surface,
-        expected_by_landmarks=expect(by_landmarks),
-        expected=expect(by_surface),
+        by_landmarks=outcome.by_landmarks,
+        by_surface=outcome.by_surface,
+        expected=outcome.expected,
+        measured=measured,
+        outcome=outcome,
+        assumptions=settings.assumptions,
     )
-
-
-def _register(
-    landmarks_ct: Mapping[str, Floats],
-    touched: Mapping[str, TouchedPoint],
-    sweep: SweptPoints,
-    skin_surface_ct: Surface,
-    settings: OperationSettings,
-) -> tuple[LandmarkRegistration, SurfaceRegistration]:
-    planned = np.array(list(landmarks_ct.values()))
-    measured = np.array([touch.point_reference_mm for touch in touched.values()])
-    fle_mm = settings.landmark_fle_rms_mm
-    by_landmarks = register_landmarks(planned, measured, list(touched), LandmarkSettings(fle_rms_mm=fle_mm))
-    by_surface = refine_on_surface(
-        sweep.points_reference_mm,
-        skin_surface_ct,
-        by_landmarks.T_reference_ct,
-        (planned, measured),
-        SurfaceSettings(landmark_fle_rms_mm=fle_mm, offset_sd_mm=settings.skin_offset_sd_mm),
-    )
-    return by_landmarks, by_surface
 
 
 def score(operation: Operation, room: OperatingRoom) -> OperationTruth:

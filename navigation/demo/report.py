@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -72,6 +73,7 @@ def _registration(result: DemoResult) -> dict[str, Any]:
         "surface_points": len(by_surface.residuals_mm),
         "converged": by_surface.converged,
         "reason": by_surface.reason,
+        "verdict": {"level": result.verdict.level, "reasons": list(result.verdict.reasons)},
         "stylus_tip_mm": {
             "true_error": truth.tip_error_mm,
             "expected_error": operation.pivot.expected_tip_error_rms_mm,
@@ -111,6 +113,7 @@ def render(result: DemoResult, pictures: list[str], console: Console) -> None:
         _ct_text(data["ct"]),
         _structures_table(data["structures"], result),
         _tre_table(data["registration"]),
+        _verdict_text(data["registration"]["verdict"]),
         _stream_text(data["stream"]),
         _closing_text(data, pictures),
     )
@@ -160,6 +163,12 @@ def _tre_table(registration: dict[str, Any]) -> Table:
             f"{row['true_landmarks_only']:.2f} mm",
         )
     return table
+
+
+def _verdict_text(verdict: dict[str, Any]) -> str:
+    colour = {"accept": "green", "check": "yellow", "refuse": "red"}[verdict["level"]]
+    reasons = f": {escape('; '.join(verdict['reasons']))}" if verdict["reasons"] else ""
+    return f"[bold]Verdict[/] [{colour}]{verdict['level']}[/]{reasons}"
 
 
 def _stream_text(stream: dict[str, Any]) -> str:

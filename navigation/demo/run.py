@@ -14,14 +14,16 @@ from navigation.demo.operation import Operation, OperationTruth, SimulatedSurgeo
 from navigation.demo.streaming import StreamCheck, stream
 from navigation.demo.subject import Subject, choose_subject
 from navigation.planning import plan_targets
+from navigation.pose_graph import AcceptedRegistration
+from navigation.registering.records import Circumstances, keep_attempt, put_in_force
 from navigation.simulation.patient import SkinPoints
 from reconstruction.case import Case, MadeBy
 from reconstruction.case_folder import MANIFEST
 from reconstruction.errors import CaseError
 from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
+from registration.verdict import REFUSE, Verdict
 
 SURGEON = "demo (simulated surgeon)"
-REGISTRATION_ID = "demo-1"
 
 Progress = Callable[[str, float], None]
 
@@ -54,6 +56,7 @@ class DemoResult:
     reconstruction: Reconstruction
     surfaces_ct: dict[str, Surface]
     operation: Operation
+    verdict: Verdict
     truth: OperationTruth
     stream: StreamCheck
     seconds: dict[str, float]
@@ -93,14 +96,16 @@ def run_demo(
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
     markers = subject.markers(skin)
     surgeon = SimulatedSurgeon(skin, settings.seed)
-    operation = watch.run(
+    operation, verdict, accepted = watch.run(
         "registration", lambda: _operate(case, subject, surgeon, markers, surfaces_ct, settings.seed, time)
     )
+    if accepted is None:
+        warn(f"The registration is refused and not streamed: {'; '.join(verdict.reasons)}")
     truth = score(operation, surgeon.room)
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
-    check = watch.run("stream", lambda: stream(surgeon, operation, approved, REGISTRATION_ID, settings.stream_s))
+    check = watch.run("stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s))
     return DemoResult(
-        settings, subject, case_path, made, surfaces_ct, operation, truth, check, made_seconds(watch, made)
+        settings, subject, case_path, made, surfaces_ct, operation, verdict, truth, check, made_seconds(watch, made)
     )
 
 
@@ -134,37 +139,28 @@ def _operate(
     surfaces_ct: dict[str, Surface],
     seed: int,
     time: str,
-) -> Operation:
+) -> tuple[Operation, Verdict, AcceptedRegistration | None]:
+    """Registers, keeps the attempt, and puts it in force unless it is refused."""
     landmarks_ct = find_markers(markers, seed)
     targets_ct = plan_targets(surfaces_ct) | dict(subject.targets_ct)
     by_hand = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": SURGEON})
-    case.add_markups("landmarks", landmarks_ct, by_hand)
-    case.add_markups("targets", targets_ct, by_hand, kind="plan")
+    plans = (
+        case.add_markups("landmarks", landmarks_ct, by_hand).id,
+        case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
+    )
     operation = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"])
-    made_from = ("markups/landmarks.mrk.json", "surfaces/body.glb")
-    case.write_json("registration", REGISTRATION_ID, _registration(operation), by_hand, made_from)
-    return operation
-
-
-def _registration(operation: Operation) -> dict[str, Any]:
-    by_surface = operation.by_surface
-    return {
-        "T_reference_ct": operation.T_reference_ct.matrix.tolist(),
-        "units": "mm",
-        "landmarks": {
-            "touched_reference_mm": {name: t.point_reference_mm.tolist() for name, t in operation.touched.items()},
-            "fre_rms_mm": operation.by_landmarks.fre_rms_mm,
-        },
-        "surface": {
-            "points": len(by_surface.residuals_mm),
-            "residual_rms_mm": by_surface.residual_rms_mm,
-            "converged": by_surface.converged,
-            "reason": by_surface.reason,
-        },
-        "expected_tre_p95_mm": dict(zip(operation.targets_ct, operation.expected.p95_mm.tolist(), strict=True)),
-        "covariance": by_surface.uncertainty.covariance.tolist(),
-        "pivot_reference_mm": by_surface.uncertainty.pivot_reference_mm.tolist(),
-    }
+    circumstances = Circumstances(
+        person=SURGEON,
+        time=time,
+        measured_with="simulated tracker",
+        surface="surfaces/body.glb",
+        plans=plans,
+        tip_error_rms_mm=operation.pivot.expected_tip_error_rms_mm,
+    )
+    attempt = keep_attempt(case, operation.measured, operation.outcome, operation.assumptions, circumstances)
+    if attempt.verdict.level == REFUSE:
+        return operation, attempt.verdict, None
+    return operation, attempt.verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
 
 
 class _StopWatch:

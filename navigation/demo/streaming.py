@@ -81,13 +81,14 @@ def stream(
     surgeon: SimulatedSurgeon,
     operation: Operation,
     surfaces: Sequence[tuple[Surface, str, str]],
-    registration_id: str,
+    accepted: AcceptedRegistration | None,
     duration_s: float,
 ) -> StreamCheck:
     """Runs the service and the reference client for `duration_s`, and checks what arrived.
 
     Args:
         surfaces: each approved surface in ``ct``, with its state and who approved it.
+        accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
 
     Raises:
         ServiceError: the client failed.
@@ -107,7 +108,7 @@ def stream(
         tracker_config=room,
         tools=room.tools,
         rate_hz=room.tracker.rate_hz,
-        graph=_graph(operation, registration_id),
+        graph=_graph(operation, accepted),
         surfaces=[ApprovedSurface(encode_surface(surface), state, person) for surface, state, person in surfaces],
     )
     with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
@@ -116,10 +117,9 @@ def stream(
     return _check(report, recording, sent, room, operation, [surface for surface, _, _ in surfaces])
 
 
-def _graph(operation: Operation, registration_id: str) -> PoseGraph:
+def _graph(operation: Operation, accepted: AcceptedRegistration | None) -> PoseGraph:
     tip = CalibratedTip(operation.pivot.T_stylus_stylus_tip, operation.pivot.expected_tip_error_rms_mm)
-    expected_mm = float(operation.expected.p95_mm.max())
-    return PoseGraph({STYLUS: tip}, AcceptedRegistration(operation.T_reference_ct, registration_id, expected_mm))
+    return PoseGraph({STYLUS: tip}, accepted)
 
 
 def _run_client(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from navigation.clock import PacedClock
+from navigation.devices.hand import Hand, Rehearsal
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
@@ -27,3 +28,11 @@ def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
     if name not in TRACKERS:
         raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name")
     return TRACKERS[name](config, clock)
+
+
+def open_rehearsal(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Hand]:
+    """A simulated tracker, and the hand that it watches: there is no patient."""
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    rehearsed = RehearsedTracker(rehearsal, clock)
+    return rehearsed, rehearsed

@@ -63,6 +63,15 @@ class Pivot:
         return StylusPosture(TRACKER, self.divot_tracker_mm, shaft, 0.3 * np.sin(2 * np.pi * 0.11 * t_s))
 
 
+def pivot_near(centre_tracker_mm: Floats) -> Pivot:
+    """In a divot above `centre_tracker_mm` ``(3,)``; the shaft oblique to the line of sight, so that it is seen."""
+    divot = centre_tracker_mm + [0.0, 0.0, -200.0]
+    towards_camera = -divot / np.linalg.norm(divot)
+    across = np.cross(towards_camera, [1.0, 0.0, 0.0])
+    axis = towards_camera + across / np.linalg.norm(across)
+    return Pivot(divot, axis / np.linalg.norm(axis))
+
+
 @dataclass(frozen=True)
 class Touch:
     """The tip is held on a point of the patient, with the hand's tremor."""

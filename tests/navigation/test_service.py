@@ -50,7 +50,8 @@ def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
 
 def registered(room: OperatingRoom) -> PoseGraph:
     tip = Transform.from_rotation(Rotation.identity(), room.tip_stylus_mm, STYLUS, "stylus_tip")
-    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, AcceptedRegistration(room.T_reference_ct, "r1", 1.0))
+    accepted = AcceptedRegistration(room.T_reference_ct, "r1", 1.0, "accept", "Dr Test")
+    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, accepted)
 
 
 def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:

@@ -81,7 +81,8 @@ observations = st.one_of(
 @given(st.lists(observations, max_size=40))
 def test_whatever_happens_only_valid_and_suspect_tools_have_a_pose_and_reasons_are_given(history: list) -> None:
     supervisor = Supervisor(TOOLS)
-    graph = PoseGraph(registration=AcceptedRegistration(Transform(np.eye(4), REFERENCE, "ct"), "r", 1.0))
+    pose = Transform(np.eye(4), REFERENCE, "ct")
+    graph = PoseGraph(registration=AcceptedRegistration(pose, "r", 1.0, "accept", "Dr Test"))
     for number, kinds in enumerate(history):
         made = {"good": seen, "bent": lambda tool: seen(tool, fit_rms_mm=5.0), "hidden": lambda tool: HIDDEN}
         current = None if kinds is None else frame(number, made[kinds[0]](REFERENCE), made[kinds[1]](STYLUS))

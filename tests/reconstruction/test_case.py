@@ -302,3 +302,46 @@ def test_no_case_and_names_that_lead_out_are_refused(case: Case, tmp_path: Path)
         case.add("x", "../x.json", lambda path: path.write_text("{}"), MADE_BY)
     with pytest.raises(CaseError, match="time"), Case.create(tmp_path / "new", "x", "now"):
         pass
+
+
+def test_registrations_have_a_history_and_the_last_one_accepted_is_in_force(case: Case) -> None:
+    case.write_json("registration", "second", {"fre_rms_mm": 0.5}, MADE_BY, (GLB,))
+    assert case.active_registration() is None
+    for registration, step in (("first", "accepted"), ("second", "computed"), ("second", "accepted")):
+        case.record_registration(registration, step, ("accept", ()), "Dr Test", TIME)
+    case.record_registration("first", "returned", ("check", ["no targets"]), "Dr Other", LATER)
+    case = Case.open(case.root)
+    active = case.active_registration()
+    assert (active.registration, active.person, active.reasons) == ("first", "Dr Other", ("no targets",))
+    assert [event.step for event in case.manifest.registration_events] == [
+        "accepted",
+        "computed",
+        "accepted",
+        "returned",
+    ]
+    case.record_registration("first", "withdrawn", ("check", ()), "Dr Other", LATER)
+    assert case.active_registration() is None
+
+
+@pytest.mark.parametrize(
+    ("registration", "level", "person", "time", "said"),
+    [
+        ("third", "accept", "Dr Test", TIME, "no artefact"),
+        ("first", "refuse", "Dr Test", TIME, "it was refused"),
+        ("first", "perhaps", "Dr Test", TIME, "level"),
+        ("first", "accept", " ", TIME, "person"),
+        ("first", "accept", "Dr Test", "yesterday", "time"),
+    ],
+)
+def test_a_registration_that_nobody_may_use_is_not_put_in_force(
+    case: Case, registration: str, level: str, person: str, time: str, said: str
+) -> None:
+    with pytest.raises(CaseError, match=said):
+        case.record_registration(registration, "accepted", (level, ()), person, time)
+    assert case.active_registration() is None
+
+
+def test_a_registration_on_a_surface_that_changed_is_not_put_in_force(case: Case) -> None:
+    case.add_surface(ball(radius_mm=31.0), MADE_BY)
+    with pytest.raises(CaseError, match="changed since"):
+        case.record_registration("first", "accepted", ("accept", ()), "Dr Test", TIME)

@@ -100,3 +100,10 @@ def test_nothing_wrong_is_written(tmp_path: Path) -> None:
     with pytest.raises(InvalidPointsError):
         write_markups(tmp_path / "a.mrk.json", "a", {"p": [1, 2, np.nan]})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_said_about_a_point_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "targets.mrk.json"
+    said = {"pedicle": "expected error 0.7 mm, 95 % below"}
+    write_markups(path, "targets", {"pedicle": [1.0, 2.0, 3.0], "dome": [4.0, 5.0, 6.0]}, said)
+    assert dict(read_markups(path).descriptions) == said

@@ -1,0 +1,135 @@
+"""From what was measured to a pose, its expected error, and everything that the verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from geometry import Surface, SurgNavError, Transform
+from geometry.points import Floats
+from navigation.acquisition import TouchedPoint
+from navigation.errors import RegisteringError
+from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
+from registration.findings import gather_findings
+from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
+from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.verdict import Findings, VerdictSettings
+from registration.verification import VerificationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What is taken for granted about the errors. The verdict is worth what these are worth.
+
+    Attributes:
+        landmark_fle_rms_mm: RMS length of the 3-D error of a landmark: picked in the CT, touched, tracked.
+        skin_offset_sd_mm: how far swept skin may lie beside the segmented one, everywhere.
+        tracker_shift_mm, tracker_turn_rad: the tracker's distortion over the field of operation, RMS.
+        verdict, verification: where the lines are drawn, and what a verification touch is worth.
+    """
+
+    landmark_fle_rms_mm: float = 0.8
+    skin_offset_sd_mm: float = 1.0
+    tracker_shift_mm: float = 0.25
+    tracker_turn_rad: float = 1e-3
+    verdict: VerdictSettings = field(default_factory=VerdictSettings)
+    verification: VerificationSettings = field(default_factory=VerificationSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """With the settings of the solvers, for the record."""
+        return asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
+
+    @property
+    def landmarks(self) -> LandmarkSettings:
+        return LandmarkSettings(fle_rms_mm=self.landmark_fle_rms_mm)
+
+    @property
+    def surface(self) -> SurfaceSettings:
+        return SurfaceSettings(landmark_fle_rms_mm=self.landmark_fle_rms_mm, offset_sd_mm=self.skin_offset_sd_mm)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was planned and measured for one registration.
+
+    Attributes:
+        landmarks_ct: planned, name -> ``(3,)`` in ct; only those in `touched` take part.
+        touched: by the same names, in reference.
+        swept_reference_mm: ``(n, 3)``; empty without a sweep.
+        targets_ct: name -> ``(3,)`` in ct.
+    """
+
+    landmarks_ct: Mapping[str, Floats]
+    touched: Mapping[str, TouchedPoint]
+    swept_reference_mm: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    targets_ct: Mapping[str, Floats] = field(default_factory=dict)
+
+    def pairs(self) -> tuple[tuple[str, ...], Floats, Floats]:
+        """Names, and the landmarks in ct and in reference, ``(n, 3)`` each."""
+        unknown = [name for name in self.touched if name not in self.landmarks_ct]
+        if unknown:
+            raise RegisteringError(
+                f"touched landmarks that nobody planned: {', '.join(unknown)}",
+                f"names among {', '.join(self.landmarks_ct) or 'none'}",
+                "give both sides the same names",
+            )
+        names = tuple(name for name in self.landmarks_ct if name in self.touched)
+        planned = np.array([self.landmarks_ct[name] for name in names]).reshape(-1, 3)
+        touched = np.array([self.touched[name].point_reference_mm for name in names]).reshape(-1, 3)
+        return names, planned, touched
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        by_landmarks, by_surface: the two registrations; the second is the one that counts, where it is there.
+        uncertainty: of the pose that counts, with what all measurements share.
+        expected: TRE at the targets, in their order.
+        findings: for the verdict; with a `failure`, everything else is None.
+    """
+
+    findings: Findings
+    by_landmarks: LandmarkRegistration | None = None
+    by_surface: SurfaceRegistration | None = None
+    uncertainty: PoseUncertainty | None = None
+    expected: ExpectedTre | None = None
+
+    @property
+    def T_reference_ct(self) -> Transform | None:
+        registered = self.by_surface or self.by_landmarks
+        return None if registered is None else registered.T_reference_ct
+
+
+def register(measured: Measured, surface_ct: Surface, assumptions: Assumptions) -> Outcome:
+    """Landmarks first, then the sweep with the landmarks in the same cost. A refusal is an outcome, with its reason."""
+    try:
+        return _register(measured, surface_ct, assumptions)
+    except SurgNavError as error:
+        return Outcome(Findings(failure=str(error)))
+
+
+def _register(measured: Measured, surface_ct: Surface, assumptions: Assumptions) -> Outcome:
+    names, planned, touched = measured.pairs()
+    by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
+    by_surface = None
+    if len(measured.swept_reference_mm):
+        start = by_landmarks.T_reference_ct
+        pairs = (planned, touched)
+        by_surface = refine_on_surface(measured.swept_reference_mm, surface_ct, start, pairs, assumptions.surface)
+    registered = by_surface or by_landmarks
+    uncertainty = with_tracker(registered.uncertainty, assumptions)
+    expected = None
+    if measured.targets_ct:
+        expected = expected_tre(registered.T_reference_ct, uncertainty, list(measured.targets_ct.values()))
+    findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, None)
+    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected)
+
+
+def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:
+    """With the tracker's distortion, which all measurements share."""
+    return uncertainty.with_common_error(assumptions.tracker_shift_mm, assumptions.tracker_turn_rad)

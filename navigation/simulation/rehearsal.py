@@ -1,0 +1,73 @@
+"""A simulated tracker with a simulated hand that does what it is asked: a registration rehearsed without a patient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from geometry.frames import REFERENCE, STYLUS
+from geometry.points import Floats
+from navigation.clock import PacedClock
+from navigation.devices.hand import Rehearsal
+from navigation.devices.tracker import TrackerFrame
+from navigation.simulation.actions import Action, Touch, pivot_near
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
+from navigation.simulation.patient import PatientSkin, shaft_directions
+
+TOUCH_SD_MM = 0.3
+
+
+class RehearsedTracker:
+    """Satisfies `Tracker` and `Hand`: every request begins a new action, watched by one and the same camera."""
+
+    def __init__(self, rehearsal: Rehearsal, clock: PacedClock) -> None:
+        self._skin = PatientSkin(rehearsal.skin_ct)
+        self._clock = clock
+        self._rng = np.random.default_rng([rehearsal.seed, 4])
+        self._config = OperatingRoomConfig(
+            seed=rehearsal.seed, centre_ct_mm=self._skin.centre_mm, tools=(REFERENCE, STYLUS)
+        )
+        self.room = OperatingRoom(self._config)
+        self._tracker = open_simulated_tracker(self._config, clock)
+        self._actions = 0
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return self._tracker.tools
+
+    @property
+    def rate_hz(self) -> float:
+        return self._tracker.rate_hz
+
+    def start(self) -> None:
+        self._tracker.start()
+
+    def stop(self) -> None:
+        self._tracker.stop()
+
+    def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
+        return self._tracker.next_frame(timeout_ns)
+
+    def pivot(self) -> None:
+        self._begin(pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm)))
+
+    def touch(self, point_ct_mm: Floats) -> None:
+        outward = point_ct_mm - self._skin.centre_mm
+        outward = outward * (1.0, 1.0, 0.0) / np.linalg.norm(outward[:2])
+        shaft = shaft_directions(outward[None, :], self.room.towards_camera_ct)[0]
+        self._begin(Touch(point_ct_mm + self._rng.normal(scale=TOUCH_SD_MM, size=3), shaft))
+
+    def sweep(self, duration_s: float) -> None:
+        self._begin(self._skin.sweep(self.room.towards_camera_ct, duration_s))
+
+    def touch_surface(self) -> None:
+        angle_deg, height = self._rng.uniform(-40.0, 40.0), self._rng.uniform(0.3, 0.7)
+        place = self._skin.reach(np.array([angle_deg]), np.array([height]))
+        self.touch(place.points_ct_mm[0])
+
+    def _begin(self, action: Action) -> None:
+        self._actions += 1
+        config = replace(self._config, action=action, epoch_ns=self._clock.now_ns(), noise_seed=self._actions)
+        self._tracker = open_simulated_tracker(config, self._clock)
+        self._tracker.start()
