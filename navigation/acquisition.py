@@ -5,6 +5,8 @@ The same code serves every tracker. What the tracker did not see is left out and
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ from geometry import Transform
 from geometry.frames import REFERENCE
 from geometry.points import read_only
 from navigation.clock import NS_PER_S
-from navigation.devices.tracker import Tracker, TrackerFrame
+from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
 
 Floats = NDArray[np.float64]
@@ -88,35 +90,56 @@ def collect_touch(
     """Waits until the tip is held still, then averages it.
 
     Raises:
-        AcquisitionError: the tip was not seen and still within the time allowed.
+        AcquisitionError: the tip was not seen and still within the time allowed; a marker that was lost is named.
     """
     settings = settings or AcquisitionSettings()
     needed = round(settings.hold_s * tracker.rate_hz)
     recent: list[Floats] = []
     spread_mm = float("inf")
+    lost: Counter[str] = Counter()
     for _ in range(round(settings.touch_timeout_s * tracker.rate_hz)):
-        tip = reference_tip(_next(tracker, settings), T_stylus_tip)
+        frame = _next(tracker, settings)
+        tip = reference_tip(frame, T_stylus_tip)
         if tip is None:
+            lost.update(_unseen(frame, T_stylus_tip))
             continue  # a dropped frame is no motion; it is just not averaged
         recent = [*recent[-(needed - 1) :], tip.translation_mm]
         spread_mm = float(np.sqrt(np.var(recent, axis=0).sum()))
         if len(recent) == needed and spread_mm < settings.still_mm:
             return TouchedPoint(read_only(np.mean(recent, axis=0)), spread_mm, needed)
     raise AcquisitionError(
-        f"a tip seen in {len(recent)} of the last {needed} frames, spread {spread_mm:.2f} mm",
+        f"a tip seen in {len(recent)} of the last {needed} frames, spread {spread_mm:.2f} mm"
+        + "".join(f"; {what} in {count} frames" for what, count in lost.most_common(2)),
         f"a tip held still within {settings.still_mm} mm for {settings.hold_s} s, in {settings.touch_timeout_s:.0f} s",
         "hold the stylus on the landmark with its marker and the reference towards the camera",
     )
 
 
 def collect_sweep(
-    tracker: Tracker, T_stylus_tip: Transform, duration_s: float, settings: AcquisitionSettings | None = None
+    tracker: Tracker,
+    T_stylus_tip: Transform,
+    duration_s: float,
+    settings: AcquisitionSettings | None = None,
+    watch: Callable[[int, str], None] | None = None,
 ) -> SweptPoints:
-    """Every tip position during `duration_s`."""
+    """Every tip position during `duration_s`.
+
+    Args:
+        watch: told twice a second how many points there are, and which marker is hidden now (empty: none).
+
+    Raises:
+        AcquisitionError: a silent tracker, or not one pose.
+    """
     settings = settings or AcquisitionSettings()
     n_frames = round(duration_s * tracker.rate_hz)
-    tips = [reference_tip(_next(tracker, settings), T_stylus_tip) for _ in range(n_frames)]
-    seen = [tip for tip in tips if tip is not None]
+    seen: list[Transform] = []
+    for number in range(n_frames):
+        frame = _next(tracker, settings)
+        tip = reference_tip(frame, T_stylus_tip)
+        if tip is not None:
+            seen.append(tip)
+        if watch is not None and number % max(1, round(tracker.rate_hz / 2.0)) == 0:
+            watch(len(seen), ", ".join(_unseen(frame, T_stylus_tip)))
     if not seen:
         raise AcquisitionError(
             f"a sweep of {n_frames} frames without one pose",
@@ -125,6 +148,12 @@ def collect_sweep(
         )
     points = np.array([tip.translation_mm for tip in seen])
     return SweptPoints(read_only(points), n_frames - len(seen), seen[-1])
+
+
+def _unseen(frame: TrackerFrame, T_stylus_tip: Transform) -> list[str]:
+    """The markers that this frame has no pose of, and why."""
+    needed = {tool: frame.tools[tool].visibility for tool in (REFERENCE, T_stylus_tip.to_frame)}
+    return [f"{tool} {seen.value}" for tool, seen in needed.items() if seen is not Visibility.VISIBLE]
 
 
 def _next(tracker: Tracker, settings: AcquisitionSettings) -> TrackerFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-PREPARE, OPERATE, DEVELOP = "Before the operation", "Try the whole path", "Networks and machines"
+PREPARE, OPERATING = "Before the operation", "At the patient"
+OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
 
 app = typer.Typer(
     name="surgnav",
@@ -102,6 +103,51 @@ def review_command(
         review(case, structure, decision, person, _now(), console)
 
 
+@app.command("register", rich_help_panel=OPERATING)
+def register_command(
+    case: Annotated[Path, typer.Argument(help="Case folder.")],
+    person: Annotated[str, typer.Option(help="Who registers and decides, by name.")],
+    surface: Annotated[str | None, typer.Option(help="Approved surface that is swept; the skin by default.")] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="Planned landmarks in the CT: .mrk.json or JSON; the case's own by default.")
+    ] = None,
+    targets: Annotated[Path | None, typer.Option(help="Planned targets; the case's own by default.")] = None,
+    touched: Annotated[Path | None, typer.Option(help="Recorded: JSON of touched landmarks in 'reference'.")] = None,
+    sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None,
+    tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Recorded: put it in force if the verdict allows it.")
+    ] = False,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="Recorded: put it in force also if it says 'check'.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""
+    from navigation.registering.command import RegisterRequest, run_register
+    from navigation.registering.keys import open_keys
+
+    request = RegisterRequest(
+        case=case,
+        person=person,
+        surface=surface,
+        landmarks=landmarks,
+        targets=targets,
+        touched=touched,
+        sweep=sweep,
+        tracker=tracker,
+        seed=seed,
+        accept=accept,
+        consent=consent,
+        json_file=json_file,
+    )
+    with _reporting(live=False) as (console, _):
+        registered = run_register(request, _now, console, open_keys)
+    if not registered:
+        raise typer.Exit(3)
+
+
 @app.command("demo", rich_help_panel=OPERATE)
 def demo_command(
     ct: Annotated[Path | None, typer.Option(help="Your own CT: DICOM folder or NIfTI file.")] = None,
@@ -182,21 +228,26 @@ def doctor_command(
 
 
 @contextmanager
-def _reporting() -> Iterator[tuple[Console, Callable[[str, float], None]]]:
-    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do."""
+def _reporting(*, live: bool = True) -> Iterator[tuple[Console, Callable[[str, float], None]]]:
+    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do.
+
+    Args:
+        live: whether the progress line is there from the start; not where a person is asked for keys.
+    """
     from rich.console import Console
 
     from geometry.errors import SurgNavError
 
     console, failures = Console(), Console(stderr=True)
+    status = console.status("starting")
+
+    def progress(stage: str, share: float) -> None:
+        status.update(f"{stage} {share:4.0%}" if 0.0 < share < 1.0 else stage)
+        if share == 1.0:
+            console.print(f"[green]✓[/] {stage}", highlight=False)
+
     try:
-        with console.status("starting") as status:
-
-            def progress(stage: str, share: float) -> None:
-                status.update(f"{stage} {share:4.0%}" if 0.0 < share < 1.0 else stage)
-                if share == 1.0:
-                    console.print(f"[green]✓[/] {stage}", highlight=False)
-
+        with status if live else nullcontext():
             yield console, progress
     except SurgNavError as error:
         failures.print(f"[red bold]{type(error).__name__}[/]: {error.came}", highlight=False)

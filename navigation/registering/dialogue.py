@@ -1,0 +1,305 @@
+"""The live session: one key, one step, and after each what comes next. Nothing is lost by a wrong key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from geometry import SurgNavError
+from navigation.errors import RegisteringError
+from navigation.registering.advice import advise
+from navigation.registering.compute import register
+from navigation.registering.instrument import Stylus
+from navigation.registering.keys import Keys
+from navigation.registering.records import (
+    attempt_ids,
+    history,
+    in_force,
+    keep_attempt,
+    load_attempt,
+    put_in_force,
+    record,
+    verdict_of,
+    verifications,
+)
+from navigation.registering.screens import show_attempt, show_history, show_keys, show_session, touch_text, verdict_text
+from navigation.registering.session import Session
+from navigation.registering.theatre import Theatre
+from reconstruction.case_manifest import RegistrationStep
+from registration.attempt import Attempt, VerificationRecord
+from registration.verdict import CHECK
+from registration.verification import Verification, verify_landmark, verify_surface
+
+SWEEP_S = 15.0
+
+KEYS = {
+    "t": "touch: hold the tip still on the landmark that is asked for, then press",
+    "s": "skip this landmark; it stays free to verify with",
+    "r": "redo a landmark: r, its number, Enter",
+    "w": f"sweep: draw the tip over the surface for {SWEEP_S:.0f} s; again for another piece",
+    "c": "compute the registration",
+    "v": "verify: v, number of an unused landmark (0: anywhere on the surface), Enter",
+    "a": "accept the registration: it goes into force",
+    "u": "undo the last step",
+    "n": "new: register again; the old attempts stay in the case",
+    "i": "information: the whole registration again",
+    "h": "history of all attempts",
+    "b": "back to an older attempt: b, its number, Enter",
+    "x": "withdraw the registration in force",
+    "p": "pivot the stylus again",
+    "?": "these keys",
+    "q": "quit; everything is in the case",
+}
+
+
+class Dialogue:
+    """Talks with one person at one patient.
+
+    Args:
+        person: who decides; named in everything that is kept.
+        now: tells the time, ISO 8601 with a time zone.
+    """
+
+    def __init__(
+        self, theatre: Theatre, stylus: Stylus, person: str, now: Callable[[], str], console: Console, keys: Keys
+    ) -> None:
+        self._theatre = theatre
+        self._stylus = stylus
+        self._person = person
+        self._now = now
+        self._console = console
+        self._keys = keys
+        self._session = Session(theatre.landmarks_ct, theatre.targets_ct)
+        self._steps: dict[str, Callable[[], None]] = {
+            "t": self._touch,
+            "s": self._skip,
+            "r": self._redo,
+            "w": self._sweep,
+            "c": self._compute,
+            "v": self._verify,
+            "a": self._accept,
+            "u": self._undo,
+            "n": self._start_over,
+            "i": lambda: self._show(self._current()),
+            "h": lambda: show_history(history(theatre.case), console),
+            "b": self._back,
+            "x": self._withdraw,
+            "p": self._pivot,
+            "?": lambda: show_keys(KEYS, console),
+        }
+
+    def run(self) -> bool:
+        """Until the person quits, or the keys end. True if a registration is in force then."""
+        self._attempt_step(self._pivot)
+        show_session(self._session, self._console)
+        while True:
+            self._console.print(self._prompt(), highlight=False)
+            key = self._keys.next()
+            if key in (None, "q"):
+                break
+            step = self._steps.get(key)
+            if step is None:
+                self._say(f"[yellow]no step for the key {escape(repr(key))}; ? lists them[/]")
+            else:
+                self._attempt_step(step)
+        return self._close()
+
+    def _attempt_step(self, step: Callable[[], None]) -> None:
+        """A refusal is said, and the session goes on as it was."""
+        try:
+            step()
+        except SurgNavError as error:
+            self._say(f"[red]{escape(error.came)}[/]\n  allowed: {escape(error.allowed)}\n  do: {escape(error.action)}")
+
+    def _prompt(self) -> str:
+        session = self._session
+        if session.stage == "computed":
+            said = "[bold]v[/] verify   [bold]a[/] accept   [bold]w[/] sweep more   [bold]n[/] register again"
+        elif session.asked is not None:
+            number = list(session.landmarks_ct).index(session.asked) + 1
+            where = f"{number} of {len(session.landmarks_ct)}"
+            said = f"hold the tip on [bold]{escape(session.asked)}[/] ({where}): [bold]t[/] touch   [bold]s[/] skip"
+        elif session.stage == "sweep":
+            said = f"draw the tip over the [bold]{escape(self._theatre.structure)}[/]: [bold]w[/] sweep"
+        else:
+            said = "[bold]c[/] compute   [bold]w[/] sweep more"
+        return f"> {said}   [bold]u[/] undo   [bold]?[/] keys   [bold]q[/] quit"
+
+    # ------------------------------------------------------------------------------------------------------ measuring
+
+    def _pivot(self) -> None:
+        self._say("Pivot: put the tip into the divot and tilt the stylus about it, to all sides.")
+        found = self._stylus.calibrate()
+        self._say(
+            f"[green]✓[/] tip known to {found.expected_tip_error_rms_mm:.2f} mm RMS "
+            f"(residual {found.residual_rms_mm:.2f} mm)"
+        )
+
+    def _touch(self) -> None:
+        name = self._session.asked
+        if name is None:
+            raise RegisteringError(
+                "no landmark left to touch", "one that was not touched", "redo one: r and its number"
+            )
+        touch = self._stylus.touch(self._session.landmarks_ct[name])
+        self._session.touch(name, touch)
+        self._say(f"[green]✓[/] {escape(name)}: {touch.n_frames} frames, spread {touch.spread_rms_mm:.2f} mm")
+
+    def _skip(self) -> None:
+        name = self._session.asked
+        if name is None:
+            raise RegisteringError("no landmark to skip", "one that is asked for", "sweep, or compute")
+        self._session.skip(name)
+        self._say(f"{escape(name)} is left out: it can verify the registration later")
+
+    def _redo(self) -> None:
+        name = self._number(list(self._session.landmarks_ct), "landmark")
+        self._session.redo(name)
+        show_session(self._session, self._console)
+
+    def _sweep(self) -> None:
+        with self._console.status("sweep") as status:
+
+            def watch(points: int, hidden: str) -> None:
+                status.update(f"sweep: {points:,} points" + (f" [red]{escape(hidden)}[/]" if hidden else ""))
+
+            swept = self._stylus.sweep(SWEEP_S, watch)
+        self._session.sweep(swept.points_reference_mm)
+        total = len(self._session.swept_reference_mm)
+        self._say(
+            f"[green]✓[/] {len(swept.points_reference_mm):,} points, {swept.n_lost} frames lost; {total:,} in all"
+        )
+
+    def _undo(self) -> None:
+        undone = self._session.undo()
+        if undone.attempt is not None and undone.done.startswith("the computing"):
+            attempt = load_attempt(self._theatre.case, undone.attempt)
+            self._record(attempt, "undone")
+        self._say(f"taken back: {escape(undone.done)}")
+        show_session(self._session, self._console)
+
+    def _start_over(self) -> None:
+        self._session.start_over()
+        self._say("A new registration. The old ones stay in the case, and the one in force stays in force.")
+        show_session(self._session, self._console)
+
+    # -------------------------------------------------------------------------------------------------------- judging
+
+    def _compute(self) -> None:
+        theatre, measured = self._theatre, self._session.measured()
+        with self._console.status("computing"):
+            outcome = register(measured, theatre.surface, theatre.assumptions)
+            tip = self._stylus.calibration
+            circumstances = theatre.circumstances(self._person, self._now(), self._stylus.name)
+            circumstances = replace(
+                circumstances, tip_error_rms_mm=None if tip is None else tip.expected_tip_error_rms_mm
+            )
+            attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, circumstances)
+        self._session.computed(attempt.id)
+        self._show(attempt)
+
+    def _verify(self) -> None:
+        attempt, session = self._current(), self._session
+        if attempt.result is None:
+            raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
+        free = [name for name in session.landmarks_ct if name not in attempt.used_landmarks_ct()]
+        for number, name in enumerate(free, start=1):
+            self._say(f"  {number}  {escape(name)}")
+        self._say("  0  anywhere on the surface")
+        name = self._number(free, "unused landmark", zero="")
+        pose, tip = attempt.result.pose, self._stylus.tip_covariance_mm2
+        found: Verification
+        if name:
+            place = session.landmarks_ct[name]
+            points = (place, self._stylus.touch(place).point_reference_mm)
+            found = verify_landmark(
+                pose.transform(),
+                pose.uncertainty(),
+                name,
+                points,
+                attempt.used_landmarks_ct(),
+                self._theatre.assumptions.verification,
+                tool_covariance_reference_mm2=tip,
+            )
+        else:
+            touched = self._stylus.touch_surface().point_reference_mm
+            found = verify_surface(
+                pose.transform(),
+                pose.uncertainty(),
+                self._theatre.field,
+                touched,
+                self._theatre.assumptions.verification,
+                tool_covariance_reference_mm2=tip,
+            )
+        self._record(attempt, "verified", {"touch": VerificationRecord.of(found).model_dump(mode="json")})
+        self._say(touch_text(found))
+        self._say(verdict_text(verdict_of(self._theatre.case, attempt)))
+
+    def _accept(self) -> None:
+        self._put_in_force(self._current())
+
+    def _back(self) -> None:
+        case = self._theatre.case
+        show_history(history(case), self._console)
+        self._put_in_force(load_attempt(case, self._number(list(attempt_ids(case)), "attempt")))
+
+    def _put_in_force(self, attempt: Attempt) -> None:
+        verdict = verdict_of(self._theatre.case, attempt)
+        consent = False
+        if verdict.level == CHECK:
+            self._say(verdict_text(verdict))
+            self._say(f"{escape(self._person)}, do you consent all the same, knowing these reasons? [bold]y[/] yes")
+            consent = self._keys.next() == "y"
+        accepted = put_in_force(self._theatre.case, attempt, self._person, self._now(), consent=consent)
+        self._say(f"[green]✓[/] {accepted.registration_id} is in force, accepted by {escape(accepted.accepted_by)}")
+
+    def _withdraw(self) -> None:
+        active = self._theatre.case.active_registration()
+        if active is None:
+            raise RegisteringError("nothing in force", "a registration in force", "accept one first")
+        self._record(load_attempt(self._theatre.case, active.registration), "withdrawn")
+        self._say(f"{active.registration} is withdrawn: nothing is in force")
+
+    # -------------------------------------------------------------------------------------------------------- helpers
+
+    def _current(self) -> Attempt:
+        """The attempt made from the measurements as they are."""
+        if self._session.now.attempt is None:
+            raise RegisteringError("measurements without a registration", "a computed one", "compute it first: c")
+        return load_attempt(self._theatre.case, self._session.now.attempt)
+
+    def _show(self, attempt: Attempt) -> None:
+        case = self._theatre.case
+        verdict = verdict_of(case, attempt)
+        advice = advise(attempt, verdict, self._theatre.landmarks_ct)
+        show_attempt(attempt, verdict, verifications(case, attempt.id), advice, self._console)
+
+    def _record(self, attempt: Attempt, step: RegistrationStep, details: dict[str, Any] | None = None) -> None:
+        record(self._theatre.case, attempt, step, self._person, self._now(), details)
+
+    def _number(self, names: list[str], what: str, zero: str | None = None) -> str:
+        """One of `names` by its number, counted from 1; 0 is `zero`, where there is one."""
+        said = self._keys.line()
+        lowest = 1 if zero is None else 0
+        if not said.isdecimal() or not lowest <= int(said) <= len(names):
+            raise RegisteringError(f"{said!r} as the number of a {what}", f"{lowest} to {len(names)}", "try again")
+        return names[int(said) - 1] if int(said) else str(zero)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+    def _close(self) -> bool:
+        try:
+            accepted = in_force(self._theatre.case)
+        except SurgNavError as error:
+            self._say(f"[red]Nothing is in force: {escape(error.came)}[/]")
+            return False
+        if accepted is None:
+            self._say("[yellow]Nothing is in force: no registration was accepted.[/]")
+            return False
+        self._say(f"In force: {accepted.registration_id}, {accepted.level}, by {escape(accepted.accepted_by)}.")
+        return True

@@ -1,0 +1,136 @@
+"""What ``surgnav register`` shows: where the session stands, what a registration found, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from navigation.registering.session import Session
+from registration.attempt import Attempt
+from registration.verdict import Verdict
+from registration.verification import Verification
+
+if TYPE_CHECKING:
+    from navigation.registering.records import HistoryRow
+
+COLOURS = {"accept": "green", "check": "yellow", "refuse": "red"}
+FRE_IS_NOT = "how well the landmarks fit one another; it says nothing about the error at a target"
+
+
+def show_session(session: Session, console: Console) -> None:
+    """The planned landmarks, and what has become of each."""
+    table = Table("", "landmark", "state", title="Landmarks", title_justify="left")
+    for number, name in enumerate(session.landmarks_ct, start=1):
+        touch = session.now.touched.get(name)
+        if touch is not None:
+            state = "[green]touched[/]" + (f", spread {touch.spread_rms_mm:.2f} mm" if touch.spread_rms_mm else "")
+        elif name in session.now.skipped:
+            state = "skipped: free to verify with"
+        else:
+            state = "[bold]touch it now[/]" if name == session.asked else "-"
+        table.add_row(str(number), escape(name), state)
+    console.print(table)
+    console.print(f"swept: {len(session.swept_reference_mm):,} points in {len(session.now.sweeps)} pieces")
+
+
+def show_attempt(
+    attempt: Attempt, verdict: Verdict, touches: Sequence[Verification], advice: Sequence[str], console: Console
+) -> None:
+    """One attempt, whole: from the residuals of each landmark to the verdict and what to do next."""
+    parts: list[RenderableType] = []
+    if attempt.result is None:
+        parts.append(f"[red]No registration[/]: {escape(attempt.findings.failure)}")
+    else:
+        parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt)]
+    parts += [touch_text(touch) for touch in touches]
+    parts += [verdict_text(verdict), *(f"[bold]Next[/] {escape(line)}" for line in advice)]
+    console.print(
+        Panel(Group(*parts), title=f"Registration {attempt.id}", subtitle=escape(attempt.inputs.measured_with))
+    )
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """The level in its colour, every reason and every note on a line of its own."""
+    lines = [f"[bold]Verdict[/] [{COLOURS[verdict.level]} bold]{verdict.level}[/]"]
+    lines += [f"  - {escape(reason)}" for reason in verdict.reasons]
+    lines += [f"  [dim]- {escape(note)}[/]" for note in verdict.notes]
+    return "\n".join(lines)
+
+
+def show_history(rows: Sequence[HistoryRow], console: Console) -> None:
+    """Every attempt ever made, what became of it, and which one is in force."""
+    table = Table("attempt", "made", "by", "verdict", "worst 95 %", "since then", title="History", title_justify="left")
+    for row in rows:
+        colour = COLOURS.get(row.level, "red")
+        table.add_row(
+            f"[bold]{row.attempt}[/] [green]in force[/]" if row.in_force else row.attempt,
+            row.time,
+            escape(row.person),
+            f"[{colour}]{row.level}[/]" + (f" [red]({escape(row.problem)})[/]" if row.problem else ""),
+            "-" if row.worst_p95_mm is None else f"{row.worst_p95_mm:.2f} mm",
+            escape(", ".join(row.steps)) or "-",
+        )
+    console.print(table if rows else "No registration was attempted in this case yet.")
+
+
+def show_keys(keys: Mapping[str, str], console: Console) -> None:
+    """Every key and what it does."""
+    table = Table("key", "what it does", show_header=False, box=None)
+    for key, meaning in keys.items():
+        table.add_row(f"[bold]{key}[/]", meaning)
+    console.print(table)
+
+
+def _landmarks(attempt: Attempt) -> Table:
+    used = attempt.result.landmark_residuals_reference_mm if attempt.result else {}
+    table = Table("landmark", "residual", "", title="Landmarks, by themselves", title_justify="left")
+    lengths = {name: float(np.linalg.norm(vector)) for name, vector in used.items()}
+    for mark in attempt.inputs.landmarks:
+        if mark.name in lengths:
+            table.add_row(escape(mark.name), f"{lengths[mark.name]:.2f} mm", "")
+        else:
+            table.add_row(escape(mark.name), "-", "not used: free to verify with")
+    return table
+
+
+def _fit_lines(attempt: Attempt) -> list[str]:
+    result, surface = attempt.result, attempt.findings.surface
+    lines = []
+    if result is not None and result.fre_rms_mm is not None:
+        lines.append(f"FRE {result.fre_rms_mm:.2f} mm RMS: {FRE_IS_NOT}")
+    if result is not None and surface is not None and attempt.inputs.sweep is not None:
+        share = "-" if surface.inlier_fraction is None else f"{surface.inlier_fraction:.0%}"
+        lines.append(
+            f"Surface: {attempt.inputs.sweep.points:,} points, {share} of them on it, residual "
+            f"{result.surface_residual_rms_mm:.2f} mm RMS about an offset of {result.surface_offset_mm:+.2f} mm"
+        )
+        lines.append(f"Weakest direction: {escape(surface.weakest_description)}")
+    return lines
+
+
+def _targets(attempt: Attempt) -> RenderableType:
+    expected = attempt.result.expected if attempt.result else {}
+    if not expected:
+        return "[yellow]No targets are planned: the expected error where it matters is not known.[/]"
+    table = Table(
+        "target", "expected RMS", "95 % below", title="Expected error at the targets (TRE)", title_justify="left"
+    )
+    for name, target in expected.items():
+        table.add_row(escape(name), f"{target.rms_mm:.2f} mm", f"{target.p95_mm:.2f} mm")
+    return table
+
+
+def touch_text(touch: Verification) -> str:
+    """What a verification touch found."""
+    colour, words = ("green", "consistent") if touch.consistent else ("red", "NOT consistent")
+    what = "the surface" if touch.kind == "surface" else f"'{escape(touch.name)}'"
+    return (
+        f"[bold]Verification[/] touched {what} {touch.distance_mm:.2f} mm off, "
+        f"{touch.expected_p95_mm:.2f} mm expected in 95 %: [{colour}]{words}[/]"
+    )

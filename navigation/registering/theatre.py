@@ -1,0 +1,108 @@
+"""What a session works on: case, approved surface, plan. Whatever is missing is said before anybody begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from geometry import Surface
+from geometry.points import Floats
+from navigation.errors import RegisteringError
+from navigation.registering.compute import Assumptions
+from navigation.registering.point_files import read_planned
+from navigation.registering.records import PROGRAM, Circumstances, next_id
+from reconstruction.case import Case, MadeBy
+from registration.attempt import Start
+from registration.closest_point import DistanceField, ExactDistance
+
+SKIN = ("skin", "body")
+PLANNED = {"landmarks": "markups/landmarks.mrk.json", "targets": "markups/targets.mrk.json"}
+
+
+@dataclass(frozen=True, eq=False)
+class Theatre:
+    """Everything a registration rests on besides what is measured.
+
+    Attributes:
+        structure: the surface's name; `surface` in ct; `surface_id` of its artefact.
+        landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct; `plans`: ids of the artefacts they came from.
+    """
+
+    case: Case
+    structure: str
+    surface: Surface
+    surface_id: str
+    landmarks_ct: Mapping[str, Floats]
+    targets_ct: Mapping[str, Floats]
+    plans: tuple[str, ...]
+    assumptions: Assumptions = field(default_factory=Assumptions)
+
+    @cached_property
+    def field(self) -> DistanceField:
+        """Distance to the surface."""
+        return ExactDistance(self.surface)
+
+    def circumstances(self, person: str, time: str, measured_with: str, start: Start = "landmarks") -> Circumstances:
+        """For the record of an attempt."""
+        return Circumstances(
+            person=person,
+            time=time,
+            measured_with=measured_with,
+            surface=self.surface_id,
+            plans=self.plans,
+            start=start,
+        )
+
+
+def open_theatre(
+    case_path: Path, structure: str | None, plan: Mapping[str, Path | None], person: str, time: str
+) -> Theatre:
+    """Opens the case with its plan.
+
+    Args:
+        structure: which surface is swept; the skin by default.
+        plan: ``landmarks`` and ``targets`` from files, where they are not the case's own; those are kept in it.
+        person, time: who brings them, and when, ISO 8601 with a time zone.
+
+    Raises:
+        RegisteringError: nobody's name, or a surface that nobody approved, or that is stale or altered.
+        CaseError, MarkupsError, PointsFileError: what cannot be read.
+    """
+    if not person.strip():
+        raise RegisteringError("a session of nobody", "the name of the person who decides", "pass --person")
+    case = Case.open(case_path)
+    structure = structure or next((name for name in SKIN if name in case.structures()), SKIN[-1])
+    surface = case.read_surface(structure)
+    surface_id = f"surfaces/{structure}.glb"
+    if surface_id not in {artefact.id for artefact in case.approved_surfaces()}:
+        problem = case.stale().get(surface_id) or case.verify().get(surface_id) or f"it is {case.state(structure)}"
+        raise RegisteringError(
+            f"the surface of '{structure}', which may not be registered to: {problem}",
+            "a surface that a named person approved, and that is up to date",
+            f"look at it, then: surgnav review {case_path} --structure {structure} --decision approved --person NAME",
+        )
+    points: dict[str, Mapping[str, Floats]] = {}
+    plans = []
+    for kind, own in PLANNED.items():
+        plan_id = _keep_plan(case, kind, plan.get(kind), person, time) or own
+        known = plan_id in {artefact.id for artefact in case.artefacts}
+        points[kind] = read_planned(case.path_of(plan_id)) if known else {}
+        plans += [plan_id] if known else []
+    return Theatre(case, structure, surface, surface_id, points["landmarks"], points["targets"], tuple(plans))
+
+
+def _keep_plan(case: Case, kind: str, path: Path | None, person: str, time: str) -> str | None:
+    """A plan from a file becomes part of the case; one that lies in the case already is used as it is."""
+    if path is None:
+        return None
+    inside = {(case.root / artefact.path).resolve(): artefact.id for artefact in case.artefacts}
+    if path.resolve() in inside:
+        return inside[path.resolve()]
+    made_by = MadeBy(
+        program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person, "file": path.name}
+    )
+    name = f"{next_id(case)}_{kind}"
+    return case.add_markups(name, read_planned(path), made_by, made_from=(), kind=f"registration_{kind}").id

@@ -1,0 +1,238 @@
+"""``surgnav register`` as a person drives it: keys in, screen and case out, on a simulated tracker."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from navigation.devices.hand import Rehearsal
+from navigation.errors import RegisteringError
+from navigation.registering.command import RegisterRequest, run_register
+from navigation.registering.keys import PipedKeys
+from navigation.registering.records import attempt_ids, in_force, load_attempt, next_id
+from navigation.simulation.patient import PatientSkin
+from navigation.simulation.rehearsal import RehearsedTracker
+from reconstruction.case import Case, MadeBy
+from registration.expected_error import target_errors_mm
+from tests.registration.shapes import organ
+
+TIME = "2026-01-02T03:04:05+00:00"
+MADE_BY = MadeBy(program="test", version="1", time=TIME)
+TARGETS = {"tumour": np.array([20.0, -150.0, 300.0]), "vessel": np.array([60.0, -140.0, 310.0])}
+PERSON = "Dr Test"
+TOUCH_FIVE = "ttttt s"  # the sixth stays free to verify with
+
+
+def make_case(root: Path, targets: dict[str, np.ndarray]) -> Path:
+    surface = replace(organ(subdivisions=4), name="body")
+    skin = PatientSkin(surface)
+    marks = {f"marker_{number}": point for number, point in enumerate(skin.markers().points_ct_mm, start=1)}
+    with Case.create(root, "organ", TIME) as case:
+        case.add_surface(surface, MADE_BY, made_from=())
+        case.add_markups("landmarks", marks, MADE_BY, made_from=())
+        if targets:
+            case.add_markups("targets", targets, MADE_BY, made_from=(), kind="plan")
+    case.decide("body", "approved", PERSON, TIME)
+    return case.root
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    return make_case(tmp_path / "case", TARGETS)
+
+
+def live(case: Path, keys: str, **changes: object) -> tuple[bool, str]:
+    """What `surgnav register --tracker simulated` returns and shows."""
+    screen = io.StringIO()
+    request = RegisterRequest(**({"case": case, "person": PERSON, "tracker": "simulated"} | changes))
+    console = Console(file=screen, width=160, force_terminal=False)
+    held = run_register(request, lambda: TIME, console, lambda: PipedKeys(io.StringIO(keys)))
+    return held, screen.getvalue()
+
+
+def recorded(case: Path, **changes: object) -> tuple[bool, str]:
+    folder = case / "registration"
+    files = {"touched": folder / "r-0001_touched.points.json", "sweep": folder / "r-0001_sweep.csv"}
+    return live(case, "", **({"tracker": None} | files | changes))
+
+
+def truth(case: Path, seed: int = 1) -> RehearsedTracker:
+    return RehearsedTracker(Rehearsal(Case.open(case).read_surface("body"), seed), None)
+
+
+def test_from_the_pivot_to_a_verified_registration_in_force(case: Path) -> None:
+    held, screen = live(case, f"{TOUCH_FIVE} w c v0\n v1\n a q")
+    assert held
+    accepted = in_force(Case.open(case))
+    assert (accepted.registration_id, accepted.accepted_by) == ("r-0001", PERSON)
+    true = truth(case).room.T_reference_ct
+    errors_mm = target_errors_mm(accepted.T_reference_ct, true, np.array(list(TARGETS.values())))
+    # The simulated tracker's distortion alone is a quarter of a millimetre; no registration of five touches with
+    # 0.5 mm of error each is ten times worse.
+    assert errors_mm.max() < 2.0
+    for said in (
+        "hold the tip on marker_1 (1 of 6)",
+        "marker_6 is left out",
+        "says nothing about the error at a target",
+        "Weakest direction",
+        "95 % below",
+        "touched the surface",
+        "touched 'marker_6'",
+        "In force: r-0001, accept, by Dr Test",
+    ):
+        assert said in screen, said
+    assert "accuracy" not in screen
+    steps = [event.step for event in Case.open(case).manifest.registration_events]
+    assert steps == ["computed", "verified", "verified", "accepted"]
+
+
+def test_undo_redo_and_registering_again_keep_every_attempt(case: Path) -> None:
+    # Touch three, take the last back, touch it again, redo the first, compute (no sweep), undo that; then sweep,
+    # compute, accept; register anew with three landmarks and the sweep, and go back to the second attempt.
+    keys = "ttt u t tt s r1\n t c u w c a y n ttt sss w c b2\n y h x q"
+    held, screen = live(case, keys)
+    assert not held
+    opened = Case.open(case)
+    assert attempt_ids(opened) == ("r-0001", "r-0002", "r-0003")
+    events = [(event.registration, event.step) for event in opened.manifest.registration_events]
+    assert [event for event in events if event[1] != "computed"] == [
+        ("r-0001", "undone"),
+        ("r-0002", "accepted"),
+        ("r-0002", "returned"),
+        ("r-0002", "withdrawn"),
+    ]
+    assert in_force(opened) is None
+    assert load_attempt(opened, "r-0001").inputs.sweep is None
+    assert [mark.used for mark in load_attempt(opened, "r-0003").inputs.landmarks] == [True] * 3 + [False] * 3
+    assert "taken back: the touch of marker_3" in screen
+    assert "Nothing is in force" in screen
+
+
+def test_wrong_keys_and_too_early_steps_are_said_and_lose_nothing(case: Path) -> None:
+    held, screen = live(case, "a v u z r9\n c t ? q")
+    assert not held
+    for said in (
+        "compute it first",
+        "undo at the beginning",
+        "no step for the key 'z'",
+        "'9' as the number of a landmark",
+        "0 landmarks",
+        "marker_1: 60 frames",
+        "verify: v, number",
+    ):
+        assert said in screen, said
+    # The attempt without landmarks failed, and is kept.
+    assert load_attempt(Case.open(case), "r-0001").result is None
+
+
+def test_a_refused_registration_cannot_be_accepted(case: Path) -> None:
+    held, screen = live(case, "tt ssss w c a y q")
+    assert not held
+    assert "at least three" in screen
+    assert "never 'refuse'" in screen
+    assert in_force(Case.open(case)) is None
+
+
+def test_check_asks_for_consent_and_takes_no_for_an_answer(tmp_path: Path) -> None:
+    case = make_case(tmp_path / "no_targets", targets={})
+    held, screen = live(case, f"{TOUCH_FIVE} w c a n a y q")
+    assert held
+    assert "do you consent all the same" in screen
+    assert "without consent" in screen  # the first answer was no
+    assert "no targets are given" in screen
+    accepted = in_force(Case.open(case))
+    assert (accepted.level, accepted.accepted_by, accepted.expected_error_mm) == ("check", PERSON, None)
+
+
+def test_the_keys_may_end_without_quitting(case: Path) -> None:
+    held, screen = live(case, "t")
+    assert not held
+    assert "no registration was accepted" in screen
+
+
+# ------------------------------------------------------------------------------------------------------------- recorded
+def test_recorded_points_make_the_same_registration(case: Path, tmp_path: Path) -> None:
+    live(case, f"{TOUCH_FIVE} w c q")
+    numbers = tmp_path / "numbers.json"
+    held, screen = recorded(case, accept=True, json_file=numbers)
+    assert held
+    assert "Registration r-0002" in screen
+    opened = Case.open(case)
+    first, second = (load_attempt(opened, attempt_id) for attempt_id in attempt_ids(opened))
+    assert second.result == first.result
+    assert second.inputs.measured_with == "r-0001_touched.points.json, r-0001_sweep.csv"
+    assert in_force(opened).registration_id == "r-0002"
+    document = json.loads(numbers.read_text())
+    assert document["in_force"] == "r-0002"
+    assert document["attempt"] == second.to_json()
+
+
+def test_plans_from_files_become_part_of_the_case(case: Path, tmp_path: Path) -> None:
+    live(case, f"{TOUCH_FIVE} w c q")
+    opened = Case.open(case)
+    outside = tmp_path / "elsewhere.mrk.json"
+    outside.write_bytes((case / "markups" / "landmarks.mrk.json").read_bytes())
+    recorded(case, landmarks=outside, targets=case / "markups" / "targets.mrk.json")
+    opened = Case.open(case)
+    made_from = {made.id for made in opened.artefact("registration/r-0002.json").made_from}
+    assert {"markups/r-0002_landmarks.mrk.json", "markups/targets.mrk.json"} <= made_from
+    assert not opened.stale()
+    assert not opened.verify()
+
+
+def test_a_refusal_from_files_is_kept_and_says_so(case: Path) -> None:
+    live(case, f"{TOUCH_FIVE} w c q")
+    path = case / "registration" / "r-0001_touched.points.json"
+    document = json.loads(path.read_text())
+    for point in document["points"].values():
+        point["position_mm"] = [coordinate / 1000.0 for coordinate in point["position_mm"]]
+    metres = case.parent / "metres.json"
+    metres.write_text(json.dumps(document))
+    held, screen = recorded(case, touched=metres, accept=True, consent=True)
+    assert not held
+    assert "No registration" in screen
+    attempt = load_attempt(Case.open(case), "r-0002")
+    assert attempt.result is None
+    assert "from metres to millimetres" in attempt.findings.failure
+    assert in_force(Case.open(case)) is None
+
+
+@pytest.mark.parametrize(
+    ("prepare", "changes", "said"),
+    [
+        (None, {"person": " "}, "--person"),
+        (None, {"surface": "liver"}, "no surface of 'liver'"),
+        ("rejected", {}, "surgnav review"),
+        (None, {"tracker": None}, "--tracker simulated"),
+        (None, {"tracker": "optical"}, "'optical'"),
+        (None, {"sweep": Path("sweep.csv")}, "both recorded points and a tracker"),
+    ],
+)
+def test_what_keeps_a_session_from_beginning_is_said(
+    case: Path, prepare: str | None, changes: dict[str, object], said: str
+) -> None:
+    if prepare:
+        Case.open(case).decide("body", prepare, PERSON, TIME)
+    with pytest.raises(Exception, match=said) as refused:
+        live(case, "q", **changes)
+    assert refused.type.__name__ in ("RegisteringError", "CaseError")
+    assert next_id(Case.open(case)) == "r-0001"
+
+
+def test_a_surface_that_changed_after_its_approval_is_refused(case: Path) -> None:
+    (case / "surfaces" / "body.glb").write_bytes((case / "surfaces" / "body.glb").read_bytes() + b" ")
+    with pytest.raises(RegisteringError, match="altered"):
+        live(case, "q")
+
+
+def test_keys_from_a_pipe() -> None:
+    keys = PipedKeys(io.StringIO("t s\nr12\n c"))
+    assert [keys.next() for _ in range(3)] == ["t", "s", "r"]
+    assert keys.line() == "12"
+    assert [keys.next(), keys.next(), keys.line()] == ["c", None, ""]
