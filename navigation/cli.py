@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -116,12 +116,10 @@ def register_command(
     sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None,
     tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None,
     seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Recorded: put it in force if the verdict allows it.")
-    ] = False,
-    consent: Annotated[
-        bool, typer.Option("--consent", help="Recorded: put it in force also if it says 'check'.")
-    ] = False,
+    accept_if: Annotated[
+        Literal["accept", "check"] | None,
+        typer.Option(help="Recorded: put it in force if the verdict is this; 'check' means that you consent to it."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
     """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""
@@ -138,8 +136,7 @@ def register_command(
         sweep=sweep,
         tracker=tracker,
         seed=seed,
-        accept=accept,
-        consent=consent,
+        accept_if=accept_if,
         json_file=json_file,
     )
     with _reporting(live=False) as (console, _):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -26,7 +26,7 @@ from navigation.registering.point_files import read_sweep, read_touched
 from navigation.registering.records import in_force, keep_attempt, put_in_force
 from navigation.registering.screens import show_attempt
 from navigation.registering.theatre import Theatre, open_theatre
-from registration.verdict import REFUSE
+from registration.verdict import ACCEPT, CHECK, REFUSE
 
 SIMULATED = "simulated"
 
@@ -40,7 +40,8 @@ class RegisterRequest:
         landmarks, targets: plans in ct; the case's own by default.
         touched, sweep: recorded points in reference; without them the session is live.
         tracker: name of the live tracker; `seed` decides a simulated one.
-        accept: put the recorded registration in force if its verdict is ``accept``; `consent`: also if it is ``check``.
+        accept_if: put the recorded registration in force if its verdict is ``accept``; with ``check``, the person
+            consents to that one as well.
         json_file: where the numbers go.
     """
 
@@ -53,8 +54,7 @@ class RegisterRequest:
     sweep: Path | None = None
     tracker: str | None = None
     seed: int = 1
-    accept: bool = False
-    consent: bool = False
+    accept_if: Literal["accept", "check"] | None = None
     json_file: Path | None = None
 
 
@@ -96,8 +96,8 @@ def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, co
     by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files))
     attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
     show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)
-    if attempt.verdict.level != REFUSE and (request.accept or request.consent):
-        put_in_force(theatre.case, attempt, request.person, time, consent=request.consent)
+    if request.accept_if is not None and attempt.verdict.level in (ACCEPT, request.accept_if):
+        put_in_force(theatre.case, attempt, request.person, time, consent=request.accept_if == CHECK)
         console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {escape(request.person)}")
     if request.json_file is not None:
         _write_json(request.json_file, theatre, attempt.to_json())

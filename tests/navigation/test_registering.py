@@ -160,7 +160,7 @@ def test_the_keys_may_end_without_quitting(case: Path) -> None:
 def test_recorded_points_make_the_same_registration(case: Path, tmp_path: Path) -> None:
     live(case, f"{TOUCH_FIVE} w c q")
     numbers = tmp_path / "numbers.json"
-    held, screen = recorded(case, accept=True, json_file=numbers)
+    held, screen = recorded(case, accept_if="accept", json_file=numbers)
     assert held
     assert "Registration r-0002" in screen
     opened = Case.open(case)
@@ -171,6 +171,15 @@ def test_recorded_points_make_the_same_registration(case: Path, tmp_path: Path) 
     document = json.loads(numbers.read_text())
     assert document["in_force"] == "r-0002"
     assert document["attempt"] == second.to_json()
+
+
+def test_a_recorded_check_is_put_in_force_only_with_consent(tmp_path: Path) -> None:
+    case = make_case(tmp_path / "no_targets", targets={})
+    live(case, f"{TOUCH_FIVE} w c q")
+    assert recorded(case, accept_if="accept")[0]
+    assert in_force(Case.open(case)) is None
+    assert recorded(case, accept_if="check")[0]
+    assert in_force(Case.open(case)).level == "check"
 
 
 def test_plans_from_files_become_part_of_the_case(case: Path, tmp_path: Path) -> None:
@@ -194,7 +203,7 @@ def test_a_refusal_from_files_is_kept_and_says_so(case: Path) -> None:
         point["position_mm"] = [coordinate / 1000.0 for coordinate in point["position_mm"]]
     metres = case.parent / "metres.json"
     metres.write_text(json.dumps(document))
-    held, screen = recorded(case, touched=metres, accept=True, consent=True)
+    held, screen = recorded(case, touched=metres, accept_if="check")
     assert not held
     assert "No registration" in screen
     attempt = load_attempt(Case.open(case), "r-0002")
