@@ -120,12 +120,12 @@ def collect_sweep(
     T_stylus_tip: Transform,
     duration_s: float,
     settings: AcquisitionSettings | None = None,
-    watch: Callable[[int, str], None] | None = None,
+    watch: Callable[[Floats, str], None] | None = None,
 ) -> SweptPoints:
     """Every tip position during `duration_s`.
 
     Args:
-        watch: told twice a second how many points there are, and which marker is hidden now (empty: none).
+        watch: told twice a second the points so far, ``(n, 3)``, and which marker is hidden now (empty: none).
 
     Raises:
         AcquisitionError: a silent tracker, or not one pose.
@@ -139,7 +139,8 @@ def collect_sweep(
         if tip is not None:
             seen.append(tip)
         if watch is not None and number % max(1, round(tracker.rate_hz / 2.0)) == 0:
-            watch(len(seen), ", ".join(_unseen(frame, T_stylus_tip)))
+            points = np.array([tip.translation_mm for tip in seen]).reshape(-1, 3)
+            watch(points, ", ".join(_unseen(frame, T_stylus_tip)))
     if not seen:
         raise AcquisitionError(
             f"a sweep of {n_frames} frames without one pose",

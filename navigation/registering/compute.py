@@ -12,6 +12,7 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from registration.evidence import neighbour_counts
 from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
 from registration.findings import gather_findings
 from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
@@ -133,3 +134,11 @@ def _register(measured: Measured, surface_ct: Surface, assumptions: Assumptions)
 def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:
     """With the tracker's distortion, which all measurements share."""
     return uncertainty.with_common_error(assumptions.tracker_shift_mm, assumptions.tracker_turn_rad)
+
+
+def swept_area_cm2(points_mm: Floats) -> float:
+    """Of the surface that swept points ``(n, 3)`` are evidence for: patches of the correlation length, each once."""
+    if not len(points_mm):
+        return 0.0
+    side_mm = SurfaceSettings().correlation_length_mm
+    return float(np.sum(1.0 / neighbour_counts(points_mm, side_mm))) * side_mm**2 / 100.0

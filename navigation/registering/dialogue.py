@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from geometry import SurgNavError
+from geometry.points import Floats
 from navigation.errors import RegisteringError
 from navigation.registering.advice import advise
-from navigation.registering.compute import register
+from navigation.registering.compute import register, swept_area_cm2
 from navigation.registering.instrument import Stylus
 from navigation.registering.keys import Keys
 from navigation.registering.records import (
@@ -26,7 +27,15 @@ from navigation.registering.records import (
     verdict_of,
     verifications,
 )
-from navigation.registering.screens import show_attempt, show_history, show_keys, show_session, touch_text, verdict_text
+from navigation.registering.screens import (
+    show_attempt,
+    show_history,
+    show_keys,
+    show_session,
+    swept_text,
+    touch_text,
+    verdict_text,
+)
 from navigation.registering.session import Session
 from navigation.registering.theatre import Theatre
 from reconstruction.case_manifest import RegistrationStep
@@ -164,15 +173,14 @@ class Dialogue:
     def _sweep(self) -> None:
         with self._console.status("sweep") as status:
 
-            def watch(points: int, hidden: str) -> None:
-                status.update(f"sweep: {points:,} points" + (f" [red]{escape(hidden)}[/]" if hidden else ""))
+            def watch(points: Floats, hidden: str) -> None:
+                text = f"sweep: {len(points):,} points over {swept_area_cm2(points):.0f} cm²"
+                status.update(text + (f" [red]{escape(hidden)}[/]" if hidden else ""))
 
             swept = self._stylus.sweep(SWEEP_S, watch)
         self._session.sweep(swept.points_reference_mm)
-        total = len(self._session.swept_reference_mm)
-        self._say(
-            f"[green]✓[/] {len(swept.points_reference_mm):,} points, {swept.n_lost} frames lost; {total:,} in all"
-        )
+        self._say(f"[green]✓[/] {len(swept.points_reference_mm):,} points, {swept.n_lost} frames lost")
+        self._say(swept_text(self._session))
 
     def _undo(self) -> None:
         undone = self._session.undo()

@@ -58,7 +58,7 @@ class Stylus:
         self._hand.touch_surface()
         return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self._settings)
 
-    def sweep(self, duration_s: float, watch: Callable[[int, str], None]) -> SweptPoints:
+    def sweep(self, duration_s: float, watch: Callable[[Floats, str], None]) -> SweptPoints:
         """Every position of the tip during `duration_s`; `watch` as in `collect_sweep`."""
         self._hand.sweep(duration_s)
         tip = self._calibrated.T_stylus_stylus_tip

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from navigation.registering.compute import swept_area_cm2
 from navigation.registering.session import Session
 from registration.attempt import Attempt
 from registration.verdict import Verdict
@@ -36,7 +37,13 @@ def show_session(session: Session, console: Console) -> None:
             state = "[bold]touch it now[/]" if name == session.asked else "-"
         table.add_row(str(number), escape(name), state)
     console.print(table)
-    console.print(f"swept: {len(session.swept_reference_mm):,} points in {len(session.now.sweeps)} pieces")
+    console.print(swept_text(session), highlight=False)
+
+
+def swept_text(session: Session) -> str:
+    """How much has been swept in this session."""
+    points = session.swept_reference_mm
+    return f"swept so far: {len(points):,} points over {swept_area_cm2(points):.0f} cm²"
 
 
 def show_attempt(
@@ -70,7 +77,7 @@ def show_history(rows: Sequence[HistoryRow], console: Console) -> None:
         colour = COLOURS.get(row.level, "red")
         table.add_row(
             f"[bold]{row.attempt}[/] [green]in force[/]" if row.in_force else row.attempt,
-            row.time,
+            row.time[:16].replace("T", " "),
             escape(row.person),
             f"[{colour}]{row.level}[/]" + (f" [red]({escape(row.problem)})[/]" if row.problem else ""),
             "-" if row.worst_p95_mm is None else f"{row.worst_p95_mm:.2f} mm",

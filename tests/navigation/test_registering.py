@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from navigation.cli import app
 from navigation.devices.hand import Rehearsal
 from navigation.errors import RegisteringError
 from navigation.registering.command import RegisterRequest, run_register
@@ -154,6 +156,21 @@ def test_the_keys_may_end_without_quitting(case: Path) -> None:
     held, screen = live(case, "t")
     assert not held
     assert "no registration was accepted" in screen
+
+
+def test_the_command_line_takes_keys_from_a_pipe_and_answers_with_its_exit_code(case: Path) -> None:
+    arguments = ["register", str(case), "--person", PERSON]
+    runner = CliRunner()
+    done = runner.invoke(app, [*arguments, "--tracker", "simulated"], input=f"{TOUCH_FIVE}\nw\nc\na\nq\n")
+    assert done.exit_code == 0, done.output
+    assert "In force: r-0001" in done.output
+    files = ["--touched", str(case / "registration" / "r-0001_touched.points.json")]
+    done = runner.invoke(app, [*arguments, *files, "--sweep", str(case / "registration" / "r-0001_sweep.csv")])
+    assert done.exit_code == 0, done.output
+    assert runner.invoke(app, [*arguments, "--tracker", "simulated"], input="c x q").exit_code == 3
+    done = runner.invoke(app, [*arguments, *files, "--surface", "heart"])
+    assert done.exit_code == 1
+    assert "no surface of 'heart'" in done.output
 
 
 # ------------------------------------------------------------------------------------------------------------- recorded
