@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import zmq
 
+from unity_bridge.authentication import Gate
 from unity_bridge.errors import UnexpectedMessageError, UnknownClientError
 from unity_bridge.messages import Acknowledge, ClientReport, ClockReply, ClockRequest, Goodbye, Hello, Welcome
 from unity_bridge.router import Request, RouterServer, RouterSettings
@@ -50,12 +51,13 @@ class ControlServer(RouterServer):
         context: zmq.Context,
         state: Callable[[], Welcome],
         settings: ControlServerSettings | None = None,
+        gate: Gate | None = None,
     ) -> None:
         options = settings or ControlServerSettings()
         self._state = state
         self._events: deque[ControlEvent] = deque(maxlen=options.max_events)
         self.events_dropped = 0
-        super().__init__(endpoint, session, context, options.router)
+        super().__init__(endpoint, session, context, options.router, gate)
 
     def take_events(self) -> tuple[ControlEvent, ...]:
         """What clients did since the last call, oldest first."""

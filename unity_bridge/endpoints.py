@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
@@ -26,12 +26,12 @@ _TCP = re.compile(r"tcp://(?P<host>\[[0-9a-fA-F:.]+\]|[^:;/\[\]\s]+):(?P<port>\*
 _LOCAL = re.compile(r"(?:ipc|inproc)://[^\s;]+")
 
 
-def check_bindable(endpoint: str) -> str:
-    """Returns the address to bind if only this machine can reach it, with 'localhost' made explicit.
+def check_bindable(endpoint: str, with_keys: bool = False) -> str:
+    """Returns the address to bind, with 'localhost' made explicit; without keys only if nobody else can reach it.
 
     Raises:
-        EndpointRefusedError: anything but ipc, inproc and TCP on 127.0.0.0/8 or [::1]. There are no keys in wire v1
-            yet, and whoever can reach an open socket can read the patient's anatomy.
+        EndpointRefusedError: not an address; or, without keys, anything but ipc, inproc and TCP on 127.0.0.0/8 or
+            [::1]: whoever can reach an open socket could read the patient's anatomy.
     """
     if _LOCAL.fullmatch(endpoint):
         return endpoint
@@ -39,22 +39,23 @@ def check_bindable(endpoint: str) -> str:
     # A hosts file may send 'localhost' anywhere, so the number is bound.
     host = parts["host"].strip("[]") if parts else ""
     host = "127.0.0.1" if host == "localhost" else host
-    if parts is None or not _is_loopback(host):
+    if parts is None or not (_is_loopback(host) or (with_keys and _is_address(host))):
+        loopback = "tcp://127.0.0.1:PORT, tcp://[::1]:PORT, ipc://PATH or inproc://NAME"
         raise EndpointRefusedError(
-            f"the address {endpoint!r} to bind without keys",
-            "loopback only: tcp://127.0.0.1:PORT, tcp://[::1]:PORT, ipc://PATH or inproc://NAME",
-            "bind loopback, and run the client on this machine or through an authenticated tunnel",
+            f"the address {endpoint!r} to bind {'with' if with_keys else 'without'} keys",
+            f"tcp://*:PORT, tcp:// with an IP address, or {loopback}" if with_keys else f"loopback only: {loopback}",
+            "name the address by its number" if with_keys else "run 'surgnav keys new' and start with those keys",
         )
     return f"tcp://[{host}]:{parts['port']}" if ":" in host else f"tcp://{host}:{parts['port']}"
 
 
-def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, int]) -> zmq.Socket[bytes]:
+def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, Any]) -> zmq.Socket[bytes]:
     """A bound socket that never lingers; `options` are set before binding, as ZeroMQ needs it.
 
     Raises:
-        EndpointRefusedError: not loopback, or already in use.
+        EndpointRefusedError: not loopback and without keys among the options, or already in use.
     """
-    address = check_bindable(endpoint)
+    address = check_bindable(endpoint, bool(options.get(zmq.CURVE_SERVER)))
     socket: zmq.Socket[bytes] = context.socket(kind)
     set_options(socket, {zmq.IPV6: int("[" in address), **options})
     try:
@@ -67,8 +68,17 @@ def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, i
     return socket
 
 
-def connect(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, int]) -> zmq.Socket[bytes]:
+def connect(
+    context: zmq.Context,
+    kind: int,
+    endpoint: str,
+    options: Mapping[Any, Any],
+    watch: Callable[[zmq.Socket[bytes]], None] | None = None,
+) -> zmq.Socket[bytes]:
     """A socket that connects, and keeps reconnecting, in the background.
+
+    Args:
+        watch: is handed the socket just before it connects.
 
     Raises:
         EndpointRefusedError: not an address.
@@ -78,6 +88,8 @@ def connect(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any
         socket, {zmq.IPV6: int("[" in endpoint), zmq.RECONNECT_IVL: 100, zmq.RECONNECT_IVL_MAX: 1000, **options}
     )
     try:
+        if watch is not None:
+            watch(socket)
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         socket.close()
@@ -87,7 +99,7 @@ def connect(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any
     return socket
 
 
-def set_options(socket: zmq.Socket[bytes], options: Mapping[Any, int]) -> None:
+def set_options(socket: zmq.Socket[bytes], options: Mapping[Any, Any]) -> None:
     """Applies options. Nothing unsent keeps a closing program alive; a peer that has vanished is noticed within 10 s.
 
     That is TCP's own keep-alive. ZeroMQ's heartbeats stay off: while its reader stalls with a full queue, libzmq
@@ -103,7 +115,12 @@ def bound_endpoint(socket: zmq.Socket[bytes]) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    return host != "*" and _is_address(host) and ipaddress.ip_address(host).is_loopback
+
+
+def _is_address(host: str) -> bool:
+    """A number, or * for all of this machine's. Names of hosts and interfaces may change what they mean."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "*" or bool(ipaddress.ip_address(host))
     except ValueError:
         return False

@@ -47,3 +47,19 @@ class UnknownSurfaceError(SurgNavError):
 
 class UnexpectedMessageError(SurgNavError):
     """A well-formed message on the wrong socket."""
+
+
+class KeyFileError(SurgNavError):
+    """Keys, an enrolment or an allow list that cannot be used: missing, damaged, open to others, or there already."""
+
+
+class KeyRefusedError(SurgNavError):
+    """A client whose key is no longer good: revoked or expired. It must be enrolled anew; trying again is useless."""
+
+
+class TooManyRequestsError(SurgNavError):
+    """A client that asks more often than it may: it should wait, then ask again."""
+
+
+class RepeatedMessageError(SurgNavError):
+    """A request whose sequence number was there already: a copy, not a new request."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import zmq
 
 from geometry.errors import SurgNavError
+from unity_bridge.authentication import Gate, Refusal
+from unity_bridge.connections import Connections, ConnectionSettings
 from unity_bridge.endpoints import bind, bound_endpoint
-from unity_bridge.errors import TooManyClientsError
+from unity_bridge.errors import KeyRefusedError, RepeatedMessageError, TooManyClientsError, TooManyRequestsError
 from unity_bridge.messages import Error, decode_message, encode_message
+from unity_bridge.rate_limit import TokenBucket
 from unity_bridge.schema import Declared
 from unity_bridge.wire import Header, Session, malformed
 
@@ -27,20 +30,28 @@ class RouterSettings:
         max_request_bytes: a longer message costs its sender the connection.
         max_queued_replies: replies that a client has not yet read; beyond it, replies to it are dropped.
         max_requests_per_poll: bounds the time that one `poll` takes away from the pose loop.
+        requests_per_s, burst_requests: of one key, over all its connections, or of one connection where there are no
+            keys. Beyond it requests are refused unread.
+        connections: bounds of the connections.
     """
 
     max_clients: int = 64
     max_request_bytes: int = 65_536
     max_queued_replies: int = 16
     max_requests_per_poll: int = 64
+    requests_per_s: int = 500
+    burst_requests: int = 1000
+    connections: ConnectionSettings = field(default_factory=ConnectionSettings)
 
 
 @dataclass
 class Client:
-    """What a server remembers about a connection; `name` is empty until it has said Hello."""
+    """What a server remembers about a connection; `name` is empty until it has said Hello, `key` without keys."""
 
     last_seen_ns: int
     name: str = ""
+    key: str = ""
+    last_sequence: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,45 +71,76 @@ class RouterServer(ABC):
     Args:
         endpoint: where to bind, such as 'tcp://127.0.0.1:*'.
         context: a ZeroMQ context that outlives this server; not the pose publisher's.
+        gate: who may connect, by their keys; one for all servers of the context. Without it loopback only.
+
+    Attributes:
+        requests_refused, requests_limited: answered with an Error; those among them that came too fast.
 
     Raises:
-        EndpointRefusedError: not loopback, or in use.
+        EndpointRefusedError: not loopback and without keys, or in use.
     """
 
-    def __init__(self, endpoint: str, session: Session, context: zmq.Context, settings: RouterSettings) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        session: Session,
+        context: zmq.Context,
+        settings: RouterSettings,
+        gate: Gate | None = None,
+    ) -> None:
         self._session = session
         self._settings = settings
+        self._gate = gate
         self._sequence = 0
         self._clients: OrderedDict[bytes, Client] = OrderedDict()  # the longest silent first
+        self._buckets: OrderedDict[str | bytes, TokenBucket] = OrderedDict()
         self.replies_dropped = 0
         self.requests_refused = 0
+        self.requests_limited = 0
         options = {
             zmq.SNDHWM: settings.max_queued_replies,
             zmq.RCVHWM: settings.max_requests_per_poll,
             zmq.MAXMSGSIZE: settings.max_request_bytes,
             zmq.ROUTER_MANDATORY: 1,  # a full queue is an error to count, rather than silence
         }
-        self.socket = bind(context, zmq.ROUTER, endpoint, options)
+        self.socket = bind(context, zmq.ROUTER, endpoint, options | (gate.server_options if gate else {}))
         self.endpoint = bound_endpoint(self.socket)
+        self._connections = Connections(context, self.socket, session.clock, settings.connections)
+
+    @property
+    def sockets(self) -> tuple[zmq.Socket[bytes], ...]:
+        """What to wait for before `poll`."""
+        own = (self.socket, self._connections.socket)
+        return own if self._gate is None else (*own, self._gate.socket)
 
     def poll(self, timeout_ms: int = 0) -> int:
-        """Waits up to `timeout_ms` for a request, then answers what is there; returns how many it answered."""
-        if not self.socket.poll(timeout_ms):
-            return 0
+        """Waits up to `timeout_ms` for something to do, then answers what is there; returns how many it answered."""
+        poller = zmq.Poller()
+        for socket in self.sockets:
+            poller.register(socket, zmq.POLLIN)
+        poller.poll(timeout_ms)
+        if self._gate is not None:
+            self._gate.poll()
+        self._connections.poll()
         for served in range(self._settings.max_requests_per_poll):
             try:
-                frames = self.socket.recv_multipart(zmq.DONTWAIT)
+                frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 return served
-            self._serve(frames[0], frames[1:])
+            self._serve(frames[0].bytes, frames[1:])
         return self._settings.max_requests_per_poll
 
     @property
     def client_count(self) -> int:
         return len(self._clients)
 
+    def take_refusals(self) -> tuple[Refusal, ...]:
+        """Connections that were cut off or never got through since the last call; the gate has its own."""
+        return self._connections.refusals.take()
+
     def close(self) -> None:
         """Closes at once. May be called again."""
+        self._connections.close()
         self.socket.close()
 
     @abstractmethod
@@ -109,18 +151,21 @@ class RouterServer(ABC):
         """Drops what is remembered about a client; it may come again."""
         self._clients.pop(identity, None)
 
-    def _serve(self, identity: bytes, frames: list[bytes]) -> None:
+    def _serve(self, identity: bytes, frames: list[zmq.Frame]) -> None:
         received_ns = self._session.clock.now_ns()
-        client = self._admit(identity, received_ns)
+        key = self._connections.note(frames[-1]) if frames else ""
         sequence = 0
         try:
-            if client is None:
-                limit = self._settings.max_clients
-                raise TooManyClientsError(f"client {limit + 1}", f"{limit} clients at a time", "try again later")
+            self._check_right(key, identity, received_ns)
+            client = self._admit(identity, key, received_ns)
             if len(frames) != 1:
                 raise malformed(f"a message of {len(frames)} frames", "one frame")
-            header, message = decode_message(frames[0])
+            header, message = decode_message(frames[0].bytes)
             sequence = header.sequence
+            if sequence <= client.last_sequence:
+                last = client.last_sequence
+                raise RepeatedMessageError(f"message {sequence} after {last}", f"{last + 1} or later", "count on")
+            client.last_sequence = sequence
             reply = self.answer(Request(identity, client, header, message, received_ns))
         except SurgNavError as error:
             self.requests_refused += 1
@@ -128,14 +173,36 @@ class RouterServer(ABC):
         if reply is not None:
             self._send(identity, reply)
 
-    def _admit(self, identity: bytes, now_ns: int) -> Client | None:
+    def _check_right(self, key: str, identity: bytes, now_ns: int) -> None:
+        """Raises unless this key is still allowed and has asked no more than it may."""
+        settings = self._settings
+        who = key or identity
+        bucket = self._buckets.get(who)
+        if bucket is None:
+            if len(self._buckets) >= 4 * settings.max_clients:
+                self._buckets.popitem(last=False)
+            bucket = self._buckets[who] = TokenBucket(settings.requests_per_s, settings.burst_requests, now_ns)
+        self._buckets.move_to_end(who)
+        if not bucket.take(1, now_ns):
+            self.requests_limited += 1
+            raise TooManyRequestsError(
+                "a request too many", f"{settings.requests_per_s} a second", "wait a second, then ask less often"
+            )
+        if self._gate is not None and (reason := self._gate.refusal(key)):
+            raise KeyRefusedError(reason, "a key on the server's allow list", "enroll this client anew")
+
+    def _admit(self, identity: bytes, key: str, now_ns: int) -> Client:
         client = self._clients.get(identity)
         if client is None:
             while self._clients and now_ns - next(iter(self._clients.values())).last_seen_ns > _IDLE_LIMIT_NS:
                 self._clients.popitem(last=False)
-            if len(self._clients) >= self._settings.max_clients:
-                return None
-            client = self._clients[identity] = Client(now_ns)
+            same = [other for other, client in self._clients.items() if key and client.key == key]
+            if len(same) >= self._settings.connections.max_per_key:
+                self.forget(same[0])
+            limit = self._settings.max_clients
+            if len(self._clients) >= limit:
+                raise TooManyClientsError(f"client {limit + 1}", f"{limit} clients at a time", "try again later")
+            client = self._clients[identity] = Client(now_ns, key=key)
         client.last_seen_ns = now_ns
         self._clients.move_to_end(identity)
         return client

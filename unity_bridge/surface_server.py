@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import zmq
 
+from unity_bridge.authentication import Gate
 from unity_bridge.errors import SurfaceRefusedError, UnexpectedMessageError, UnknownSurfaceError
 from unity_bridge.messages import (
     Goodbye,
@@ -40,7 +41,9 @@ class SurfaceServerSettings:
     max_chunk_bytes: int = 262_144
     max_surfaces: int = 256
     router: RouterSettings = field(
-        default_factory=lambda: RouterSettings(max_request_bytes=4096, max_requests_per_poll=8)
+        default_factory=lambda: RouterSettings(
+            max_request_bytes=4096, max_requests_per_poll=8, requests_per_s=2000, burst_requests=4096
+        )
     )
 
 
@@ -48,13 +51,18 @@ class SurfaceServer(RouterServer):
     """Serves the manifest and the chunks of the surfaces on offer."""
 
     def __init__(
-        self, endpoint: str, session: Session, context: zmq.Context, settings: SurfaceServerSettings | None = None
+        self,
+        endpoint: str,
+        session: Session,
+        context: zmq.Context,
+        settings: SurfaceServerSettings | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._options = settings or SurfaceServerSettings()
         self._payloads: dict[str, SurfacePayload] = {}
         self._entries: dict[str, SurfaceEntry] = {}
         self._revision = 0
-        super().__init__(endpoint, session, context, self._options.router)
+        super().__init__(endpoint, session, context, self._options.router, gate)
 
     @property
     def hashes(self) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ import zmq
 from geometry.surface import Surface
 from geometry.transform import Transform
 from unity_bridge import ControlServer, PosePublisher, SurfaceServer, ToolState, encode_surface
+from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
+from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import SurfaceChunkRequest, Welcome
 from unity_bridge.router import Request
 from unity_bridge.surface_server import SurfaceServerSettings
@@ -39,13 +41,17 @@ class Server:
 
     where: Endpoints = ANYWHERE
     surface_settings: SurfaceServerSettings = field(default_factory=SurfaceServerSettings)
+    security: ServerSecurity | None = None
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()
         self.session = Session(uuid.uuid4().bytes, CLOCK)
-        self.poses = PosePublisher(self.where.poses, self.session)
-        self.surfaces = CountingSurfaceServer(self.where.surfaces, self.session, self.context, self.surface_settings)
-        self.control = ControlServer(self.where.control, self.session, self.context, self.welcome)
+        self.gate = Gate(self.context, self.security) if self.security else None
+        self.poses = PosePublisher(self.where.poses, self.session, security=self.security)
+        self.surfaces = CountingSurfaceServer(
+            self.where.surfaces, self.session, self.context, self.surface_settings, self.gate
+        )
+        self.control = ControlServer(self.where.control, self.session, self.context, self.welcome, gate=self.gate)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -89,6 +95,8 @@ class Server:
         self.poses.close()
         self.surfaces.close()
         self.control.close()
+        if self.gate is not None:
+            self.gate.close()
         self.context.term()
 
 
@@ -98,8 +106,10 @@ def stylus_pose(sequence: int) -> Transform:
     return Transform(matrix, "reference", "stylus_tip")
 
 
-def client_of(server: Server, settings: ClientSettings | None = None) -> ReferenceClient:
-    return ReferenceClient(server.endpoints, CLOCK, settings)
+def client_of(
+    server: Server, settings: ClientSettings | None = None, keys: ClientKeys | None = None
+) -> ReferenceClient:
+    return ReferenceClient(server.endpoints, CLOCK, settings, keys)
 
 
 def run_until(server: Server, client: ReferenceClient, condition, seconds: float = 20.0) -> None:

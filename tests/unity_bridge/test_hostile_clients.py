@@ -42,9 +42,11 @@ class Peer:
         for name, value in options.items():
             self.socket.setsockopt(getattr(zmq, name), value)
         self.socket.connect(endpoint)
+        self.sequence = 0
 
-    def say(self, message, sequence: int = 1, session: Session = SESSION) -> None:
-        self.socket.send(encode_message(message, session, sequence))
+    def say(self, message, session: Session = SESSION) -> None:
+        self.sequence += 1
+        self.socket.send(encode_message(message, session, self.sequence))
 
     def hear(self, server, tries: int = 200):
         """The server's next answer, or None if there is none."""

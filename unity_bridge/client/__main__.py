@@ -20,6 +20,7 @@ from typing import Any
 from geometry.errors import SurgNavError
 from unity_bridge.client.recording import save_recording
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
+from unity_bridge.keys import ClientKeys, Enrolment, read_private
 
 _NS = 1_000_000_000
 
@@ -37,11 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the client and returns the exit code."""
     options = _parser().parse_args(arguments)
     clock = MonotonicClock()
-    endpoints = Endpoints(poses=options.poses, surfaces=options.surfaces, control=options.control)
     settings = ClientSettings(name=options.name, max_batches=options.max_batches)
     try:
-        with ReferenceClient(endpoints, clock, settings) as client:
-            ready = client.poll_until(lambda: client.is_ready, clock.now_ns() + round(options.timeout * _NS))
+        endpoints, keys = _server(options)
+        with ReferenceClient(endpoints, clock, settings, keys) as client:
+            patience_ns = clock.now_ns() + round(options.timeout * _NS)
+            client.poll_until(lambda: client.is_ready or bool(client.refusal), patience_ns)
+            ready = client.is_ready
             ready_ns = clock.now_ns()
             if ready:
                 client.poll_until(lambda: False, clock.now_ns() + round(options.duration * _NS))
@@ -77,8 +80,21 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
         "surfaces_missing": missing,
         "surface_reconnects": client.surfaces.reconnects,
         "server_sessions": client.poses.log.sessions,
+        "refused_by_server": client.refusal,
         "last_refusals": [refusal for refusal in refusals if refusal],
     }
+
+
+def _server(options: argparse.Namespace) -> tuple[Endpoints, ClientKeys | None]:
+    """Where the server is, and the keys: from the enrolment, unless the command line says otherwise."""
+    enrolment = Enrolment.from_text(read_private(options.keys)) if options.keys else None
+    found = {}
+    for name in ("poses", "surfaces", "control"):
+        address = getattr(options, name)
+        if address is None and enrolment is not None:
+            address = f"tcp://{enrolment.hosts[0]}:{getattr(enrolment, name)}"
+        found[name] = address or ""
+    return Endpoints(**found), enrolment.client_keys if enrolment else None
 
 
 def _write(target: str, text: str) -> None:
@@ -90,9 +106,10 @@ def _write(target: str, text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m unity_bridge.client", description="SurgNav's reference client.")
-    parser.add_argument("--poses", required=True, help="pose socket, such as tcp://127.0.0.1:5570")
-    parser.add_argument("--surfaces", required=True, help="surface socket")
-    parser.add_argument("--control", required=True, help="control socket")
+    parser.add_argument("--poses", help="pose socket, such as tcp://127.0.0.1:5570; not needed with --keys")
+    parser.add_argument("--surfaces", help="surface socket")
+    parser.add_argument("--control", help="control socket")
+    parser.add_argument("--keys", type=Path, help="file with the enrolment text, surgnav:1?...; mode 0600")
     parser.add_argument("--duration", type=float, default=10.0, help="seconds of poses to take in once all is set up")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for server, clock and surfaces")
     parser.add_argument("--name", default="reference client", help="how to introduce itself")

@@ -8,7 +8,8 @@ import zmq
 
 from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
-from unity_bridge.endpoints import connect
+from unity_bridge.client.link_watch import LinkWatch
+from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import (
     Acknowledge,
     ClientReport,
@@ -44,6 +45,7 @@ class ControlLink:
     """Driven by its owner: `drain` when the socket is readable, `tick` often.
 
     Attributes:
+        watch: whether the connection stands.
         welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
         server_session, server_clock: of the last Welcome's header; zeros before it.
         report_taken: the server acknowledged the last report.
@@ -51,9 +53,16 @@ class ControlLink:
     """
 
     def __init__(
-        self, endpoint: str, context: zmq.Context, session: Session, hello: Hello, settings: ControlSettings
+        self,
+        endpoint: str,
+        context: zmq.Context,
+        session: Session,
+        hello: Hello,
+        settings: ControlSettings,
+        keys: ClientKeys | None = None,
     ) -> None:
-        self.socket = connect(context, zmq.DEALER, endpoint, {zmq.MAXMSGSIZE: 2**20, zmq.SNDHWM: 64})
+        self.watch = LinkWatch(context, session.clock, keys)
+        self.socket = self.watch.connect(zmq.DEALER, endpoint, {zmq.MAXMSGSIZE: 2**20, zmq.SNDHWM: 64})
         self.welcome: Welcome | None = None
         self.server_session = NO_SESSION
         self.server_clock = 0
@@ -127,6 +136,7 @@ class ControlLink:
 
     def close(self) -> None:
         self._send(Goodbye())
+        self.watch.close()
         self.socket.close(linger=100)  # milliseconds for the Goodbye to leave
 
     def _take(self, header: Header, message: Declared, received_ns: int) -> None:

@@ -6,8 +6,10 @@ import zmq
 
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
+from unity_bridge.client.link_watch import LinkWatch
 from unity_bridge.client.pose_log import PoseLog
-from unity_bridge.endpoints import POSE_BUFFER_BYTES, connect
+from unity_bridge.endpoints import POSE_BUFFER_BYTES
+from unity_bridge.keys import ClientKeys
 from unity_bridge.pose_batch import PoseBatchDecoder
 
 _MAX_BATCH_BYTES = 262_144
@@ -19,12 +21,22 @@ class PoseReceiver:
     """Reads all that has arrived, so that a reader which was held up is up to date at once: `log.newest` is the newest.
 
     Attributes:
+        watch: whether the connection stands.
         refused: messages that were no pose batch, or were repeated; `last_refusal` says why.
     """
 
-    def __init__(self, endpoint: str, context: zmq.Context, clock: Clock, max_batches: int, queued: int) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        context: zmq.Context,
+        clock: Clock,
+        max_batches: int,
+        queued: int,
+        keys: ClientKeys | None = None,
+    ) -> None:
         options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES, zmq.RCVBUF: POSE_BUFFER_BYTES}
-        self.socket = connect(context, zmq.SUB, endpoint, options)
+        self.watch = LinkWatch(context, clock, keys)
+        self.socket = self.watch.connect(zmq.SUB, endpoint, options)
         self.socket.setsockopt(zmq.SUBSCRIBE, b"")
         self.log = PoseLog(max_batches)
         self.refused = 0
@@ -49,4 +61,5 @@ class PoseReceiver:
         return _MAX_PER_DRAIN
 
     def close(self) -> None:
+        self.watch.close()
         self.socket.close()

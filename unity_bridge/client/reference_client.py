@@ -19,6 +19,7 @@ from unity_bridge.client.pose_receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
 from unity_bridge.client.surface_puller import PulledSurface, PullerSettings, SurfacePuller
 from unity_bridge.errors import PeerRefusedError
+from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import ClientReport, Hello, ReceivedSurface
 from unity_bridge.pose_batch import PoseBatch
 from unity_bridge.wire import NO_SESSION, Session
@@ -57,6 +58,9 @@ class Endpoints:
 class ReferenceClient:
     """Says hello, exchanges clocks, takes in poses, pulls every surface, and reports.
 
+    Args:
+        keys: the server's public key, pinned, and the client's own pair; without them only servers without keys answer.
+
     Raises:
         EndpointRefusedError: one of the three is not an address.
 
@@ -64,7 +68,13 @@ class ReferenceClient:
         poses, surfaces, control: the three links, for what this class does not repeat.
     """
 
-    def __init__(self, endpoints: Endpoints, clock: Clock, settings: ClientSettings | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        clock: Clock,
+        settings: ClientSettings | None = None,
+        keys: ClientKeys | None = None,
+    ) -> None:
         self._settings = settings or ClientSettings()
         self._clock = clock
         self._takes_poses = True
@@ -74,10 +84,10 @@ class ReferenceClient:
         options = self._settings
         try:
             self.poses = PoseReceiver(
-                endpoints.poses, self._context, clock, options.max_batches, options.queued_batches
+                endpoints.poses, self._context, clock, options.max_batches, options.queued_batches, keys
             )
-            self.control = ControlLink(endpoints.control, self._context, session, hello, options.control)
-            self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller)
+            self.control = ControlLink(endpoints.control, self._context, session, hello, options.control, keys)
+            self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller, keys)
         except SurgNavError:
             self._context.destroy(linger=0)  # a context with an open socket would wait for it for ever
             raise
@@ -86,6 +96,11 @@ class ReferenceClient:
     def newest(self) -> PoseBatch | None:
         """What a display would show now."""
         return self.poses.log.newest
+
+    @property
+    def refusal(self) -> str:
+        """Why the server does not want this client, or cannot be the right one; empty if nothing speaks against it."""
+        return self.control.watch.reason or self.poses.watch.reason
 
     @property
     def is_ready(self) -> bool:
@@ -105,6 +120,8 @@ class ReferenceClient:
                 link.drain()
         self.control.tick()
         self.surfaces.tick()
+        self.control.watch.poll()
+        self.poses.watch.poll()
         if self.poses.log.received:
             self.control.notice_session(self.poses.log.session_id)
 

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import zmq
 
 from geometry.errors import SurgNavError
+from unity_bridge.authentication import client_options
 from unity_bridge.client.transfer_window import TransferWindow, WindowSettings
 from unity_bridge.endpoints import connect
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError
+from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import (
     Error,
     Goodbye,
@@ -135,7 +137,15 @@ class SurfacePuller:
         reconnects: links made after the first.
     """
 
-    def __init__(self, endpoint: str, context: zmq.Context, session: Session, settings: PullerSettings) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        context: zmq.Context,
+        session: Session,
+        settings: PullerSettings,
+        keys: ClientKeys | None = None,
+    ) -> None:
+        self._keys = keys
         self._endpoint, self._context, self._session, self._settings = endpoint, context, session, settings
         self.surfaces: dict[str, PulledSurface] = {}
         self.manifest: SurfaceManifest | None = None
@@ -207,7 +217,8 @@ class SurfacePuller:
         self.socket.close(linger=100)  # milliseconds for the Goodbye to leave
 
     def _open(self) -> None:
-        self.socket = connect(self._context, zmq.DEALER, self._endpoint, {zmq.MAXMSGSIZE: 2**22, zmq.SNDHWM: 64})
+        options = {zmq.MAXMSGSIZE: 2**22, zmq.SNDHWM: 64, **client_options(self._keys)}
+        self.socket = connect(self._context, zmq.DEALER, self._endpoint, options)
         self._heard_ns = self._session.clock.now_ns()
         self.request_manifest()
         for transfer in self._waiting.values():
