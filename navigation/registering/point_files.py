@@ -100,7 +100,7 @@ def read_sweep(path: Path) -> Floats:
     try:
         points = _ply_points(path) if path.suffix == ".ply" else _csv_points(path)
         return read_only(as_points(points, "swept points", minimum=1))
-    except (OSError, ValueError, IndexError, InvalidPointsError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, InvalidPointsError) as error:
         raise PointsFileError(
             f"{path.name}, which holds no swept points ({error})",
             f"CSV with the header {CSV_HEADER}, or PLY with the comment 'frame=reference unit=mm'",

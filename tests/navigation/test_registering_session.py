@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -167,6 +168,19 @@ def test_a_sweep_that_is_not_certain_is_refused(tmp_path: Path, content: str) ->
     path.write_text(content)
     with pytest.raises(PointsFileError, match=r"sweep\.csv"):
         read_sweep(path)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), min_size=1, max_size=4), st.integers(0, 400))
+def test_a_damaged_ply_is_a_named_error_or_points(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int
+) -> None:
+    path = ply(tmp_path_factory.mktemp("ply") / "sweep.ply", "comment frame=reference unit=mm\n")
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[place % len(content)] = value
+    path.write_bytes(content[: max(1, len(content) - max(0, cut - 300))])
+    with contextlib.suppress(PointsFileError):
+        assert np.isfinite(read_sweep(path)).all()
 
 
 def points_file(**changes: object) -> dict[str, object]:
