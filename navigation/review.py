@@ -8,6 +8,8 @@ from typing import get_args
 from rich.console import Console
 
 from navigation.errors import ReviewError
+from navigation.registering.records import history
+from navigation.registering.screens import show_history
 from navigation.summaries import render_case
 from reconstruction.case import Case
 from reconstruction.case_manifest import DecisionState
@@ -16,7 +18,7 @@ from reconstruction.case_manifest import DecisionState
 def review(
     case_path: Path, structure: str | None, decision: str | None, person: str | None, time: str, console: Console
 ) -> None:
-    """Records a decision if one is given whole, then shows the case.
+    """Records a decision if one is given whole, then shows the case and its registrations.
 
     Args:
         time: ISO 8601 with a time zone.
@@ -37,3 +39,6 @@ def review(
             )
         case.decide(structure, state, person, time)
     render_case(case, console)
+    registrations = history(case)
+    if registrations:
+        show_history(registrations, console)

@@ -184,9 +184,10 @@ class Dialogue:
 
     def _undo(self) -> None:
         undone = self._session.undo()
-        if undone.attempt is not None and undone.done.startswith("the computing"):
-            attempt = load_attempt(self._theatre.case, undone.attempt)
-            self._record(attempt, "undone")
+        if undone.step == "accepted":
+            self._withdraw()
+        elif undone.step == "computed" and undone.attempt is not None:
+            self._record(load_attempt(self._theatre.case, undone.attempt), "undone")
         self._say(f"taken back: {escape(undone.done)}")
         show_session(self._session, self._console)
 
@@ -263,6 +264,7 @@ class Dialogue:
             self._say(f"{escape(self._person)}, do you consent all the same, knowing these reasons? [bold]y[/] yes")
             consent = self._keys.next() == "y"
         accepted = put_in_force(self._theatre.case, attempt, self._person, self._now(), consent=consent)
+        self._session.accepted(attempt.id)
         self._say(f"[green]✓[/] {accepted.registration_id} is in force, accepted by {escape(accepted.accepted_by)}")
 
     def _withdraw(self) -> None:
@@ -270,7 +272,7 @@ class Dialogue:
         if active is None:
             raise RegisteringError("nothing in force", "a registration in force", "accept one first")
         self._record(load_attempt(self._theatre.case, active.registration), "withdrawn")
-        self._say(f"{active.registration} is withdrawn: nothing is in force")
+        self._say(f"{active.registration} is withdrawn: nothing is in force now; b goes back to an older one")
 
     # -------------------------------------------------------------------------------------------------------- helpers
 

@@ -14,6 +14,7 @@ from navigation.errors import RegisteringError
 from navigation.registering.compute import Measured
 
 Stage = Literal["landmarks", "sweep", "ready", "computed"]
+Step = Literal["measured", "computed", "accepted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +26,11 @@ class Moment:
         touched: by landmark, in reference. `skipped`: left out on purpose, and so free to verify with.
         sweeps: pieces of the sweep, ``(n, 3)`` each in reference.
         attempt: id of the attempt computed from exactly these; None if there is none.
+        step: what kind of step led here.
     """
 
     done: str = "the beginning"
+    step: Step = "measured"
     touched: Mapping[str, TouchedPoint] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     sweeps: tuple[Floats, ...] = ()
@@ -102,7 +105,12 @@ class Session:
 
     def computed(self, attempt: str) -> None:
         """Says which attempt was made from the measurements as they are."""
-        self._moments.append(replace(self.now, done=f"the computing of {attempt}", attempt=attempt))
+        done = f"the computing of {attempt}"
+        self._moments.append(replace(self.now, done=done, step="computed", attempt=attempt))
+
+    def accepted(self, attempt: str) -> None:
+        """Says which attempt was put in force."""
+        self._moments.append(replace(self.now, done=f"the accepting of {attempt}", step="accepted"))
 
     def start_over(self) -> None:
         """Forgets all measurements, to register anew; attempts stay in the case."""

@@ -12,9 +12,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from geometry import Transform
+from geometry.frames import REFERENCE, STYLUS, STYLUS_TIP
+from navigation.acquisition import AcquisitionSettings, collect_sweep, collect_touch
 from navigation.cli import app
 from navigation.devices.hand import Rehearsal
-from navigation.errors import RegisteringError
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+from navigation.errors import AcquisitionError, RegisteringError
 from navigation.registering.command import RegisterRequest, run_register
 from navigation.registering.keys import PipedKeys
 from navigation.registering.records import attempt_ids, in_force, load_attempt, next_id
@@ -114,6 +118,42 @@ def test_undo_redo_and_registering_again_keep_every_attempt(case: Path) -> None:
     assert [mark.used for mark in load_attempt(opened, "r-0003").inputs.landmarks] == [True] * 3 + [False] * 3
     assert "taken back: the touch of marker_3" in screen
     assert "Nothing is in force" in screen
+
+
+def test_undo_after_accepting_takes_it_out_of_force(case: Path) -> None:
+    held, screen = live(case, f"{TOUCH_FIVE} w c a u u q")
+    assert not held
+    assert "taken back: the accepting of r-0001" in screen
+    assert "taken back: the computing of r-0001" in screen
+    steps = [event.step for event in Case.open(case).manifest.registration_events]
+    assert steps == ["computed", "accepted", "withdrawn", "undone"]
+
+
+def test_a_marker_that_is_hidden_is_named() -> None:
+    hidden = ToolObservation(Visibility.OCCLUDED)
+    seen = ToolObservation(Visibility.VISIBLE, Transform(np.eye(4), "tracker", STYLUS), 0.1)
+
+    class Behind:
+        tools, rate_hz = (REFERENCE, STYLUS), 100.0
+
+        def next_frame(self, timeout_ns: int) -> TrackerFrame:
+            return TrackerFrame(1, 0, {REFERENCE: hidden, STYLUS: seen})
+
+    tip = Transform(np.eye(4), STYLUS, STYLUS_TIP)
+    with pytest.raises(AcquisitionError, match="reference occluded in 200 frames"):
+        collect_touch(Behind(), tip, AcquisitionSettings(touch_timeout_s=2.0))
+    told = []
+    with pytest.raises(AcquisitionError):
+        collect_sweep(Behind(), tip, 1.0, watch=lambda points, text: told.append((len(points), text)))
+    assert told == [(0, "reference occluded")] * 2
+
+
+def test_review_shows_the_registrations(case: Path) -> None:
+    live(case, f"{TOUCH_FIVE} w c a q")
+    done = CliRunner().invoke(app, ["review", str(case)], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    assert "r-0001 in force" in done.output
+    assert "accepted by Dr Test" in done.output
 
 
 def test_wrong_keys_and_too_early_steps_are_said_and_lose_nothing(case: Path) -> None:
