@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from navigation.registering.records import in_force
 from reconstruction.case import Case
 from tests.end_to_end.program import surgnav
 
@@ -46,6 +47,7 @@ def test_the_target_error_is_under_the_bar_and_the_expected_one_is_stated(
     registration = demo[0]["registration"]
     assert registration["converged"]
     assert registration["fre_rms_mm"] > 0.0
+    assert registration["verdict"] == {"level": "accept", "reasons": []}
     for target in registration["tre_mm"].values():
         assert target["true"] < 1.5
         assert 0.0 < target["expected"] < target["expected_p95"]
@@ -72,6 +74,10 @@ def test_the_case_holds_everything_and_nothing_is_stale(demo: tuple[dict[str, An
     assert len(case.approved_surfaces()) == len(case.structures())
     assert {a.kind for a in case.artefacts} >= {"ct", "labels", "probability", "surface", "landmarks", "registration"}
     assert set(case.read_markups("targets").points_ct_mm) == set(data["registration"]["tre_mm"])
+    registered = in_force(case)
+    assert (registered.registration_id, registered.level) == ("r-0001", "accept")
+    expected = {target["expected_p95"] for target in data["registration"]["tre_mm"].values()}
+    assert registered.expected_error_mm == max(expected)
 
 
 def test_pictures_are_drawn(demo: tuple[dict[str, Any], str, Path]) -> None:
