@@ -7,11 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from geometry import Transform
 from geometry.points import Floats
 from registration.expected_error import ExpectedTre, expected_tre, target_errors_mm
 from registration.landmarks import LandmarkRegistration
+from registration.pose_evidence import WeakestDirection
 from registration.surfaces import SurfaceRegistration
 from registration.verdict import Findings, LandmarkFindings, SurfaceFindings
+
+PATIENT_AXES = ("left-right", "front-back", "head-feet")
+# A direction's component beyond this is mentioned: every direction has one, since 3 * 0.5^2 < 1.
+MENTIONED_ABOVE = 0.5
 
 
 def gather_findings(
@@ -44,9 +50,24 @@ def gather_findings(
             inlier_fraction=_finite(float(by_surface.inlier.mean())),
             residual_factor=_root(by_surface.noise_inflation),
             weakest_sd_mm=_finite(by_surface.weakest_direction.combined_sd_mm),
-            weakest_description=by_surface.weakest_direction.description,
+            weakest_description=in_patient_words(by_surface.weakest_direction, by_surface.T_reference_ct),
         )
     return Findings(tre_p95_mm=dict(zip(targets_ct, p95_mm, strict=True)), landmarks=landmarks, surface=surface)
+
+
+def in_patient_words(weakest: WeakestDirection, T_reference_ct: Transform) -> str:
+    """The weakest motion by the patient's own axes, which a person at the table can see; ct is LPS."""
+    turn, shift = weakest.motion[:3], weakest.motion[3:]
+    # About the centroid of the points, their mean squared motion is that of the shift plus that of the turn.
+    slides = 2.0 * float(shift @ shift) > weakest.surface_sd_mm**2
+    vector = T_reference_ct.inverse().rotate(shift if slides else turn)
+    share = np.abs(vector) / np.linalg.norm(vector)
+    axes = [PATIENT_AXES[axis] for axis in np.argsort(-share) if share[axis] > MENTIONED_ABOVE]
+    kind = "slide along" if slides else "turn about"
+    return (
+        f"it may {kind} {' and '.join(axes)}: the sweep alone leaves {weakest.surface_sd_mm:.2g} mm, "
+        f"all evidence together {weakest.combined_sd_mm:.2g} mm"
+    )
 
 
 def _disagreement(

@@ -170,7 +170,7 @@ def _judge_surface(court: _Court, surface: SurfaceFindings, settings: VerdictSet
     court.above(surface.residual_factor, settings.residual_factor, _residuals("swept points", surface.residual_factor))
     shown = "" if surface.weakest_sd_mm is None else f", by {surface.weakest_sd_mm:.2f} mm"
     court.above(
-        surface.weakest_sd_mm, settings.weakest_sd_mm, f"the pose may still move{shown}: {surface.weakest_description}"
+        surface.weakest_sd_mm, settings.weakest_sd_mm, f"the pose is loose{shown}: {surface.weakest_description}"
     )
 
 
