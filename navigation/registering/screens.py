@@ -52,7 +52,7 @@ def show_attempt(
     """One attempt, whole: from the residuals of each landmark to the verdict and what to do next."""
     parts: list[RenderableType] = []
     if attempt.result is None:
-        parts.append(f"[red]No registration[/]: {escape(attempt.findings.failure)}")
+        parts.append("[red]No registration.[/]")
     else:
         parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt)]
     parts += [touch_text(touch) for touch in touches]

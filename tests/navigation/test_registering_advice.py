@@ -1,0 +1,51 @@
+"""What the screen tells a person to do next."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from navigation.acquisition import TouchedPoint
+from navigation.registering.advice import advise
+from navigation.registering.compute import Measured, register
+from navigation.registering.records import keep_attempt, verdict_of
+from reconstruction.case import Case
+from registration.verdict import Verdict
+from tests.navigation.test_registering_records import ASSUMED, BY, MARKS, ORGAN, TARGETS, case, sweep, touched
+
+__all__ = ["case"]
+
+
+def advice(case: Case, measured: Measured, verdict: Verdict | None = None) -> str:
+    attempt = keep_attempt(case, measured, register(measured, ORGAN, ASSUMED), ASSUMED, BY)
+    return "; ".join(advise(attempt, verdict or verdict_of(case, attempt), MARKS))
+
+
+def test_a_good_registration_is_to_be_verified_and_then_accepted(case: Case) -> None:
+    good = Measured(MARKS, touched(), sweep(), TARGETS)
+    assert advice(case, good) == "verify with a touch at m7, which was not used"
+    assert advice(case, good, Verdict("accept")) == "accept it"
+    assert "knowing the reasons" in advice(case, good, Verdict("check", ("no targets",)))
+
+
+def test_what_is_missing_is_asked_for(case: Case) -> None:
+    said = advice(case, Measured(MARKS, touched()))
+    assert "sweep the surface" in said
+    assert "plan targets" in said
+    everything = {name: TouchedPoint(point, 0.1, 60) for name, point in MARKS.items()}
+    assert "verify with a touch anywhere on the surface" in advice(case, Measured(MARKS, everything))
+
+
+@pytest.mark.parametrize("wrong", ["m2", "m5"])
+def test_the_wrong_landmark_is_named_and_what_is_refused_is_not_to_be_verified(case: Case, wrong: str) -> None:
+    off = touched()
+    off[wrong] = TouchedPoint(off[wrong].point_reference_mm + [0.0, 7.0, 0.0], 0.1, 60)
+    said = advice(case, Measured(MARKS, off, sweep(), TARGETS), Verdict("refuse", ("residuals",)))
+    assert wrong in said
+    assert "cannot be accepted" in said
+    assert "verify" not in said
+
+
+def test_a_failure_says_to_do_what_it_says(case: Case) -> None:
+    one = {"m1": TouchedPoint(np.zeros(3), 0.1, 60)}
+    assert "do what it says" in advice(case, Measured(MARKS, one))
