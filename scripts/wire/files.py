@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scripts.wire.csharp_source import csharp_files
 from scripts.wire.protocol_page import with_tables
 from scripts.wire.python_source import python_files
 from scripts.wire.schema_file import SCHEMA_FILE, load_schema
 
 PYTHON_PACKAGE = Path("unity_bridge")
+CSHARP_FOLDER = PYTHON_PACKAGE / "unity" / "Runtime" / "Core" / "Wire" / "Generated"
 PROTOCOL_PAGE = Path("docs") / "protocol.md"
 
 
@@ -20,5 +22,6 @@ def generated_files(repository: Path) -> dict[Path, str]:
     """
     schema = load_schema(SCHEMA_FILE.read_text("utf-8"))
     files = {PYTHON_PACKAGE / path: text for path, text in python_files(schema).items()}
+    files |= {CSHARP_FOLDER / path: text for path, text in csharp_files(schema).items()}
     files[PROTOCOL_PAGE] = with_tables((repository / PROTOCOL_PAGE).read_text("utf-8"), schema)
     return files

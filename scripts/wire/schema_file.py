@@ -51,6 +51,7 @@ class Slot:
     name: str
     label: str
     doc: str
+    enum: str | None
 
     @property
     def size(self) -> int:
@@ -160,11 +161,18 @@ def _record(table: dict[str, Any]) -> Record:
     return record
 
 
-def _slot(offset: int, type: str, name: str = "", label: str = "", doc: str = "") -> Slot:  # noqa: A002 - TOML's key
+def _slot(
+    offset: int,
+    type: str,  # noqa: A002 - TOML's key
+    name: str = "",
+    label: str = "",
+    doc: str = "",
+    enum: str | None = None,
+) -> Slot:
     match = re.fullmatch(r"(\w+?)(?:\[(\d+)\])?", type)
     if not match or match[1] not in SIZES or (match[1] in {"bytes", "pad"} and not match[2]):
         raise _refused(f"the type '{type}'", f"one of {sorted(SIZES)}, with [n] where it repeats")
-    return Slot(offset, match[1], int(match[2]) if match[2] else None, name, label or name, doc)
+    return Slot(offset, match[1], int(match[2]) if match[2] else None, name, label or name, doc, enum)
 
 
 def _message(table: dict[str, Any]) -> Message:
@@ -175,9 +183,13 @@ def _message(table: dict[str, Any]) -> Message:
 
 def _check(schema: WireSchema) -> None:
     declared = [*schema.nested, *schema.messages]
-    _check_once("the name", [each.name for each in [*schema.enums, *schema.records, *declared]])
+    enums, records, messages = ([each.name for each in group] for group in (schema.enums, schema.records, declared))
+    _check_once("the name", [*enums, *records, *messages])
     _check_once("the message type", [message.type for message in schema.messages])
     known = {enum.name for enum in schema.enums}
+    for slot in (slot for record in schema.records for slot in record.slots if slot.enum):
+        if slot.enum not in known or (slot.type, slot.count) != ("u8", None):
+            raise _refused(f"'{slot.name}' of the enum '{slot.enum}'", f"a single u8 of one of {sorted(known)}")
     for enum in schema.enums:
         _check_once(f"the code of {enum.name}", list(enum.values.values()))
         if not all(1 <= code <= 255 for code in enum.values.values()):

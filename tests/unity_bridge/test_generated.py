@@ -5,9 +5,8 @@ import pytest
 from scripts.wire.files import generated_files
 from scripts.wire.protocol_page import with_tables
 from scripts.wire.python_source import python_files
-from scripts.wire.schema_file import SCHEMA_FILE, SchemaFileError, load_schema
-
-SCHEMA_TEXT = SCHEMA_FILE.read_text("utf-8")
+from scripts.wire.schema_file import SchemaFileError, load_schema
+from tests.unity_bridge.schema_with_everything import SCHEMA_TEXT, WITH_EVERYTHING
 
 
 def test_what_is_committed_follows_from_the_schema(repository):
@@ -28,28 +27,7 @@ def test_nothing_is_left_over_from_an_older_schema(repository):
 
 
 def test_a_new_message_is_one_table_in_the_schema(repository):
-    """With every kind of field there is."""
-    schema = load_schema(
-        SCHEMA_TEXT
-        + """
-[[enum]]
-name = "Colour"
-doc = "Of a light."
-values = { red = 1, green = 2 }
-
-[[message]]
-name = "Lamp"
-type = 63
-socket = "control"
-doc = "A lamp."
-fields = [
-    { tag = 1, name = "colour", kind = "Colour", default = "green" },
-    { tag = 2, name = "position_m", kind = "f64[3]" },
-    { tag = 3, name = "seen", kind = "ReceivedSurface", repeated = true, doc = "what it lights" },
-    { tag = 4, name = "error_mm", kind = "f64", optional = true },
-]
-"""
-    )
+    schema = load_schema(WITH_EVERYTHING)
     files = python_files(schema)
     lamp = files["generated/control_messages.py"].split("class Lamp:\n")[1]
     assert (
@@ -60,10 +38,20 @@ fields = [
         seen: what it lights.
     """
 
-    colour: Colour = tagged(1, choice(Colour), default=Colour.GREEN)
+    colour: Colour = tagged(1, choice(Colour), default=Colour.LIGHT_GREEN)
     position_m: tuple[float, float, float] = tagged(2, floats(3))
     seen: tuple[ReceivedSurface, ...] = tagged(3, ReceivedSurface, repeated=True)
     error_mm: float | None = tagged(4, F64, default=None)
+    bulb: Bulb = tagged(5, Bulb)
+    spare: Bulb | None = tagged(6, Bulb, default=None)
+    colours: tuple[Colour, ...] = tagged(7, choice(Colour), repeated=True)
+    rotation_xyzw: tuple[float, float, float, float] | None = tagged(8, floats(4), default=None)
+    maker: str = tagged(9, TEXT, default="unknown")
+    picture: bytes | None = tagged(10, BLOB, default=None)
+    hash: str | None = tagged(11, SHA256, default=None)
+    watts: int = tagged(12, U32, default=40)
+    waist: float = tagged(13, F64, default=1.5)
+    on: bool = tagged(14, FLAG, default=True)
 '''
     )
     assert "    MessageType.LAMP: Lamp,\n" in files["generated/messages.py"]

@@ -1,0 +1,1 @@
+"""Compiles and runs the Unity package's C# without Unity and without NuGet: see toolchain.py."""

@@ -1,0 +1,88 @@
+"""Compiling C# sources to an assembly, and running one: each in a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geometry.errors import SurgNavError
+from scripts.csharp.toolchain import Toolchain
+
+_REPOSITORY = Path(__file__).resolve().parent.parent.parent
+_TIME_LIMIT_S = 240
+
+
+class CompilationError(SurgNavError):
+    """The compiler's errors, or its warnings, which count as errors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What to compile.
+
+    Attributes:
+        sources: files, and folders that are searched for ``*.cs``.
+        target: the assembly to write, ``.dll``.
+        references: other assemblies; they are copied nowhere, so keep them beside the target to run it.
+        program: has a Main, and gets the file that `run` needs.
+        defines: preprocessor symbols, such as UNITY_EDITOR.
+    """
+
+    sources: Sequence[Path]
+    target: Path
+    references: Sequence[Path] = ()
+    program: bool = False
+    defines: Sequence[str] = ()
+
+
+def compile_csharp(build: Build, tools: Toolchain) -> Path:
+    """Compiles C# 9 and returns the assembly.
+
+    Raises:
+        CompilationError: with every error and warning.
+    """
+    sources = [file for path in build.sources for file in (sorted(path.rglob("*.cs")) if path.is_dir() else [path])]
+    request = {
+        "tools": str(tools.folder),
+        "sources": [str(source) for source in sources],
+        "references": [str(reference) for reference in build.references],
+        "target": str(build.target),
+        "program": build.program,
+        "defines": list(build.defines),
+    }
+    build.target.parent.mkdir(parents=True, exist_ok=True)
+    result = _run([sys.executable, "-m", "scripts.csharp.compiler"], json.dumps(request), _TIME_LIMIT_S)
+    if result.returncode != 0:
+        raise CompilationError(
+            f"C# that does not compile:\n{result.stdout}{result.stderr}", "no error, no warning", "correct the sources"
+        )
+    if build.program:
+        build.target.with_suffix(".runtimeconfig.json").write_text(tools.runtime_config.read_text("utf-8"), "utf-8")
+    return build.target
+
+
+def run_dotnet(
+    program: Path, arguments: Sequence[str], tools: Toolchain, limit_s: float = _TIME_LIMIT_S
+) -> subprocess.CompletedProcess[str]:
+    """Runs a compiled program in .NET; the caller looks at the return code."""
+    return _run([str(tools.dotnet), "exec", str(program), *arguments], "", limit_s)
+
+
+def _run(command: list[str], standard_input: str, limit_s: float) -> subprocess.CompletedProcess[str]:
+    # Without ICU's data: .NET would look for the system's, and there is none in a container.
+    environment = os.environ | {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
+    return subprocess.run(
+        command,
+        cwd=_REPOSITORY,
+        env=environment,
+        input=standard_input,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=limit_s,
+    )

@@ -1,0 +1,134 @@
+"""The C# that follows from the schema reads what the Python side writes, and refuses what it refuses."""
+
+import json
+import random
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from geometry.errors import SurgNavError
+from scripts.csharp import toolchain
+from scripts.csharp.build import Build, CompilationError, compile_csharp, run_dotnet
+from scripts.wire.csharp_source import csharp_files
+from scripts.wire.schema_file import load_schema
+from tests.csharp.conftest import CORE
+from tests.unity_bridge.golden_vectors import FOLDER, meaning
+from tests.unity_bridge.schema_with_everything import WITH_EVERYTHING
+
+GOLDEN = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.bin"))}
+POSES = [data for name, data in GOLDEN.items() if name.startswith("pose_batch")]
+
+
+@pytest.fixture
+def probe(wire_probe, tools, tmp_path):
+    """Runs the probe on inputs and returns what it prints, a line of JSON each."""
+
+    def run(mode: str, inputs: list[bytes]) -> list:
+        file = tmp_path / "inputs"
+        file.write_bytes(b"".join(struct.pack("<i", len(data)) + data for data in inputs))
+        result = run_dotnet(wire_probe, [mode, str(file)], tools)
+        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    return run
+
+
+def test_golden_vectors_mean_the_same(probe):
+    """Bit for bit: the JSON of every vector, and for the declared messages the bytes written again."""
+    for (name, data), came in zip(GOLDEN.items(), probe("meaning", list(GOLDEN.values())), strict=True):
+        encoded = came.pop("encoded", None)
+        assert came == json.loads(Path(FOLDER / f"{name}.json").read_text("utf-8")), name
+        if "message" in came:
+            assert encoded == data.hex(), name
+
+
+def meant(data: bytes):
+    """Python's meaning, as JSON has it; None where it refuses."""
+    try:
+        return json.loads(json.dumps(meaning(data)))
+    except SurgNavError:
+        return None
+
+
+def mutated(rng: random.Random) -> bytes:
+    """A golden vector with a few bytes changed, cut out, repeated or put in."""
+    data = bytearray(rng.choice(list(GOLDEN.values())))
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(5):
+            case 0:
+                data[at : at + 1] = rng.randbytes(1)
+            case 1:
+                del data[at : at + rng.randint(1, 16)]
+            case 2:
+                data[at:at] = rng.randbytes(rng.randint(1, 8))
+            case 3:
+                data[at:at] = data[at : at + 56]
+            case 4 if at < len(data):
+                data[at] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def test_both_languages_agree_on_damaged_messages(probe):
+    """Neither accepts what the other refuses, and what both accept means the same."""
+    rng = random.Random(20261124)
+    inputs = [mutated(rng) for _ in range(6000)]
+    accepted = 0
+    for data, came in zip(inputs, probe("meaning", inputs), strict=True):
+        expected = meant(data)
+        if came is not None:
+            came.pop("encoded", None)
+            accepted += 1
+        assert came == expected, data.hex()
+    assert 200 < accepted < len(inputs) - 200, "too one-sided to tell anything"
+
+
+def test_every_truncation_and_every_changed_byte_is_refused_or_read(probe):
+    (result,) = probe("fuzz", list(GOLDEN.values()))
+    assert result["tried"] == 17 * sum(map(len, GOLDEN.values()))
+    assert 0 < result["accepted"] < result["tried"]
+
+
+def test_pose_batches_make_no_garbage(probe):
+    """Two batches in turn, whose string tables differ, do; the same tools again and again do not."""
+    (steady,) = probe("allocations", [GOLDEN["pose_batch"]])
+    (turning,) = probe("allocations", POSES)
+    assert (steady["batches"], steady["bytes"]) == (1000, 0)
+    assert turning["bytes"] > 0, "the count of allocations counts nothing"
+
+
+def test_every_kind_of_field_compiles(tools, tmp_path):
+    """A message with all of them, in the place of today's."""
+    shutil.copytree(CORE, tmp_path / "Core", ignore=shutil.ignore_patterns("Generated"))
+    for name, text in csharp_files(load_schema(WITH_EVERYTHING)).items():
+        (tmp_path / "Core" / name).write_text(text, "utf-8")
+    compile_csharp(Build(sources=[tmp_path / "Core"], target=tmp_path / "Core.dll"), tools)
+
+
+def test_a_mistake_is_reported_with_its_line(tools, tmp_path):
+    source = tmp_path / "Wrong.cs"
+    source.write_text("class Wrong\n{\n    int Number() { return missing; }\n}\n")
+    with pytest.raises(CompilationError, match=r"Wrong.cs\(3,\d+\): error CS0103"):
+        compile_csharp(Build(sources=[source], target=tmp_path / "Wrong.dll"), tools)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"), [("sha256", "SHA-256 .*Do: find out why"), ("package", "no @autorest")]
+)
+def test_tools_that_are_missing_or_not_the_right_ones_are_refused(tmp_path, monkeypatch, wrong, complaint):
+    """Never a skip: the test that wants them fails with these words."""
+    monkeypatch.setenv("SURGNAV_CSHARP_TOOLS", str(tmp_path))
+    source = {"package": "@autorest/csharp@0", "url": tmp_path.as_uri(), "sha256": "0", "folder": "npm"}
+    if wrong == "sha256":
+        (tmp_path / "package.tgz").write_bytes(b"another")
+        source["url"] = (tmp_path / "package.tgz").as_uri()
+    (tmp_path / "toolchain.toml").write_text(
+        "pypi = []\n[[npm]]\n" + "".join(f'{k} = "{v}"\n' for k, v in source.items())
+    )
+    monkeypatch.setattr(toolchain, "DECLARATION", tmp_path / "toolchain.toml")
+    monkeypatch.setattr(toolchain.shutil, "which", lambda name: None)
+    with pytest.raises(toolchain.ToolchainError, match=complaint):
+        toolchain.ensure_toolchain()
+    assert not list(tmp_path.glob("*/npm")), "nothing half-made stays"

@@ -1,0 +1,76 @@
+// Generated from unity_bridge/wire_schema.toml by `make wire`: edit that, not this.
+#nullable enable
+using System;
+using System.Collections.Generic;
+
+namespace SurgNav.Core.Wire
+{
+    /// <summary>What a message is.</summary>
+    public enum MessageType : ushort
+    {
+        /// <summary>Every tool at one instant.</summary>
+        PoseBatch = 1,
+        /// <summary>Asks for the manifest.</summary>
+        SurfaceListRequest = 16,
+        /// <summary>All surfaces on offer.</summary>
+        SurfaceManifest = 17,
+        /// <summary>Asks for one chunk: the client's credit. The server may send fewer bytes than `length`, never more.</summary>
+        SurfaceChunkRequest = 18,
+        /// <summary>Bytes of a surface payload.</summary>
+        SurfaceChunk = 19,
+        /// <summary>A client presents itself; the answer is a Welcome or an Error.</summary>
+        Hello = 32,
+        /// <summary>The full state for a client that joins, whenever it does.</summary>
+        Welcome = 33,
+        /// <summary>First of four timestamps, on the client's clock.</summary>
+        ClockRequest = 34,
+        /// <summary>Timestamps one to three; the client takes the fourth when the reply is in its hands.</summary>
+        ClockReply = 35,
+        /// <summary>What a client received. Latencies: sensor stamp to decoded, on the server's clock; absent without batches.</summary>
+        ClientReport = 36,
+        /// <summary>The message with this sequence number was taken in.</summary>
+        Acknowledge = 37,
+        /// <summary>The sender leaves on purpose.</summary>
+        Goodbye = 38,
+        /// <summary>A refusal: what came, what is allowed, what to do.</summary>
+        Error = 39,
+    }
+
+    /// <summary>What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason.</summary>
+    public enum Validity : byte
+    {
+        /// <summary>Memory that nobody filled in; never a value on the wire.</summary>
+        Unset = 0,
+        Valid = 1,
+        Stale = 2,
+        Lost = 3,
+        Suspect = 4,
+    }
+
+    /// <summary>From the wire's bytes to Validity, and to the words of the protocol.</summary>
+    public static class ValidityCodes
+    {
+        public static bool IsDefined(byte code)
+        {
+            return code is 1 or 2 or 3 or 4;
+        }
+
+        /// <exception cref="MalformedMessageException">A code that this version does not have.</exception>
+        public static Validity Decode(byte code)
+        {
+            return IsDefined(code) ? (Validity)code : throw Refuse.Code("Validity", code);
+        }
+
+        public static string Word(this Validity value)
+        {
+            return value switch
+            {
+                Validity.Valid => "valid",
+                Validity.Stale => "stale",
+                Validity.Lost => "lost",
+                Validity.Suspect => "suspect",
+                _ => "unset",
+            };
+        }
+    }
+}

@@ -1,0 +1,77 @@
+#nullable enable
+using System;
+
+namespace SurgNav.Core.Wire
+{
+    /// <summary>One tool of a batch. A lost tool has no pose: not the last one, not the identity.</summary>
+    public readonly struct ToolPose
+    {
+        private readonly ToolRecord record;
+        private readonly string[] strings;
+
+        internal ToolPose(in ToolRecord record, string[] strings)
+        {
+            this.record = record;
+            this.strings = strings;
+        }
+
+        public string Tool => strings[record.Tool];
+
+        /// <summary>The frame whose Transform is the parent.</summary>
+        public string ToFrame => strings[record.ToFrame];
+
+        public string FromFrame => strings[record.FromFrame];
+
+        public Validity Validity => record.Validity;
+
+        /// <summary>Why the tool is not valid.</summary>
+        public string Reason => strings[record.Reason];
+
+        /// <summary>Empty where the pose rests on no registration.</summary>
+        public string RegistrationId => strings[record.Registration];
+
+        public bool HasPose => (record.Flags & Constants.HasPose) != 0;
+
+        /// <summary>In Unity's axes and metres; zeros without a pose.</summary>
+        public Float3 PositionM => record.PositionM;
+
+        /// <summary>A unit quaternion; zeros, which are no rotation, without a pose.</summary>
+        public Float4 RotationXyzw => record.RotationXyzw;
+
+        /// <summary>When the sensor saw the pose, on the server's clock.</summary>
+        public long? CaptureNs => HasPose ? record.CaptureNs : (long?)null;
+
+        /// <summary>At the tool's tip; null if unknown.</summary>
+        public float? ExpectedErrorMm
+        {
+            get { return (record.Flags & Constants.HasError) != 0 ? record.ExpectedErrorMm : (float?)null; }
+        }
+    }
+
+    /// <summary>Every tool at one instant. The object is reused: a decoder fills it again and again.</summary>
+    public sealed class PoseBatch
+    {
+        internal ToolRecord[] Records = Array.Empty<ToolRecord>();
+        internal string[] Strings = Array.Empty<string>();
+
+        public MessageHeader Header { get; internal set; }
+
+        /// <summary>Of what all poses stand on: unless valid, nothing is shown as is.</summary>
+        public Validity Validity => Header.Validity;
+
+        /// <summary>Why the batch as a whole is not valid.</summary>
+        public string Reason { get; internal set; } = "";
+
+        public int Count { get; internal set; }
+
+        public ToolPose this[int index]
+        {
+            get
+            {
+                return (uint)index < (uint)Count
+                    ? new ToolPose(Records[index], Strings)
+                    : throw new ArgumentOutOfRangeException(nameof(index));
+            }
+        }
+    }
+}
