@@ -8,7 +8,7 @@ from typing import get_args
 from rich.console import Console
 
 from navigation.errors import ReviewError
-from navigation.registering.records import history
+from navigation.registering.history import history
 from navigation.registering.screens import show_history
 from navigation.summaries import render_case
 from reconstruction.case import Case

@@ -6,6 +6,7 @@ the registration itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from registration.errors import AttemptError
 from registration.expected_error import ExpectedTre, PoseUncertainty
 from registration.landmarks import LandmarkRegistration
 from registration.surfaces import SurfaceRegistration
-from registration.verdict import Findings, Verdict
+from registration.verdict import Findings, Verdict, VerdictSettings
 from registration.verification import Verification
 
 Point = tuple[float, float, float]
@@ -137,6 +138,7 @@ class Attempt(_Record):
         id: its name in the case, such as ``r-0001``.
         time: ISO 8601 with a time zone; `person`: who made it.
         settings: everything that was assumed, by group.
+        limits: of the verdict.
         result: None if it failed; then ``findings.failure`` says why.
         verdict: as it was drawn at once; later touches can change it, and are kept beside it.
     """
@@ -148,6 +150,7 @@ class Attempt(_Record):
     person: str = Field(min_length=1)
     inputs: AttemptInputs
     settings: dict[str, Any] = {}
+    limits: VerdictSettings = VerdictSettings()
     findings: Findings
     result: AttemptResult | None
     verdict: Verdict
@@ -202,13 +205,29 @@ def read_attempt(content: bytes | str) -> Attempt:
     try:
         return Attempt.model_validate_json(content)
     except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        came = f"a record of a registration with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
-        raise AttemptError(came, "one that this program wrote", "restore it, or register again") from error
+        raise _damaged("a registration", error) from error
     except SurgNavError as error:
         raise AttemptError(
             f"a record of a registration with {error.came}", error.allowed, "restore it, or register again"
         ) from error
+
+
+def read_verification(details: Mapping[str, Any]) -> Verification:
+    """The touch that ``{"touch": VerificationRecord}`` holds.
+
+    Raises:
+        AttemptError: there is none, or a damaged one.
+    """
+    try:
+        return VerificationRecord.model_validate(details.get("touch")).verification()
+    except ValidationError as error:
+        raise _damaged("a verification", error) from error
+
+
+def _damaged(what: str, error: ValidationError) -> AttemptError:
+    fault = error.errors(include_input=False, include_url=False)[0]
+    came = f"a record of {what} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
+    return AttemptError(came, "one that this program wrote", "restore it, or register again")
 
 
 def record_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -41,7 +42,9 @@ class Assumptions:
 
     def to_json(self) -> dict[str, Any]:
         """With the settings of the solvers, for the record."""
-        return asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
+        settings = asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
+        plain: dict[str, Any] = json.loads(json.dumps(settings))  # JSON knows no tuples
+        return plain
 
     @property
     def landmarks(self) -> LandmarkSettings:

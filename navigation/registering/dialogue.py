@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -14,11 +13,11 @@ from geometry.points import Floats
 from navigation.errors import RegisteringError
 from navigation.registering.advice import advise
 from navigation.registering.compute import register, swept_area_cm2
+from navigation.registering.history import history
 from navigation.registering.instrument import Stylus
 from navigation.registering.keys import Keys
 from navigation.registering.records import (
     attempt_ids,
-    history,
     in_force,
     keep_attempt,
     load_attempt,
@@ -202,12 +201,9 @@ class Dialogue:
         theatre, measured = self._theatre, self._session.measured()
         with self._console.status("computing"):
             outcome = register(measured, theatre.surface, theatre.assumptions)
-            tip = self._stylus.calibration
-            circumstances = theatre.circumstances(self._person, self._now(), self._stylus.name)
-            circumstances = replace(
-                circumstances, tip_error_rms_mm=None if tip is None else tip.expected_tip_error_rms_mm
-            )
-            attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, circumstances)
+            tip_mm = self._stylus.tip_error_rms_mm
+            by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm)
+            attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
         self._session.computed(attempt.id)
         self._show(attempt)
 

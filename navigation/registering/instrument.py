@@ -65,6 +65,11 @@ class Stylus:
         return collect_sweep(self._tracker, tip, duration_s, self._settings, watch)
 
     @property
+    def tip_error_rms_mm(self) -> float | None:
+        """Expected error of the tip; None before it is calibrated."""
+        return None if self.calibration is None else self.calibration.expected_tip_error_rms_mm
+
+    @property
     def tip_covariance_mm2(self) -> Floats:
         """Of the tip's position ``(3, 3)``, the same along every axis: how the stylus will be held is not known."""
         return self._calibrated.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)

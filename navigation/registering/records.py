@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,14 +25,14 @@ from registration.attempt import (
     FileRecord,
     LandmarkRecord,
     Start,
-    VerificationRecord,
     as_point,
     read_attempt,
+    read_verification,
     record_result,
     target_records,
 )
 from registration.errors import AttemptError
-from registration.verdict import REFUSE, Verdict, VerdictSettings, judge
+from registration.verdict import CHECK, REFUSE, Verdict, judge
 from registration.verification import Verification
 
 PROGRAM = "surgnav"
@@ -77,7 +76,8 @@ def keep_attempt(
         time=circumstances.time,
         person=circumstances.person,
         inputs=_inputs(case, measured, circumstances, files),
-        settings=json.loads(json.dumps(assumptions.to_json())),
+        settings=assumptions.to_json(),
+        limits=assumptions.verdict,
         findings=outcome.findings,
         result=_result(measured, outcome),
         verdict=verdict,
@@ -123,7 +123,7 @@ def next_id(case: Case) -> str:
 def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
     """Every touch that tested the attempt."""
     return tuple(
-        VerificationRecord.model_validate(event.details["touch"]).verification()
+        read_verification(event.details)
         for event in case.manifest.registration_events
         if event.registration == attempt_id and event.step == "verified"
     )
@@ -131,8 +131,7 @@ def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
 
 def verdict_of(case: Case, attempt: Attempt) -> Verdict:
     """The verdict with every verification touch taken in, by the limits that the attempt was made with."""
-    limits = {name: tuple(pair) for name, pair in attempt.settings["verdict"].items()}
-    return judge(attempt.findings, verifications(case, attempt.id), VerdictSettings(**limits))
+    return judge(attempt.findings, verifications(case, attempt.id), attempt.limits)
 
 
 def record(
@@ -170,8 +169,10 @@ def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consen
             "'accept', or 'check' with the consent of a named person; never 'refuse'",
             "register again" if verdict.level == REFUSE else "name the person, and say that they consent",
         )
+    active = case.active_registration()
     before = {e.registration for e in case.manifest.registration_events if e.step in ("accepted", "returned")}
-    record(case, attempt, "returned" if attempt.id in before else "accepted", person, time)
+    again = attempt.id in before and (active is None or active.registration != attempt.id)
+    record(case, attempt, "returned" if again else "accepted", person, time)
     accepted = in_force(case)
     if accepted is None:
         raise RegisteringError(f"'{attempt.id}', which did not come into force", "a case that can be written", "retry")
@@ -182,7 +183,8 @@ def in_force(case: Case) -> AcceptedRegistration | None:
     """The registration that may be streamed; None if there is none.
 
     Raises:
-        RegisteringError: there is one, but it is stale, was altered, or has been refused since.
+        RegisteringError: there is one, but it is stale, was altered, or has been refused since; or a verification touch
+            gave reasons that nobody consented to.
         AttemptError: its record is damaged.
     """
     event = case.active_registration()
@@ -193,66 +195,16 @@ def in_force(case: Case) -> AcceptedRegistration | None:
     problem = case.registration_problem(attempt.id)
     if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
         problem = "it was replaced since it was accepted"
+    if verdict.level == CHECK and set(verdict.reasons) - set(event.reasons):
+        problem = f"nobody consented to: {'; '.join(verdict.reasons)}"
     if problem or verdict.level == REFUSE or attempt.result is None:
         raise RegisteringError(
             f"the registration '{attempt.id}' in force: {problem or '; '.join(verdict.reasons)}",
-            "one whose inputs are unchanged and whose verdict is not 'refuse'",
-            "register again, or return to an older one that holds: surgnav register",
+            "one whose inputs are unchanged, and whose verdict is 'accept', or 'check' with consent",
+            "register again, consent, or return to an older one that holds: surgnav register",
         )
     p95_mm = max((target.p95_mm for target in attempt.result.expected.values()), default=None)
     return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistoryRow:
-    """One attempt as the history shows it.
-
-    Attributes:
-        level: of the verdict now, every verification taken in.
-        worst_p95_mm: expected 95 % TRE at the worst target; None if there is none.
-        steps: what happened since it was computed, each with who did it.
-        problem: why it can no longer be used; empty if it can.
-    """
-
-    attempt: str
-    time: str
-    person: str
-    level: str
-    worst_p95_mm: float | None
-    steps: tuple[str, ...]
-    problem: str
-    in_force: bool
-
-
-def history(case: Case) -> list[HistoryRow]:
-    """Every attempt in order; one whose record is damaged is listed as that."""
-    active = case.active_registration()
-    unfit = case.stale() | case.verify()
-    rows = []
-    for attempt_id in attempt_ids(case):
-        events = [event for event in case.manifest.registration_events if event.registration == attempt_id]
-        made = case.artefact(f"{KIND}/{attempt_id}.json")
-        level, worst_p95_mm, problem = "refuse", None, unfit.get(made.id, "")
-        try:
-            attempt = load_attempt(case, attempt_id)
-            level = verdict_of(case, attempt).level
-            expected = {} if attempt.result is None else attempt.result.expected
-            worst_p95_mm = max((target.p95_mm for target in expected.values()), default=None)
-        except AttemptError as error:
-            problem = problem or error.came
-        rows.append(
-            HistoryRow(
-                attempt=attempt_id,
-                time=made.made_by.time,
-                person=str(made.made_by.parameters.get("person", "-")),
-                level=level,
-                worst_p95_mm=worst_p95_mm,
-                steps=tuple(f"{event.step} by {event.person}" for event in events if event.step != "computed"),
-                problem=problem,
-                in_force=active is not None and active.registration == attempt_id and not problem,
-            )
-        )
-    return rows
 
 
 def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstances) -> dict[str, Artefact]:

@@ -18,7 +18,7 @@ from registration.verdict import Verdict
 from registration.verification import Verification
 
 if TYPE_CHECKING:
-    from navigation.registering.records import HistoryRow
+    from navigation.registering.history import HistoryRow
 
 COLOURS = {"accept": "green", "check": "yellow", "refuse": "red"}
 FRE_IS_NOT = "how well the landmarks fit one another; it says nothing about the error at a target"

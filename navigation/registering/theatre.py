@@ -45,7 +45,14 @@ class Theatre:
         """Distance to the surface."""
         return ExactDistance(self.surface)
 
-    def circumstances(self, person: str, time: str, measured_with: str, start: Start = "landmarks") -> Circumstances:
+    def circumstances(
+        self,
+        person: str,
+        time: str,
+        measured_with: str,
+        tip_error_rms_mm: float | None = None,
+        start: Start = "landmarks",
+    ) -> Circumstances:
         """For the record of an attempt."""
         return Circumstances(
             person=person,
@@ -54,6 +61,7 @@ class Theatre:
             surface=self.surface_id,
             plans=self.plans,
             start=start,
+            tip_error_rms_mm=tip_error_rms_mm,
         )
 
 

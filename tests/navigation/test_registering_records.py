@@ -192,6 +192,26 @@ def test_a_verification_that_fails_takes_an_accepted_registration_out_of_force(c
     assert load_attempt(case, attempt.id).verdict.level == "accept"
 
 
+def test_a_verification_that_raises_doubts_needs_a_new_consent(case: Case) -> None:
+    attempt, _ = made(case)
+    put_in_force(case, attempt, "Dr Test", TIME, consent=False)
+    kept = {"name": "m7", "kind": "landmark", "offset_reference_mm": [2.2, 0.0, 0.0]}
+    record(case, attempt, "verified", "Dr Test", TIME, {"touch": kept | {"distance_mm": 2.2, "expected_p95_mm": 2.0}})
+    assert verdict_of(case, attempt).level == "check"
+    with pytest.raises(RegisteringError, match="nobody consented to: the verification touch at 'm7'"):
+        in_force(case)
+    put_in_force(case, attempt, "Dr Other", TIME, consent=True)
+    assert (in_force(case).level, in_force(case).accepted_by) == ("check", "Dr Other")
+    assert case.manifest.registration_events[-1].step == "accepted"
+
+
+def test_a_damaged_verification_is_a_named_error(case: Case) -> None:
+    attempt, _ = made(case)
+    record(case, attempt, "verified", "Dr Test", TIME, {"touch": {"name": "m7"}})
+    with pytest.raises(AttemptError, match="verification"):
+        verdict_of(case, attempt)
+
+
 def test_a_surface_changed_since_makes_it_stale_and_nothing_streams(case: Case) -> None:
     attempt, _ = made(case)
     put_in_force(case, attempt, "Dr Test", TIME, consent=False)

@@ -1,0 +1,61 @@
+"""The history of a case's registrations, as a person reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from navigation.registering.records import KIND, attempt_ids, load_attempt, verdict_of
+from reconstruction.case import Case
+from registration.errors import AttemptError
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryRow:
+    """One attempt as the history shows it.
+
+    Attributes:
+        level: of the verdict now, every verification taken in.
+        worst_p95_mm: expected 95 % TRE at the worst target; None if there is none.
+        steps: what happened since it was computed, each with who did it.
+        problem: why it can no longer be used; empty if it can.
+    """
+
+    attempt: str
+    time: str
+    person: str
+    level: str
+    worst_p95_mm: float | None
+    steps: tuple[str, ...]
+    problem: str
+    in_force: bool
+
+
+def history(case: Case) -> list[HistoryRow]:
+    """Every attempt in order; one whose record is damaged is listed as that."""
+    active = case.active_registration()
+    unfit = case.stale() | case.verify()
+    rows = []
+    for attempt_id in attempt_ids(case):
+        events = [event for event in case.manifest.registration_events if event.registration == attempt_id]
+        made = case.artefact(f"{KIND}/{attempt_id}.json")
+        level, worst_p95_mm, problem = "refuse", None, unfit.get(made.id, "")
+        try:
+            attempt = load_attempt(case, attempt_id)
+            level = verdict_of(case, attempt).level
+            expected = {} if attempt.result is None else attempt.result.expected
+            worst_p95_mm = max((target.p95_mm for target in expected.values()), default=None)
+        except AttemptError as error:
+            problem = problem or error.came
+        rows.append(
+            HistoryRow(
+                attempt=attempt_id,
+                time=made.made_by.time,
+                person=str(made.made_by.parameters.get("person", "-")),
+                level=level,
+                worst_p95_mm=worst_p95_mm,
+                steps=tuple(f"{event.step} by {event.person}" for event in events if event.step != "computed"),
+                problem=problem,
+                in_force=active is not None and active.registration == attempt_id and not problem,
+            )
+        )
+    return rows
