@@ -15,9 +15,9 @@ from scripts.wire.csharp_source import csharp_files
 from scripts.wire.schema_file import load_schema
 from tests.csharp.conftest import CORE
 from tests.unity_bridge.golden_vectors import FOLDER, meaning
+from tests.unity_bridge.mutation import GOLDEN, mutated
 from tests.unity_bridge.schema_with_everything import WITH_EVERYTHING
 
-GOLDEN = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.bin"))}
 POSES = [data for name, data in GOLDEN.items() if name.startswith("pose_batch")]
 
 
@@ -50,25 +50,6 @@ def meant(data: bytes):
         return json.loads(json.dumps(meaning(data)))
     except SurgNavError:
         return None
-
-
-def mutated(rng: random.Random) -> bytes:
-    """A golden vector with a few bytes changed, cut out, repeated or put in."""
-    data = bytearray(rng.choice(list(GOLDEN.values())))
-    for _ in range(rng.randint(1, 3)):
-        at = rng.randrange(len(data) + 1)
-        match rng.randrange(5):
-            case 0:
-                data[at : at + 1] = rng.randbytes(1)
-            case 1:
-                del data[at : at + rng.randint(1, 16)]
-            case 2:
-                data[at:at] = rng.randbytes(rng.randint(1, 8))
-            case 3:
-                data[at:at] = data[at : at + 56]
-            case 4 if at < len(data):
-                data[at] ^= 1 << rng.randrange(8)
-    return bytes(data)
 
 
 def test_both_languages_agree_on_damaged_messages(probe):

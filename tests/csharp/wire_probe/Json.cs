@@ -22,9 +22,9 @@ namespace SurgNav.Tests.WireProbe
                 case bool flag:
                     return flag ? "true" : "false";
                 case float number:
-                    return ((double)number).ToString("R", CultureInfo.InvariantCulture);
+                    return Number(number);
                 case double number:
-                    return number.ToString("R", CultureInfo.InvariantCulture);
+                    return Number(number);
                 case ReadOnlyMemory<byte> bytes:
                     return Quoted(string.Concat(bytes.ToArray().Select(each => each.ToString("x2"))));
                 case IDictionary<string, object?> table:
@@ -51,6 +51,13 @@ namespace SurgNav.Tests.WireProbe
             }
 
             return text.ToString();
+        }
+
+        /// <summary>Never without a point or an exponent: a reader would take it for an integer.</summary>
+        private static string Number(double number)
+        {
+            string text = number.ToString("R", CultureInfo.InvariantCulture);
+            return text.Any(letter => letter == '.' || letter == 'E') ? text : text + ".0";
         }
 
         private static string Quoted(string text)
