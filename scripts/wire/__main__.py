@@ -1,24 +1,32 @@
-"""``python -m scripts.wire``: writes everything that follows from wire_schema.toml."""
+"""``python -m scripts.wire``: writes everything that follows from wire_schema.toml, and the .meta files Unity lacks."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from scripts.wire.files import generated_files
+from scripts.wire.files import generated_files, missing_metas
 from scripts.wire.schema_file import REPOSITORY
 
 
 def main() -> int:
+    changed = _write(generated_files(REPOSITORY))
+    changed += _write(missing_metas(REPOSITORY))  # after the code: it may be what lacks them
+    sys.stdout.write(f"{changed} files changed\n")
+    return 0
+
+
+def _write(files: dict[Path, str]) -> int:
+    """Writes what differs, names it, and returns how many files that were."""
     changed = 0
-    for path, text in generated_files(REPOSITORY).items():
+    for path, text in files.items():
         target = REPOSITORY / path
         if not target.exists() or target.read_text("utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             sys.stdout.write(f"written: {path}\n")
             changed += 1
-    sys.stdout.write(f"{changed} files changed\n")
-    return 0
+    return changed
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from scripts.wire.csharp_source import csharp_files
 from scripts.wire.protocol_page import with_tables
 from scripts.wire.python_source import python_files
 from scripts.wire.schema_file import SCHEMA_FILE, load_schema
+from scripts.wire.unity_meta import assets, meta_path, meta_text
 
 PYTHON_PACKAGE = Path("unity_bridge")
-CSHARP_FOLDER = PYTHON_PACKAGE / "unity" / "Runtime" / "Core" / "Wire" / "Generated"
+UNITY_PACKAGE = PYTHON_PACKAGE / "unity"
+CSHARP_FOLDER = UNITY_PACKAGE / "Runtime" / "Core" / "Wire" / "Generated"
 PROTOCOL_PAGE = Path("docs") / "protocol.md"
 
 
@@ -25,3 +27,10 @@ def generated_files(repository: Path) -> dict[Path, str]:
     files |= {CSHARP_FOLDER / path: text for path, text in csharp_files(schema).items()}
     files[PROTOCOL_PAGE] = with_tables((repository / PROTOCOL_PAGE).read_text("utf-8"), schema)
     return files
+
+
+def missing_metas(repository: Path) -> dict[Path, str]:
+    """Texts of the .meta files that the Unity package still lacks, by path below the repository."""
+    package = repository / UNITY_PACKAGE
+    lacking = [asset for asset in assets(package) if not meta_path(asset).exists()]
+    return {meta_path(asset).relative_to(repository): meta_text(asset, package) for asset in lacking}

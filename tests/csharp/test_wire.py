@@ -80,6 +80,13 @@ def test_pose_batches_make_no_garbage(probe):
     assert turning["bytes"] > 0, "the count of allocations counts nothing"
 
 
+def test_what_must_not_be_sent_is_refused(probe):
+    (results,) = probe("refusals", [])
+    assert {name for name, words in results.items() if words == "sent"} == {"good", "longest text", "good hash"}
+    assert "1025 bytes" in results["text too long"]
+    assert "not finite" in results["not a number"]
+
+
 def test_every_kind_of_field_compiles(tools, tmp_path):
     """A message with all of them, in the place of today's."""
     shutil.copytree(CORE, tmp_path / "Core", ignore=shutil.ignore_patterns("Generated"))

@@ -1,11 +1,14 @@
 """wire_schema.toml is the one place where the wire is declared: what follows from it is what is committed."""
 
+import re
+
 import pytest
 
-from scripts.wire.files import generated_files
+from scripts.wire.files import UNITY_PACKAGE, generated_files, missing_metas
 from scripts.wire.protocol_page import with_tables
 from scripts.wire.python_source import python_files
 from scripts.wire.schema_file import SchemaFileError, load_schema
+from scripts.wire.unity_meta import assets, meta_path
 from tests.unity_bridge.schema_with_everything import SCHEMA_TEXT, WITH_EVERYTHING
 
 
@@ -24,6 +27,16 @@ def test_nothing_is_left_over_from_an_older_schema(repository):
     folders = {path.parent for path in written if path.parent.name.lower() == "generated"}
     found = {path for folder in folders for path in folder.glob("*.*") if path.suffix in {".py", ".cs"}}
     assert {path.name for path in found - written} == {"__init__.py"}, "delete what is no longer generated"
+
+
+def test_unity_finds_every_asset(repository):
+    """Each asset has its .meta, none is left over, and no two have one GUID."""
+    assert not missing_metas(repository), "run `make wire` and commit what it writes"
+    package = repository / UNITY_PACKAGE
+    metas = set(package.rglob("*.meta"))
+    assert metas == {meta_path(asset) for asset in assets(package)}, "delete the .meta of what is gone"
+    guids = [re.search(r"^guid: ([0-9a-f]{32})$", meta.read_text("utf-8"), re.MULTILINE)[1] for meta in metas]
+    assert len(set(guids)) == len(guids)
 
 
 def test_a_new_message_is_one_table_in_the_schema(repository):

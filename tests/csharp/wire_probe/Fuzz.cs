@@ -18,6 +18,11 @@ namespace SurgNav.Tests.WireProbe
         /// <summary>Two bytes of a string table become a string and an entry in a set.</summary>
         private const long AllowedBytesPerByte = 64;
 
+        /// <summary>Kept from message to message, as a client keeps them.</summary>
+        private static readonly PoseBatchDecoder KeptDecoder = new PoseBatchDecoder();
+
+        private static readonly PoseBatch KeptBatch = new PoseBatch();
+
         private static readonly byte[] Extremes = { 0x00, 0x7F, 0x80, 0xFF };
 
         internal static int Run(List<byte[]> inputs)
@@ -72,8 +77,14 @@ namespace SurgNav.Tests.WireProbe
         /// <summary>Every decoder that a peer can reach; true where one of them accepts.</summary>
         private static bool Decode(byte[] data)
         {
-            return Accepts(() => MessageCodec.Decode(data, out _), data)
-                | Accepts(() => new PoseBatchDecoder().Decode(data, new PoseBatch()), data)
+            bool poses = Accepts(() => KeptDecoder.Decode(data, KeptBatch), data);
+            if (poses != (KeptBatch.Header.BodyBytes > 0) || (!poses && KeptBatch.Count > 0))
+            {
+                throw new InvalidOperationException($"a batch half filled by {BitConverter.ToString(data)}");
+            }
+
+            return poses
+                | Accepts(() => MessageCodec.Decode(data, out _), data)
                 | Accepts(() => SurfacePayload.Decode(data), data);
         }
 

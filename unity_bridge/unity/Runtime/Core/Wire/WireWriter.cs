@@ -1,5 +1,6 @@
 #nullable enable
 using System;
+using System.Text;
 
 namespace SurgNav.Core.Wire
 {
@@ -71,7 +72,16 @@ namespace SurgNav.Core.Wire
 
         internal void Text(ushort tag, string text)
         {
-            int count = WireBytes.Utf8.GetByteCount(text);
+            int count;
+            try
+            {
+                count = WireBytes.Utf8.GetByteCount(text);
+            }
+            catch (EncoderFallbackException)
+            {
+                throw new MalformedMessageException("half of a surrogate pair in a text to be sent", "Unicode");
+            }
+
             if (count > Constants.TextLimitBytes)
             {
                 throw new MalformedMessageException(
