@@ -10,7 +10,7 @@ from html import escape
 
 from scripts.wire.csharp_messages import message_files
 from scripts.wire.csharp_text import indented, pascal, source, summary
-from scripts.wire.schema_file import Constant, Enum, Record, Slot, WireSchema
+from scripts.wire.schema_file import Constant, Enum, Record, SchemaFileError, Slot, WireSchema
 
 # The type of a slot and the helper of WireBytes.cs that reads and writes it.
 _SLOTS = {
@@ -127,18 +127,31 @@ def _record(record: Record) -> str:
 
 
 def _declared(slot: Slot) -> str:
-    kind = slot.enum or _SLOTS[slot.type, slot.count][0]
+    kind = slot.enum or _csharp(slot)[0]
     return f"{summary(_sentence(slot.doc)) if slot.doc else ''}public {kind} {pascal(slot.name)};\n"
+
+
+def _csharp(slot: Slot) -> tuple[str, str]:
+    """The type of a slot, and what the helpers that read and write it are called."""
+    known = _SLOTS.get((slot.type, slot.count))
+    if known is None:
+        allowed = ", ".join(f"{name}[{count}]" if count else name for name, count in _SLOTS)
+        raise SchemaFileError(
+            f"'{slot.name}' of the type {slot.type}[{slot.count}]",
+            allowed,
+            "add it to WireBytes.cs and csharp_source.py",
+        )
+    return known
 
 
 def _read(slot: Slot) -> str:
     cast = f"({slot.enum})" if slot.enum else ""
-    return f"{cast}WireBytes.Read{_SLOTS[slot.type, slot.count][1]}(bytes, {slot.offset})"
+    return f"{cast}WireBytes.Read{_csharp(slot)[1]}(bytes, {slot.offset})"
 
 
 def _write(slot: Slot) -> str:
     cast = "(byte)" if slot.enum else ""
-    return f"WireBytes.Write{_SLOTS[slot.type, slot.count][1]}(bytes, {slot.offset}, {cast}{pascal(slot.name)});\n"
+    return f"WireBytes.Write{_csharp(slot)[1]}(bytes, {slot.offset}, {cast}{pascal(slot.name)});\n"
 
 
 def _sentence(text: str) -> str:

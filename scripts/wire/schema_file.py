@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SCHEMA_FILE = REPOSITORY / "unity_bridge" / "wire_schema.toml"
 SIZES = {"bytes": 1, "pad": 1, "u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8}
 SIMPLE_KINDS = frozenset({"text", "u32", "u64", "i64", "f64", "flag", "sha256", "blob"})
+FIELD_LIMIT = 64  # of one message: C# marks in a 64-bit number what it has seen
 # Which types a socket's messages have: a client knows from the number alone where a message belongs.
 SOCKETS = {"poses": range(1, 16), "surfaces": range(16, 32), "control": range(32, 64)}
 
@@ -207,6 +208,8 @@ def _check_message(message: Message, known: set[str]) -> None:
         raise _refused(f"{message.name} of type {message.type} on socket '{message.socket}'", ranges)
     _check_once(f"a tag of {message.name}", [field.tag for field in message.fields])
     _check_once(f"a field of {message.name}", [field.name for field in message.fields])
+    if len(message.fields) > FIELD_LIMIT:
+        raise _refused(f"{message.name} of {len(message.fields)} fields", f"at most {FIELD_LIMIT}")
     for field in message.fields:
         if not (message.own_codec or field.kind in SIMPLE_KINDS | known or field.array_length):
             raise _refused(

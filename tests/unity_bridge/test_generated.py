@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from scripts.wire.csharp_source import csharp_files
 from scripts.wire.files import UNITY_PACKAGE, generated_files, missing_metas
 from scripts.wire.protocol_page import with_tables
 from scripts.wire.python_source import python_files
@@ -79,6 +80,12 @@ def test_a_page_without_the_place_for_a_table_is_refused(repository):
     page = (repository / "docs" / "protocol.md").read_text("utf-8")
     with pytest.raises(SchemaFileError, match="ToolRecordx"):
         with_tables(page.replace("wire_schema: ToolRecord ", "wire_schema: ToolRecordx "), load_schema(SCHEMA_TEXT))
+
+
+def test_a_slot_that_csharp_cannot_read_is_refused():
+    odd = SCHEMA_TEXT.replace('type = "u64", name = "clock"', 'type = "u8[8]", name = "clock"')
+    with pytest.raises(SchemaFileError, match=r"'clock' of the type u8\[8\]"):
+        csharp_files(load_schema(odd))
 
 
 @pytest.mark.parametrize(
