@@ -110,12 +110,36 @@ class TargetRecord(_Record):
     covariance_reference_mm2: tuple[Point, Point, Point]
 
 
+class VerificationRecord(_Record):
+    """A `Verification`, as it is kept."""
+
+    name: str
+    kind: Literal["landmark", "surface"]
+    offset_reference_mm: Point
+    distance_mm: float
+    expected_p95_mm: float
+
+    @classmethod
+    def of(cls, touch: Verification) -> VerificationRecord:
+        return cls(
+            name=touch.name,
+            kind=touch.kind,
+            offset_reference_mm=as_point(touch.offset_reference_mm),
+            distance_mm=touch.distance_mm,
+            expected_p95_mm=touch.expected_p95_mm,
+        )
+
+    def verification(self) -> Verification:
+        offset_mm = np.array(self.offset_reference_mm)
+        return Verification(self.name, self.kind, offset_mm, self.distance_mm, self.expected_p95_mm)
+
+
 class AttemptResult(_Record):
     """What came out.
 
     Attributes:
         fre_rms_mm: of the landmarks alone; not the accuracy at a target. `landmark_residuals_reference_mm`: touched
-            minus mapped.
+            minus mapped. `left_out`: each as a verification of the others.
         surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement; None
             without it.
         expected: error at each target.
@@ -124,6 +148,7 @@ class AttemptResult(_Record):
     pose: PoseRecord
     fre_rms_mm: float | None = None
     landmark_residuals_reference_mm: dict[str, Point] = {}
+    left_out: dict[str, VerificationRecord] = {}
     surface_residual_rms_mm: float | None = None
     surface_residual_p95_mm: float | None = None
     surface_offset_mm: float | None = None
@@ -172,30 +197,6 @@ class Attempt(_Record):
         return {mark.name: np.array(mark.ct_mm) for mark in self.inputs.landmarks if mark.used}
 
 
-class VerificationRecord(_Record):
-    """A `Verification`, as it is kept."""
-
-    name: str
-    kind: Literal["landmark", "surface"]
-    offset_reference_mm: Point
-    distance_mm: float
-    expected_p95_mm: float
-
-    @classmethod
-    def of(cls, touch: Verification) -> VerificationRecord:
-        return cls(
-            name=touch.name,
-            kind=touch.kind,
-            offset_reference_mm=as_point(touch.offset_reference_mm),
-            distance_mm=touch.distance_mm,
-            expected_p95_mm=touch.expected_p95_mm,
-        )
-
-    def verification(self) -> Verification:
-        offset_mm = np.array(self.offset_reference_mm)
-        return Verification(self.name, self.kind, offset_mm, self.distance_mm, self.expected_p95_mm)
-
-
 def read_attempt(content: bytes | str) -> Attempt:
     """The record that `Attempt.to_json` made.
 
@@ -235,11 +236,13 @@ def record_result(
     by_surface: SurfaceRegistration | None,
     uncertainty: PoseUncertainty,
     expected: dict[str, TargetRecord],
+    left_out: Mapping[str, Verification],
 ) -> AttemptResult:
     """The record of what came out; the surface's pose is the one that counts, where there is one.
 
     Args:
         uncertainty: what is expected of the pose, all errors taken in.
+        left_out: each landmark held against the others, where that was possible.
 
     Raises:
         AttemptError: neither landmarks nor a surface.
@@ -256,6 +259,7 @@ def record_result(
         ),
         fre_rms_mm=None if by_landmarks is None else by_landmarks.fre_rms_mm,
         landmark_residuals_reference_mm={name: as_point(vector) for name, vector in marks},
+        left_out={name: VerificationRecord.of(touch) for name, touch in left_out.items()},
         surface_residual_rms_mm=None if by_surface is None else by_surface.residual_rms_mm,
         surface_residual_p95_mm=None if by_surface is None else by_surface.residual_p95_mm,
         surface_offset_mm=None if by_surface is None else by_surface.offset_mm,

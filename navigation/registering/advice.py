@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from geometry.points import Floats
 from registration.attempt import Attempt
-from registration.verdict import ACCEPT, REFUSE, Verdict, VerdictSettings
+from registration.verdict import ACCEPT, REFUSE, Verdict
 
 
 def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats]) -> tuple[str, ...]:
@@ -32,11 +30,13 @@ def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats
 
 
 def _doubts(attempt: Attempt) -> list[str]:
-    """Where the residuals exceed what was stated: the landmark that fits worst."""
-    residuals = attempt.result.landmark_residuals_reference_mm if attempt.result else {}
+    """The landmark that the others contradict most, where one is suspected or the residuals exceed the stated."""
     found = attempt.findings.landmarks
-    limit = VerdictSettings().residual_factor[0]
-    if not residuals or found is None or found.residual_factor is None or found.residual_factor <= limit:
+    left_out = attempt.result.left_out if attempt.result else {}
+    if found is None or not left_out:
         return []
-    worst = max(residuals, key=lambda name: float(np.linalg.norm(residuals[name])))
-    return [f"touch {worst} again, which fits worst, or leave it out"]
+    excess = found.residual_factor is None or found.residual_factor > attempt.limits.residual_factor[0]
+    if not excess and not found.suspects:
+        return []
+    worst = max(left_out, key=lambda name: left_out[name].distance_mm / left_out[name].expected_p95_mm)
+    return [f"touch {worst} again, or leave it out: the others contradict it most"]

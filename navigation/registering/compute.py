@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,19 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from registration.errors import LandmarksRefusedError
 from registration.evidence import neighbour_counts
 from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
 from registration.findings import gather_findings
 from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 from registration.verdict import Findings, VerdictSettings
-from registration.verification import VerificationSettings
+from registration.verification import Verification, VerificationSettings, verify_landmark
+
+# Three landmarks always agree on some pose: with one left out of four, three remain.
+LEAST_FOR_SUSPECTS = 4
+# Beyond this many times the 95 % length lie 7 of 10,000; the worst of ten landmarks, less than 1 of 100.
+SUSPECT_FACTOR = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +100,7 @@ class Outcome:
         by_landmarks, by_surface: the two registrations; the second is the one that counts, where it is there.
         uncertainty: of the pose that counts, with what all measurements share.
         expected: TRE at the targets, in their order.
+        left_out: each landmark as a verification of the others; only where the others give a pose.
         findings: for the verdict; with a `failure`, everything else is None.
     """
 
@@ -102,6 +109,7 @@ class Outcome:
     by_surface: SurfaceRegistration | None = None
     uncertainty: PoseUncertainty | None = None
     expected: ExpectedTre | None = None
+    left_out: Mapping[str, Verification] = field(default_factory=dict)
 
     @property
     def T_reference_ct(self) -> Transform | None:
@@ -130,8 +138,39 @@ def _register(measured: Measured, surface_ct: Surface, assumptions: Assumptions)
     expected = None
     if measured.targets_ct:
         expected = expected_tre(registered.T_reference_ct, uncertainty, list(measured.targets_ct.values()))
-    findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, None)
-    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected)
+    left_out = leave_one_out(names, planned, touched, assumptions)
+    suspects = None if len(names) < LEAST_FOR_SUSPECTS else name_suspect(left_out)
+    findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
+    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, left_out)
+
+
+def leave_one_out(
+    names: tuple[str, ...], planned_ct: Floats, touched: Floats, assumptions: Assumptions
+) -> dict[str, Verification]:
+    """Each landmark held against where all others ``(n - 1, 3)`` put it; those the others cannot place are left out."""
+    settings = replace(assumptions.verification, fle_rms_mm=assumptions.landmark_fle_rms_mm)
+    found = {}
+    for i, name in enumerate(names):
+        others = np.arange(len(names)) != i
+        try:
+            made = register_landmarks(planned_ct[others], touched[others], None, assumptions.landmarks)
+        except LandmarksRefusedError:
+            continue
+        uncertainty = with_tracker(made.uncertainty, assumptions)
+        pair = (planned_ct[i], touched[i])
+        found[name] = verify_landmark(made.T_reference_ct, uncertainty, name, pair, {}, settings)
+    return found
+
+
+def name_suspect(left_out: Mapping[str, Verification]) -> tuple[str, ...]:
+    """In words, the landmark that the others contradict most, if they do: with one left out, the rest must agree."""
+    worst = max(left_out.values(), key=lambda touch: touch.distance_mm / touch.expected_p95_mm, default=None)
+    if worst is None or worst.distance_mm <= SUSPECT_FACTOR * worst.expected_p95_mm:
+        return ()
+    return (
+        f"'{worst.name}' was touched {worst.distance_mm:.1f} mm from where the other landmarks put it, "
+        f"{worst.expected_p95_mm:.1f} mm are expected in 95 %: touch it again, or leave it out",
+    )
 
 
 def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:

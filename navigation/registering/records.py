@@ -259,7 +259,7 @@ def _result(measured: Measured, outcome: Outcome) -> Any:
     if outcome.uncertainty is None:
         return None
     expected = {} if outcome.expected is None else target_records(list(measured.targets_ct), outcome.expected)
-    return record_result(outcome.by_landmarks, outcome.by_surface, outcome.uncertainty, expected)
+    return record_result(outcome.by_landmarks, outcome.by_surface, outcome.uncertainty, expected, outcome.left_out)
 
 
 def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:

@@ -95,14 +95,20 @@ def show_keys(keys: Mapping[str, str], console: Console) -> None:
 
 
 def _landmarks(attempt: Attempt) -> Table:
-    used = attempt.result.landmark_residuals_reference_mm if attempt.result else {}
-    table = Table("landmark", "residual", "", title="Landmarks, by themselves", title_justify="left")
-    lengths = {name: float(np.linalg.norm(vector)) for name, vector in used.items()}
+    title = "Landmarks, by themselves"
+    table = Table("landmark", "residual", "off what the others say", "95 % below", title=title, title_justify="left")
+    residuals = attempt.result.landmark_residuals_reference_mm if attempt.result else {}
+    left_out = attempt.result.left_out if attempt.result else {}
     for mark in attempt.inputs.landmarks:
-        if mark.name in lengths:
-            table.add_row(escape(mark.name), f"{lengths[mark.name]:.2f} mm", "")
-        else:
-            table.add_row(escape(mark.name), "-", "not used: free to verify with")
+        residual, alone = residuals.get(mark.name), left_out.get(mark.name)
+        if residual is None:
+            table.add_row(escape(mark.name), "-", "not used: free to verify with", "")
+            continue
+        off, p95 = "-", "-"
+        if alone is not None:
+            colour = "yellow" if alone.distance_mm > alone.expected_p95_mm else "default"
+            off, p95 = f"[{colour}]{alone.distance_mm:.2f} mm[/]", f"{alone.expected_p95_mm:.2f} mm"
+        table.add_row(escape(mark.name), f"{float(np.linalg.norm(residual)):.2f} mm", off, p95)
     return table
 
 

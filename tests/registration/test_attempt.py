@@ -32,6 +32,8 @@ from tests.registration.test_verification import CT_MM, NAMES, POINT_CT
 
 TARGETS = {"lesion": np.array([20.0, 30.0, 40.0]), "dome": np.array([-60.0, 10.0, 90.0])}
 
+LEFT_OUT = {"m1": Verification("m1", "landmark", np.array([0.1, 0.2, 0.3]), 0.37, 1.2)}
+
 
 def attempt(T_reference_ct: Transform = T_TRUE, seed: int = 1) -> Attempt:
     touched = T_reference_ct.apply(CT_MM) + np.random.default_rng(seed).normal(scale=0.4, size=CT_MM.shape)
@@ -53,7 +55,7 @@ def attempt(T_reference_ct: Transform = T_TRUE, seed: int = 1) -> Attempt:
         ),
         settings={"landmarks": {"fle_rms_mm": 0.7}},
         findings=findings,
-        result=record_result(made, None, made.uncertainty, target_records(list(TARGETS), expected)),
+        result=record_result(made, None, made.uncertainty, target_records(list(TARGETS), expected), LEFT_OUT),
         verdict=judge(findings),
     )
 
