@@ -116,13 +116,13 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
         InvalidFrameError: a frame that could not be one.
     """
     view = memoryview(data).cast("B").toreadonly()
-    layout = _Layout.read(view)
-    packed = np.frombuffer(view, VERTEX, layout.vertex_count, layout.vertices_at)
+    layout = SurfaceLayout.read(view)
+    packed = layout.vertices(view)
     frame = decode_text(view[layout.frame_at : layout.frame_at + layout.frame_bytes], NAME_LIMIT_BYTES)
     surface = UnitySurface(
         vertices_m=read_only(_positions_m(packed, np.array(layout.low_m), layout.edge_m)),
         normals=read_only(packed["normal"][:, :3] / float(NORMAL_STEPS)),
-        triangles=read_only(_triangles(view, layout)),
+        triangles=read_only(layout.triangles(view)),
         frame=check_frame(frame),
         name=decode_text(view[layout.names_at : layout.frame_at], NAME_LIMIT_BYTES),
     )
@@ -130,8 +130,8 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where things lie in a payload, checked against its length."""
+class SurfaceLayout:
+    """Where things lie in a payload."""
 
     index_bytes: int
     names_at: int
@@ -143,7 +143,24 @@ class _Layout:
     frame_bytes: int
 
     @classmethod
-    def read(cls, view: memoryview) -> _Layout:
+    def read(cls, view: memoryview) -> SurfaceLayout:
+        """Of a whole payload, checked against its length.
+
+        Raises:
+            WireError: truncated, of another version, or sizes that disagree.
+        """
+        layout = cls.read_head(view)
+        if layout.byte_count != len(view):
+            raise malformed(
+                f"{layout.vertex_count} vertices and {layout.triangle_count} triangles of {layout.index_bytes}-byte "
+                f"indices in {len(view)} bytes",
+                "a length that agrees with the counts",
+            )
+        return layout
+
+    @classmethod
+    def read_head(cls, view: memoryview) -> SurfaceLayout:
+        """Of the first bytes of a payload; how long it really is, is not looked at."""
         if len(view) < HEADER_BYTES:
             raise malformed(f"a surface of {len(view)} bytes", f"at least the {HEADER_BYTES} bytes of a header")
         magic, major, index, head, vertices, triangles, x, y, z, edge, name, frame = SURFACE_HEADER.unpack_from(view)
@@ -154,12 +171,8 @@ class _Layout:
                 f"a surface of version {major}", f"version {SURFACE_MAJOR}", "update one program"
             )
         layout = cls(index, head, vertices, triangles, (x, y, z), edge, name, frame)
-        end = layout.indices_at + 3 * triangles * index
-        if index not in {2, 4} or head < HEADER_BYTES or end != len(view):
-            raise malformed(
-                f"{vertices} vertices and {triangles} triangles of {index}-byte indices in {len(view)} bytes",
-                "a length that agrees with the counts",
-            )
+        if index not in {2, 4} or head < HEADER_BYTES:
+            raise malformed(f"{index}-byte indices and a header of {head}", f"2 or 4 bytes, {HEADER_BYTES} or more")
         # Written so that NaN fails.
         if not (0.0 <= edge < POSITION_LIMIT_M and all(abs(value) < POSITION_LIMIT_M for value in (x, y, z))):
             raise malformed(f"a cube at {(x, y, z)} of edge {edge} m", f"a finite one within {POSITION_LIMIT_M:g} m")
@@ -177,6 +190,22 @@ class _Layout:
     def indices_at(self) -> int:
         return self.vertices_at + self.vertex_count * VERTEX.itemsize
 
+    @property
+    def byte_count(self) -> int:
+        """Of the whole payload, by its own counts."""
+        return self.indices_at + 3 * self.triangle_count * self.index_bytes
+
+    def vertices(self, view: memoryview) -> NDArray[np.void]:
+        """``(n,)`` of `VERTEX`, a view."""
+        return np.frombuffer(view, VERTEX, self.vertex_count, self.vertices_at)
+
+    def triangles(self, view: memoryview) -> NDArray[np.int32]:
+        """``(m, 3)``; an index out of range raises `MalformedMessageError`."""
+        indices = np.frombuffer(view, f"<u{self.index_bytes}", 3 * self.triangle_count, self.indices_at)
+        if len(indices) and int(indices.max()) >= self.vertex_count:
+            raise malformed(f"the index {int(indices.max())}", f"0 to {self.vertex_count - 1}")
+        return indices.astype(np.int32).reshape(-1, 3)
+
 
 def _quantised(surface: UnitySurface, low_m: Floats, edge_m: float) -> NDArray[np.void]:
     packed = np.zeros(len(surface.vertices_m), VERTEX)
@@ -188,13 +217,6 @@ def _quantised(surface: UnitySurface, low_m: Floats, edge_m: float) -> NDArray[n
 
 def _positions_m(packed: NDArray[np.void], low_m: Floats, edge_m: float) -> Floats:
     return packed["position"][:, :3] * (edge_m / POSITION_STEPS) + low_m
-
-
-def _triangles(view: memoryview, layout: _Layout) -> NDArray[np.int32]:
-    indices = np.frombuffer(view, f"<u{layout.index_bytes}", 3 * layout.triangle_count, layout.indices_at)
-    if len(indices) and int(indices.max()) >= layout.vertex_count:
-        raise malformed(f"the index {int(indices.max())}", f"0 to {layout.vertex_count - 1}")
-    return indices.astype(np.int32).reshape(-1, 3)
 
 
 def _padding(length: int) -> int:

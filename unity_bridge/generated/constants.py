@@ -22,6 +22,9 @@ MAX_ERROR_MM = 1000000.0  # of an expected error
 SURFACE_MAGIC = b"SNSF"  # a surface payload begins with it
 SURFACE_MAJOR = 1  # refuse any other
 MAX_PAYLOAD_BYTES = 268435456  # of a surface payload: 256 MiB
+COMPRESSED_MAGIC = b"SNSC"  # a compressed surface begins with it
+COMPRESSED_MAJOR = 1  # refuse any other
+MAX_RINGS = 16384  # generations of triangles in a compressed surface
 NAME_LIMIT_BYTES = 255  # of a surface's name and of its frame, UTF-8
 POSITION_STEPS = 65535  # along the edge of a surface's cube: UNorm16
 NORMAL_STEPS = 127  # of a normal's component: SNorm8
@@ -81,5 +84,7 @@ TOOL_RECORD = struct.Struct("<HHHHHBBfq3f4f4x")
 # 0 magic, 4 major, 5 index_bytes, 6 header_bytes, 8 vertex_count, 12 triangle_count, 16 minimum_m (3), 40 edge_m, 48
 # name_bytes, 50 frame_bytes
 SURFACE_HEADER = struct.Struct("<4sBBHII3ddHH4x")
+# 0 magic, 4 major, 6 header_bytes, 8 root_count, 12 packed_bytes
+COMPRESSED_SURFACE_HEADER = struct.Struct("<4sHHII")
 # 0 position (4), 8 normal (4)
 SURFACE_VERTEX = [("position", "<u2", (4,)), ("normal", "i1", (4,))]

@@ -42,6 +42,12 @@ namespace SurgNav.Core.Wire
         public const int SurfaceMajor = 1;
         /// <summary>Of a surface payload: 256 MiB.</summary>
         public const int MaxPayloadBytes = 268435456;
+        /// <summary>A compressed surface begins with it.</summary>
+        public const uint CompressedMagic = 0x43534E53;
+        /// <summary>Refuse any other.</summary>
+        public const int CompressedMajor = 1;
+        /// <summary>Generations of triangles in a compressed surface.</summary>
+        public const int MaxRings = 16384;
         /// <summary>Of a surface's name and of its frame, UTF-8.</summary>
         public const int NameLimitBytes = 255;
         /// <summary>Along the edge of a surface's cube: UNorm16.</summary>

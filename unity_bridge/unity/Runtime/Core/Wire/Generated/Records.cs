@@ -257,6 +257,47 @@ namespace SurgNav.Core.Wire
         }
     }
 
+    /// <summary>A compressed surface begins with it.</summary>
+    public partial struct CompressedSurfaceHeader
+    {
+        public const int Size = 16;
+
+        /// <summary>`SNSC`.</summary>
+        public uint Magic;
+        /// <summary>1.</summary>
+        public ushort Major;
+        /// <summary>16 or more; the payload's own head begins here.</summary>
+        public ushort HeaderBytes;
+        /// <summary>Connected parts.</summary>
+        public uint RootCount;
+        /// <summary>Follows from the counts; refuse another number before inflating.</summary>
+        public uint PackedBytes;
+
+        /// <summary>Reads the numbers as they are: what they may be is the caller's to check.</summary>
+        public static CompressedSurfaceHeader Read(ReadOnlySpan<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            return new CompressedSurfaceHeader
+            {
+                Magic = WireBytes.ReadU32(bytes, 0),
+                Major = WireBytes.ReadU16(bytes, 4),
+                HeaderBytes = WireBytes.ReadU16(bytes, 6),
+                RootCount = WireBytes.ReadU32(bytes, 8),
+                PackedBytes = WireBytes.ReadU32(bytes, 12),
+            };
+        }
+
+        public readonly void Write(Span<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            WireBytes.WriteU32(bytes, 0, Magic);
+            WireBytes.WriteU16(bytes, 4, Major);
+            WireBytes.WriteU16(bytes, 6, HeaderBytes);
+            WireBytes.WriteU32(bytes, 8, RootCount);
+            WireBytes.WriteU32(bytes, 12, PackedBytes);
+        }
+    }
+
     /// <summary>One vertex of a surface payload, as Unity's Mesh API uploads it.</summary>
     public static class SurfaceVertex
     {
