@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
 from navigation.pose_graph import PoseGraph
 from navigation.supervisor import Supervisor, SupervisorSettings
+from unity_bridge.authentication import Refusal, ServerSecurity
 from unity_bridge.pose_publisher import PosePublisher
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Session, Validity
@@ -32,6 +34,7 @@ class PoseLoopConfig:
         graph: calibrations and registration at the start; later ones are sent through the pipe.
         endpoint: where to publish, such as ``tcp://127.0.0.1:5570``.
         session_id: the service's, 16 bytes.
+        security: keys and allow list; without them loopback only.
     """
 
     tracker: str
@@ -40,6 +43,7 @@ class PoseLoopConfig:
     endpoint: str
     session_id: bytes
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    security: ServerSecurity | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +139,12 @@ class Pipe(Protocol):
 STOP = "stop"
 
 
+def log_refusals(refusals: Iterable[Refusal]) -> None:
+    """Says who was kept or put out, and why."""
+    for refusal in refusals:
+        logging.getLogger("surgnav.wire").warning("%s", refusal)
+
+
 def run_pose_process(config: PoseLoopConfig, pipe: Pipe, last_sequence: Any) -> None:
     """Entry of the pose process.
 
@@ -148,12 +158,14 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, last_sequence: Any) -> 
     try:
         tracker = open_tracker(config.tracker, config.tracker_config, clock)
         supervisor = Supervisor(tracker.tools, config.supervisor)
-        with PosePublisher(config.endpoint, Session(config.session_id, clock)) as publisher:
+        session = Session(config.session_id, clock)
+        with PosePublisher(config.endpoint, session, security=config.security) as publisher:
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock)
             pipe.send(publisher.endpoint)
 
             def should_stop() -> bool:
                 last_sequence.value = publisher.last_sequence
+                log_refusals(publisher.take_refusals())
                 while pipe.poll():
                     message = pipe.recv()
                     if message == STOP:

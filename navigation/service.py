@@ -14,7 +14,8 @@ import zmq
 from navigation.clock import MonotonicClock
 from navigation.errors import ServiceError
 from navigation.pose_graph import PATIENT, PoseGraph
-from navigation.pose_loop import STOP, PoseLoopConfig, SentPoses, run_pose_process
+from navigation.pose_loop import STOP, PoseLoopConfig, SentPoses, log_refusals, run_pose_process
+from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.control_server import ControlEvent, ControlServer
 from unity_bridge.messages import Welcome
 from unity_bridge.surface_payload import SurfacePayload
@@ -44,6 +45,7 @@ class ServiceConfig:
         graph: calibrations and registration.
         surfaces: what clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
+        security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
         start_timeout_s, stop_timeout_s: patience with the pose process.
     """
 
@@ -56,6 +58,7 @@ class ServiceConfig:
     pose_endpoint: str = "tcp://127.0.0.1:*"
     surface_endpoint: str = "tcp://127.0.0.1:*"
     control_endpoint: str = "tcp://127.0.0.1:*"
+    security: ServerSecurity | None = None
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
 
@@ -85,6 +88,7 @@ class NavigationService:
             graph=self._config.graph,
             endpoint=self._config.pose_endpoint,
             session_id=self._session.session_id,
+            security=self._config.security,
         )
         self._process = spawning.Process(
             target=run_pose_process, args=(loop, theirs, self._last_sequence), name="surgnav-poses", daemon=True
@@ -106,6 +110,8 @@ class NavigationService:
         self._end_process()
         self.surfaces.close()
         self.control.close()
+        if self._gate is not None:
+            self._gate.close()
         self._context.term()
 
     def poll(self, timeout_ms: int) -> tuple[ControlEvent, ...]:
@@ -117,6 +123,9 @@ class NavigationService:
         self._poller.poll(timeout_ms)
         self.surfaces.poll()
         self.control.poll()
+        log_refusals((*self.surfaces.take_refusals(), *self.control.take_refusals()))
+        if self._gate is not None:
+            log_refusals(self._gate.refusals.take())
         if not self._process.is_alive():
             self._receive(0.0, "to go on")
         return self.control.take_events()
@@ -134,15 +143,19 @@ class NavigationService:
         return sent
 
     def _open_sockets(self) -> None:
+        security = self._config.security
+        self._gate = None if security is None else Gate(self._context, security)
         self.surfaces = SurfaceServer(
-            self._config.surface_endpoint, self._session, self._context, SurfaceServerSettings()
+            self._config.surface_endpoint, self._session, self._context, SurfaceServerSettings(), self._gate
         )
         for surface in self._config.surfaces:
             self.surfaces.offer(surface.payload, surface.approval, surface.approved_by)
-        self.control = ControlServer(self._config.control_endpoint, self._session, self._context, self._welcome)
+        self.control = ControlServer(
+            self._config.control_endpoint, self._session, self._context, self._welcome, gate=self._gate
+        )
         self._poller = zmq.Poller()
-        self._poller.register(self.surfaces.socket, zmq.POLLIN)
-        self._poller.register(self.control.socket, zmq.POLLIN)
+        for socket in {*self.surfaces.sockets, *self.control.sockets}:
+            self._poller.register(socket, zmq.POLLIN)
 
     def _welcome(self) -> Welcome:
         registration = self._graph.registration
