@@ -23,3 +23,7 @@ class VerificationRefusedError(SurgNavError):
 
 class AttemptError(SurgNavError):
     """A record of a registration that is damaged, or that contradicts itself."""
+
+
+class DistanceGridError(SurgNavError):
+    """A distance grid that cannot be built, or a file that does not hold one of this surface."""

@@ -11,7 +11,7 @@ from geometry import Transform
 from geometry.points import Floats
 from registration.closest_point import DistanceField, SurfaceDistance
 from registration.errors import SurfacePointsRefusedError
-from registration.landmarks import landmark_information
+from registration.localisation_error import LocalisationError
 from registration.perturbation import motion_jacobian, moved
 
 # Median absolute deviation to standard deviation, for normal errors.
@@ -47,13 +47,13 @@ class Evidence:
 
     Attributes:
         points_reference: swept points ``(n, 3)``.
-        counts: how many of them share each one's patch of the surface, ``(n,)``.
+        counts: how many like it share each one's patch of the surface, ``(n,)``.
         weights: information of each along its normal, ``(n,)``, in 1/mm^2.
-        noise_sd_mm: of a single point's distance.
+        noise_sd_mm: of each single point's distance, ``(n,)``.
         offset_sd_mm: of an offset that all points share; 0 if there is none.
         trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
-        landmark_weights: information of each along each axis, ``(m,)``.
+        landmark_error: of these pairs.
         initial_information: of the initial pose, ``(6, 6)``: weak, so that no direction is without any.
         pivot_reference: centroid of the points ``(3,)``: motions are about it.
     """
@@ -61,12 +61,12 @@ class Evidence:
     points_reference: Floats
     counts: Floats
     weights: Floats
-    noise_sd_mm: float
+    noise_sd_mm: Floats
     offset_sd_mm: float
     trend_radius_mm: float
     landmarks_ct: Floats
     landmarks_reference: Floats
-    landmark_weights: Floats
+    landmark_error: LocalisationError
     initial_information: Floats
     pivot_reference: Floats
 
@@ -150,7 +150,8 @@ def _step(
     if len(evidence.landmarks_ct):
         motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
         residuals_mm = landmark_residuals_mm(evidence, pose)
-        gradient = gradient + np.einsum("n,nki,nk->i", evidence.landmark_weights, motions, residuals_mm)
+        pulls = np.einsum("nkl,nl->nk", evidence.landmark_error.information(pose), residuals_mm)
+        gradient = gradient + np.einsum("nki,nk->i", motions, pulls)
     return np.asarray(np.linalg.solve(matrix, gradient), dtype=np.float64), offset_mm
 
 
@@ -196,7 +197,8 @@ def _robust_weights(
     distance: SurfaceDistance, offset_mm: float, widening: float, evidence: Evidence, settings: IcpSettings
 ) -> NDArray[np.float64]:
     near = np.abs(distance.signed_mm) <= settings.maximum_distance_mm
-    absolute = np.abs(distance.signed_mm - offset_mm)
+    # In standard deviations, since each point has its own.
+    absolute = np.abs(distance.signed_mm - offset_mm) / evidence.noise_sd_mm
     if np.count_nonzero(near) < settings.minimum_points:
         raise SurfacePointsRefusedError(
             f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
@@ -204,9 +206,9 @@ def _robust_weights(
             "check the landmark registration and that the right surface was swept",
         )
     # Deviation from the offset that was allowed for, not from the median: any other is an error to be seen.
-    scale_mm = max(MAD_TO_SD * float(np.median(absolute[near])), evidence.noise_sd_mm)
-    cutoff_mm = settings.tukey_cutoff * widening * scale_mm
-    return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff_mm) ** 2) ** 2, 0.0)
+    scale = max(MAD_TO_SD * float(np.median(absolute[near])), 1.0)
+    cutoff = settings.tukey_cutoff * widening * scale
+    return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff) ** 2) ** 2, 0.0)
 
 
 def _information(jacobian: Floats, weights: Floats, offset_sd_mm: float) -> Floats:
@@ -219,5 +221,6 @@ def _information(jacobian: Floats, weights: Floats, offset_sd_mm: float) -> Floa
 
 
 def _landmark_information(evidence: Evidence, pose: Transform) -> Floats:
-    mapped = pose.apply(evidence.landmarks_ct)
-    return landmark_information(mapped, evidence.landmark_weights, evidence.pivot_reference)
+    motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
+    information: Floats = np.einsum("nki,nkl,nlj->ij", motions, evidence.landmark_error.information(pose), motions)
+    return information

@@ -80,7 +80,8 @@ def _surface_inflation(evidence: Evidence, outcome: IcpOutcome, parameters: floa
 
 def _landmark_inflation(evidence: Evidence, outcome: IcpOutcome, parameters: float) -> float:
     residuals_mm = landmark_residuals_mm(evidence, outcome.T_reference_ct)
-    chi_square = float(evidence.landmark_weights @ np.sum(residuals_mm**2, axis=1))
+    information = evidence.landmark_error.information(outcome.T_reference_ct)
+    chi_square = float(np.einsum("nk,nkl,nl->", residuals_mm, information, residuals_mm))
     return noise_inflation(chi_square, 3.0 * len(residuals_mm) - parameters)
 
 

@@ -7,7 +7,7 @@ a torso is smooth, and without them it would slide. The covariance counts correl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +16,13 @@ from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError, InvalidPointsError
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
-from registration.closest_point import ExactDistance
-from registration.errors import SurfacePointsRefusedError
+from registration.closest_point import DistanceField, ExactDistance
+from registration.errors import LandmarksRefusedError, SurfacePointsRefusedError
 from registration.evidence import neighbour_counts, point_weights
 from registration.expected_error import PoseUncertainty
 from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
 from registration.landmarks import checked_landmarks
-from registration.localisation_error import fle_sd_mm
+from registration.localisation_error import LocalisationError
 from registration.pose_evidence import WeakestDirection, combined_uncertainty, weakest_direction
 
 
@@ -93,70 +93,112 @@ class SurfaceRegistration:
 
 def refine_on_surface(
     points_reference: ArrayLike,
-    surface_ct: Surface,
+    surface_ct: Surface | DistanceField,
     initial: Transform,
     landmarks: tuple[ArrayLike, ArrayLike] | None = None,
     settings: SurfaceSettings | None = None,
+    *,
+    point_noise_mm: ArrayLike | None = None,
+    landmark_error: LocalisationError | None = None,
 ) -> SurfaceRegistration:
     """Refines `initial` (``T_reference_ct``) so that swept points lie on the surface and landmarks stay paired.
 
     Args:
         points_reference: swept points ``(n, 3)`` in reference, in mm.
-        surface_ct: in ct, winding outward; it may be open.
+        surface_ct: in ct, winding outward; it may be open. Or its distance, built beforehand from such a surface:
+            a `DistanceGrid` for speed.
         landmarks: ``(points_ct, points_reference)``, each ``(m, 3)`` in mm, any m >= 1.
+        point_noise_mm: standard deviation of each point ``(n,)``, in place of the settings'.
+        landmark_error: of each landmark, in place of the settings' isotropic one.
 
     Raises:
-        SurfacePointsRefusedError: too few points, an empty surface, no point near the surface under `initial`.
-        LandmarksRefusedError: landmarks that do not pair up.
+        SurfacePointsRefusedError: too few points, an empty surface, no point near the surface under `initial`, a noise
+            that is not positive.
+        LandmarksRefusedError: landmarks that do not pair up, or an error for another number of them.
         FrameMismatchError: another frame than ct and reference.
     """
     settings = settings or SurfaceSettings()
-    points_mm = _checked_points(points_reference, surface_ct, initial, settings)
-    evidence = _evidence(points_mm, landmarks, settings)
-    outcome = iterate(evidence, ExactDistance(surface_ct), initial, settings)
+    field = _checked_field(surface_ct, initial)
+    points_mm = _checked_points(points_reference, settings)
+    noise_mm = _checked_noise(point_noise_mm, len(points_mm), settings)
+    evidence = _with_landmarks(_evidence(points_mm, noise_mm, settings), landmarks, landmark_error, settings)
+    outcome = iterate(evidence, field, initial, settings)
     return _result(evidence, outcome, settings)
 
 
-def _checked_points(
-    points_reference: ArrayLike, surface_ct: Surface, initial: Transform, settings: SurfaceSettings
-) -> Floats:
-    if (initial.to_frame, initial.from_frame, surface_ct.frame) != (REFERENCE, CT, CT):
+def _checked_field(surface_ct: Surface | DistanceField, initial: Transform) -> DistanceField:
+    frame = surface_ct.frame
+    if (initial.to_frame, initial.from_frame, frame) != (REFERENCE, CT, CT):
         raise FrameMismatchError(
-            f"the initial pose {initial} for a surface in '{surface_ct.frame}'",
+            f"the initial pose {initial} for a surface in '{frame}'",
             f"T_{REFERENCE}_{CT} and a surface in '{CT}'",
             "invert the pose, or map the surface to ct",
         )
+    if not isinstance(surface_ct, Surface):
+        return surface_ct
     if not len(surface_ct.triangles):
         raise SurfacePointsRefusedError(
             f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
         )
+    return ExactDistance(surface_ct)
+
+
+def _checked_points(points_reference: ArrayLike, settings: SurfaceSettings) -> Floats:
     try:
         return as_points(points_reference, "swept points", settings.minimum_points)
     except InvalidPointsError as error:
         raise SurfacePointsRefusedError(error.came, error.allowed, error.action) from error
 
 
-def _evidence(points_mm: Floats, landmarks: tuple[ArrayLike, ArrayLike] | None, settings: SurfaceSettings) -> Evidence:
-    marks_ct, marks_reference = np.empty((0, 3)), np.empty((0, 3))
-    marks_weights = np.empty(0)
-    if landmarks is not None:
-        marks_ct, marks_reference, _ = checked_landmarks(*landmarks, names=None)
-        marks_weights = fle_sd_mm(settings.landmark_fle_rms_mm, len(marks_ct)) ** -2.0
-    counts = neighbour_counts(points_mm, settings.correlation_length_mm)
+def _checked_noise(point_noise_mm: ArrayLike | None, count: int, settings: SurfaceSettings) -> Floats:
+    if point_noise_mm is None:
+        return np.full(count, settings.point_noise_mm)
+    noise_mm = np.asarray(point_noise_mm, dtype=np.float64)
+    if noise_mm.shape != (count,) or not np.isfinite(noise_mm).all() or (noise_mm <= 0.0).any():
+        raise SurfacePointsRefusedError(
+            f"noise of shape {noise_mm.shape} for {count} points, or not positive",
+            "one positive standard deviation in mm for each point",
+            "state how precisely each point was measured",
+        )
+    return noise_mm
+
+
+def _evidence(points_mm: Floats, noise_mm: Floats, settings: SurfaceSettings) -> Evidence:
+    """Of the points alone."""
+    counts = neighbour_counts(points_mm, settings.correlation_length_mm, noise_mm)
     initial_sd = np.repeat([settings.initial_sd_rad, settings.initial_sd_mm], 3)
     return Evidence(
         points_reference=points_mm,
         counts=counts,
-        weights=point_weights(counts, settings.point_noise_mm, settings.model_error_mm),
-        noise_sd_mm=float(np.hypot(settings.point_noise_mm, settings.model_error_mm)),
+        weights=point_weights(counts, noise_mm, settings.model_error_mm),
+        noise_sd_mm=np.hypot(noise_mm, settings.model_error_mm),
         offset_sd_mm=settings.offset_sd_mm,
         trend_radius_mm=settings.trend_radius_mm,
-        landmarks_ct=marks_ct,
-        landmarks_reference=marks_reference,
-        landmark_weights=marks_weights,
+        landmarks_ct=np.empty((0, 3)),
+        landmarks_reference=np.empty((0, 3)),
+        landmark_error=LocalisationError(np.empty((0, 3, 3)), np.empty((0, 3, 3))),
         initial_information=np.diag(initial_sd**-2.0),
         pivot_reference=points_mm.mean(axis=0),
     )
+
+
+def _with_landmarks(
+    evidence: Evidence,
+    landmarks: tuple[ArrayLike, ArrayLike] | None,
+    error: LocalisationError | None,
+    settings: SurfaceSettings,
+) -> Evidence:
+    if landmarks is None:
+        return evidence
+    marks_ct, marks_reference, _ = checked_landmarks(*landmarks, names=None)
+    error = error or LocalisationError.isotropic(settings.landmark_fle_rms_mm, len(marks_ct))
+    if len(error) != len(marks_ct):
+        raise LandmarksRefusedError(
+            f"localisation errors of {len(error)} landmarks for {len(marks_ct)}",
+            "one for each landmark",
+            "state them in the landmarks' order",
+        )
+    return replace(evidence, landmarks_ct=marks_ct, landmarks_reference=marks_reference, landmark_error=error)
 
 
 def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) -> SurfaceRegistration:

@@ -1,0 +1,75 @@
+"""A surface's normals on the large: averaged over a disc, so that facets and ripples do not count as shape.
+
+The averages are made once, at sites some mm apart, and looked up at the nearest one. Where that site lies exactly does
+not matter: a mean over a disc a little aside is as free of texture, and as degenerate on a cylinder or a sphere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.spatial import cKDTree
+
+from geometry.points import Floats
+
+# Sites are this many to a radius apart.
+SITES_PER_RADIUS = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class NormalTrend:
+    """Sums of normals and of their moments within `radius_mm`, at sites spread over a surface.
+
+    Attributes:
+        radius_mm: of the disc.
+        centres_mm: of the sites, ``(k, 3)``, in the surface's frame.
+        facing: unit normals of the sites, ``(k, 3)``: two sheets back to back have sites of their own.
+        sums: of the lines ``(n, p x n)`` within the radius, those facing away left out, ``(k, 6)``.
+        counts: how many lines were summed, ``(k,)``.
+    """
+
+    radius_mm: float
+    centres_mm: Floats
+    facing: Floats
+    sums: Floats
+    counts: Floats
+
+    @classmethod
+    def of(cls, points_mm: Floats, normals: Floats, radius_mm: float) -> NormalTrend:
+        """From points ``(n, 3)`` spread over the surface and its unit normals there ``(n, 3)``."""
+        centres_mm, lines, sizes = _cells(points_mm, normals, radius_mm / SITES_PER_RADIUS)
+        facing = lines[:, :3] / np.maximum(np.linalg.norm(lines[:, :3], axis=1, keepdims=True), 1e-12)
+        pairs = cKDTree(centres_mm).query_pairs(radius_mm, output_type="ndarray")
+        own = np.arange(len(centres_mm))
+        rows, columns = np.hstack([pairs.T, pairs[:, ::-1].T, np.stack([own, own])])
+        together = np.einsum("nj,nj->n", facing[rows], facing[columns]) > 0.0
+        rows, columns = rows[together], columns[together]
+        near = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(own), len(own))).tocsr()
+        return cls(radius_mm, centres_mm, facing, near @ lines, near @ sizes)
+
+    def lines(self, feet_mm: Floats, normals: Floats) -> Floats:
+        """Mean lines ``(n, 6)`` about feet ``(n, 3)`` with unit normals ``(n, 3)``.
+
+        The foot's own line is counted once more: it stands alone where the next site is farther than the radius.
+        """
+        # A site of the back sheet is a diameter farther away than it is.
+        sites = cKDTree(np.hstack([self.centres_mm, self.radius_mm * self.facing]))
+        away, nearest = sites.query(np.hstack([feet_mm, self.radius_mm * normals]))
+        known = (away <= 2.0 * self.radius_mm)[:, None]
+        sums = np.hstack([normals, np.cross(feet_mm, normals)]) + np.where(known, self.sums[nearest], 0.0)
+        means: Floats = sums / (1.0 + np.where(known, self.counts[nearest][:, None], 0.0))
+        return means
+
+
+def _cells(points_mm: Floats, normals: Floats, edge_mm: float) -> tuple[Floats, Floats, Floats]:
+    """Points gathered in cubes, apart where they face different octants: centres, sums of lines, and counts."""
+    cubes = np.floor((points_mm - points_mm.min(axis=0)) / edge_mm).astype(np.int64)
+    octants = (normals > 0.0) @ np.array([1, 2, 4])
+    keys = np.ravel_multi_index((*cubes.T, octants), (*(cubes.max(axis=0) + 1), 8))
+    _, cell = np.unique(keys, return_inverse=True)
+    sizes = np.bincount(cell).astype(np.float64)
+    columns = (*points_mm.T, *normals.T, *np.cross(points_mm, normals).T)
+    sums: Floats = np.column_stack([np.bincount(cell, column) for column in columns]).astype(np.float64)
+    return sums[:, :3] / sizes[:, None], sums[:, 3:], sizes
