@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import zmq
 
@@ -107,8 +107,8 @@ class PosePublisher:
         Raises:
             InvalidPoseError: a tool twice, or too many of them; nothing was sent.
         """
-        header = self._session.header(MessageType.POSE_BATCH, self._sequence + 1, capture_ns)
-        message = encode_pose_batch(replace(header, validity=validity), tools, reason)
+        header = self._session.header(MessageType.POSE_BATCH, self._sequence + 1, capture_ns, validity)
+        message = encode_pose_batch(header, tools, reason)
         self._sequence += 1
         self._socket.send(message, zmq.DONTWAIT)  # PUB drops rather than blocks
         self.poll()
