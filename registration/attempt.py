@@ -6,6 +6,7 @@ the registration itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -76,7 +77,8 @@ class AttemptInputs(_Record):
 
 
 class PoseRecord(_Record):
-    """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`) and the pivot in reference.
+    """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`), the pivot in reference, and the
+    degrees of freedom by which the covariance is known (null: it was stated).
 
     ``T_true = motion o T``: the motion's axes are those of `to_frame`.
     """
@@ -87,6 +89,7 @@ class PoseRecord(_Record):
     matrix: tuple[tuple[float, ...], ...]
     covariance: tuple[tuple[float, ...], ...]
     pivot_reference_mm: Point
+    degrees: float | None = None
 
     @model_validator(mode="after")
     def _is_a_pose(self) -> PoseRecord:
@@ -99,7 +102,8 @@ class PoseRecord(_Record):
         return Transform(self.matrix, REFERENCE, CT)
 
     def uncertainty(self) -> PoseUncertainty:
-        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm))
+        degrees = math.inf if self.degrees is None else self.degrees
+        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm), degrees)
 
 
 class TargetRecord(_Record):
@@ -256,6 +260,7 @@ def record_result(
             matrix=registered.T_reference_ct.matrix.tolist(),
             covariance=uncertainty.covariance.tolist(),
             pivot_reference_mm=as_point(uncertainty.pivot_reference_mm),
+            degrees=uncertainty.degrees if math.isfinite(uncertainty.degrees) else None,
         ),
         fre_rms_mm=None if by_landmarks is None else by_landmarks.fre_rms_mm,
         landmark_residuals_reference_mm={name: as_point(vector) for name, vector in marks},

@@ -1,17 +1,18 @@
 """The error to expect at a target, from the covariance of the registration: first order, at any point.
 
 For landmarks with equal isotropic FLE it equals the closed form of Fitzpatrick, West and Maurer, "Predicting error in
-rigid-body point-based registration", IEEE TMI 17(5), 1998; unlike that form it also holds for unequal FLE
-and for surfaces.
+rigid-body point-based registration", IEEE TMI 17(5), 1998. For unequal and anisotropic FLE it is the covariance form of
+Danilchenko and Fitzpatrick, IEEE TMI 30(3), 2011, with ideal weights; it holds for surfaces too.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtri, gammaincinv
+from scipy.special import chdtri, fdtri, gammaincinv
 
 from geometry import Transform
 from geometry.points import Floats, as_points, read_only
@@ -30,13 +31,16 @@ class PoseUncertainty:
         covariance: ``(6, 6)`` of (rotation vector in rad, translation in mm), a motion applied from the left, its axes
             those of ``reference``; blocks in rad^2, rad mm and mm^2.
         pivot_reference_mm: the point ``(3,)`` that the rotation turns about, in ``reference``.
+        degrees: of freedom of the residuals from which the covariance's scale was taken; infinite where it was stated.
+            A scale from few residuals is itself uncertain, and its 95 % lie farther out.
 
     Raises:
-        InvalidCovarianceError: another shape, not finite, not symmetric, or a negative variance.
+        InvalidCovarianceError: another shape, not finite, not symmetric, a negative variance, or no positive degrees.
     """
 
     covariance: Floats
     pivot_reference_mm: Floats
+    degrees: float = math.inf
 
     def __post_init__(self) -> None:
         covariance = np.array(self.covariance, dtype=np.float64)
@@ -46,6 +50,10 @@ class PoseUncertainty:
                 f"a covariance of shape {covariance.shape} about a pivot of shape {pivot.shape}",
                 "finite (6, 6) and (3,)",
                 "pass the uncertainty that a registration returned",
+            )
+        if not self.degrees > 0.0:
+            raise InvalidCovarianceError(
+                f"a covariance known by {self.degrees} degrees of freedom", "more than none", "leave them out"
             )
         scale = np.sqrt(np.abs(np.diag(covariance)))
         asymmetry = np.abs(covariance - covariance.T).max(initial=0.0)
@@ -66,7 +74,8 @@ class PoseUncertainty:
             turn_rms_rad: RMS angle of its turn, about the pivot.
         """
         variances = np.repeat([turn_rms_rad**2 / 3.0, shift_rms_mm**2 / 3.0], 3)
-        return PoseUncertainty(self.covariance + np.diag(variances), self.pivot_reference_mm)
+        # As many degrees as before: few of them are lost by adding what was stated, and none is too careful.
+        return PoseUncertainty(self.covariance + np.diag(variances), self.pivot_reference_mm, self.degrees)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,44 +86,94 @@ class ExpectedTre:
         rms_mm: root mean square of the error's length, ``(n,)``.
         p95_mm: 95 of 100 errors are shorter, ``(n,)``.
         covariance_reference_mm2: of the error vector, in ``reference``, ``(n, 3, 3)``.
+        degrees: of freedom by which that covariance is known, ``(n,)``; infinite where it was stated.
     """
 
     rms_mm: Floats
     p95_mm: Floats
     covariance_reference_mm2: Floats
+    degrees: Floats
 
 
-def expected_tre(T_reference_ct: Transform, uncertainty: PoseUncertainty, targets_ct: ArrayLike) -> ExpectedTre:
-    """The expected error of the registration alone at targets ``(n, 3)`` in ct, in mm.
+def expected_tre(
+    T_reference_ct: Transform,
+    uncertainty: PoseUncertainty,
+    targets_ct: ArrayLike,
+    tool_covariance_reference_mm2: ArrayLike | None = None,
+) -> ExpectedTre:
+    """The expected error at targets ``(n, 3)`` in ct, in mm: of the registration, and of the tool that points at them.
 
-    First order in the covariance: good while rotations stay below some 0.1 rad. The error of the tool that points at
-    the target comes on top.
+    First order in the covariance: good while rotations stay below some 0.1 rad. Fast enough for every vertex of a
+    surface, to colour it by.
+
+    Args:
+        tool_covariance_reference_mm2: of the tool's tip, axes of reference, ``(3, 3)`` or one per target
+            ``(n, 3, 3)``; left out, the error is the registration's alone.
 
     Raises:
         InvalidPointsError: targets that are not finite ``(n, 3)``.
+        InvalidCovarianceError: a tool's covariance that is none.
     """
     targets_reference_mm = T_reference_ct.apply(as_points(targets_ct, "targets"))
     jacobian = motion_jacobian(targets_reference_mm, uncertainty.pivot_reference_mm)
-    covariance_mm2 = jacobian @ uncertainty.covariance @ jacobian.transpose(0, 2, 1)
+    pose_mm2 = jacobian @ uncertainty.covariance @ jacobian.transpose(0, 2, 1)
+    covariance_mm2 = pose_mm2 + tool_covariance_mm2(tool_covariance_reference_mm2, len(pose_mm2))
+    squared_mm2 = np.trace(covariance_mm2, axis1=1, axis2=2)
+    # Satterthwaite 1946: the tool's part is stated, so only the pose's share of the variance is known by few degrees.
+    share = np.divide(
+        np.trace(pose_mm2, axis1=1, axis2=2), squared_mm2, out=np.ones_like(squared_mm2), where=squared_mm2 > 0
+    )
+    with np.errstate(divide="ignore"):
+        degrees = np.asarray(uncertainty.degrees / share**2, dtype=np.float64)
     return ExpectedTre(
-        rms_mm=read_only(np.sqrt(np.trace(covariance_mm2, axis1=1, axis2=2))),
-        p95_mm=read_only(length_quantile_mm(covariance_mm2, 0.95)),
+        rms_mm=read_only(np.sqrt(squared_mm2)),
+        p95_mm=read_only(length_quantile_mm(covariance_mm2, 0.95, degrees)),
         covariance_reference_mm2=read_only(covariance_mm2),
+        degrees=read_only(degrees),
     )
 
 
-def length_quantile_mm(covariance_mm2: Floats, probability: float) -> Floats:
+def tool_covariance_mm2(covariance_mm2: ArrayLike | None, count: int) -> Floats:
+    """Covariances ``(3, 3)`` or ``(count, 3, 3)``, checked; zero for None.
+
+    Raises:
+        InvalidCovarianceError: another shape, not finite, not symmetric, or a negative variance.
+    """
+    matrices = np.zeros((3, 3)) if covariance_mm2 is None else np.asarray(covariance_mm2, dtype=np.float64)
+    right_shape = matrices.shape in {(3, 3), (count, 3, 3)} and bool(np.isfinite(matrices).all())
+    largest = float(np.abs(matrices).max(initial=0.0))
+    if (
+        not right_shape
+        or np.abs(matrices - np.swapaxes(matrices, -1, -2)).max(initial=0.0) > 1e-6 * largest
+        or np.linalg.eigvalsh(matrices).min(initial=0.0) < -1e-9 * largest
+    ):
+        raise InvalidCovarianceError(
+            f"a tool's covariance of shape {matrices.shape}, or not finite, not symmetric, negative",
+            f"a symmetric (3, 3) or ({count}, 3, 3) in mm^2 without negative eigenvalues",
+            "pass the covariance of the tip from its calibration, turned into reference",
+        )
+    return matrices
+
+
+def length_quantile_mm(covariance_mm2: Floats, probability: float, degrees: float | Floats = math.inf) -> Floats:
     """Quantile ``(n,)`` of the length of normal error vectors with covariances ``(n, 3, 3)``.
 
     The squared length is taken as gamma distributed with the exact mean and variance (Satterthwaite 1946). Exact for
     one, two or three equal principal variances; in between the true coverage of the 95 % length lies between 94.9 and
     95.2 % (docs/registration.md has the measurement).
+
+    Args:
+        degrees: of freedom by which the covariances' scale is known, one number or ``(n,)``: where they are finite, the
+            gamma quantile becomes that of Fisher's F.
     """
     mean = np.trace(covariance_mm2, axis1=1, axis2=2)
     variance = 2.0 * np.einsum("nij,nji->n", covariance_mm2, covariance_mm2)
     shape = np.divide(mean**2, variance, out=np.ones_like(mean), where=variance > 0)
-    scale = np.divide(variance, mean, out=np.zeros_like(mean), where=mean > 0)
-    return np.sqrt(gammaincinv(shape, probability) * scale)
+    known = np.broadcast_to(np.asarray(degrees, dtype=np.float64), mean.shape)
+    squared = mean * gammaincinv(shape, probability) / shape
+    few = np.isfinite(known)
+    squared[few] = mean[few] * fdtri(2.0 * shape[few], known[few], probability)
+    return np.sqrt(squared)
 
 
 def target_errors_mm(T_estimated: Transform, T_true: Transform, targets_ct: ArrayLike) -> Floats:

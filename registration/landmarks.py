@@ -1,11 +1,13 @@
 """Rigid registration of paired landmarks: weighted least squares, and what it is worth.
 
-The minimiser is Kabsch's and Horn's (JOSA A 4(4), 1987; Arun 1987; Umeyama 1991 for the reflection), here by
-`scipy.spatial.transform.Rotation.align_vectors`. No scale: millimetres are millimetres on both sides.
+Where each landmark's error is the same along all axes, the minimiser is Kabsch's and Horn's (JOSA A 4(4), 1987; Arun
+1987; Umeyama 1991 for the reflection), here by `scipy.spatial.transform.Rotation.align_vectors`; elsewhere it is that
+of `anisotropic.py`. No scale: millimetres are millimetres on both sides.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +19,11 @@ from geometry import Transform
 from geometry.errors import InvalidPointsError
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
+from registration.anisotropic import fit_anisotropic
 from registration.errors import LandmarksRefusedError
 from registration.expected_error import PoseUncertainty, noise_inflation
 from registration.landmark_checks import LandmarkLimits, check_fit, check_pairs
-from registration.localisation_error import fle_sd_mm
+from registration.localisation_error import LocalisationError
 from registration.perturbation import motion_jacobian
 
 
@@ -47,6 +50,7 @@ class LandmarkRegistration:
         fre_rms_mm: RMS length of the residuals. Not the accuracy at a target: `expected_tre` estimates that.
         uncertainty: covariance of the pose.
         noise_inflation: factor on the variance since the residuals exceed the stated FLE; 1 where they agree.
+        chi_square: squared residuals over their stated variances, summed: some ``3 n - 6`` if the statement is true.
     """
 
     T_reference_ct: Transform
@@ -55,6 +59,7 @@ class LandmarkRegistration:
     fre_rms_mm: float
     uncertainty: PoseUncertainty
     noise_inflation: float
+    chi_square: float
 
 
 def register_landmarks(
@@ -64,12 +69,14 @@ def register_landmarks(
     settings: LandmarkSettings | None = None,
     *,
     fle_rms_mm: float | ArrayLike | None = None,
+    localisation_error: LocalisationError | None = None,
 ) -> LandmarkRegistration:
     """Registers landmarks picked in the CT to the same landmarks touched on the patient, both ``(n, 3)`` in mm.
 
     Args:
         names: one per landmark, for messages; ``1``, ``2``, ... if left out.
         fle_rms_mm: one number or ``(n,)``, in place of the settings'.
+        localisation_error: covariances in place of both, where the error is not the same along all axes.
 
     Raises:
         LandmarksRefusedError: fewer than three pairs, counts that differ, NaN, duplicates, landmarks nearly on a line,
@@ -77,24 +84,53 @@ def register_landmarks(
     """
     settings = settings or LandmarkSettings()
     ct_mm, reference_mm, labels = checked_landmarks(points_ct, points_reference, names)
-    sd_mm = fle_sd_mm(settings.fle_rms_mm if fle_rms_mm is None else fle_rms_mm, len(ct_mm))
-    check_pairs(ct_mm, reference_mm, sd_mm, labels, settings)
-    weights = sd_mm**-2.0
+    error = stated_error(len(ct_mm), settings.fle_rms_mm if fle_rms_mm is None else fle_rms_mm, localisation_error)
+    check_pairs(ct_mm, reference_mm, error.largest_sd_mm, labels, settings)
+    registration = solve(ct_mm, reference_mm, labels, error)
+    check_fit(ct_mm, reference_mm, error.mean_sd_mm**-2.0, registration.chi_square)
+    return registration
+
+
+def solve(
+    ct_mm: Floats, reference_mm: Floats, names: tuple[str, ...], error: LocalisationError
+) -> LandmarkRegistration:
+    """The pose of pairs ``(n, 3)`` that passed their checks, or are to be tested for whether they agree."""
+    weights = error.mean_sd_mm**-2.0
     T_reference_ct = fit_rigid(ct_mm, reference_mm, weights)
-    residuals_mm = reference_mm - T_reference_ct.apply(ct_mm)
-    chi_square = float(weights @ np.sum(residuals_mm**2, axis=1))
-    check_fit(ct_mm, reference_mm, weights, chi_square)
-    inflation = noise_inflation(chi_square, 3.0 * len(ct_mm) - 6.0)
-    pivot_mm = T_reference_ct.apply(weights @ ct_mm / weights.sum())
-    information = landmark_information(T_reference_ct.apply(ct_mm), weights, pivot_mm)
+    if not error.is_isotropic:
+        T_reference_ct = fit_anisotropic(ct_mm, reference_mm, error, T_reference_ct)
+    information = error.information(T_reference_ct)
+    mapped_mm = T_reference_ct.apply(ct_mm)
+    residuals_mm = reference_mm - mapped_mm
+    chi_square = float(np.einsum("ni,nij,nj->", residuals_mm, information, residuals_mm))
+    degrees = 3.0 * len(ct_mm) - 6.0
+    inflation = noise_inflation(chi_square, degrees)
+    pivot_mm = weights @ mapped_mm / weights.sum()
+    covariance = np.asarray(np.linalg.inv(landmark_information(mapped_mm, information, pivot_mm)), dtype=np.float64)
     return LandmarkRegistration(
         T_reference_ct=T_reference_ct,
-        names=labels,
+        names=names,
         residuals_reference_mm=read_only(residuals_mm),
         fre_rms_mm=float(np.sqrt(np.mean(np.sum(residuals_mm**2, axis=1)))),
-        uncertainty=PoseUncertainty(inflation * np.asarray(np.linalg.inv(information), dtype=np.float64), pivot_mm),
+        uncertainty=PoseUncertainty(inflation * covariance, pivot_mm, degrees if inflation > 1.0 else math.inf),
         noise_inflation=inflation,
+        chi_square=chi_square,
     )
+
+
+def stated_error(
+    count: int, fle_rms_mm: float | ArrayLike, localisation_error: LocalisationError | None
+) -> LocalisationError:
+    """What was stated about `count` landmarks; covariances win over lengths."""
+    if localisation_error is None:
+        return LocalisationError.isotropic(fle_rms_mm, count)
+    if len(localisation_error) != count:
+        raise LandmarksRefusedError(
+            f"the localisation errors of {len(localisation_error)} landmarks for {count}",
+            "one for each landmark, in the same order",
+            "state how precisely each landmark can be touched",
+        )
+    return localisation_error
 
 
 def fit_rigid(points_ct: Floats, points_reference: Floats, weights: Floats) -> Transform:

@@ -103,6 +103,31 @@ class LocalisationError:
         information = np.asarray(np.linalg.inv(self.covariance(T_reference_ct)), dtype=np.float64)
         return (information + information.transpose(0, 2, 1)) / 2.0
 
+    @property
+    def is_isotropic(self) -> bool:
+        """Whether each landmark's error is the same along all axes, to rounding."""
+        return bool(
+            all(
+                (np.abs(matrices - _mean_variance(matrices)[:, None, None] * np.eye(3)).max(axis=(1, 2)) <= limit).all()
+                for matrices, limit in ((side, 1e-12 * self.mean_sd_mm**2) for side in self._sides())
+            )
+        )
+
+    @property
+    def mean_sd_mm(self) -> Floats:
+        """Root mean square standard deviation along an axis, ``(n,)``, both sides together."""
+        ct, reference = self._sides()
+        return np.sqrt(_mean_variance(ct) + _mean_variance(reference))
+
+    @property
+    def largest_sd_mm(self) -> Floats:
+        """Along the worst axis, ``(n,)``, both sides together, should these axes meet."""
+        ct, reference = (np.linalg.eigvalsh(side)[:, 2] for side in self._sides())
+        return np.sqrt(np.maximum(ct + reference, 0.0))
+
+    def _sides(self) -> tuple[Floats, Floats]:
+        return self.covariance_ct_mm2, self.covariance_reference_mm2
+
     def subset(self, chosen: ArrayLike) -> LocalisationError:
         """Of the landmarks that an index array or mask selects."""
         index = np.asarray(chosen)
@@ -126,6 +151,10 @@ def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
             "state how precisely each landmark can be touched",
         )
     return np.broadcast_to(rms_mm / np.sqrt(3.0), (count,))
+
+
+def _mean_variance(matrices: Floats) -> Floats:
+    return np.asarray(np.trace(matrices, axis1=1, axis2=2) / 3.0, dtype=np.float64)
 
 
 def _checked(covariance_mm2: ArrayLike, side: str) -> Floats:
