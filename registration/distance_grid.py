@@ -26,6 +26,12 @@ from registration.normal_trend import NormalTrend
 
 LEVELS = 4
 CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
+AXES = np.arange(3)
+# From the weighted values and gradients of the eight corners ``(8 x 4,)`` to their sum, and to the sum of the gradients'
+# components towards those corners that lie one step ahead: as one product of matrices, ``(32, 5)``.
+BLEND = np.array(
+    [[*np.eye(4)[k], CORNERS[c, k - 1] if k else 0] for c in range(8) for k in range(4)], dtype=np.float32
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,16 +201,32 @@ class _Lookup:
 
     def blend(self, rows: NDArray[np.int32], fractions: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Distance ``(n,)``, unit gradient ``(n, 3)``, and where the corners contradict each other ``(n,)``."""
-        values = self.values[rows]
-        from_corner = fractions[:, None, :] - CORNERS
-        weights = np.prod(1.0 - np.abs(from_corner), axis=2)
-        along = np.einsum("ncj,ncj->nc", values[:, :, 1:], from_corner)
-        signed_mm = np.einsum("nc,nc->n", weights, values[:, :, 0] + (0.5 * self.spacing_mm) * along)
-        # No distance changes faster than the point moves, here from a corner to the next.
-        corners = values[:, :, 0].reshape(-1, 2, 2, 2)
-        steps = np.stack([np.abs(np.diff(corners, axis=axis)).reshape(-1, 4) for axis in (1, 2, 3)])
-        jump = steps.max(axis=(0, 2)) > 1.01 * self.spacing_mm
-        return signed_mm, unit(np.einsum("nc,ncj->nj", weights, values[:, :, 1:])), jump
+        steps = np.stack([1.0 - fractions, fractions], axis=1)
+        weights = np.prod(steps[:, CORNERS, AXES], axis=2).astype(np.float32)
+        shares = (weights[:, :, None] * self.values[rows]).reshape(-1, BLEND.shape[0]) @ BLEND
+        gradient = shares[:, 1:4].astype(np.float64)
+        along = np.einsum("nj,nj->n", gradient, fractions) - shares[:, 4]
+        return shares[:, 0] + (0.5 * self.spacing_mm) * along, unit(gradient), self.jumps[rows[:, 0]]
+
+    @cached_property
+    def jumps(self) -> NDArray[np.bool_]:
+        """Cells, by the row of their first node, at one edge of which the sign jumps: not all their corners agree."""
+        strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
+        nodes = np.flatnonzero(self.row_of_node >= 0)
+        distance_mm = self.values[:, 0]
+        edges = np.zeros((3, len(nodes)), bool)
+        neighbours = np.empty((3, len(nodes)), np.int32)
+        for axis, stride in enumerate(strides):
+            # Past the box's border a node finds one of the next line: such a node is no cell's first.
+            neighbours[axis] = self.row_of_node[np.minimum(nodes + stride, len(self.row_of_node) - 1)]
+            # No distance changes faster than the point moves, here from a node to the next.
+            step_mm = np.abs(distance_mm[neighbours[axis]] - distance_mm)
+            edges[axis] = (neighbours[axis] >= 0) & (step_mm > 1.01 * self.spacing_mm)
+        jumps = np.zeros(len(nodes), bool)
+        for axis in range(3):
+            second, third = neighbours[(axis + 1) % 3], neighbours[(axis + 2) % 3]
+            jumps |= edges[axis] | edges[axis][second] | edges[axis][third] | edges[axis][third[second]]
+        return jumps
 
 
 def _checked_shape(surface: Surface, settings: GridSettings) -> tuple[int, int, int]:

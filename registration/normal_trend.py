@@ -7,6 +7,7 @@ not matter: a mean over a disc a little aside is as free of texture, and as dege
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -54,13 +55,16 @@ class NormalTrend:
 
         The foot's own line is counted once more: it stands alone where the next site is farther than the radius.
         """
-        # A site of the back sheet is a diameter farther away than it is.
-        sites = cKDTree(np.hstack([self.centres_mm, self.radius_mm * self.facing]))
-        away, nearest = sites.query(np.hstack([feet_mm, self.radius_mm * normals]))
+        away, nearest = self._sites.query(np.hstack([feet_mm, self.radius_mm * normals]))
         known = (away <= 2.0 * self.radius_mm)[:, None]
         sums = np.hstack([normals, np.cross(feet_mm, normals)]) + np.where(known, self.sums[nearest], 0.0)
         means: Floats = sums / (1.0 + np.where(known, self.counts[nearest][:, None], 0.0))
         return means
+
+    @cached_property
+    def _sites(self) -> cKDTree:
+        # A site of the back sheet is a diameter farther away than it is.
+        return cKDTree(np.hstack([self.centres_mm, self.radius_mm * self.facing]))
 
 
 def _cells(points_mm: Floats, normals: Floats, edge_mm: float) -> tuple[Floats, Floats, Floats]:
