@@ -27,11 +27,9 @@ from registration.normal_trend import NormalTrend
 LEVELS = 4
 CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
 AXES = np.arange(3)
-# From the weighted values and gradients of the eight corners ``(8 x 4,)`` to their sum, and to the sum of the gradients'
-# components towards those corners that lie one step ahead: as one product of matrices, ``(32, 5)``.
-BLEND = np.array(
-    [[*np.eye(4)[k], CORNERS[c, k - 1] if k else 0] for c in range(8) for k in range(4)], dtype=np.float32
-)
+# From the weighted values and gradients of the eight corners ``(8 x 4,)`` to their sum, and to the sum of those
+# components of the gradients that point back from a corner one step ahead: as one product of matrices, ``(32, 5)``.
+BLEND = np.array([[*np.eye(4)[k], corner[k - 1] if k else 0] for corner in CORNERS for k in range(4)], dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
