@@ -50,6 +50,14 @@ class MessageType(IntEnum):
     ACKNOWLEDGE = 37
     GOODBYE = 38
     ERROR = 39
+    CLIENT_EVENT = 40
+    EVENT_ANSWER = 41
+    SERVER_EVENT = 42
+    EVENT_RECEIPT = 43
+    SELF_TEST_REQUEST = 44
+    SELF_TEST_TASK = 45
+    SELF_TEST_REPORT = 46
+    SELF_TEST_VERDICT = 47
 
 
 class Validity(StrEnum):
@@ -67,8 +75,36 @@ VALIDITY_CODES: dict[StrEnum, int] = {
     Validity.LOST: 3,
     Validity.SUSPECT: 4,
 }
+class EventOutcome(StrEnum):
+    """What became of a client's event: only `accepted` is done; after `pending` ask again for the end of it."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    PENDING = "pending"
+
+
+EVENT_OUTCOME_CODES: dict[StrEnum, int] = {
+    EventOutcome.ACCEPTED: 1,
+    EventOutcome.REFUSED: 2,
+    EventOutcome.PENDING: 3,
+}
+class SelfTestState(StrEnum):
+    """Whether a client has shown that it places things where they are: until `passed` it shows nothing."""
+
+    UNTESTED = "untested"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+SELF_TEST_STATE_CODES: dict[StrEnum, int] = {
+    SelfTestState.UNTESTED: 1,
+    SelfTestState.PASSED: 2,
+    SelfTestState.FAILED: 3,
+}
 CODES: dict[type[StrEnum], dict[StrEnum, int]] = {
     Validity: VALIDITY_CODES,
+    EventOutcome: EVENT_OUTCOME_CODES,
+    SelfTestState: SELF_TEST_STATE_CODES,
 }
 
 # 0 magic, 4 major, 5 minor, 6 message_type, 8 header_bytes, 10 flags, 12 body_bytes, 16 sequence, 24 capture_ns, 32

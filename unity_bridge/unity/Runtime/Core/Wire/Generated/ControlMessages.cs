@@ -69,11 +69,204 @@ namespace SurgNav.Core.Wire
         }
     }
 
+    /// <summary>A labelled vertex of the test object.</summary>
+    public sealed class TestPoint
+    {
+        /// <summary>Its index.</summary>
+        public uint Vertex { get; set; }
+        public string Name { get; set; } = "";
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static TestPoint Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new TestPoint();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "vertex");
+                        message.Vertex = fields.U32();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "name");
+                        message.Name = fields.Text();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x3, "TestPoint", "vertex, name");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U32(1, Vertex);
+            writer.Text(2, Name);
+        }
+    }
+
+    /// <summary>A labelled vertex as the client has it.</summary>
+    public sealed class PlacedPoint
+    {
+        public uint Vertex { get; set; }
+        /// <summary>In the world.</summary>
+        public double[] PositionM { get; set; } = new double[3];
+        /// <summary>In the world, as it is lit.</summary>
+        public double[] Normal { get; set; } = new double[3];
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static PlacedPoint Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new PlacedPoint();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "vertex");
+                        message.Vertex = fields.U32();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "position_m");
+                        message.PositionM = fields.F64Array(3);
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "normal");
+                        message.Normal = fields.F64Array(3);
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x7, "PlacedPoint", "vertex, position_m, normal");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U32(1, Vertex);
+            writer.F64Array(2, PositionM, 3);
+            writer.F64Array(3, Normal, 3);
+        }
+    }
+
+    /// <summary>A triangle as the client draws it.</summary>
+    public sealed class PlacedTriangle
+    {
+        public uint Triangle { get; set; }
+        /// <summary>A vector in the world out of the side that is drawn: (b - a) x (c - a) of its corners, where clockwise is the front.</summary>
+        public double[] VisibleSide { get; set; } = new double[3];
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static PlacedTriangle Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new PlacedTriangle();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "triangle");
+                        message.Triangle = fields.U32();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "visible_side");
+                        message.VisibleSide = fields.F64Array(3);
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x3, "PlacedTriangle", "triangle, visible_side");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U32(1, Triangle);
+            writer.F64Array(2, VisibleSide, 3);
+        }
+    }
+
+    /// <summary>The object under one of the poses.</summary>
+    public sealed class Placement
+    {
+        /// <summary>Index of the pose batch in the task, from 0.</summary>
+        public uint Batch { get; set; }
+        public List<PlacedPoint> Points { get; } = new List<PlacedPoint>();
+        public List<PlacedTriangle> Triangles { get; } = new List<PlacedTriangle>();
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static Placement Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new Placement();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "batch");
+                        message.Batch = fields.U32();
+                        break;
+                    case 2:
+                        FieldReader.CheckRepeats(message.Points.Count, "points");
+                        message.Points.Add(PlacedPoint.Decode(fields.Blob()));
+                        break;
+                    case 3:
+                        FieldReader.CheckRepeats(message.Triangles.Count, "triangles");
+                        message.Triangles.Add(PlacedTriangle.Decode(fields.Blob()));
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x1, "Placement", "batch");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U32(1, Batch);
+            foreach (var each in Points)
+            {
+                int start2 = writer.Begin(2);
+                each.Encode(writer);
+                writer.End(start2);
+            }
+
+            foreach (var each in Triangles)
+            {
+                int start3 = writer.Begin(3);
+                each.Encode(writer);
+                writer.End(start3);
+            }
+
+        }
+    }
+
     /// <summary>A client presents itself; the answer is a Welcome or an Error.</summary>
     public sealed class Hello : IMessage
     {
         public string ClientName { get; set; } = "";
         public string Program { get; set; } = "";
+        /// <summary>Drawn anew whenever the client's program starts, such as a UUID: 1 to 64 letters, digits and '-'; the same after a broken link, and in its events.</summary>
+        public string Stream { get; set; } = "";
+        /// <summary>Of the header's session, the last event of the server that was taken in; absent from a client that joins.</summary>
+        public ulong? LastEvent { get; set; }
 
         public MessageType WireType => MessageType.Hello;
 
@@ -96,6 +289,14 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 1, "program");
                         message.Program = fields.Text();
                         break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "stream");
+                        message.Stream = fields.Text();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "last_event");
+                        message.LastEvent = fields.U64();
+                        break;
                 }
             }
 
@@ -108,6 +309,12 @@ namespace SurgNav.Core.Wire
         {
             writer.Text(1, ClientName);
             writer.Text(2, Program);
+            writer.Text(3, Stream);
+            if (LastEvent is { } value4)
+            {
+                writer.U64(4, value4);
+            }
+
         }
     }
 
@@ -131,6 +338,15 @@ namespace SurgNav.Core.Wire
         /// <summary>Unapproved surfaces may be shown; the client must say so on screen.</summary>
         public bool ResearchSession { get; set; }
         public string Notice { get; set; } = "";
+        /// <summary>The newest event of the server that this state has in it.</summary>
+        public ulong LastEvent { get; set; }
+        /// <summary>Of this client; absent where the server has no self-test.</summary>
+        public SelfTestState? SelfTest { get; set; }
+        /// <summary>Why it failed.</summary>
+        public List<string> SelfTestReasons { get; } = new List<string>();
+        public string SelectedTarget { get; set; } = "";
+        /// <summary>What was asked of the operator and is not settled.</summary>
+        public List<string> OpenRequests { get; } = new List<string>();
 
         public MessageType WireType => MessageType.Welcome;
 
@@ -193,6 +409,26 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 9, "notice");
                         message.Notice = fields.Text();
                         break;
+                    case 13:
+                        FieldReader.Once(ref seen, 10, "last_event");
+                        message.LastEvent = fields.U64();
+                        break;
+                    case 14:
+                        FieldReader.Once(ref seen, 11, "self_test");
+                        message.SelfTest = SelfTestStateCodes.Decode(fields.Byte());
+                        break;
+                    case 15:
+                        FieldReader.CheckRepeats(message.SelfTestReasons.Count, "self_test_reasons");
+                        message.SelfTestReasons.Add(fields.Text());
+                        break;
+                    case 16:
+                        FieldReader.Once(ref seen, 12, "selected_target");
+                        message.SelectedTarget = fields.Text();
+                        break;
+                    case 17:
+                        FieldReader.CheckRepeats(message.OpenRequests.Count, "open_requests");
+                        message.OpenRequests.Add(fields.Text());
+                        break;
                 }
             }
 
@@ -223,6 +459,23 @@ namespace SurgNav.Core.Wire
 
             writer.Flag(11, ResearchSession);
             writer.Text(12, Notice);
+            writer.U64(13, LastEvent);
+            if (SelfTest is { } value14)
+            {
+                writer.Byte(14, (byte)SelfTestStateCodes.Decode((byte)value14));
+            }
+
+            foreach (var each in SelfTestReasons)
+            {
+                writer.Text(15, each);
+            }
+
+            writer.Text(16, SelectedTarget);
+            foreach (var each in OpenRequests)
+            {
+                writer.Text(17, each);
+            }
+
         }
     }
 
@@ -561,6 +814,577 @@ namespace SurgNav.Core.Wire
             writer.Text(3, Allowed);
             writer.Text(4, Action);
             writer.U64(5, AnswersSequence);
+        }
+    }
+
+    /// <summary>What a person did at the client. Sent again until the EventAnswer is final; done once however often it comes.</summary>
+    public sealed class ClientEvent : IMessage
+    {
+        /// <summary>The Hello's.</summary>
+        public string Stream { get; set; } = "";
+        /// <summary>Counts the events of a stream from 1; an event that is sent again keeps its number.</summary>
+        public ulong Number { get; set; }
+        /// <summary>Which of the other fields it needs; section 7 lists the kinds.</summary>
+        public string Kind { get; set; } = "";
+        /// <summary>The server's session that the event was sent to first: 32 hexadecimal digits.</summary>
+        public string FirstSession { get; set; } = "";
+        /// <summary>On the server's clock; absent while the clocks are not compared.</summary>
+        public long? HappenedNs { get; set; }
+        /// <summary>Who did it.</summary>
+        public string Person { get; set; } = "";
+        /// <summary>Of the landmark, the surface or the target.</summary>
+        public string Name { get; set; } = "";
+        /// <summary>Of the position.</summary>
+        public string Frame { get; set; } = "";
+        /// <summary>In that frame, in Unity's convention.</summary>
+        public double[]? PositionM { get; set; }
+        /// <summary>Of the surface payload that the person saw.</summary>
+        public string? Sha256 { get; set; }
+        /// <summary>On a surface: 'approved' or 'rejected'.</summary>
+        public string Decision { get; set; } = "";
+        public string Reason { get; set; } = "";
+        /// <summary>In force when it happened, as the client knew it.</summary>
+        public string RegistrationId { get; set; } = "";
+        /// <summary>That it was touched with.</summary>
+        public string Tool { get; set; } = "";
+
+        public MessageType WireType => MessageType.ClientEvent;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static ClientEvent Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new ClientEvent();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "stream");
+                        message.Stream = fields.Text();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "number");
+                        message.Number = fields.U64();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "kind");
+                        message.Kind = fields.Text();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "first_session");
+                        message.FirstSession = fields.Text();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "happened_ns");
+                        message.HappenedNs = fields.I64();
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "person");
+                        message.Person = fields.Text();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "name");
+                        message.Name = fields.Text();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "frame");
+                        message.Frame = fields.Text();
+                        break;
+                    case 9:
+                        FieldReader.Once(ref seen, 8, "position_m");
+                        message.PositionM = fields.F64Array(3);
+                        break;
+                    case 10:
+                        FieldReader.Once(ref seen, 9, "sha256");
+                        message.Sha256 = fields.Sha256();
+                        break;
+                    case 11:
+                        FieldReader.Once(ref seen, 10, "decision");
+                        message.Decision = fields.Text();
+                        break;
+                    case 12:
+                        FieldReader.Once(ref seen, 11, "reason");
+                        message.Reason = fields.Text();
+                        break;
+                    case 13:
+                        FieldReader.Once(ref seen, 12, "registration_id");
+                        message.RegistrationId = fields.Text();
+                        break;
+                    case 14:
+                        FieldReader.Once(ref seen, 13, "tool");
+                        message.Tool = fields.Text();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0xF, "ClientEvent", "stream, number, kind, first_session");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Text(1, Stream);
+            writer.U64(2, Number);
+            writer.Text(3, Kind);
+            writer.Text(4, FirstSession);
+            if (HappenedNs is { } value5)
+            {
+                writer.I64(5, value5);
+            }
+
+            writer.Text(6, Person);
+            writer.Text(7, Name);
+            writer.Text(8, Frame);
+            if (PositionM is { } value9)
+            {
+                writer.F64Array(9, value9, 3);
+            }
+
+            if (Sha256 is { } value10)
+            {
+                writer.Sha256(10, value10);
+            }
+
+            writer.Text(11, Decision);
+            writer.Text(12, Reason);
+            writer.Text(13, RegistrationId);
+            writer.Text(14, Tool);
+        }
+    }
+
+    /// <summary>What became of a ClientEvent; the same answer whenever the event comes again.</summary>
+    public sealed class EventAnswer : IMessage
+    {
+        public string Stream { get; set; } = "";
+        public ulong Number { get; set; }
+        public EventOutcome Outcome { get; set; }
+        /// <summary>What was done with it, for the person.</summary>
+        public string Note { get; set; } = "";
+        /// <summary>Of a refusal, for programs.</summary>
+        public string Code { get; set; } = "";
+        public string Came { get; set; } = "";
+        public string Allowed { get; set; } = "";
+        public string Action { get; set; } = "";
+
+        public MessageType WireType => MessageType.EventAnswer;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static EventAnswer Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new EventAnswer();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "stream");
+                        message.Stream = fields.Text();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "number");
+                        message.Number = fields.U64();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "outcome");
+                        message.Outcome = EventOutcomeCodes.Decode(fields.Byte());
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "note");
+                        message.Note = fields.Text();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "code");
+                        message.Code = fields.Text();
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "came");
+                        message.Came = fields.Text();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "allowed");
+                        message.Allowed = fields.Text();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "action");
+                        message.Action = fields.Text();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x7, "EventAnswer", "stream, number, outcome");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Text(1, Stream);
+            writer.U64(2, Number);
+            writer.Byte(3, (byte)EventOutcomeCodes.Decode((byte)Outcome));
+            writer.Text(4, Note);
+            writer.Text(5, Code);
+            writer.Text(6, Came);
+            writer.Text(7, Allowed);
+            writer.Text(8, Action);
+        }
+    }
+
+    /// <summary>What changed at the server. Sent again until an EventReceipt has come for it or for a later one.</summary>
+    public sealed class ServerEvent : IMessage
+    {
+        /// <summary>Counts the events of the header's session from 1.</summary>
+        public ulong Number { get; set; }
+        /// <summary>Section 7 lists the kinds; skip one that you do not know, and confirm it.</summary>
+        public string Kind { get; set; } = "";
+        /// <summary>On the server's clock.</summary>
+        public long HappenedNs { get; set; }
+        /// <summary>The oldest event that the server still has: what is missing before it will not come again.</summary>
+        public ulong OldestKept { get; set; }
+        /// <summary>Of the tool, the surface or the target.</summary>
+        public string Name { get; set; } = "";
+        public Validity? Validity { get; set; }
+        public string Reason { get; set; } = "";
+        public string RegistrationId { get; set; } = "";
+        /// <summary>Of the surface payload.</summary>
+        public string? Sha256 { get; set; }
+        /// <summary>Who decided.</summary>
+        public string Person { get; set; } = "";
+
+        public MessageType WireType => MessageType.ServerEvent;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static ServerEvent Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new ServerEvent();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "number");
+                        message.Number = fields.U64();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "kind");
+                        message.Kind = fields.Text();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "happened_ns");
+                        message.HappenedNs = fields.I64();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "oldest_kept");
+                        message.OldestKept = fields.U64();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "name");
+                        message.Name = fields.Text();
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "validity");
+                        message.Validity = ValidityCodes.Decode(fields.Byte());
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "reason");
+                        message.Reason = fields.Text();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "registration_id");
+                        message.RegistrationId = fields.Text();
+                        break;
+                    case 9:
+                        FieldReader.Once(ref seen, 8, "sha256");
+                        message.Sha256 = fields.Sha256();
+                        break;
+                    case 10:
+                        FieldReader.Once(ref seen, 9, "person");
+                        message.Person = fields.Text();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0xF, "ServerEvent", "number, kind, happened_ns, oldest_kept");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U64(1, Number);
+            writer.Text(2, Kind);
+            writer.I64(3, HappenedNs);
+            writer.U64(4, OldestKept);
+            writer.Text(5, Name);
+            if (Validity is { } value6)
+            {
+                writer.Byte(6, (byte)ValidityCodes.Decode((byte)value6));
+            }
+
+            writer.Text(7, Reason);
+            writer.Text(8, RegistrationId);
+            if (Sha256 is { } value9)
+            {
+                writer.Sha256(9, value9);
+            }
+
+            writer.Text(10, Person);
+        }
+    }
+
+    /// <summary>All events of the header's session up to this one were taken in. No answer.</summary>
+    public sealed class EventReceipt : IMessage
+    {
+        public ulong LastEvent { get; set; }
+
+        public MessageType WireType => MessageType.EventReceipt;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static EventReceipt Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new EventReceipt();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "last_event");
+                        message.LastEvent = fields.U64();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x1, "EventReceipt", "last_event");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U64(1, LastEvent);
+        }
+    }
+
+    /// <summary>Asks for a test; the answer is a SelfTestTask.</summary>
+    public sealed class SelfTestRequest : IMessage
+    {
+        public MessageType WireType => MessageType.SelfTestRequest;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static SelfTestRequest Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new SelfTestRequest();
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+            }
+
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+        }
+    }
+
+    /// <summary>An object and where to put it, to be decoded and placed by the code that places everything else.</summary>
+    public sealed class SelfTestTask : IMessage
+    {
+        /// <summary>Names this test.</summary>
+        public ulong Challenge { get; set; }
+        /// <summary>A surface payload; it hangs from the frame that it names.</summary>
+        public ReadOnlyMemory<byte> Surface { get; set; }
+        /// <summary>Whole messages of type 1, each a pose of the object.</summary>
+        public List<ReadOnlyMemory<byte>> Batches { get; } = new List<ReadOnlyMemory<byte>>();
+        /// <summary>The frame to put at the world's origin, unturned; all positions are in it.</summary>
+        public string Root { get; set; } = "";
+        /// <summary>Where are they?.</summary>
+        public List<TestPoint> Points { get; } = new List<TestPoint>();
+        /// <summary>Indices: which side of them is seen?.</summary>
+        public List<uint> Triangles { get; } = new List<uint>();
+
+        public MessageType WireType => MessageType.SelfTestTask;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static SelfTestTask Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new SelfTestTask();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "challenge");
+                        message.Challenge = fields.U64();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "surface");
+                        message.Surface = fields.Blob();
+                        break;
+                    case 3:
+                        FieldReader.CheckRepeats(message.Batches.Count, "batches");
+                        message.Batches.Add(fields.Blob());
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 2, "root");
+                        message.Root = fields.Text();
+                        break;
+                    case 5:
+                        FieldReader.CheckRepeats(message.Points.Count, "points");
+                        message.Points.Add(TestPoint.Decode(fields.Blob()));
+                        break;
+                    case 6:
+                        FieldReader.CheckRepeats(message.Triangles.Count, "triangles");
+                        message.Triangles.Add(fields.U32());
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x7, "SelfTestTask", "challenge, surface, root");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U64(1, Challenge);
+            writer.Blob(2, Surface);
+            foreach (var each in Batches)
+            {
+                writer.Blob(3, each);
+            }
+
+            writer.Text(4, Root);
+            foreach (var each in Points)
+            {
+                int start5 = writer.Begin(5);
+                each.Encode(writer);
+                writer.End(start5);
+            }
+
+            foreach (var each in Triangles)
+            {
+                writer.U32(6, each);
+            }
+
+        }
+    }
+
+    /// <summary>Where the client has put the object; the answer is a SelfTestVerdict.</summary>
+    public sealed class SelfTestReport : IMessage
+    {
+        public ulong Challenge { get; set; }
+        public List<Placement> Placements { get; } = new List<Placement>();
+
+        public MessageType WireType => MessageType.SelfTestReport;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static SelfTestReport Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new SelfTestReport();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "challenge");
+                        message.Challenge = fields.U64();
+                        break;
+                    case 2:
+                        FieldReader.CheckRepeats(message.Placements.Count, "placements");
+                        message.Placements.Add(Placement.Decode(fields.Blob()));
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x1, "SelfTestReport", "challenge");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U64(1, Challenge);
+            foreach (var each in Placements)
+            {
+                int start2 = writer.Begin(2);
+                each.Encode(writer);
+                writer.End(start2);
+            }
+
+        }
+    }
+
+    /// <summary>What the server found; kept in the Welcome.</summary>
+    public sealed class SelfTestVerdict : IMessage
+    {
+        public ulong Challenge { get; set; }
+        public SelfTestState State { get; set; }
+        /// <summary>What is wrong, such as 'mirrored along x'; empty if passed.</summary>
+        public List<string> Reasons { get; } = new List<string>();
+
+        public MessageType WireType => MessageType.SelfTestVerdict;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static SelfTestVerdict Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new SelfTestVerdict();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "challenge");
+                        message.Challenge = fields.U64();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "state");
+                        message.State = SelfTestStateCodes.Decode(fields.Byte());
+                        break;
+                    case 3:
+                        FieldReader.CheckRepeats(message.Reasons.Count, "reasons");
+                        message.Reasons.Add(fields.Text());
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x3, "SelfTestVerdict", "challenge, state");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U64(1, Challenge);
+            writer.Byte(2, (byte)SelfTestStateCodes.Decode((byte)State));
+            foreach (var each in Reasons)
+            {
+                writer.Text(3, each);
+            }
+
         }
     }
 }

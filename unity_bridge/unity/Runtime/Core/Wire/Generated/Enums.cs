@@ -16,7 +16,7 @@ namespace SurgNav.Core.Wire
         SurfaceManifest = 17,
         /// <summary>Asks for one chunk: the client's credit. The server may send fewer bytes than `length`, never more.</summary>
         SurfaceChunkRequest = 18,
-        /// <summary>Bytes of a surface payload.</summary>
+        /// <summary>Bytes of a surface, in the form that the hash addresses.</summary>
         SurfaceChunk = 19,
         /// <summary>A client presents itself; the answer is a Welcome or an Error.</summary>
         Hello = 32,
@@ -34,6 +34,22 @@ namespace SurgNav.Core.Wire
         Goodbye = 38,
         /// <summary>A refusal: what came, what is allowed, what to do.</summary>
         Error = 39,
+        /// <summary>What a person did at the client. Sent again until the EventAnswer is final; done once however often it comes.</summary>
+        ClientEvent = 40,
+        /// <summary>What became of a ClientEvent; the same answer whenever the event comes again.</summary>
+        EventAnswer = 41,
+        /// <summary>What changed at the server. Sent again until an EventReceipt has come for it or for a later one.</summary>
+        ServerEvent = 42,
+        /// <summary>All events of the header's session up to this one were taken in. No answer.</summary>
+        EventReceipt = 43,
+        /// <summary>Asks for a test; the answer is a SelfTestTask.</summary>
+        SelfTestRequest = 44,
+        /// <summary>An object and where to put it, to be decoded and placed by the code that places everything else.</summary>
+        SelfTestTask = 45,
+        /// <summary>Where the client has put the object; the answer is a SelfTestVerdict.</summary>
+        SelfTestReport = 46,
+        /// <summary>What the server found; kept in the Welcome.</summary>
+        SelfTestVerdict = 47,
     }
 
     /// <summary>What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason.</summary>
@@ -69,6 +85,78 @@ namespace SurgNav.Core.Wire
                 Validity.Stale => "stale",
                 Validity.Lost => "lost",
                 Validity.Suspect => "suspect",
+                _ => "unset",
+            };
+        }
+    }
+
+    /// <summary>What became of a client's event: only `accepted` is done; after `pending` ask again for the end of it.</summary>
+    public enum EventOutcome : byte
+    {
+        /// <summary>Memory that nobody filled in; never a value on the wire.</summary>
+        Unset = 0,
+        Accepted = 1,
+        Refused = 2,
+        Pending = 3,
+    }
+
+    /// <summary>From the wire's bytes to EventOutcome, and to the words of the protocol.</summary>
+    public static class EventOutcomeCodes
+    {
+        public static bool IsDefined(byte code)
+        {
+            return code is 1 or 2 or 3;
+        }
+
+        /// <exception cref="MalformedMessageException">A code that this version does not have.</exception>
+        public static EventOutcome Decode(byte code)
+        {
+            return IsDefined(code) ? (EventOutcome)code : throw Refuse.Code("EventOutcome", code);
+        }
+
+        public static string Word(this EventOutcome value)
+        {
+            return value switch
+            {
+                EventOutcome.Accepted => "accepted",
+                EventOutcome.Refused => "refused",
+                EventOutcome.Pending => "pending",
+                _ => "unset",
+            };
+        }
+    }
+
+    /// <summary>Whether a client has shown that it places things where they are: until `passed` it shows nothing.</summary>
+    public enum SelfTestState : byte
+    {
+        /// <summary>Memory that nobody filled in; never a value on the wire.</summary>
+        Unset = 0,
+        Untested = 1,
+        Passed = 2,
+        Failed = 3,
+    }
+
+    /// <summary>From the wire's bytes to SelfTestState, and to the words of the protocol.</summary>
+    public static class SelfTestStateCodes
+    {
+        public static bool IsDefined(byte code)
+        {
+            return code is 1 or 2 or 3;
+        }
+
+        /// <exception cref="MalformedMessageException">A code that this version does not have.</exception>
+        public static SelfTestState Decode(byte code)
+        {
+            return IsDefined(code) ? (SelfTestState)code : throw Refuse.Code("SelfTestState", code);
+        }
+
+        public static string Word(this SelfTestState value)
+        {
+            return value switch
+            {
+                SelfTestState.Untested => "untested",
+                SelfTestState.Passed => "passed",
+                SelfTestState.Failed => "failed",
                 _ => "unset",
             };
         }

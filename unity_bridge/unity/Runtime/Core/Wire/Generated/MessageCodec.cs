@@ -46,6 +46,22 @@ namespace SurgNav.Core.Wire
                     return Goodbye.Decode(body);
                 case MessageType.Error:
                     return Error.Decode(body);
+                case MessageType.ClientEvent:
+                    return ClientEvent.Decode(body);
+                case MessageType.EventAnswer:
+                    return EventAnswer.Decode(body);
+                case MessageType.ServerEvent:
+                    return ServerEvent.Decode(body);
+                case MessageType.EventReceipt:
+                    return EventReceipt.Decode(body);
+                case MessageType.SelfTestRequest:
+                    return SelfTestRequest.Decode(body);
+                case MessageType.SelfTestTask:
+                    return SelfTestTask.Decode(body);
+                case MessageType.SelfTestReport:
+                    return SelfTestReport.Decode(body);
+                case MessageType.SelfTestVerdict:
+                    return SelfTestVerdict.Decode(body);
                 default:
                     throw new MalformedMessageException(
                         $"message type {header.MessageType} on this socket", "a type that MessageCodec knows");

@@ -5,6 +5,116 @@ using System.Collections.Generic;
 
 namespace SurgNav.Core.Wire
 {
+    /// <summary>A surface at one level of detail, and the forms in which it may be pulled.</summary>
+    public sealed class SurfaceLevel
+    {
+        /// <summary>Of the level's payload.</summary>
+        public string Sha256 { get; set; } = "";
+        public uint VertexCount { get; set; }
+        /// <summary>Grows from level to level.</summary>
+        public uint TriangleCount { get; set; }
+        /// <summary>Size of the payload.</summary>
+        public ulong ByteCount { get; set; }
+        /// <summary>Positions are off by half of this along each axis at most.</summary>
+        public double QuantisationStepMm { get; set; }
+        /// <summary>From the full surface, measured at samples of both: the largest; 0 for the full one.</summary>
+        public double DeviationMaxMm { get; set; }
+        /// <summary>95 of 100 samples are nearer than this.</summary>
+        public double DeviationP95Mm { get; set; }
+        /// <summary>Of the compressed form, if there is one.</summary>
+        public string? CompressedSha256 { get; set; }
+        public ulong CompressedByteCount { get; set; }
+        /// <summary>Of the level as a GLB file, if there is one.</summary>
+        public string? GlbSha256 { get; set; }
+        public ulong GlbByteCount { get; set; }
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static SurfaceLevel Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new SurfaceLevel();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "sha256");
+                        message.Sha256 = fields.Sha256();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "vertex_count");
+                        message.VertexCount = fields.U32();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "triangle_count");
+                        message.TriangleCount = fields.U32();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "byte_count");
+                        message.ByteCount = fields.U64();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "quantisation_step_mm");
+                        message.QuantisationStepMm = fields.F64();
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "deviation_max_mm");
+                        message.DeviationMaxMm = fields.F64();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "deviation_p95_mm");
+                        message.DeviationP95Mm = fields.F64();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "compressed_sha256");
+                        message.CompressedSha256 = fields.Sha256();
+                        break;
+                    case 9:
+                        FieldReader.Once(ref seen, 8, "compressed_byte_count");
+                        message.CompressedByteCount = fields.U64();
+                        break;
+                    case 10:
+                        FieldReader.Once(ref seen, 9, "glb_sha256");
+                        message.GlbSha256 = fields.Sha256();
+                        break;
+                    case 11:
+                        FieldReader.Once(ref seen, 10, "glb_byte_count");
+                        message.GlbByteCount = fields.U64();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x7F, "SurfaceLevel", "sha256, vertex_count, triangle_count, byte_count, quantisation_step_mm, deviation_max_mm, deviation_p95_mm");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Sha256(1, Sha256);
+            writer.U32(2, VertexCount);
+            writer.U32(3, TriangleCount);
+            writer.U64(4, ByteCount);
+            writer.F64(5, QuantisationStepMm);
+            writer.F64(6, DeviationMaxMm);
+            writer.F64(7, DeviationP95Mm);
+            if (CompressedSha256 is { } value8)
+            {
+                writer.Sha256(8, value8);
+            }
+
+            writer.U64(9, CompressedByteCount);
+            if (GlbSha256 is { } value10)
+            {
+                writer.Sha256(10, value10);
+            }
+
+            writer.U64(11, GlbByteCount);
+        }
+    }
+
     /// <summary>One surface on offer.</summary>
     public sealed class SurfaceEntry
     {
@@ -22,6 +132,8 @@ namespace SurgNav.Core.Wire
         public string Approval { get; set; } = "";
         /// <summary>The person who decided; empty for 'suggested'.</summary>
         public string ApprovedBy { get; set; } = "";
+        /// <summary>Coarse first; the last is the full surface, that of the fields above.</summary>
+        public List<SurfaceLevel> Levels { get; } = new List<SurfaceLevel>();
 
         /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
         /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
@@ -70,6 +182,10 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 8, "approved_by");
                         message.ApprovedBy = fields.Text();
                         break;
+                    case 10:
+                        FieldReader.CheckRepeats(message.Levels.Count, "levels");
+                        message.Levels.Add(SurfaceLevel.Decode(fields.Blob()));
+                        break;
                 }
             }
 
@@ -89,6 +205,13 @@ namespace SurgNav.Core.Wire
             writer.Text(7, Frame);
             writer.Text(8, Approval);
             writer.Text(9, ApprovedBy);
+            foreach (var each in Levels)
+            {
+                int start10 = writer.Begin(10);
+                each.Encode(writer);
+                writer.End(start10);
+            }
+
         }
     }
 
@@ -213,12 +336,12 @@ namespace SurgNav.Core.Wire
         }
     }
 
-    /// <summary>Bytes of a surface payload.</summary>
+    /// <summary>Bytes of a surface, in the form that the hash addresses.</summary>
     public sealed class SurfaceChunk : IMessage
     {
         public string Sha256 { get; set; } = "";
         public ulong Offset { get; set; }
-        /// <summary>Size of the whole payload.</summary>
+        /// <summary>Size of the whole.</summary>
         public ulong TotalBytes { get; set; }
         public ReadOnlyMemory<byte> Data { get; set; }
 
