@@ -16,7 +16,7 @@ from geometry.clock import ManualClock
 from geometry.transform import Transform
 from tests.unity_bridge.strategies import tetrahedron
 from unity_bridge import messages as m
-from unity_bridge.generated.constants import SURFACE_MAGIC
+from unity_bridge.generated.constants import SURFACE_MAGIC, EventOutcome, SelfTestState
 from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
@@ -25,6 +25,7 @@ from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_mes
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
 SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))
 SURFACE = encode_surface(tetrahedron())
+STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def pose_batches() -> dict[str, bytes]:
@@ -92,7 +93,12 @@ def other_messages() -> dict[str, m.Declared]:
         approved_by="Dr. A. Example",
     )
     return {
+        **events(),
+        **self_test(),
         "hello": m.Hello(client_name="headset 1", program="example 0.1"),
+        "hello_after_a_broken_link": m.Hello(
+            client_name="headset 1", program="example 0.1", stream=STREAM, last_event=41
+        ),
         "welcome": m.Welcome(
             server_name="surgnav",
             program="surgnav 0.1.0",
@@ -106,6 +112,21 @@ def other_messages() -> dict[str, m.Declared]:
             surfaces=(sha256,),
             research_session=True,
             notice="Research software, not a medical device.",
+        ),
+        "welcome_failed_self_test": m.Welcome(
+            server_name="surgnav",
+            program="surgnav 0.1.0",
+            clock_id="monotonic",
+            rate_hz=100.0,
+            last_pose_sequence=1001,
+            registration_id="",
+            registration_validity=Validity.LOST,
+            registration_reason="not registered",
+            last_event=42,
+            self_test=SelfTestState.FAILED,
+            self_test_reasons=("mirrored along x",),
+            selected_target="segment 7",
+            open_requests=("registration: the patient was moved",),
         ),
         "clock_request": m.ClockRequest(client_sent_ns=-1),
         "clock_reply": m.ClockReply(client_sent_ns=-1, server_received_ns=2**62, server_sent_ns=2**62 + 5),
@@ -130,6 +151,90 @@ def other_messages() -> dict[str, m.Declared]:
         "surface_chunk": m.SurfaceChunk(
             sha256=sha256, offset=64, total_bytes=len(SURFACE.data), data=SURFACE.data[64:96]
         ),
+    }
+
+
+def events() -> dict[str, m.Declared]:
+    session = SESSION.session_id.hex()
+    return {
+        "client_event_landmark_touched": m.ClientEvent(
+            stream=STREAM,
+            number=1,
+            kind="landmark_touched",
+            first_session=session,
+            happened_ns=1_700_000_000_000_000_000,
+            name="xiphoid",
+            frame="reference",
+            position_m=(-0.125, 0.25, 0.0625),
+            registration_id="registration-1",
+            tool="stylus",
+        ),
+        "client_event_decide_surface": m.ClientEvent(
+            stream=STREAM,
+            number=2**64 - 1,
+            kind="decide_surface",
+            first_session=session,
+            person="Dr. A. Example",
+            name="liver",
+            sha256=SURFACE.sha256,
+            decision="approved",
+        ),
+        "event_answer_accepted": m.EventAnswer(
+            stream=STREAM, number=1, outcome=EventOutcome.ACCEPTED, note="kept in the case"
+        ),
+        "event_answer_refused": m.EventAnswer(
+            stream=STREAM,
+            number=2,
+            outcome=EventOutcome.REFUSED,
+            code="EventRefused",
+            came="a decision by 'Dr. A. Example'",
+            allowed="nobody decides from a headset in this session",
+            action="decide at the console: surgnav review",
+        ),
+        "event_answer_pending": m.EventAnswer(stream=STREAM, number=3, outcome=EventOutcome.PENDING),
+        "server_event_tool_lost": m.ServerEvent(
+            number=41,
+            kind="tool_lost",
+            happened_ns=1_700_000_000_000_000_000,
+            oldest_kept=1,
+            name="drill",
+            validity=Validity.LOST,
+            reason="covered",
+        ),
+        "server_event_surface_approved": m.ServerEvent(
+            number=42,
+            kind="surface_approved",
+            happened_ns=1_700_000_000_000_000_000,
+            oldest_kept=1,
+            name="liver",
+            registration_id="registration-1",
+            sha256=SURFACE.sha256,
+            person="Dr. A. Example",
+        ),
+        "event_receipt": m.EventReceipt(last_event=42),
+    }
+
+
+def self_test() -> dict[str, m.Declared]:
+    placed = m.PlacedPoint(vertex=0, position_m=(0.5, -0.25, 0.125), normal=(0.0, 1.0, 0.0))
+    triangle = m.PlacedTriangle(triangle=3, visible_side=(-0.002, 0.0, 0.0))
+    return {
+        "self_test_request": m.SelfTestRequest(),
+        "self_test_task": m.SelfTestTask(
+            challenge=2**63 + 1,
+            surface=SURFACE.data,
+            batches=tuple(pose_batches().values()),
+            root="reference",
+            points=(m.TestPoint(vertex=0, name="origin"), m.TestPoint(vertex=3, name="tip")),
+            triangles=(0, 3),
+        ),
+        "self_test_report": m.SelfTestReport(
+            challenge=2**63 + 1, placements=(m.Placement(batch=0, points=(placed,), triangles=(triangle,)),)
+        ),
+        "self_test_verdict": m.SelfTestVerdict(
+            challenge=2**63 + 1, state=SelfTestState.FAILED, reasons=("mirrored along x", "wound the wrong way")
+        ),
+        "self_test_verdict_passed": m.SelfTestVerdict(challenge=1, state=SelfTestState.PASSED),
     }
 
 

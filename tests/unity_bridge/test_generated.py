@@ -104,7 +104,7 @@ def test_a_slot_that_csharp_cannot_read_is_refused():
         ("valid = 1,", "valid = 0,", "Validity with the codes"),
         ("stale = 2,", "stale = 1,", "code of Validity 1 twice"),
         ('type = "u8", name = "flags"', 'type = "u9", name = "flags"', "type 'u9'"),
-        ("optional = true }", "optional = true, default = 0.0 }", "ClientReport.latency_p50_ms"),
+        ('_p50_ms", kind = "f64"', '_p50_ms", kind = "f64", default = 0.0', "ClientReport.latency_p50_ms"),
         ("tag = 12,", "tag = 70000,", "Welcome.notice"),
         ("own_codec = true", "own_codek = true", "own_codek"),
         ("[constants]", "[numbers]", "constants"),

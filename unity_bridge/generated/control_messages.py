@@ -86,7 +86,7 @@ class Hello:
 
     client_name: str = tagged(1, TEXT)
     program: str = tagged(2, TEXT)
-    stream: str = tagged(3, TEXT, default="")
+    stream: str | None = tagged(3, TEXT, default=None)
     last_event: int | None = tagged(4, U64, default=None)
 
 
@@ -100,7 +100,7 @@ class Welcome:
         last_pose_sequence: the newest pose batch at this moment, 0 before the first.
         registration_validity: of what all poses stand on; the reason if it is not valid.
         research_session: unapproved surfaces may be shown; the client must say so on screen.
-        last_event: the newest event of the server that this state has in it.
+        last_event: the newest event of the server that this state has in it; absent where the server has no events.
         self_test: of this client; absent where the server has no self-test.
         self_test_reasons: why it failed.
         open_requests: what was asked of the operator and is not settled.
@@ -118,10 +118,10 @@ class Welcome:
     surfaces: tuple[str, ...] = tagged(10, SHA256, repeated=True)
     research_session: bool = tagged(11, FLAG, default=False)
     notice: str = tagged(12, TEXT, default="")
-    last_event: int = tagged(13, U64, default=0)
+    last_event: int | None = tagged(13, U64, default=None)
     self_test: SelfTestState | None = tagged(14, choice(SelfTestState), default=None)
     self_test_reasons: tuple[str, ...] = tagged(15, TEXT, repeated=True)
-    selected_target: str = tagged(16, TEXT, default="")
+    selected_target: str | None = tagged(16, TEXT, default=None)
     open_requests: tuple[str, ...] = tagged(17, TEXT, repeated=True)
 
 

@@ -264,7 +264,7 @@ namespace SurgNav.Core.Wire
         public string ClientName { get; set; } = "";
         public string Program { get; set; } = "";
         /// <summary>Drawn anew whenever the client's program starts, such as a UUID: 1 to 64 letters, digits and '-'; the same after a broken link, and in its events.</summary>
-        public string Stream { get; set; } = "";
+        public string? Stream { get; set; }
         /// <summary>Of the header's session, the last event of the server that was taken in; absent from a client that joins.</summary>
         public ulong? LastEvent { get; set; }
 
@@ -309,7 +309,11 @@ namespace SurgNav.Core.Wire
         {
             writer.Text(1, ClientName);
             writer.Text(2, Program);
-            writer.Text(3, Stream);
+            if (Stream is { } value3)
+            {
+                writer.Text(3, value3);
+            }
+
             if (LastEvent is { } value4)
             {
                 writer.U64(4, value4);
@@ -338,13 +342,13 @@ namespace SurgNav.Core.Wire
         /// <summary>Unapproved surfaces may be shown; the client must say so on screen.</summary>
         public bool ResearchSession { get; set; }
         public string Notice { get; set; } = "";
-        /// <summary>The newest event of the server that this state has in it.</summary>
-        public ulong LastEvent { get; set; }
+        /// <summary>The newest event of the server that this state has in it; absent where the server has no events.</summary>
+        public ulong? LastEvent { get; set; }
         /// <summary>Of this client; absent where the server has no self-test.</summary>
         public SelfTestState? SelfTest { get; set; }
         /// <summary>Why it failed.</summary>
         public List<string> SelfTestReasons { get; } = new List<string>();
-        public string SelectedTarget { get; set; } = "";
+        public string? SelectedTarget { get; set; }
         /// <summary>What was asked of the operator and is not settled.</summary>
         public List<string> OpenRequests { get; } = new List<string>();
 
@@ -459,7 +463,11 @@ namespace SurgNav.Core.Wire
 
             writer.Flag(11, ResearchSession);
             writer.Text(12, Notice);
-            writer.U64(13, LastEvent);
+            if (LastEvent is { } value13)
+            {
+                writer.U64(13, value13);
+            }
+
             if (SelfTest is { } value14)
             {
                 writer.Byte(14, (byte)SelfTestStateCodes.Decode((byte)value14));
@@ -470,7 +478,11 @@ namespace SurgNav.Core.Wire
                 writer.Text(15, each);
             }
 
-            writer.Text(16, SelectedTarget);
+            if (SelectedTarget is { } value16)
+            {
+                writer.Text(16, value16);
+            }
+
             foreach (var each in OpenRequests)
             {
                 writer.Text(17, each);
