@@ -1,0 +1,140 @@
+#nullable enable
+using System;
+using System.Collections.Generic;
+using SurgNav.Core.Wire;
+
+namespace SurgNav.Core.Client
+{
+    /// <summary>Where a link to the server stands.</summary>
+    public enum LinkState : byte
+    {
+        /// <summary>The client was not started, or was stopped.</summary>
+        Stopped = 0,
+
+        /// <summary>Not yet connected, or not any more; it keeps trying.</summary>
+        Connecting = 1,
+
+        Open = 2,
+
+        /// <summary>The other end does not want this client, or is not the one that was enrolled; tried now and then.</summary>
+        Refused = 3,
+    }
+
+    /// <summary>One of the three links.</summary>
+    public readonly struct LinkStatus
+    {
+        public LinkStatus(LinkState state, string reason)
+        {
+            State = state;
+            Reason = reason;
+        }
+
+        public LinkState State { get; }
+
+        /// <summary>Why it does not stand; empty if it does.</summary>
+        public string Reason { get; }
+    }
+
+    /// <summary>How the self-test at connect stands. Unless it is NotNeeded or Passed nothing is shown.</summary>
+    public enum SelfTestStatus : byte
+    {
+        /// <summary>Not known: there is no Welcome yet.</summary>
+        Unknown = 0,
+
+        /// <summary>The server has none.</summary>
+        NotNeeded = 1,
+
+        UnderWay = 2,
+
+        Passed = 3,
+
+        /// <summary>The server found this client to place things wrongly; the reasons say how.</summary>
+        Failed = 4,
+    }
+
+    /// <summary>What a status panel shows. A new object each time; it does not change.</summary>
+    public sealed class ClientStatus
+    {
+        public LinkStatus Poses { get; internal set; }
+
+        public LinkStatus Surfaces { get; internal set; }
+
+        public LinkStatus Control { get; internal set; }
+
+        /// <summary>The server has welcomed this client.</summary>
+        public bool IsWelcomed { get; internal set; }
+
+        public string ServerName { get; internal set; } = "";
+
+        /// <summary>What the server wants to be read; empty mostly.</summary>
+        public string Notice { get; internal set; } = "";
+
+        /// <summary>Of what all poses stand on, as the newest batch has it, before the first as the Welcome has it.</summary>
+        public Validity Registration { get; internal set; } = Validity.Lost;
+
+        /// <summary>Why it is not valid; empty if it is.</summary>
+        public string RegistrationReason { get; internal set; } = "";
+
+        public string RegistrationId { get; internal set; } = "";
+
+        /// <summary>Unapproved surfaces may be among those shown: say so on screen, always.</summary>
+        public bool ResearchSession { get; internal set; }
+
+        public SelfTestStatus SelfTest { get; internal set; }
+
+        /// <summary>Why the self-test failed; empty unless it did.</summary>
+        public string SelfTestReason { get; internal set; } = "";
+
+        /// <summary>The target that is selected for all clients; empty for none.</summary>
+        public string SelectedTarget { get; internal set; } = "";
+
+        /// <summary>What was asked of the operator and is not settled.</summary>
+        public IReadOnlyList<string> OpenRequests { get; internal set; } = Array.Empty<string>();
+
+        public ClientStatistics Statistics { get; internal set; }
+    }
+
+    /// <summary>Numbers for a panel and for the report to the server.</summary>
+    public struct ClientStatistics
+    {
+        /// <summary>Batches taken in since the start.</summary>
+        public ulong BatchesReceived { get; internal set; }
+
+        /// <summary>Sequence numbers that were passed over, of all sessions.</summary>
+        public ulong BatchesLost { get; internal set; }
+
+        /// <summary>Repeated or older batches, those of another clock, and what was no batch at all.</summary>
+        public ulong MessagesRefused { get; internal set; }
+
+        /// <summary>Why the last one was.</summary>
+        public string LastRefusal { get; internal set; }
+
+        /// <summary>Batches a second, over about the last one.</summary>
+        public double RateHz { get; internal set; }
+
+        /// <summary>Sensor stamp to decoded, of the last few thousand batches; NaN until the clocks were compared.</summary>
+        public double LatencyP50Ms { get; internal set; }
+
+        public double LatencyP99Ms { get; internal set; }
+
+        public double LatencyP999Ms { get; internal set; }
+
+        /// <summary>The clocks were compared: offset and bound mean something.</summary>
+        public bool HasClockOffset { get; internal set; }
+
+        /// <summary>Server's time = this client's time + offset.</summary>
+        public long ClockOffsetNs { get; internal set; }
+
+        /// <summary>The offset is off by this at most.</summary>
+        public long ClockErrorNs { get; internal set; }
+
+        public int SurfacesReceived { get; internal set; }
+
+        public int SurfacesUnderWay { get; internal set; }
+
+        public long SurfaceBytesReceived { get; internal set; }
+
+        /// <summary>Runs of the server seen.</summary>
+        public int Sessions { get; internal set; }
+    }
+}

@@ -1,0 +1,108 @@
+#nullable enable
+using System.Collections.Generic;
+using SurgNav.Core.Wire;
+
+namespace SurgNav.Core.Client
+{
+    /// <summary>The kinds of event that a person causes at the client; docs/protocol.md, section 7.</summary>
+    public static class ClientEventKinds
+    {
+        public const string LandmarkTouched = "landmark_touched";
+        public const string LandmarkPicked = "landmark_picked";
+        public const string VerifyTouch = "verify_touch";
+        public const string DecideSurface = "decide_surface";
+        public const string RequestRegistration = "request_registration";
+        public const string SelectTarget = "select_target";
+    }
+
+    /// <summary>The kinds of event that the server tells; docs/protocol.md, section 7.</summary>
+    public static class ServerEventKinds
+    {
+        public const string RegistrationChanged = "registration_changed";
+        public const string RegistrationLost = "registration_lost";
+        public const string RegistrationFound = "registration_found";
+        public const string RegistrationWithdrawn = "registration_withdrawn";
+        public const string SurfaceApproved = "surface_approved";
+        public const string SurfaceWithdrawn = "surface_withdrawn";
+        public const string ToolLost = "tool_lost";
+        public const string ToolFound = "tool_found";
+        public const string TargetSelected = "target_selected";
+        public const string RequestSettled = "request_settled";
+        public const string Notice = "notice";
+    }
+
+    /// <summary>
+    /// Events in both directions, each once and in order: what is sent is sent again until the server has answered for
+    /// good, over broken links and restarts of the server.
+    /// </summary>
+    public sealed class EventQueue
+    {
+        /// <summary>Events without a final answer that the server keeps for a client.</summary>
+        public const int MaxUnanswered = 16;
+
+        /// <summary>Beyond it the oldest that nobody takes is dropped and counted.</summary>
+        private const int MaxKept = 256;
+
+        private readonly object gate = new object();
+        private readonly Queue<EventAnswer> answers = new Queue<EventAnswer>();
+        private readonly Queue<ServerEvent> happenings = new Queue<ServerEvent>();
+        private readonly List<ClientEvent> unanswered = new List<ClientEvent>();
+        private ulong lastNumber;
+
+        /// <summary>Answers and events that nobody took in time.</summary>
+        public long Dropped { get; private set; }
+
+        /// <summary>Events that wait for their final answer.</summary>
+        public int Unanswered
+        {
+            get
+            {
+                lock (gate)
+                {
+                    return unanswered.Count;
+                }
+            }
+        }
+
+        /// <summary>
+        /// Sends what a person did: set the kind and what the kind needs; stream, number, session and time are filled in.
+        /// Do not change it afterwards.
+        /// </summary>
+        /// <param name="happened">What happened.</param>
+        /// <param name="number">Its answer has the same.</param>
+        /// <returns>False if too many events wait for their answer: tell the person that it was not sent.</returns>
+        public bool TrySend(ClientEvent happened, out ulong number)
+        {
+            lock (gate)
+            {
+                number = 0;
+                if (unanswered.Count >= MaxUnanswered)
+                {
+                    return false;
+                }
+
+                number = happened.Number = ++lastNumber;
+                unanswered.Add(happened);
+                return true;
+            }
+        }
+
+        /// <summary>What became of an event: 'accepted' or 'refused'. Each event gets one, in the order they come.</summary>
+        public bool TryTakeAnswer(out EventAnswer answer)
+        {
+            lock (gate)
+            {
+                return answers.TryDequeue(out answer!);
+            }
+        }
+
+        /// <summary>What changed at the server, in order, each once.</summary>
+        public bool TryTakeServerEvent(out ServerEvent happened)
+        {
+            lock (gate)
+            {
+                return happenings.TryDequeue(out happened!);
+            }
+        }
+    }
+}
