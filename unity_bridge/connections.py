@@ -1,7 +1,7 @@
 """The TCP connections of a server's socket: how many, whose, how much they send; and the scissors.
 
 ZeroMQ bounds the messages that wait, not what a peer can make it hold: one message of endlessly many frames, or one
-subscription after the other, grows a server by hundreds of megabytes a second (docs/security.md has it measured). So
+subscription after the other, grows a server by hundreds of megabytes a second (docs/unity_bridge.md has it measured). So
 each connection is watched where it cannot lie, in the kernel's count of the bytes that came, and shut down if need be.
 """
 
@@ -97,7 +97,9 @@ class Connections:
             if event["event"] == zmq.EVENT_ACCEPTED:
                 self._accept(event["value"])
             else:
-                detail = _FAILED.get(event["value"], "it broke off before it was known")
+                broken_off = event["event"] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                otherwise = "it broke off before it was known" if broken_off else "it does not keep to the protocol"
+                detail = _FAILED.get(event["value"], otherwise)
                 self.refusals.add(f"no handshake: {detail}", "")
         now_ns = self._clock.now_ns()
         if now_ns - self._measured_ns >= _MEASURE_EVERY_NS:
