@@ -13,6 +13,8 @@ from registration.normal_trend import NormalTrend
 
 # Nearer than this, the direction from foot to point is rounding noise (float32 feet, coordinates of some 500 mm).
 DIRECTION_TRUSTED_ABOVE_MM = 1e-2
+# Decides how far apart sites are, where no trend was asked for before.
+SITES_RADIUS_MM = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,10 @@ class DistanceField(Protocol):
         A normal n through a point p has the moment ``p x n`` (Pluecker coordinates). All normals of a sphere meet in
         its centre: their moments about it vanish, and so does their mean, however coarse the triangles are.
         """
+        ...
+
+    def sites(self) -> tuple[Floats, Floats]:
+        """Points ``(k, 3)`` spread over the surface, some mm apart, and the unit normals there ``(k, 3)``."""
         ...
 
 
@@ -87,6 +93,12 @@ class ExactDistance:
         if self._trend is None or self._trend.radius_mm != radius_mm:
             self._trend = NormalTrend.of(self._surface.vertices_mm, self._normals, radius_mm)
         return self._trend.lines(feet_mm, self._feet(feet_mm)[1])
+
+    def sites(self) -> tuple[Floats, Floats]:
+        """As `DistanceField.sites`."""
+        if self._trend is None:
+            self._trend = NormalTrend.of(self._surface.vertices_mm, self._normals, SITES_RADIUS_MM)
+        return self._trend.centres_mm, self._trend.facing
 
     def _feet(self, points_mm: Floats) -> tuple[Floats, Floats]:
         """From foot to point ``(n, 3)`` in mm, and the unit normal interpolated at the foot ``(n, 3)``."""

@@ -149,6 +149,10 @@ class DistanceGrid:
             return self._exact.mean_normal_lines(feet_mm, radius_mm)
         return self._content.trend.lines(feet_mm, self.distance(feet_mm).gradient)
 
+    def sites(self) -> tuple[Floats, Floats]:
+        """As `DistanceField.sites`."""
+        return self._content.trend.centres_mm, self._content.trend.facing
+
     @cached_property
     def _exact(self) -> ExactDistance:
         return self._given_exact or ExactDistance(self._surface)

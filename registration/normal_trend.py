@@ -17,6 +17,8 @@ from geometry.points import Floats
 
 # Sites are this many to a radius apart.
 SITES_PER_RADIUS = 3.0
+# The mean of normals that fan out over a right angle: two faces of a box at their edge.
+SHORTEST_MEAN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,9 @@ class NormalTrend:
         known = (away <= 2.0 * self.radius_mm)[:, None]
         sums = np.hstack([normals, np.cross(feet_mm, normals)]) + np.where(known, self.sums[nearest], 0.0)
         means: Floats = sums / (1.0 + np.where(known, self.counts[nearest][:, None], 0.0))
-        return means
+        # On a curved surface the mean is shorter than its normals, which is no lack of evidence. Where it is much
+        # shorter, as at a rim, what it stands for is no common direction, and the shortness stays.
+        return means / np.maximum(np.linalg.norm(means[:, :3], axis=1, keepdims=True), SHORTEST_MEAN)
 
     @cached_property
     def _sites(self) -> cKDTree:
