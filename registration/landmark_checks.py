@@ -42,10 +42,10 @@ def check_pairs(
     """Raises `LandmarksRefusedError` unless the pairs can determine a pose and agree in their mutual distances."""
     if len(ct_mm) < 3:
         raise LandmarksRefusedError(f"{len(ct_mm)} landmarks", "at least three", "touch more landmarks")
-    _check_units(ct_mm, reference_mm)
+    check_units(ct_mm, reference_mm)
     for side, points_mm in (("ct", ct_mm), ("reference", reference_mm)):
-        _check_separation(side, points_mm, names, limits)
-        _check_line(side, points_mm, limits)
+        check_separation(side, points_mm, names, limits)
+        check_line(side, points_mm, limits)
     _check_distances(ct_mm, reference_mm, sd_mm, names, limits)
 
 
@@ -68,7 +68,7 @@ def _misfit(ct_mm: Floats, reference_mm: Floats, weights: Floats) -> float:
     return float(weights @ np.sum((reference_mm - rotation.apply(ct_mm)) ** 2, axis=1))
 
 
-def _check_units(ct_mm: Floats, reference_mm: Floats) -> None:
+def check_units(ct_mm: Floats, reference_mm: Floats) -> None:
     spreads = [float(np.sqrt(np.mean(np.sum((p - p.mean(axis=0)) ** 2, axis=1)))) for p in (ct_mm, reference_mm)]
     small, large = min(spreads), max(spreads)
     if small > 0 and MM_PER_M / 2 < large / small < MM_PER_M * 2:
@@ -80,7 +80,7 @@ def _check_units(ct_mm: Floats, reference_mm: Floats) -> None:
         )
 
 
-def _check_separation(side: str, points_mm: Floats, names: tuple[str, ...], limits: LandmarkLimits) -> None:
+def check_separation(side: str, points_mm: Floats, names: tuple[str, ...], limits: LandmarkLimits) -> None:
     distances = squareform(pdist(points_mm))
     np.fill_diagonal(distances, np.inf)
     first, second = np.unravel_index(int(distances.argmin()), distances.shape)
@@ -92,7 +92,7 @@ def _check_separation(side: str, points_mm: Floats, names: tuple[str, ...], limi
         )
 
 
-def _check_line(side: str, points_mm: Floats, limits: LandmarkLimits) -> None:
+def check_line(side: str, points_mm: Floats, limits: LandmarkLimits) -> None:
     spreads = np.linalg.svd(points_mm - points_mm.mean(axis=0), compute_uv=False) / np.sqrt(len(points_mm))
     off_line_mm = float(np.hypot(spreads[1], spreads[2]))
     if off_line_mm < limits.minimum_off_line_rms_mm:
