@@ -49,6 +49,13 @@ def check_bindable(endpoint: str, with_keys: bool = False) -> str:
     return f"tcp://[{host}]:{parts['port']}" if ":" in host else f"tcp://{host}:{parts['port']}"
 
 
+def is_local(endpoint: str) -> bool:
+    """Whether an address to connect to is on this machine; a host's name is not, except localhost."""
+    parts = _TCP.fullmatch(endpoint)
+    host = parts["host"].strip("[]") if parts else ""
+    return bool(_LOCAL.fullmatch(endpoint)) or host == "localhost" or _is_loopback(host)
+
+
 def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, Any]) -> zmq.Socket[bytes]:
     """A bound socket that never lingers; `options` are set before binding, as ZeroMQ needs it.
 

@@ -6,6 +6,8 @@ Times are integer nanoseconds on the clock that the message's header names.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from unity_bridge.generated.messages import *  # noqa: F403 - all that is declared, whatever is added to the schema
 from unity_bridge.generated.messages import MESSAGES
 from unity_bridge.schema import Declared, decode, encode
@@ -14,8 +16,22 @@ from unity_bridge.wire import Header, MessageType, Session, malformed, pack_mess
 _TYPES: dict[type, MessageType] = {kind: message_type for message_type, kind in MESSAGES.items()}
 
 
+@dataclass(frozen=True)
+class EncodedMessage:
+    """A message whose fields are bytes already: for answers that are sent often and change seldom."""
+
+    message_type: MessageType
+    body: bytes
+
+    @classmethod
+    def of(cls, message: Declared) -> EncodedMessage:
+        return cls(_TYPES[type(message)], encode(message))
+
+
 def encode_message(message: Declared, session: Session, sequence: int) -> bytes:
     """The bytes of one message, stamped now on the session's clock."""
+    if isinstance(message, EncodedMessage):
+        return pack_message(session.header(message.message_type, sequence), message.body)
     return pack_message(session.header(_TYPES[type(message)], sequence), encode(message))
 
 

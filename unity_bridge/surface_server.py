@@ -1,11 +1,13 @@
 """The surface socket: approved surfaces, pulled in chunks that the client asks for one by one.
 
 The client's requests are its credit: it has as many chunks under way as it asked for and no more. A chunk is named by
-the payload's hash and an offset, so that a broken transfer goes on where it stopped, over whichever connection.
+a hash and an offset, so that a broken transfer goes on where it stopped, over whichever connection. Every level of
+detail, its compressed form and its GLB have a hash of their own, and are pulled alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import zmq
@@ -13,6 +15,7 @@ import zmq
 from unity_bridge.authentication import Gate
 from unity_bridge.errors import SurfaceRefusedError, UnexpectedMessageError, UnknownSurfaceError
 from unity_bridge.messages import (
+    EncodedMessage,
     Goodbye,
     SurfaceChunk,
     SurfaceChunkRequest,
@@ -22,6 +25,7 @@ from unity_bridge.messages import (
 )
 from unity_bridge.router import Request, RouterServer, RouterSettings
 from unity_bridge.schema import Declared
+from unity_bridge.surface_levels import EncodedLevel, make_entry
 from unity_bridge.surface_payload import SurfacePayload
 from unity_bridge.wire import Session
 
@@ -59,18 +63,19 @@ class SurfaceServer(RouterServer):
         gate: Gate | None = None,
     ) -> None:
         self._options = settings or SurfaceServerSettings()
-        self._payloads: dict[str, SurfacePayload] = {}
-        self._entries: dict[str, SurfaceEntry] = {}
+        self._entries: dict[str, SurfaceEntry] = {}  # by name, in the order of the first offer
+        self._blobs: dict[str, dict[str, bytes]] = {}  # by name, then by hash
         self._revision = 0
+        self._manifest = self._encode_manifest()
         super().__init__(endpoint, session, context, self._options.router, gate)
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """SHA-256 of each payload on offer, hexadecimal."""
-        return tuple(self._entries)
+        """SHA-256 of each full surface on offer, hexadecimal."""
+        return tuple(entry.sha256 for entry in self._entries.values())
 
     def offer(self, payload: SurfacePayload, approval: str, approved_by: str = "") -> None:
-        """Puts a surface on offer, replacing any of the same name.
+        """Puts a surface on offer as it is, replacing any of the same name.
 
         Args:
             approval: the decision in the case: 'approved' or 'edited' (both by a named person), or 'suggested'.
@@ -79,16 +84,27 @@ class SurfaceServer(RouterServer):
         Raises:
             SurfaceRefusedError: not approved by anybody outside a research session, or one surface too many.
         """
-        entry = _entry(payload, approval, approved_by)
+        self.offer_levels([EncodedLevel(payload)], approval, approved_by)
+
+    def offer_levels(self, levels: Sequence[EncodedLevel], approval: str, approved_by: str = "") -> None:
+        """Puts a surface on offer at several levels of detail, replacing any of the same name.
+
+        Args:
+            levels: coarse first, the last the full surface; all of one name and frame.
+            approval, approved_by: as for `offer`.
+
+        Raises:
+            SurfaceRefusedError: as for `offer`; levels that are not coarse first or of one surface.
+        """
+        entry = make_entry(levels, approval, approved_by)
         entry.check_approval(self._options.research_session)
-        others = {sha: other for sha, other in self._entries.items() if other.name != payload.name}
-        if len(others) >= self._options.max_surfaces:
+        if entry.name not in self._entries and len(self._entries) >= self._options.max_surfaces:
             raise SurfaceRefusedError(
-                f"surface {len(others) + 1}", f"{self._options.max_surfaces} surfaces", "withdraw one"
+                f"surface {len(self._entries) + 1}", f"{self._options.max_surfaces} surfaces", "withdraw one"
             )
-        self._entries = others | {payload.sha256: entry}
-        self._payloads = {sha: self._payloads.get(sha, payload) for sha in self._entries}
-        self._revision += 1
+        self._entries[entry.name] = entry
+        self._blobs[entry.name] = {sha: blob for level in levels for sha, blob in level.blobs().items()}
+        self._changed()
 
     def withdraw(self, name: str) -> None:
         """Takes a surface off; requests for it are refused from now on.
@@ -96,20 +112,17 @@ class SurfaceServer(RouterServer):
         Raises:
             UnknownSurfaceError: no surface of this name is on offer.
         """
-        kept = {sha: entry for sha, entry in self._entries.items() if entry.name != name}
-        if len(kept) == len(self._entries):
-            names = sorted(entry.name for entry in self._entries.values())
-            raise UnknownSurfaceError(f"the surface '{name}'", f"one of {names}", "check the name")
-        self._entries = kept
-        self._payloads = {sha: self._payloads[sha] for sha in kept}
-        self._revision += 1
+        if name not in self._entries:
+            raise UnknownSurfaceError(f"the surface '{name}'", f"one of {sorted(self._entries)}", "check the name")
+        del self._entries[name], self._blobs[name]
+        self._changed()
 
     def answer(self, request: Request) -> Declared | None:
         message = request.message
         if isinstance(message, SurfaceChunkRequest):
             return self._chunk(message)
         if isinstance(message, SurfaceListRequest):
-            return SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values()))
+            return self._manifest
         if isinstance(message, Goodbye):
             self.forget(request.identity)
             return None
@@ -117,29 +130,24 @@ class SurfaceServer(RouterServer):
             f"a {type(message).__name__} on the surface socket", "list and chunk requests", "use the control socket"
         )
 
+    def _changed(self) -> None:
+        self._revision += 1
+        self._manifest = self._encode_manifest()
+
+    def _encode_manifest(self) -> EncodedMessage:
+        """Once for every change: 256 surfaces take 10 ms, and a client may ask 2,000 times a second."""
+        return EncodedMessage.of(SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values())))
+
     def _chunk(self, request: SurfaceChunkRequest) -> SurfaceChunk:
-        payload = self._payloads.get(request.sha256)
-        size = len(payload.data) if payload else 0
-        if payload is None or request.offset >= size or not request.length:
+        sha256 = request.sha256
+        data = next((blobs[sha256] for blobs in self._blobs.values() if sha256 in blobs), b"")
+        if request.offset >= len(data) or not request.length:
             raise UnknownSurfaceError(
-                f"{request.length} bytes at {request.offset} of surface {request.sha256[:12]} ({size} bytes)",
+                f"{request.length} bytes at {request.offset} of surface {sha256[:12]} ({len(data)} bytes)",
                 "at least one byte within a surface on offer",
                 "ask for the manifest",
             )
         end = request.offset + min(request.length, self._options.max_chunk_bytes)
-        data = payload.data[request.offset : end]
-        return SurfaceChunk(sha256=request.sha256, offset=request.offset, total_bytes=size, data=data)
-
-
-def _entry(payload: SurfacePayload, approval: str, approved_by: str) -> SurfaceEntry:
-    return SurfaceEntry(
-        name=payload.name,
-        sha256=payload.sha256,
-        vertex_count=payload.vertex_count,
-        triangle_count=payload.triangle_count,
-        byte_count=len(payload.data),
-        quantisation_step_mm=payload.quantisation_step_mm,
-        frame=payload.frame,
-        approval=approval,
-        approved_by=approved_by,
-    )
+        return SurfaceChunk(
+            sha256=sha256, offset=request.offset, total_bytes=len(data), data=data[request.offset : end]
+        )

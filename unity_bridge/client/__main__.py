@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from typing import Any
 from geometry.errors import SurgNavError
 from unity_bridge.client.recording import save_recording
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
+from unity_bridge.client.surface_puller import PullerSettings
+from unity_bridge.client.transfer import PulledSurface
 from unity_bridge.keys import ClientKeys, Enrolment, read_private
 
 _NS = 1_000_000_000
@@ -38,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the client and returns the exit code."""
     options = _parser().parse_args(arguments)
     clock = MonotonicClock()
-    settings = ClientSettings(name=options.name, max_batches=options.max_batches)
+    puller = PullerSettings(form=options.form, max_triangles=options.max_triangles, glb=options.glb is not None)
+    settings = ClientSettings(name=options.name, max_batches=options.max_batches, puller=puller)
     try:
         endpoints, keys = _server(options)
         with ReferenceClient(endpoints, clock, settings, keys) as client:
@@ -53,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write(options.report, json.dumps(summary, indent=2) + "\n")
             if options.record is not None and client.control.clock_offset is not None:
                 save_recording(client.recording(), options.record)
+            if options.glb is not None:
+                _write_glbs(client.surfaces.glbs, options.glb)
     except SurgNavError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -67,8 +73,7 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
     """
     ready, offset = ready_ns is not None, client.control.clock_offset
     report = dataclasses.asdict(client.report())
-    wanted = client.surfaces.manifest.surfaces if client.surfaces.manifest else ()
-    missing = [entry.name for entry in wanted if entry.sha256 not in client.surfaces.surfaces]
+    missing = client.surfaces.missing
     whole = ready and report_taken and not missing and not report["poses_lost"] and not report["messages_refused"]
     refusals = (client.poses.last_refusal, client.surfaces.last_refusal, client.control.last_refusal)
     return report | {
@@ -78,11 +83,35 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
         "report_taken": report_taken,
         "recording_full": client.poses.log.is_full,
         "surfaces_missing": missing,
+        "surface_levels": [_level(pulled) for pulled in client.surfaces.surfaces.values()],
         "surface_reconnects": client.surfaces.reconnects,
         "server_sessions": client.poses.log.sessions,
         "refused_by_server": client.refusal,
         "last_refusals": [refusal for refusal in refusals if refusal],
     }
+
+
+def _level(pulled: PulledSurface) -> dict[str, Any]:
+    """Which level is shown, how far that is from the full surface, and how it came."""
+    level = pulled.level
+    return {
+        "name": pulled.entry.name,
+        "triangles": level.triangle_count,
+        "of": pulled.entry.triangle_count,
+        "deviation_max_mm": level.deviation_max_mm,
+        "deviation_p95_mm": level.deviation_p95_mm,
+        "form": pulled.item.form.value,
+        "bytes": len(pulled.received),
+        "seconds": pulled.seconds,
+    }
+
+
+def _write_glbs(files: dict[str, bytes], folder: Path) -> None:
+    """One file for each surface; a name may hold anything, a file's name may not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, content) in enumerate(sorted(files.items()), start=1):
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
+        (folder / f"{number:02d}_{plain}.glb").write_bytes(content)
 
 
 def _server(options: argparse.Namespace) -> tuple[Endpoints, ClientKeys | None]:
@@ -116,6 +145,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-batches", type=int, default=60_000, help="pose batches to keep; all are counted")
     parser.add_argument("--report", default="-", help="file for the JSON report; - is standard output")
     parser.add_argument("--record", type=Path, help="file for everything received (.npz), for load_recording")
+    parser.add_argument(
+        "--form",
+        choices=("auto", "raw", "compressed"),
+        default="auto",
+        help="of surfaces; auto is raw on loopback",
+    )
+    parser.add_argument("--max-triangles", type=int, help="budget of all surfaces together; all of them if left out")
+    parser.add_argument("--glb", type=Path, metavar="FOLDER", help="pull every surface as GLB too, into this folder")
     return parser
 
 

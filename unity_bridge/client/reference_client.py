@@ -17,7 +17,8 @@ from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
 from unity_bridge.client.pose_receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
-from unity_bridge.client.surface_puller import PulledSurface, PullerSettings, SurfacePuller
+from unity_bridge.client.surface_puller import PullerSettings, SurfacePuller
+from unity_bridge.client.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import ClientReport, Hello, ReceivedSurface
@@ -56,7 +57,7 @@ class Endpoints:
 
 
 class ReferenceClient:
-    """Says hello, exchanges clocks, takes in poses, pulls every surface, and reports.
+    """Says hello, exchanges clocks, takes in poses, pulls every surface (coarse first), and reports.
 
     Args:
         keys: the server's public key, pinned, and the client's own pair; without them only servers without keys answer.
@@ -214,10 +215,10 @@ class ReferenceClient:
 def _received(pulled: PulledSurface) -> ReceivedSurface:
     surface = pulled.decoded.surface
     return ReceivedSurface(
-        sha256=pulled.entry.sha256,
+        sha256=pulled.level.sha256,
         name=surface.name,
         vertex_count=len(surface.vertices_m),
         triangle_count=len(surface.triangles),
-        byte_count=pulled.entry.byte_count,
+        byte_count=pulled.level.byte_count,
         seconds=pulled.seconds,
     )

@@ -1,20 +1,20 @@
-"""The client's end of the surface socket: pulls every surface of the manifest, and resumes where a link broke."""
+"""The client's end of the surface socket: pulls what the manifest offers, coarse first, and resumes broken links."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import zmq
 
 from geometry.errors import SurgNavError
 from unity_bridge.authentication import client_options
+from unity_bridge.client.level_plan import Form, Item, choose_levels, plan
+from unity_bridge.client.transfer import PulledSurface, Transfer
 from unity_bridge.client.transfer_window import TransferWindow, WindowSettings
-from unity_bridge.endpoints import connect
-from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError
+from unity_bridge.endpoints import connect, is_local
+from unity_bridge.errors import SurfaceRefusedError
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import (
     Error,
@@ -22,13 +22,14 @@ from unity_bridge.messages import (
     SurfaceChunk,
     SurfaceChunkRequest,
     SurfaceEntry,
+    SurfaceLevel,
     SurfaceListRequest,
     SurfaceManifest,
     decode_message,
     encode_message,
 )
 from unity_bridge.schema import Declared
-from unity_bridge.surface_payload import MAX_PAYLOAD_BYTES, DecodedSurface, decode_surface
+from unity_bridge.surface_levels import levels_of
 from unity_bridge.wire import Session
 
 _MIN_CHUNK_BYTES = 4096  # a server that sends less costs more requests than it is worth, but still works
@@ -42,9 +43,13 @@ class PullerSettings:
         credit: chunks under way at most: the server holds no more answers than 16 for a client.
         window: how many bytes to have under way, and in which pieces; the server may send smaller ones.
         timeout_ns: after this silence the link is taken to be broken: a new one is made, and the transfer goes on.
-        max_bytes: of all surfaces together; those that would go beyond are refused before their first byte.
+        max_bytes: of everything together; what would go beyond is refused before its first byte.
         refresh_ns: how often to ask whether the offer has changed: approvals come and go.
         allow_suggested: take surfaces that nobody has approved. Only for a client that says so on its screen.
+        form: 'compressed' is unpacked at about 50 MB/s here (benchmarks/bench_wire_surfaces.py): it pays on links of
+            up to some 350 Mbit/s. 'auto' is 'raw' on this machine and 'compressed' to another.
+        max_triangles: budget of all surfaces together, see `choose_levels`; None for the full surfaces.
+        glb: pull each shown level as GLB too, after everything else.
     """
 
     credit: int = 8
@@ -53,68 +58,9 @@ class PullerSettings:
     max_bytes: int = 2**30
     refresh_ns: int = 2_000_000_000
     allow_suggested: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class PulledSurface:
-    """A surface that is whole: its hash is right.
-
-    Attributes:
-        entry: what the manifest says of it.
-        data: the payload.
-        seconds: from the first request to the last byte.
-    """
-
-    entry: SurfaceEntry
-    data: bytes
-    seconds: float
-
-    @cached_property
-    def decoded(self) -> DecodedSurface:
-        """Decoded when first asked for, so that the loop which receives poses need not wait for it.
-
-        Raises:
-            WireError, InvalidFrameError: the server made a payload that is none.
-        """
-        return decode_surface(self.data)
-
-
-class _Transfer:
-    """One payload on its way: grows only by what has really arrived, hashed as it comes."""
-
-    def __init__(self, entry: SurfaceEntry, now_ns: int) -> None:
-        self.entry = entry
-        self.data = bytearray()
-        self.requested = 0  # up to where chunks were asked for
-        self.started_ns = now_ns
-        self._hash = hashlib.sha256()
-
-    @property
-    def is_whole(self) -> bool:
-        return len(self.data) == self.entry.byte_count
-
-    def add(self, chunk: SurfaceChunk) -> None:
-        # One connection keeps the order; what does not continue here was asked for over an earlier one.
-        if chunk.offset != len(self.data):
-            return
-        size = self.entry.byte_count
-        if not chunk.data or chunk.total_bytes != size or len(self.data) + len(chunk.data) > size:
-            raise MalformedMessageError(
-                f"{len(chunk.data)} bytes at {chunk.offset} of {chunk.total_bytes}",
-                f"some, and no more than the {size} bytes of the manifest",
-                "ask for the manifest again",
-            )
-        self.data += chunk.data
-        self._hash.update(chunk.data)
-
-    def finish(self, now_ns: int) -> PulledSurface:
-        if self._hash.hexdigest() != self.entry.sha256:
-            raise MalformedMessageError(
-                f"surface '{self.entry.name}' with hash {self._hash.hexdigest()[:12]}",
-                f"{self.entry.sha256[:12]}",
-                "pull it again",
-            )
-        return PulledSurface(self.entry, bytes(self.data), (now_ns - self.started_ns) / 1e9)
+    form: Literal["auto", "raw", "compressed"] = "auto"
+    max_triangles: int | None = None
+    glb: bool = False
 
 
 class _Request(NamedTuple):
@@ -131,10 +77,10 @@ class SurfacePuller:
     """Driven by its owner: `drain` when the socket is readable, `tick` now and then.
 
     Attributes:
-        surfaces: those that are on offer and whole, by hash; one that was withdrawn goes from here too.
         manifest: None until the server has answered.
         refused: messages, surfaces and answers that were refusals; `last_refusal` says why.
         reconnects: links made after the first.
+        bytes_taken: of chunks that came, used or not.
     """
 
     def __init__(
@@ -147,12 +93,18 @@ class SurfacePuller:
     ) -> None:
         self._keys = keys
         self._endpoint, self._context, self._session, self._settings = endpoint, context, session, settings
-        self.surfaces: dict[str, PulledSurface] = {}
+        compressed = settings.form == "compressed" or (settings.form == "auto" and not is_local(endpoint))
+        self._form = Form.COMPRESSED if compressed else Form.RAW
         self.manifest: SurfaceManifest | None = None
         self.refused = 0
         self.last_refusal = ""
         self.reconnects = 0
-        self._waiting: dict[str, _Transfer] = {}
+        self.bytes_taken = 0
+        self._offer: dict[str, tuple[SurfaceEntry, tuple[SurfaceLevel, ...]]] = {}  # what is admitted, by entry's hash
+        self._chosen: dict[str, int] = {}
+        self._whole: dict[str, PulledSurface] = {}  # by the hash of what came
+        self._waiting: dict[str, Transfer] = {}  # likewise, in the order of pulling
+        self._turned_down: set[str] = set()
         self._sequence = 0
         self._largest_chunk = settings.window.max_chunk_bytes
         self._asked_ns: int | None = None  # when the manifest was asked for, while it has not come
@@ -160,14 +112,42 @@ class SurfacePuller:
         self._open()
 
     @property
+    def surfaces(self) -> dict[str, PulledSurface]:
+        """Of each surface on offer the finest level that is here and wanted, by the hash of that level's payload."""
+        found = {}
+        for sha, (_, levels) in self._offer.items():
+            here = self._levels_here(levels[: self._chosen[sha] + 1])
+            if here:
+                found[here[-1].level.sha256] = here[-1]
+        return found
+
+    @property
+    def glbs(self) -> dict[str, bytes]:
+        """The GLB files that are here, by the name of the surface."""
+        return {each.entry.name: each.received for each in self._whole.values() if each.item.form is Form.GLB}
+
+    @property
     def is_done(self) -> bool:
-        """True once everything in the manifest is here or was refused."""
+        """True once everything that is wanted of the manifest is here or was refused."""
         return self.manifest is not None and not self._waiting
 
     @property
+    def is_coarse(self) -> bool:
+        """True once every surface is here at some level: there is something to show of each."""
+        return self.manifest is not None and len(self.surfaces) == len(self._offer)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names on offer of which the wanted level is not here."""
+        here = {each.level.sha256 for each in self._whole.values() if each.item.form is not Form.GLB}
+        entries = self.manifest.surfaces if self.manifest else ()
+        wanted = {sha: levels[self._chosen[sha]].sha256 for sha, (_, levels) in self._offer.items()}
+        return [entry.name for entry in entries if wanted.get(entry.sha256) not in here]
+
+    @property
     def bytes_received(self) -> int:
-        """Bytes of surfaces, whole or on their way."""
-        whole = sum(surface.entry.byte_count for surface in self.surfaces.values())
+        """Bytes that are here and used, of what is whole and what is on its way."""
+        whole = sum(len(surface.received) for surface in self._whole.values())
         return whole + sum(len(transfer.data) for transfer in self._waiting.values())
 
     def request_manifest(self) -> None:
@@ -197,20 +177,17 @@ class SurfacePuller:
     def tick(self) -> None:
         """Notices a broken link; asks now and then whether the offer has changed."""
         now_ns = self._session.clock.now_ns()
-        if self._waiting or self._asked_ns is not None:
+        if self._asked_ns is not None or (self._waiting and not self._halted):
             if now_ns - max(self._heard_ns, self._asked_ns or 0) > self._settings.timeout_ns:
                 self.reconnect()
-        elif now_ns - self._manifest_ns > self._settings.refresh_ns:
+        elif now_ns - (self._heard_ns if self._halted else self._manifest_ns) > self._settings.refresh_ns:
             self.request_manifest()
 
     def decode_all(self) -> None:
         """Decodes what is here; what is no surface is dropped and counted as refused."""
-        for sha, surface in list(self.surfaces.items()):
-            try:
-                surface.decoded  # noqa: B018 - decoding is what is wanted
-            except SurgNavError as error:
-                del self.surfaces[sha]
-                self._note(error)
+        while broken := [each for each in self.surfaces.values() if not self._decodes(each)]:
+            for surface in broken:  # then a coarser level stands in its place
+                del self._whole[surface.item.sha256]
 
     def close(self) -> None:
         self._send(Goodbye())
@@ -220,50 +197,82 @@ class SurfacePuller:
         options = {zmq.MAXMSGSIZE: 2**22, zmq.SNDHWM: 64, **client_options(self._keys)}
         self.socket = connect(self._context, zmq.DEALER, self._endpoint, options)
         self._heard_ns = self._session.clock.now_ns()
+        self._halted = False  # after a refusal: nothing more is asked for until the manifest has come again
         self.request_manifest()
-        for transfer in self._waiting.values():
-            transfer.requested = len(transfer.data)
         self._window = TransferWindow(self._settings.window)
         self._requests: deque[_Request] = deque()
+        self._rewind()
         self._ask()
+
+    def _rewind(self) -> None:
+        self._requests.clear()
+        for transfer in self._waiting.values():
+            transfer.rewind()
 
     def _take(self, message: Declared) -> None:
         if isinstance(message, SurfaceManifest):
             self.manifest, self._asked_ns, self._manifest_ns = message, None, self._heard_ns
+            self._halted = False
             self._plan(message.surfaces)
-        elif isinstance(message, SurfaceChunk) and message.sha256 in self._waiting:
-            self._take_chunk(message)
+        elif isinstance(message, SurfaceChunk):
+            self.bytes_taken += len(message.data)
+            if message.sha256 in self._waiting:
+                self._take_chunk(message)
         elif isinstance(message, Error):
             self._note(message.as_exception())
-            self._waiting.clear()
-            self._requests.clear()  # what was asked for is no longer on offer: look again at the next refresh
+            self._halted = True  # perhaps it is no longer on offer: look again at the next refresh, and then go on
+            self._rewind()
         self._ask()
 
     def _plan(self, entries: tuple[SurfaceEntry, ...]) -> None:
-        """Drops what is no longer on offer, and makes room for what is new."""
-        offered = {entry.sha256 for entry in entries}
-        self.surfaces = {sha: surface for sha, surface in self.surfaces.items() if sha in offered}
-        self._waiting = {sha: transfer for sha, transfer in self._waiting.items() if sha in offered}
-        total = sum(surface.entry.byte_count for surface in self.surfaces.values())
-        total += sum(transfer.entry.byte_count for transfer in self._waiting.values())
+        """Drops what is no longer on offer or wanted, and makes room for what is new."""
+        known, self._turned_down = self._turned_down, set()
+        self._offer = {}
         for entry in entries:
-            if entry.sha256 in self.surfaces or entry.sha256 in self._waiting:
-                continue
             try:
-                total = self._admit(entry, total)
+                entry.check_approval(self._settings.allow_suggested)
+                self._offer[entry.sha256] = entry, levels_of(entry)
             except SurgNavError as error:
-                self._note(error)
+                self._turn_down(entry.sha256, error, known)
+        self._chosen = choose_levels(self._offer, self._settings.max_triangles)
+        wanted: dict[str, Item] = {}
+        total = 0
+        for item in plan(self._offer, self._chosen, self._form, self._settings.glb):
+            try:
+                self._check_size(item, total)
+            except SurgNavError as error:
+                self._turn_down(item.sha256, error, known)
                 continue
-            self._waiting[entry.sha256] = _Transfer(entry, self._heard_ns)
+            wanted[item.sha256] = item
+            total += item.memory_bytes
+        self._whole = {sha: surface for sha, surface in self._whole.items() if sha in wanted}
+        new = (item for sha, item in wanted.items() if sha not in self._whole)
+        self._waiting = {item.sha256: self._waiting.get(item.sha256) or Transfer(item) for item in new}
 
-    def _admit(self, entry: SurfaceEntry, total: int) -> int:
-        entry.check_approval(self._settings.allow_suggested)
-        limit = min(MAX_PAYLOAD_BYTES, self._settings.max_bytes - total)
-        if not 0 < entry.byte_count <= limit:
+    def _check_size(self, item: Item, total: int) -> None:
+        limit = min(item.limit_bytes, self._settings.max_bytes - total)
+        if not (item.byte_count > 0 and item.memory_bytes <= limit):
             raise SurfaceRefusedError(
-                f"surface '{entry.name}' of {entry.byte_count} bytes", f"1 to {limit} bytes", "simplify it"
+                f"surface '{item.entry.name}' of {item.memory_bytes} bytes", f"1 to {limit} bytes", "simplify it"
             )
-        return total + entry.byte_count
+
+    def _turn_down(self, sha256: str, error: SurgNavError, known: set[str]) -> None:
+        """Counts a refusal once, however often the manifest comes."""
+        self._turned_down.add(sha256)
+        if sha256 not in known:
+            self._note(error)
+
+    def _levels_here(self, levels: tuple[SurfaceLevel, ...]) -> list[PulledSurface]:
+        found = (self._whole.get(level.compressed_sha256 or "") or self._whole.get(level.sha256) for level in levels)
+        return [surface for surface in found if surface is not None]
+
+    def _decodes(self, surface: PulledSurface) -> bool:
+        try:
+            surface.decoded  # noqa: B018 - decoding is what is wanted
+        except SurgNavError as error:
+            self._note(error)
+            return False
+        return True
 
     def _take_chunk(self, chunk: SurfaceChunk) -> None:
         transfer = self._waiting[chunk.sha256]
@@ -273,10 +282,9 @@ class SurfacePuller:
             if request and len(chunk.data) < request.length and not transfer.is_whole:
                 # The server's chunks are smaller: ask anew in its size; what is under way will not continue, and go.
                 self._largest_chunk = max(len(chunk.data), _MIN_CHUNK_BYTES)
-                transfer.requested = len(transfer.data)
-                self._requests.clear()
+                self._rewind()
             if transfer.is_whole:
-                self.surfaces[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
+                self._whole[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
                 del self._waiting[chunk.sha256]
         except SurgNavError:
             del self._waiting[chunk.sha256]  # as it is it can never become whole
@@ -294,11 +302,12 @@ class SurfacePuller:
         return request
 
     def _ask(self) -> None:
-        """Keeps a window's worth of chunks under way, surface by surface in the manifest's order."""
+        """Keeps a window's worth of chunks under way, level by level as planned."""
+        if self._halted:
+            return
         under_way = sum(request.length for request in self._requests)
         for sha, transfer in self._waiting.items():
-            while transfer.requested < transfer.entry.byte_count:
-                left = transfer.entry.byte_count - transfer.requested
+            while (left := transfer.item.byte_count - transfer.requested) > 0:
                 length = min(self._window.chunk_bytes, self._largest_chunk, left)
                 is_full = under_way + length > self._window.byte_count or len(self._requests) >= self._settings.credit
                 if self._requests and is_full:
@@ -307,7 +316,7 @@ class SurfacePuller:
                 now_ns = self._session.clock.now_ns()
                 self._requests.append(_Request(sha, transfer.requested, length, now_ns, under_way))
                 self._send(SurfaceChunkRequest(sha256=sha, offset=transfer.requested, length=length))
-                transfer.requested += length
+                transfer.asked(length, now_ns)
 
     def _send(self, message: Declared) -> None:
         self._sequence += 1

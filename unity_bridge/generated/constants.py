@@ -24,6 +24,7 @@ SURFACE_MAJOR = 1  # refuse any other
 MAX_PAYLOAD_BYTES = 268435456  # of a surface payload: 256 MiB
 COMPRESSED_MAGIC = b"SNSC"  # a compressed surface begins with it
 COMPRESSED_MAJOR = 1  # refuse any other
+MAX_LEVELS = 8  # of detail, of one surface
 MAX_RINGS = 16384  # generations of triangles in a compressed surface
 NAME_LIMIT_BYTES = 255  # of a surface's name and of its frame, UTF-8
 POSITION_STEPS = 65535  # along the edge of a surface's cube: UNorm16

@@ -46,6 +46,8 @@ namespace SurgNav.Core.Wire
         public const uint CompressedMagic = 0x43534E53;
         /// <summary>Refuse any other.</summary>
         public const int CompressedMajor = 1;
+        /// <summary>Of detail, of one surface.</summary>
+        public const int MaxLevels = 8;
         /// <summary>Generations of triangles in a compressed surface.</summary>
         public const int MaxRings = 16384;
         /// <summary>Of a surface's name and of its frame, UTF-8.</summary>
