@@ -19,6 +19,7 @@ from geometry.points import Floats
 from registration.errors import AttemptError
 from registration.expected_error import ExpectedTre, PoseUncertainty
 from registration.landmarks import LandmarkRegistration
+from registration.next_touch import NextTouch
 from registration.surfaces import SurfaceRegistration
 from registration.verdict import Findings, Verdict, VerdictSettings
 from registration.verification import Verification
@@ -107,11 +108,47 @@ class PoseRecord(_Record):
 
 
 class TargetRecord(_Record):
-    """Expected error at a target, in mm: RMS, 95 of 100 below, covariance in reference ``(3, 3)`` in mm^2."""
+    """Expected error at a target.
+
+    Attributes:
+        rms_mm, p95_mm: of the registration: root mean square, and what 95 of 100 errors are shorter than.
+        covariance_reference_mm2: of the error vector, axes of reference.
+        semi_axes_mm: of the ellipsoid that holds 95 of 100 errors, the longest first; `longest_ct`: its direction.
+        with_tool_p95_mm: once the tool's tip is pointed at the target; None where no tool was calibrated.
+    """
 
     rms_mm: float
     p95_mm: float
     covariance_reference_mm2: tuple[Point, Point, Point]
+    semi_axes_mm: Point | None = None
+    longest_ct: Point | None = None
+    with_tool_p95_mm: float | None = None
+
+
+class NextTouchRecord(_Record):
+    """A `NextTouch`, as it is kept."""
+
+    kind: Literal["surface", "landmark"]
+    name: str
+    point_ct_mm: Point
+    outward_ct: Point | None
+    target: str
+    p95_now_mm: float
+    p95_then_mm: float
+    words: str
+
+    @classmethod
+    def of(cls, spot: NextTouch) -> NextTouchRecord:
+        return cls(
+            kind=spot.kind,
+            name=spot.name,
+            point_ct_mm=as_point(spot.point_ct_mm),
+            outward_ct=None if spot.outward_ct is None else as_point(spot.outward_ct),
+            target=spot.target,
+            p95_now_mm=spot.p95_now_mm,
+            p95_then_mm=spot.p95_then_mm,
+            words=spot.words,
+        )
 
 
 class VerificationRecord(_Record):
@@ -147,6 +184,7 @@ class AttemptResult(_Record):
         surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement; None
             without it.
         expected: error at each target.
+        next_touch: the spot whose touch would bring the worst of them down most; None if there is none.
     """
 
     pose: PoseRecord
@@ -158,6 +196,7 @@ class AttemptResult(_Record):
     surface_offset_mm: float | None = None
     iterations: int | None = None
     expected: dict[str, TargetRecord] = {}
+    next_touch: NextTouchRecord | None = None
 
 
 class Attempt(_Record):
@@ -241,12 +280,14 @@ def record_result(
     uncertainty: PoseUncertainty,
     expected: dict[str, TargetRecord],
     left_out: Mapping[str, Verification],
+    next_touch: NextTouch | None = None,
 ) -> AttemptResult:
     """The record of what came out; the surface's pose is the one that counts, where there is one.
 
     Args:
         uncertainty: what is expected of the pose, all errors taken in.
         left_out: each landmark held against the others, where that was possible.
+        next_touch: where the next touch is worth most.
 
     Raises:
         AttemptError: neither landmarks nor a surface.
@@ -270,16 +311,24 @@ def record_result(
         surface_offset_mm=None if by_surface is None else by_surface.offset_mm,
         iterations=None if by_surface is None else by_surface.iterations,
         expected=expected,
+        next_touch=None if next_touch is None else NextTouchRecord.of(next_touch),
     )
 
 
-def target_records(names: list[str], expected: ExpectedTre) -> dict[str, TargetRecord]:
-    """Expected errors ``(n,)`` by target name, for the record."""
+def target_records(
+    names: list[str], expected: ExpectedTre, T_reference_ct: Transform, with_tool: ExpectedTre | None = None
+) -> dict[str, TargetRecord]:
+    """Expected errors ``(n,)`` by target name, for the record; `with_tool`: the tip's error included."""
+    axes, semi_axes_mm = expected.ellipsoids()
+    longest_ct = T_reference_ct.inverse().rotate(axes[:, :, 0])
     return {
         name: TargetRecord(
             rms_mm=float(expected.rms_mm[i]),
             p95_mm=float(expected.p95_mm[i]),
             covariance_reference_mm2=expected.covariance_reference_mm2[i].tolist(),
+            semi_axes_mm=as_point(semi_axes_mm[i]),
+            longest_ct=as_point(longest_ct[i]),
+            with_tool_p95_mm=None if with_tool is None else float(with_tool.p95_mm[i]),
         )
         for i, name in enumerate(names)
     }

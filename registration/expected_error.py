@@ -94,6 +94,19 @@ class ExpectedTre:
     covariance_reference_mm2: Floats
     degrees: Floats
 
+    def ellipsoids(self, probability: float = 0.95) -> tuple[Floats, Floats]:
+        """The ellipsoids that hold the error vector with this probability: axes and semi-axes, the longest first.
+
+        Returns:
+            Unit axes in ``reference``, the columns of ``(n, 3, 3)``, and their lengths in mm, ``(n, 3)``.
+        """
+        variances, axes = np.linalg.eigh(self.covariance_reference_mm2)
+        scale = np.full(len(variances), float(chdtri(3, 1.0 - probability)))
+        few = np.isfinite(self.degrees)
+        scale[few] = 3.0 * fdtri(3.0, self.degrees[few], probability)
+        lengths_mm = np.sqrt(scale[:, None] * np.maximum(variances[:, ::-1], 0.0))
+        return read_only(axes[:, :, ::-1].copy()), read_only(lengths_mm)
+
 
 def expected_tre(
     T_reference_ct: Transform,

@@ -61,13 +61,17 @@ def in_patient_words(weakest: WeakestDirection, T_reference_ct: Transform) -> st
     # About the centroid of the points, their mean squared motion is that of the shift plus that of the turn.
     slides = 2.0 * float(shift @ shift) > weakest.surface_sd_mm**2
     vector = T_reference_ct.inverse().rotate(shift if slides else turn)
-    share = np.abs(vector) / np.linalg.norm(vector)
-    axes = [PATIENT_AXES[axis] for axis in np.argsort(-share) if share[axis] > MENTIONED_ABOVE]
     kind = "slide along" if slides else "turn about"
     return (
-        f"it may {kind} {' and '.join(axes)}: the sweep alone leaves {weakest.surface_sd_mm:.2g} mm, "
+        f"it may {kind} {along_text(vector)}: the sweep alone leaves {weakest.surface_sd_mm:.2g} mm, "
         f"all evidence together {weakest.combined_sd_mm:.2g} mm"
     )
+
+
+def along_text(vector_ct: Floats) -> str:
+    """A direction ``(3,)`` in ct by the patient's axes, those that have hardly a part in it left out."""
+    share = np.abs(vector_ct) / np.linalg.norm(vector_ct)
+    return " and ".join(PATIENT_AXES[axis] for axis in np.argsort(-share) if share[axis] > MENTIONED_ABOVE)
 
 
 def _disagreement(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from geometry.points import Floats
-from registration.attempt import Attempt
+from registration.attempt import Attempt, AttemptResult
 from registration.verdict import ACCEPT, REFUSE, Verdict
+
+# A spot that takes less than a tenth off the error is not worth another minute of the operation.
+WORTH_IT = 0.9
 
 
 def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats]) -> tuple[str, ...]:
@@ -16,6 +19,8 @@ def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats
     advice = [*_doubts(attempt)]
     if attempt.inputs.sweep is None:
         advice.append("sweep the surface: without it only the landmarks hold the pose")
+    if verdict.level != ACCEPT:
+        advice += _next_touch(attempt.result)
     if not attempt.inputs.targets_ct_mm:
         advice.append("plan targets, so that the error where it matters is known")
     if verdict.level != REFUSE and verdict.notes:
@@ -27,6 +32,18 @@ def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats
     elif not verdict.notes:
         advice.append("accept it" if verdict.level == ACCEPT else "better it, or accept it knowing the reasons")
     return tuple(advice)
+
+
+def _next_touch(result: AttemptResult) -> list[str]:
+    """Where more evidence helps most, if it helps."""
+    spot = result.next_touch
+    if spot is None or spot.p95_then_mm > WORTH_IT * spot.p95_now_mm:
+        return []
+    what = f"touch {spot.words}" if spot.kind == "landmark" else f"sweep a few cm {spot.words}"
+    return [
+        f"{what}: the expected 95 % error at '{spot.target}' would fall from {spot.p95_now_mm:.2f} mm "
+        f"to some {spot.p95_then_mm:.2f} mm"
+    ]
 
 
 def _doubts(attempt: Attempt) -> list[str]:

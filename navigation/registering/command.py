@@ -92,7 +92,7 @@ def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, co
     touched = {} if request.touched is None else read_touched(request.touched)
     swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
     measured = Measured(theatre.landmarks_ct, touched, swept, theatre.targets_ct)
-    outcome = register(measured, theatre.surface, theatre.assumptions)
+    outcome = register(measured, theatre.field, theatre.assumptions)
     by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files))
     attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
     show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)

@@ -13,11 +13,13 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from registration.closest_point import DistanceField, ExactDistance
 from registration.errors import LandmarksRefusedError
 from registration.evidence import neighbour_counts
 from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
 from registration.findings import gather_findings
 from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
+from registration.next_touch import NextTouch, next_touch
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 from registration.verdict import Findings, VerdictSettings
 from registration.verification import Verification, VerificationSettings, verify_landmark
@@ -70,12 +72,14 @@ class Measured:
         touched: by the same names, in reference.
         swept_reference_mm: ``(n, 3)``; empty without a sweep.
         targets_ct: name -> ``(3,)`` in ct.
+        tip_error_rms_mm: expected error of the tip that touched; None if unknown.
     """
 
     landmarks_ct: Mapping[str, Floats]
     touched: Mapping[str, TouchedPoint]
     swept_reference_mm: Floats = field(default_factory=lambda: np.empty((0, 3)))
     targets_ct: Mapping[str, Floats] = field(default_factory=dict)
+    tip_error_rms_mm: float | None = None
 
     def pairs(self) -> tuple[tuple[str, ...], Floats, Floats]:
         """Names, and the landmarks in ct and in reference, ``(n, 3)`` each."""
@@ -99,8 +103,9 @@ class Outcome:
     Attributes:
         by_landmarks, by_surface: the two registrations; the second is the one that counts, where it is there.
         uncertainty: of the pose that counts, with what all measurements share.
-        expected: TRE at the targets, in their order.
+        expected: TRE at the targets, in their order. `with_tool`: the same with the error of the tip that touched.
         left_out: each landmark as a verification of the others; only where the others give a pose.
+        next_touch: the spot whose touch would bring the worst target's error down most.
         findings: for the verdict; with a `failure`, everything else is None.
     """
 
@@ -109,7 +114,9 @@ class Outcome:
     by_surface: SurfaceRegistration | None = None
     uncertainty: PoseUncertainty | None = None
     expected: ExpectedTre | None = None
+    with_tool: ExpectedTre | None = None
     left_out: Mapping[str, Verification] = field(default_factory=dict)
+    next_touch: NextTouch | None = None
 
     @property
     def T_reference_ct(self) -> Transform | None:
@@ -117,7 +124,7 @@ class Outcome:
         return None if registered is None else registered.T_reference_ct
 
 
-def register(measured: Measured, surface_ct: Surface, assumptions: Assumptions) -> Outcome:
+def register(measured: Measured, surface_ct: Surface | DistanceField, assumptions: Assumptions) -> Outcome:
     """Landmarks first, then the sweep with the landmarks in the same cost. A refusal is an outcome, with its reason."""
     try:
         return _register(measured, surface_ct, assumptions)
@@ -125,23 +132,46 @@ def register(measured: Measured, surface_ct: Surface, assumptions: Assumptions) 
         return Outcome(Findings(failure=str(error)))
 
 
-def _register(measured: Measured, surface_ct: Surface, assumptions: Assumptions) -> Outcome:
+def _register(measured: Measured, surface_ct: Surface | DistanceField, assumptions: Assumptions) -> Outcome:
+    field_ct = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
     names, planned, touched = measured.pairs()
     by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
     by_surface = None
     if len(measured.swept_reference_mm):
         start = by_landmarks.T_reference_ct
         pairs = (planned, touched)
-        by_surface = refine_on_surface(measured.swept_reference_mm, surface_ct, start, pairs, assumptions.surface)
+        by_surface = refine_on_surface(measured.swept_reference_mm, field_ct, start, pairs, assumptions.surface)
     registered = by_surface or by_landmarks
     uncertainty = with_tracker(registered.uncertainty, assumptions)
-    expected = None
-    if measured.targets_ct:
-        expected = expected_tre(registered.T_reference_ct, uncertainty, list(measured.targets_ct.values()))
+    expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
     left_out = leave_one_out(names, planned, touched, assumptions)
     suspects = None if len(names) < LEAST_FOR_SUSPECTS else name_suspect(left_out)
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
-    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, left_out)
+    spot = next_touch(
+        registered.T_reference_ct,
+        uncertainty,
+        measured.targets_ct,
+        np.vstack([touched, measured.swept_reference_mm]),
+        field_ct,
+        measured.landmarks_ct,
+        assumptions.surface,
+    )
+    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot)
+
+
+def _expected(
+    measured: Measured, T_reference_ct: Transform, uncertainty: PoseUncertainty
+) -> tuple[ExpectedTre | None, ExpectedTre | None]:
+    """At the targets: of the registration, and with the error of the tip that points at them."""
+    targets_ct = list(measured.targets_ct.values())
+    if not targets_ct:
+        return None, None
+    expected = expected_tre(T_reference_ct, uncertainty, targets_ct)
+    if measured.tip_error_rms_mm is None:
+        return expected, None
+    # How the tool will be held is not known: the same along every axis.
+    tip_mm2 = measured.tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    return expected, expected_tre(T_reference_ct, uncertainty, targets_ct, tip_mm2)
 
 
 def leave_one_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -198,10 +199,10 @@ class Dialogue:
     # -------------------------------------------------------------------------------------------------------- judging
 
     def _compute(self) -> None:
-        theatre, measured = self._theatre, self._session.measured()
+        theatre, tip_mm = self._theatre, self._stylus.tip_error_rms_mm
+        measured = replace(self._session.measured(), tip_error_rms_mm=tip_mm)
         with self._console.status("computing"):
-            outcome = register(measured, theatre.surface, theatre.assumptions)
-            tip_mm = self._stylus.tip_error_rms_mm
+            outcome = register(measured, theatre.field, theatre.assumptions)
             by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm)
             attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
         self._session.computed(attempt.id)

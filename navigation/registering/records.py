@@ -16,9 +16,11 @@ from navigation.errors import RegisteringError
 from navigation.pose_graph import AcceptedRegistration
 from navigation.registering.compute import Assumptions, Measured, Outcome
 from navigation.registering.point_files import write_sweep, write_touched
+from navigation.registering.tre_map import expected_p95_map
 from reconstruction.atomic import file_sha256
 from reconstruction.case import Case, MadeBy
 from reconstruction.case_manifest import Artefact, RegistrationEvent, RegistrationStep
+from reconstruction.nifti_door import write_nifti
 from registration.attempt import (
     Attempt,
     AttemptInputs,
@@ -258,8 +260,13 @@ def _file(artefact: Artefact, points: int | None) -> FileRecord:
 def _result(measured: Measured, outcome: Outcome) -> Any:
     if outcome.uncertainty is None:
         return None
-    expected = {} if outcome.expected is None else target_records(list(measured.targets_ct), outcome.expected)
-    return record_result(outcome.by_landmarks, outcome.by_surface, outcome.uncertainty, expected, outcome.left_out)
+    expected = {}
+    if outcome.expected is not None and outcome.T_reference_ct is not None:
+        names = list(measured.targets_ct)
+        expected = target_records(names, outcome.expected, outcome.T_reference_ct, outcome.with_tool)
+    return record_result(
+        outcome.by_landmarks, outcome.by_surface, outcome.uncertainty, expected, outcome.left_out, outcome.next_touch
+    )
 
 
 def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
@@ -288,3 +295,25 @@ def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstance
         case.add_markups(
             f"{attempt.id}_targets", targets, by.made_by(), (kept.id,), kind="registration_points", descriptions=said
         )
+    _keep_next_touch(case, attempt, kept, by)
+    tre_map = expected_p95_map(attempt)
+    if tre_map is not None:
+        path = f"{KIND}/{attempt.id}_expected_p95.nii.gz"
+        case.add("tre_map", path, lambda path: write_nifti(path, tre_map), by.made_by({"unit": "mm"}), (kept.id,))
+
+
+def _keep_next_touch(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
+    spot = None if attempt.result is None else attempt.result.next_touch
+    if spot is None:
+        return
+    said = (
+        f"touch here next: 95 % error at '{spot.target}' from {spot.p95_now_mm:.2f} to some {spot.p95_then_mm:.2f} mm"
+    )
+    case.add_markups(
+        f"{attempt.id}_next_touch",
+        {"next_touch": spot.point_ct_mm},
+        by.made_by(),
+        (kept.id,),
+        kind="registration_points",
+        descriptions={"next_touch": said},
+    )

@@ -14,6 +14,7 @@ from rich.table import Table
 from navigation.registering.compute import swept_area_cm2
 from navigation.registering.session import Session
 from registration.attempt import Attempt
+from registration.findings import along_text
 from registration.verdict import Verdict
 from registration.verification import Verification
 
@@ -131,11 +132,13 @@ def _targets(attempt: Attempt) -> RenderableType:
     expected = attempt.result.expected if attempt.result else {}
     if not expected:
         return "[yellow]No targets are planned: the expected error where it matters is not known.[/]"
-    table = Table(
-        "target", "expected RMS", "95 % below", title="Expected error at the targets (TRE)", title_justify="left"
-    )
+    title = "Expected error at the targets (TRE)"
+    columns = ("target", "expected RMS", "95 % below", "mostly along", "95 % below, tip included")
+    table = Table(*columns, title=title, title_justify="left")
     for name, target in expected.items():
-        table.add_row(escape(name), f"{target.rms_mm:.2f} mm", f"{target.p95_mm:.2f} mm")
+        along = "-" if target.longest_ct is None else along_text(np.array(target.longest_ct))
+        tip = "-" if target.with_tool_p95_mm is None else f"{target.with_tool_p95_mm:.2f} mm"
+        table.add_row(escape(name), f"{target.rms_mm:.2f} mm", f"{target.p95_mm:.2f} mm", along, tip)
     return table
 
 

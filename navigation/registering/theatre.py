@@ -12,11 +12,12 @@ from geometry import Surface
 from geometry.points import Floats
 from navigation.errors import RegisteringError
 from navigation.registering.compute import Assumptions
+from navigation.registering.field import open_field
 from navigation.registering.point_files import read_planned
 from navigation.registering.records import PROGRAM, Circumstances, next_id
 from reconstruction.case import Case, MadeBy
 from registration.attempt import Start
-from registration.closest_point import DistanceField, ExactDistance
+from registration.closest_point import DistanceField
 
 SKIN = ("skin", "body")
 PLANNED = {"landmarks": "markups/landmarks.mrk.json", "targets": "markups/targets.mrk.json"}
@@ -29,6 +30,7 @@ class Theatre:
     Attributes:
         structure: the surface's name; `surface` in ct; `surface_id` of its artefact.
         landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct; `plans`: ids of the artefacts they came from.
+        opened_by: who opened the session, and when.
     """
 
     case: Case
@@ -38,12 +40,13 @@ class Theatre:
     landmarks_ct: Mapping[str, Floats]
     targets_ct: Mapping[str, Floats]
     plans: tuple[str, ...]
+    opened_by: MadeBy
     assumptions: Assumptions = field(default_factory=Assumptions)
 
     @cached_property
     def field(self) -> DistanceField:
-        """Distance to the surface."""
-        return ExactDistance(self.surface)
+        """Distance to the surface; made when first asked for, and kept in the case."""
+        return open_field(self.case, self.surface, self.surface_id, self.opened_by)
 
     def circumstances(
         self,
@@ -99,7 +102,9 @@ def open_theatre(
         known = plan_id in {artefact.id for artefact in case.artefacts}
         points[kind] = read_planned(case.path_of(plan_id)) if known else {}
         plans += [plan_id] if known else []
-    return Theatre(case, structure, surface, surface_id, points["landmarks"], points["targets"], tuple(plans))
+    opened_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person})
+    landmarks_ct, targets_ct = points["landmarks"], points["targets"]
+    return Theatre(case, structure, surface, surface_id, landmarks_ct, targets_ct, tuple(plans), opened_by)
 
 
 def _keep_plan(case: Case, kind: str, path: Path | None, person: str, time: str) -> str | None:

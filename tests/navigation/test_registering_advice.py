@@ -36,6 +36,19 @@ def test_what_is_missing_is_asked_for(case: Case) -> None:
     assert "verify with a touch anywhere on the surface" in advice(case, Measured(MARKS, everything))
 
 
+def test_the_spot_to_touch_next_is_told_where_it_helps(case: Case) -> None:
+    few = dict(list(touched().items())[:3])
+    measured = Measured(MARKS, few, np.empty((0, 3)), {"far": np.array([140.0, -100.0, 380.0])})
+    kept = keep_attempt(case, measured, register(measured, ORGAN, ASSUMED), ASSUMED, BY)
+    spot = kept.result.next_touch
+    assert spot.p95_then_mm < 0.8 * spot.p95_now_mm
+    said = "; ".join(advise(kept, verdict_of(case, kept), MARKS))
+    assert f"{spot.words}: the expected 95 % error at 'far' would fall from" in said
+    markups = case.read_markups("r-0001_next_touch")
+    np.testing.assert_allclose(markups.points_ct_mm["next_touch"], spot.point_ct_mm, atol=1e-6)
+    assert "spot" not in advice(case, Measured(MARKS, touched(), sweep(), TARGETS), Verdict("accept"))
+
+
 @pytest.mark.parametrize("wrong", ["m2", "m5"])
 def test_the_wrong_landmark_is_named_and_what_is_refused_is_not_to_be_verified(case: Case, wrong: str) -> None:
     off = touched()

@@ -55,7 +55,9 @@ def attempt(T_reference_ct: Transform = T_TRUE, seed: int = 1) -> Attempt:
         ),
         settings={"landmarks": {"fle_rms_mm": 0.7}},
         findings=findings,
-        result=record_result(made, None, made.uncertainty, target_records(list(TARGETS), expected), LEFT_OUT),
+        result=record_result(
+            made, None, made.uncertainty, target_records(list(TARGETS), expected, made.T_reference_ct), LEFT_OUT
+        ),
         verdict=judge(findings),
     )
 
