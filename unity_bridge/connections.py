@@ -1,8 +1,9 @@
 """The TCP connections of a server's socket: how many, whose, how much they send; and the scissors.
 
 ZeroMQ bounds the messages that wait, not what a peer can make it hold: one message of endlessly many frames, or one
-subscription after the other, grows a server by hundreds of megabytes a second (docs/unity_bridge.md has it measured). So
-each connection is watched where it cannot lie, in the kernel's count of the bytes that came, and shut down if need be.
+subscription after the other, grows a server by hundreds of megabytes a second (docs/unity_bridge.md has it measured).
+So each connection is watched where it cannot lie, in the kernel's count of the bytes that came, and shut down if need
+be.
 """
 
 from __future__ import annotations

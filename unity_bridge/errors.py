@@ -63,3 +63,19 @@ class TooManyRequestsError(SurgNavError):
 
 class RepeatedMessageError(SurgNavError):
     """A request whose sequence number was there already: a copy, not a new request."""
+
+
+class EventRefusedError(SurgNavError):
+    """A client's event that is not done: not allowed here, not possible now, or not whole."""
+
+
+class SelfTestRequiredError(SurgNavError):
+    """An event of a client that has not shown that it places things where they are."""
+
+
+class UncertainEventError(SurgNavError):
+    """An event that an earlier run of the server may have done: a person has to look, and do it again if it was not."""
+
+
+class ForgottenEventError(SurgNavError):
+    """An event so old that it is no longer known what became of it: it is not done again."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
+from unity_bridge.errors import TooManyRequestsError
+
 _NS_PER_S = 1_000_000_000
 
 
@@ -24,3 +28,28 @@ class TokenBucket:
             return False
         self._level -= amount * _NS_PER_S
         return True
+
+
+class Allowances:
+    """A bucket for each of those who ask, by whatever names them; the longest unheard of makes room for a new one."""
+
+    def __init__(self, rate_per_s: int, burst: int, most: int) -> None:
+        self._rate, self._burst, self._most = rate_per_s, burst, most
+        self._buckets: OrderedDict[str | bytes, TokenBucket] = OrderedDict()
+
+    def check(self, who: str | bytes, now_ns: int) -> None:
+        """Takes one.
+
+        Raises:
+            TooManyRequestsError: there is none left.
+        """
+        bucket = self._buckets.get(who)
+        if bucket is None:
+            if len(self._buckets) >= self._most:
+                self._buckets.popitem(last=False)
+            bucket = self._buckets[who] = TokenBucket(self._rate, self._burst, now_ns)
+        self._buckets.move_to_end(who)
+        if not bucket.take(1, now_ns):
+            raise TooManyRequestsError(
+                "a request too many", f"{self._rate} a second", "wait a second, then ask less often"
+            )

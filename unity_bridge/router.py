@@ -14,11 +14,14 @@ from unity_bridge.connections import Connections, ConnectionSettings
 from unity_bridge.endpoints import bind, bound_endpoint
 from unity_bridge.errors import KeyRefusedError, RepeatedMessageError, TooManyClientsError, TooManyRequestsError
 from unity_bridge.messages import Error, decode_message, encode_message
-from unity_bridge.rate_limit import TokenBucket
+from unity_bridge.rate_limit import Allowances
 from unity_bridge.schema import Declared
-from unity_bridge.wire import Header, Session, malformed
+from unity_bridge.wire import Header, Session, malformed, unpack_message
 
 _IDLE_LIMIT_NS = 10_000_000_000
+# A client whose key was revoked is told so, and has this long to take it in before its connection is shut down.
+_FAREWELL_NS = 1_000_000_000
+_ENROLL = ("a key on the server's allow list", "enroll this client anew")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,9 @@ class RouterServer(ABC):
         self._gate = gate
         self._sequence = 0
         self._clients: OrderedDict[bytes, Client] = OrderedDict()  # the longest silent first
-        self._buckets: OrderedDict[str | bytes, TokenBucket] = OrderedDict()
+        self._allowances = Allowances(settings.requests_per_s, settings.burst_requests, 4 * settings.max_clients)
+        self._generation = 0 if gate is None else gate.generation
+        self._cut_at_ns: int | None = None
         self.replies_dropped = 0
         self.requests_refused = 0
         self.requests_limited = 0
@@ -122,6 +127,7 @@ class RouterServer(ABC):
         if self._gate is not None:
             self._gate.poll()
         self._connections.poll()
+        self._put_out_revoked()
         for served in range(self._settings.max_requests_per_poll):
             try:
                 frames = self.socket.recv_multipart(zmq.DONTWAIT, copy=False)
@@ -160,8 +166,8 @@ class RouterServer(ABC):
             client = self._admit(identity, key, received_ns)
             if len(frames) != 1:
                 raise malformed(f"a message of {len(frames)} frames", "one frame")
+            sequence = unpack_message(frames[0].bytes)[0].sequence  # for the answer, should the rest be malformed
             header, message = decode_message(frames[0].bytes)
-            sequence = header.sequence
             if sequence <= client.last_sequence:
                 last = client.last_sequence
                 raise RepeatedMessageError(f"message {sequence} after {last}", f"{last + 1} or later", "count on")
@@ -175,27 +181,19 @@ class RouterServer(ABC):
 
     def _check_right(self, key: str, identity: bytes, now_ns: int) -> None:
         """Raises unless this key is still allowed and has asked no more than it may."""
-        settings = self._settings
-        who = key or identity
-        bucket = self._buckets.get(who)
-        if bucket is None:
-            if len(self._buckets) >= 4 * settings.max_clients:
-                self._buckets.popitem(last=False)
-            bucket = self._buckets[who] = TokenBucket(settings.requests_per_s, settings.burst_requests, now_ns)
-        self._buckets.move_to_end(who)
-        if not bucket.take(1, now_ns):
+        try:
+            self._allowances.check(key or identity, now_ns)
+        except TooManyRequestsError:
             self.requests_limited += 1
-            raise TooManyRequestsError(
-                "a request too many", f"{settings.requests_per_s} a second", "wait a second, then ask less often"
-            )
+            raise
         if self._gate is not None and (reason := self._gate.refusal(key)):
-            raise KeyRefusedError(reason, "a key on the server's allow list", "enroll this client anew")
+            raise KeyRefusedError(reason, *_ENROLL)
 
     def _admit(self, identity: bytes, key: str, now_ns: int) -> Client:
         client = self._clients.get(identity)
         if client is None:
             while self._clients and now_ns - next(iter(self._clients.values())).last_seen_ns > _IDLE_LIMIT_NS:
-                self._clients.popitem(last=False)
+                self.forget(next(iter(self._clients)))
             same = [other for other, client in self._clients.items() if key and client.key == key]
             if len(same) >= self._settings.connections.max_per_key:
                 self.forget(same[0])
@@ -206,6 +204,21 @@ class RouterServer(ABC):
         client.last_seen_ns = now_ns
         self._clients.move_to_end(identity)
         return client
+
+    def _put_out_revoked(self) -> None:
+        """Tells those whose key is no longer good, and shuts their connections down a second later."""
+        if self._gate is None:
+            return
+        now_ns = self._session.clock.now_ns()
+        if self._gate.generation != self._generation:
+            self._generation, self._cut_at_ns = self._gate.generation, now_ns + _FAREWELL_NS
+            for identity, client in list(self._clients.items()):
+                if reason := self._gate.refusal(client.key):
+                    self._send(identity, Error.of(KeyRefusedError(reason, *_ENROLL)))
+                    self.forget(identity)
+        if self._cut_at_ns is not None and now_ns >= self._cut_at_ns:
+            self._cut_at_ns = None
+            self._connections.cut_unless(self._gate.refusal)
 
     def _send(self, identity: bytes, message: Declared) -> None:
         self._sequence += 1

@@ -12,9 +12,11 @@ from unity_bridge import ControlServer, PosePublisher, SurfaceServer, ToolState,
 from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
+from unity_bridge.event_desk import EventDesk
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import SurfaceChunkRequest, Welcome
 from unity_bridge.router import Request
+from unity_bridge.self_test import SelfTest
 from unity_bridge.surface_server import SurfaceServerSettings
 from unity_bridge.wire import Session, Validity
 
@@ -42,6 +44,7 @@ class Server:
     where: Endpoints = ANYWHERE
     surface_settings: SurfaceServerSettings = field(default_factory=SurfaceServerSettings)
     security: ServerSecurity | None = None
+    desk: EventDesk | None = None
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()
@@ -51,7 +54,15 @@ class Server:
         self.surfaces = CountingSurfaceServer(
             self.where.surfaces, self.session, self.context, self.surface_settings, self.gate
         )
-        self.control = ControlServer(self.where.control, self.session, self.context, self.welcome, gate=self.gate)
+        self.control = ControlServer(
+            self.where.control,
+            self.session,
+            self.context,
+            self.welcome,
+            gate=self.gate,
+            desk=self.desk,
+            self_test=SelfTest(np.random.default_rng(1)),
+        )
 
     @property
     def endpoints(self) -> Endpoints:

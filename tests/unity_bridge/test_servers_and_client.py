@@ -192,7 +192,7 @@ def test_a_client_that_stalls_loses_batches_but_no_time(open_all):
     """The publisher goes on; the client, back again, is at the newest batch at once and knows what it lost."""
     server = open_all(Server())
     client = open_all(client_of(server, ClientSettings(queued_batches=10)))
-    run_until(server, client, lambda: client.poses.log.received > 0)
+    run_until(server, client, lambda: client.is_ready)
     stalled_for = 12_000  # batches of 300 bytes: several times what all queues and the kernel may hold
     for _ in range(stalled_for):
         server.publish()  # client and server share this thread: had it waited for the client, it would wait for ever

@@ -1,14 +1,18 @@
-"""The client's end of the control socket: presents itself, exchanges clocks, reports."""
+"""The client's end of the control socket: presents itself, is tested, exchanges clocks and events, reports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import zmq
 
 from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
+from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.link_watch import LinkWatch
+from unity_bridge.client.placing import take_self_test
+from unity_bridge.generated.constants import SelfTestState
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import (
     Acknowledge,
@@ -16,8 +20,13 @@ from unity_bridge.messages import (
     ClockReply,
     ClockRequest,
     Error,
+    EventAnswer,
     Goodbye,
     Hello,
+    SelfTestRequest,
+    SelfTestTask,
+    SelfTestVerdict,
+    ServerEvent,
     Welcome,
     decode_message,
     encode_message,
@@ -49,6 +58,8 @@ class ControlLink:
         welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
         server_session, server_clock: of the last Welcome's header; zeros before it.
         report_taken: the server acknowledged the last report.
+        events: this client's own, and the server's.
+        verdict: on this client's last self-test in this session; None before it, or where the server tests nobody.
         refused: refusals in either direction; `last_refusal` says why.
     """
 
@@ -67,6 +78,8 @@ class ControlLink:
         self.server_session = NO_SESSION
         self.server_clock = 0
         self.report_taken = False
+        self.events = EventLink(hello.stream or "", settings.retry_ns)
+        self.verdict: SelfTestVerdict | None = None
         self.refused = 0
         self.last_refusal = ""
         self._session, self._hello, self._settings = session, hello, settings
@@ -75,6 +88,7 @@ class ControlLink:
         self._report_sequence = 0
         self._asked_hello_ns: int | None = None
         self._asked_clock_ns: int | None = None
+        self._asked_test_ns: int | None = None
 
     @property
     def clock_offset(self) -> ClockOffset | None:
@@ -94,11 +108,35 @@ class ControlLink:
     def clock_is_settled(self) -> bool:
         return self._exchange.count >= self._settings.first_exchanges
 
+    @property
+    def self_test(self) -> SelfTestState | None:
+        """None where the server tests nobody, and before the Welcome."""
+        if self.verdict is not None:
+            return self.verdict.state
+        return self.welcome.self_test if self.welcome is not None else None
+
+    @property
+    def may_show(self) -> bool:
+        """Whether a display may show anything: it was welcomed, and passed the test if there is one."""
+        passed = self.self_test is SelfTestState.PASSED
+        return passed or (self.welcome is not None and self.welcome.self_test is None)
+
+    def send_event(self, kind: str, **fields: Any) -> int:
+        """Sends what a person did until the server has answered it, and returns its number: see `events`.
+
+        Raises:
+            TooManyRequestsError: too many have no answer yet.
+        """
+        offset = self.clock_offset
+        if offset is not None:
+            fields.setdefault("happened_ns", offset.to_server_ns(self._session.clock.now_ns()))
+        return self.events.add(kind, **fields)
+
     def say_hello(self) -> None:
         """Asks for the state as it is now: `welcome` is None until it is here."""
         self.welcome = None
         self._asked_hello_ns = self._session.clock.now_ns()
-        self._send(self._hello)
+        self._send(replace(self._hello, last_event=self.events.last_event))
 
     def notice_session(self, session_id: bytes) -> None:
         """Told which run of the server sends the poses: says hello if it is not the one that welcomed us."""
@@ -114,9 +152,15 @@ class ControlLink:
         """Asks for what is due: the Welcome until it is here, then the time."""
         now_ns = self._session.clock.now_ns()
         if self.welcome is None:
-            if self._asked_hello_ns is None or now_ns - self._asked_hello_ns > self._settings.retry_ns:
+            if self._is_due(self._asked_hello_ns, now_ns):
                 self.say_hello()
             return
+        if self.may_show:
+            for event in self.events.due(self.server_session, now_ns):
+                self._send(event)
+        elif self.self_test is SelfTestState.UNTESTED and self._is_due(self._asked_test_ns, now_ns):
+            self._asked_test_ns = now_ns
+            self._send(SelfTestRequest())
         wait_ns = self._settings.exchange_every_ns if self.clock_is_settled else self._settings.retry_ns
         if self._asked_clock_ns is None or now_ns - self._asked_clock_ns > wait_ns:
             self._ask_time()
@@ -143,7 +187,9 @@ class ControlLink:
         if isinstance(message, Welcome):
             if header.session_id != self.server_session:
                 self._exchange.clear()
+                self.verdict = None
             self.welcome, self.server_session, self.server_clock = message, header.session_id, header.clock
+            self.events.join(header.session_id, message.last_event)
         elif isinstance(message, ClockReply) and message.client_sent_ns == self._asked_clock_ns:
             self._exchange.add(message.client_sent_ns, message.server_received_ns, message.server_sent_ns, received_ns)
             if not self.clock_is_settled:
@@ -154,6 +200,23 @@ class ControlLink:
             self._note(message.as_exception())
             if message.code == "UnknownClient":
                 self.say_hello()
+        elif header.session_id == self.server_session:
+            self._take_more(message)
+
+    def _take_more(self, message: Declared) -> None:
+        if isinstance(message, EventAnswer):
+            self.events.take_answer(message)
+        elif isinstance(message, ServerEvent):
+            receipt = self.events.take_event(message)
+            if receipt is not None:
+                self._send(receipt)
+        elif isinstance(message, SelfTestTask):
+            self._send(take_self_test(message))
+        elif isinstance(message, SelfTestVerdict):
+            self.verdict = message
+
+    def _is_due(self, asked_ns: int | None, now_ns: int) -> bool:
+        return asked_ns is None or now_ns - asked_ns > self._settings.retry_ns
 
     def _ask_time(self) -> None:
         self._asked_clock_ns = self._session.clock.now_ns()

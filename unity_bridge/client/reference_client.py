@@ -5,6 +5,7 @@ Driven by `poll`; it starts no thread and reads no clock but the one it is given
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ class ReferenceClient:
         self._takes_poses = True
         self._context = zmq.Context()
         session = Session(NO_SESSION, clock)
-        hello = Hello(client_name=self._settings.name, program=PROGRAM)
+        hello = Hello(client_name=self._settings.name, program=PROGRAM, stream=str(uuid.uuid4()))
         options = self._settings
         try:
             self.poses = PoseReceiver(
@@ -95,8 +96,8 @@ class ReferenceClient:
 
     @property
     def newest(self) -> PoseBatch | None:
-        """What a display would show now."""
-        return self.poses.log.newest
+        """What a display would show now; None until the server knows that it would show it where it is."""
+        return self.poses.log.newest if self.control.may_show else None
 
     @property
     def refusal(self) -> str:
@@ -105,8 +106,8 @@ class ReferenceClient:
 
     @property
     def is_ready(self) -> bool:
-        """True once welcomed, with the clock settled, every surface here, and poses coming in."""
-        settled = self.control.welcome is not None and self.control.clock_is_settled
+        """True once welcomed and tested, with the clock settled, every surface here, and poses coming in."""
+        settled = self.control.may_show and self.control.clock_is_settled
         return settled and self.surfaces.is_done and self.poses.log.received > 0
 
     def poll(self, timeout_ms: int) -> None:
