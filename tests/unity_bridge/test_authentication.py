@@ -82,7 +82,7 @@ def test_a_server_with_another_key_is_not_believed(guarded, open_all):
 
 
 def test_a_revoked_client_is_put_out_and_others_lose_nothing(guarded, open_all):
-    """Poses stop by cutting its connection; requests are answered with the reason."""
+    """Poses stop at once by cutting its connection; the other two are told the reason, and end a second later."""
     lost, kept = guarded.enroll("lost"), guarded.enroll("kept")
     server = open_all(guarded.server())
     first, second = open_all(client_of(server, keys=lost)), open_all(client_of(server, keys=kept))
@@ -92,9 +92,11 @@ def test_a_revoked_client_is_put_out_and_others_lose_nothing(guarded, open_all):
     run_until(server, first, lambda: second.poll(0) or first.poses.watch.state is LinkState.REFUSED)
     received = first.poses.log.received
     assert f"revoked key {fingerprint(lost.own.public)} of 'lost'" in reasons(server)
-    first.control.say_hello()
     run_until(server, first, lambda: second.poll(0) or "KeyRefused" in first.control.last_refusal)
     assert f"{fingerprint(lost.own.public)} of 'lost'" in first.control.last_refusal
+    run_until(server, first, lambda: second.poll(0) or first.control.watch.state is LinkState.REFUSED)
+    assert server.control.client_count == server.surfaces.client_count == 1
+    assert f"cut off: revoked key {fingerprint(lost.own.public)}" in reasons(server)
     goal = second.poses.log.received + 200
     run_until(server, first, lambda: second.poll(0) or second.poses.log.received > goal)
     assert first.poses.log.received == received
