@@ -109,10 +109,13 @@ def compress_surface(data: bytes) -> bytes | None:
         return None
 
 
-def decompress_surface(data: bytes | bytearray | memoryview) -> bytes:
+def decompress_surface(data: bytes | bytearray | memoryview, limit_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
     """The payload that was compressed. Check it against its SHA-256, then decode it as one that came as it is.
 
     What is unpacked is bounded by the counts in the header before anything is, and every index is checked.
+
+    Args:
+        limit_bytes: what the manifest says the payload has; a larger one is refused unread.
 
     Raises:
         WireError: truncated, of another version, larger than it says, or no surface.
@@ -136,8 +139,9 @@ def decompress_surface(data: bytes | bytearray | memoryview) -> bytes:
             f"{count} vertices and {faces} triangles in {roots} parts, {len(body)} bytes that unpack to {packed_bytes}",
             f"1 to {faces} parts, and {expected} bytes",
         )
-    if layout.byte_count > MAX_PAYLOAD_BYTES:
-        raise malformed(f"a surface of {layout.byte_count} bytes", f"at most {MAX_PAYLOAD_BYTES}")
+    limit = min(limit_bytes, MAX_PAYLOAD_BYTES)
+    if layout.byte_count > limit:
+        raise malformed(f"a surface of {layout.byte_count} bytes", f"at most {limit}")
     return bytes(view[head : head + layout.vertices_at]) + _restore(_inflate(body, packed_bytes), layout, roots)
 
 

@@ -3,14 +3,13 @@
 import json
 import random
 import shutil
-import struct
 from pathlib import Path
 
 import pytest
 
 from geometry.errors import SurgNavError
 from scripts.csharp import toolchain
-from scripts.csharp.build import Build, CompilationError, compile_csharp, run_dotnet
+from scripts.csharp.build import Build, CompilationError, compile_csharp
 from scripts.wire.csharp_source import csharp_files
 from scripts.wire.schema_file import load_schema
 from tests.csharp.conftest import CORE
@@ -19,20 +18,6 @@ from tests.unity_bridge.mutation import GOLDEN, mutated
 from tests.unity_bridge.schema_with_everything import WITH_EVERYTHING
 
 POSES = [data for name, data in GOLDEN.items() if name.startswith("pose_batch")]
-
-
-@pytest.fixture
-def probe(wire_probe, tools, tmp_path):
-    """Runs the probe on inputs and returns what it prints, a line of JSON each."""
-
-    def run(mode: str, inputs: list[bytes]) -> list:
-        file = tmp_path / "inputs"
-        file.write_bytes(b"".join(struct.pack("<i", len(data)) + data for data in inputs))
-        result = run_dotnet(wire_probe, [mode, str(file)], tools)
-        assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
-        return [json.loads(line) for line in result.stdout.splitlines()]
-
-    return run
 
 
 def test_golden_vectors_mean_the_same(probe):

@@ -14,10 +14,11 @@ from scipy.spatial.transform import Rotation
 
 from geometry.clock import ManualClock
 from geometry.transform import Transform
-from tests.unity_bridge.strategies import tetrahedron
+from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge import messages as m
-from unity_bridge.generated.constants import SURFACE_MAGIC, EventOutcome, SelfTestState
+from unity_bridge.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
 from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
+from unity_bridge.surface_compression import compress_surface, decompress_surface, in_wire_order
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_message
@@ -25,6 +26,7 @@ from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_mes
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
 SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))
 SURFACE = encode_surface(tetrahedron())
+COMPRESSED = compress_surface(encode_surface(in_wire_order(bumpy_sphere(4, 5))).data)
 STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
@@ -92,6 +94,28 @@ def other_messages() -> dict[str, m.Declared]:
         approval="approved",
         approved_by="Dr. A. Example",
     )
+    full = m.SurfaceLevel(
+        sha256=sha256,
+        vertex_count=entry.vertex_count,
+        triangle_count=entry.triangle_count,
+        byte_count=entry.byte_count,
+        quantisation_step_mm=entry.quantisation_step_mm,
+        deviation_max_mm=0.0,
+        deviation_p95_mm=0.0,
+        compressed_sha256="c0" * 32,
+        compressed_byte_count=130,
+        glb_sha256="61" * 32,
+        glb_byte_count=1200,
+    )
+    coarse = m.SurfaceLevel(
+        sha256="0c" * 32,
+        vertex_count=3,
+        triangle_count=2,
+        byte_count=116,
+        quantisation_step_mm=0.004,
+        deviation_max_mm=7.5,
+        deviation_p95_mm=2.25,
+    )
     return {
         **events(),
         **self_test(),
@@ -147,6 +171,9 @@ def other_messages() -> dict[str, m.Declared]:
         ),
         "surface_list_request": m.SurfaceListRequest(),
         "surface_manifest": m.SurfaceManifest(revision=3, surfaces=(entry,)),
+        "surface_manifest_levels": m.SurfaceManifest(
+            revision=4, surfaces=(dataclasses.replace(entry, levels=(coarse, full)),)
+        ),
         "surface_chunk_request": m.SurfaceChunkRequest(sha256=sha256, offset=64, length=32),
         "surface_chunk": m.SurfaceChunk(
             sha256=sha256, offset=64, total_bytes=len(SURFACE.data), data=SURFACE.data[64:96]
@@ -241,13 +268,16 @@ def self_test() -> dict[str, m.Declared]:
 def build() -> dict[str, bytes]:
     """Every golden message by name."""
     declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
-    return pose_batches() | declared | {"surface": SURFACE.data}
+    return pose_batches() | declared | {"surface": SURFACE.data, "surface_compressed": COMPRESSED}
 
 
 def meaning(data: bytes) -> dict:
     """What a decoder must read from the bytes, in JSON's terms: bytes are hexadecimal, absent values null."""
     if data[:4] == SURFACE_MAGIC:
         return _plain(decode_surface(data))
+    if data[:4] == COMPRESSED_MAGIC:
+        payload = decompress_surface(data)
+        return {"payload": payload.hex()} | _plain(decode_surface(payload))
     header, _ = unpack_message(data)
     if header.message_type == MessageType.POSE_BATCH:
         batch = PoseBatchDecoder().decode(data)

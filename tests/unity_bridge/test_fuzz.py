@@ -12,12 +12,18 @@ from geometry.errors import SurgNavError
 from tests.unity_bridge.mutation import GOLDEN, mutated
 from unity_bridge.messages import decode_message
 from unity_bridge.pose_batch import PoseBatchDecoder
+from unity_bridge.surface_compression import decompress_surface
 from unity_bridge.surface_payload import decode_surface
 
 # Python objects are larger than the bytes they stand for: a record of 56 bytes becomes a tuple of 16 numbers.
 ALLOWED_BYTES_PER_BYTE = 64
 ALLOWED_BYTES = 65_536
-DECODERS = (decode_message, lambda message: PoseBatchDecoder().decode(message).tools, decode_surface)
+DECODERS = (
+    decode_message,
+    lambda message: PoseBatchDecoder().decode(message).tools,
+    decode_surface,
+    decompress_surface,
+)
 
 
 def decode_anything(data: bytes, decoders=DECODERS) -> bool:
@@ -52,7 +58,7 @@ def fuzz(seed: int, count: int, extra=()) -> int:
     """
     rng = random.Random(seed)
     poses = PoseBatchDecoder()
-    decoders = (decode_message, lambda message: poses.decode(message).tools, decode_surface, *extra)
+    decoders = (decode_message, lambda message: poses.decode(message).tools, decode_surface, decompress_surface, *extra)
     for data in GOLDEN.values():
         decode_anything(data, decoders)  # imports and caches are not the input's doing
     accepted = 0

@@ -48,7 +48,7 @@ class PulledSurface:
         """
         if self.item.form is Form.RAW:
             return self.received
-        data = decompress_surface(self.received)
+        data = decompress_surface(self.received, self.level.byte_count)
         if (found := hashlib.sha256(data).hexdigest()) != self.level.sha256:
             raise _wrong(f"'{self.entry.name}', unpacked, with hash {found[:12]}", f"{self.level.sha256[:12]}")
         return data

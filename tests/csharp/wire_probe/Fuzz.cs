@@ -23,6 +23,8 @@ namespace SurgNav.Tests.WireProbe
 
         private static readonly PoseBatch KeptBatch = new PoseBatch();
 
+        private static readonly CompressedSurface KeptSurface = new CompressedSurface();
+
         private static readonly byte[] Extremes = { 0x00, 0x7F, 0x80, 0xFF };
 
         internal static int Run(List<byte[]> inputs)
@@ -85,7 +87,8 @@ namespace SurgNav.Tests.WireProbe
 
             return poses
                 | Accepts(() => MessageCodec.Decode(data, out _), data)
-                | Accepts(() => SurfacePayload.Decode(data), data);
+                | Accepts(() => SurfacePayload.Decode(data), data)
+                | Accepts(() => KeptSurface.Restore(data), data);
         }
 
         private static bool Accepts(Action decode, byte[] data)

@@ -32,6 +32,18 @@ namespace SurgNav.Tests.WireProbe
                 return Surface(SurfacePayload.Decode(data));
             }
 
+            if (data.Length >= 4 && BinaryPrimitives.ReadUInt32LittleEndian(data) == Constants.CompressedMagic)
+            {
+                byte[] payload = new CompressedSurface().Restore(data);
+                var meaning = new Dictionary<string, object?> { ["payload"] = new ReadOnlyMemory<byte>(payload) };
+                foreach (var (name, value) in Surface(SurfacePayload.Decode(payload)))
+                {
+                    meaning[name] = value;
+                }
+
+                return meaning;
+            }
+
             var header = Envelope.Read((ReadOnlyMemory<byte>)data, out _);
             if (header.MessageType == (ushort)MessageType.PoseBatch)
             {

@@ -19,10 +19,12 @@ namespace SurgNav.Tests.WireProbe
                     return Fuzz.Run(ReadInputs(arguments[1]));
                 case "allocations":
                     return Allocations.Run(ReadInputs(arguments[1]));
+                case "restored":
+                    return Restored.Run(ReadInputs(arguments[1]));
                 case "refusals":
                     return Refusals.Run();
                 default:
-                    Console.Error.WriteLine("meaning, fuzz, allocations or refusals, then a file of inputs");
+                    Console.Error.WriteLine("meaning, fuzz, allocations, restored or refusals, then a file of inputs");
                     return 2;
             }
         }

@@ -57,14 +57,14 @@ namespace SurgNav.Core.Wire
         /// </exception>
         public static SurfacePayload Decode(ReadOnlyMemory<byte> data)
         {
-            var header = CheckHeader(data.Span);
+            var header = ReadHeader(data.Span);
             int frameAt = header.HeaderBytes + header.NameBytes;
             int names = header.NameBytes + header.FrameBytes;
             int padding = -names & 3;
             long verticesAt = header.HeaderBytes + names + padding;
             long vertexBytes = (long)header.VertexCount * SurfaceVertex.Size;
             long indexBytes = 3L * header.TriangleCount * header.IndexBytes;
-            if (header.HeaderBytes < SurfaceHeader.Size || verticesAt + vertexBytes + indexBytes != data.Length)
+            if (verticesAt + vertexBytes + indexBytes != data.Length)
             {
                 throw new MalformedMessageException(
                     $"{header.VertexCount} vertices and {header.TriangleCount} triangles in {data.Length} bytes",
@@ -78,7 +78,8 @@ namespace SurgNav.Core.Wire
             return new SurfacePayload(header, name, frame, data.Slice((int)verticesAt, (int)vertexBytes), indices);
         }
 
-        private static SurfaceHeader CheckHeader(ReadOnlySpan<byte> data)
+        /// <summary>The header, whose numbers can be; whether they fit what has come is not looked at.</summary>
+        internal static SurfaceHeader ReadHeader(ReadOnlySpan<byte> data)
         {
             if (data.Length < SurfaceHeader.Size)
             {
@@ -98,9 +99,11 @@ namespace SurgNav.Core.Wire
                     $"a surface of version {header.Major}", $"version {Constants.SurfaceMajor}");
             }
 
-            if (header.IndexBytes != 2 && header.IndexBytes != 4)
+            if ((header.IndexBytes != 2 && header.IndexBytes != 4) || header.HeaderBytes < SurfaceHeader.Size)
             {
-                throw new MalformedMessageException($"indices of {header.IndexBytes} bytes", "2 or 4 bytes");
+                throw new MalformedMessageException(
+                    $"{header.IndexBytes}-byte indices and a header of {header.HeaderBytes}",
+                    $"2 or 4 bytes, {SurfaceHeader.Size} or more");
             }
 
             // Written so that NaN fails.
