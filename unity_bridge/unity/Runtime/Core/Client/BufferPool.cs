@@ -35,7 +35,10 @@ namespace SurgNav.Core.Client
         }
 
         /// <summary>At least so many bytes, with whatever they held before.</summary>
-        public byte[] Rent(int bytes)
+        public byte[] Rent(int bytes) => TryRentKept(bytes) ?? new byte[Rounded(bytes)];
+
+        /// <summary>The same from what is kept; null if nothing fits.</summary>
+        public byte[]? TryRentKept(int bytes)
         {
             int size = Rounded(bytes);
             lock (gate)
@@ -52,7 +55,7 @@ namespace SurgNav.Core.Client
                 }
             }
 
-            return new byte[size];
+            return null;
         }
 
         /// <summary>The caller must not touch it again.</summary>

@@ -1,5 +1,6 @@
 #nullable enable
 using System;
+using SurgNav.Core.Transport;
 
 namespace SurgNav.Core.Client
 {
@@ -14,7 +15,7 @@ namespace SurgNav.Core.Client
         public string ControlEndpoint { get; set; } = "";
 
         /// <summary>Null for a server without keys, which loopback only allows.</summary>
-        public ClientKeys? Keys { get; set; }
+        public CurveKeys? Keys { get; set; }
 
         /// <summary>How the client presents itself.</summary>
         public string Name { get; set; } = "headset";
@@ -54,6 +55,18 @@ namespace SurgNav.Core.Client
         public long MaxSurfaceBytes { get; set; } = 512L * 1024 * 1024;
 
         /// <summary>
+        /// How surfaces travel: compressed to another machine, as they are on this one. Unpacking costs time, and pays on
+        /// links of up to some hundred Mbit/s.
+        /// </summary>
+        public SurfaceForm SurfaceForm { get; set; } = SurfaceForm.Auto;
+
+        /// <summary>
+        /// Of all surfaces together: finer levels of detail are pulled as long as they keep to it; the coarsest always.
+        /// 0 for the full surfaces.
+        /// </summary>
+        public long MaxTriangles { get; set; }
+
+        /// <summary>
         /// The application places the server's self-test itself (NavigationClient.TryTakeSelfTest), as one with a scene
         /// must; otherwise the client does, by its own arithmetic.
         /// </summary>
@@ -90,6 +103,7 @@ namespace SurgNav.Core.Client
             CheckRange(StaleAfterMs, 1.0, 10_000.0, nameof(StaleAfterMs));
             CheckRange(HideAfterMs, StaleAfterMs, 60_000.0, nameof(HideAfterMs));
             CheckRange(ReportEveryMs, 0.0, 3_600_000.0, nameof(ReportEveryMs));
+            CheckRange(MaxTriangles, 0.0, 1e12, nameof(MaxTriangles));
             CheckRange(MaxSurfaceBytes, 0.0, 64.0 * 1024 * 1024 * 1024, nameof(MaxSurfaceBytes));
             return (ClientSettings)MemberwiseClone();
         }
@@ -110,6 +124,14 @@ namespace SurgNav.Core.Client
                 throw new SettingsException($"{name} = {value}", $"{low} to {high}", "choose a value in this range");
             }
         }
+    }
+
+    /// <summary>How surfaces travel.</summary>
+    public enum SurfaceForm : byte
+    {
+        Auto = 0,
+        Raw = 1,
+        Compressed = 2,
     }
 
     /// <summary>Settings that cannot be.</summary>

@@ -85,6 +85,9 @@ namespace SurgNav.Core.Client
         /// <summary>Why the self-test failed; empty unless it did.</summary>
         public string SelfTestReason { get; internal set; } = "";
 
+        /// <summary>Why nothing at all may be shown; empty if it may. Poses may be hidden for reasons of their own.</summary>
+        public string Obstacle { get; internal set; } = "";
+
         /// <summary>The target that is selected for all clients; empty for none.</summary>
         public string SelectedTarget { get; internal set; } = "";
 
@@ -109,7 +112,11 @@ namespace SurgNav.Core.Client
         /// <summary>Why the last one was.</summary>
         public string LastRefusal { get; internal set; }
 
-        /// <summary>Batches a second, over about the last one.</summary>
+        public ulong FirstSequence { get; internal set; }
+
+        public ulong LastSequence { get; internal set; }
+
+        /// <summary>Batches a second, over the last one.</summary>
         public double RateHz { get; internal set; }
 
         /// <summary>Sensor stamp to decoded, of the last few thousand batches; NaN until the clocks were compared.</summary>
@@ -122,7 +129,10 @@ namespace SurgNav.Core.Client
         /// <summary>The clocks were compared: offset and bound mean something.</summary>
         public bool HasClockOffset { get; internal set; }
 
-        /// <summary>Server's time = this client's time + offset.</summary>
+        /// <summary>As often as it takes for a good bound.</summary>
+        public bool ClockIsSettled { get; internal set; }
+
+        /// <summary>As measured. Server's time = this client's time + offset.</summary>
         public long ClockOffsetNs { get; internal set; }
 
         /// <summary>The offset is off by this at most.</summary>
@@ -131,6 +141,9 @@ namespace SurgNav.Core.Client
         public int SurfacesReceived { get; internal set; }
 
         public int SurfacesUnderWay { get; internal set; }
+
+        /// <summary>Everything on offer is here, or was refused.</summary>
+        public bool SurfacesAreDone { get; internal set; }
 
         public long SurfaceBytesReceived { get; internal set; }
 

@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using SurgNav.Core.Transport;
 
 namespace SurgNav.Core.Client
 {
@@ -55,7 +56,7 @@ namespace SurgNav.Core.Client
                     "add &secret= with the key that belongs to the public key which was enrolled");
             }
 
-            Keys = new ClientKeys(Key("server"), Key("secret"));
+            Keys = new CurveKeys(Key("server"), Key("secret"));
         }
 
         internal string Name { get; }
@@ -66,7 +67,7 @@ namespace SurgNav.Core.Client
 
         internal int ControlPort { get; }
 
-        internal ClientKeys Keys { get; }
+        internal CurveKeys Keys { get; }
 
         /// <exception cref="SettingsException">Not an enrolment, or one that is not whole.</exception>
         internal static Enrolment Parse(string text)
@@ -103,14 +104,11 @@ namespace SurgNav.Core.Client
         private byte[] Key(string key)
         {
             string text = Get(key).Replace('-', '+').Replace('_', '/');
-            try
-            {
-                return Convert.FromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '='));
-            }
-            catch (FormatException)
-            {
-                throw None($"a key '{key}' that is not base64");
-            }
+            var raw = new byte[CurveKeys.KeyBytes + 3];
+            bool isBase64 = Convert.TryFromBase64String(text.PadRight((text.Length + 3) / 4 * 4, '='), raw, out int count);
+            return isBase64 && count == CurveKeys.KeyBytes
+                ? raw.AsSpan(0, count).ToArray()
+                : throw None($"a key '{key}' that is not {CurveKeys.KeyBytes} bytes in base64");
         }
     }
 }

@@ -29,6 +29,23 @@ namespace SurgNav.Core.Client
         public const string TargetSelected = "target_selected";
         public const string RequestSettled = "request_settled";
         public const string Notice = "notice";
+
+        /// <summary>Whether the Welcome would be another now.</summary>
+        internal static bool ChangesState(string kind)
+        {
+            switch (kind)
+            {
+                case RegistrationChanged:
+                case RegistrationLost:
+                case RegistrationFound:
+                case RegistrationWithdrawn:
+                case TargetSelected:
+                case RequestSettled:
+                    return true;
+                default:
+                    return false;
+            }
+        }
     }
 
     /// <summary>
@@ -44,10 +61,16 @@ namespace SurgNav.Core.Client
         private const int MaxKept = 256;
 
         private readonly object gate = new object();
+        private readonly IClock clock;
+        private readonly EventOutbox outbox = new EventOutbox();
+        private readonly EventInbox inbox = new EventInbox();
         private readonly Queue<EventAnswer> answers = new Queue<EventAnswer>();
         private readonly Queue<ServerEvent> happenings = new Queue<ServerEvent>();
-        private readonly List<ClientEvent> unanswered = new List<ClientEvent>();
-        private ulong lastNumber;
+
+        internal EventQueue(IClock clock)
+        {
+            this.clock = clock;
+        }
 
         /// <summary>Answers and events that nobody took in time.</summary>
         public long Dropped { get; private set; }
@@ -59,7 +82,7 @@ namespace SurgNav.Core.Client
             {
                 lock (gate)
                 {
-                    return unanswered.Count;
+                    return outbox.Count;
                 }
             }
         }
@@ -75,15 +98,9 @@ namespace SurgNav.Core.Client
         {
             lock (gate)
             {
-                number = 0;
-                if (unanswered.Count >= MaxUnanswered)
-                {
-                    return false;
-                }
-
-                number = happened.Number = ++lastNumber;
-                unanswered.Add(happened);
-                return true;
+                bool hasRoom = outbox.Count < MaxUnanswered;
+                number = hasRoom ? outbox.Add(happened, clock.NowNs) : 0;
+                return hasRoom;
             }
         }
 
@@ -103,6 +120,73 @@ namespace SurgNav.Core.Client
             {
                 return happenings.TryDequeue(out happened!);
             }
+        }
+
+        internal string Stream => outbox.Stream;
+
+        internal ulong LastServerEvent
+        {
+            get
+            {
+                lock (gate)
+                {
+                    return inbox.Last;
+                }
+            }
+        }
+
+        /// <summary>A Welcome has come: a new session starts from the events that its state holds.</summary>
+        internal void Join(SessionId session, ulong lastEvent)
+        {
+            lock (gate)
+            {
+                inbox.Join(session, lastEvent);
+                outbox.Resend();
+            }
+        }
+
+        internal bool TryNextDue(SessionId session, ServerFacts facts, out ClientEvent due)
+        {
+            lock (gate)
+            {
+                return outbox.TryNextDue(clock.NowNs, session, facts, out due);
+            }
+        }
+
+        internal void Take(EventAnswer answer)
+        {
+            lock (gate)
+            {
+                if (outbox.TryFinish(answer))
+                {
+                    Keep(answers, answer);
+                }
+            }
+        }
+
+        internal EventPlace Take(SessionId session, ServerEvent happened)
+        {
+            lock (gate)
+            {
+                var place = inbox.Place(session, happened);
+                if (place == EventPlace.Next)
+                {
+                    Keep(happenings, happened);
+                }
+
+                return place;
+            }
+        }
+
+        private void Keep<T>(Queue<T> queue, T item)
+        {
+            if (queue.Count >= MaxKept)
+            {
+                queue.Dequeue();
+                Dropped++;
+            }
+
+            queue.Enqueue(item);
         }
     }
 }

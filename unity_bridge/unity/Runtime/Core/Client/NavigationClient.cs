@@ -1,20 +1,34 @@
 #nullable enable
 using System;
+using System.Threading;
+using SurgNav.Core.Transport;
 
 namespace SurgNav.Core.Client
 {
     /// <summary>
     /// A client of a SurgNav server. Start it, then once a frame from the application's own thread: ReadPoses, take the
     /// surfaces' changes, take the events, look at the status. None of these waits for the network or for a transfer.
+    /// Poses, surfaces and control have a thread each, so that a stall in one does not touch another.
     /// </summary>
     public sealed class NavigationClient : IDisposable
     {
+        private const long KeptSurfaceBytes = 256L * 1024 * 1024;
+        private readonly ITransport transport;
         private readonly IClock clock;
+        private readonly IBatchListener? listener;
+        private ClientSession? session;
+        private ClientStatus status = new ClientStatus();
 
-        public NavigationClient(IClock? clock = null)
+        /// <param name="transport">Makes the sockets: ZmtpTransport.</param>
+        /// <param name="clock">The machine's by default.</param>
+        /// <param name="listener">Hears every batch, on the pose thread.</param>
+        public NavigationClient(ITransport transport, IClock? clock = null, IBatchListener? listener = null)
         {
+            this.transport = transport;
             this.clock = clock ?? new StopwatchClock();
-            Surfaces = new SurfaceStore(new BufferPool(256L * 1024 * 1024));
+            this.listener = listener;
+            Surfaces = new SurfaceStore(new BufferPool(KeptSurfaceBytes));
+            Events = new EventQueue(this.clock);
         }
 
         /// <summary>The client's monotonic time: what ReadPoses wants to hear, plus what the display takes.</summary>
@@ -24,20 +38,27 @@ namespace SurgNav.Core.Client
         public SurfaceStore Surfaces { get; }
 
         /// <summary>What persons do, what the server tells.</summary>
-        public EventQueue Events { get; } = new EventQueue();
+        public EventQueue Events { get; }
 
-        /// <summary>A snapshot of a moment ago, renewed four times a second.</summary>
-        public ClientStatus Status { get; private set; } = new ClientStatus();
+        /// <summary>A snapshot of a moment ago, renewed ten times a second; does not change.</summary>
+        public ClientStatus Status => Volatile.Read(ref status);
 
-        public bool IsStarted { get; private set; }
+        public bool IsStarted => session != null;
 
         /// <summary>Connects, and keeps connecting until Stop.</summary>
         /// <exception cref="SettingsException">Settings that cannot be.</exception>
+        /// <exception cref="TransportException">An endpoint that is none.</exception>
         /// <exception cref="InvalidOperationException">Started already.</exception>
         public void Start(ClientSettings settings)
         {
-            settings.Checked();
-            throw new NotSupportedException("the links follow within the hour");
+            if (session != null)
+            {
+                throw new InvalidOperationException("the client is started already: Stop it first");
+            }
+
+            session = new ClientSession(transport, clock, listener, settings.Checked(), Surfaces, Events);
+            session.StatusMade = made => Volatile.Write(ref status, made);
+            session.Start();
         }
 
         /// <summary>
@@ -48,7 +69,13 @@ namespace SurgNav.Core.Client
         /// <param name="frame">Filled in; it keeps its memory.</param>
         public void ReadPoses(long displayNs, PoseFrame frame)
         {
-            frame.Count = 0;
+            if (session == null)
+            {
+                frame.Clear("the client is not started");
+                return;
+            }
+
+            session.ReadPoses(displayNs, frame);
         }
 
         /// <summary>
@@ -58,13 +85,25 @@ namespace SurgNav.Core.Client
         public bool TryTakeSelfTest(out SelfTest test)
         {
             test = null!;
-            return false;
+            return session != null && session.Control.SelfTest.TryTake(out test);
+        }
+
+        /// <summary>
+        /// Asks the server how far it has come, counts what is missing by then as lost, and reports. Waits, and so is not
+        /// for a thread that draws; Stop does without it.
+        /// </summary>
+        /// <returns>True if the server has acknowledged the report in time.</returns>
+        public bool Report(int timeoutMs)
+        {
+            return session != null && session.Report(timeoutMs);
         }
 
         /// <summary>Says goodbye and closes everything, within 50 ms or so. May be called again, and Start after it.</summary>
         public void Stop()
         {
-            IsStarted = false;
+            session?.Stop();
+            session = null;
+            Volatile.Write(ref status, new ClientStatus());
         }
 
         public void Dispose() => Stop();

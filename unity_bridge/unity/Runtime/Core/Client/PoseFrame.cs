@@ -67,6 +67,18 @@ namespace SurgNav.Core.Client
             return false;
         }
 
+        /// <summary>Nothing is shown, for this reason.</summary>
+        internal void Clear(string reason)
+        {
+            Count = 0;
+            Validity = Validity.Lost;
+            Reason = reason;
+            Sequence = 0;
+            SessionId = default;
+            CaptureNs = 0;
+            AgeNs = 0;
+        }
+
         internal ToolView[] Reserve(int count)
         {
             if (tools.Length < count)

@@ -1,5 +1,6 @@
 #nullable enable
 using System.Collections.Generic;
+using System.Threading;
 using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Client
@@ -14,6 +15,7 @@ namespace SurgNav.Core.Client
     {
         private readonly PoseFrame[] frames;
         private readonly SelfTestReport report = new SelfTestReport();
+        private bool sent;
 
         internal SelfTest(SelfTestTask task, SurfaceMesh mesh, PoseFrame[] frames)
         {
@@ -48,7 +50,7 @@ namespace SurgNav.Core.Client
         /// <summary>Indices of the triangles to report.</summary>
         public IReadOnlyList<uint> Triangles { get; }
 
-        internal bool IsSent { get; private set; }
+        internal bool IsSent => Volatile.Read(ref sent);
 
         internal SelfTestReport Report => report;
 
@@ -78,7 +80,77 @@ namespace SurgNav.Core.Client
             });
         }
 
+        /// <summary>
+        /// Decodes what the task holds, by the code that decodes everything else.
+        /// </summary>
+        /// <exception cref="WireException">A part of it that is malformed.</exception>
+        internal static SelfTest Of(SelfTestTask task, BufferPool pool)
+        {
+            var buffer = pool.Rent(task.Surface.Length);
+            task.Surface.Span.CopyTo(buffer);
+            var content = SurfaceContent.Read(buffer, task.Surface.Length);
+            var mesh = new SurfaceMesh(pool, buffer, content, SurfaceOrigin.None);
+            CheckIndices(task, content);
+            var decoder = new PoseBatchDecoder();
+            var frames = new PoseFrame[task.Batches.Count];
+            for (int index = 0; index < frames.Length; index++)
+            {
+                var batch = new PoseBatch();
+                decoder.Decode(task.Batches[index].Span, batch);
+                frames[index] = FrameOf(batch);
+            }
+
+            return new SelfTest(task, mesh, frames);
+        }
+
+        /// <summary>Places it as a client without a scene does.</summary>
+        internal void PlaceByArithmetic()
+        {
+            for (int batch = 0; batch < frames.Length; batch++)
+            {
+                if (!Placing.TryFind(frames[batch], Mesh, Root, out var placing))
+                {
+                    continue; // nothing would be drawn, and so nothing is reported
+                }
+
+                foreach (int vertex in Vertices)
+                {
+                    PutPoint(batch, vertex, placing.Vertex(vertex), placing.Normal(vertex));
+                }
+
+                foreach (uint triangle in Triangles)
+                {
+                    PutTriangle(batch, triangle, placing.VisibleSide((int)triangle));
+                }
+            }
+        }
+
+        private static void CheckIndices(SelfTestTask task, in SurfaceContent content)
+        {
+            long vertices = content.VertexCount;
+            long triangles = content.TriangleCount;
+            bool fits = task.Points.TrueForAll(point => point.Vertex < vertices)
+                && task.Triangles.TrueForAll(triangle => triangle < triangles);
+            if (!fits)
+            {
+                throw new MalformedMessageException(
+                    "a self-test that asks for what its object does not have", $"{vertices} vertices, {triangles} triangles");
+            }
+        }
+
+        /// <summary>The batch at its own moment, through the buffer that all poses go through.</summary>
+        private static PoseFrame FrameOf(PoseBatch batch)
+        {
+            var header = batch.Header;
+            var facts = new ServerFacts(header.SessionId, header.Clock, default, "");
+            var buffer = new PoseBuffer(new ClientSettings());
+            buffer.Add(batch, facts, header.CaptureNs);
+            var frame = new PoseFrame();
+            buffer.Read(header.CaptureNs, facts, frame);
+            return frame;
+        }
+
         /// <summary>All is reported: it goes to the server.</summary>
-        public void Send() => IsSent = true;
+        public void Send() => Volatile.Write(ref sent, true);
     }
 }

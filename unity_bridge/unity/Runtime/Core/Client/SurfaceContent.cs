@@ -96,27 +96,4 @@ namespace SurgNav.Core.Client
             }
         }
     }
-
-    /// <summary>What the manifest and the transfer say of a surface.</summary>
-    internal readonly struct SurfaceOrigin
-    {
-        internal SurfaceOrigin(SurfaceEntry entry, string sha256, long byteCount, double seconds)
-        {
-            Sha256 = sha256;
-            Approval = entry.Approval;
-            ApprovedBy = entry.ApprovedBy;
-            ByteCount = byteCount;
-            Seconds = seconds;
-        }
-
-        internal string Sha256 { get; }
-
-        internal string Approval { get; }
-
-        internal string ApprovedBy { get; }
-
-        internal long ByteCount { get; }
-
-        internal double Seconds { get; }
-    }
 }

@@ -14,7 +14,7 @@ namespace SurgNav.Core.Client
         private readonly BufferPool pool;
         private byte[]? buffer;
 
-        internal SurfaceMesh(BufferPool pool, byte[] buffer, in SurfaceContent content, in SurfaceOrigin origin)
+        internal SurfaceMesh(BufferPool pool, byte[] buffer, in SurfaceContent content, SurfaceOrigin origin)
         {
             this.pool = pool;
             this.buffer = buffer;
@@ -28,17 +28,31 @@ namespace SurgNav.Core.Client
         /// <summary>The frame that it hangs from: its parent is the tool with this `from frame`.</summary>
         public string Frame => Content.Frame;
 
-        /// <summary>Of the payload, 64 hexadecimal digits.</summary>
-        public string Sha256 => Origin.Sha256;
+        /// <summary>Of this level's payload, 64 hexadecimal digits: what the person sees.</summary>
+        public string Sha256 => Origin.Level.Sha256;
+
+        /// <summary>Of the full surface's payload.</summary>
+        public string FullSha256 => Origin.Entry.Sha256;
+
+        /// <summary>Level of detail, 0 for the coarsest; the last of LevelCount is the full surface.</summary>
+        public int Level => Origin.Rank;
+
+        public int LevelCount => Origin.RankCount;
+
+        /// <summary>How far this level is from the full surface at most, as measured; 0 for the full one.</summary>
+        public double DeviationMaxMm => Origin.Level.DeviationMaxMm;
 
         /// <summary>'approved' or 'edited'; 'suggested' in a research session only.</summary>
-        public string Approval => Origin.Approval;
+        public string Approval => Origin.Entry.Approval;
 
         /// <summary>Who decided; empty for 'suggested'.</summary>
-        public string ApprovedBy => Origin.ApprovedBy;
+        public string ApprovedBy => Origin.Entry.ApprovedBy;
 
         /// <summary>Nobody approved it: say so on screen.</summary>
-        public bool IsSuggested => Origin.Approval == "suggested";
+        public bool IsSuggested => Origin.Entry.Approval == Approvals.Suggested;
+
+        /// <summary>From the first request to the last byte.</summary>
+        public double TransferSeconds => Origin.Seconds;
 
         /// <summary>Positions are off by half of this along each axis at most.</summary>
         public double QuantisationStepMm => Content.EdgeM * 1000.0 / Constants.PositionSteps;

@@ -1,4 +1,5 @@
 #nullable enable
+using System;
 using System.Collections.Generic;
 
 namespace SurgNav.Core.Client
@@ -30,50 +31,94 @@ namespace SurgNav.Core.Client
         public SurfaceMesh? Mesh { get; }
     }
 
-    /// <summary>Where the surface thread leaves what the main thread shows.</summary>
+    /// <summary>
+    /// Where the surface thread leaves what the main thread shows. It holds one change for each surface at most, however
+    /// long nobody takes them.
+    /// </summary>
     public sealed class SurfaceStore
     {
         private readonly object gate = new object();
-        private readonly Queue<SurfaceChange> changes = new Queue<SurfaceChange>();
+        private readonly List<SurfaceChange> changes = new List<SurfaceChange>();
+        private readonly HashSet<string> shown = new HashSet<string>(StringComparer.Ordinal);
+        private bool isOpen;
 
         internal SurfaceStore(BufferPool pool)
         {
             Pool = pool;
         }
 
-        internal BufferPool Pool { get; }
+        /// <summary>Where the memory of surfaces comes from.</summary>
+        public BufferPool Pool { get; }
+
+        /// <summary>False until the server has found that this client places things rightly: nothing is given out.</summary>
+        internal bool IsOpen
+        {
+            set
+            {
+                lock (gate)
+                {
+                    isOpen = value;
+                }
+            }
+        }
 
         /// <summary>The oldest change not yet taken; take until there is none. Never waits for a transfer.</summary>
         public bool TryTakeChange(out SurfaceChange change)
         {
             lock (gate)
             {
-                if (changes.Count == 0)
+                // What is to be hidden is hidden whatever else holds.
+                int index = isOpen ? 0 : changes.FindIndex(each => each.Kind == SurfaceChangeKind.Removed);
+                if (index < 0 || index >= changes.Count)
                 {
                     change = default;
                     return false;
                 }
 
-                change = changes.Dequeue();
+                change = changes[index];
+                changes.RemoveAt(index);
+                if (change.Kind == SurfaceChangeKind.Added)
+                {
+                    shown.Add(change.Name);
+                }
+                else
+                {
+                    shown.Remove(change.Name);
+                }
+
                 return true;
             }
         }
 
         internal void Add(SurfaceMesh mesh)
         {
-            Put(new SurfaceChange(SurfaceChangeKind.Added, mesh.Name, mesh));
+            lock (gate)
+            {
+                Drop(mesh.Name);
+                changes.Add(new SurfaceChange(SurfaceChangeKind.Added, mesh.Name, mesh));
+            }
         }
 
         internal void Remove(string name)
         {
-            Put(new SurfaceChange(SurfaceChangeKind.Removed, name, null));
-        }
-
-        private void Put(SurfaceChange change)
-        {
             lock (gate)
             {
-                changes.Enqueue(change);
+                Drop(name);
+                if (shown.Contains(name))
+                {
+                    changes.Add(new SurfaceChange(SurfaceChangeKind.Removed, name, null));
+                }
+            }
+        }
+
+        /// <summary>A change of this name that nobody has taken is overtaken.</summary>
+        private void Drop(string name)
+        {
+            int index = changes.FindIndex(each => each.Name == name);
+            if (index >= 0)
+            {
+                changes[index].Mesh?.Release();
+                changes.RemoveAt(index);
             }
         }
     }

@@ -1,0 +1,4 @@
+#nullable enable
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("SurgNav.Core.Tests")]

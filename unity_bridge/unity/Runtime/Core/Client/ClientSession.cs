@@ -1,0 +1,207 @@
+#nullable enable
+using System;
+using System.Threading;
+using SurgNav.Core.Transport;
+using SurgNav.Core.Wire;
+
+namespace SurgNav.Core.Client
+{
+    /// <summary>From Start to Stop: three links, a thread for each, and what they tell one another.</summary>
+    internal sealed class ClientSession
+    {
+        private const int PollMs = 20;
+        private const int StopMs = 1000;
+        private const long StatusEveryNs = 100_000_000;
+
+        /// <summary>How long the last batches may take to arrive before they count as lost.</summary>
+        private const long TailNs = 1_000_000_000;
+
+        private readonly IClock clock;
+        private readonly ClientSettings settings;
+        private readonly SurfaceStore store;
+        private readonly PoseBuffer buffer;
+        private readonly Thread[] threads;
+        private readonly StatusMaker statusMaker;
+        private volatile bool isStopping;
+        private long statusNs = long.MinValue / 2;
+        private long reportNs;
+
+        internal ClientSession(
+            ITransport transport,
+            IClock clock,
+            IBatchListener? listener,
+            ClientSettings settings,
+            SurfaceStore store,
+            EventQueue events)
+        {
+            this.clock = clock;
+            this.settings = settings;
+            this.store = store;
+            buffer = new PoseBuffer(settings);
+            reportNs = clock.NowNs;
+            var poses = transport.Subscribe(
+                settings.PoseEndpoint, Socket(PoseLink.MaxBatchBytes, PoseLink.ReceiveBufferBytes));
+            var control = transport.Deal(settings.ControlEndpoint, Socket(ControlLink.MaxMessageBytes, 0));
+            var surfaces = transport.Deal(settings.SurfaceEndpoint, Socket(SurfaceLink.MaxMessageBytes, 0));
+            Poses = new PoseLink(poses, clock, listener);
+            Control = new ControlLink(control, clock, settings, events, store.Pool);
+            Surfaces = new SurfaceLink(surfaces, clock, settings, store);
+            statusMaker = new StatusMaker(clock, Poses, Surfaces, Control);
+            threads = new[]
+            {
+                Make("SurgNav poses", () => Poses.Step(PollMs), Poses),
+                Make("SurgNav control", StepControl, Control),
+                Make("SurgNav surfaces", () => Surfaces.Step(PollMs), Surfaces),
+            };
+        }
+
+        internal PoseLink Poses { get; }
+
+        internal ControlLink Control { get; }
+
+        internal SurfaceLink Surfaces { get; }
+
+        internal Action<ClientStatus>? StatusMade { get; set; }
+
+        internal void Start()
+        {
+            foreach (var thread in threads)
+            {
+                thread.Start();
+            }
+        }
+
+        internal void Stop()
+        {
+            isStopping = true;
+            Poses.Socket.Wake();
+            Control.Socket.Wake();
+            Surfaces.Socket.Wake();
+            foreach (var thread in threads)
+            {
+                thread.Join(StopMs);
+            }
+        }
+
+        /// <summary>The display's thread.</summary>
+        internal void ReadPoses(long displayNs, PoseFrame frame)
+        {
+            var facts = Poses.Facts;
+            var ring = Poses.Ring;
+            for (var batch = ring.Peek(); batch != null; batch = ring.Peek())
+            {
+                buffer.Add(batch, facts, clock.NowNs);
+                ring.Release();
+            }
+
+            var newest = ring.TakeNewest();
+            if (newest != null)
+            {
+                buffer.Add(newest, facts, clock.NowNs);
+            }
+
+            buffer.Read(displayNs, facts, frame);
+        }
+
+        /// <summary>One step of the control thread: the link, then what it means for the others.</summary>
+        internal void StepControl()
+        {
+            var counts = Poses.Counts;
+            Control.Step(PollMs, counts.SessionId);
+            var facts = Control.Facts;
+            if (!ReferenceEquals(facts, Poses.Facts))
+            {
+                Poses.Facts = facts;
+            }
+
+            bool mayShow = Control.Welcome != null && Control.SelfTest.MayShow;
+            store.IsOpen = mayShow;
+            Surfaces.Allow(Control.IsWelcomed, Control.Welcome != null && Control.Welcome.ResearchSession);
+            if (Control.SurfacesHaveChanged)
+            {
+                Control.SurfacesHaveChanged = false;
+                Surfaces.Refresh();
+            }
+
+            long nowNs = clock.NowNs;
+            if (nowNs - statusNs >= StatusEveryNs)
+            {
+                statusNs = nowNs;
+                StatusMade?.Invoke(statusMaker.Make());
+            }
+
+            if (settings.ReportEveryMs > 0 && nowNs - reportNs >= settings.ReportEveryMs * 1e6 && Control.IsWelcomed)
+            {
+                reportNs = nowNs;
+                Control.AskToReport(statusMaker.MakeReport());
+            }
+        }
+
+        /// <summary>An application's thread that may wait.</summary>
+        internal bool Report(int timeoutMs)
+        {
+            long endNs = clock.NowNs + (timeoutMs * 1_000_000L);
+            int welcomes = Control.Welcomes;
+            Control.AskForState();
+            if (WaitFor(() => Control.Welcomes != welcomes, endNs))
+            {
+                var welcome = Control.Welcome!;
+                long tailNs = Math.Min(endNs, clock.NowNs + TailNs);
+                WaitFor(() => Poses.Counts.LastSequence >= welcome.LastPoseSequence, tailNs);
+                Poses.CloseAt(Control.ServerSession, welcome.LastPoseSequence);
+            }
+
+            int taken = Control.ReportsTaken;
+            reportNs = clock.NowNs;
+            Control.AskToReport(statusMaker.MakeReport());
+            return WaitFor(() => Control.ReportsTaken != taken, endNs);
+        }
+
+        private static bool WaitFor(Func<bool> condition, long endNs, IClock clock)
+        {
+            while (!condition())
+            {
+                if (clock.NowNs >= endNs)
+                {
+                    return false;
+                }
+
+                Thread.Sleep(2);
+            }
+
+            return true;
+        }
+
+        private bool WaitFor(Func<bool> condition, long endNs) => WaitFor(condition, endNs, clock);
+
+        private SocketSettings Socket(int maxMessageBytes, int receiveBufferBytes)
+        {
+            return new SocketSettings
+            {
+                Keys = settings.Keys,
+                MaxMessageBytes = maxMessageBytes,
+                ReceiveBufferBytes = receiveBufferBytes,
+            };
+        }
+
+        private Thread Make(string name, Action step, IDisposable link)
+        {
+            return new Thread(() => Run(step, link)) { Name = name, IsBackground = true };
+        }
+
+        private void Run(Action step, IDisposable link)
+        {
+            try
+            {
+                while (!isStopping)
+                {
+                    step();
+                }
+            }
+            finally
+            {
+                link.Dispose();
+            }
+        }
+    }
+}
