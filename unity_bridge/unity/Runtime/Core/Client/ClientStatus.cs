@@ -23,16 +23,20 @@ namespace SurgNav.Core.Client
     /// <summary>One of the three links.</summary>
     public readonly struct LinkStatus
     {
-        public LinkStatus(LinkState state, string reason)
+        public LinkStatus(LinkState state, string reason, int reconnections)
         {
             State = state;
             Reason = reason;
+            Reconnections = reconnections;
         }
 
         public LinkState State { get; }
 
         /// <summary>Why it does not stand; empty if it does.</summary>
         public string Reason { get; }
+
+        /// <summary>How often it was made again.</summary>
+        public int Reconnections { get; }
     }
 
     /// <summary>How the self-test at connect stands. Unless it is NotNeeded or Passed nothing is shown.</summary>
@@ -94,6 +98,9 @@ namespace SurgNav.Core.Client
         /// <summary>What was asked of the operator and is not settled.</summary>
         public IReadOnlyList<string> OpenRequests { get; internal set; } = Array.Empty<string>();
 
+        /// <summary>Names on offer that are not here as wanted: under way, too large, damaged, or approved by nobody.</summary>
+        public IReadOnlyList<string> MissingSurfaces { get; internal set; } = Array.Empty<string>();
+
         public ClientStatistics Statistics { get; internal set; }
     }
 
@@ -135,7 +142,10 @@ namespace SurgNav.Core.Client
         /// <summary>As measured. Server's time = this client's time + offset.</summary>
         public long ClockOffsetNs { get; internal set; }
 
-        /// <summary>The offset is off by this at most.</summary>
+        /// <summary>The one that is used: 0 where both sides turn out to share one clock.</summary>
+        public long AppliedClockOffsetNs { get; internal set; }
+
+        /// <summary>The measured offset is off by this at most.</summary>
         public long ClockErrorNs { get; internal set; }
 
         public int SurfacesReceived { get; internal set; }

@@ -34,6 +34,7 @@ namespace SurgNav.Core.Client
                 SelfTest = control.SelfTest.Status,
                 SelfTestReason = control.SelfTest.Reasons,
                 Obstacle = control.Facts.Obstacle,
+                MissingSurfaces = surfaces.Shelf.Missing,
                 Statistics = Statistics(counts),
             };
             if (welcome != null)
@@ -85,13 +86,13 @@ namespace SurgNav.Core.Client
             switch (socket.State)
             {
                 case SocketState.Connected:
-                    return new LinkStatus(LinkState.Open, "");
+                    return new LinkStatus(LinkState.Open, "", socket.Reconnections);
                 case SocketState.Refused:
-                    return new LinkStatus(LinkState.Refused, socket.Reason);
+                    return new LinkStatus(LinkState.Refused, socket.Reason, socket.Reconnections);
                 case SocketState.Closed:
-                    return new LinkStatus(LinkState.Stopped, socket.Reason);
+                    return new LinkStatus(LinkState.Stopped, socket.Reason, socket.Reconnections);
                 default:
-                    return new LinkStatus(LinkState.Connecting, socket.Reason);
+                    return new LinkStatus(LinkState.Connecting, socket.Reason, socket.Reconnections);
             }
         }
 
@@ -113,6 +114,7 @@ namespace SurgNav.Core.Client
                 LatencyP99Ms = double.NaN,
                 LatencyP999Ms = double.NaN,
                 HasClockOffset = facts.HasClock,
+                AppliedClockOffsetNs = facts.Offset.OffsetNs,
                 ClockIsSettled = control.ClockIsSettled,
                 SurfacesReceived = shelf.Received,
                 SurfacesUnderWay = shelf.UnderWay,

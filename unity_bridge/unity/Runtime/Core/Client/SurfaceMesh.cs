@@ -42,6 +42,12 @@ namespace SurgNav.Core.Client
         /// <summary>How far this level is from the full surface at most, as measured; 0 for the full one.</summary>
         public double DeviationMaxMm => Origin.Level.DeviationMaxMm;
 
+        /// <summary>95 of 100 samples are nearer to the full surface than this.</summary>
+        public double DeviationP95Mm => Origin.Level.DeviationP95Mm;
+
+        /// <summary>Of the full surface.</summary>
+        public long FullTriangleCount => Origin.Entry.TriangleCount;
+
         /// <summary>'approved' or 'edited'; 'suggested' in a research session only.</summary>
         public string Approval => Origin.Entry.Approval;
 
@@ -53,6 +59,14 @@ namespace SurgNav.Core.Client
 
         /// <summary>From the first request to the last byte.</summary>
         public double TransferSeconds => Origin.Seconds;
+
+        /// <summary>What went over the link for it.</summary>
+        public long TransferBytes => Origin.TransferBytes;
+
+        public bool CameCompressed => Origin.IsCompressed;
+
+        /// <summary>Of the payload.</summary>
+        public long ByteCount => (long)Origin.Level.ByteCount;
 
         /// <summary>Positions are off by half of this along each axis at most.</summary>
         public double QuantisationStepMm => Content.EdgeM * 1000.0 / Constants.PositionSteps;

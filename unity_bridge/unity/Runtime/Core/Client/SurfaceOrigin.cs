@@ -30,6 +30,18 @@ namespace SurgNav.Core.Client
         /// <summary>From the first request to the last byte.</summary>
         internal double Seconds { get; }
 
-        internal SurfaceOrigin With(double seconds) => new SurfaceOrigin(Entry, Level, Rank, RankCount, seconds);
+        internal long TransferBytes { get; private set; }
+
+        internal bool IsCompressed { get; private set; }
+
+        /// <summary>The same, as it came.</summary>
+        internal SurfaceOrigin With(double seconds, ulong transferBytes, bool isCompressed)
+        {
+            return new SurfaceOrigin(Entry, Level, Rank, RankCount, seconds)
+            {
+                TransferBytes = (long)transferBytes,
+                IsCompressed = isCompressed,
+            };
+        }
     }
 }

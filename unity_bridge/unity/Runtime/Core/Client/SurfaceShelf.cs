@@ -32,6 +32,7 @@ namespace SurgNav.Core.Client
         private readonly Dictionary<string, Held> held = new Dictionary<string, Held>(StringComparer.Ordinal);
         private readonly HashSet<string> broken = new HashSet<string>(StringComparer.Ordinal);
         private HashSet<string> turnedDown = new HashSet<string>(StringComparer.Ordinal);
+        private List<(string Name, string FullSha256, int Rank)> offered = new List<(string, string, int)>();
         private SurfaceCounts counts = new SurfaceCounts { LastRefusal = "" };
 
         internal SurfaceShelf(ClientSettings settings, SurfaceStore store, IClock clock)
@@ -55,6 +56,19 @@ namespace SurgNav.Core.Client
                 {
                     counts.Received = held.Count;
                     return counts;
+                }
+            }
+        }
+
+        /// <summary>Names on offer that are not here as wanted.</summary>
+        internal List<string> Missing
+        {
+            get
+            {
+                lock (gate)
+                {
+                    return offered.FindAll(each => !IsHere(each.Name, each.FullSha256, each.Rank))
+                        .ConvertAll(each => each.Name);
                 }
             }
         }
@@ -106,7 +120,9 @@ namespace SurgNav.Core.Client
             var wanted = new List<SurfaceItem>();
             double total = 0.0;
             long maxTriangles = settings.MaxTriangles > 0 ? settings.MaxTriangles : long.MaxValue;
-            foreach (var item in SurfacePlan.Order(offer, maxTriangles, compressed))
+            var order = SurfacePlan.Order(offer, maxTriangles, compressed);
+            NoteOffer(manifest, order);
+            foreach (var item in order)
             {
                 bool fits = item.ByteCount > 0 && item.Origin.Level.ByteCount <= Constants.MaxPayloadBytes
                     && item.ByteCount <= Constants.MaxPayloadBytes && total + item.MemoryBytes <= settings.MaxSurfaceBytes;
@@ -117,8 +133,7 @@ namespace SurgNav.Core.Client
                 }
 
                 total += item.MemoryBytes;
-                bool isHere = held.TryGetValue(item.Name, out var here) && here.Rank >= item.Origin.Rank;
-                if (!isHere && !broken.Contains(item.Sha256))
+                if (!IsHere(item.Name, item.Origin.Entry.Sha256, item.Origin.Rank) && !broken.Contains(item.Sha256))
                 {
                     wanted.Add(item);
                 }
@@ -145,7 +160,7 @@ namespace SurgNav.Core.Client
 
                 var content = SurfaceContent.Read(buffer, (int)item.Origin.Level.ByteCount);
                 CheckContent(item, content);
-                var mesh = new SurfaceMesh(Pool, buffer, content, item.Origin.With(seconds));
+                var mesh = new SurfaceMesh(Pool, buffer, content, item.Origin.With(seconds, item.ByteCount, item.IsCompressed));
                 buffer = null;
                 Keep(item, content, seconds);
                 store.Add(mesh);
@@ -264,6 +279,27 @@ namespace SurgNav.Core.Client
             }
 
             return offer;
+        }
+
+        private bool IsHere(string name, string fullSha256, int rank)
+        {
+            return held.TryGetValue(name, out var here) && here.FullSha256 == fullSha256 && here.Rank >= rank;
+        }
+
+        /// <summary>The finest wanted level of each name; of what may not be shown, one that never comes.</summary>
+        private void NoteOffer(SurfaceManifest manifest, List<SurfaceItem> order)
+        {
+            var finest = new List<(string Name, string FullSha256, int Rank)>();
+            foreach (var entry in manifest.Surfaces)
+            {
+                var item = order.FindLast(each => ReferenceEquals(each.Origin.Entry, entry));
+                finest.Add((entry.Name, entry.Sha256, item?.Origin.Rank ?? int.MaxValue));
+            }
+
+            lock (gate)
+            {
+                offered = finest;
+            }
         }
 
         private void RemoveMissing(List<(SurfaceEntry Entry, List<SurfaceLevel> Levels)> offer)
