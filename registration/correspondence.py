@@ -70,7 +70,8 @@ class LandmarkMatch:
         not_touched: planned landmarks without a touched point.
         extra: numbers of touched points that are no planned landmark, counted from 0.
         exchangeable: groups of landmarks that could be taken for one another; empty if it is not ambiguous.
-        reason: for a person: what was matched, or why nothing is chosen and what to do.
+        reason: for a person: what was matched, or why nothing is chosen.
+        action: what to do about an ambiguity; empty where there is none.
     """
 
     pairings: tuple[Pairing, ...]
@@ -79,6 +80,7 @@ class LandmarkMatch:
     extra: tuple[int, ...]
     exchangeable: tuple[tuple[str, ...], ...]
     reason: str
+    action: str = ""
 
     @property
     def ambiguous(self) -> bool:
@@ -117,8 +119,8 @@ def match_landmarks(
     extra = tuple(int(i) for i in np.flatnonzero(best.planned_of_touched < 0))
     if len(possible) > 1:
         groups = _exchangeable(possible, labels)
-        reason = _ambiguity(possible, groups, ct_mm, labels, settings.gate_sd * float(sd_mm.max()))
-        return LandmarkMatch(pairings, None, not_touched, extra, groups, reason)
+        action = _advice(possible, ct_mm, labels, settings.gate_sd * float(sd_mm.max()))
+        return LandmarkMatch(pairings, None, not_touched, extra, groups, _ambiguity(possible, groups), action)
     registration = _register(pairings[0].touched, ct_mm, reference_mm, sd_mm, labels, settings)
     return LandmarkMatch(pairings, registration, not_touched, extra, (), _said(pairings[0], not_touched, extra))
 
@@ -250,23 +252,20 @@ def _exchangeable(possible: list[Candidate], labels: tuple[str, ...]) -> tuple[t
     return tuple(names for names in members if len(names) > 1)
 
 
-def _ambiguity(
-    possible: list[Candidate],
-    groups: tuple[tuple[str, ...], ...],
-    ct_mm: Floats,
-    labels: tuple[str, ...],
-    told_apart_mm: float,
-) -> str:
+def _ambiguity(possible: list[Candidate], groups: tuple[tuple[str, ...], ...]) -> str:
     who = "; ".join(" and ".join(f"'{name}'" for name in names) for names in groups)
     costs = ", ".join(f"{way.cost:.1f}" for way in possible[:4])
     said = f"{len(possible)} ways to pair the points fit about equally well (costs {costs})"
-    said += f": {who} could be taken for one another" if who else ": with other points left out"
+    return said + (f": {who} could be taken for one another" if who else ": with other points left out")
+
+
+def _advice(possible: list[Candidate], ct_mm: Floats, labels: tuple[str, ...], told_apart_mm: float) -> str:
     untouched = [i for i in range(len(labels)) if i not in possible[0].planned_of_touched]
     power_mm = {labels[i]: _telling_mm(possible, ct_mm, i, untouched) for i in untouched}
     best = max(power_mm, key=power_mm.__getitem__, default=None)
     if best is not None and power_mm[best] > 2.0 * told_apart_mm:
-        return f"{said}; touch '{best}' too: it lies where no other landmark could, and tells which is which"
-    return f"{said}; plan and touch one more landmark, off the symmetry, or name the points"
+        return f"touch '{best}' too: it lies where no other landmark could, and tells which is which"
+    return "plan and touch one more landmark, off the symmetry, or name the points"
 
 
 def _telling_mm(possible: list[Candidate], ct_mm: Floats, asked: int, untouched: list[int]) -> float:

@@ -111,7 +111,7 @@ def test_symmetry_is_said_and_nothing_is_chosen(planned: np.ndarray, ways: int, 
     assert list(found.exchangeable) == groups
     assert all(np.linalg.det(way.T_reference_ct.rotation_matrix) > 0.0 for way in found.pairings)
     assert "could be taken for one another" in found.reason
-    assert "off the symmetry" in found.reason
+    assert "off the symmetry" in found.action
 
 
 def test_a_square_with_one_landmark_off_the_symmetry_is_unique_and_the_advice_names_it() -> None:
@@ -120,7 +120,7 @@ def test_a_square_with_one_landmark_off_the_symmetry_is_unique_and_the_advice_na
     square = touched_in_order(planned, [2, 3, 0, 1])
     found = match_landmarks(planned, square, names, SETTINGS)
     assert found.ambiguous
-    assert "touch 'off' too" in found.reason  # 'above' would leave a quarter turn open
+    assert "touch 'off' too" in found.action  # 'above' would leave a quarter turn open
     still = match_landmarks(planned, np.vstack([square, T_TRUE.apply(planned[[5]])]), names, SETTINGS)
     assert still.ambiguous
     assert len(still.pairings) == 4
