@@ -202,10 +202,12 @@ class SurfacePuller:
         self._window = TransferWindow(self._settings.window)
         self._requests: deque[_Request] = deque()
         self._rewind()
+        self._given_up = 0
         self._ask()
 
     def _rewind(self) -> None:
-        self._requests.clear()
+        """Asks anew from the bytes that are here; what is under way still fills the link, but is not counted on."""
+        self._given_up = len(self._requests)
         for transfer in self._waiting.values():
             transfer.rewind()
 
@@ -221,6 +223,7 @@ class SurfacePuller:
         elif isinstance(message, Error):
             self._note(message.as_exception())
             self._halted = True  # perhaps it is no longer on offer: look again at the next refresh, and then go on
+            self._requests.clear()
             self._rewind()
         self._ask()
 
@@ -276,12 +279,13 @@ class SurfacePuller:
 
     def _take_chunk(self, chunk: SurfaceChunk) -> None:
         transfer = self._waiting[chunk.sha256]
-        request = self._answered(chunk)
+        request, dropped = self._answered(chunk)
         try:
             transfer.add(chunk)
-            if request and len(chunk.data) < request.length and not transfer.is_whole:
-                # The server's chunks are smaller: ask anew in its size; what is under way will not continue, and go.
+            is_short = request is not None and len(chunk.data) < request.length and not transfer.is_whole
+            if is_short:  # the server's chunks are smaller: ask in its size from now on
                 self._largest_chunk = max(len(chunk.data), _MIN_CHUNK_BYTES)
+            if is_short or dropped:  # what is under way will not continue what is here
                 self._rewind()
             if transfer.is_whole:
                 self._whole[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
@@ -290,16 +294,23 @@ class SurfacePuller:
             del self._waiting[chunk.sha256]  # as it is it can never become whole
             raise
 
-    def _answered(self, chunk: SurfaceChunk) -> _Request | None:
-        """The request that this chunk answers, which the window learns from; None if it is no longer waited for."""
-        if not any((each.sha256, each.offset) == (chunk.sha256, chunk.offset) for each in self._requests):
-            return None
-        while True:  # answers come in the order of the requests: those before it were dropped
-            request = self._requests.popleft()
-            if (request.sha256, request.offset) == (chunk.sha256, chunk.offset):
-                break
+    def _answered(self, chunk: SurfaceChunk) -> tuple[_Request | None, int]:
+        """The request that this chunk answers, which the window learns from, None if it is no longer waited for; and
+        how many before it were not answered.
+
+        Answers come in the order of the requests. So those before it were dropped, by a server whose queue was full,
+        or by a link that broke and that ZeroMQ mended before anybody noticed.
+        """
+        key = chunk.sha256, chunk.offset
+        place = next((i for i, each in enumerate(self._requests) if (each.sha256, each.offset) == key), None)
+        if place is None:
+            return None, 0
+        for _ in range(place):
+            self._requests.popleft()
+        request, given_up = self._requests.popleft(), self._given_up
+        self._given_up = max(0, given_up - place - 1)
         self._window.answered(self._heard_ns - request.asked_ns, len(chunk.data), request.under_way_bytes)
-        return request
+        return (request if place >= given_up else None), max(0, place - given_up)
 
     def _ask(self) -> None:
         """Keeps a window's worth of chunks under way, level by level as planned."""

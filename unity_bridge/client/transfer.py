@@ -104,7 +104,7 @@ class Transfer:
         Raises:
             MalformedMessageError: more than the manifest says, or nothing.
         """
-        # One connection keeps the order; what does not continue here was asked for over an earlier one.
+        # One connection keeps the order: what does not continue here was asked for before something got lost.
         if chunk.offset != len(self.data):
             return
         size = self.item.byte_count
