@@ -26,6 +26,7 @@ from registration.verification import Verification
 
 Point = tuple[float, float, float]
 Start = Literal["landmarks", "global"]
+Order = Literal["known", "unknown"]
 
 
 class _Record(BaseModel):
@@ -62,6 +63,8 @@ class AttemptInputs(_Record):
     Attributes:
         measured_with: the device, or the files.
         start: where the pose began: from the landmarks, or from the surface without any guess.
+        order: whether the touched points came with their landmarks' names, or were paired by their distances.
+        unpaired_reference_mm: touched points that were paired with no landmark.
         sweep: swept points in reference.
         surface: the surface in ct that they were matched to.
         targets_ct_mm: planned targets.
@@ -70,6 +73,8 @@ class AttemptInputs(_Record):
 
     measured_with: str
     start: Start
+    order: Order = "known"
+    unpaired_reference_mm: tuple[Point, ...] = ()
     landmarks: tuple[LandmarkRecord, ...] = ()
     sweep: FileRecord | None = None
     surface: FileRecord | None = None

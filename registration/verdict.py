@@ -81,12 +81,14 @@ class Findings:
         tre_p95_mm: expected 95 % TRE by target; empty if no target was given.
         landmarks, surface: None if there were none; one of the two must be there.
         failure: why there is no pose at all; then nothing else counts.
+        beginning: in words, how the pose was found, where it was not from landmarks in a known order.
     """
 
     tre_p95_mm: Mapping[str, float | None] = field(default_factory=dict)
     landmarks: LandmarkFindings | None = None
     surface: SurfaceFindings | None = None
     failure: str = ""
+    beginning: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def judge(
         ratio = touch.distance_mm / touch.expected_p95_mm if touch.expected_p95_mm > 0.0 else None
         court.above(ratio, settings.verification_factor, f"{words}, {touch.expected_p95_mm:.2f} mm expected in 95 %")
     if not any(touch.kind == "landmark" for touch in verifications):
+        if findings.landmarks is None:
+            court.add(CHECK, "the pose rests on the sweep alone: no landmark and no touch of one confirms it")
         court.notes.append("not verified by a touch at a landmark that was not used")
     return court.verdict()
 

@@ -22,7 +22,7 @@ from navigation.registering.compute import Measured, register
 from navigation.registering.dialogue import Dialogue
 from navigation.registering.instrument import Stylus
 from navigation.registering.keys import Keys
-from navigation.registering.point_files import read_sweep, read_touched
+from navigation.registering.point_files import read_sweep, read_touched_or_unordered
 from navigation.registering.records import in_force, keep_attempt, put_in_force
 from navigation.registering.screens import show_attempt
 from navigation.registering.theatre import Theatre, open_theatre
@@ -89,11 +89,11 @@ def run_register(
 
 def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, console: Console) -> bool:
     files = [path for path in (request.touched, request.sweep) if path is not None]
-    touched = {} if request.touched is None else read_touched(request.touched)
+    touched, unordered = ({}, ()) if request.touched is None else read_touched_or_unordered(request.touched)
     swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
-    measured = Measured(theatre.landmarks_ct, touched, swept, theatre.targets_ct)
-    outcome = register(measured, theatre.field, theatre.assumptions)
-    by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files))
+    measured = Measured(theatre.landmarks_ct, touched, swept, theatre.targets_ct, unordered=unordered)
+    outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
+    by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)
     attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
     show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)
     if request.accept_if is not None and attempt.verdict.level in (ACCEPT, request.accept_if):

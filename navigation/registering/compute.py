@@ -13,11 +13,14 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from registration.attempt import Start
 from registration.closest_point import DistanceField, ExactDistance
+from registration.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
 from registration.errors import LandmarksRefusedError
 from registration.evidence import neighbour_counts
 from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
 from registration.findings import gather_findings
+from registration.global_start import register_from_nothing
 from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
 from registration.next_touch import NextTouch, next_touch
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
@@ -39,6 +42,7 @@ class Assumptions:
         skin_offset_sd_mm: how far swept skin may lie beside the segmented one, everywhere.
         tracker_shift_mm, tracker_turn_rad: the tracker's distortion over the field of operation, RMS.
         verdict, verification: where the lines are drawn, and what a verification touch is worth.
+        search_seed: of the search for a pose without landmarks, so that the same points give the same result.
     """
 
     landmark_fle_rms_mm: float = 0.8
@@ -47,6 +51,7 @@ class Assumptions:
     tracker_turn_rad: float = 1e-3
     verdict: VerdictSettings = field(default_factory=VerdictSettings)
     verification: VerificationSettings = field(default_factory=VerificationSettings)
+    search_seed: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """With the settings of the solvers, for the record."""
@@ -70,6 +75,7 @@ class Measured:
     Attributes:
         landmarks_ct: planned, name -> ``(3,)`` in ct; only those in `touched` take part.
         touched: by the same names, in reference.
+        unordered: touched points of which nobody knows the landmark, in place of `touched`.
         swept_reference_mm: ``(n, 3)``; empty without a sweep.
         targets_ct: name -> ``(3,)`` in ct.
         tip_error_rms_mm: expected error of the tip that touched; None if unknown.
@@ -80,6 +86,12 @@ class Measured:
     swept_reference_mm: Floats = field(default_factory=lambda: np.empty((0, 3)))
     targets_ct: Mapping[str, Floats] = field(default_factory=dict)
     tip_error_rms_mm: float | None = None
+    unordered: tuple[TouchedPoint, ...] = ()
+
+    @property
+    def start(self) -> Start:
+        """Where the pose begins: without any touched point, from the sweep alone."""
+        return "landmarks" if self.touched or self.unordered or not len(self.swept_reference_mm) else "global"
 
     def pairs(self) -> tuple[tuple[str, ...], Floats, Floats]:
         """Names, and the landmarks in ct and in reference, ``(n, 3)`` each."""
@@ -107,6 +119,7 @@ class Outcome:
         left_out: each landmark as a verification of the others; only where the others give a pose.
         next_touch: the spot whose touch would bring the worst target's error down most.
         findings: for the verdict; with a `failure`, everything else is None.
+        paired: touched points of unknown order, by the landmark that each turned out to be. `unpaired`: the others.
     """
 
     findings: Findings
@@ -117,6 +130,8 @@ class Outcome:
     with_tool: ExpectedTre | None = None
     left_out: Mapping[str, Verification] = field(default_factory=dict)
     next_touch: NextTouch | None = None
+    paired: Mapping[str, TouchedPoint] = field(default_factory=dict)
+    unpaired: tuple[TouchedPoint, ...] = ()
 
     @property
     def T_reference_ct(self) -> Transform | None:
@@ -124,29 +139,54 @@ class Outcome:
         return None if registered is None else registered.T_reference_ct
 
 
-def register(measured: Measured, surface_ct: Surface | DistanceField, assumptions: Assumptions) -> Outcome:
-    """Landmarks first, then the sweep with the landmarks in the same cost. A refusal is an outcome, with its reason."""
+def register(
+    measured: Measured, surface_ct: Surface, assumptions: Assumptions, field_ct: DistanceField | None = None
+) -> Outcome:
+    """Landmarks first, then the sweep with the landmarks in the same cost; without any, the sweep from nothing.
+
+    A refusal is an outcome, with its reason.
+
+    Args:
+        field_ct: the surface's distance, where it was built before.
+    """
     try:
-        return _register(measured, surface_ct, assumptions)
+        ordered, match = put_in_order(measured, assumptions)
+        outcome = _register(ordered, surface_ct, assumptions, field_ct or ExactDistance(surface_ct), match)
     except SurgNavError as error:
-        return Outcome(Findings(failure=str(error)))
+        return Outcome(Findings(failure=str(error)), unpaired=measured.unordered)
+    if match is None:
+        return outcome
+    unpaired = tuple(measured.unordered[number] for number in match.extra)
+    return replace(outcome, paired=ordered.touched, unpaired=unpaired)
 
 
-def _register(measured: Measured, surface_ct: Surface | DistanceField, assumptions: Assumptions) -> Outcome:
-    field_ct = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
+def _register(
+    measured: Measured,
+    surface_ct: Surface,
+    assumptions: Assumptions,
+    field_ct: DistanceField,
+    match: LandmarkMatch | None,
+) -> Outcome:
     names, planned, touched = measured.pairs()
-    by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
-    by_surface = None
-    if len(measured.swept_reference_mm):
-        start = by_landmarks.T_reference_ct
-        pairs = (planned, touched)
-        by_surface = refine_on_surface(measured.swept_reference_mm, field_ct, start, pairs, assumptions.surface)
+    by_landmarks, by_surface, beginning = None, None, "" if match is None else match.reason
+    if measured.start == "global":
+        by_surface, beginning = from_sweep_alone(measured.swept_reference_mm, surface_ct, field_ct, assumptions)
+    else:
+        by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
+        if len(measured.swept_reference_mm):
+            start, pairs = by_landmarks.T_reference_ct, (planned, touched)
+            by_surface = refine_on_surface(measured.swept_reference_mm, field_ct, start, pairs, assumptions.surface)
     registered = by_surface or by_landmarks
+    if registered is None:  # neither branch leaves both out
+        raise RegisteringError("nothing measured", "landmarks or a sweep", "touch three landmarks, or sweep")
     uncertainty = with_tracker(registered.uncertainty, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
     left_out = leave_one_out(names, planned, touched, assumptions)
     suspects = None if len(names) < LEAST_FOR_SUSPECTS else name_suspect(left_out)
+    if match is not None and match.extra:
+        suspects = (*(suspects or ()), *left_over(match))
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
+    findings = replace(findings, beginning=beginning)
     spot = next_touch(
         registered.T_reference_ct,
         uncertainty,
@@ -157,6 +197,52 @@ def _register(measured: Measured, surface_ct: Surface | DistanceField, assumptio
         assumptions.surface,
     )
     return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot)
+
+
+def put_in_order(measured: Measured, assumptions: Assumptions) -> tuple[Measured, LandmarkMatch | None]:
+    """With touched points of unknown order paired with their landmarks, where there are any.
+
+    Raises:
+        LandmarksRefusedError: points that fit in no way.
+        RegisteringError: points that fit in several ways, or some with names and some without.
+    """
+    if not measured.unordered:
+        return measured, None
+    if measured.touched:
+        raise RegisteringError("touched points with and without names", "one kind of the two", "name all, or none")
+    points = [touch.point_reference_mm for touch in measured.unordered]
+    settings = CorrespondenceSettings(fle_rms_mm=assumptions.landmark_fle_rms_mm)
+    planned = np.array(list(measured.landmarks_ct.values())).reshape(-1, 3)
+    match = match_landmarks(planned, points, list(measured.landmarks_ct), settings)
+    if match.ambiguous:
+        raise RegisteringError(match.reason, "touched points that fit in one way only", match.action)
+    touched = {name: measured.unordered[number] for name, number in match.pairings[0].touched.items()}
+    return replace(measured, touched=touched, unordered=()), match
+
+
+def left_over(match: LandmarkMatch) -> tuple[str, ...]:
+    """In words, each touched point that is no planned landmark."""
+    return tuple(
+        f"touched point {number + 1} is none of the planned landmarks, and was left out" for number in match.extra
+    )
+
+
+def from_sweep_alone(
+    swept_reference_mm: Floats, surface_ct: Surface, field_ct: DistanceField, assumptions: Assumptions
+) -> tuple[SurfaceRegistration, str]:
+    """The one pose that fits, and how it was found.
+
+    Raises:
+        RegisteringError: no pose, or more than one.
+        SurfacePointsRefusedError: points or a surface that cannot be registered.
+    """
+    rng = np.random.default_rng(assumptions.search_seed)
+    found = register_from_nothing(
+        swept_reference_mm, surface_ct, rng, field=field_ct, surface_settings=assumptions.surface
+    )
+    if found.registration is None:
+        raise RegisteringError(found.reason, "a sweep that fits in one pose only", found.action)
+    return found.registration, f"from the sweep alone: {found.reason}"
 
 
 def _expected(

@@ -50,7 +50,7 @@ KEYS = {
     "s": "skip this landmark; it stays free to verify with",
     "r": "redo a landmark: r, its number, Enter",
     "w": f"sweep: draw the tip over the surface for {SWEEP_S:.0f} s; again for another piece",
-    "c": "compute the registration",
+    "c": "compute the registration; without any landmark, from the sweep alone",
     "v": "verify: v, number of an unused landmark (0: anywhere on the surface), Enter",
     "a": "accept the registration: it goes into force",
     "u": "undo the last step",
@@ -202,8 +202,8 @@ class Dialogue:
         theatre, tip_mm = self._theatre, self._stylus.tip_error_rms_mm
         measured = replace(self._session.measured(), tip_error_rms_mm=tip_mm)
         with self._console.status("computing"):
-            outcome = register(measured, theatre.field, theatre.assumptions)
-            by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm)
+            outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
+            by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)
             attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
         self._session.computed(attempt.id)
         self._show(attempt)

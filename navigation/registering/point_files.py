@@ -7,12 +7,12 @@ not guessed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from geometry.errors import InvalidPointsError
 from geometry.frames import CT, REFERENCE
@@ -39,39 +39,53 @@ class PointRecord(_Record):
 
 
 class PointsFile(_Record):
-    """Named points of one frame."""
+    """Points of one frame: named, or, where nobody knows which is which, in a list."""
 
     schema_name: Literal["surgnav.points"] = "surgnav.points"
     schema_version: Literal[1] = 1
     frame: Literal["ct", "reference"]
     units: Literal["mm"]
-    points: dict[str, PointRecord]
+    order: Literal["known", "unknown"] = "known"
+    points: dict[str, PointRecord] | tuple[PointRecord, ...]
+
+    @model_validator(mode="after")
+    def _order_is_that_of_the_points(self) -> PointsFile:
+        if isinstance(self.points, dict) != (self.order == "known"):
+            raise ValueError('named points are of "order": "known", a list of points of "order": "unknown"')
+        return self
 
 
 def write_touched(path: Path, touched: Mapping[str, TouchedPoint]) -> None:
     """Writes touched landmarks as JSON that names the frame ``reference``, atomically."""
-    points = {
-        name: PointRecord(
-            position_mm=tuple(touch.point_reference_mm.tolist()),
-            spread_rms_mm=touch.spread_rms_mm,
-            frames=touch.n_frames,
-        )
-        for name, touch in touched.items()
-    }
-    document = PointsFile(frame="reference", units="mm", points=points).model_dump(mode="json", exclude_none=True)
-    atomic_write(path, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+    points = {name: _record_of(touch) for name, touch in touched.items()}
+    _write(path, PointsFile(frame="reference", units="mm", points=points))
+
+
+def write_unordered(path: Path, touched: Sequence[TouchedPoint]) -> None:
+    """Writes touched points of which nobody knows the landmark, in the same way."""
+    points = tuple(_record_of(touch) for touch in touched)
+    _write(path, PointsFile(frame="reference", units="mm", order="unknown", points=points))
+
+
+def read_touched_or_unordered(path: Path) -> tuple[dict[str, TouchedPoint], tuple[TouchedPoint, ...]]:
+    """Touched landmarks by name, and touched points of unknown order: a file holds the one or the other.
+
+    Raises:
+        PointsFileError: as `read_touched`.
+    """
+    points = _read(path, REFERENCE)
+    if isinstance(points, dict):
+        return {name: _touch_of(point) for name, point in points.items()}, ()
+    return {}, tuple(_touch_of(point) for point in points)
 
 
 def read_touched(path: Path) -> dict[str, TouchedPoint]:
     """Touched landmarks by name, from JSON that names the frame ``reference``.
 
     Raises:
-        PointsFileError: 3D Slicer markups, another frame or unit, or no such file.
+        PointsFileError: 3D Slicer markups, another frame or unit, points without names, or no such file.
     """
-    return {
-        name: TouchedPoint(read_only(np.array(point.position_mm)), point.spread_rms_mm, point.frames)
-        for name, point in _read(path, REFERENCE).items()
-    }
+    return {name: _touch_of(point) for name, point in _named(path, REFERENCE).items()}
 
 
 def read_planned(path: Path) -> dict[str, Floats]:
@@ -82,7 +96,7 @@ def read_planned(path: Path) -> dict[str, Floats]:
     """
     if path.name.endswith(MARKUPS):
         return dict(read_markups(path).points_ct_mm)
-    return {name: read_only(np.array(point.position_mm)) for name, point in _read(path, CT).items()}
+    return {name: read_only(np.array(point.position_mm)) for name, point in _named(path, CT).items()}
 
 
 def write_sweep(path: Path, points_reference_mm: Floats) -> None:
@@ -108,7 +122,30 @@ def read_sweep(path: Path) -> Floats:
         ) from error
 
 
-def _read(path: Path, frame: str) -> dict[str, PointRecord]:
+def _touch_of(point: PointRecord) -> TouchedPoint:
+    return TouchedPoint(read_only(np.array(point.position_mm)), point.spread_rms_mm, point.frames)
+
+
+def _record_of(touch: TouchedPoint) -> PointRecord:
+    x, y, z = touch.point_reference_mm.tolist()
+    return PointRecord(position_mm=(x, y, z), spread_rms_mm=touch.spread_rms_mm, frames=touch.n_frames)
+
+
+def _write(path: Path, file: PointsFile) -> None:
+    document = file.model_dump(mode="json", exclude_none=True)
+    atomic_write(path, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _named(path: Path, frame: str) -> dict[str, PointRecord]:
+    points = _read(path, frame)
+    if not isinstance(points, dict):
+        raise PointsFileError(
+            f"{path.name} with points of unknown order", "points with names", "name each after its landmark"
+        )
+    return points
+
+
+def _read(path: Path, frame: str) -> dict[str, PointRecord] | tuple[PointRecord, ...]:
     if path.name.endswith(MARKUPS):
         raise PointsFileError(
             f"3D Slicer markups ({path.name}) for points of '{frame}'",

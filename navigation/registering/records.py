@@ -15,7 +15,7 @@ from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
 from navigation.pose_graph import AcceptedRegistration
 from navigation.registering.compute import Assumptions, Measured, Outcome
-from navigation.registering.point_files import write_sweep, write_touched
+from navigation.registering.point_files import write_sweep, write_touched, write_unordered
 from navigation.registering.tre_map import expected_p95_map
 from reconstruction.atomic import file_sha256
 from reconstruction.case import Case, MadeBy
@@ -77,7 +77,7 @@ def keep_attempt(
         id=attempt_id,
         time=circumstances.time,
         person=circumstances.person,
-        inputs=_inputs(case, measured, circumstances, files),
+        inputs=_inputs(case, measured, outcome, circumstances, files),
         settings=assumptions.to_json(),
         limits=assumptions.verdict,
         findings=outcome.findings,
@@ -211,11 +211,14 @@ def in_force(case: Case) -> AcceptedRegistration | None:
 
 def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstances) -> dict[str, Artefact]:
     files = {}
-    if measured.touched:
+    if measured.touched or measured.unordered:
         path = f"{KIND}/{attempt_id}_touched.points.json"
 
         def touched(path: Path) -> None:
-            write_touched(path, measured.touched)
+            if measured.unordered:
+                write_unordered(path, measured.unordered)
+            else:
+                write_touched(path, measured.touched)
 
         files["touched"] = case.add("touched_points", path, touched, by.made_by())
     if len(measured.swept_reference_mm):
@@ -227,14 +230,17 @@ def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstan
     return files
 
 
-def _inputs(case: Case, measured: Measured, by: Circumstances, files: Mapping[str, Artefact]) -> AttemptInputs:
+def _inputs(
+    case: Case, measured: Measured, outcome: Outcome, by: Circumstances, files: Mapping[str, Artefact]
+) -> AttemptInputs:
     surface, sweep = case.artefact(by.surface), files.get("sweep")
+    touched = {**measured.touched, **outcome.paired}
     return AttemptInputs(
         measured_with=by.measured_with,
         start=by.start,
-        landmarks=tuple(
-            _landmark(name, point, measured.touched.get(name)) for name, point in measured.landmarks_ct.items()
-        ),
+        order="unknown" if measured.unordered else "known",
+        unpaired_reference_mm=tuple(as_point(touch.point_reference_mm) for touch in outcome.unpaired),
+        landmarks=tuple(_landmark(name, point, touched.get(name)) for name, point in measured.landmarks_ct.items()),
         sweep=None if sweep is None else _file(sweep, len(measured.swept_reference_mm)),
         surface=_file(surface, None),
         targets_ct_mm={name: as_point(point) for name, point in measured.targets_ct.items()},

@@ -55,6 +55,8 @@ def show_attempt(
     if attempt.result is None:
         parts.append("[red]No registration.[/]")
     else:
+        if attempt.findings.beginning:
+            parts.append(f"How it began: {escape(attempt.findings.beginning)}")
         parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt)]
     parts += [touch_text(touch) for touch in touches]
     parts += [verdict_text(verdict), *(f"[bold]Next[/] {escape(line)}" for line in advice)]

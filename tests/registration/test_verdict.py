@@ -43,7 +43,9 @@ def worst(p95_mm: float | None) -> Findings:
 def test_a_good_registration_is_accepted_with_a_note_until_it_is_verified() -> None:
     assert judge(GOOD) == Verdict("accept", (), ("not verified by a touch at a landmark that was not used",))
     assert judge(GOOD, [touch(1.0)]) == Verdict("accept")
-    # A touch on the surface tells one direction only.
+    # Without landmarks, a touch of one is needed; on the surface it tells one direction only.
+    alone = replace(GOOD, landmarks=None)
+    assert [judge(alone, [touch(1.0, kind=kind)]).level for kind in ("surface", "landmark")] == ["check", "accept"]
     assert judge(GOOD, [touch(1.0, kind="surface")]).notes
 
 
@@ -75,7 +77,7 @@ def test_a_good_registration_is_accepted_with_a_note_until_it_is_verified() -> N
         (marks(disagreement_factor=1.3), "check", "landmarks and surface disagree at a target: 1.3 times"),
         (marks(disagreement_factor=2.3), "refuse", "landmarks and surface disagree"),
         (marks(disagreement_factor=None), "check", "not known"),
-        (replace(GOOD, landmarks=None), "accept", None),
+        (replace(GOOD, landmarks=None), "check", "the sweep alone"),
         (replace(GOOD, surface=None), "accept", None),
         (replace(GOOD, surface=None, landmarks=replace(MARKS, used=3, suspects=None)), "check", "touch a fourth"),
         (replace(GOOD, surface=None, landmarks=None), "refuse", "no evidence"),
