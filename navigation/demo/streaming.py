@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface
@@ -28,7 +29,7 @@ from navigation.pose_loop import SentPoses
 from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from unity_bridge.client.recording import ClientRecording, load_recording
-from unity_bridge.surface_payload import DecodedSurface, encode_surface
+from unity_bridge.surface_payload import DecodedSurface
 
 Floats = NDArray[np.float64]
 
@@ -94,6 +95,7 @@ def stream(
         ServiceError: the client failed.
     """
     clock = MonotonicClock()
+    offered = [ApprovedSurface.of(surface, state, person) for surface, state, person in surfaces]
     room = replace(
         surgeon.config,
         tools=tuple(SPHERES_MM),
@@ -109,7 +111,7 @@ def stream(
         tools=room.tools,
         rate_hz=room.tracker.rate_hz,
         graph=_graph(operation, accepted),
-        surfaces=[ApprovedSurface(encode_surface(surface), state, person) for surface, state, person in surfaces],
+        surfaces=offered,
     )
     with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
         report, recording = _run_client(service, Path(folder), duration_s, clock)
@@ -214,18 +216,30 @@ def _truth_errors_mm(
 
 
 def _compare_surfaces(sent: Sequence[Surface], received: Sequence[DecodedSurface]) -> tuple[bool, float]:
-    """Whether geometry and topology are the same, with the largest vertex error in mm."""
+    """Whether each surface came as the same triangles, in whatever order, with the largest error of a corner in mm."""
     by_name = {decoded.surface.name: decoded for decoded in received}
     worst_mm = 0.0
     identical = len(by_name) == len(sent)
     for surface in sent:
         decoded = by_name.get(surface.name)
-        if decoded is None or len(decoded.surface.vertices_m) != len(surface.vertices_mm):
+        counts = len(surface.vertices_mm), surface.triangles.shape
+        if decoded is None or (len(decoded.surface.vertices_m), decoded.surface.triangles.shape) != counts:
             return False, float("nan")
         expected_m = surface.vertices_mm @ _TO_UNITY.T / 1000.0
-        error_m = float(np.abs(decoded.surface.vertices_m - expected_m).max())
+        corners_m = expected_m[surface.triangles[:, [0, 2, 1]]]  # outward is clockwise in Unity
+        received_m = decoded.surface.vertices_m[decoded.surface.triangles]
+        error_m = max(_farthest_m(received_m, corners_m), _farthest_m(corners_m, received_m))
         # Half a step of quantisation, and a thousandth of it for the arithmetic.
         identical &= error_m <= 0.501 * decoded.quantisation_step_m
-        identical &= np.array_equal(decoded.surface.triangles, surface.triangles[:, [0, 2, 1]])
         worst_mm = max(worst_mm, error_m * 1000.0)
     return bool(identical), worst_mm
+
+
+def _farthest_m(corners_m: Floats, among_m: Floats) -> float:
+    """The largest difference of any coordinate between a triangle ``(m, 3, 3)`` and the nearest among others.
+
+    A triangle may begin with any of its corners, but keeps its sense.
+    """
+    turned = np.concatenate([np.roll(among_m, turn, axis=1).reshape(-1, 9) for turn in range(3)])
+    distance_m, _ = cKDTree(turned).query(corners_m.reshape(-1, 9), p=np.inf)
+    return float(distance_m.max())

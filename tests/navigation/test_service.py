@@ -17,7 +17,6 @@ from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, Oper
 from navigation.simulation.patient import shaft_directions
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
-from unity_bridge.surface_payload import encode_surface
 from unity_bridge.wire import Validity
 
 CENTRE = np.array([0.0, 0.0, 0.0])
@@ -36,7 +35,7 @@ def room_config() -> OperatingRoomConfig:
 
 
 def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
-    surfaces = [ApprovedSurface(encode_surface(TETRAHEDRON), "approved", "Dr Test")]
+    surfaces = [ApprovedSurface.of(TETRAHEDRON, "approved", "Dr Test")]
     return ServiceConfig(
         tracker="simulated",
         tracker_config=room_config(),

@@ -63,7 +63,7 @@ def test_a_lost_tool_must_be_lost_at_the_client_too() -> None:
     assert _differences(np.full_like(position, np.nan), np.full_like(rotation, np.nan), nothing).all()
 
 
-def test_surfaces_are_compared_vertex_by_vertex() -> None:
+def test_surfaces_are_compared_triangle_by_triangle() -> None:
     decoded = decode_surface(encode_surface(BOX).data)
     identical, worst_mm = _compare_surfaces([BOX], [decoded])
     assert identical
@@ -73,3 +73,11 @@ def test_surfaces_are_compared_vertex_by_vertex() -> None:
     assert not _compare_surfaces([moved], [decoded])[0]
     assert not _compare_surfaces([turned], [decoded])[0]
     assert not _compare_surfaces([BOX], [])[0]
+
+
+def test_a_surface_may_come_in_another_order_but_not_with_another_triangle() -> None:
+    order = np.array([2, 0, 3, 1])
+    shuffled = Surface(BOX.vertices_mm[order], np.argsort(order)[BOX.triangles[::-1, [1, 2, 0]]], "ct", "tetrahedron")
+    assert _compare_surfaces([BOX], [decode_surface(encode_surface(shuffled).data)])[0]
+    twice = Surface(BOX.vertices_mm, BOX.triangles[[0, 1, 2, 2]], "ct", "tetrahedron")
+    assert not _compare_surfaces([BOX], [decode_surface(encode_surface(twice).data)])[0]
