@@ -8,17 +8,29 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from geometry.errors import SurgNavError
+from scripts.csharp.mono import ensure_mono
+from scripts.csharp.standard import mono_twin
 from scripts.csharp.toolchain import Toolchain
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _TIME_LIMIT_S = 240
+# Without ICU's data: .NET would look for the system's, and there is none in a container.
+_ENVIRONMENT = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
 
 
 class CompilationError(SurgNavError):
     """The compiler's errors, or its warnings, which count as errors."""
+
+
+class Runtime(Enum):
+    """What a program runs in."""
+
+    DOTNET = "dotnet"
+    MONO = "mono"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +43,8 @@ class Build:
         references: other assemblies; they are copied nowhere, so keep them beside the target to run it.
         program: has a Main, and gets the file that `run` needs.
         defines: preprocessor symbols, such as UNITY_EDITOR.
+        standard: make an assembly for .NET Standard 2.1, which runs in both runtimes; types that the standard has not are
+            errors. Of members only .NET's own are known here: Mono tells when it loads them.
     """
 
     sources: Sequence[Path]
@@ -38,6 +52,7 @@ class Build:
     references: Sequence[Path] = ()
     program: bool = False
     defines: Sequence[str] = ()
+    standard: bool = False
 
 
 def compile_csharp(build: Build, tools: Toolchain) -> Path:
@@ -49,21 +64,51 @@ def compile_csharp(build: Build, tools: Toolchain) -> Path:
     sources = [file for path in build.sources for file in (sorted(path.rglob("*.cs")) if path.is_dir() else [path])]
     request = {
         "tools": str(tools.folder),
+        "standard": build.standard,
         "sources": [str(source) for source in sources],
         "references": [str(reference) for reference in build.references],
         "target": str(build.target),
         "program": build.program,
         "defines": list(build.defines),
     }
-    build.target.parent.mkdir(parents=True, exist_ok=True)
-    result = _run([sys.executable, "-m", "scripts.csharp.compiler"], json.dumps(request), _TIME_LIMIT_S)
-    if result.returncode != 0:
-        raise CompilationError(
-            f"C# that does not compile:\n{result.stdout}{result.stderr}", "no error, no warning", "correct the sources"
-        )
+    _compiler(request, build.target)
     if build.program:
         build.target.with_suffix(".runtimeconfig.json").write_text(tools.runtime_config.read_text("utf-8"), "utf-8")
     return build.target
+
+
+def write_facade(folder: Path, tools: Toolchain) -> Path:
+    """Writes netstandard.dll for Mono, and returns it.
+
+    Libraries for .NET Standard, such as NUnit, look for every class in netstandard.dll, which says where each really is.
+    Debian has Mono's only in a package of 185 MB; this one is made of what both runtimes have.
+
+    Raises:
+        CompilationError, ToolchainError: as `compile_csharp`.
+    """
+    target = folder / "netstandard.dll"
+    _compiler({"tools": str(tools.folder), "mono": str(ensure_mono().assemblies), "facade": str(target)}, target)
+    return target
+
+
+def run_program(
+    program: Path, arguments: Sequence[str], tools: Toolchain, runtime: Runtime, limit_s: float = _TIME_LIMIT_S
+) -> subprocess.CompletedProcess[str]:
+    """Runs a compiled program in the runtime that it was compiled for; the caller looks at the return code."""
+    return _run([*run_command(program, tools, runtime), *arguments], "", limit_s)
+
+
+def run_command(program: Path, tools: Toolchain, runtime: Runtime) -> list[str]:
+    """The first words of the command that runs a program, for those who start it themselves."""
+    if runtime is Runtime.MONO:
+        return [str(ensure_mono().program), str(mono_twin(program))]
+    return [
+        "env",
+        *(f"{name}={value}" for name, value in _ENVIRONMENT.items()),
+        str(tools.dotnet),
+        "exec",
+        str(program),
+    ]
 
 
 def run_dotnet(
@@ -73,13 +118,20 @@ def run_dotnet(
     return _run([str(tools.dotnet), "exec", str(program), *arguments], "", limit_s)
 
 
+def _compiler(request: dict[str, object], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    result = _run([sys.executable, "-m", "scripts.csharp.compiler"], json.dumps(request), _TIME_LIMIT_S)
+    if result.returncode != 0:
+        raise CompilationError(
+            f"C# that does not compile:\n{result.stdout}{result.stderr}", "no error, no warning", "correct the sources"
+        )
+
+
 def _run(command: list[str], standard_input: str, limit_s: float) -> subprocess.CompletedProcess[str]:
-    # Without ICU's data: .NET would look for the system's, and there is none in a container.
-    environment = os.environ | {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
     return subprocess.run(
         command,
         cwd=_REPOSITORY,
-        env=environment,
+        env=os.environ | _ENVIRONMENT,
         input=standard_input,
         capture_output=True,
         text=True,

@@ -1,0 +1,28 @@
+#nullable enable
+using System;
+
+namespace SurgNav.Core.Transport
+{
+    /// <summary>Why a connection has to end. It never leaves the transport: it becomes the socket's Reason.</summary>
+    internal sealed class ZmtpFailure : Exception
+    {
+        private ZmtpFailure(string reason, bool refused)
+            : base(reason)
+        {
+            Refused = refused;
+        }
+
+        /// <summary>The server, or the keys, say no: trying again soon will not help.</summary>
+        internal bool Refused { get; }
+
+        /// <summary>The peer does what the protocol does not allow.</summary>
+        internal static ZmtpFailure Protocol(string came, string allowed)
+        {
+            return new ZmtpFailure($"the server does not keep to ZMTP: {came}. Allowed: {allowed}", false);
+        }
+
+        internal static ZmtpFailure Link(string reason) => new ZmtpFailure(reason, false);
+
+        internal static ZmtpFailure Refusal(string reason) => new ZmtpFailure(reason, true);
+    }
+}
