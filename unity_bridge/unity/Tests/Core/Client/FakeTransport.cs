@@ -1,0 +1,76 @@
+#nullable enable
+using System;
+using System.Collections.Generic;
+using SurgNav.Core.Transport;
+using SurgNav.Core.Wire;
+
+namespace SurgNav.Core.Tests
+{
+    /// <summary>A socket without a network: what is sent lies here, what is to come is put in.</summary>
+    internal sealed class FakeSocket : IMessageSocket
+    {
+        private readonly Queue<byte[]> incoming = new Queue<byte[]>();
+
+        internal Queue<byte[]> Sent { get; } = new Queue<byte[]>();
+
+        internal bool IsClosed { get; private set; }
+
+        public SocketState State { get; internal set; } = SocketState.Connected;
+
+        public string Reason { get; internal set; } = "";
+
+        public int Reconnections { get; internal set; }
+
+        public bool Poll(int timeoutMilliseconds) => incoming.Count > 0;
+
+        public bool TrySend(ReadOnlySpan<byte> message)
+        {
+            bool isOpen = State == SocketState.Connected;
+            if (isOpen)
+            {
+                Sent.Enqueue(message.ToArray());
+            }
+
+            return isOpen;
+        }
+
+        public bool TryReceive(out ReadOnlyMemory<byte> message)
+        {
+            bool isThere = incoming.Count > 0;
+            message = isThere ? incoming.Dequeue() : default;
+            return isThere;
+        }
+
+        public void Wake()
+        {
+        }
+
+        public void Dispose()
+        {
+            IsClosed = true;
+            State = SocketState.Closed;
+        }
+
+        internal void Put(byte[] message) => incoming.Enqueue(message);
+
+        /// <summary>Everything sent since the last call, decoded.</summary>
+        internal List<IMessage> TakeSent()
+        {
+            var messages = new List<IMessage>();
+            while (Sent.Count > 0)
+            {
+                messages.Add(MessageCodec.Decode(Sent.Dequeue(), out _));
+            }
+
+            return messages;
+        }
+
+        /// <summary>The link breaks and stands again: what was under way is gone.</summary>
+        internal void Reconnect()
+        {
+            incoming.Clear();
+            Sent.Clear();
+            Reconnections++;
+        }
+    }
+}

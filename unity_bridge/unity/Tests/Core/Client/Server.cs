@@ -1,0 +1,167 @@
+#nullable enable
+using System;
+using SurgNav.Core.Client;
+using SurgNav.Core.Wire;
+
+namespace SurgNav.Core.Tests
+{
+    /// <summary>Encodes what a server would send.</summary>
+    internal sealed class Server
+    {
+        internal static readonly ulong ClockKey = ClockName.Key("server");
+        private readonly WireWriter writer = new WireWriter();
+        private ulong sequence;
+
+        internal Server(ulong session = 1)
+        {
+            Session = new SessionId(session, session + 1);
+        }
+
+        internal SessionId Session { get; }
+
+        internal byte[] Message(IMessage message, ulong clock = 0)
+        {
+            MessageCodec.Encode(message, Header(++sequence, 0, clock), writer);
+            return writer.Written.ToArray();
+        }
+
+        internal static Welcome Welcome(SelfTestState? selfTest = null)
+        {
+            return new Welcome
+            {
+                ServerName = "test",
+                Program = "test 1",
+                ClockId = "server",
+                RateHz = 100.0,
+                RegistrationId = "registration-1",
+                RegistrationValidity = Validity.Valid,
+                SelfTest = selfTest,
+            };
+        }
+
+        /// <summary>A batch of tools, all relative to 'reference'.</summary>
+        internal byte[] Batch(ulong number, long captureNs, params TestTool[] tools)
+        {
+            return Batch(number, captureNs, Validity.Valid, "", 0, tools);
+        }
+
+        internal byte[] Batch(
+            ulong number, long captureNs, Validity validity, string reason, ulong clock, params TestTool[] tools)
+        {
+            Envelope.Begin(writer);
+            var strings = new System.Collections.Generic.List<string> { "" };
+            int table = writer.Begin(PoseBatchTags.Tools);
+            int head = writer.Reserve(ToolTableHead.Size);
+            new ToolTableHead { RecordBytes = ToolRecord.Size, RecordCount = (ushort)tools.Length }
+                .Write(writer.At(head, ToolTableHead.Size));
+            foreach (var tool in tools)
+            {
+                int at = writer.Reserve(ToolRecord.Size);
+                tool.Record(captureNs, text => Index(strings, text)).Write(writer.At(at, ToolRecord.Size));
+            }
+
+            writer.End(table);
+            int names = writer.Begin(PoseBatchTags.Strings);
+            foreach (string text in strings)
+            {
+                var bytes = WireBytes.Utf8.GetBytes(text);
+                int at = writer.Reserve(2 + bytes.Length);
+                WireBytes.WriteU16(writer.At(at, 2), 0, (ushort)bytes.Length);
+                bytes.CopyTo(writer.At(at + 2, bytes.Length));
+            }
+
+            writer.End(names);
+            if (reason.Length > 0)
+            {
+                writer.Text(PoseBatchTags.Reason, reason);
+            }
+
+            var header = Header(number, captureNs, clock);
+            header.MessageType = (ushort)MessageType.PoseBatch;
+            header.Validity = validity;
+            Envelope.End(writer, header);
+            return writer.Written.ToArray();
+        }
+
+        private static ushort Index(System.Collections.Generic.List<string> strings, string text)
+        {
+            int index = strings.IndexOf(text);
+            if (index < 0)
+            {
+                index = strings.Count;
+                strings.Add(text);
+            }
+
+            return (ushort)index;
+        }
+
+        private MessageHeader Header(ulong number, long captureNs, ulong clock)
+        {
+            return new MessageHeader
+            {
+                Sequence = number, CaptureNs = captureNs, Clock = clock == 0 ? ClockKey : clock, SessionId = Session,
+            };
+        }
+    }
+
+    /// <summary>A tool of a test's batch.</summary>
+    internal sealed class TestTool
+    {
+        internal string Name { get; set; } = "stylus";
+
+        internal string FromFrame { get; set; } = "stylus_tip";
+
+        internal string Registration { get; set; } = "";
+
+        internal Validity Validity { get; set; } = Validity.Valid;
+
+        internal string Reason { get; set; } = "";
+
+        internal float? X { get; set; } = 0.0f;
+
+        /// <summary>About the z axis.</summary>
+        internal double AngleRad { get; set; }
+
+        internal long? CaptureNs { get; set; }
+
+        internal float? ErrorMm { get; set; }
+
+        internal static TestTool At(float x, double angleRad = 0.0) => new TestTool { X = x, AngleRad = angleRad };
+
+        internal static TestTool Lost(string reason)
+        {
+            return new TestTool { X = null, Validity = Validity.Lost, Reason = reason };
+        }
+
+        internal ToolRecord Record(long batchNs, Func<string, ushort> index)
+        {
+            var record = new ToolRecord
+            {
+                Tool = index(Name),
+                ToFrame = index("reference"),
+                FromFrame = index(FromFrame),
+                Reason = index(Reason),
+                Registration = index(Registration),
+                Validity = Validity,
+            };
+            if (ErrorMm.HasValue)
+            {
+                record.Flags |= Constants.HasError;
+                record.ExpectedErrorMm = ErrorMm.Value;
+            }
+
+            if (X.HasValue)
+            {
+                record.Flags |= Constants.HasPose;
+                record.CaptureNs = CaptureNs ?? batchNs;
+                record.PositionM = new Float3 { X = X.Value };
+                record.RotationXyzw = new Float4
+                {
+                    Z = (float)Math.Sin(AngleRad / 2.0), W = (float)Math.Cos(AngleRad / 2.0),
+                };
+            }
+
+            return record;
+        }
+    }
+}
