@@ -16,6 +16,7 @@ from navigation.clock import NS_PER_S, MonotonicClock, PacedClock
 from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
 from navigation.pose_graph import PoseGraph
+from navigation.state_changes import ChangeReporter
 from navigation.supervisor import Supervisor, SupervisorSettings
 from unity_bridge.authentication import Refusal, ServerSecurity
 from unity_bridge.pose_publisher import PosePublisher
@@ -97,6 +98,7 @@ class PoseLoop:
         self, tracker: Tracker, graph: PoseGraph, supervisor: Supervisor, publisher: PosePublisher, clock: PacedClock
     ) -> None:
         self.graph = graph
+        self.states: list[ToolState] = []
         self._tracker = tracker
         self._supervisor = supervisor
         self._publisher = publisher
@@ -110,7 +112,7 @@ class PoseLoop:
         frame = self._tracker.next_frame(self._timeout_ns)
         now_ns = self._clock.now_ns()
         judgements = self._supervisor.judge(frame, now_ns)
-        states = self.graph.states(frame, judgements)
+        states = self.states = self.graph.states(frame, judgements)
         capture_ns = now_ns if frame is None else frame.capture_ns
         anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
         sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
@@ -137,6 +139,7 @@ class Pipe(Protocol):
 
 
 STOP = "stop"
+TAKEN = "taken"
 
 
 def log_refusals(refusals: Iterable[Refusal]) -> None:
@@ -148,8 +151,9 @@ def log_refusals(refusals: Iterable[Refusal]) -> None:
 def run_pose_process(config: PoseLoopConfig, pipe: Pipe, last_sequence: Any) -> None:
     """Entry of the pose process.
 
-    Sends its endpoint when it is ready; then takes a new `PoseGraph` or `STOP` from the pipe; at the end it sends the
-    `SentPoses`. If it cannot go on, it sends the `SurgNavError` and ends.
+    Sends its endpoint when it is ready, then `StateChanges`, each of which is answered by `TAKEN`; takes a new
+    `PoseGraph` or `STOP` from the pipe; at the end it sends the `SentPoses`. If it cannot go on, it sends the
+    `SurgNavError` and ends.
 
     Args:
         last_sequence: shared 64-bit counter (`multiprocessing.Value`), the newest batch.
@@ -162,6 +166,7 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, last_sequence: Any) -> 
         with PosePublisher(config.endpoint, session, security=config.security) as publisher:
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock)
             pipe.send(publisher.endpoint)
+            reporter = ChangeReporter(pipe.send)
 
             def should_stop() -> bool:
                 last_sequence.value = publisher.last_sequence
@@ -170,7 +175,11 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, last_sequence: Any) -> 
                     message = pipe.recv()
                     if message == STOP:
                         return True
-                    loop.graph = message
+                    if message == TAKEN:
+                        reporter.taken()
+                    else:
+                        loop.graph = message
+                reporter.report(loop.states, clock.now_ns())
                 return False
 
             pipe.send(loop.run(should_stop))

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import multiprocessing
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import zmq
 
 from geometry.surface import Surface
-from navigation.clock import MonotonicClock
+from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import ServiceError
+from navigation.headset.desk import DeskSettings, HeadsetDesk
 from navigation.pose_graph import PATIENT, PoseGraph
-from navigation.pose_loop import STOP, PoseLoopConfig, SentPoses, log_refusals, run_pose_process
+from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, SentPoses, log_refusals, run_pose_process
+from navigation.room_state import OfferedSurface, RoomState
+from navigation.state_changes import StateChanges
 from navigation.surface_levels import LevelSettings, encode_levels
 from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.control_server import ControlEvent, ControlServer
-from unity_bridge.messages import Welcome
+from unity_bridge.errors import UnknownClientError
+from unity_bridge.event_log import Happening
+from unity_bridge.generated.constants import SelfTestState
+from unity_bridge.messages import ClientEvent, SelfTestVerdict, Welcome
+from unity_bridge.self_test import SelfTest
 from unity_bridge.surface_levels import EncodedLevel
 from unity_bridge.surface_server import SurfaceServer, SurfaceServerSettings
-from unity_bridge.wire import Session, Validity
+from unity_bridge.wire import Session
 
 SERVER_NAME = "surgnav"
 NOTICE = "Research software, not a medical device."
@@ -30,11 +41,16 @@ NOTICE = "Research software, not a medical device."
 
 @dataclass(frozen=True)
 class ApprovedSurface:
-    """A surface as it goes on the wire, coarse level first, with the decision that allows it to."""
+    """A surface as it goes on the wire, coarse level first, with the decision that allows it to.
+
+    Attributes:
+        case_sha256: of the case's surface that it was made from, where people may decide on it from a headset.
+    """
 
     levels: Sequence[EncodedLevel]
     approval: str
     approved_by: str
+    case_sha256: str = ""
 
     @classmethod
     def of(
@@ -55,6 +71,8 @@ class ServiceConfig:
         surfaces: what clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
         security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
+        desk: what headsets may do in which case; without it every event of theirs is refused.
+        research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         start_timeout_s, stop_timeout_s: patience with the pose process.
     """
 
@@ -68,6 +86,8 @@ class ServiceConfig:
     surface_endpoint: str = "tcp://127.0.0.1:*"
     control_endpoint: str = "tcp://127.0.0.1:*"
     security: ServerSecurity | None = None
+    desk: DeskSettings | None = None
+    research_session: bool = False
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
 
@@ -82,9 +102,10 @@ class NavigationService:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
-        self._graph = config.graph
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
+        self._desk: HeadsetDesk | None = None
+        self._early: Any = None  # came from the pose process before it was waited for
         self._context = zmq.Context()
 
     def __enter__(self) -> NavigationService:
@@ -108,6 +129,7 @@ class NavigationService:
             self.pose_endpoint: str = self._receive(self._config.start_timeout_s, "to start")
             self._open_sockets()
         except BaseException:
+            self._close_desk()
             self._end_process()
             self._context.destroy(linger=0)
             raise
@@ -116,6 +138,7 @@ class NavigationService:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close_desk()
         self._end_process()
         self.surfaces.close()
         self.control.close()
@@ -135,19 +158,33 @@ class NavigationService:
         log_refusals((*self.surfaces.take_refusals(), *self.control.take_refusals()))
         if self._gate is not None:
             log_refusals(self._gate.refusals.take())
+        self._take_changes()
+        if self._desk is not None:
+            for settled in self._desk.poll():
+                with contextlib.suppress(UnknownClientError):  # it is in the log, should its client come again
+                    self.control.settle(settled.key, settled.stream, settled.number, settled.outcome)
         if not self._process.is_alive():
             self._receive(0.0, "to go on")
-        return self.control.take_events()
+        events = self.control.take_events()
+        _log_events(events)
+        return events
 
-    def update(self, graph: PoseGraph) -> None:
-        """Puts a new registration or calibration into force, from the next frame on."""
-        self._graph = graph
-        self._pipe.send(graph)
+    def update(self, graph: PoseGraph, reason: str = "") -> None:
+        """Puts a new registration or calibration into force, from the next frame on, and tells every client.
+
+        Args:
+            reason: why there is no registration any more, if there was one.
+        """
+        self.room.update(graph, reason)
+
+    def notify(self, text: str) -> None:
+        """Shows a notice at every client."""
+        self._announce(Happening(kind="notice", reason=text))
 
     def stop(self) -> SentPoses:
         """Ends the pose loop and returns what it published."""
         self._pipe.send(STOP)
-        sent = self._receive(self._config.stop_timeout_s, "to stop")
+        sent: SentPoses = self._receive(self._config.stop_timeout_s, "to stop")
         self._process.join(self._config.stop_timeout_s)
         return sent
 
@@ -155,39 +192,82 @@ class NavigationService:
         security = self._config.security
         self._gate = None if security is None else Gate(self._context, security)
         self.surfaces = SurfaceServer(
-            self._config.surface_endpoint, self._session, self._context, SurfaceServerSettings(), self._gate
+            self._config.surface_endpoint,
+            self._session,
+            self._context,
+            SurfaceServerSettings(research_session=self._config.research_session),
+            self._gate,
         )
         for surface in self._config.surfaces:
             self.surfaces.offer_levels(surface.levels, surface.approval, surface.approved_by)
+        self.room = RoomState(
+            self._config.graph,
+            [OfferedSurface(s.levels[-1].payload.name, s.levels, s.case_sha256) for s in self._config.surfaces],
+            self.surfaces,
+            self._publish,
+            self._announce,
+        )
+        if self._config.desk is not None:
+            self._desk = HeadsetDesk(self._config.desk, self._session.session_id.hex(), _now, self.room)
         self.control = ControlServer(
-            self._config.control_endpoint, self._session, self._context, self._welcome, gate=self._gate
+            self._config.control_endpoint,
+            self._session,
+            self._context,
+            self._welcome,
+            gate=self._gate,
+            desk=self._desk,
+            self_test=SelfTest(np.random.default_rng()),
         )
         self._poller = zmq.Poller()
         for socket in {*self.surfaces.sockets, *self.control.sockets}:
             self._poller.register(socket, zmq.POLLIN)
 
     def _welcome(self) -> Welcome:
-        registration = self._graph.registration
-        validity = Validity.LOST if registration is None else Validity.VALID
         return Welcome(
             server_name=SERVER_NAME,
             program=SERVER_NAME,
             clock_id=self._clock.clock_id,
             rate_hz=self._config.rate_hz,
             last_pose_sequence=self._last_sequence.value,
-            registration_id="" if registration is None else registration.registration_id,
-            registration_validity=validity,
-            registration_reason="not registered" if registration is None else "",
             tools=(*self._config.tools, PATIENT),
-            surfaces=self.surfaces.hashes,
+            research_session=self._config.research_session,
             notice=NOTICE,
+            **self.room.welcome_fields(),
         )
 
-    def _receive(self, timeout_s: float, purpose: str) -> Any:
+    def _announce(self, happening: Happening) -> None:
+        self.control.announce(happening)
+
+    def _publish(self, graph: PoseGraph) -> None:
+        with contextlib.suppress(OSError):  # the pose process is gone: `poll` says so
+            self._pipe.send(graph)
+
+    def _close_desk(self) -> None:
+        if self._desk is not None:
+            self._desk.close()
+
+    def _take_changes(self) -> None:
+        """What the pose process has told meanwhile; an error of its own stays in the pipe for `_receive`."""
+        if self._early is None:
+            self._early = self._next_message(0.0)
+
+    def _next_message(self, timeout_s: float) -> Any:
+        """The next message of the pose process that is no change of states; those are taken in on the way."""
+        deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
+        message, self._early = self._early, None
         try:
-            message = self._pipe.recv() if self._pipe.poll(timeout_s) else None
-        except EOFError:
-            message = None
+            while message is None and self._pipe.poll(max(0.0, (deadline_ns - self._clock.now_ns()) / NS_PER_S)):
+                message = self._pipe.recv()
+                if isinstance(message, StateChanges):
+                    self.room.take_changes(message)
+                    self._pipe.send(TAKEN)
+                    message = None
+        except (EOFError, OSError):
+            return None
+        return message
+
+    def _receive(self, timeout_s: float, purpose: str) -> Any:
+        message = self._next_message(timeout_s)
         if isinstance(message, Exception):
             raise message
         if message is None:
@@ -204,3 +284,20 @@ class NavigationService:
             self._process.terminate()
         self._process.join(self._config.stop_timeout_s)
         self._pipe.close()
+
+
+def _log_events(events: Sequence[ControlEvent]) -> None:
+    """What an operator has to know: who may not show anything, and what was done or asked at a headset."""
+    log = logging.getLogger("surgnav.headset")
+    for event in events:
+        if isinstance(event.what, SelfTestVerdict) and event.what.state is SelfTestState.FAILED:
+            log.warning(
+                "'%s' must show nothing, and is not heard: %s", event.client_name, "; ".join(event.what.reasons)
+            )
+        elif isinstance(event.what, ClientEvent) and event.answer is not None:
+            said = event.answer.note or event.answer.came
+            log.info("'%s', %s: %s %s", event.client_name, event.what.kind, event.answer.outcome, said)
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -1,0 +1,119 @@
+"""What a headset's event changes in the case; slow, since a case looks at all of its files before it is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from geometry.errors import SurgNavError
+from geometry.points import Floats
+from navigation.registering.point_files import read_planned
+from navigation.registering.records import attempt_ids, in_force, load_attempt, record
+from navigation.registering.theatre import PLANNED
+from reconstruction.case import Case
+from reconstruction.case_manifest import DecisionState
+from registration.attempt import VerificationRecord
+from registration.verification import verify_landmark
+from unity_bridge.errors import EventRefusedError
+
+DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) if s in ("approved", "rejected"))
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a verification touch found, and what it did to the registration in force.
+
+    Attributes:
+        problem: why the registration may not be streamed any more; empty if it may.
+    """
+
+    note: str
+    problem: str
+
+
+def planned(case_path: Path, kind: str) -> dict[str, Floats]:
+    """The case's own landmarks or targets: name -> ``(3,)`` in ct; empty if none are planned.
+
+    Raises:
+        SurgNavError: a plan that cannot be read.
+    """
+    case = Case.open(case_path)
+    plan_id = PLANNED[kind]
+    if plan_id not in {artefact.id for artefact in case.artefacts}:
+        return {}
+    return dict(read_planned(case.path_of(plan_id)))
+
+
+def decide(case_path: Path, structure: str, decision: str, by: tuple[str, str], case_sha256: str) -> str:
+    """Records a person's decision on the surface that was seen; returns what was done.
+
+    Args:
+        by: who decided, and when, ISO 8601 with a time zone.
+        case_sha256: of the case's surface that the payload on offer was made from.
+
+    Raises:
+        EventRefusedError: the case has another surface by now, or the decision is none.
+        CaseError: a surface that is stale or altered, or a case that somebody else changes at this moment.
+    """
+    person, time = by
+    state = next((known for known in DECISIONS if known == decision), None)
+    if state is None:
+        raise EventRefusedError(f"the decision '{decision[:40]}'", f"one of {', '.join(DECISIONS)}", "choose one")
+    case = Case.open(case_path)
+    surface = case.artefact(f"surfaces/{structure}.glb")
+    if not case_sha256 or surface.sha256 != case_sha256:
+        raise EventRefusedError(
+            f"a decision on another version of '{structure}' than the case now has",
+            "the version that was seen",
+            "offer the new surface, look at it, and decide again",
+        )
+    case.decide(structure, state, person, time)
+    return f"'{structure}' is {state} by {person}"
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """A planned landmark that was touched at `point_reference_mm` ``(3,)``; `tip_rms_mm` is the tip's own error."""
+
+    name: str
+    point_reference_mm: Floats
+    tip_rms_mm: float
+
+
+def verify(case_path: Path, touch: Touch, by: tuple[str, str], registration: str) -> Verified:
+    """Tests the registration in force with a touch, and keeps what it found in the case.
+
+    Args:
+        by: who touched, and when.
+        registration: the id of the registration in force.
+
+    Raises:
+        SurgNavError: an unplanned landmark, one that the registration was made from, no such registration.
+    """
+    person, time = by
+    case = Case.open(case_path)
+    if registration not in attempt_ids(case):
+        raise EventRefusedError(
+            f"a touch that verifies the registration '{registration}'", "one that is kept in the case", "register anew"
+        )
+    attempt = load_attempt(case, registration)
+    if attempt.result is None:
+        raise EventRefusedError(f"'{registration}', which failed", "a registration", "register again")
+    found = verify_landmark(
+        attempt.result.pose.transform(),
+        attempt.result.pose.uncertainty(),
+        touch.name,
+        (planned(case_path, "landmarks")[touch.name], touch.point_reference_mm),
+        attempt.used_landmarks_ct(),
+        tool_covariance_reference_mm2=touch.tip_rms_mm**2 / 3.0 * np.eye(3),
+    )
+    record(case, attempt, "verified", person, time, {"touch": VerificationRecord.of(found).model_dump(mode="json")})
+    note = f"{found.distance_mm:.1f} mm off; 95 of 100 are within {found.expected_p95_mm:.1f} mm"
+    try:
+        accepted = in_force(Case.open(case_path))
+    except SurgNavError as error:
+        return Verified(note, error.came)
+    return Verified(note, "" if accepted is not None else "no registration is in force")

@@ -1,0 +1,160 @@
+"""The event log of a case: every event from a headset, written before it is done and again when it is answered.
+
+``headset/events.jsonl``, one line of JSON each, only ever added to, each line on the disk before the next step. So a
+service that starts anew knows what its predecessors did, and answers a repeated event instead of doing it again; what
+was begun and never answered is uncertain, and said to be.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from navigation.errors import ServiceError
+from unity_bridge.errors import EventRefusedError, UncertainEventError
+from unity_bridge.event_desk import Sender
+from unity_bridge.event_window import MAX_ANSWERS, Outcome, answer_of
+from unity_bridge.generated.constants import EventOutcome
+from unity_bridge.messages import ClientEvent, EventAnswer
+
+PATH = "headset/events.jsonl"
+_MAX_STREAMS = 4096
+# A person's events are some hundred bytes each: whoever fills this is no person.
+_MAX_BYTES = 64 * 2**20
+_INTERRUPTED = Outcome(
+    error=UncertainEventError(
+        "an event that the server began before it stopped",
+        "an event whose end is known",
+        "look at the state; if it was not done, let the person do it again",
+    )
+)
+
+Answers = OrderedDict[int, EventAnswer]
+
+
+class EventJournal:
+    """Appends to the log, and knows the newest answers in it.
+
+    Args:
+        case: the case's folder.
+        session: this service's, hexadecimal.
+        time: of the start, ISO 8601 with a time zone.
+
+    Raises:
+        ServiceError: another service writes to it, or it cannot be written.
+    """
+
+    def __init__(self, case: Path, session: str, time: str) -> None:
+        self.path = case / PATH
+        self.sessions: set[str] = set()
+        self._answers: OrderedDict[tuple[str, str], Answers] = OrderedDict()
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _unusable(self.path, str(error.strerror)) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._file)
+            raise _unusable(self.path, "another service writes to it") from error
+        for line in self._lines():
+            self._learn(line)
+        self._append({"session": session, "time": time})
+        self.sessions.add(session)
+
+    def earlier(self, key: str, stream: str) -> tuple[EventAnswer, ...]:
+        """The newest answers to a client's events, of this and of earlier sessions."""
+        return tuple(self._answers.get((key, stream), {}).values())
+
+    def begin(self, event: ClientEvent, sender: Sender, time: str, details: dict[str, Any]) -> None:
+        """Writes that the event is about to be done.
+
+        Args:
+            details: what it means here, such as the position in mm.
+
+        Raises:
+            EventRefusedError: the log is full, or the disk.
+        """
+        if os.fstat(self._file).st_size > _MAX_BYTES:
+            raise EventRefusedError(
+                f"an event for a log of {_MAX_BYTES} bytes", "fewer", f"move {self.path.name} away and start anew"
+            )
+        told = {name: value for name, value in asdict(event).items() if value not in (None, "")}
+        who = {"client": sender.name, "key": sender.key}
+        try:
+            self._append({"begun": told, **who, "time": time, **details})
+        except OSError as error:
+            raise EventRefusedError(
+                f"writing the event log: {error.strerror}", "a disk with room", "make some"
+            ) from error
+        self._remember(sender.key, answer_of(event.stream, event.number, _INTERRUPTED))
+
+    def end(self, answer: EventAnswer, sender: Sender, time: str) -> None:
+        """Writes what became of it; if that fails, the event stays one that was begun, as it is in truth."""
+        self._remember(sender.key, answer)
+        told = {name: value for name, value in asdict(answer).items() if value != ""}
+        try:
+            self._append({"answered": told, "key": sender.key, "time": time})
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Lets another service write. May be called again."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Every whole line; the last may have been cut by a power failure, and is then ended here."""
+        content = self.path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            os.write(self._file, b"\n")
+        for line in content.splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                yield found
+
+    def _learn(self, line: dict[str, Any]) -> None:
+        try:
+            if "session" in line:
+                self.sessions.add(str(line["session"]))
+            elif "begun" in line:
+                begun = line["begun"]
+                answer = answer_of(str(begun["stream"]), int(begun["number"]), _INTERRUPTED)
+                self._remember(str(line["key"]), answer)
+            elif "answered" in line:
+                answered = line["answered"] | {"outcome": EventOutcome(line["answered"]["outcome"])}
+                self._remember(str(line["key"]), EventAnswer(**answered))
+        except (KeyError, TypeError, ValueError):
+            return  # not a line of ours: it answers nothing
+
+    def _remember(self, key: str, answer: EventAnswer) -> None:
+        answers = self._answers.setdefault((key, answer.stream), OrderedDict())
+        self._answers.move_to_end((key, answer.stream))
+        answers[answer.number] = answer
+        if len(answers) > MAX_ANSWERS:
+            answers.pop(min(answers))
+        if len(self._answers) > _MAX_STREAMS:
+            self._answers.popitem(last=False)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        os.write(self._file, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+        os.fsync(self._file)
+
+
+def _unusable(path: Path, problem: str) -> ServiceError:
+    return ServiceError(
+        f"the event log {path.name} in '{path.parent.parent.name}': {problem}",
+        "a log that this service alone writes to",
+        "stop the other service, or check the folder's permissions",
+    )
