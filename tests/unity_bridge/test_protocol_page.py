@@ -4,11 +4,28 @@ Its tables are generated, and test_generated.py sees to them; here is what stand
 """
 
 import re
+from pathlib import Path
 
 import pytest
 
-from unity_bridge import pose_batch, router, schema, surface_payload, surface_server, wire
+from tests.unity_bridge.test_self_test import MESH_MISTAKES, POSE_MISTAKES, WORLD_MISTAKES
+from unity_bridge import (
+    control_server,
+    event_exchange,
+    event_log,
+    event_window,
+    pose_batch,
+    router,
+    schema,
+    self_test_verdict,
+    surface_payload,
+    surface_server,
+    wire,
+)
+from unity_bridge.client import event_link
+from unity_bridge.connections import ConnectionSettings
 from unity_bridge.generated import constants
+from unity_bridge.keys import Enrolment, fingerprint
 from unity_bridge.pose_publisher import PublisherSettings
 
 
@@ -32,3 +49,51 @@ def test_limits_are_the_programs(page):
         f"beyond {constants.POSITION_LIMIT_M:,.0f} m",
     ):
         assert text in re.sub(r"\s+", " ", page), text
+
+
+def test_limits_of_events_and_of_the_self_test_are_the_programs(page):
+    control, surfaces = router.RouterSettings(), surface_server.SurfaceServerSettings().router
+    poses, others = PublisherSettings().connections, ConnectionSettings()
+    plain = re.sub(r"\s+", " ", page)
+    for text in (
+        f"newest {event_window.MAX_ANSWERS} answers of a stream",
+        f"at most {event_link.MAX_UNANSWERED} events without a final answer",
+        f"oldest {event_exchange.IN_FLIGHT} that are not confirmed again every {event_exchange.RETRY_NS / 1e9:g} s",
+        f"(it keeps {event_log.MAX_KEPT})",
+        f"off by {self_test_verdict.POSITION_TOLERANCE_M * 1e3:g} mm, directions by "
+        f"{self_test_verdict.SIDE_TOLERANCE_DEG:g} degree (normals: {self_test_verdict.NORMAL_TOLERANCE_DEG:g}",
+        f"control {control.requests_per_s} a second, {control.burst_requests:,} at once; "
+        f"surfaces {surfaces.requests_per_s:,}, {surfaces.burst_requests:,}",
+        f"control {control.max_request_bytes // 1024} KiB, surfaces {surfaces.max_request_bytes // 1024} KiB",
+        f"{event_exchange._EVENTS_PER_S} a second, {event_exchange._EVENTS_BURST} at once",
+        f"{others.bytes_per_s // 2**20} MiB a second and at once; "
+        f"pose socket {poses.bytes_per_s // 1024} KiB a second, {poses.burst_bytes // 1024} KiB at once",
+        f"| {poses.max_messages}: subscriptions",
+        f"| {others.max_connections}, pose socket {poses.max_connections}; of a key {others.max_per_key}",
+    ):
+        assert text in plain, text
+    assert others.bytes_per_s == others.burst_bytes
+    assert event_window.MAX_PENDING >= event_link.MAX_UNANSWERED
+    assert (control_server._TESTS_PER_S, control_server._TESTS_BURST) == (2, 8)
+    assert "Two tests a second, eight at once" in plain
+
+
+def test_the_enrolment_on_the_page_is_one(page):
+    [line] = re.findall(r"^surgnav:1\?.*$", page, re.MULTILINE)
+    enrolment = Enrolment.from_text(line)
+    assert enrolment.to_text() == line
+    assert fingerprint(enrolment.server_public) in page
+    assert fingerprint(enrolment.client_keys.own.public) in page
+
+
+def test_the_reasons_on_the_page_are_the_verdicts(page):
+    """Word for word, so that who reads one finds it: as the verdict's source has it, or as the tests saw it."""
+    seen = Path(self_test_verdict.__file__).read_text("utf-8") + "".join(
+        [*POSE_MISTAKES, *MESH_MISTAKES, *WORLD_MISTAKES]
+    )
+    table = page.split("| reason | what to look for |")[1].split("\n\n")[0]
+    reasons = re.findall(r"`([^`]+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| ")))
+    assert len(reasons) > 15
+    for reason in reasons:
+        told = reason.removeprefix("... ").split(" ...")[0].replace("batch 0", "batch {batch}")
+        assert told in seen, reason
