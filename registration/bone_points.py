@@ -4,12 +4,15 @@ A beam is thin along its way and wide across it: a bone's echo is known to a fra
 millimetre along the row, and to the thickness of the slice out of the plane. So how well a point tells the surface
 depends on how the surface is tilted to the beam. The solver is that of every swept surface (`surfaces.py`), given each
 point's error along the bone's normal; it does not find the bone in a frame, whoever calls it does.
+
+The tracker's error is another matter: it moves all points of a frame together, so that a hundred points of one frame
+do not average it out. It is carried to the pose frame by frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +23,8 @@ from geometry.frames import IMAGE, PROBE, REFERENCE
 from geometry.points import Floats, read_only
 from registration.closest_point import DistanceField, ExactDistance
 from registration.errors import SurfacePointsRefusedError
+from registration.evidence import neighbour_counts, point_weights
+from registration.expected_error import PoseUncertainty
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 
 # Beyond this a pixel is no pixel of a scanner but metres, or the size of the frame.
@@ -36,7 +41,7 @@ class BeamSettings:
         axial_sd_mm: along the beam: length of the pulse, and where on its echo the bone was marked.
         lateral_sd_mm: along the row: width of the beam in the plane.
         elevation_sd_mm: out of the plane: thickness of the slice; it differs most between probes, measure it.
-        tracking_sd_mm: of the probe's pose at the point, the same along all axes.
+        tracking_sd_mm: of the probe's pose at the bone, along each axis: shared by all points of a frame.
     """
 
     axial_sd_mm: float = 0.3
@@ -45,7 +50,7 @@ class BeamSettings:
     tracking_sd_mm: float = 0.25
 
     def covariance_image_mm2(self) -> Floats:
-        """Along the axes of ``image``, ``(3, 3)``.
+        """Of the beam, along the axes of ``image``, ``(3, 3)``.
 
         Raises:
             SurfacePointsRefusedError: deviations that are not positive numbers.
@@ -55,7 +60,7 @@ class BeamSettings:
             raise SurfacePointsRefusedError(
                 f"{self}", "positive standard deviations in mm", "state how precisely the echo of a bone is known"
             )
-        return np.diag(sd_mm[:3] ** 2 + sd_mm[3] ** 2)
+        return np.diag(sd_mm[:3] ** 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +82,15 @@ class BonePoints:
 
     Attributes:
         points_reference_mm: ``(n, 3)``.
-        covariance_reference_mm2: of each, ``(n, 3, 3)``.
+        covariance_reference_mm2: of each one's own error, ``(n, 3, 3)``.
         frame_index: the frame that each came from, ``(n,)``.
+        tracking_sd_mm: along each axis, of the error that all points of a frame share.
     """
 
     points_reference_mm: Floats
     covariance_reference_mm2: Floats
     frame_index: NDArray[np.int64]
+    tracking_sd_mm: float
 
     def sd_along_mm(self, directions_reference: Floats) -> Floats:
         """Standard deviation of each point along a unit vector, both ``(n, 3)`` in reference."""
@@ -109,7 +116,8 @@ def locate_bone_points(
         SurfacePointsRefusedError: no points, NaN, another shape, a pixel that is none.
         FrameMismatchError: transforms between other frames.
     """
-    covariance_image_mm2 = (beam or BeamSettings()).covariance_image_mm2()
+    beam = beam or BeamSettings()
+    covariance_image_mm2 = beam.covariance_image_mm2()
     scale = _checked_pixel(pixel_mm)
     _check_frames(T_probe_image, (PROBE, IMAGE), "the calibration")
     points, covariances, index = [], [], []
@@ -125,9 +133,8 @@ def locate_bone_points(
         raise SurfacePointsRefusedError(
             f"{len(echoes)} ultrasound frames without a point of bone", "at least one", "mark the bone's echo"
         )
-    return BonePoints(
-        read_only(np.concatenate(points)), read_only(np.concatenate(covariances)), read_only(np.concatenate(index))
-    )
+    located, ellipsoids, frame_index = (read_only(np.concatenate(parts)) for parts in (points, covariances, index))
+    return BonePoints(located, ellipsoids, frame_index, beam.tracking_sd_mm)
 
 
 def register_bone(
@@ -144,6 +151,9 @@ def register_bone(
         settings: ``point_noise_mm`` is not used: every point brings its own. ``offset_sd_mm`` takes in what all points
             share: the echo of a bone is drawn a little above or below it, and a wrong speed of sound shifts its depth.
 
+    Returns:
+        As `refine_on_surface`; the covariance has the tracker's error in it, `weakest_direction` tells of the rest.
+
     Raises:
         SurfacePointsRefusedError, LandmarksRefusedError, FrameMismatchError: as `refine_on_surface`.
     """
@@ -152,16 +162,39 @@ def register_bone(
             f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
         )
     field = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
+    settings = settings or SurfaceSettings()
     # Where nobody knows which way the surface faces, the mean over all directions.
-    mean_variance_mm2 = np.trace(bone.covariance_reference_mm2, axis1=1, axis2=2) / 3.0
-    noise_mm, pose = np.sqrt(mean_variance_mm2), initial
-    found = refine_on_surface(bone.points_reference_mm, field, pose, landmarks, settings, point_noise_mm=noise_mm)
-    for _ in range(PASSES - 1):
-        pose = found.T_reference_ct
-        gradient = field.distance(pose.inverse().apply(bone.points_reference_mm)).gradient
-        noise_mm = bone.sd_along_mm(pose.rotate(gradient))
+    noise_mm = np.sqrt(np.trace(bone.covariance_reference_mm2, axis1=1, axis2=2) / 3.0)
+    pose, normals = initial, np.empty((0, 3))
+    for number in range(PASSES):
+        if number:
+            normals = pose.rotate(field.distance(pose.inverse().apply(bone.points_reference_mm)).gradient)
+            noise_mm = bone.sd_along_mm(normals)
         found = refine_on_surface(bone.points_reference_mm, field, pose, landmarks, settings, point_noise_mm=noise_mm)
-    return found
+        pose = found.T_reference_ct
+    shared = _tracking_covariance(bone, found, normals, noise_mm, settings)
+    known = found.uncertainty
+    with_tracking = PoseUncertainty(known.covariance + shared, known.pivot_reference_mm, known.degrees)
+    return replace(found, uncertainty=with_tracking)
+
+
+def _tracking_covariance(
+    bone: BonePoints, found: SurfaceRegistration, normals: Floats, noise_mm: Floats, settings: SurfaceSettings
+) -> Floats:
+    """Covariance ``(6, 6)`` of the pose from errors that each frame's points share.
+
+    An error e of frame f moves the solution by ``H^-1 sum_i w_i j_i n_i' e`` over its points, j being the gradient of
+    their distance by the pose; H^-1 is the covariance without this error, H the information.
+    """
+    counts = neighbour_counts(bone.points_reference_mm, settings.correlation_length_mm, noise_mm)
+    weights = np.where(found.inlier, point_weights(counts, noise_mm, settings.model_error_mm), 0.0)
+    arms_mm = bone.points_reference_mm - found.uncertainty.pivot_reference_mm
+    pulls = weights[:, None, None] * np.hstack([np.cross(arms_mm, normals), normals])[:, :, None] * normals[:, None]
+    by_frame = np.zeros((int(bone.frame_index.max()) + 1, 6, 3))
+    np.add.at(by_frame, bone.frame_index, pulls)
+    moved = found.uncertainty.covariance @ by_frame
+    covariance = bone.tracking_sd_mm**2 * np.einsum("fik,fjk->ij", moved, moved)
+    return np.asarray((covariance + covariance.T) / 2.0, dtype=np.float64)
 
 
 def _checked_pixel(pixel_mm: tuple[float, float]) -> Floats:

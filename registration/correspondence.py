@@ -109,7 +109,9 @@ def match_landmarks(
     ct_mm, reference_mm, labels = _checked(planned_ct, touched_reference, names, settings)
     sd_mm = fle_sd_mm(settings.fle_rms_mm, len(ct_mm))
     candidates = search(ct_mm, reference_mm, sd_mm, settings.gate_sd)
-    _refuse_mirrored(candidates, search(ct_mm * MIRRORED, reference_mm, sd_mm, settings.gate_sd), settings)
+    if not candidates or candidates[0].cost > _margin(settings):  # else no mirror image can be that much better
+        mirrored = search(ct_mm * MIRRORED, reference_mm, sd_mm, settings.gate_sd)
+        _refuse_mirrored(candidates, mirrored, settings)
     _refuse_too_few(candidates, ct_mm, reference_mm, settings)
     possible = _possible(candidates, ct_mm, sd_mm, settings)
     best = possible[0]

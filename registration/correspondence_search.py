@@ -24,7 +24,7 @@ UNMATCHED = -1
 WIDE_GATES = 3.0
 # A triangle flatter than this many standard deviations tells the turn about its long side too poorly to begin with.
 FLATTEST_SD = 6.0
-MAXIMUM_TRIANGLES = 20_000
+MAXIMUM_TRIANGLES = 8_000
 MAXIMUM_CANDIDATES = 100
 MAXIMUM_ROUNDS = 20
 

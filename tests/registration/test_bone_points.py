@@ -16,7 +16,7 @@ from registration.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
 from registration.expected_error import target_errors_mm
 from registration.surfaces import SurfaceSettings
-from tests.registration.shapes import T_TRUE, displaced, organ, sample, with_model_error
+from tests.registration.shapes import T_TRUE, displaced, organ, sample, sphere, with_model_error
 from tests.registration.ultrasound_bone import PIXEL_MM, T_PROBE_IMAGE, scan, vertebra
 
 # A probe whose image lies in its marker's x-z plane: x along x, depth down -z, so out of plane along y.
@@ -36,24 +36,40 @@ def test_a_pixel_by_hand() -> None:
     assert along[0] == pytest.approx(np.sqrt((1.44 + 0.09) / 2.0))
 
 
-def test_the_ellipsoid_turns_with_the_probe_and_grows_with_the_tracking() -> None:
+def test_the_ellipsoid_turns_with_the_probe() -> None:
     turned = Transform.from_rotation(Rotation.from_euler("z", 90, degrees=True), [0.0, 0.0, 0.0], "reference", "probe")
     beam = BeamSettings(axial_sd_mm=0.3, lateral_sd_mm=0.4, elevation_sd_mm=1.2, tracking_sd_mm=0.5)
     echoes = [BoneEcho(np.array([[0.0, 0.0], [10.0, 10.0]]), STILL), BoneEcho(np.array([[0.0, 0.0]]), turned)]
     bone = locate_bone_points([*echoes, BoneEcho(np.empty((0, 2)), STILL)], UPRIGHT, (0.2, 0.2), beam)
     np.testing.assert_array_equal(bone.frame_index, [0, 0, 1])
-    np.testing.assert_allclose(bone.covariance_reference_mm2[0], np.diag([0.41, 1.69, 0.34]), atol=1e-12)
-    np.testing.assert_allclose(bone.covariance_reference_mm2[2], np.diag([1.69, 0.41, 0.34]), atol=1e-12)
+    np.testing.assert_allclose(bone.covariance_reference_mm2[0], np.diag([0.16, 1.44, 0.09]), atol=1e-12)
+    np.testing.assert_allclose(bone.covariance_reference_mm2[2], np.diag([1.44, 0.16, 0.09]), atol=1e-12)
+    assert bone.tracking_sd_mm == 0.5
     with pytest.raises(ValueError, match="read-only"):
         bone.points_reference_mm[0] = 0.0
 
 
 def test_points_of_an_exact_surface_give_the_exact_pose() -> None:
     body, rng = organ(5), np.random.default_rng(0)
-    bone = BonePoints(T_TRUE.apply(sample(body, 600, rng)), np.tile(0.1 * np.eye(3), (600, 1, 1)), np.zeros(600, int))
+    points, ellipsoids = T_TRUE.apply(sample(body, 600, rng)), np.tile(0.1 * np.eye(3), (600, 1, 1))
+    bone = BonePoints(points, ellipsoids, np.zeros(600, int), 0.0)
     found = register_bone(bone, body, displaced(T_TRUE, body, 0.1, 8.0, rng))
     assert found.converged
     assert target_errors_mm(found.T_reference_ct, T_TRUE, body.vertices_mm[::500]).max() < 0.02
+
+
+def test_one_frame_cannot_average_out_the_trackers_error() -> None:
+    # All points in one frame, all around a sphere: the frame's error is the sphere's, whole, however many points.
+    body, rng = sphere(40.0), np.random.default_rng(0)
+    points = T_TRUE.apply(sample(body, 3000, rng))
+    variances = []
+    for tracking_sd_mm in (0.0, 0.5):
+        located = BonePoints(points, np.tile(0.1 * np.eye(3), (3000, 1, 1)), np.zeros(3000, int), tracking_sd_mm)
+        found = register_bone(located, body, T_TRUE)
+        centre = found.T_reference_ct.apply(np.zeros(3)) - found.uncertainty.pivot_reference_mm
+        assert np.linalg.norm(centre) < 1.5
+        variances.append(np.diag(found.uncertainty.covariance)[3:])
+    np.testing.assert_allclose(variances[1] - variances[0], 0.25, rtol=0.05)
 
 
 @pytest.fixture(scope="module")
