@@ -26,8 +26,8 @@ class LevelSettings:
 def encode_levels(surface: Surface, settings: LevelSettings | None = None) -> tuple[EncodedLevel, ...]:
     """The levels of a surface as the surface server offers them, coarse first, the last the full surface.
 
-    A count that the surface does not exceed makes no level, and neither does one that cannot be reached: a watertight
-    surface stays watertight, with more triangles if need be.
+    A count that the surface does not exceed makes no level. Coarse levels are to be looked at: thin parts of theirs may
+    be pinched, where the full surface is closed.
 
     Raises:
         SurfaceRefusedError: a surface that cannot be encoded.
@@ -40,7 +40,7 @@ def encode_levels(surface: Surface, settings: LevelSettings | None = None) -> tu
         return (encode_level(surface, glb=settings.glb),)
     made: list[EncodedLevel] = []
     above = full + 1
-    for level in levels_of_detail(surface, (full, *coarser)):  # the finest first
+    for level in levels_of_detail(surface, (full, *coarser), keep_watertight=False):  # the finest first
         triangles = len(level.surface.triangles)
         if triangles >= above:
             continue

@@ -24,7 +24,9 @@ class LevelOfDetail:
     simplification: Simplification | None
 
 
-def levels_of_detail(surface: Surface, triangle_counts: Sequence[int]) -> tuple[LevelOfDetail, ...]:
+def levels_of_detail(
+    surface: Surface, triangle_counts: Sequence[int], *, keep_watertight: bool = True
+) -> tuple[LevelOfDetail, ...]:
     """Simplifies a surface to each count, the finest first.
 
     Each level is made from the full surface and measured against it, not against the level before: errors do not add
@@ -33,6 +35,7 @@ def levels_of_detail(surface: Surface, triangle_counts: Sequence[int]) -> tuple[
 
     Args:
         triangle_counts: falling, each 4 or more.
+        keep_watertight: as for `simplify_surface`.
 
     Raises:
         InvalidSurfaceError: counts that do not fall, or fewer than four triangles.
@@ -42,4 +45,7 @@ def levels_of_detail(surface: Surface, triangle_counts: Sequence[int]) -> tuple[
         raise InvalidSurfaceError(f"levels of {counts} triangles", "falling counts, each 4 or more", "sort them")
     full = [LevelOfDetail(surface, None)] if counts[0] >= len(surface.triangles) else []
     fewer = [count for count in counts if count < len(surface.triangles)]
-    return (*full, *(LevelOfDetail(*simplify_surface(surface, count)) for count in fewer))
+    return (
+        *full,
+        *(LevelOfDetail(*simplify_surface(surface, count, keep_watertight=keep_watertight)) for count in fewer),
+    )

@@ -51,12 +51,17 @@ class Simplification:
     note: str
 
 
-def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Simplification]:
+def simplify_surface(
+    surface: Surface, max_triangles: int, *, keep_watertight: bool = True
+) -> tuple[Surface, Simplification]:
     """Collapses edges by quadric error (Garland & Heckbert, SIGGRAPH 1997) and measures what it cost.
 
     A collapse can fold two triangles onto each other, back to back: these are taken out. It can also pinch a thin part
     into an edge of four triangles. A watertight surface stays watertight here: where the wish breaks it, twice as many
     triangles are left, and so on up to all of them.
+
+    Args:
+        keep_watertight: False takes what comes at the first try, for surfaces that are only looked at.
     """
     from fast_simplification import simplify
 
@@ -69,12 +74,13 @@ def simplify_surface(surface: Surface, max_triangles: int) -> tuple[Surface, Sim
         vertices, triangles = simplify(scaled, surface.triangles.copy(), target_count=wish)
         vertices, triangles = _without_flaps(np.asarray(vertices, dtype=np.float64) / _SCALE + centre, triangles)
         attempt = Surface(vertices, triangles, surface.frame, surface.name)
-        if attempt.is_watertight or not surface.is_watertight:
+        closed_enough = attempt.is_watertight or not (keep_watertight and surface.is_watertight)
+        if closed_enough and len(attempt.triangles):
             simplified = attempt
             break
         wish *= 2
     if wish != max_triangles:
-        note = f"{max_triangles} triangles would not have been watertight"
+        note = f"{max_triangles} triangles would not have been {'watertight' if keep_watertight else 'any surface'}"
     distance = surface_distance(simplified, surface)
     return simplified, Simplification(before, len(simplified.triangles), distance, note)
 

@@ -76,7 +76,7 @@ def compress_surface(data: bytes) -> bytes | None:
     """The compressed form of a payload; None if there is none, for one that is not in wire order.
 
     It is unpacked again before it is returned, so whatever comes out of here restores `data`, bit for bit. A surface
-    whose edges have more than two triangles, or with unused vertices, may have no compressed form.
+    with unused vertices has no compressed form.
     """
     layout = SurfaceLayout.read(memoryview(data))
     vertices, triangles = layout.vertices(memoryview(data)), layout.triangles(memoryview(data)).astype(np.int64)
@@ -241,14 +241,23 @@ def _walk(triangles: Integers) -> _Walk:
 
 
 def _twins(triangles: Integers) -> Integers:
-    """``(m, 3)``: the edge, as 3 * triangle + edge, that runs the other way; -1 at a border."""
+    """``(m, 3)``: the edge, as 3 * triangle + edge, that runs the other way; -1 at a border.
+
+    Where more than two triangles meet there is no telling which belong together: there, too, is a border.
+    """
     start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     size = int(triangles.max(initial=0)) + 1
     keys, wanted = start * size + end, end * size + start
     by_key = np.argsort(keys, kind="stable")
-    place = np.minimum(np.searchsorted(keys, wanted, sorter=by_key), len(keys) - 1)
-    edge = by_key[place]
-    return np.where(keys[edge] == wanted, edge, -1).reshape(-1, 3)
+    ordered = keys[by_key]
+    is_single = np.ones(len(keys), bool)
+    is_single[1:] &= ordered[1:] != ordered[:-1]
+    is_single[:-1] &= ordered[:-1] != ordered[1:]
+    place = np.minimum(np.searchsorted(ordered, wanted), len(keys) - 1)
+    is_single_here = np.empty(len(keys), bool)
+    is_single_here[by_key] = is_single
+    is_twin = (ordered[place] == wanted) & is_single[place] & is_single_here
+    return np.where(is_twin, by_key[place], -1).reshape(-1, 3)
 
 
 def _roots(twin: Integers) -> Integers:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from geometry.errors import InvalidSurfaceError
+from geometry.surface import Surface
 from reconstruction.detail_levels import levels_of_detail
 from reconstruction.label_surfaces import surface_from_labels
 from reconstruction.simplification import surface_distance
@@ -40,3 +41,23 @@ def test_counts_must_fall(torus):
     for counts in ((), (500, 500), (100, 200), (100, 3)):
         with pytest.raises(InvalidSurfaceError, match="falling"):
             levels_of_detail(torus, counts)
+
+
+def test_for_looking_at_the_wish_counts_more_than_a_closed_surface(torus):
+    (closed,) = levels_of_detail(torus, (24,))
+    (looked_at,) = levels_of_detail(torus, (24,), keep_watertight=False)
+    assert closed.surface.is_watertight
+    assert len(closed.surface.triangles) > 24
+    assert len(looked_at.surface.triangles) <= 24
+    assert surface_distance(looked_at.surface, torus) == looked_at.simplification.distance
+
+
+def test_a_level_of_nothing_is_none():
+    """Simplified, bodies of four triangles fold up and vanish."""
+    corner = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    number = np.arange(100)[:, None, None]
+    vertices, triangles = (corner + number * [5.0, 0.0, 0.0]).reshape(-1, 3), (faces + 4 * number).reshape(-1, 3)
+    many = Surface(vertices, triangles, "ct", "many")
+    (level,) = levels_of_detail(many, (20,), keep_watertight=False)
+    assert len(level.surface.triangles) > 0
