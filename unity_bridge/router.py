@@ -36,6 +36,8 @@ class RouterSettings:
         requests_per_s, burst_requests: of one key, over all its connections, or of one connection where there are no
             keys. Beyond it requests are refused unread.
         connections: bounds of the connections.
+        deaf_ns: for so long a client whose queue was full is not even heard: answers that nobody takes cost the others
+            their turn. 0 where a request says something that must not be lost.
     """
 
     max_clients: int = 64
@@ -45,16 +47,21 @@ class RouterSettings:
     requests_per_s: int = 500
     burst_requests: int = 1000
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
+    deaf_ns: int = 0
 
 
 @dataclass
 class Client:
-    """What a server remembers about a connection; `name` is empty until it has said Hello, `key` without keys."""
+    """What a server remembers about a connection; `name` is empty until it has said Hello, `key` without keys.
+
+    `deaf_until_ns`: it does not read its answers, and until then gets none.
+    """
 
     last_seen_ns: int
     name: str = ""
     key: str = ""
     last_sequence: int = 0
+    deaf_until_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,9 @@ class RouterServer(ABC):
     def _serve(self, identity: bytes, frames: list[zmq.Frame]) -> None:
         received_ns = self._session.clock.now_ns()
         key = self._connections.note(frames[-1]) if frames else ""
+        if self._is_deaf(identity, received_ns):
+            self.replies_dropped += 1
+            return
         sequence = 0
         try:
             self._check_right(key, identity, received_ns)
@@ -178,6 +188,10 @@ class RouterServer(ABC):
             reply = Error.of(error, sequence)
         if reply is not None:
             self._send(identity, reply)
+
+    def _is_deaf(self, identity: bytes, now_ns: int) -> bool:
+        client = self._clients.get(identity)
+        return client is not None and now_ns < client.deaf_until_ns
 
     def _check_right(self, key: str, identity: bytes, now_ns: int) -> None:
         """Raises unless this key is still allowed and has asked no more than it may."""
@@ -227,6 +241,8 @@ class RouterServer(ABC):
             self.socket.send_multipart([identity, frame], zmq.DONTWAIT)
         except zmq.Again:
             self.replies_dropped += 1  # it does not read: it will ask again, or not
+            if client := self._clients.get(identity):
+                client.deaf_until_ns = self._session.clock.now_ns() + self._settings.deaf_ns
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise

@@ -14,6 +14,7 @@ import zmq
 
 from unity_bridge.authentication import Gate
 from unity_bridge.errors import SurfaceRefusedError, UnexpectedMessageError, UnknownSurfaceError
+from unity_bridge.fair_share import FairShare, ShareSettings
 from unity_bridge.messages import (
     EncodedMessage,
     Goodbye,
@@ -37,16 +38,24 @@ class SurfaceServerSettings:
     Attributes:
         research_session: offer 'suggested' surfaces too; the manifest marks them and the client must say so on screen.
         max_chunk_bytes: 256 KiB is served in 0.1 ms, so that a surface never holds up the loop that polls.
+        small_chunk_bytes: what a client gets at a time that has had more than its share, while others ask too.
+        share: when that is.
         max_surfaces: surfaces on offer at a time.
         router: bounds of the socket. Replies queued for one client cost it `max_queued_replies` chunks of memory.
     """
 
     research_session: bool = False
     max_chunk_bytes: int = 262_144
+    small_chunk_bytes: int = 8_192
+    share: ShareSettings = field(default_factory=ShareSettings)
     max_surfaces: int = 256
     router: RouterSettings = field(
         default_factory=lambda: RouterSettings(
-            max_request_bytes=4096, max_requests_per_poll=8, requests_per_s=2000, burst_requests=4096
+            max_request_bytes=4096,
+            max_requests_per_poll=8,
+            requests_per_s=2000,
+            burst_requests=4096,
+            deaf_ns=20_000_000,
         )
     )
 
@@ -65,6 +74,7 @@ class SurfaceServer(RouterServer):
         self._options = settings or SurfaceServerSettings()
         self._entries: dict[str, SurfaceEntry] = {}  # by name, in the order of the first offer
         self._blobs: dict[str, dict[str, bytes]] = {}  # by name, then by hash
+        self._share = FairShare(self._options.share)
         self._revision = 0
         self._manifest = self._encode_manifest()
         super().__init__(endpoint, session, context, self._options.router, gate)
@@ -120,7 +130,7 @@ class SurfaceServer(RouterServer):
     def answer(self, request: Request) -> Declared | None:
         message = request.message
         if isinstance(message, SurfaceChunkRequest):
-            return self._chunk(message)
+            return self._chunk(message, request)
         if isinstance(message, SurfaceListRequest):
             return self._manifest
         if isinstance(message, Goodbye):
@@ -138,16 +148,18 @@ class SurfaceServer(RouterServer):
         """Once for every change: 256 surfaces take 10 ms, and a client may ask 2,000 times a second."""
         return EncodedMessage.of(SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values())))
 
-    def _chunk(self, request: SurfaceChunkRequest) -> SurfaceChunk:
-        sha256 = request.sha256
+    def _chunk(self, wish: SurfaceChunkRequest, request: Request) -> SurfaceChunk:
+        sha256, offset = wish.sha256, wish.offset
         data = next((blobs[sha256] for blobs in self._blobs.values() if sha256 in blobs), b"")
-        if request.offset >= len(data) or not request.length:
+        if offset >= len(data) or not wish.length:
             raise UnknownSurfaceError(
-                f"{request.length} bytes at {request.offset} of surface {sha256[:12]} ({len(data)} bytes)",
+                f"{wish.length} bytes at {offset} of surface {sha256[:12]} ({len(data)} bytes)",
                 "at least one byte within a surface on offer",
                 "ask for the manifest",
             )
-        end = request.offset + min(request.length, self._options.max_chunk_bytes)
-        return SurfaceChunk(
-            sha256=sha256, offset=request.offset, total_bytes=len(data), data=data[request.offset : end]
-        )
+        who = request.client.key or request.identity
+        is_ahead = self._share.is_ahead(who, request.received_ns)
+        largest = self._options.small_chunk_bytes if is_ahead else self._options.max_chunk_bytes
+        piece = data[offset : offset + min(wish.length, largest, self._options.max_chunk_bytes)]
+        self._share.took(who, len(piece))
+        return SurfaceChunk(sha256=sha256, offset=offset, total_bytes=len(data), data=piece)

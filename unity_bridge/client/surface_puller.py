@@ -32,6 +32,7 @@ from unity_bridge.schema import Declared
 from unity_bridge.surface_levels import levels_of
 from unity_bridge.wire import Session
 
+_FIRST_PATIENCE, _LAST_PATIENCE = 64, 4096
 _MIN_CHUNK_BYTES = 4096  # a server that sends less costs more requests than it is worth, but still works
 
 
@@ -107,6 +108,7 @@ class SurfacePuller:
         self._turned_down: set[str] = set()
         self._sequence = 0
         self._largest_chunk = settings.window.max_chunk_bytes
+        self._full_answers, self._patience = 0, _FIRST_PATIENCE
         self._asked_ns: int | None = None  # when the manifest was asked for, while it has not come
         self._manifest_ns = 0
         self._open()
@@ -283,8 +285,7 @@ class SurfacePuller:
         try:
             transfer.add(chunk)
             is_short = request is not None and len(chunk.data) < request.length and not transfer.is_whole
-            if is_short:  # the server's chunks are smaller: ask in its size from now on
-                self._largest_chunk = max(len(chunk.data), _MIN_CHUNK_BYTES)
+            self._fit_chunks(len(chunk.data), request, is_short)
             if is_short or dropped:  # what is under way will not continue what is here
                 self._rewind()
             if transfer.is_whole:
@@ -293,6 +294,17 @@ class SurfacePuller:
         except SurgNavError:
             del self._waiting[chunk.sha256]  # as it is it can never become whole
             raise
+
+    def _fit_chunks(self, byte_count: int, request: _Request | None, is_short: bool) -> None:
+        """Asks in the server's size when its chunks are smaller; after many full ones, tries larger ones again."""
+        if is_short:
+            self._largest_chunk = max(byte_count, _MIN_CHUNK_BYTES)
+            self._full_answers, self._patience = 0, min(2 * self._patience, _LAST_PATIENCE)
+        elif request is not None and request.length == self._largest_chunk:
+            self._full_answers += 1
+            if self._full_answers >= self._patience:
+                self._largest_chunk = min(2 * self._largest_chunk, self._settings.window.max_chunk_bytes)
+                self._full_answers = 0
 
     def _answered(self, chunk: SurfaceChunk) -> tuple[_Request | None, int]:
         """The request that this chunk answers, which the window learns from, None if it is no longer waited for; and
