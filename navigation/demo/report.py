@@ -86,6 +86,7 @@ def _stream(result: DemoResult) -> dict[str, Any]:
     stream = result.stream
     p50, p99, p999 = np.percentile(stream.latency_ms, [50.0, 99.0, 99.9])
     return {
+        "client": str(result.settings.headset),
         "rate_hz": stream.rate_hz,
         "latency_ms": {
             "p50": float(p50),

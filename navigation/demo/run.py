@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geometry import Clock, Surface
+from navigation.demo.headset_program import Headset
 from navigation.demo.operation import Operation, OperationTruth, SimulatedSurgeon, find_markers, operate, score
 from navigation.demo.streaming import StreamCheck, stream
 from navigation.demo.subject import Subject, choose_subject
@@ -37,6 +38,7 @@ class DemoSettings:
         ct: a CT of one's own; `offline`: the phantom, without asking the network.
         seed: decides the patient's pose, the noise and the surgeon's hand.
         stream_s: how long the client listens.
+        headset: which program that is.
     """
 
     out: Path
@@ -44,6 +46,7 @@ class DemoSettings:
     offline: bool = False
     seed: int = 1
     stream_s: float = 20.0
+    headset: Headset = Headset.PYTHON
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,9 @@ def run_demo(
         warn(f"The registration is refused and not streamed: {'; '.join(verdict.reasons)}")
     truth = score(operation, surgeon.room)
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
-    check = watch.run("stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s))
+    check = watch.run(
+        "stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s, settings.headset)
+    )
     return DemoResult(
         settings, subject, case_path, made, surfaces_ct, operation, verdict, truth, check, made_seconds(watch, made)
     )

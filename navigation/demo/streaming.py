@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from scipy.spatial.transform import Rotation
 from geometry import Surface
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.operation import Operation, SimulatedSurgeon
 from navigation.errors import ServiceError
 from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
@@ -84,8 +84,9 @@ def stream(
     surfaces: Sequence[tuple[Surface, str, str]],
     accepted: AcceptedRegistration | None,
     duration_s: float,
+    headset: Headset = Headset.PYTHON,
 ) -> StreamCheck:
-    """Runs the service and the reference client for `duration_s`, and checks what arrived.
+    """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
         surfaces: each approved surface in ``ct``, with its state and who approved it.
@@ -95,6 +96,7 @@ def stream(
         ServiceError: the client failed.
     """
     clock = MonotonicClock()
+    client = headset_command(headset)  # before the service starts: it may have to be compiled
     offered = [ApprovedSurface.of(surface, state, person) for surface, state, person in surfaces]
     room = replace(
         surgeon.config,
@@ -114,7 +116,7 @@ def stream(
         surfaces=offered,
     )
     with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
-        report, recording = _run_client(service, Path(folder), duration_s, clock)
+        report, recording = _run_client(client, service, Path(folder), duration_s, clock)
         sent = service.stop()
     return _check(report, recording, sent, room, operation, [surface for surface, _, _ in surfaces])
 
@@ -125,10 +127,14 @@ def _graph(operation: Operation, accepted: AcceptedRegistration | None) -> PoseG
 
 
 def _run_client(
-    service: NavigationService, folder: Path, duration_s: float, clock: MonotonicClock
+    client_command: Sequence[str],
+    service: NavigationService,
+    folder: Path,
+    duration_s: float,
+    clock: MonotonicClock,
 ) -> tuple[dict[str, Any], ClientRecording]:
     report, recording = folder / "report.json", folder / "recording.npz"
-    command = [sys.executable, "-m", "unity_bridge.client", "--poses", service.pose_endpoint]
+    command = [*client_command, "--poses", service.pose_endpoint]
     command += ["--surfaces", service.surfaces.endpoint, "--control", service.control.endpoint]
     command += ["--duration", str(duration_s), "--report", str(report), "--record", str(recording)]
     deadline_ns = clock.now_ns() + round((duration_s + 90.0) * NS_PER_S)

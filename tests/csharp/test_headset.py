@@ -1,0 +1,257 @@
+"""The C# client as a whole against the Python server, in both runtimes: what it wrote down, against the truth."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.csharp.build import Runtime, run_command
+from scripts.csharp.headset import build_headset
+from scripts.csharp.toolchain import Toolchain
+from tests.unity_bridge.cutting_proxy import CuttingProxy
+from tests.unity_bridge.guarded import Guarded
+from tests.unity_bridge.harness import CLOCK, Server, stylus_pose
+from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
+from unity_bridge.client import Endpoints, load_recording
+from unity_bridge.convention import pose_to_unity, surface_to_unity
+from unity_bridge.event_log import Happening
+from unity_bridge.event_window import Outcome
+from unity_bridge.keys import Enrolment, KeyPair
+from unity_bridge.messages import ClientEvent, ClientReport, SelfTestVerdict
+
+PERIOD_NS = 10_000_000
+# Single precision at 2 m.
+SINGLE_M = 2.5e-7
+
+
+class Desk:
+    """Takes every event, and counts how often it was handed each."""
+
+    sessions: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.handled: list[ClientEvent] = []
+
+    def earlier(self, key: str, stream: str) -> tuple:
+        return ()
+
+    def handle(self, event: ClientEvent, sender: object) -> Outcome:
+        self.handled.append(event)
+        return Outcome(note=f"'{event.name}' kept")
+
+
+class Run:
+    """A headset in a process of its own, served until it ends.
+
+    Attributes:
+        server: the one that serves now; a test may put another in its place.
+    """
+
+    def __init__(self, server: Server, folder: Path, tools: Toolchain, runtime: Runtime) -> None:
+        self.server, self._folder, self._tools, self._runtime = server, folder, tools, runtime
+        self.published = 0
+
+    def __call__(
+        self, *options: str, where: Endpoints | None = None, each: Callable[["Run"], object] = lambda run: None
+    ) -> tuple[int, dict]:
+        """Streams at 100 Hz while the headset runs, calls `each` after every batch; exit code and report."""
+        command = [*run_command(build_headset(self._tools), self._tools, self._runtime), *options]
+        if "--keys" not in options:
+            where = where or self.server.endpoints
+            command += ["--poses", where.poses, "--surfaces", where.surfaces, "--control", where.control]
+        command += ["--report", str(self._folder / "report.json"), "--record", str(self._folder / "received.npz")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
+            self._serve_while(client, each)
+            assert client.returncode is not None
+            said = client.stderr.read()
+        assert "Exception" not in said, said
+        return client.returncode, json.loads((self._folder / "report.json").read_text("utf-8"))
+
+    def recording(self):
+        return load_recording(self._folder / "received.npz")
+
+    def _serve_while(self, client: subprocess.Popen, each: Callable[["Run"], object]) -> None:
+        deadline_ns = CLOCK.now_ns() + 60_000_000_000
+        due_ns = CLOCK.now_ns()
+        while client.poll() is None:
+            if CLOCK.now_ns() > deadline_ns:
+                client.kill()
+            self.server.publish()
+            self.published += 1
+            each(self)
+            due_ns = max(due_ns + PERIOD_NS, CLOCK.now_ns() - 10 * PERIOD_NS)
+            while (left_ns := due_ns - CLOCK.now_ns()) > 0:
+                self.server.serve(max(1, left_ns // 2_000_000))
+
+
+@pytest.fixture
+def run(tmp_path, tools, runtime):
+    run = Run(Server(desk=Desk()), tmp_path, tools, runtime)
+    yield run
+    run.server.close()
+
+
+def test_everything_arrives_late_and_whole(run):
+    """It joins after the server has been streaming for a while, and misses nothing from then on."""
+    surfaces = [bumpy_sphere(rows=150, columns=150), tetrahedron()]
+    for surface in surfaces:
+        run.server.offer(surface)
+    for _ in range(50):
+        run.server.publish()
+    code, report = run("--duration", "2")
+    assert code == 0, report
+    assert report["complete"]
+    assert (report["poses_lost"], report["messages_refused"], report["surfaces_missing"]) == (0, 0, [])
+    assert report["first_sequence"] > 50
+    assert report["batches_received"] >= 190  # two seconds at 100 Hz, less what a busy machine may take off either end
+    check_recording(run.recording(), surfaces)
+    events = [event.what for event in run.server.control.take_events()]
+    assert [event.state for event in events if isinstance(event, SelfTestVerdict)] == ["passed"]
+    told = next(event for event in events if isinstance(event, ClientReport))
+    assert {surface.name for surface in told.surfaces} == {surface.name for surface in surfaces}
+    assert abs(report["clock_offset_ns"]) <= report["clock_error_ns"], "one machine, one clock"
+
+
+def check_recording(recording, surfaces) -> None:
+    np.testing.assert_array_equal(np.diff(recording.sequence), 1)
+    stylus, drill = recording.tools.tolist().index("stylus"), recording.tools.tolist().index("drill")
+    truth = [pose_to_unity(stylus_pose(sequence)) for sequence in recording.sequence.tolist()]
+    np.testing.assert_allclose(recording.position_m[:, stylus], [pose.position_m for pose in truth], atol=SINGLE_M)
+    np.testing.assert_allclose(recording.rotation_xyzw[:, stylus], [pose.rotation_xyzw for pose in truth], atol=1e-6)
+    assert set(recording.validity[:, stylus].tolist()) == {"valid"}
+    assert set(recording.validity[:, drill].tolist()) == {"lost"}
+    assert np.isnan(recording.position_m[:, drill]).all()
+    assert (recording.latency_ms > 0.0).all(), "nothing is decoded before the sensor has seen it"
+    by_name = {decoded.surface.name: decoded for decoded in recording.surfaces}
+    for surface in surfaces:
+        decoded, expected = by_name[surface.name], surface_to_unity(surface)
+        off_m = np.abs(decoded.surface.vertices_m - expected.vertices_m).max()
+        assert off_m <= 0.501 * decoded.quantisation_step_m
+        np.testing.assert_array_equal(decoded.surface.triangles, expected.triangles)
+
+
+def test_what_a_display_shows(run):
+    """The stylus as it is, of a lost drill nothing, in every frame from the first valid one on."""
+    code, report = run("--duration", "1")
+    assert code == 0, report
+    assert report["frames_valid"] > 0.8 * report["frames"] - 30
+    assert report["displayed"]["stylus"]["shown"] > 0.8 * report["frames_valid"]
+    drill = report["displayed"]["drill"]
+    assert (drill["shown"], drill["greyed"]) == (0, 0)
+    assert drill["hidden"] > 0
+
+
+def test_events_go_both_ways_each_once(run):
+    def announce(now: Run) -> None:
+        if now.published in (60, 70):
+            now.server.control.announce(Happening(kind="notice", name=str(now.published)))
+
+    sent = ("landmark_touched:nasion", "select_target:tumour")
+    code, report = run("--duration", "2", *(word for event in sent for word in ("--send", event)), each=announce)
+    assert code == 0, report
+    answers = [(answer["outcome"], answer["note"]) for answer in report["events_answered"]]
+    assert answers == [("accepted", "'nasion' kept"), ("accepted", "'tumour' kept")]
+    handled = run.server.desk.handled
+    assert [event.name for event in handled] == ["nasion", "tumour"]
+    assert all(event.happened_ns is not None for event in handled)
+    heard = [event["name"] for event in report["server_events"]]
+    assert heard == sorted(set(heard)), "each once, in order"
+    assert set(heard) <= {"60", "70"}
+
+
+def test_with_keys(tmp_path, tools, runtime):
+    guarded = Guarded(tmp_path)
+    keys = guarded.enroll("headset-1")
+    run = Run(guarded.server(), tmp_path, tools, runtime)
+    run.server.offer(tetrahedron())
+    try:
+        code, report = run("--duration", "1", "--keys", str(enrolment_file(tmp_path, run.server, keys.own, guarded)))
+    finally:
+        run.server.close()
+    assert code == 0, report
+    assert [surface["name"] for surface in report["surfaces"]] == ["tetrahedron"]
+    assert report["batches_received"] >= 90
+
+
+def test_a_stranger_is_told_so(tmp_path, tools, runtime):
+    guarded = Guarded(tmp_path)
+    guarded.enroll("headset-1")
+    run = Run(guarded.server(), tmp_path, tools, runtime)
+    try:
+        code, report = run(
+            "--timeout", "20", "--keys", str(enrolment_file(tmp_path, run.server, KeyPair.new(), guarded))
+        )
+    finally:
+        run.server.close()
+    assert (code, report["ready"], report["batches_received"]) == (2, False, 0)
+    assert report["refused_by_server"]
+
+
+def enrolment_file(folder: Path, server: Server, own: KeyPair, guarded: Guarded) -> Path:
+    ports = {name: int(getattr(server.endpoints, name).rpartition(":")[2]) for name in ("poses", "surfaces", "control")}
+    enrolment = Enrolment(
+        name="headset-1", hosts=("127.0.0.1",), server_public=guarded.keys.public, secret=own.secret, **ports
+    )
+    path = folder / "enrolment.txt"
+    path.write_text(enrolment.to_text() + "\n", "utf-8")
+    return path
+
+
+def test_a_restarted_server_is_joined_again(run):
+    """Another run of the server at the same place: poses go on, it is greeted, tests anew, and serves its surfaces."""
+    run.server.offer(tetrahedron())
+    first = run.server
+
+    def restart(now: Run) -> None:
+        if now.server is first and now.server.control.client_count and now.published >= 150:
+            where = first.endpoints
+            first.close()
+            now.server = Server(where=where, desk=Desk())
+            now.server.offer(bumpy_sphere())
+
+    code, report = run("--duration", "5", each=restart)
+    assert run.server is not first, "it was never restarted"
+    assert report["server_sessions"] == 2, report
+    assert (code, report["ready"], report["report_taken"]) == (0, True, True), report
+    assert [surface["name"] for surface in report["surfaces"]] == ["bumpy sphere"], "the first one's is gone"
+    verdicts = [event.what for event in run.server.control.take_events() if isinstance(event.what, SelfTestVerdict)]
+    assert [verdict.state for verdict in verdicts] == ["passed"]
+    validity = run.recording()
+    assert len(set(validity.session_id.tolist())) == 2
+
+
+def test_a_cut_link_goes_on_where_it_stopped(run):
+    """The surface's link is cut twice in the middle, the poses' once; only what was under way then comes again."""
+    surface = bumpy_sphere(rows=200, columns=200)
+    run.server.offer(surface)
+    size = len(run.server.surfaces._blobs[surface.name][run.server.surfaces.hashes[0]])
+    surfaces = CuttingProxy(run.server.endpoints.surfaces, [150_000, 250_000])
+    poses = CuttingProxy(run.server.endpoints.poses, [20_000])
+    where = Endpoints(poses=poses.endpoint, surfaces=surfaces.endpoint, control=run.server.endpoints.control)
+    try:
+        code, report = run("--duration", "3", where=where)
+    finally:
+        surfaces.close()
+        poses.close()
+    assert (surfaces.cuts, poses.cuts) == (2, 1)
+    assert report["surfaces_missing"] == []
+    assert report["surface_reconnects"] >= 2
+    assert report["report_taken"]
+    decoded = run.recording().surfaces[0]
+    assert decoded.surface.name == surface.name
+    # What was under way when it was cut comes again: two windows at most, and no start from the first byte.
+    offsets = run.server.surfaces.chunk_offsets
+    assert offsets.count(0) == 1
+    assert surfaces.bytes_down < 1.5 * size
+    assert code == (1 if report["poses_lost"] else 0), "poses of the cut are lost and said to be"
+
+
+def test_no_server_at_all(run):
+    nowhere = Endpoints(poses="tcp://127.0.0.1:1", surfaces="tcp://127.0.0.1:1", control="tcp://127.0.0.1:1")
+    code, report = run("--timeout", "1", where=nowhere)
+    assert code == 2
+    assert not report["ready"]
+    assert "127.0.0.1" in report["obstacle"] or report["obstacle"], report
