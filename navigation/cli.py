@@ -153,14 +153,18 @@ def demo_command(
     out: Annotated[Path, typer.Option(help="Folder for case and pictures.")] = Path("out/demo"),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
     stream_s: Annotated[float, typer.Option(help="Seconds of streaming.")] = 20.0,
+    client: Annotated[str, typer.Option(help="The headset: python, csharp (.NET 8) or csharp-mono.")] = "python",
 ) -> None:
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored."""
     from navigation.clock import MonotonicClock
     from navigation.demo.album import draw_album
+    from navigation.demo.headset_program import Headset
     from navigation.demo.report import as_json, render
     from navigation.demo.run import DemoSettings, run_demo
 
-    settings = DemoSettings(out=out, ct=ct, offline=offline, seed=seed, stream_s=stream_s)
+    if client not in set(Headset):
+        raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
+    settings = DemoSettings(out=out, ct=ct, offline=offline, seed=seed, stream_s=stream_s, headset=Headset(client))
     with _reporting() as (console, progress):
 
         def warn(text: str) -> None:
