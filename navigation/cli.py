@@ -87,6 +87,35 @@ def reconstruct_command(
         reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
 
 
+@app.command("markers", rich_help_panel=PREPARE)
+def markers_command(
+    ct: Annotated[Path | None, typer.Argument(help="CT with balls on the skin; the case's own by default.")] = None,
+    case: Annotated[
+        Path | None, typer.Option("--case", help="Case whose planned landmarks they become; else they are only shown.")
+    ] = None,
+    diameter: Annotated[float | None, typer.Option(help="Diameter of the balls, in mm, where it is known.")] = None,
+    expect: Annotated[
+        int | None, typer.Option(min=1, help="How many there are; with more or fewer nothing is kept.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace landmarks made or changed by others; they are kept beside.")
+    ] = False,
+    series: Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """Finds radio-opaque balls on the skin. Exit code 0; 3 if none, or not as many as expected; 1 on errors."""
+    from navigation.markers_command import MarkersRequest, run_markers
+
+    request = MarkersRequest(
+        ct=ct, case=case, diameter_mm=diameter, expected=expect, replace=replace, series=series, json_file=json_file
+    )
+    with _reporting() as (console, progress):
+        progress("looking for markers", 0.0)
+        complete = run_markers(request, _now(), console)
+    if not complete:
+        raise typer.Exit(3)
+
+
 @app.command("review", rich_help_panel=PREPARE)
 def review_command(
     case: Annotated[Path, typer.Argument(help="Case folder.")],
@@ -143,6 +172,41 @@ def register_command(
         registered = run_register(request, _now, console, open_keys)
     if not registered:
         raise typer.Exit(3)
+
+
+@app.command("serve", rich_help_panel=OPERATE)
+def serve_command(
+    case: Annotated[Path, typer.Argument(help="Case folder: what is approved and in force in it is streamed.")],
+    tracker: Annotated[str, typer.Option(help="The tracker; 'simulated' rehearses.")],
+    seed: Annotated[int, typer.Option(help="Decides the simulated room; as in 'surgnav register'.")] = 1,
+    bind: Annotated[
+        str, typer.Option(help="Address to bind; '*' for all. Other than loopback: with keys.")
+    ] = "127.0.0.1",
+    ports: Annotated[tuple[int, int, int], typer.Option(help="Poses, surfaces, control; 0: a free one.")] = (
+        5570,
+        5571,
+        5572,
+    ),
+    keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None,
+    decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None,
+    research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False,
+) -> None:
+    """Streams a case to headsets until Ctrl-C."""
+    from navigation.serving import ServeRequest, serve
+    from navigation.stopping import stop_requested
+
+    request = ServeRequest(
+        case=case,
+        tracker=tracker,
+        seed=seed,
+        bind=bind,
+        ports=ports,
+        keys=keys,
+        deciders=frozenset(decider or ()),
+        research=research,
+    )
+    with _reporting(live=False) as (console, _), stop_requested() as should_stop:
+        serve(request, console, should_stop)
 
 
 @app.command("demo", rich_help_panel=OPERATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import signal
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class NavigationService:
             security=self._config.security,
         )
         self._process = spawning.Process(
-            target=run_pose_process, args=(loop, theirs, self._last_sequence), name="surgnav-poses", daemon=True
+            target=_run_pose_process, args=(loop, theirs, self._last_sequence), name="surgnav-poses", daemon=True
         )
         self._process.start()
         theirs.close()
@@ -284,6 +285,12 @@ class NavigationService:
             self._process.terminate()
         self._process.join(self._config.stop_timeout_s)
         self._pipe.close()
+
+
+def _run_pose_process(config: PoseLoopConfig, pipe: Any, last_sequence: Any) -> None:
+    """Ctrl-C at the terminal reaches every process of it; when poses end is for the service to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run_pose_process(config, pipe, last_sequence)
 
 
 def _log_events(events: Sequence[ControlEvent]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from navigation.clock import PacedClock
+from navigation.clock import PacedClock, VirtualClock
 from navigation.devices.hand import Hand, Rehearsal
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
@@ -16,7 +16,8 @@ def _open_simulated(config: object, clock: PacedClock) -> Tracker:
     return open_simulated_tracker(config, clock)
 
 
-TRACKERS: dict[str, Callable[[object, PacedClock], Tracker]] = {"simulated": _open_simulated}
+SIMULATED = "simulated"
+TRACKERS: dict[str, Callable[[object, PacedClock], Tracker]] = {SIMULATED: _open_simulated}
 
 
 def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
@@ -36,3 +37,15 @@ def open_rehearsal(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Ha
 
     rehearsed = RehearsedTracker(rehearsal, clock)
     return rehearsed, rehearsed
+
+
+def streaming_rehearsal(rehearsal: Rehearsal, start_ns: int) -> tuple[tuple[str, ...], float, object]:
+    """The same room as `open_rehearsal`'s, with every tool in motion for as long as it is watched.
+
+    Returns:
+        Its tools, its rate in Hz, and the settings of the driver ``simulated``.
+    """
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    config = RehearsedTracker(rehearsal, VirtualClock()).streaming(start_ns)
+    return config.tools, config.tracker.rate_hz, config

@@ -15,7 +15,7 @@ from rich.markup import escape
 from geometry import SurgNavError
 from navigation.clock import VirtualClock
 from navigation.devices.hand import Rehearsal
-from navigation.devices.registry import open_rehearsal
+from navigation.devices.registry import SIMULATED, open_rehearsal
 from navigation.errors import RegisteringError
 from navigation.registering.advice import advise
 from navigation.registering.compute import Measured, register
@@ -27,8 +27,6 @@ from navigation.registering.records import in_force, keep_attempt, put_in_force
 from navigation.registering.screens import show_attempt
 from navigation.registering.theatre import Theatre, open_theatre
 from registration.verdict import ACCEPT, CHECK, REFUSE
-
-SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,21 @@ from navigation.clock import PacedClock
 from navigation.devices.hand import Rehearsal
 from navigation.devices.tracker import TrackerFrame
 from navigation.simulation.actions import Action, Touch, pivot_near
-from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
+from navigation.simulation.operating_room import (
+    DRIVER,
+    SPHERES_MM,
+    OperatingRoom,
+    OperatingRoomConfig,
+    open_simulated_tracker,
+)
 from navigation.simulation.patient import PatientSkin, shaft_directions
 
 TOUCH_SD_MM = 0.3
+# One way of the stylus over the skin, and how far the table swings.
+SWEEP_S = 25.0
+TABLE_MOTION_MM = 15.0
+# Whoever writes a client wants to see what a hidden tool looks like: 1 s in 10, and the reference 0.5 s in 30.
+OCCLUSIONS = {DRIVER: (10.0, 6.0, 7.0), REFERENCE: (30.0, 20.0, 20.5)}
 
 
 class RehearsedTracker:
@@ -48,6 +59,17 @@ class RehearsedTracker:
 
     def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
         return self._tracker.next_frame(timeout_ns)
+
+    def streaming(self, start_ns: int) -> OperatingRoomConfig:
+        """The same room with all tools: the stylus goes over the skin, the driver is hidden now and then."""
+        return replace(
+            self._config,
+            tools=tuple(SPHERES_MM),
+            action=self._skin.sweep(self.room.towards_camera_ct, SWEEP_S),
+            epoch_ns=start_ns,
+            table_motion_mm=TABLE_MOTION_MM,
+            occlusions=OCCLUSIONS,
+        )
 
     def pivot(self) -> None:
         self._begin(pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm)))
