@@ -7,6 +7,7 @@ import pytest
 
 from tests.unity_bridge.golden_vectors import FOLDER, build, meaning
 from unity_bridge.messages import MESSAGES
+from unity_bridge.surface_compression import decompress_surface
 from unity_bridge.wire import MessageType
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.bin"))
@@ -14,7 +15,10 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.bin"))
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_encoder_still_makes_these_bytes(name):
-    assert build()[name] == (FOLDER / f"{name}.bin").read_bytes()
+    made, golden = build()[name], (FOLDER / f"{name}.bin").read_bytes()
+    if name == "surface_compressed":  # another deflate may find other bytes for the same
+        made, golden = decompress_surface(made), decompress_surface(golden)
+    assert made == golden
 
 
 @pytest.mark.parametrize("name", NAMES)
