@@ -1,6 +1,6 @@
 # Every target does its own set-up; the second call finds it done. Presupposes git, make and Python 3.11.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench lint format wire clean distclean
+.PHONY: help setup setup-tests demo test test-slow bench lint format wire clean distclean
 
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -11,16 +11,19 @@ help: ## this list
 setup: ## system libraries, .venv, SurgNav itself
 	@scripts/setup
 
+setup-tests: ## and what only tests and benchmarks need
+	@scripts/setup tests
+
 demo: setup ## the whole path on one patient; pictures and numbers in out/demo
 	$(BIN)/surgnav demo --out out/demo --json out/demo/demo.json
 
-test: setup ## the tests; one of them: make test ARGS="tests/geometry -k axioms"
+test: setup-tests ## the tests; one of them: make test ARGS="tests/geometry -k axioms"
 	$(BIN)/python -m pytest $(ARGS)
 
-test-slow: setup ## the tests that take minutes
+test-slow: setup-tests ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-bench: setup ## the benchmarks, each beside its rivals
+bench: setup-tests ## the benchmarks, each beside its rivals
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
 
 lint: setup ## style, format, types, layers

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.csharp.mono import PACKAGES
+
 TOOLS = "sh dirname cat sha256sum cut grep tail rm mkdir cp chmod id uname flock env touch".split()
 
 # Answers as the set-up asks, and writes down every call of pip. FAKE_* variables decide what it meets.
@@ -14,7 +16,9 @@ PYTHON = r"""#!/bin/sh
 case "$1" in
 -c) echo "${FAKE_SERIES:-3.11}" ;;
 -VV) echo "Python ${FAKE_SERIES:-3.11}.9" ;;
--) cat >/dev/null; if [ -e "$FAKE_STATE/apt" ]; then echo; else echo "${FAKE_MISSING:-}"; fi ;;
+-) cat >/dev/null
+    echo "$3" >>"$FAKE_STATE/purpose"
+    if [ -e "$FAKE_STATE/apt" ]; then echo; else echo "${FAKE_MISSING:-}"; fi ;;
 -m) case "$2" in
     venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "#!$3/bin/python" >"$3/bin/pip" ;;
     pip) echo "$*" >>"$FAKE_STATE/pip"
@@ -38,9 +42,9 @@ class Machine:
         (self.programs / name).write_text(script)
         (self.programs / name).chmod(0o755)
 
-    def setup(self, **fakes: str) -> subprocess.CompletedProcess[str]:
+    def setup(self, *arguments: str, **fakes: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(self.programs), "FAKE_STATE": str(self.root), **fakes}
-        command = [str(self.root / "scripts" / "setup")]
+        command = [str(self.root / "scripts" / "setup"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def calls(self, program: str) -> str:
@@ -195,3 +199,18 @@ def test_an_unknown_choice_of_torch_is_refused(machine: Machine):
     result = machine.setup(SURGNAV_TORCH="rocm")
     assert result.returncode == 1
     assert "allowed: cpu, cuda" in result.stderr
+
+
+def test_what_only_tests_need_is_asked_for_by_them(machine: Machine):
+    """The list itself is asked of Python, which is a stand-in here: what it is told is the purpose."""
+    assert machine.setup().returncode == machine.setup("tests").returncode == 0
+    assert set(machine.calls("purpose").split()) == {"use", "tests"}
+    assert sum(call.endswith(" check") for call in machine.calls("pip").splitlines()) == 1, "nothing is installed anew"
+    result = machine.setup("demo")
+    assert result.returncode == 1
+    assert "allowed: tests" in result.stderr
+
+
+def test_the_tests_packages_are_the_ones_that_the_tests_name(repository: Path):
+    script = (repository / "scripts" / "setup").read_text("utf-8")
+    assert [package for package in PACKAGES.split() if f'"{package}")' not in script] == []

@@ -43,8 +43,8 @@ class Build:
         references: other assemblies; they are copied nowhere, so keep them beside the target to run it.
         program: has a Main, and gets the file that `run` needs.
         defines: preprocessor symbols, such as UNITY_EDITOR.
-        standard: make an assembly for .NET Standard 2.1, which runs in both runtimes; types that the standard has not are
-            errors. Of members only .NET's own are known here: Mono tells when it loads them.
+        standard: make an assembly for .NET Standard 2.1, which runs in both runtimes; types that the standard has not
+            are errors. Of members only .NET's own are known here: Mono tells when it runs them.
     """
 
     sources: Sequence[Path]
@@ -80,8 +80,8 @@ def compile_csharp(build: Build, tools: Toolchain) -> Path:
 def write_facade(folder: Path, tools: Toolchain) -> Path:
     """Writes netstandard.dll for Mono, and returns it.
 
-    Libraries for .NET Standard, such as NUnit, look for every class in netstandard.dll, which says where each really is.
-    Debian has Mono's only in a package of 185 MB; this one is made of what both runtimes have.
+    Libraries for .NET Standard, such as NUnit, look for every class in netstandard.dll, which says where each really
+    is. Debian has Mono's only in a package that brings 185 MB; this one is made of what both runtimes have.
 
     Raises:
         CompilationError, ToolchainError: as `compile_csharp`.

@@ -34,7 +34,7 @@ def standard_types(references: Any) -> set[str]:
 
 
 def hide_newer_types(compilation: Any) -> None:
-    """Keeps the compiler from using, on its own account, types that came after the standard: it has its ways without."""
+    """Keeps the compiler from using types that came after the standard on its own account: it has its ways without."""
     from System import Enum
     from System.Reflection import BindingFlags
 
@@ -136,8 +136,9 @@ def _rename(image: bytearray, metadata_at: int, reader: Any) -> None:
 def _drop_modifiers(image: bytearray, metadata_at: int, reader: Any) -> None:
     """Takes `modreq(InAttribute)` off what ReadOnlySpan returns: its indexer, its enumerator.
 
-    Debian compiles its class libraries with mcs, which leaves out that mark of a `ref readonly`; Mono, where it is compiled
-    with Roslyn as everywhere else, has it. A signature here is: flags, number of parameters, modifier, its type, the rest.
+    Debian compiles its class libraries with mcs, which leaves out that mark of a `ref readonly`; Mono, where it is
+    compiled with Roslyn as everywhere else, has it. A signature is: flags, number of parameters, modifier, its type,
+    what is returned.
     """
     from System.Reflection.Metadata.Ecma335 import HeapIndex, MetadataReaderExtensions, MetadataTokens
 

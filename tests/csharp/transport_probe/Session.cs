@@ -53,6 +53,7 @@ namespace SurgNav.Tests.TransportProbe
             }
 
             socket.Poll(1000);
+            TellState(socket);
             while (socket.TryReceive(out var message))
             {
                 messages++;
@@ -66,6 +67,11 @@ namespace SurgNav.Tests.TransportProbe
                 Measure();
             }
 
+            TellState(socket);
+        }
+
+        private void TellState(IMessageSocket socket)
+        {
             if (socket.State != shown || socket.Reason != reason)
             {
                 shown = socket.State;
@@ -88,7 +94,8 @@ namespace SurgNav.Tests.TransportProbe
             }
             else if (--toMeasure == 0)
             {
-                Program.Say($"measured {GC.GetAllocatedBytesForCurrentThread() - measuredFrom}");
+                long allocated = GC.GetAllocatedBytesForCurrentThread() - measuredFrom; // before the line itself is made
+                Program.Say($"measured {allocated}");
             }
         }
 

@@ -8,6 +8,10 @@ namespace SurgNav.Core.Transport
     internal static class Greeting
     {
         internal const int Size = 64;
+
+        /// <summary>The signature and the major version, which a peer needs to go on.</summary>
+        internal const int FirstPart = 11;
+
         private const int MechanismAt = 12;
         private const int MechanismBytes = 20;
 

@@ -46,7 +46,8 @@ namespace SurgNav.Core.Transport
 
         /// <summary>
         /// Does what is to be done (connect, handshake, heartbeats, sending what is queued) and waits at most so long for a
-        /// message. True if one can be received. What TryReceive gave before is no longer valid.
+        /// message, or for a change of State. True if a message can be received. What TryReceive gave before is no longer
+        /// valid.
         /// </summary>
         /// <param name="timeoutMilliseconds">0 only looks.</param>
         bool Poll(int timeoutMilliseconds);

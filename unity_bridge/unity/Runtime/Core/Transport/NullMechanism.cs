@@ -17,7 +17,8 @@ namespace SurgNav.Core.Transport
 
         public int Overhead => 0;
 
-        public string? HangUpReason => null;
+        public string? HangUpReason =>
+            $"the server hung up on a {type.Name}, which needs {type.Peers}: is the port the right one?";
 
         public void Begin(SendQueue queue)
         {

@@ -97,10 +97,10 @@ namespace SurgNav.Core.Transport
 
             if (error != SocketError.Success)
             {
-                throw Failure("the connection broke", error);
+                throw ZmtpFailure.HangUp($"the connection broke ({error})");
             }
 
-            return count > 0 ? count : throw ZmtpFailure.Link("the server closed the connection");
+            return count > 0 ? count : throw ZmtpFailure.HangUp("the server closed the connection");
         }
 
         /// <summary>Hands over what the system takes; how much that was.</summary>
@@ -113,7 +113,7 @@ namespace SurgNav.Core.Transport
                 return 0;
             }
 
-            return error == SocketError.Success ? count : throw Failure("the connection broke", error);
+            return error == SocketError.Success ? count : throw ZmtpFailure.HangUp($"the connection broke ({error})");
         }
 
         public void Dispose()

@@ -16,6 +16,7 @@ namespace SurgNav.Core.Transport
         private readonly SendQueue queue;
         private readonly int maxMessageBytes;
         private int minor = -1;
+        private bool greeted;
         private int messageOffset;
         private int messageBytes;
         private int toConsume;
@@ -28,7 +29,7 @@ namespace SurgNav.Core.Transport
             this.received = received;
             this.queue = queue;
             this.maxMessageBytes = maxMessageBytes;
-            Greeting.Write(queue.Append(Greeting.Size), mechanism.Name);
+            Greet(0, Greeting.FirstPart);
         }
 
         /// <summary>Greeting and handshake are done.</summary>
@@ -58,19 +59,7 @@ namespace SurgNav.Core.Transport
             Release();
             while (!HasMessage)
             {
-                if (minor < 0)
-                {
-                    if (!Greeting.TryRead(received.Unread, mechanism.Name, out int revision))
-                    {
-                        return false;
-                    }
-
-                    minor = revision;
-                    received.Consume(Greeting.Size);
-                    mechanism.Begin(queue);
-                }
-
-                if (!TakeFrame())
+                if (!(minor < 0 ? TakeGreeting() : TakeFrame()))
                 {
                     return false;
                 }
@@ -113,6 +102,36 @@ namespace SurgNav.Core.Transport
                 received.Consume(toConsume);
                 toConsume = 0;
             }
+        }
+
+        /// <summary>
+        /// The rest of our greeting waits for the first part of theirs: libzmq hangs up on a mechanism that it does not want as
+        /// soon as it reads of it, and would not tell its own.
+        /// </summary>
+        private bool TakeGreeting()
+        {
+            bool whole = Greeting.TryRead(received.Unread, mechanism.Name, out int revision);
+            if (!greeted && received.Count >= Greeting.FirstPart)
+            {
+                greeted = true;
+                Greet(Greeting.FirstPart, Greeting.Size);
+            }
+
+            if (whole)
+            {
+                minor = revision;
+                received.Consume(Greeting.Size);
+                mechanism.Begin(queue);
+            }
+
+            return whole;
+        }
+
+        private void Greet(int from, int to)
+        {
+            Span<byte> greeting = stackalloc byte[Greeting.Size];
+            Greeting.Write(greeting, mechanism.Name);
+            greeting.Slice(from, to - from).CopyTo(queue.Append(to - from));
         }
 
         private bool TakeFrame()

@@ -78,6 +78,7 @@ namespace SurgNav.Core.Transport
             lock (gate)
             {
                 long end = NowMs + Math.Max(0, timeoutMilliseconds);
+                var before = state;
                 while (!closing)
                 {
                     long now = NowMs;
@@ -87,7 +88,7 @@ namespace SurgNav.Core.Transport
                         return true;
                     }
 
-                    if (woken || now >= end)
+                    if (woken || now >= end || state != before)
                     {
                         woken = false;
                         return false;
@@ -327,7 +328,7 @@ namespace SurgNav.Core.Transport
 
         private void GiveUp(ZmtpFailure failure, long now)
         {
-            string? suspicion = failure.Refused ? null : peer?.HangUpReason;
+            string? suspicion = failure.HungUp ? peer?.HangUpReason : null;
             refused = failure.Refused || suspicion != null;
             bool tryNextAddress = phase == Phase.Connecting && resolver.HasMore;
             if (state == SocketState.Connected && now - connectedMs >= SoundMs)

@@ -15,9 +15,11 @@ namespace SurgNav.Core.Tests
         public void GreetsFirstAndOnlyThenSaysWhatItIs()
         {
             var talk = new Conversation(SocketType.Subscriber);
-            Assert.That(talk.Said(), Is.EqualTo(WireParts.Greet("NULL")));
-            talk.Hear(WireParts.Greet("NULL").AsSpan(0, 63));
+            Assert.That(talk.Said(), Is.EqualTo(WireParts.Greet("NULL").AsSpan(0, 11).ToArray()));
+            talk.Hear(WireParts.Greet("NULL").AsSpan(0, 10));
             Assert.That(talk.Said(), Is.Empty);
+            talk.Hear(WireParts.Greet("NULL").AsSpan(10, 53));
+            Assert.That(talk.Said(), Is.EqualTo(WireParts.Greet("NULL").AsSpan(11).ToArray()));
             talk.Hear(WireParts.Greet("NULL").AsSpan(63));
             Assert.That(talk.Said(), Is.EqualTo(WireParts.Ready("SUB")));
         }
