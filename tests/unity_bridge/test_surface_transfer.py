@@ -131,6 +131,21 @@ def test_an_offer_is_replaced_and_withdrawn_with_all_its_levels(server, open_all
     assert [ask(server, peer, sha) for sha in hashes] == ["UnknownSurface"] * 9
 
 
+@pytest.mark.parametrize("form", ["raw", "compressed"])
+def test_another_decision_on_the_same_surface_reaches_the_client_without_its_bytes(server, open_all, form):
+    server.surfaces.offer_levels(LIVER, *PERSON)
+    client = open_all(client_with(server, form=form))
+    run_until(server, client, lambda: client.is_ready)
+    client.surfaces.decode_all()
+    taken = client.surfaces.bytes_taken
+    server.surfaces.offer_levels(LIVER, "edited", "Dr. B. Example")
+    run_until(server, client, lambda: client.surfaces.manifest.surfaces[0].approval == "edited")
+    (pulled,) = client.surfaces.surfaces.values()
+    assert (pulled.entry.approval, pulled.entry.approved_by) == ("edited", "Dr. B. Example")
+    assert pulled.data == LIVER[-1].payload.data
+    assert client.surfaces.bytes_taken == taken
+
+
 def ask(server: Server, peer: Peer, sha256: str):
     answer = peer.ask(server.surfaces, SurfaceChunkRequest(sha256=sha256, offset=0, length=1))
     return getattr(answer, "code", answer)

@@ -250,9 +250,12 @@ class SurfacePuller:
                 continue
             wanted[item.sha256] = item
             total += item.memory_bytes
-        self._whole = {sha: surface for sha, surface in self._whole.items() if sha in wanted}
-        new = (item for sha, item in wanted.items() if sha not in self._whole)
-        self._waiting = {item.sha256: self._waiting.get(item.sha256) or Transfer(item) for item in new}
+        self._whole = {sha: each.told_anew(wanted[sha]) for sha, each in self._whole.items() if sha in wanted}
+        before, self._waiting = self._waiting, {}
+        for sha, item in wanted.items():
+            if sha not in self._whole:
+                transfer = self._waiting[sha] = before.get(sha) or Transfer(item)
+                transfer.item = item
 
     def _check_size(self, item: Item, total: int) -> None:
         limit = min(item.limit_bytes, self._settings.max_bytes - total)

@@ -39,6 +39,15 @@ class PulledSurface:
         """What the manifest says of this level: its counts, and how far it is from the full surface."""
         return self.item.level
 
+    def told_anew(self, item: Item) -> PulledSurface:
+        """The same bytes, with what a later manifest says of them, such as another approval."""
+        if item == self.item:
+            return self
+        renewed = PulledSurface(item, self.received, self.seconds)
+        if "data" in vars(self):
+            vars(renewed)["data"] = self.data  # unpacked already
+        return renewed
+
     @cached_property
     def data(self) -> bytes:
         """The payload; unpacked when first asked for, so that the loop which receives poses need not wait for it.
