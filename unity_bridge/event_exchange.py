@@ -94,9 +94,16 @@ class EventExchange:
 
     # ------------------------------------------------------------------------------------------------ server to client
     def join(self, party: Party, last_event: int | None) -> None:
-        """From where a client is told what happens: from the event it names, or from now on."""
-        party.confirmed = self.log.last if last_event is None else min(last_event, self.log.last)
-        party.sent = party.confirmed
+        """From where a client is told what happens: from the event it names, or from its first Hello on.
+
+        A Hello that is repeated because the Welcome was slow must not skip what happened in between: the client may go
+        by the first Welcome.
+        """
+        if last_event is not None:
+            party.confirmed = min(last_event, self.log.last)
+        elif not party.joined:
+            party.confirmed = self.log.last
+        party.joined, party.sent = True, party.confirmed
 
     def confirm(self, party: Party, receipt: EventReceipt) -> None:
         party.confirmed = max(party.confirmed, min(receipt.last_event, party.sent))

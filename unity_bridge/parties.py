@@ -26,6 +26,7 @@ class Party:
         stream: names the run; from a client that says none it is "", and then it can neither send nor get events.
         self_test, reasons: whether it may show anything and be heard; why it failed.
         issued: the test under way; `verdict`: on the last one.
+        joined: it has said Hello in this session.
         confirmed: the last of the server's events that it has taken in; `sent`: the last that was sent; `sent_ns`: when
             something was sent last.
     """
@@ -38,6 +39,7 @@ class Party:
     reasons: tuple[str, ...] = ()
     issued: IssuedTest | None = None
     verdict: SelfTestVerdict | None = None
+    joined: bool = False
     confirmed: int = 0
     sent: int = 0
     sent_ns: int = 0

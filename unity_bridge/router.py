@@ -10,7 +10,7 @@ import zmq
 
 from geometry.errors import SurgNavError
 from unity_bridge.authentication import Gate, Refusal
-from unity_bridge.connections import Connections, ConnectionSettings
+from unity_bridge.connections import Connection, Connections, ConnectionSettings
 from unity_bridge.endpoints import bind, bound_endpoint
 from unity_bridge.errors import KeyRefusedError, RepeatedMessageError, TooManyClientsError, TooManyRequestsError
 from unity_bridge.messages import Error, decode_message, encode_message
@@ -62,6 +62,7 @@ class Client:
     key: str = ""
     last_sequence: int = 0
     deaf_until_ns: int = 0
+    connection: Connection | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class RouterServer(ABC):
 
     def _serve(self, identity: bytes, frames: list[zmq.Frame]) -> None:
         received_ns = self._session.clock.now_ns()
-        key = self._connections.note(frames[-1]) if frames else ""
+        key, connection = self._connections.note(frames[-1]) if frames else ("", None)
         if self._is_deaf(identity, received_ns):
             self.replies_dropped += 1
             return
@@ -174,6 +175,7 @@ class RouterServer(ABC):
         try:
             self._check_right(key, identity, received_ns)
             client = self._admit(identity, key, received_ns)
+            client.connection = client.connection or connection
             if len(frames) != 1:
                 raise malformed(f"a message of {len(frames)} frames", "one frame")
             sequence = unpack_message(frames[0].bytes)[0].sequence  # for the answer, should the rest be malformed
@@ -213,11 +215,19 @@ class RouterServer(ABC):
                 self.forget(same[0])
             limit = self._settings.max_clients
             if len(self._clients) >= limit:
+                self._forget_gone()
+            if len(self._clients) >= limit:
                 raise TooManyClientsError(f"client {limit + 1}", f"{limit} clients at a time", "try again later")
             client = self._clients[identity] = Client(now_ns, key=key)
         client.last_seen_ns = now_ns
         self._clients.move_to_end(identity)
         return client
+
+    def _forget_gone(self) -> None:
+        """Those that broke off without a Goodbye leave their place at once if somebody needs it."""
+        for identity, client in list(self._clients.items()):
+            if client.connection is not None and client.connection.is_gone:
+                self.forget(identity)
 
     def _put_out_revoked(self) -> None:
         """Tells those whose key is no longer good, and shuts their connections down a second later."""

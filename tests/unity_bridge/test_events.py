@@ -285,6 +285,18 @@ def test_who_joins_late_gets_the_state_and_what_follows(open_all):
     assert [e.reason for e in client.control.events.take_events()] == ["after"]
 
 
+def test_a_hello_that_is_repeated_skips_nothing(open_all):
+    """The client may go by the first Welcome, which was slow, and would wait for ever for what came after it."""
+    server = open_all(Server())
+    peer = open_all(Peer(server.control.endpoint))
+    hello = dataclasses.replace(HELLO, stream=STREAM)
+    assert peer.ask(server.control, hello).last_event == 0
+    server.control.announce(notice("between"))
+    peer.say(hello)
+    heard = [peer.hear(server.control) for _ in range(2)]
+    assert [each.reason for each in heard if isinstance(each, ServerEvent)] == ["between"]
+
+
 def test_a_client_without_a_stream_is_told_nothing(open_all):
     server = open_all(Server())
     peer = open_all(Peer(server.control.endpoint))
