@@ -324,6 +324,7 @@ def test_a_mirrored_client_shows_nothing_and_is_not_heard(open_all, monkeypatch)
     assert client.control.verdict.reasons == ("mirrored along x",)
     assert client.newest is None
     assert not client.is_ready
+    assert client.refusal == "this client fails the self-test: mirrored along x"
     told = [event.what for event in server.control.take_events() if isinstance(event.what, SelfTestVerdict)]
     assert told == [client.control.verdict]
     client.control.say_hello()

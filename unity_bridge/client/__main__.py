@@ -87,6 +87,7 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
         "surface_reconnects": client.surfaces.reconnects,
         "server_sessions": client.poses.log.sessions,
         "refused_by_server": client.refusal,
+        "self_test": client.control.self_test,
         "last_refusals": [refusal for refusal in refusals if refusal],
     }
 

@@ -102,7 +102,9 @@ class ReferenceClient:
     @property
     def refusal(self) -> str:
         """Why the server does not want this client, or cannot be the right one; empty if nothing speaks against it."""
-        return self.control.watch.reason or self.poses.watch.reason
+        reasons = self.control.verdict.reasons if self.control.verdict is not None else ()
+        failed = f"this client fails the self-test: {'; '.join(reasons)}" if reasons else ""
+        return self.control.watch.reason or self.poses.watch.reason or failed
 
     @property
     def is_ready(self) -> bool:
