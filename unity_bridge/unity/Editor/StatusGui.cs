@@ -58,7 +58,7 @@ namespace SurgNav.Unity.Editor
 
         private static void DrawLink(string name, LinkStatus link)
         {
-            EditorGUILayout.LabelField(name, link.Reason.Length > 0 ? $"{link.State}: {link.Reason}" : $"{link.State}");
+            EditorGUILayout.LabelField(name, string.IsNullOrEmpty(link.Reason) ? $"{link.State}" : $"{link.State}: {link.Reason}");
         }
 
         private static string Words(SelfTestStatus state)

@@ -81,16 +81,23 @@ namespace UnityStubs
             }
         }
 
-        /// <summary>Sets a field as the inspector does: only one that Unity serialises.</summary>
-        public static void Set(Object target, string field, object value)
+        /// <summary>A field of a component or of a serialised class, if Unity serialises it; refused otherwise.</summary>
+        public static FieldInfo SerializedField(Type owner, string field)
         {
-            var info = Field(target, field);
-            if (info.IsInitOnly || (!info.IsPublic && info.GetCustomAttribute<SerializeField>() == null))
+            const BindingFlags Any = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+            for (var type = owner; type != null; type = type.BaseType)
             {
-                throw new InvalidOperationException($"Unity does not serialise {target.GetType().Name}.{field}");
+                var info = type.GetField(field, Any | BindingFlags.DeclaredOnly);
+                if (info != null)
+                {
+                    bool isSerialized = info.IsPublic || info.IsDefined(typeof(SerializeField), false);
+                    return isSerialized && !info.IsInitOnly
+                        ? info
+                        : throw new InvalidOperationException($"Unity does not serialise {owner.Name}.{field}");
+                }
             }
 
-            info.SetValue(target, value);
+            throw new MissingFieldException(owner.Name, field);
         }
 
         internal static void CheckMainThread()
@@ -172,21 +179,6 @@ namespace UnityStubs
             }
 
             behaviour.Messages.SetEnabled(behaviour.isActiveAndEnabled);
-        }
-
-        private static FieldInfo Field(Object target, string field)
-        {
-            const BindingFlags Any = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
-            for (var type = target.GetType(); type != null; type = type.BaseType)
-            {
-                var info = type.GetField(field, Any | BindingFlags.DeclaredOnly);
-                if (info != null)
-                {
-                    return info;
-                }
-            }
-
-            throw new MissingFieldException(target.GetType().Name, field);
         }
     }
 

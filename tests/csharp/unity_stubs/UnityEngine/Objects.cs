@@ -113,7 +113,7 @@ namespace UnityEngine
         public GameObject(string name)
         {
             this.name = name;
-            transform = new Transform { Owner = this };
+            transform = new Transform { Owner = this, name = name };
             Components.Add(transform);
             Engine.Register(this);
         }
@@ -315,6 +315,8 @@ namespace UnityEngine
         public Vector3 forward => rotation * Vector3.forward;
 
         public Transform GetChild(int index) => Children[index];
+
+        public Transform Find(string n) => Children.Find(each => each.name == n);
 
         public void SetParent(Transform parent, bool worldPositionStays)
         {

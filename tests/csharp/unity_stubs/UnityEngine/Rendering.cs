@@ -134,3 +134,21 @@ namespace UnityEngine
         }
     }
 }
+
+namespace UnityEngine
+{
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Camera.html
+    public sealed class Camera : Behaviour
+    {
+    }
+
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/AudioListener.html
+    public sealed class AudioListener : Behaviour
+    {
+    }
+
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Light.html
+    public sealed class Light : Behaviour
+    {
+    }
+}

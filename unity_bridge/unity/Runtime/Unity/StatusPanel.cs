@@ -119,7 +119,7 @@ namespace SurgNav.Unity
                     LinkState.Refused => "refused",
                     _ => "stopped",
                 };
-                Add(name, link.Reason.Length > 0 ? link.Reason : state);
+                Add(name, string.IsNullOrEmpty(link.Reason) ? state : link.Reason);
             }
         }
 

@@ -1,0 +1,124 @@
+#nullable enable
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using SurgNav.Tests.WireProbe;
+using SurgNav.Unity;
+using UnityEngine;
+using UnityStubs;
+using Table = System.Collections.Generic.Dictionary<string, object?>;
+
+namespace SurgNav.Tests.UnityPlayer
+{
+    /// <summary>What a person would see, as JSON.</summary>
+    internal static class Show
+    {
+        internal static string Everything(Scene scene)
+        {
+            var frames = new Table();
+            var texts = new Table();
+            var surfaces = new Table();
+            var answers = new Table();
+            string problem = "";
+            foreach (var each in scene.Objects)
+            {
+                if (each.GetComponent<TrackedFrame>() is TrackedFrame frame)
+                {
+                    frames[each.name] = Frame(frame);
+                }
+
+                if (each.GetComponent<TextMesh>() is TextMesh text)
+                {
+                    texts[each.name] = text.text;
+                }
+
+                if (each.GetComponent<PatientAnatomy>() is PatientAnatomy anatomy)
+                {
+                    surfaces = anatomy.Surfaces.ToDictionary(one => one.Name, one => (object?)Surface(one));
+                }
+
+                if (each.GetComponent<LandmarkPicker>() is LandmarkPicker picker)
+                {
+                    answers[each.name] = picker.LastAnswer;
+                }
+
+                if (each.GetComponent<SurgNavConnection>() is SurgNavConnection connection)
+                {
+                    problem = connection.Problem;
+                }
+            }
+
+            return Json.Of(new Table
+            {
+                ["frames"] = frames,
+                ["texts"] = texts,
+                ["surfaces"] = surfaces,
+                ["answers"] = answers,
+                ["problem"] = problem,
+                ["log"] = Engine.Log,
+                ["open_mesh_data"] = MeshStorage.Open,
+            });
+        }
+
+        private static Table Frame(TrackedFrame frame)
+        {
+            var visual = frame.transform.Find("visual");
+            var at = frame.transform;
+            var worldAt = at.position;
+            return new Table
+            {
+                ["frame"] = frame.FrameName,
+                ["display"] = frame.Display.ToString(),
+                ["validity"] = frame.Validity.ToString(),
+                ["reason"] = frame.Reason,
+                ["position"] = Floats(at.localPosition),
+                ["rotation"] = new[] { at.localRotation.x, at.localRotation.y, at.localRotation.z, at.localRotation.w },
+                ["world"] = Floats(worldAt),
+                ["is_seen"] = visual && visual.gameObject.activeInHierarchy,
+                ["colour"] = visual ? Colour(visual) : null,
+            };
+        }
+
+        private static Table Surface(ShownSurface surface)
+        {
+            var drawn = surface.Drawn;
+            var mesh = drawn.GetComponent<MeshFilter>().sharedMesh;
+            var storage = MeshStorage.Of(mesh);
+            var part = mesh.GetSubMesh(0);
+            return new Table
+            {
+                ["display"] = surface.Display.ToString(),
+                ["reason"] = surface.Reason,
+                ["is_seen"] = drawn.activeInHierarchy,
+                ["parent"] = drawn.transform.parent ? drawn.transform.parent.name : null,
+                ["position"] = Floats(drawn.transform.localPosition),
+                ["scale"] = Floats(drawn.transform.localScale),
+                ["vertices"] = new ReadOnlyMemory<byte>(storage.Vertices),
+                ["indices"] = new ReadOnlyMemory<byte>(storage.Indices),
+                ["index_format"] = mesh.indexFormat.ToString(),
+                ["attributes"] = mesh.GetVertexAttributes()
+                    .Select(each => $"{each.attribute} {each.format} {each.dimension} {each.stream}").ToArray(),
+                ["sub_mesh"] = new[] { mesh.subMeshCount, part.indexStart, part.indexCount, part.vertexCount },
+                ["bounds"] = Floats(mesh.bounds.center).Concat(Floats(mesh.bounds.size)).ToArray(),
+                ["is_readable"] = mesh.isReadable,
+                ["colour"] = Colour(drawn.transform),
+            };
+        }
+
+        private static float[]? Colour(Transform visual)
+        {
+            var renderers = visual.gameObject.GetComponentsInChildren<Renderer>(true);
+            if (renderers.Length == 0)
+            {
+                return null;
+            }
+
+            var block = new MaterialPropertyBlock();
+            renderers[0].GetPropertyBlock(block);
+            var colour = block.GetColor(Shader.PropertyToID("_Color"));
+            return new[] { colour.r, colour.g, colour.b, colour.a };
+        }
+
+        private static float[] Floats(Vector3 vector) => new[] { vector.x, vector.y, vector.z };
+    }
+}
