@@ -23,7 +23,8 @@ namespace SurgNav.Tests.Headset
         {
             try
             {
-                return Run(Arguments.Parse(arguments));
+                bool isMeasurement = arguments.Length == 3 && arguments[0] == "measure";
+                return isMeasurement ? PoseMeasurement.Run(arguments[1], int.Parse(arguments[2])) : Run(Arguments.Parse(arguments));
             }
             catch (Exception error) when (error is SettingsException || error is TransportException || error is IOException)
             {

@@ -88,6 +88,7 @@ namespace SurgNav.Tests.Headset
                 ["form"] = mesh.CameCompressed ? "compressed" : "raw",
                 ["bytes"] = mesh.TransferBytes,
                 ["seconds"] = mesh.TransferSeconds,
+                ["unpack_seconds"] = mesh.UnpackSeconds,
             };
         }
 

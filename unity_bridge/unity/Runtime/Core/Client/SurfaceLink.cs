@@ -44,6 +44,8 @@ namespace SurgNav.Core.Client
         private long? askedNs;
         private long manifestNs = long.MinValue / 2;
         private int rules;
+        private bool refreshAsked;
+        private bool isDone;
 
         internal SurfaceLink(IMessageSocket socket, IClock clock, ClientSettings settings, SurfaceStore store)
         {
@@ -59,10 +61,8 @@ namespace SurgNav.Core.Client
 
         internal MessageSender Sender => sender;
 
-        /// <summary>Everything on offer is here, or was refused.</summary>
+        /// <summary>Everything on offer is here and unpacked, or was refused.</summary>
         internal bool IsDone => Volatile.Read(ref isDone);
-
-        private bool isDone;
 
         /// <summary>
         /// Told by the control thread: whether the server has welcomed us, and whether it runs a research session.
@@ -74,8 +74,6 @@ namespace SurgNav.Core.Client
 
         /// <summary>The offer may have changed: look now.</summary>
         internal void Refresh() => Volatile.Write(ref refreshAsked, true);
-
-        private bool refreshAsked;
 
         /// <summary>Waits at most so long, takes in what is there, asks for what is next.</summary>
         internal void Step(int timeoutMs)
@@ -187,20 +185,24 @@ namespace SurgNav.Core.Client
 
         private void Plan(SurfaceManifest manifest)
         {
-            var wanted = shelf.Plan(manifest);
-            var kept = new List<SurfaceTransfer>(waiting);
-            waiting.Clear();
-            foreach (var item in wanted)
+            var kept = new Dictionary<string, SurfaceTransfer>(StringComparer.Ordinal);
+            foreach (var transfer in waiting)
             {
-                int index = kept.FindIndex(each => each.Item.Sha256 == item.Sha256 && each.Item.Name == item.Name);
-                waiting.Add(index >= 0 ? kept[index] : new SurfaceTransfer(item, shelf.Pool));
-                if (index >= 0)
+                kept[transfer.Item.Sha256] = transfer;
+            }
+
+            waiting.Clear();
+            foreach (var item in shelf.Plan(manifest))
+            {
+                bool isKept = kept.TryGetValue(item.Sha256, out var transfer) && transfer!.Item.Name == item.Name;
+                waiting.Add(isKept ? transfer! : new SurfaceTransfer(item, shelf.Pool));
+                if (isKept)
                 {
-                    kept.RemoveAt(index);
+                    kept.Remove(item.Sha256);
                 }
             }
 
-            foreach (var transfer in kept)
+            foreach (var transfer in kept.Values)
             {
                 transfer.Dispose();
             }
@@ -230,22 +232,18 @@ namespace SurgNav.Core.Client
 
                 if (transfer.IsWhole)
                 {
-                    Forget(transfer);
+                    waiting.Remove(transfer);
                     shelf.Finish(transfer);
+                    CountWaiting(); // only now: who waits until all is here wants it unpacked
                 }
             }
             catch (WireException)
             {
-                Forget(transfer);
+                waiting.Remove(transfer);
                 transfer.Dispose(); // as it is it can never become whole
+                CountWaiting();
                 throw;
             }
-        }
-
-        private void Forget(SurfaceTransfer transfer)
-        {
-            waiting.Remove(transfer);
-            CountWaiting();
         }
 
         private void CountWaiting()

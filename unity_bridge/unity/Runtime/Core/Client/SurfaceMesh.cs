@@ -60,6 +60,9 @@ namespace SurgNav.Core.Client
         /// <summary>From the first request to the last byte.</summary>
         public double TransferSeconds => Origin.Seconds;
 
+        /// <summary>From the last byte to ready to upload: unpacked, every index checked, the bounds found.</summary>
+        public double UnpackSeconds => Origin.UnpackSeconds;
+
         /// <summary>What went over the link for it.</summary>
         public long TransferBytes => Origin.TransferBytes;
 

@@ -34,13 +34,17 @@ namespace SurgNav.Core.Client
 
         internal bool IsCompressed { get; private set; }
 
+        /// <summary>From the last byte to ready: unpacked and checked.</summary>
+        internal double UnpackSeconds { get; private set; }
+
         /// <summary>The same, as it came.</summary>
-        internal SurfaceOrigin With(double seconds, ulong transferBytes, bool isCompressed)
+        internal SurfaceOrigin With(double seconds, double unpackSeconds, ulong transferBytes, bool isCompressed)
         {
             return new SurfaceOrigin(Entry, Level, Rank, RankCount, seconds)
             {
                 TransferBytes = (long)transferBytes,
                 IsCompressed = isCompressed,
+                UnpackSeconds = unpackSeconds,
             };
         }
     }

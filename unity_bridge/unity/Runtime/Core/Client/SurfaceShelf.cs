@@ -150,7 +150,8 @@ namespace SurgNav.Core.Client
             byte[]? buffer = null;
             try
             {
-                buffer = transfer.Finish(clock.NowNs, out double seconds);
+                long wholeNs = clock.NowNs;
+                buffer = transfer.Finish(wholeNs, out double seconds);
                 if (item.IsCompressed)
                 {
                     var packed = buffer;
@@ -160,7 +161,9 @@ namespace SurgNav.Core.Client
 
                 var content = SurfaceContent.Read(buffer, (int)item.Origin.Level.ByteCount);
                 CheckContent(item, content);
-                var mesh = new SurfaceMesh(Pool, buffer, content, item.Origin.With(seconds, item.ByteCount, item.IsCompressed));
+                double unpackSeconds = (clock.NowNs - wholeNs) / 1e9;
+                var origin = item.Origin.With(seconds, unpackSeconds, item.ByteCount, item.IsCompressed);
+                var mesh = new SurfaceMesh(Pool, buffer, content, origin);
                 buffer = null;
                 Keep(item, content, seconds);
                 store.Add(mesh);
@@ -289,13 +292,14 @@ namespace SurgNav.Core.Client
         /// <summary>The finest wanted level of each name; of what may not be shown, one that never comes.</summary>
         private void NoteOffer(SurfaceManifest manifest, List<SurfaceItem> order)
         {
-            var finest = new List<(string Name, string FullSha256, int Rank)>();
-            foreach (var entry in manifest.Surfaces)
+            var ranks = new Dictionary<SurfaceEntry, int>();
+            foreach (var item in order)
             {
-                var item = order.FindLast(each => ReferenceEquals(each.Origin.Entry, entry));
-                finest.Add((entry.Name, entry.Sha256, item?.Origin.Rank ?? int.MaxValue));
+                ranks[item.Origin.Entry] = item.Origin.Rank; // the finest comes last
             }
 
+            var finest = manifest.Surfaces.ConvertAll(
+                entry => (entry.Name, entry.Sha256, ranks.TryGetValue(entry, out int rank) ? rank : int.MaxValue));
             lock (gate)
             {
                 offered = finest;

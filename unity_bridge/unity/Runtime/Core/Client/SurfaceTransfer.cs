@@ -9,7 +9,7 @@ namespace SurgNav.Core.Client
     internal sealed class SurfaceTransfer : IDisposable
     {
         private readonly BufferPool pool;
-        private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        private IncrementalHash? hash;
         private byte[] buffer = Array.Empty<byte>();
         private long? startedNs;
 
@@ -60,6 +60,7 @@ namespace SurgNav.Core.Client
 
             Grow(Received + count);
             chunk.Data.Span.CopyTo(buffer.AsSpan(Received));
+            hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             hash.AppendData(chunk.Data.Span);
             Received += count;
             Requested = Math.Max(Requested, Received);
@@ -70,7 +71,7 @@ namespace SurgNav.Core.Client
         internal byte[] Finish(long nowNs, out double seconds)
         {
             Span<byte> found = stackalloc byte[32];
-            hash.TryGetHashAndReset(found, out _);
+            hash!.TryGetHashAndReset(found, out _);
             string text = Hexadecimal.Write(found);
             if (text != Item.Sha256)
             {
@@ -87,7 +88,7 @@ namespace SurgNav.Core.Client
         /// <summary>Gives the memory back.</summary>
         public void Dispose()
         {
-            hash.Dispose();
+            hash?.Dispose();
             if (buffer.Length > 0)
             {
                 pool.Return(buffer);
