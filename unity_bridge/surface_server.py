@@ -38,7 +38,8 @@ class SurfaceServerSettings:
     Attributes:
         research_session: offer 'suggested' surfaces too; the manifest marks them and the client must say so on screen.
         max_chunk_bytes: 256 KiB is served in 0.1 ms, so that a surface never holds up the loop that polls.
-        small_chunk_bytes: what a client gets at a time that has had more than its share, while others ask too.
+        small_chunk_bytes: what a client gets at a time that has had more than its share, while others ask too. Not so
+            small that somebody who asks for little could make everybody slow.
         share: when that is.
         max_surfaces: surfaces on offer at a time.
         router: bounds of the socket. Replies queued for one client cost it `max_queued_replies` chunks of memory.
@@ -46,7 +47,7 @@ class SurfaceServerSettings:
 
     research_session: bool = False
     max_chunk_bytes: int = 262_144
-    small_chunk_bytes: int = 8_192
+    small_chunk_bytes: int = 65_536
     share: ShareSettings = field(default_factory=ShareSettings)
     max_surfaces: int = 256
     router: RouterSettings = field(
