@@ -10,10 +10,12 @@ registration, then Open3D's own point-to-plane ICP with Tukey weights; normals p
 is right for a convex side. What can be prepared before the operation (our distance grid, their features of the surface)
 is not counted.
 
-    python benchmarks/bench_global_start.py [--cases 100] [--rival-cases 20] [--patch 0.3] [--data FOLDER] [--alone]
+    python benchmarks/bench_global_start.py [--cases 100] [--rival-cases 20] [--patch 0.3]
+        [--model-error 0.5] [--data FOLDER] [--alone]
 
-With `--patch`, the sweep covers only that share of the side. With `--data`, the liver, pelvis, left hip, L3 and skin of
-a real patient too: the folder that holds ct/totalseg_example.
+With `--patch`, the sweep covers only that share of the side. With `--model-error`, the surface that is registered to is
+a segmentation with that error in mm (standard deviation along its normals, correlated over 15 mm). With `--data`, the
+liver, pelvis, left hip, L3 and skin of a real patient too: the folder that holds ct/totalseg_example.
 """
 
 from __future__ import annotations
@@ -34,11 +36,12 @@ from registration.distance_grid import DistanceGrid
 from registration.expected_error import PoseUncertainty, expected_tre, target_errors_mm
 from registration.global_start import register_from_nothing
 from tests.registration.real_surfaces import real_surface
-from tests.registration.shapes import organ, sample
+from tests.registration.shapes import organ, sample, with_model_error
 
 VOXEL_MM = 5.0
 RIGHT_MM = 2.0
 OURS = "surgnav"
+CORRELATION_MM = 15.0 / np.sqrt(2.0 * np.pi)  # of the segmentation's error, as the solver assumes it
 REAL = ("liver", "pelvis", "hip_left", "vertebra_L3", "skin")
 Found = tuple[Transform | None, PoseUncertainty | None]
 Solver = Callable[[np.ndarray, int], Found]
@@ -49,6 +52,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100)
     parser.add_argument("--rival-cases", type=int, default=20)
     parser.add_argument("--patch", type=float, default=1.0)
+    parser.add_argument("--model-error", type=float, default=0.0)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--alone", action="store_true", help="without the rivals")
     options = parser.parse_args()
@@ -61,9 +65,10 @@ def main() -> None:
     )
     for name, body in bodies.items():
         cases = [_case(body, seed, options.patch) for seed in range(options.cases)]
-        solvers: dict[str, tuple[Solver, int]] = {OURS: (_ours(body), options.cases)}
+        planned = with_model_error(body, options.model_error, CORRELATION_MM, np.random.default_rng(0))
+        solvers: dict[str, tuple[Solver, int]] = {OURS: (_ours(planned), options.cases)}
         if not options.alone:
-            solvers |= {rival: (solver, options.rival_cases) for rival, solver in _open3d(body).items()}
+            solvers |= {rival: (solver, options.rival_cases) for rival, solver in _open3d(planned).items()}
         for solver_name, (solver, count) in solvers.items():
             _row(name, body, solver_name, solver, cases[:count])
 
