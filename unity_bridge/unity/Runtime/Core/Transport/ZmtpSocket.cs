@@ -17,8 +17,9 @@ namespace SurgNav.Core.Transport
         /// <summary>With something to send and no room in the system, look again this often.</summary>
         private const int SendSliceMs = 1;
 
-        /// <summary>Reads of one step: a flood of commands must not hold up a Poll.</summary>
+        /// <summary>Reads of one step, and how long it may go on reading: a flood of commands must not hold up a Poll.</summary>
         private const int MaxReads = 64;
+        private const int StepMs = 5;
 
         /// <summary>A connection that stood for so long was a good one: the next failure is the first.</summary>
         private const int SoundMs = 1000;
@@ -243,7 +244,7 @@ namespace SurgNav.Core.Transport
         private void Talk(long now)
         {
             var talking = peer!;
-            for (int reads = 0; !talking.Advance() && reads < MaxReads; reads++)
+            for (int reads = 0; !talking.Advance() && reads < MaxReads && NowMs - now <= StepMs; reads++)
             {
                 Flush();
                 int count = link!.Receive(received.Room());
