@@ -5,10 +5,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 from geometry.surface import Surface
 from geometry.transform import Transform
+from navigation.keys_command import Address, enroll, new_keys, open_security, revoke
 from tests.csharp.unity_builds import build_player
 from tests.csharp.unity_player import UnityPlayer
 from tests.unity_bridge.harness import CLOCK, Server
@@ -51,9 +53,9 @@ class Desk(NoDesk):
 class Room:
     """A server and what it says of each tool; `work` is one round of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, security=None) -> None:
         self.desk = Desk()
-        self.server = Server(desk=self.desk)
+        self.server = Server(desk=self.desk, security=security)
         self.tools = {name: self.valid(name) for name in POSES}
 
     @staticmethod
@@ -106,15 +108,26 @@ def room():
 
 
 @pytest.fixture
-def player(player_program, tools, runtime, room):
-    with contextlib.closing(UnityPlayer(player_program, tools, runtime, room.work)) as player:
-        player.load(
-            poseEndpoint=room.server.endpoints.poses,
-            surfaceEndpoint=room.server.endpoints.surfaces,
-            controlEndpoint=room.server.endpoints.control,
-            useStoredEnrolment="0",
-        )
-        yield player
+def start_player(player_program, tools, runtime, tmp_path):
+    """Presses play: the sample scene, with the room's server in the place of the file's."""
+    with contextlib.ExitStack() as stack:
+
+        def start(room: Room) -> UnityPlayer:
+            player = UnityPlayer(player_program, tools, runtime, room.work, tmp_path)
+            stack.callback(player.close)
+            player.load(
+                poseEndpoint=room.server.endpoints.poses,
+                surfaceEndpoint=room.server.endpoints.surfaces,
+                controlEndpoint=room.server.endpoints.control,
+            )
+            return player
+
+        yield start
+
+
+@pytest.fixture
+def player(start_player, room):
+    return start_player(room)
 
 
 def displays(shown) -> dict[str, str]:
@@ -136,8 +149,8 @@ def test_press_play_and_see_the_tools_where_they_are(player):
         assert abs(rotation @ np.asarray(expected.rotation_xyzw)) == pytest.approx(1.0, abs=1e-6)
         assert frame["is_seen"]
         assert frame["reason"] == ""
-    assert shown["texts"]["Status"] == "test", "nothing to complain of"
-    assert shown["log"] == []
+    shown = player.until(lambda shown: shown["texts"]["Status"] == "test")
+    assert shown["log"] == [], "nothing to complain of"
 
 
 def test_the_chain_of_frames_is_where_the_composition_is(player):
@@ -305,6 +318,28 @@ def test_the_headset_is_aligned_by_a_marker_that_both_see(player):
     player.do("pause", "0")
     shown = player.until(lambda shown: "taken off" in shown["frames"]["stylus"]["reason"])
     assert not shown["frames"]["stylus"]["is_seen"]
+
+
+def test_an_enrolment_is_kept_and_lets_the_headset_in_again(start_player, tmp_path):
+    """`surgnav keys enroll`, the text to Enroll(), and after a restart without it."""
+    keys, console = tmp_path / "keys", Console(quiet=True)
+    new_keys(keys, console)
+    room = Room(open_security(keys))
+    with contextlib.closing(room.server):
+        ports = [int(each.rpartition(":")[2]) for each in dataclasses.astuple(room.server.endpoints)]
+        address = Address(hosts=("127.0.0.1",), poses=ports[0], surfaces=ports[1], control=ports[2])
+        player = start_player(room)
+        stranger = player.until(lambda shown: shown["texts"]["Status"] and not shown["frames"]["stylus"]["is_seen"])
+        assert displays(stranger)["stylus"] == "Hidden"
+        wrong = player.call("SurgNav", "SurgNavConnection", "Enroll", "surgnav:2?name=x")
+        assert "Allowed: one line that begins with surgnav:1?" in wrong
+        enrolment = enroll(keys, "hololens", address, console)
+        assert player.call("SurgNav", "SurgNavConnection", "Enroll", enrolment.to_text()) == ""
+        player.until(all_shown)
+        assert start_player(room).until(all_shown)
+        revoke(keys, "hololens", console)
+        shown = player.until(lambda shown: displays(shown)["stylus"] == "Hidden")
+        assert shown["frames"]["stylus"]["reason"]
 
 
 def test_frames_without_news_make_no_garbage(player, runtime):

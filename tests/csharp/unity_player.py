@@ -1,6 +1,7 @@
 """The Unity package in the stub engine, a C# program remote-controlled by a test: see unity_player/Program.cs."""
 
 import json
+import os
 import queue
 import re
 import subprocess
@@ -29,11 +30,17 @@ def script_names() -> dict[str, str]:
 
 
 class UnityPlayer:
-    """Plays the sample scene; `work` is done while it waits, such as a server's."""
+    """Plays the sample scene; `work` is done while it waits, such as a server's; `data` is the app's own folder."""
 
-    def __init__(self, program: Path, tools: Toolchain, runtime: Runtime, work: Callable[[], object]) -> None:
+    def __init__(
+        self, program: Path, tools: Toolchain, runtime: Runtime, work: Callable[[], object], data: Path
+    ) -> None:
         self._process = subprocess.Popen(
-            run_command(program, tools, runtime), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            run_command(program, tools, runtime),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"STUB_DATA_PATH": str(data)},
         )
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

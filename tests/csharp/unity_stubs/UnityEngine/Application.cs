@@ -26,7 +26,7 @@ namespace UnityEngine
     // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Application.html
     public class Application
     {
-        public static string persistentDataPath { get; internal set; } = System.IO.Path.GetTempPath();
+        public static string persistentDataPath { get; } = Environment.GetEnvironmentVariable("STUB_DATA_PATH");
 
         public static string productName { get; internal set; } = "stub";
 
