@@ -98,10 +98,9 @@ def next_touch(
     spots_ct = np.vstack([feet_ct, np.array(list(free.values())).reshape(-1, 3)])
     if not len(spots_ct):
         return None
-    variance_mm2 = assumed.point_noise_mm**2 / settings.points + assumed.model_error_mm**2 + assumed.offset_sd_mm**2
     covariances = np.vstack(
         [
-            _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, variance_mm2),
+            _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, _look_variance_mm2(assumed, settings)),
             _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed),
         ]
     )
@@ -109,13 +108,12 @@ def next_touch(
     now_mm = _p95_mm(uncertainty.covariance[None], targets, uncertainty.pivot_reference_mm)[0]
     then_mm = _p95_mm(covariances, targets, uncertainty.pivot_reference_mm).max(axis=1)
     best = int(then_mm.argmin())
-    on_surface = best < len(feet_ct)
-    name = "" if on_surface else list(free)[best - len(feet_ct)]
+    name = ([""] * len(feet_ct) + list(free))[best]
     return NextTouch(
-        kind="surface" if on_surface else "landmark",
+        kind="landmark" if name else "surface",
         name=name,
         point_ct_mm=read_only(spots_ct[best]),
-        outward_ct=read_only(normals_ct[best]) if on_surface else None,
+        outward_ct=None if name else read_only(normals_ct[best]),
         target=list(targets_ct)[int(now_mm.argmax())],
         p95_now_mm=float(now_mm.max()),
         p95_then_mm=float(then_mm[best]),
@@ -146,6 +144,11 @@ def _within_reach(field_ct: DistanceField, measured_ct: Floats, settings: NextTo
     distances_mm = np.linalg.norm(sites_ct[:, None, :] - _thinned(measured_ct)[None, :, :], axis=2).min(axis=1)
     possible = (normals_ct @ outward > settings.least_facing) & (distances_mm < settings.reach_mm)
     return sites_ct[possible], normals_ct[possible]
+
+
+def _look_variance_mm2(assumed: SurfaceSettings, settings: NextTouchSettings) -> float:
+    """Of the mean distance of the points swept at one spot: their own noise averages out, the surface's error stays."""
+    return assumed.point_noise_mm**2 / settings.points + assumed.model_error_mm**2 + assumed.offset_sd_mm**2
 
 
 def _thinned(points_mm: Floats) -> Floats:
