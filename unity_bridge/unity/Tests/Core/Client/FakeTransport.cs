@@ -1,11 +1,24 @@
 #nullable enable
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using SurgNav.Core.Transport;
 using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Tests
 {
+    /// <summary>Hands out sockets without a network.</summary>
+    internal sealed class FakeTransport : ITransport
+    {
+        internal Dictionary<string, FakeSocket> Sockets { get; } = new Dictionary<string, FakeSocket>();
+
+        public IMessageSocket Subscribe(string endpoint, SocketSettings settings) => Make(endpoint);
+
+        public IMessageSocket Deal(string endpoint, SocketSettings settings) => Make(endpoint);
+
+        private FakeSocket Make(string endpoint) => Sockets[endpoint] = new FakeSocket();
+    }
+
     /// <summary>A socket without a network: what is sent lies here, what is to come is put in.</summary>
     internal sealed class FakeSocket : IMessageSocket
     {
@@ -21,7 +34,15 @@ namespace SurgNav.Core.Tests
 
         public int Reconnections { get; internal set; }
 
-        public bool Poll(int timeoutMilliseconds) => incoming.Count > 0;
+        public bool Poll(int timeoutMilliseconds)
+        {
+            if (timeoutMilliseconds > 0 && incoming.Count == 0)
+            {
+                Thread.Sleep(1); // of a thread of its own
+            }
+
+            return incoming.Count > 0;
+        }
 
         public bool TrySend(ReadOnlySpan<byte> message)
         {

@@ -21,12 +21,18 @@ namespace SurgNav.Core.Tests
         /// <summary>A file of tests/golden in the repository, looked for from the working folder upwards.</summary>
         internal static Dictionary<string, object> Golden(string name)
         {
+            return (Dictionary<string, object>)new JsonFile(File.ReadAllText(Find(name))).Value();
+        }
+
+        /// <summary>Where a file of tests/golden is.</summary>
+        internal static string Find(string name)
+        {
             for (var folder = new DirectoryInfo(Directory.GetCurrentDirectory()); folder != null; folder = folder.Parent)
             {
                 string path = Path.Combine(folder.FullName, "tests", "golden", name);
                 if (File.Exists(path))
                 {
-                    return (Dictionary<string, object>)new JsonFile(File.ReadAllText(path)).Value();
+                    return path;
                 }
             }
 

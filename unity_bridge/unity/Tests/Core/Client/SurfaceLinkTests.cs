@@ -1,9 +1,11 @@
 #nullable enable
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using NUnit.Framework;
 using SurgNav.Core.Client;
+using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Tests
 {
@@ -47,6 +49,44 @@ namespace SurgNav.Core.Tests
             Assert.That(link.Shelf.Missing, Is.Empty);
             mesh.Release();
             Assert.Throws<ObjectDisposedException>(() => _ = mesh.Vertices);
+        }
+
+        /// <summary>The compressed surface of the golden vectors, which Python has made.</summary>
+        [TestCase(false)]
+        [TestCase(true)]
+        public void ACompressedFormIsUnpackedAndCheckedAgainstThePayloadsHash(bool isDamaged)
+        {
+            var packed = File.ReadAllBytes(JsonFile.Find("wire/surface_compressed.bin"));
+            var payload = new CompressedSurface().Restore(packed);
+            string name = SurfacePayload.Decode(payload).Name;
+            var entry = server.Offer(name, payload);
+            var level = new SurfaceLevel
+            {
+                Sha256 = isDamaged ? TestSurface.Hash(packed) : entry.Sha256,
+                VertexCount = entry.VertexCount,
+                TriangleCount = entry.TriangleCount,
+                ByteCount = entry.ByteCount,
+                CompressedSha256 = TestSurface.Hash(packed),
+                CompressedByteCount = (ulong)packed.Length,
+            };
+            entry.Sha256 = level.Sha256;
+            entry.Levels.Add(level);
+            server.Payloads[level.CompressedSha256] = packed;
+            settings.SurfaceForm = SurfaceForm.Compressed;
+            Connect();
+            Run();
+            settings.SurfaceForm = SurfaceForm.Auto;
+            Assert.That(server.Asked.All(each => each.Sha256 == level.CompressedSha256), Is.True);
+            if (isDamaged)
+            {
+                Assert.That(Changes(), Is.Empty);
+                Assert.That(link.Shelf.Counts.LastRefusal, Does.Contain("unpacked, with hash"));
+                return;
+            }
+
+            var mesh = Changes().Single().Mesh!;
+            Assert.That((mesh.CameCompressed, mesh.TransferBytes), Is.EqualTo((true, (long)packed.Length)));
+            Assert.That(mesh.Vertices.ToArray(), Is.EqualTo(SurfacePayload.Decode(payload).Vertices.ToArray()));
         }
 
         [Test]
