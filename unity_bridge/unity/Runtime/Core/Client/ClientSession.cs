@@ -23,6 +23,8 @@ namespace SurgNav.Core.Client
         private readonly Thread[] threads;
         private readonly StatusMaker statusMaker;
         private volatile bool isStopping;
+        private volatile bool reportWanted;
+        private long closeAtSequence;
         private long statusNs = long.MinValue / 2;
         private long reportNs;
 
@@ -130,7 +132,14 @@ namespace SurgNav.Core.Client
                 StatusMade?.Invoke(statusMaker.Make());
             }
 
-            if (settings.ReportEveryMs > 0 && nowNs - reportNs >= settings.ReportEveryMs * 1e6 && Control.IsWelcomed)
+            if (reportWanted)
+            {
+                reportWanted = false;
+                reportNs = nowNs;
+                Poses.CloseAt(Control.ServerSession, (ulong)Interlocked.Exchange(ref closeAtSequence, 0));
+                Control.AskToReport(statusMaker.MakeReport());
+            }
+            else if (settings.ReportEveryMs > 0 && nowNs - reportNs >= settings.ReportEveryMs * 1e6 && Control.IsWelcomed)
             {
                 reportNs = nowNs;
                 Control.AskToReport(statusMaker.MakeReport());
@@ -148,12 +157,11 @@ namespace SurgNav.Core.Client
                 var welcome = Control.Welcome!;
                 long tailNs = Math.Min(endNs, clock.NowNs + TailNs);
                 WaitFor(() => Poses.Counts.LastSequence >= welcome.LastPoseSequence, tailNs);
-                Poses.CloseAt(Control.ServerSession, welcome.LastPoseSequence);
+                Interlocked.Exchange(ref closeAtSequence, (long)welcome.LastPoseSequence);
             }
 
             int taken = Control.ReportsTaken;
-            reportNs = clock.NowNs;
-            Control.AskToReport(statusMaker.MakeReport());
+            reportWanted = true; // the control thread counts and sends
             return WaitFor(() => Control.ReportsTaken != taken, endNs);
         }
 

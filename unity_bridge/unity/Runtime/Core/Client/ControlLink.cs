@@ -88,7 +88,7 @@ namespace SurgNav.Core.Client
         /// <summary>Any thread: the state as it is now is wanted; Welcomes grows when it is here.</summary>
         internal void AskForState() => Volatile.Write(ref helloAsked, true);
 
-        /// <summary>Any thread: to be sent as soon as possible; ReportsTaken grows when the server has it.</summary>
+        /// <summary>To be sent as soon as possible; ReportsTaken grows when the server has it.</summary>
         internal void AskToReport(ClientReport report) => Volatile.Write(ref reportAsked, report);
 
         /// <summary>Waits at most so long, takes in what is there, asks for what is due.</summary>

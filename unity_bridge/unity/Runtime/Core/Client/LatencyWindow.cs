@@ -36,17 +36,20 @@ namespace SurgNav.Core.Client
         /// <summary>Three percentiles in ms; NaN without a batch.</summary>
         internal void Percentiles(long offsetNs, out double p50Ms, out double p99Ms, out double p999Ms)
         {
-            int count;
-            lock (gate)
+            lock (sorted)
             {
-                count = (int)Math.Min(taken, Window);
-                Array.Copy(differencesNs, sorted, count);
-            }
+                int count;
+                lock (gate)
+                {
+                    count = (int)Math.Min(taken, Window);
+                    Array.Copy(differencesNs, sorted, count);
+                }
 
-            Array.Sort(sorted, 0, count);
-            p50Ms = Percentile(count, 0.5, offsetNs);
-            p99Ms = Percentile(count, 0.99, offsetNs);
-            p999Ms = Percentile(count, 0.999, offsetNs);
+                Array.Sort(sorted, 0, count); // not under the pose thread's lock
+                p50Ms = Percentile(count, 0.5, offsetNs);
+                p99Ms = Percentile(count, 0.99, offsetNs);
+                p999Ms = Percentile(count, 0.999, offsetNs);
+            }
         }
 
         /// <summary>Batches a second over the last one, at this moment.</summary>

@@ -157,7 +157,7 @@ namespace SurgNav.Core.Client
             view.Validity = track.Validity;
             view.Reason = track.Validity == Validity.Valid ? ""
                 : track.Reason.Length > 0 ? track.Reason : Words(track.Validity);
-            if (track.HasPose)
+            if (track.HasPose && facts.HasClock)
             {
                 view.AgeNs = serverNs - track.CaptureNs;
                 Demote(ref view, ByAge(view.AgeNs, facts.Offset.ErrorNs), Aged);
