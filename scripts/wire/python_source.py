@@ -44,7 +44,7 @@ def _constants(schema: WireSchema) -> str:
     parts.append("\n".join(lines) + "\n")
     parts.append("\n".join(_tags(message) for message in schema.messages if message.own_codec) + "\n\n")
     parts.append(_message_types(schema))
-    parts += [_enum(enum) for enum in schema.enums]
+    parts.append("\n\n\n".join(map(_enum, schema.enums)))
     codes = "".join(f"{_INDENT}{enum.name}: {upper_snake(enum.name)}_CODES,\n" for enum in schema.enums)
     parts.append("CODES: dict[type[StrEnum], dict[StrEnum, int]] = {\n" + codes + "}\n")
     parts.append("\n".join(map(_record, schema.records)) + "\n")

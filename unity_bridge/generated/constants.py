@@ -76,6 +76,8 @@ VALIDITY_CODES: dict[StrEnum, int] = {
     Validity.LOST: 3,
     Validity.SUSPECT: 4,
 }
+
+
 class EventOutcome(StrEnum):
     """What became of a client's event: only `accepted` is done; after `pending` ask again for the end of it."""
 
@@ -89,6 +91,8 @@ EVENT_OUTCOME_CODES: dict[StrEnum, int] = {
     EventOutcome.REFUSED: 2,
     EventOutcome.PENDING: 3,
 }
+
+
 class SelfTestState(StrEnum):
     """Whether a client has shown that it places things where they are: until `passed` it shows nothing."""
 
