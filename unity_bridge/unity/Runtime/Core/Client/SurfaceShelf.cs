@@ -214,7 +214,7 @@ namespace SurgNav.Core.Client
 
                 payload = Pool.Rent(size);
                 unpacker.Restore(data, payload.AsSpan(0, size));
-                CheckHash(item, payload.AsSpan(0, size));
+                CheckHash(item, payload, size);
                 var whole = payload;
                 payload = null;
                 return whole;
@@ -229,10 +229,10 @@ namespace SurgNav.Core.Client
             }
         }
 
-        private void CheckHash(SurfaceItem item, ReadOnlySpan<byte> payload)
+        private void CheckHash(SurfaceItem item, byte[] payload, int size)
         {
             Span<byte> found = stackalloc byte[32];
-            hash.AppendData(payload);
+            hash.AppendData(payload, 0, size); // of an array: Mono copies a span first
             hash.TryGetHashAndReset(found, out _);
             string text = Hexadecimal.Write(found);
             if (text != item.Origin.Level.Sha256)

@@ -61,7 +61,7 @@ namespace SurgNav.Core.Client
             Grow(Received + count);
             chunk.Data.Span.CopyTo(buffer.AsSpan(Received));
             hash ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            hash.AppendData(chunk.Data.Span);
+            hash.AppendData(buffer, Received, count); // of an array: Mono copies a span first
             Received += count;
             Requested = Math.Max(Requested, Received);
         }

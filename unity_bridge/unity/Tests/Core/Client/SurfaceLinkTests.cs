@@ -292,6 +292,32 @@ namespace SurgNav.Core.Tests
             Assert.That(store.Pool.KeptBytes, Is.EqualTo(firstKept));
         }
 
+        /// <summary>Beyond a megabyte, where ArrayPool.Shared would make a new array each time.</summary>
+        [Test]
+        public void ASurfaceThatComesAgainAllocatesNextToNothing()
+        {
+            var payload = TestSurface.Payload("liver", 50_000);
+            var manifest = new SurfaceManifest();
+            manifest.Surfaces.Add(TestSurface.Entry("liver", payload));
+            var chunk = new SurfaceChunk
+            {
+                Sha256 = manifest.Surfaces[0].Sha256, TotalBytes = (ulong)payload.Length, Data = payload,
+            };
+            long before = 0;
+            for (int count = 0; count < 30; count++)
+            {
+                before = count == 2 ? GC.GetAllocatedBytesForCurrentThread() : before;
+                var transfer = new SurfaceTransfer(new SurfaceShelf(settings, store, clock).Plan(manifest).Single(), store.Pool);
+                transfer.Add(chunk);
+                link.Shelf.Finish(transfer);
+                Changes().Single().Mesh!.Release();
+            }
+
+            long each = (GC.GetAllocatedBytesForCurrentThread() - before) / 28;
+            Assert.That(payload.Length, Is.GreaterThan(1 << 20));
+            Assert.That(each, Is.LessThan(20_000));
+        }
+
         [Test]
         public void NothingIsGivenOutBeforeTheServerHasJudged()
         {
