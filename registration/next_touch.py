@@ -98,15 +98,15 @@ def next_touch(
     spots_ct = np.vstack([feet_ct, np.array(list(free.values())).reshape(-1, 3)])
     if not len(spots_ct):
         return None
-    covariances = np.vstack(
-        [
-            _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, _look_variance_mm2(assumed, settings)),
-            _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed),
-        ]
-    )
+    look_mm2 = _look_variance_mm2(assumed, settings)
+    after = [
+        _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, look_mm2),
+        _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed),
+    ]
     targets = T_reference_ct.apply(np.array(list(targets_ct.values())))
-    now_mm = _p95_mm(uncertainty.covariance[None], targets, uncertainty.pivot_reference_mm)[0]
-    then_mm = _p95_mm(covariances, targets, uncertainty.pivot_reference_mm).max(axis=1)
+    pivot_mm = uncertainty.pivot_reference_mm
+    now_mm = _p95_mm(uncertainty.covariance[None], targets, pivot_mm)[0]
+    then_mm = _p95_mm(np.vstack(after), targets, pivot_mm).max(axis=1)
     best = int(then_mm.argmin())
     name = ([""] * len(feet_ct) + list(free))[best]
     return NextTouch(
