@@ -24,6 +24,7 @@ from unity_bridge.rate_limit import TokenBucket
 
 _MEASURE_EVERY_NS = 20_000_000
 _MAX_EVENTS_PER_POLL = 256
+_MAX_EARLY, _EARLY_NS = 256, 1_000_000_000
 _FAILED: dict[int, str] = {
     zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: "it has not this server's public key, or sent old bytes again",
     zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: "it came without keys, or with keys to a server without",
@@ -75,6 +76,8 @@ class Connections:
     ) -> None:
         self._watched, self._clock, self._settings = watched, clock, settings
         self._open: dict[int, Connection] = {}  # by file descriptor, oldest first
+        # Keys of messages whose connection is not known yet, and when they came, by file descriptor.
+        self._early: dict[int, tuple[str, int]] = {}
         self._measured_ns = clock.now_ns()
         self.refusals = RefusalLog()
         self.cut = 0
@@ -112,17 +115,24 @@ class Connections:
         was, None where that is not known any more."""
         key = _property(frame, "User-Id") or ""
         fd = _property(frame, zmq.SRCFD)
-        connection = self._open.get(fd) if isinstance(fd, int) else None
-        if connection is None or not isinstance(fd, int):
+        if not isinstance(fd, int):
+            return key, None
+        connection = self._open.get(fd)
+        if connection is None:  # libzmq may show the message up to a millisecond before the event that it was accepted
+            if len(self._early) < _MAX_EARLY:
+                self._early[fd] = key, self._clock.now_ns()
             return key, None
         connection.messages += 1
-        if connection.messages == 1:
-            connection.key = key
-            self._make_room_for(key)
+        self._prove(connection, key)
         limit = self._settings.max_messages
         if limit is not None and connection.messages > limit:
             self._cut(fd, f"more than {limit} messages on a socket that takes none")
         return key, connection
+
+    def _prove(self, connection: Connection, key: str) -> None:
+        if connection.messages == 1 or connection.key != key:
+            connection.key = key
+            self._make_room_for(key)
 
     def cut_unless(self, admitted: Callable[[str], str]) -> None:
         """Shuts down the connections of each key for which `admitted` has a reason to refuse it."""
@@ -143,7 +153,11 @@ class Connections:
         if not peer:
             return
         settings, now_ns = self._settings, self._clock.now_ns()
-        self._open[fd] = Connection(peer, TokenBucket(settings.bytes_per_s, settings.burst_bytes, now_ns))
+        connection = Connection(peer, TokenBucket(settings.bytes_per_s, settings.burst_bytes, now_ns))
+        self._open[fd] = connection
+        if fd in self._early:
+            connection.messages = 1
+            self._prove(connection, self._early.pop(fd)[0])
         if len(self._open) > settings.max_connections:
             self._measure_if_due(now_ns)  # forgets those who left
         if len(self._open) > settings.max_connections:
@@ -160,6 +174,7 @@ class Connections:
         if now_ns - self._measured_ns < _MEASURE_EVERY_NS:
             return
         self._measured_ns = now_ns
+        self._early = {fd: early for fd, early in self._early.items() if now_ns - early[1] < _EARLY_NS}
         for fd, connection in list(self._open.items()):
             found = self._ask(fd, connection, _received)
             if found is None:

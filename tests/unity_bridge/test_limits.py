@@ -206,6 +206,33 @@ def test_subscribers_beyond_the_limit_are_cut_off(open_all):
     assert any("more than 3 connections" in str(one) for one in told)
 
 
+class EarlyFrame:
+    """A message as ZeroMQ hands it out, of a connection that it has not told of yet."""
+
+    def __init__(self, fd: int, key: str) -> None:
+        self._properties = {zmq.SRCFD: fd, "User-Id": key}
+
+    def get(self, name):
+        return self._properties[name]
+
+
+def test_a_message_that_comes_before_its_connection_is_told_of_counts(open_all, tmp_path):
+    """On a busy machine it does; the connection would never be known by its key, and outlive its revocation."""
+    pair = Guarded(tmp_path).enroll("a").own
+    publisher = open_all(PosePublisher("tcp://127.0.0.1:*", Session(bytes(16), CLOCK)))
+    connections = publisher._connections
+    with sockets.create_server(("127.0.0.1", 0)) as listener:
+        far = open_all(sockets.create_connection(listener.getsockname()))
+        near, _ = listener.accept()
+        with near:
+            assert connections.note(EarlyFrame(near.fileno(), pair.public)) == (pair.public, None)
+            connections._accept(near.fileno())
+            assert connections.count == 1
+            connections.cut_unless(lambda key: "revoked key" if key == pair.public else "")
+            assert far.recv(1) == b""
+    assert connections.count == 0
+
+
 def test_the_newest_connections_of_one_key_stay(open_all, tmp_path):
     """After a broken link the server may still believe in the old connection; the headset must come in again."""
     guarded = Guarded(tmp_path)
