@@ -20,8 +20,14 @@ _IMPORTERS = {
 
 
 def assets(package: Path) -> Iterator[Path]:
-    """Every file and folder that Unity imports: not what begins with a dot or ends with a tilde."""
+    """Every file and folder that Unity imports: not what begins with a dot or ends with a tilde.
+
+    Of Samples~ each sample's files: Unity copies them into a project together with their .meta.
+    """
     for path in sorted(package.iterdir()):
+        if path.name == "Samples~":
+            for sample in sorted(path.iterdir()):
+                yield from assets(sample)
         if path.name.startswith(".") or path.name.endswith("~") or path.suffix == ".meta":
             continue
         yield path

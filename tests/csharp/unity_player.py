@@ -48,10 +48,10 @@ class UnityPlayer:
         self._scene = SceneFile.read(SAMPLE)
         self._scripts = script_names()
 
-    def load(self, **endpoints: str) -> None:
-        """Builds the sample scene, with these fields of its connection in the place of the file's, and presses play."""
+    def load(self, *before: str, **endpoints: str) -> None:
+        """After `before` builds the sample scene, with these fields of its connection, and presses play."""
         *commands, go = self._scene.commands(self._scripts)
-        for command in commands:
+        for command in [*before, *commands]:
             self.do(*command.split("\t"))
         for name, value in endpoints.items():
             self.set("SurgNav", "SurgNavConnection", name, value)

@@ -66,6 +66,9 @@ namespace SurgNav.Tests.UnityPlayer
                 case "pause":
                     Engine.Pause(words[1] == "1");
                     return null;
+                case "refuse":
+                    Engine.RefuseFormat(Enum.Parse<UnityEngine.Rendering.VertexAttributeFormat>(words[1]));
+                    return null;
                 case "active":
                     scene.Object(words[1]).SetActive(words[2] == "1");
                     return null;

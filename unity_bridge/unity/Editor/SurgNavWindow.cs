@@ -47,7 +47,7 @@ namespace SurgNav.Unity.Editor
         private void OnGUI()
         {
             scroll = EditorGUILayout.BeginScrollView(scroll);
-            var playing = EditorApplication.isPlaying ? FindObjectOfType<SurgNavConnection>() : null;
+            var playing = EditorApplication.isPlaying ? InScene() : null;
             if (playing)
             {
                 EditorGUILayout.LabelField("The scene's connection", playing!.name);
@@ -61,6 +61,15 @@ namespace SurgNav.Unity.Editor
             }
 
             EditorGUILayout.EndScrollView();
+        }
+
+        private static SurgNavConnection? InScene()
+        {
+#if UNITY_2023_1_OR_NEWER
+            return FindFirstObjectByType<SurgNavConnection>();
+#else
+            return FindObjectOfType<SurgNavConnection>();
+#endif
         }
 
         private void DrawOwn()

@@ -100,6 +100,12 @@ namespace UnityStubs
             throw new MissingFieldException(owner.Name, field);
         }
 
+        /// <summary>From now on the graphics card does not take this format.</summary>
+        public static void RefuseFormat(UnityEngine.Rendering.VertexAttributeFormat format)
+        {
+            SystemInfo.UnsupportedFormat = format;
+        }
+
         internal static void CheckMainThread()
         {
             if (Thread.CurrentThread.ManagedThreadId != mainThread)

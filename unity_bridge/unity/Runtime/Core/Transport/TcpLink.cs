@@ -123,9 +123,9 @@ namespace SurgNav.Core.Transport
                 // What was handed over still goes out; Close alone, with something unread, may drop it.
                 socket.Shutdown(SocketShutdown.Send);
             }
-            catch (SocketException)
+            catch (Exception error) when (error is SocketException || error is ObjectDisposedException)
             {
-                // It does not stand any more, or not yet.
+                // It does not stand any more, or not yet; Mono takes one that broke for closed.
             }
 
             socket.Close();
