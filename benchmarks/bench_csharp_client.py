@@ -1,150 +1,149 @@
-"""The Unity package's C# client, in .NET 8 and in Mono, beside a bare pyzmq subscriber and the Python client.
+"""The Unity package's transport beside a bare pyzmq subscriber: latency of poses, and a surface through CURVE.
 
-    python benchmarks/bench_csharp_client.py [--seconds 10] [--rounds 3] [--megabytes 20]
+    python benchmarks/bench_csharp_client.py [--seconds 10]
 
-- Poses, 30 tools at 200 Hz over loopback, from the sensor's stamp to decoded in a process of its own, as
-  bench_pose_latency.py has it, in interleaved rounds; how much of it the server takes to encode and send; and what
-  the client's pose thread leaves to the garbage collector.
-- A surface of 20 MB, and its compressed form: from the first request to the last byte, and from there to ready to
-  upload (unpacked, every index checked, the bounds found). Its hash is taken while it comes.
+- latency: one XPUB sends batches of the size of 30 tools at 200 Hz, a stamp in them, to all subscribers at once, each
+  in a process of its own: bare pyzmq, the C# transport in .NET 8, the same in Mono; without keys and with. All read
+  CLOCK_MONOTONIC. Nothing is decoded.
+- surface: 20 MB in chunks of 256 KiB, as fast as the subscriber takes them, through CURVE; pyzmq has libsodium.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from bench_pose_latency import CLOCK, bare_publisher, surgnav_publisher, warm_up
-
-from geometry.surface import Surface
-from unity_bridge.surface_levels import encode_level
+import zmq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.csharp.build import Runtime, run_command
-from scripts.csharp.headset import build_headset
-from scripts.csharp.toolchain import ensure_toolchain
-from tests.unity_bridge.harness import Server
-from tests.unity_bridge.strategies import bumpy_sphere
+from scripts.csharp.build import Build, Runtime, compile_csharp, run_command, write_facade
+from scripts.csharp.standard import mono_twin
+from scripts.csharp.toolchain import Toolchain, ensure_toolchain
+from unity_bridge.keys import KeyPair
 
-TOOLS, RATE_HZ = 30, 200
-SYSTEMS = ("bare pyzmq", "surgnav", "C#, .NET 8", "C#, Mono")
-RUNTIMES = {"C#, .NET 8": Runtime.DOTNET, "C#, Mono": Runtime.MONO}
+REPOSITORY = Path(__file__).resolve().parent.parent
+BATCH_BYTES = 2700  # 30 tools and their names
+RATE_HZ = 200
+SURFACE_BYTES = 20 * 2**20
+CHUNK_BYTES = 2**18
+
+BARE = """
+import struct, sys, time, zmq
+kind, endpoint, count, server = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+socket = zmq.Context().socket(zmq.SUB)
+if server:
+    public, secret = zmq.curve_keypair()
+    socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = server[0].encode(), public, secret
+socket.rcvhwm = 0
+socket.subscribe(b"")
+socket.connect(endpoint)
+if kind == "latency":
+    found = []
+    while len(found) < count:
+        message = socket.recv()
+        found.append(time.monotonic_ns() - struct.unpack_from("<q", message)[0])
+    print(*found, sep="\\n")
+else:
+    begin = 0.0
+    while count > 0:
+        count -= len(socket.recv())
+        begin = begin or time.monotonic()
+    print(time.monotonic() - begin)
+"""
 
 
-def headset(system: str) -> list[str]:
-    tools = ensure_toolchain()
-    return run_command(build_headset(tools), tools, RUNTIMES[system])
+def build(tools: Toolchain, folder: Path) -> Path:
+    """The package's core and the probe that is timed, for both runtimes."""
+    core = folder / "SurgNav.Core.dll"
+    sources = REPOSITORY / "unity_bridge" / "unity" / "Runtime" / "Core"
+    compile_csharp(Build(sources=[sources], target=core, standard=True), tools)
+    write_facade(mono_twin(core).parent, tools)
+    probe = [REPOSITORY / "tests" / "csharp" / "transport_probe"]
+    target = folder / "TransportProbe.dll"
+    return compile_csharp(Build(sources=probe, target=target, references=[core], program=True, standard=True), tools)
 
 
-def run_poses(system: str, seconds: float) -> dict[str, Any]:
-    """Streams for `seconds`; what the subscriber measured."""
-    publisher = bare_publisher if system == "bare pyzmq" else surgnav_publisher
+def server(keys: KeyPair | None) -> tuple[zmq.Socket[bytes], str]:
+    socket = zmq.Context.instance().socket(zmq.XPUB)
+    socket.set_hwm(0)
+    if keys is not None:
+        socket.curve_server, socket.curve_secretkey = True, keys.secret.encode()
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.bind("tcp://127.0.0.1:*")
+    return socket, socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def subscribers(commands: dict[str, list[str]], arguments: list[str]) -> dict[str, subprocess.Popen[str]]:
+    return {
+        name: subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+        for name, command in commands.items()
+    }
+
+
+def latencies_ms(commands: dict[str, list[str]], keys: KeyPair | None, seconds: float) -> dict[str, list[float]]:
+    socket, endpoint = server(keys)
     count = round(seconds * RATE_HZ)
-    sending_ns: list[int] = []
-    with publisher(TOOLS) as (endpoint, send):
-        if system in RUNTIMES:
-            command = [*headset(system), "measure", endpoint, str(count)]
-        else:
-            python = [sys.executable, str(Path(__file__).with_name("bench_pose_latency.py"))]
-            command = [*python, "--subscribe", system, endpoint, str(TOOLS)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as subscriber:
-            warm_up(send, subscriber)
-            due_ns = CLOCK.now_ns()
-            for _ in range(count):
-                due_ns += 1_000_000_000 // RATE_HZ
-                time.sleep(max(0, due_ns - CLOCK.now_ns()) / 1e9)
-                stamp_ns = CLOCK.now_ns()
-                send(stamp_ns)
-                sending_ns.append(CLOCK.now_ns() - stamp_ns)
-            output, _ = subscriber.communicate(timeout=60)
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result | {"lost": count * TOOLS - result["messages"], "sending_ns": sending_ns}
-
-
-def poses(seconds: float, rounds: int) -> None:
-    found: dict[str, list[dict[str, Any]]] = {system: [] for system in SYSTEMS}
-    for _ in range(rounds):
-        for system in SYSTEMS:
-            found[system].append(run_poses(system, seconds))
-    print(f"{TOOLS} tools at {RATE_HZ} Hz; latency in ms, (times bare pyzmq)")
-    print(
-        f"{'':14}{'p50':>18}{'p99':>18}{'of p50, server':>16}{'lost':>8}{'bytes, pose thread':>20}{'collections':>13}"
-    )
-    bare = None
-    for system, runs in found.items():
-        values = np.percentile(np.concatenate([run["latencies_ns"] for run in runs]), [50, 99]) / 1e6
-        bare = values if bare is None else bare
-        cells = "".join(f"{value:10.3f} ({value / base:5.2f})" for value, base in zip(values, bare, strict=True))
-        garbage = [str(sum(run[key] for run in runs)) if key in runs[0] else "" for key in _GARBAGE]
-        sent = np.median(np.concatenate([run["sending_ns"] for run in runs])) / 1e6
-        lost = sum(run["lost"] for run in runs)
-        print(f"{system:14}{cells}{sent:16.3f}{lost:8}{garbage[0]:>20}{garbage[1]:>13}")
-
-
-_GARBAGE = ("pose_thread_bytes", "collections")
-
-
-def surface_of(megabytes: float) -> Surface:
-    """A bumpy sphere whose payload has about so many MB: 12 bytes a vertex, 24 for its two triangles."""
-    side = round((megabytes * 1e6 / 36.0) ** 0.5)
-    return bumpy_sphere(rows=side, columns=side)
-
-
-def run_surface(command: list[str], form: str, level: Any) -> dict[str, Any]:
-    """One client pulls it; its report on it."""
-    server = Server()
-    server.surfaces.offer_levels([level], "approved", "Dr. A. Example")
-    where = server.endpoints
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "report.json"
-        more = ["--poses", where.poses, "--surfaces", where.surfaces, "--control", where.control, "--form", form]
-        with subprocess.Popen([*command, *more, "--duration", "0.2", "--report", str(file)]) as client:
-            due_ns = CLOCK.now_ns()
-            while client.poll() is None:
-                if CLOCK.now_ns() > due_ns:
-                    server.publish()
-                    due_ns = CLOCK.now_ns() + 10_000_000
-                server.serve(1)
-        server.close()
-        (came,) = json.loads(file.read_text("utf-8"))["surface_levels"]
-    found: dict[str, Any] = came
+    running = subscribers(commands, ["latency", endpoint, str(count), *([keys.public] if keys else [])])
+    for _ in running:
+        socket.recv()
+    padding = bytes(BATCH_BYTES - 8)
+    due_s = time.monotonic()
+    for _ in range(count):
+        due_s += 1.0 / RATE_HZ
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        socket.send(struct.pack("<q", time.monotonic_ns()) + padding)
+    found = {name: sorted(int(line) * 1e-6 for line in run.communicate()[0].split()) for name, run in running.items()}
+    socket.close(linger=0)
     return found
 
 
-def surfaces(megabytes: float, rounds: int) -> None:
-    level = encode_level(surface_of(megabytes), glb=False)
-    packed = len(level.compressed or b"") / 1e6
-    print(
-        f"\nA surface of {len(level.payload.data) / 1e6:.1f} MB, compressed {packed:.1f} MB; ms, the median of {rounds}"
-    )
-    print(f"{'':28}{'request to last byte':>22}{'last byte to ready':>20}{'in all':>10}")
-    for system in ("surgnav", *RUNTIMES):
-        command = headset(system) if system in RUNTIMES else [sys.executable, "-m", "unity_bridge.client"]
-        for form in ("raw", "compressed"):
-            runs = [run_surface(command, form, level) for _ in range(rounds)]
-            came = np.median([run["seconds"] for run in runs]) * 1e3
-            unpacked = np.median([run.get("unpack_seconds", np.nan) for run in runs]) * 1e3
-            print(f"{system + ', ' + form:28}{came:22.1f}{unpacked:20.1f}{came + unpacked:10.1f}")
+def surface_s(command: list[str], keys: KeyPair) -> float:
+    socket, endpoint = server(keys)
+    (run,) = subscribers({"": command}, ["surface", endpoint, str(SURFACE_BYTES), keys.public]).values()
+    socket.recv()
+    chunk = bytes(CHUNK_BYTES)
+    for _ in range(SURFACE_BYTES // CHUNK_BYTES):
+        socket.send(chunk)
+    seconds = float(run.communicate()[0])
+    socket.close(linger=0)
+    return seconds
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of poses, per round and system")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--megabytes", type=float, default=20.0, help="of the surface")
-    options = parser.parse_args()
-    for system in RUNTIMES:
-        headset(system)  # compiled before anything is measured
-    poses(options.seconds, options.rounds)
-    surfaces(options.megabytes, options.rounds)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seconds", type=float, default=10.0)
+    seconds = options.parse_args().seconds
+    tools = ensure_toolchain()
+    with tempfile.TemporaryDirectory() as folder:
+        probe = build(tools, Path(folder))
+        systems = {
+            "bare pyzmq": [sys.executable, "-c", BARE],
+            "C#, .NET 8": run_command(probe, tools, Runtime.DOTNET),
+            "C#, Mono": run_command(probe, tools, Runtime.MONO),
+        }
+        for what, keys in (("without keys", None), ("CURVE", KeyPair.new())):
+            tell_latencies(what, latencies_ms(systems, keys, seconds))
+        keys = KeyPair.new()
+        times = {name: statistics.median(surface_s(each, keys) for _ in range(3)) for name, each in systems.items()}
+    for name, taken in times.items():
+        ratio = taken / times["bare pyzmq"]
+        print(f"surface of 20 MiB, CURVE  {name:12} {taken * 1e3:8.0f} ms  {ratio:5.2f} times bare")
+
+
+def tell_latencies(what: str, found: dict[str, list[float]]) -> None:
+    bare = statistics.median(found["bare pyzmq"])
+    for name, values in found.items():
+        median, late = statistics.median(values), values[int(0.99 * len(values))]
+        print(
+            f"latency, {what:12}  {name:12} p50 {median:6.3f} ms  {median / bare:5.2f} times bare  p99 {late:6.2f} ms"
+        )
 
 
 if __name__ == "__main__":

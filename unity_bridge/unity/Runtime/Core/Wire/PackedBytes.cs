@@ -44,7 +44,9 @@ namespace SurgNav.Core.Wire
             }
             catch (Exception error) when (error is InvalidDataException || error is IOException)
             {
-                throw new MalformedMessageException("no deflate stream", "deflate without a zlib header (RFC 1951)");
+                throw source.WasOverrun
+                    ? Refused(size)
+                    : new MalformedMessageException("no deflate stream", "deflate without a zlib header (RFC 1951)");
             }
             finally
             {
@@ -68,13 +70,15 @@ namespace SurgNav.Core.Wire
 
         /// <summary>
         /// Hands out the compressed bytes, and tells whether the stream ended with the last of them: that one comes
-        /// alone, so that a stream which ends before it never asks for it, and one without an end asks for more.
+        /// alone, so that a stream which ends before it never asks for it, and one without an end asks for more. Mono
+        /// asks once before it looks at the bits that it has left: it gets a byte, which a stream that ended leaves
+        /// untouched, and one that did not takes and asks again.
         /// </summary>
         private sealed class Source : Stream
         {
             private ReadOnlyMemory<byte> data;
             private int at;
-            private bool askedForMore;
+            private int asked;
 
             public override bool CanRead => true;
 
@@ -90,13 +94,21 @@ namespace SurgNav.Core.Wire
                 set => throw new NotSupportedException();
             }
 
-            /// <summary>The last byte was read, and nothing was asked for after it.</summary>
-            internal bool IsUsedUp => at == data.Length && !askedForMore;
+            /// <summary>The last byte was read, and what came after it was not wanted.</summary>
+            internal bool IsUsedUp => at == data.Length && asked <= 1;
+
+            /// <summary>More was asked for than there is.</summary>
+            internal bool WasOverrun => asked > 0;
 
             public override int Read(byte[] target, int offset, int length)
             {
                 int left = data.Length - at;
-                askedForMore |= left == 0 && length > 0;
+                if (left == 0 && length > 0)
+                {
+                    target[offset] = byte.MaxValue;
+                    return ++asked == 1 ? 1 : 0;
+                }
+
                 int given = Math.Min(length, left > 1 ? left - 1 : left);
                 data.Span.Slice(at, given).CopyTo(target.AsSpan(offset));
                 at += given;
@@ -117,7 +129,7 @@ namespace SurgNav.Core.Wire
             {
                 data = bytes;
                 at = 0;
-                askedForMore = false;
+                asked = 0;
             }
         }
     }

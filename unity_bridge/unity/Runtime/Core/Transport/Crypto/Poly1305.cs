@@ -1,6 +1,7 @@
 #nullable enable
 using System;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace SurgNav.Core.Transport.Crypto
 {
@@ -129,6 +130,7 @@ namespace SurgNav.Core.Transport.Crypto
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static uint Word(ReadOnlySpan<byte> bytes, int at)
         {
             return BinaryPrimitives.ReadUInt32LittleEndian(bytes.Slice(at, 4));

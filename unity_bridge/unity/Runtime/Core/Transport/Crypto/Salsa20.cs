@@ -1,6 +1,7 @@
 #nullable enable
 using System;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace SurgNav.Core.Transport.Crypto
 {
@@ -142,6 +143,7 @@ namespace SurgNav.Core.Transport.Crypto
             mixed[15] = x15;
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void QuarterRound(ref uint a, ref uint b, ref uint c, ref uint d)
         {
             uint sum = a + d;
