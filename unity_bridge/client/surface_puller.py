@@ -48,7 +48,7 @@ class PullerSettings:
         refresh_ns: how often to ask whether the offer has changed: approvals come and go.
         allow_suggested: take surfaces that nobody has approved. Only for a client that says so on its screen.
         form: 'compressed' is unpacked at about 50 MB/s here (benchmarks/bench_wire_surfaces.py): it pays on links of
-            up to some 400 Mbit/s. 'auto' is 'raw' on this machine and 'compressed' to another.
+            up to some 200 Mbit/s. 'auto' is 'raw' on this machine and 'compressed' to another.
         max_triangles: budget of all surfaces together, see `choose_levels`; None for the full surfaces.
         glb: pull each shown level as GLB too, after everything else.
     """
