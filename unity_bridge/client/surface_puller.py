@@ -47,7 +47,7 @@ class PullerSettings:
         max_bytes: of everything together; what would go beyond is refused before its first byte.
         refresh_ns: how often to ask whether the offer has changed: approvals come and go.
         allow_suggested: take surfaces that nobody has approved. Only for a client that says so on its screen.
-        form: 'compressed' is unpacked at about 50 MB/s here (benchmarks/bench_wire_surfaces.py): it pays on links of
+        form: 'compressed' is unpacked at 30 to 50 MB/s here (benchmarks/bench_wire_surfaces.py): it pays on links of
             up to some 200 Mbit/s. 'auto' is 'raw' on this machine and 'compressed' to another.
         max_triangles: budget of all surfaces together, see `choose_levels`; None for the full surfaces.
         glb: pull each shown level as GLB too, after everything else.
