@@ -98,15 +98,12 @@ def next_touch(
     spots_ct = np.vstack([feet_ct, np.array(list(free.values())).reshape(-1, 3)])
     if not len(spots_ct):
         return None
-    look_mm2 = _look_variance_mm2(assumed, settings)
-    after = [
-        _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, look_mm2),
-        _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed),
-    ]
+    looks = _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, _look_variance_mm2(assumed, settings))
+    touches = _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed)
     targets = T_reference_ct.apply(np.array(list(targets_ct.values())))
     pivot_mm = uncertainty.pivot_reference_mm
     now_mm = _p95_mm(uncertainty.covariance[None], targets, pivot_mm)[0]
-    then_mm = _p95_mm(np.vstack(after), targets, pivot_mm).max(axis=1)
+    then_mm = _p95_mm(np.vstack([looks, touches]), targets, pivot_mm).max(axis=1)
     best = int(then_mm.argmin())
     name = ([""] * len(feet_ct) + list(free))[best]
     return NextTouch(
