@@ -45,3 +45,7 @@ class LabelsError(SurgNavError):
 
 class IdentityError(SurgNavError):
     """The patient's identity would have got into a case that must not have it."""
+
+
+class MarkerSearchError(SurgNavError):
+    """A search for skin markers that was asked for balls it cannot tell from other things."""
