@@ -32,7 +32,7 @@ from scipy.spatial.transform import Rotation
 from geometry.transform import Transform
 from unity_bridge.client.__main__ import MonotonicClock
 from unity_bridge.client.pose_receiver import PoseReceiver
-from unity_bridge.pose_batch import encode_pose_batch
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.pose_publisher import PosePublisher
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Header, Session, Validity

@@ -10,7 +10,7 @@ import zmq
 from unity_bridge.authentication import Gate, Refusal, ServerSecurity
 from unity_bridge.connections import Connections, ConnectionSettings
 from unity_bridge.endpoints import POSE_BUFFER_BYTES, bind, bound_endpoint
-from unity_bridge.pose_batch import encode_pose_batch
+from unity_bridge.pose_encoder import PoseBatchEncoder
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import MessageType, Session, Validity
 
@@ -65,6 +65,7 @@ class PosePublisher:
     ) -> None:
         settings = settings or PublisherSettings()
         self._session = session
+        self._encoder = PoseBatchEncoder()
         self._sequence = 0
         self._context = zmq.Context()
         try:
@@ -108,7 +109,7 @@ class PosePublisher:
             InvalidPoseError: a tool twice, or too many of them; nothing was sent.
         """
         header = self._session.header(MessageType.POSE_BATCH, self._sequence + 1, capture_ns, validity)
-        message = encode_pose_batch(header, tools, reason)
+        message = self._encoder.encode(header, tools, reason)
         self._sequence += 1
         self._socket.send(message, zmq.DONTWAIT)  # PUB drops rather than blocks
         self.poll()

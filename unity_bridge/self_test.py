@@ -19,7 +19,7 @@ from geometry.transform import Transform
 from unity_bridge.convention import UnityPose, directions_to_unity, points_to_unity, pose_to_unity
 from unity_bridge.generated.constants import MessageType, Validity
 from unity_bridge.messages import SelfTestTask, TestPoint
-from unity_bridge.pose_batch import encode_pose_batch
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Session

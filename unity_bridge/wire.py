@@ -63,25 +63,27 @@ class Header:
     minor: int = WIRE_MINOR
 
 
+def pack_header(header: Header, body_bytes: int) -> bytes:
+    """The first bytes of a message whose fields take `body_bytes`."""
+    return MESSAGE_HEADER.pack(
+        WIRE_MAGIC,
+        WIRE_MAJOR,
+        header.minor,
+        header.message_type,
+        HEADER_BYTES,
+        header.flags,
+        body_bytes,
+        header.sequence,
+        header.capture_ns,
+        header.clock,
+        header.session_id,
+        HEADER_VALIDITY_CODES[header.validity],
+    )
+
+
 def pack_message(header: Header, body: bytes) -> bytes:
     """The bytes of one message."""
-    return (
-        MESSAGE_HEADER.pack(
-            WIRE_MAGIC,
-            WIRE_MAJOR,
-            header.minor,
-            header.message_type,
-            HEADER_BYTES,
-            header.flags,
-            len(body),
-            header.sequence,
-            header.capture_ns,
-            header.clock,
-            header.session_id,
-            HEADER_VALIDITY_CODES[header.validity],
-        )
-        + body
-    )
+    return pack_header(header, len(body)) + body
 
 
 def unpack_message(message: bytes | memoryview) -> tuple[Header, memoryview]:

@@ -17,7 +17,8 @@ from geometry.transform import Transform
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge import messages as m
 from unity_bridge.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
+from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.surface_compression import compress_surface, decompress_surface, in_wire_order
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState

@@ -14,7 +14,8 @@ from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
 from unity_bridge.client.pose_log import LoggedBatch, PoseLog
 from unity_bridge.client.recording import load_recording, record, save_recording
 from unity_bridge.errors import MalformedMessageError
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder, encode_pose_batch
+from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import MessageType, Session, Validity

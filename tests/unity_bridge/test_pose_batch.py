@@ -20,8 +20,8 @@ from unity_bridge.pose_batch import (
     MAX_TOOLS,
     RECORD_BYTES,
     PoseBatchDecoder,
-    encode_pose_batch,
 )
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import (
     HEADER_BYTES,

@@ -50,8 +50,8 @@ class PoseLog:
         Raises:
             MalformedMessageError: a sequence number that was there already: repeated or replayed.
         """
-        if batch.header.session_id != self.session_id:
-            self.session_id = batch.header.session_id
+        if batch.session_id != self.session_id:
+            self.session_id = batch.session_id
             self.sessions += 1
             self.first_sequence = batch.sequence
         elif batch.sequence <= self.last_sequence:
