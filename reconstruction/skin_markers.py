@@ -58,7 +58,7 @@ class MarkerSettings:
     least_shown_share: float = 0.5
     largest_attached_share: float = 0.02
     near_perfect_misfit: float = 0.03
-    attached_to_near_perfect: float = 0.08
+    attached_to_near_perfect: float = 0.12
     least_air_share: float = 0.15
     known_diameter_tolerance: float = 0.25
 

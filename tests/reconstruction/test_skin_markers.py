@@ -1,6 +1,6 @@
 """Markers in the CT: all found, none invented, centres to a fifth of a voxel; each kind of clutter told from a ball.
 
-The limits in `MarkerSettings` were chosen on the seeds 0 to 29; the tests here use others.
+The limits in `MarkerSettings` were chosen on the seeds 0 to 11 (0 and 1 in real patients); the tests here use others.
 """
 
 from __future__ import annotations
@@ -19,12 +19,25 @@ from reconstruction.ct_door import read_ct
 from reconstruction.errors import MarkerSearchError
 from reconstruction.skin_markers import SkinMarkers, find_skin_markers
 from reconstruction.torso_phantom import TorsoPhantomSettings, make_torso_phantom
+from tests.reconstruction.marker_rendering import put_balls
 from tests.reconstruction.marker_scene import STEEL_HU, Scene
 
 SPACINGS_MM = ((0.7, 0.7, 1.0), (0.78, 0.78, 2.5), (1.0, 1.0, 1.0))
 FWHM_MM, NOISE_HU = (1.0, 1.4, 1.8), (20.0, 40.0, 30.0)
 ANGLES_DEG = (-85.0, -130.0, -30.0, 180.0, 150.0, -45.0)
 TOLERANCE_VOXELS = 0.2  # the issue's bar
+
+
+REAL_CT = [
+    pytest.param("lidc0314_dicom.tar.gz", "", id="lidc", marks=pytest.mark.slow),
+    pytest.param("ircadb17_dicom_ct_and_masks.tar.gz", "PATIENT_DICOM", id="ircadb"),
+]
+
+
+def unpacked(shared_data: Path, into: Path, archive: str, folder: str) -> Path:
+    with tarfile.open(shared_data / "ct" / archive) as tar:
+        tar.extractall(into, members=[member for member in tar if member.name.startswith(folder)])
+    return into / folder
 
 
 @dataclass
@@ -99,7 +112,7 @@ def test_markers_among_clutter() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_hundreds_of_markers_among_clutter() -> None:
-    scores = [score(*random_scan(seed)) for seed in range(200, 260)]
+    scores = [score(*random_scan(seed)) for seed in range(400, 420)]
     missed, invented, voxels = report("clutter", scores)
     assert (missed, invented) == (0, 0)
     assert voxels.max() < TOLERANCE_VOXELS
@@ -108,9 +121,42 @@ def test_hundreds_of_markers_among_clutter() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_markers_among_metal_streaks() -> None:
-    missed, invented, voxels = report("streaks", [score(*random_scan(seed, streaks=True)) for seed in range(300, 306)])
+    """Half of them steel, all in one another's streaks: docs/skin_markers.md says what is missed, and why."""
+    scores = [score(*random_scan(seed, streaks=True)) for seed in range(400, 406)]
+    missed, invented, voxels = report("streaks", scores)
     assert (missed, invented) == (0, 0)
     assert voxels.max() < TOLERANCE_VOXELS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("archive", "folder"), REAL_CT)
+def test_balls_on_a_real_patient(shared_data: Path, tmp_path: Path, archive: str, folder: str) -> None:
+    ct = read_ct(unpacked(shared_data, tmp_path, archive, folder)).volume
+    scores = []
+    for seed in range(10, 12):
+        scan, balls = put_balls(ct, 10, np.random.default_rng(seed))
+        scores.append(score(scan, np.array([ball.centre_ct for ball in balls])))
+    missed, invented, voxels = report(f"balls on {archive}", scores)
+    assert (missed, invented) == (0, 0)
+    assert voxels.max() < TOLERANCE_VOXELS
+
+
+@pytest.mark.parametrize("sharpening", [0.15, 0.5])
+def test_kernels_that_sharpen_edges(sharpening: float) -> None:
+    scene = Scene(size_mm=(150.0, 120.0, 30.0), fwhm_mm=1.0, slice_fwhm_mm=0.8, sharpening=sharpening)
+    centres = [scene.skin_point(angle, 0.0, r) for angle, r in ((-85.0, 1.5), (-130.0, 2.5), (-30.0, 5.0))]
+    for centre, diameter, hu in zip(centres, (3.0, 5.0, 10.0), (1200.0, STEEL_HU, 3000.0), strict=True):
+        scene.ball(centre, diameter, hu)
+    result = score(scene.scan(np.random.default_rng(5)), scene.in_ct(centres))
+    assert (result.missed, result.invented) == (0, 0)
+    assert np.linalg.norm(result.error_voxels, axis=1).max() < TOLERANCE_VOXELS
+
+
+def test_teeth_fillings_and_the_air_of_the_mouth_are_no_markers() -> None:
+    scene = Scene(size_mm=(150.0, 120.0, 50.0))
+    scene.jaw()
+    assert not find_skin_markers(scene.scan(np.random.default_rng(3))).markers
 
 
 def one_marker(
@@ -178,17 +224,9 @@ def test_the_torso_phantom(diameter_mm: float) -> None:
     assert voxels.max() < TOLERANCE_VOXELS
 
 
-@pytest.mark.parametrize(
-    ("archive", "folder"),
-    [
-        pytest.param("lidc0314_dicom.tar.gz", "", id="lidc", marks=pytest.mark.slow),
-        pytest.param("ircadb17_dicom_ct_and_masks.tar.gz", "PATIENT_DICOM", id="ircadb"),
-    ],
-)
+@pytest.mark.parametrize(("archive", "folder"), REAL_CT)
 def test_no_marker_is_invented_in_a_real_patient(shared_data: Path, tmp_path: Path, archive: str, folder: str) -> None:
-    with tarfile.open(shared_data / "ct" / archive) as tar:
-        tar.extractall(tmp_path, members=[member for member in tar if member.name.startswith(folder)])
-    found = find_skin_markers(read_ct(tmp_path / folder).volume)
+    found = find_skin_markers(read_ct(unpacked(shared_data, tmp_path, archive, folder)).volume)
     print(f"\n{archive}: {len(found.markers)} markers, {len(found.rejected)} rejected")
     assert not found.note
     assert not found.markers
