@@ -10,7 +10,7 @@ from pathlib import Path
 from scripts.csharp.build import Runtime, run_command
 from scripts.csharp.toolchain import Toolchain
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 120.0  # nothing is timed by it: only what hangs waits for so long
 
 
 class RemoteProbe:
@@ -26,10 +26,11 @@ class RemoteProbe:
         self.messages: list[tuple[int, str]] = []
 
     def open(self, kind: str, endpoint: str, **options: object) -> None:
-        """A new socket in the place of the last one."""
+        """A new socket in the place of the last one; of the last one nothing comes any more."""
+        self._say(" ".join(["open", kind, endpoint, *(f"{name}={value}" for name, value in options.items())]))
+        self.await_line("opened")
         self.states.clear()
         self.messages.clear()
-        self._say(" ".join(["open", kind, endpoint, *(f"{name}={value}" for name, value in options.items())]))
 
     def send(self, message: bytes) -> bool:
         self._say(f"send {message.hex()}")
@@ -77,7 +78,10 @@ class RemoteProbe:
         alive = self._process.poll() is None
         if alive:
             self._say("quit")
-        self._process.wait(_PATIENCE_S)
+        try:
+            self._process.wait(_PATIENCE_S)
+        finally:
+            self._process.kill()
         assert alive, "the probe had ended before it was told to"
         assert self._process.returncode == 0
 

@@ -146,6 +146,34 @@ def test_a_link_that_has_gone_without_a_word(probe, context, keys, open_all):
     probe.until(lambda: probe.messages, lambda: (relay.poll(), server.send(b"back")))
 
 
+def test_a_server_that_reads_nothing_blocks_nobody_and_gets_all_of_it_later(probe, context, keys, open_all):
+    """What the system does not take waits, and so does nothing else: not the next command, not the end."""
+    server, endpoint = bound(context, zmq.ROUTER, {zmq.RCVHWM: 0, **keys[0]})
+    relay = open_all(Relay(urlsplit(endpoint).port))
+    probe.open("deal", relay.endpoint, HeartbeatIntervalMs=0, MaxQueuedBytes=1 << 20, **keys[1])
+    probe.await_state("Connected", "", relay.poll)
+    relay.frozen = True
+    taken = []
+    while probe.send(body := len(taken).to_bytes(4, "little") + os.urandom(400_000)):
+        taken.append(body)
+    assert probe.report()[2] == 0, "answered, and on the same connection"
+    relay.frozen = False
+    came = []
+
+    def receive() -> None:
+        relay.poll()
+        while server.poll(0):
+            came.append(server.recv_multipart()[1])
+
+    probe.until(lambda: len(came) == len(taken), receive)
+    assert came == taken
+    relay.frozen = True
+    while probe.send(body):
+        pass
+    probe.stop()
+    probe.await_state("Closed")
+
+
 def test_a_black_hole_is_left_in_time(probe, open_all):
     """A listener whose queue is full drops SYN after SYN, as a firewall does."""
     hole = open_all(socket.socket())

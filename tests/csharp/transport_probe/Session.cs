@@ -28,6 +28,7 @@ namespace SurgNav.Tests.TransportProbe
                 case "open":
                     socket?.Dispose();
                     socket = Open(words);
+                    Program.Say($"opened");
                     break;
                 case "send":
                     Program.Say($"sent {socket!.TrySend(Bytes(words[1]))}");

@@ -9,6 +9,7 @@ namespace SurgNav.Core.Transport
     internal sealed class TcpLink : IDisposable
     {
         private readonly Socket socket;
+        private readonly ArraySegment<byte>[] sending = new ArraySegment<byte>[1];
 
         /// <summary>Begins to connect.</summary>
         /// <exception cref="ZmtpFailure">There is no way to that address, or no memory for a socket.</exception>
@@ -107,7 +108,9 @@ namespace SurgNav.Core.Transport
         /// <exception cref="ZmtpFailure">The connection has ended.</exception>
         internal int Send(ArraySegment<byte> bytes)
         {
-            int count = socket.Send(bytes.Array!, bytes.Offset, bytes.Count, SocketFlags.None, out var error);
+            // As a list of one: given a plain array, Mono asks again and again until the system has taken all of it.
+            sending[0] = bytes;
+            int count = socket.Send(sending, SocketFlags.None, out var error);
             if (error == SocketError.WouldBlock)
             {
                 return 0;
