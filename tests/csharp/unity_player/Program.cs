@@ -25,9 +25,6 @@ namespace SurgNav.Tests.UnityPlayer
             }
 
             Engine.Reset();
-
-            // Stop waits 50 ms for the client's threads, less than a busy machine takes; Mono aborts what then still runs.
-            Thread.Sleep(500);
             Console.Out.WriteLine("closed");
             return 0;
         }

@@ -1,5 +1,6 @@
 #nullable enable
 using System;
+using System.Diagnostics;
 using System.Threading;
 using SurgNav.Core.Transport;
 using SurgNav.Core.Wire;
@@ -10,7 +11,12 @@ namespace SurgNav.Core.Client
     internal sealed class ClientSession
     {
         private const int PollMs = 20;
-        private const int StopMs = 1000;
+
+        /// <summary>
+        /// How long Stop waits for the threads, which end within a step: a few ms, seconds on a machine that starves them.
+        /// </summary>
+        private const int StopMs = 10_000;
+
         private const long StatusEveryNs = 100_000_000;
 
         /// <summary>How long the last batches may take to arrive before they count as lost.</summary>
@@ -79,9 +85,14 @@ namespace SurgNav.Core.Client
             Poses.Socket.Wake();
             Control.Socket.Wake();
             Surfaces.Socket.Wake();
+            var waited = Stopwatch.StartNew();
             foreach (var thread in threads)
             {
-                thread.Join(StopMs);
+                // A listener that stops the client does so on the pose thread, which cannot wait for itself.
+                if (thread != Thread.CurrentThread)
+                {
+                    thread.Join((int)Math.Max(0, StopMs - waited.ElapsedMilliseconds));
+                }
             }
         }
 
@@ -205,6 +216,11 @@ namespace SurgNav.Core.Client
                 {
                     step();
                 }
+            }
+            catch (Exception) when (isStopping)
+            {
+                // Nobody hears of it any more. Mono aborts what still runs when the process ends, and an abort that a
+                // library wraps in an exception of its own would end the process as a crash.
             }
             finally
             {

@@ -98,7 +98,10 @@ namespace SurgNav.Core.Client
             return session != null && session.Report(timeoutMs);
         }
 
-        /// <summary>Says goodbye and closes everything, within 50 ms or so. May be called again, and Start after it.</summary>
+        /// <summary>
+        /// Says goodbye, closes everything and waits until its threads have ended: 50 ms or so, 10 s at the most. May be called
+        /// again, and Start after it.
+        /// </summary>
         public void Stop()
         {
             session?.Stop();
