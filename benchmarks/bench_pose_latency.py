@@ -38,7 +38,7 @@ from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Header, Session, Validity
 
 CLOCK = MonotonicClock()
-CONFIGURATIONS = ((5, 100), (30, 200))
+CONFIGURATIONS = ((5, 100), (30, 200), (5, 1000))
 SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, as objects", "pyigtl")
 _STAMP = struct.Struct("<q")
 _QUIET_MS = 1500  # the stream is over when nothing has come for so long
