@@ -73,21 +73,49 @@ def test_four_timestamps_by_hand():
     assert exchange.best() == ClockOffset(offset_ns=990, error_ns=21)
 
 
+def test_the_fastest_message_of_each_direction_counts_whichever_exchange_it_was_in():
+    """There in 10 and back in 50, then there in 40 and back in 20: between 10 there and 20 back, 1000 ahead."""
+    exchange = ClockExchange()
+    exchange.add(0, 1010, 1010, 60)
+    exchange.add(100, 1140, 1140, 160)
+    assert exchange.best() == ClockOffset(offset_ns=995, error_ns=16)
+
+
+def test_an_old_exchange_counts_for_less_and_a_clock_that_was_set_begins_anew():
+    exchange = ClockExchange()
+    exchange.add(0, 1_000_010, 1_000_010, 20)  # at most 10 ns off
+    exchange.add(10**9, 10**9 + 1_000_000 + 10**6, 10**9 + 1_000_000 + 10**6, 10**9 + 2 * 10**6)
+    # A second later the clocks may have run 50 us apart; the new exchange alone leaves 1 ms.
+    assert exchange.best() == ClockOffset(offset_ns=1_000_000, error_ns=50_111)
+    exchange.add(2 * 10**9, 10, 10, 2 * 10**9 + 20)
+    assert exchange.best() == ClockOffset(offset_ns=-2 * 10**9, error_ns=11)
+
+
 @given(
     offset=st.integers(-(10**15), 10**15),
-    trips=st.lists(st.tuples(*[st.integers(0, 10**8)] * 3), min_size=1, max_size=40),
+    drift_ppm=st.integers(-49, 49),
+    # Under way longer than the clocks run apart while the server works.
+    trips=st.lists(
+        st.tuples(st.integers(10**4, 10**8), st.integers(0, 10**8), st.integers(10**4, 10**8)), min_size=1, max_size=40
+    ),
 )
-def test_the_bound_holds_however_unequal_the_two_ways(offset, trips):
+def test_the_bound_holds_however_unequal_the_two_ways_and_however_the_clocks_drift(offset, drift_ppm, trips):
+    def at_server(ns):
+        return ns + offset + ns * drift_ppm // 10**6
+
     exchange = ClockExchange(window=32)
-    now = 0
+    now = ended = 0
     for there, work, back in trips:
         arrived = now + there
-        exchange.add(now, arrived + offset, arrived + work + offset, arrived + work + back)
+        ended = arrived + work + back
+        exchange.add(now, at_server(arrived), at_server(arrived + work), ended)
         now += 10**9
     best = exchange.best()
-    assert abs(best.offset_ns - offset) <= best.error_ns
-    assert best.error_ns == min(there + back for there, _, back in trips[-32:]) // 2 + 1
-    assert abs(best.to_server_ns(now) - (now + offset)) <= best.error_ns
+    # Two nanoseconds of rounding.
+    assert abs(best.to_server_ns(ended) - at_server(ended)) <= best.error_ns + 2
+    # Never wider than the newest exchange by itself.
+    there, _, back = trips[-1]
+    assert best.error_ns <= (there + back) // 2 + 2 + 10**8 * 50 // 10**6
 
 
 @pytest.mark.parametrize("times", [(100, 200, 190, 300), (100, 200, 450, 300)])

@@ -1,4 +1,4 @@
-"""What time is it over there: four timestamps, and the exchange with the shortest round trip."""
+"""What time is it over there: four timestamps an exchange, and the interval on which all exchanges agree."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 from unity_bridge.errors import MalformedMessageError
 
+# By how much two clocks may run apart, in parts of a million: crystals are good for some 20 each, warm or cold.
+DRIFT_PPM = 50
+
 
 @dataclass(frozen=True)
 class ClockOffset:
-    """``server time = client time + offset_ns``, wrong by at most `error_ns`.
+    """``server time = client time + offset_ns``, wrong by at most `error_ns` at the newest exchange.
 
     Attributes:
-        error_ns: half the round trip: the bound holds whatever the split between the two directions.
+        error_ns: holds whatever the split of a round trip between the two directions. From the newest exchange on it
+            grows by `DRIFT_PPM`: 50 us a second.
     """
 
     offset_ns: int
@@ -24,14 +28,21 @@ class ClockOffset:
 
 
 class ClockExchange:
-    """Keeps the last exchanges and answers with the best of them (as NTP's clock filter does, RFC 5905, section 10)."""
+    """Keeps the last exchanges and answers with the offsets that none of them excludes.
 
-    def __init__(self, window: int = 32) -> None:
-        self._offsets: deque[ClockOffset] = deque(maxlen=window)
+    No message arrives before it was sent, so each exchange bounds the offset from both sides by itself:
+    ``t3 - t4 <= offset <= t2 - t1``. The largest lower bound and the smallest upper one come from the fastest message
+    of each direction, seldom of the same exchange; where delays jitter, that is nearer than the exchange with the
+    shortest round trip (RFC 5905, section 10). What an old exchange says is widened by how far the clocks may have run
+    apart since (Marzullo and Owicki 1983).
+    """
+
+    def __init__(self, window: int = 64) -> None:
+        self._exchanges: deque[tuple[int, int, int, int]] = deque(maxlen=window)
 
     @property
     def count(self) -> int:
-        return len(self._offsets)
+        return len(self._exchanges)
 
     def add(self, client_sent_ns: int, server_received_ns: int, server_sent_ns: int, client_received_ns: int) -> None:
         """Takes in one exchange.
@@ -47,13 +58,23 @@ class ClockExchange:
                 "neither negative",
                 "check that each side uses one monotonic clock",
             )
-        offset = ((server_received_ns - client_sent_ns) + (server_sent_ns - client_received_ns)) // 2
-        self._offsets.append(ClockOffset(offset, round_trip // 2 + 1))
+        lowest_ns, highest_ns = server_sent_ns - client_received_ns, server_received_ns - client_sent_ns
+        self._exchanges.append((lowest_ns, highest_ns, client_sent_ns, client_received_ns))
 
     def best(self) -> ClockOffset | None:
-        """The exchange with the shortest round trip in the window, or None before the first."""
-        return min(self._offsets, key=lambda each: each.error_ns, default=None)
+        """The middle of what is possible at the newest exchange, or None before the first."""
+        if not self._exchanges:
+            return None
+        lowest_ns, highest_ns, sent_ns, now_ns = self._exchanges[-1]
+        low, high = lowest_ns - (now_ns - sent_ns), highest_ns + (now_ns - sent_ns)  # wider than what drift does to it
+        for lowest_ns, highest_ns, sent_ns, _ in reversed(self._exchanges):
+            apart_ns = (now_ns - sent_ns) * DRIFT_PPM // 1_000_000
+            lower, higher = max(low, lowest_ns - apart_ns), min(high, highest_ns + apart_ns)
+            if lower > higher:
+                break  # a clock was set, or runs away: what is older is about another one
+            low, high = lower, higher
+        return ClockOffset((low + high) // 2, (high - low) // 2 + 1)
 
     def clear(self) -> None:
         """Forgets everything: the server, and with it perhaps its clock, is another one now."""
-        self._offsets.clear()
+        self._exchanges.clear()

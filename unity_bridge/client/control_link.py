@@ -47,7 +47,7 @@ class ControlSettings:
 
     retry_ns: int = 500_000_000
     first_exchanges: int = 16
-    exchange_every_ns: int = 1_000_000_000
+    exchange_every_ns: int = 250_000_000
 
 
 class ControlLink:

@@ -4,7 +4,7 @@ using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Client
 {
-    /// <summary>Server's time = client's time + OffsetNs, wrong by ErrorNs at most.</summary>
+    /// <summary>Server's time = client's time + OffsetNs, wrong by ErrorNs at most at the newest exchange.</summary>
     internal readonly struct ClockOffset
     {
         internal ClockOffset(long offsetNs, long errorNs)
@@ -15,18 +15,27 @@ namespace SurgNav.Core.Client
 
         internal long OffsetNs { get; }
 
-        /// <summary>Half the round trip: the bound holds whatever the split between the two directions.</summary>
+        /// <summary>
+        /// Holds whatever the split of a round trip between the two directions. From the newest exchange on it grows
+        /// by ClockExchange.DriftPpm: 50 us a second.
+        /// </summary>
         internal long ErrorNs { get; }
     }
 
     /// <summary>
-    /// What time is it over there: keeps the last exchanges of four timestamps and answers with the one of the shortest
-    /// round trip, as NTP's clock filter does (RFC 5905, section 10).
+    /// What time is it over there: keeps the last exchanges of four timestamps and answers with the offsets that none
+    /// of them excludes. No message arrives before it was sent, so each exchange bounds the offset from both sides:
+    /// t3 - t4 &lt;= offset &lt;= t2 - t1. What an old one says is widened by how far the clocks may have run apart since
+    /// (Marzullo and Owicki 1983).
     /// </summary>
     internal sealed class ClockExchange
     {
-        internal const int Window = 32;
-        private readonly ClockOffset[] offsets = new ClockOffset[Window];
+        internal const int Window = 64;
+
+        /// <summary>By how much two clocks may run apart: crystals are good for some 20 parts in a million each.</summary>
+        internal const int DriftPpm = 50;
+
+        private readonly Exchange[] exchanges = new Exchange[Window];
         private long taken;
 
         /// <summary>Exchanges in the window.</summary>
@@ -46,28 +55,58 @@ namespace SurgNav.Core.Client
                     $"a clock reply with {atServer} ns at the server and {roundTrip} ns under way", "neither negative");
             }
 
-            // The sum of two differences is halved rounding down, as Python does, so that both find one number.
-            long sum = (serverReceivedNs - clientSentNs) + (serverSentNs - clientReceivedNs);
-            offsets[taken % Window] = new ClockOffset(sum >> 1, (roundTrip / 2) + 1);
+            exchanges[taken % Window] = new Exchange
+            {
+                LowestNs = serverSentNs - clientReceivedNs,
+                HighestNs = serverReceivedNs - clientSentNs,
+                SentNs = clientSentNs,
+                ReceivedNs = clientReceivedNs,
+            };
             taken++;
         }
 
-        /// <summary>False before the first exchange.</summary>
+        /// <summary>The middle of what is possible at the newest exchange; false before the first.</summary>
         internal bool TryBest(out ClockOffset best)
         {
-            best = Count > 0 ? offsets[0] : default;
-            for (int index = 1; index < Count; index++)
+            best = default;
+            if (taken == 0)
             {
-                if (offsets[index].ErrorNs < best.ErrorNs)
-                {
-                    best = offsets[index];
-                }
+                return false;
             }
 
-            return Count > 0;
+            Exchange newest = exchanges[(taken - 1) % Window];
+            long underWay = newest.ReceivedNs - newest.SentNs; // wider than what drift does to it
+            long low = newest.LowestNs - underWay;
+            long high = newest.HighestNs + underWay;
+            for (int age = 0; age < Count; age++)
+            {
+                Exchange each = exchanges[(taken - 1 - age) % Window];
+                long apart = (newest.ReceivedNs - each.SentNs) * DriftPpm / 1_000_000;
+                long lower = Math.Max(low, each.LowestNs - apart);
+                long higher = Math.Min(high, each.HighestNs + apart);
+                if (lower > higher)
+                {
+                    break; // a clock was set, or runs away: what is older is about another one
+                }
+
+                low = lower;
+                high = higher;
+            }
+
+            // Halved rounding down, as Python does, so that both find one number.
+            best = new ClockOffset((low + high) >> 1, ((high - low) / 2) + 1);
+            return true;
         }
 
         /// <summary>Forgets everything: the server, and with it perhaps its clock, is another one now.</summary>
         internal void Clear() => taken = 0;
+
+        private struct Exchange
+        {
+            internal long LowestNs;
+            internal long HighestNs;
+            internal long SentNs;
+            internal long ReceivedNs;
+        }
     }
 }

@@ -21,7 +21,7 @@ namespace SurgNav.Core.Client
         /// <summary>Clock exchanges at once after the Welcome; then one a second, since clocks drift.</summary>
         internal const int FirstExchanges = 16;
 
-        private const long ExchangeEveryNs = 1_000_000_000;
+        private const long ExchangeEveryNs = 250_000_000;
         private const int MaxPerStep = 64;
         private readonly IMessageSocket socket;
         private readonly IClock clock;

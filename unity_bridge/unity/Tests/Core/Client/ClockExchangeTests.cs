@@ -31,7 +31,34 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
-        public void TheShortestRoundTripWinsAsLongAsItIsInTheWindow()
+        public void TheFastestMessageOfEachDirectionCounts()
+        {
+            // There in 10 and back in 50, then there in 40 and back in 20: 1000 ahead, between 10 there and 20 back.
+            var exchange = new ClockExchange();
+            exchange.Add(0, 1010, 1010, 60);
+            exchange.Add(100, 1140, 1140, 160);
+            exchange.TryBest(out var best);
+            Assert.That(best.OffsetNs, Is.EqualTo(995));
+            Assert.That(best.ErrorNs, Is.EqualTo(16));
+        }
+
+        [Test]
+        public void AnOldExchangeCountsForLessAndAClockThatWasSetBeginsAnew()
+        {
+            const long second = 1_000_000_000;
+            var exchange = new ClockExchange();
+            exchange.Add(0, 1_000_010, 1_000_010, 20);
+            exchange.Add(second, second + 2_000_000, second + 2_000_000, second + 2_000_000);
+            exchange.TryBest(out var best);
+            Assert.That(best.OffsetNs, Is.EqualTo(1_000_000));
+            Assert.That(best.ErrorNs, Is.EqualTo(50_111));
+            exchange.Add(2 * second, 10, 10, (2 * second) + 20);
+            exchange.TryBest(out best);
+            Assert.That(best.OffsetNs, Is.EqualTo(-2 * second));
+        }
+
+        [Test]
+        public void AnExchangeCountsAsLongAsItIsInTheWindow()
         {
             var exchange = new ClockExchange();
             exchange.Add(0, 10, 10, 20);
