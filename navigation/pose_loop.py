@@ -103,7 +103,7 @@ class PoseLoop:
         self._supervisor = supervisor
         self._publisher = publisher
         self._clock = clock
-        # A silent tracker must show at the client within one period, so that is how long a frame is waited for.
+        # The next frame is due within one period; that it has not come must show at the client within one more.
         self._timeout_ns = round(2 * NS_PER_S / tracker.rate_hz)
         self._log = _Log()
 
