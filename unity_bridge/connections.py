@@ -201,10 +201,19 @@ class Connections:
 def _with(fd: int, question: Callable[[sockets.socket], Any]) -> Any:
     """Asks a duplicate: while we hold it, the number cannot come to mean another connection. None if there is none."""
     try:
-        with sockets.socket(fileno=sockets.dup(fd)) as duplicate:
-            return question(duplicate)
+        copy = sockets.dup(fd)
     except OSError:
         return None
+    try:
+        duplicate = sockets.socket(fileno=copy)
+    except OSError:  # the number is a file's by now: nobody else would close its copy
+        sockets.close(copy)
+        return None
+    with duplicate:
+        try:
+            return question(duplicate)
+        except OSError:
+            return None
 
 
 def _received(connection: sockets.socket) -> int:

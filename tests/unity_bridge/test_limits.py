@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket as sockets
+from pathlib import Path
 
 import pytest
 import zmq
@@ -14,6 +15,7 @@ from tests.unity_bridge.guarded import Guarded, reasons
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.strategies import bumpy_sphere
 from tests.unity_bridge.test_hostile_clients import HELLO, Peer
+from unity_bridge import connections
 from unity_bridge.authentication import client_options
 from unity_bridge.connections import ConnectionSettings
 from unity_bridge.control_server import ControlServer, ControlServerSettings
@@ -322,3 +324,13 @@ def _relay(near: sockets.socket, far: sockets.socket, server: Server, condition)
 def _named(keys) -> dict[str, bytes]:
     """Options by name, as `Peer` takes them."""
     return {zmq.SocketOption(option).name: value for option, value in client_options(keys).items()}
+
+
+def test_a_number_that_has_become_a_file_s_is_no_connection_and_holds_no_file_open() -> None:
+    event = os.eventfd(0)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    try:
+        assert [connections._with(event, lambda each: each.getpeername()) for _ in range(20)] == [None] * 20
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    finally:
+        os.close(event)
