@@ -35,7 +35,8 @@ from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
 from unity_bridge.control_server import ControlServer
 from unity_bridge.messages import Welcome
-from unity_bridge.pose_batch import PoseBatchDecoder, encode_pose_batch
+from unity_bridge.pose_batch import PoseBatchDecoder
+from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.pose_publisher import PosePublisher
 from unity_bridge.surface_payload import encode_surface
 from unity_bridge.surface_server import SurfaceServer
