@@ -81,6 +81,15 @@ def test_the_fastest_message_of_each_direction_counts_whichever_exchange_it_was_
     assert exchange.best() == ClockOffset(offset_ns=995, error_ns=16)
 
 
+def test_the_slower_half_takes_no_part():
+    """Offset 0, the middles are those of 10 there and 10 back, 30 and 10, 10 and 30; one was held up for 1,000."""
+    exchange = ClockExchange()
+    for start, there, back in [(0, 10, 10), (10_000, 30, 10), (20_000, 10, 30), (30_000, 1000, 10)]:
+        exchange.add(start, start + there, start + there, start + there + back)
+    # Of four the two of 20 and 40, and the other of 40: middles 0, 10 and -10.
+    assert exchange.best() == ClockOffset(offset_ns=0, error_ns=11)
+
+
 def test_an_old_exchange_counts_for_less_and_a_clock_that_was_set_begins_anew():
     exchange = ClockExchange()
     exchange.add(0, 1_000_010, 1_000_010, 20)  # at most 10 ns off
@@ -113,9 +122,9 @@ def test_the_bound_holds_however_unequal_the_two_ways_and_however_the_clocks_dri
     best = exchange.best()
     # Two nanoseconds of rounding.
     assert abs(best.to_server_ns(ended) - at_server(ended)) <= best.error_ns + 2
-    # Never wider than the newest exchange by itself.
+    # Never wider than the round trip of the newest exchange, and what drift does to it.
     there, _, back = trips[-1]
-    assert best.error_ns <= (there + back) // 2 + 2 + 10**8 * 50 // 10**6
+    assert best.error_ns <= there + back + 2 + 2 * 3 * 10**8 * 50 // 10**6
 
 
 @pytest.mark.parametrize("times", [(100, 200, 190, 300), (100, 200, 450, 300)])

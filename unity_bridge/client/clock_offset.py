@@ -31,10 +31,13 @@ class ClockExchange:
     """Keeps the last exchanges and answers with the offsets that none of them excludes.
 
     No message arrives before it was sent, so each exchange bounds the offset from both sides by itself:
-    ``t3 - t4 <= offset <= t2 - t1``. The largest lower bound and the smallest upper one come from the fastest message
-    of each direction, seldom of the same exchange; where delays jitter, that is nearer than the exchange with the
-    shortest round trip (RFC 5905, section 10). What an old exchange says is widened by how far the clocks may have run
-    apart since (Marzullo and Owicki 1983).
+    ``t3 - t4 <= offset <= t2 - t1``. The largest lower bound and the smallest upper one are what all agree on; what an
+    old exchange says is widened by how far the clocks may have run apart since (Marzullo and Owicki 1983).
+
+    Within them the answer is the mean of the faster half of the exchanges, each by the middle of its round trip: delays
+    that jitter alike average out, and those that a queue held up take no part. One alone, the one of the shortest round
+    trip (RFC 5905, section 10), has the jitter of one. Where few were far faster than the rest that mean is excluded,
+    and the middle of what is possible is the answer.
     """
 
     def __init__(self, window: int = 64) -> None:
@@ -62,18 +65,24 @@ class ClockExchange:
         self._exchanges.append((lowest_ns, highest_ns, client_sent_ns, client_received_ns))
 
     def best(self) -> ClockOffset | None:
-        """The middle of what is possible at the newest exchange, or None before the first."""
+        """The offset at the newest exchange, or None before the first."""
         if not self._exchanges:
             return None
         lowest_ns, highest_ns, sent_ns, now_ns = self._exchanges[-1]
         low, high = lowest_ns - (now_ns - sent_ns), highest_ns + (now_ns - sent_ns)  # wider than what drift does to it
+        agreeing: list[tuple[int, int]] = []  # round trip and middle
         for lowest_ns, highest_ns, sent_ns, _ in reversed(self._exchanges):
             apart_ns = (now_ns - sent_ns) * DRIFT_PPM // 1_000_000
             lower, higher = max(low, lowest_ns - apart_ns), min(high, highest_ns + apart_ns)
             if lower > higher:
                 break  # a clock was set, or runs away: what is older is about another one
             low, high = lower, higher
-        return ClockOffset((low + high) // 2, (high - low) // 2 + 1)
+            agreeing.append((highest_ns - lowest_ns, (lowest_ns + highest_ns) // 2))
+        longest_ns = sorted(round_trip_ns for round_trip_ns, _ in agreeing)[(len(agreeing) - 1) // 2]
+        middles = [middle_ns for round_trip_ns, middle_ns in agreeing if round_trip_ns <= longest_ns]
+        mean_ns = sum(middles) // len(middles)
+        offset_ns = mean_ns if low <= mean_ns <= high else (low + high) // 2
+        return ClockOffset(offset_ns, max(high - offset_ns, offset_ns - low) + 1)
 
     def clear(self) -> None:
         """Forgets everything: the server, and with it perhaps its clock, is another one now."""

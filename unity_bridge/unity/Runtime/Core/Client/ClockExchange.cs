@@ -26,7 +26,9 @@ namespace SurgNav.Core.Client
     /// What time is it over there: keeps the last exchanges of four timestamps and answers with the offsets that none
     /// of them excludes. No message arrives before it was sent, so each exchange bounds the offset from both sides:
     /// t3 - t4 &lt;= offset &lt;= t2 - t1. What an old one says is widened by how far the clocks may have run apart since
-    /// (Marzullo and Owicki 1983).
+    /// (Marzullo and Owicki 1983). Within these bounds the answer is the mean of the faster half of the exchanges, each
+    /// by the middle of its round trip: delays that jitter alike average out, what a queue held up takes no part. Where that
+    /// mean is excluded, the middle of what is possible is the answer.
     /// </summary>
     internal sealed class ClockExchange
     {
@@ -36,6 +38,8 @@ namespace SurgNav.Core.Client
         internal const int DriftPpm = 50;
 
         private readonly Exchange[] exchanges = new Exchange[Window];
+        private readonly long[] roundTrips = new long[Window];
+        private ClockOffset offset;
         private long taken;
 
         /// <summary>Exchanges in the window.</summary>
@@ -63,24 +67,29 @@ namespace SurgNav.Core.Client
                 ReceivedNs = clientReceivedNs,
             };
             taken++;
+            offset = Best();
         }
 
-        /// <summary>The middle of what is possible at the newest exchange; false before the first.</summary>
+        /// <summary>The offset at the newest exchange; false before the first.</summary>
         internal bool TryBest(out ClockOffset best)
         {
-            best = default;
-            if (taken == 0)
-            {
-                return false;
-            }
+            best = taken == 0 ? default : offset;
+            return taken != 0;
+        }
 
+        /// <summary>Forgets everything: the server, and with it perhaps its clock, is another one now.</summary>
+        internal void Clear() => taken = 0;
+
+        private ClockOffset Best()
+        {
             Exchange newest = exchanges[(taken - 1) % Window];
             long underWay = newest.ReceivedNs - newest.SentNs; // wider than what drift does to it
             long low = newest.LowestNs - underWay;
             long high = newest.HighestNs + underWay;
-            for (int age = 0; age < Count; age++)
+            int agreeing = 0;
+            for (; agreeing < Count; agreeing++)
             {
-                Exchange each = exchanges[(taken - 1 - age) % Window];
+                Exchange each = exchanges[(taken - 1 - agreeing) % Window];
                 long apart = (newest.ReceivedNs - each.SentNs) * DriftPpm / 1_000_000;
                 long lower = Math.Max(low, each.LowestNs - apart);
                 long higher = Math.Min(high, each.HighestNs + apart);
@@ -91,15 +100,38 @@ namespace SurgNav.Core.Client
 
                 low = lower;
                 high = higher;
+                roundTrips[agreeing] = each.HighestNs - each.LowestNs;
             }
 
-            // Halved rounding down, as Python does, so that both find one number.
-            best = new ClockOffset((low + high) >> 1, ((high - low) / 2) + 1);
-            return true;
+            long mean = MeanOfTheFasterHalf(agreeing);
+            long chosen = low <= mean && mean <= high ? mean : (low + high) >> 1;
+            return new ClockOffset(chosen, Math.Max(high - chosen, chosen - low) + 1);
         }
 
-        /// <summary>Forgets everything: the server, and with it perhaps its clock, is another one now.</summary>
-        internal void Clear() => taken = 0;
+        private long MeanOfTheFasterHalf(int agreeing)
+        {
+            Array.Sort(roundTrips, 0, agreeing);
+            long longest = roundTrips[(agreeing - 1) / 2];
+            // About the newest one's middle: the sum of offsets themselves could be too large.
+            long about = Middle(exchanges[(taken - 1) % Window]);
+            long sum = 0;
+            long count = 0;
+            for (int age = 0; age < agreeing; age++)
+            {
+                Exchange each = exchanges[(taken - 1 - age) % Window];
+                if (each.HighestNs - each.LowestNs <= longest)
+                {
+                    sum += Middle(each) - about;
+                    count++;
+                }
+            }
+
+            // Divided rounding down, as Python does, so that both find one number.
+            long whole = sum / count;
+            return about + (sum % count < 0 ? whole - 1 : whole);
+        }
+
+        private static long Middle(in Exchange exchange) => (exchange.LowestNs + exchange.HighestNs) >> 1;
 
         private struct Exchange
         {

@@ -43,6 +43,20 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void TheSlowerHalfTakesNoPart()
+        {
+            // Offset 0; the middles are those of 10 there and 10 back, 30 and 10, 10 and 30; one was held up for 1,000.
+            var exchange = new ClockExchange();
+            exchange.Add(0, 10, 10, 20);
+            exchange.Add(10_000, 10_030, 10_030, 10_040);
+            exchange.Add(20_000, 20_010, 20_010, 20_040);
+            exchange.Add(30_000, 31_000, 31_000, 31_010);
+            exchange.TryBest(out var best);
+            Assert.That(best.OffsetNs, Is.EqualTo(0));
+            Assert.That(best.ErrorNs, Is.EqualTo(11));
+        }
+
+        [Test]
         public void AnOldExchangeCountsForLessAndAClockThatWasSetBeginsAnew()
         {
             const long second = 1_000_000_000;
