@@ -2,7 +2,8 @@
 
     python -m tests.unity_bridge.golden_vectors    writes tests/golden/wire/*.bin and *.json
 
-Regenerate only when the protocol changes on purpose, with a new minor or major version.
+Regenerate only when the protocol changes on purpose. A message or an optional field that is new adds vectors and leaves
+the bytes of the others as they are; other bytes for an old one mean a new minor or major version.
 """
 
 import dataclasses
@@ -152,6 +153,17 @@ def other_messages() -> dict[str, m.Declared]:
             self_test_reasons=("mirrored along x",),
             selected_target="segment 7",
             open_requests=("registration: the patient was moved",),
+        ),
+        "welcome_pose_ages": m.Welcome(
+            server_name="surgnav",
+            program="surgnav 0.1.0",
+            clock_id="monotonic",
+            rate_hz=60.0,
+            last_pose_sequence=0,
+            registration_id="registration-1",
+            registration_validity=Validity.VALID,
+            pose_stale_after_ms=80.0,
+            pose_lost_after_ms=200.0,
         ),
         "clock_request": m.ClockRequest(client_sent_ns=-1),
         "clock_reply": m.ClockReply(client_sent_ns=-1, server_received_ns=2**62, server_sent_ns=2**62 + 5),

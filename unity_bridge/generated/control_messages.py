@@ -104,6 +104,9 @@ class Welcome:
         self_test: of this client; absent where the server has no self-test.
         self_test_reasons: why it failed.
         open_requests: what was asked of the operator and is not settled.
+        pose_stale_after_ms: a pose older than this, by your own clock, is stale, whatever the message says; 100 where
+            absent.
+        pose_lost_after_ms: and older than this it is lost; 250 where absent. Section 4 has the rule.
     """
 
     server_name: str = tagged(1, TEXT)
@@ -123,6 +126,8 @@ class Welcome:
     self_test_reasons: tuple[str, ...] = tagged(15, TEXT, repeated=True)
     selected_target: str | None = tagged(16, TEXT, default=None)
     open_requests: tuple[str, ...] = tagged(17, TEXT, repeated=True)
+    pose_stale_after_ms: float | None = tagged(18, F64, default=None)
+    pose_lost_after_ms: float | None = tagged(19, F64, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -351,6 +351,10 @@ namespace SurgNav.Core.Wire
         public string? SelectedTarget { get; set; }
         /// <summary>What was asked of the operator and is not settled.</summary>
         public List<string> OpenRequests { get; } = new List<string>();
+        /// <summary>A pose older than this, by your own clock, is stale, whatever the message says; 100 where absent.</summary>
+        public double? PoseStaleAfterMs { get; set; }
+        /// <summary>And older than this it is lost; 250 where absent. Section 4 has the rule.</summary>
+        public double? PoseLostAfterMs { get; set; }
 
         public MessageType WireType => MessageType.Welcome;
 
@@ -433,6 +437,14 @@ namespace SurgNav.Core.Wire
                         FieldReader.CheckRepeats(message.OpenRequests.Count, "open_requests");
                         message.OpenRequests.Add(fields.Text());
                         break;
+                    case 18:
+                        FieldReader.Once(ref seen, 13, "pose_stale_after_ms");
+                        message.PoseStaleAfterMs = fields.F64();
+                        break;
+                    case 19:
+                        FieldReader.Once(ref seen, 14, "pose_lost_after_ms");
+                        message.PoseLostAfterMs = fields.F64();
+                        break;
                 }
             }
 
@@ -486,6 +498,16 @@ namespace SurgNav.Core.Wire
             foreach (var each in OpenRequests)
             {
                 writer.Text(17, each);
+            }
+
+            if (PoseStaleAfterMs is { } value18)
+            {
+                writer.F64(18, value18);
+            }
+
+            if (PoseLostAfterMs is { } value19)
+            {
+                writer.F64(19, value19);
             }
 
         }
