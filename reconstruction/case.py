@@ -250,9 +250,10 @@ class Case(CaseFolder):
         return None
 
     def registration_problem(self, registration: str) -> str | None:
-        """Why a registration may not be used: stale, missing or altered since; None if it holds."""
-        registration_id = self.artefact(f"registration/{registration}.json").id
-        return self.stale().get(registration_id) or self.verify().get(registration_id)
+        """Why a registration may not be used: stale, missing, altered, its surface rejected since; None if it holds."""
+        artefact = self.artefact(f"registration/{registration}.json")
+        unfit = self.stale().get(artefact.id) or self.verify().get(artefact.id)
+        return unfit or self.rejected_under(registration)
 
     def structures(self) -> tuple[str, ...]:
         """Every structure that has a surface."""
@@ -263,6 +264,15 @@ class Case(CaseFolder):
         unfit = self.stale() | self.verify()
         approved = (self._surface(name) for name in self.structures() if self.state(name) in ("approved", "edited"))
         return tuple(surface for surface in approved if surface.id not in unfit)
+
+    def rejected_under(self, registration: str) -> str | None:
+        """Which surface that a registration was made from a person has rejected since; None if none."""
+        made_from = {source.id for source in self.artefact(f"registration/{registration}.json").made_from}
+        for structure in self.structures():
+            if f"surfaces/{structure}.glb" in made_from and self.state(structure) == "rejected":
+                person = next(d.person for d in reversed(self.decisions) if d.structure == structure)
+                return f"the surface '{structure}' that it rests on was rejected by {person}"
+        return None
 
     def _surface(self, structure: str) -> Artefact:
         if structure not in self.structures():

@@ -21,16 +21,18 @@ from reconstruction.errors import CaseError
 
 MANIFEST = "case.json"
 
+Fingerprint = Callable[[Path], str]
 Record = TypeVar("Record", bound=BaseModel)
 
 
 class CaseFolder:
     """What any case can do, whatever it holds."""
 
-    def __init__(self, root: Path, manifest: Manifest) -> None:
+    def __init__(self, root: Path, manifest: Manifest, fingerprint: Fingerprint = file_sha256) -> None:
         self._root = root
         self._manifest = manifest
         self._on_disk: bytes | None = None
+        self._fingerprint = fingerprint
 
     @classmethod
     @contextmanager
@@ -61,8 +63,11 @@ class CaseFolder:
                 shutil.rmtree(case._root)
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Self:
+    def open(cls, path: str | PathLike[str], fingerprint: Fingerprint = file_sha256) -> Self:
         """Opens an existing case.
+
+        Args:
+            fingerprint: SHA-256 of a file; for whoever looks again and again, one that remembers unchanged files.
 
         Raises:
             CaseError: no case there, or a manifest that this version cannot read.
@@ -80,7 +85,7 @@ class CaseFolder:
                 "a case of schema version 1",
                 "restore it, or open it with the version that wrote it",
             ) from error
-        case = cls(root, manifest)
+        case = cls(root, manifest, fingerprint)
         case._on_disk = content
         return case
 
@@ -170,17 +175,17 @@ class CaseFolder:
         return new
 
     def verify(self) -> dict[str, str]:
-        """Artefacts that are not what the manifest says: id -> ``missing`` or ``altered``.
+        """Artefacts that are not what the manifest says: id -> ``missing``, ``unreadable`` or ``altered``.
 
         A CT by reference is only looked for; whether it changed is known once it is read again.
         """
         wrong = {}
         for artefact in self.artefacts:
-            path = self._root / artefact.path
-            if not path.exists():
+            found = self._current_sha256(artefact)
+            if not _is_there(self._root / artefact.path):
                 wrong[artefact.id] = "missing"
-            elif self._current_sha256(artefact) != artefact.sha256:
-                wrong[artefact.id] = "altered"
+            elif found != artefact.sha256:
+                wrong[artefact.id] = "altered" if found else "unreadable"
         return wrong
 
     def stale(self) -> dict[str, str]:
@@ -206,10 +211,12 @@ class CaseFolder:
         return tuple(Input(id=input_id, sha256=self.artefact(input_id).sha256) for input_id in ids)
 
     def _current_sha256(self, artefact: Artefact) -> str | None:
-        path = self._root / artefact.path
         if artefact.by_reference:
             return artefact.sha256
-        return file_sha256(path) if path.is_file() else None
+        try:
+            return self._fingerprint(self._root / artefact.path)
+        except OSError:  # not there, not a file, or not for us to read
+            return None
 
     def save(self, manifest: Manifest) -> None:
         """Puts another manifest in place, atomically.
@@ -223,8 +230,7 @@ class CaseFolder:
         self._manifest, self._on_disk = manifest, content
 
     def _check_unchanged(self) -> None:
-        path = self._root / MANIFEST
-        if self._on_disk is not None and (not path.is_file() or path.read_bytes() != self._on_disk):
+        if self._on_disk is not None and _content(self._root / MANIFEST) != self._on_disk:
             raise CaseError("a case that somebody else has changed meanwhile", "one writer", "open it again")
 
 
@@ -235,6 +241,20 @@ def validated(model: type[Record], **fields: Any) -> Record:
     except ValidationError as error:
         allowed = "names that are not empty, times as ISO 8601 with a time zone, plain JSON values"
         raise CaseError(_first_fault(error), allowed, "correct this field") from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that is not for us to look into
+        return False
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _check_free(target: Path) -> None:

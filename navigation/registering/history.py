@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from navigation.registering.records import KIND, attempt_ids, load_attempt, verdict_of
+from geometry.errors import SurgNavError
+from navigation.registering.records import KIND, attempt_ids, in_force, load_attempt, verdict_of
 from reconstruction.case import Case
 from registration.errors import AttemptError
 
@@ -32,13 +33,13 @@ class HistoryRow:
 
 def history(case: Case) -> list[HistoryRow]:
     """Every attempt in order; one whose record is damaged is listed as that."""
-    active = case.active_registration()
+    active = _active(case)
     unfit = case.stale() | case.verify()
     rows = []
     for attempt_id in attempt_ids(case):
         events = [event for event in case.manifest.registration_events if event.registration == attempt_id]
         made = case.artefact(f"{KIND}/{attempt_id}.json")
-        level, worst_p95_mm, problem = "refuse", None, unfit.get(made.id, "")
+        level, worst_p95_mm, problem = "refuse", None, unfit.get(made.id) or case.rejected_under(attempt_id) or ""
         try:
             attempt = load_attempt(case, attempt_id)
             level = verdict_of(case, attempt).level
@@ -55,7 +56,16 @@ def history(case: Case) -> list[HistoryRow]:
                 worst_p95_mm=worst_p95_mm,
                 steps=tuple(f"{event.step} by {event.person}" for event in events if event.step != "computed"),
                 problem=problem,
-                in_force=active is not None and active.registration == attempt_id and not problem,
+                in_force=attempt_id == active,
             )
         )
     return rows
+
+
+def _active(case: Case) -> str:
+    """The registration that may be streamed now; empty if there is none."""
+    try:
+        accepted = in_force(case)
+    except SurgNavError:  # the row says why
+        return ""
+    return "" if accepted is None else accepted.registration_id

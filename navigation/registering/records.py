@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,7 +18,6 @@ from navigation.pose_graph import AcceptedRegistration
 from navigation.registering.compute import Assumptions, Measured, Outcome
 from navigation.registering.point_files import write_sweep, write_touched, write_unordered
 from navigation.registering.tre_map import expected_p95_map
-from reconstruction.atomic import file_sha256
 from reconstruction.case import Case, MadeBy
 from reconstruction.case_manifest import Artefact, RegistrationEvent, RegistrationStep
 from reconstruction.nifti_door import write_nifti
@@ -100,14 +100,17 @@ def load_attempt(case: Case, attempt_id: str) -> Attempt:
         AttemptError: a record that is missing, altered, or damaged.
     """
     artefact = case.artefact(f"{KIND}/{attempt_id}.json")
-    path = case.path_of(artefact.id)
-    if not path.is_file() or file_sha256(path) != artefact.sha256:
+    try:
+        content = case.path_of(artefact.id).read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != artefact.sha256:
         raise AttemptError(
-            f"the record of '{attempt_id}', which is {'altered' if path.exists() else 'missing'}",
+            f"the record of '{attempt_id}', which is {'altered' if content else 'missing'}",
             "the record as it was written",
             "restore it, or register again",
         )
-    return read_attempt(path.read_bytes())
+    return read_attempt(content)
 
 
 def attempt_ids(case: Case) -> tuple[str, ...]:
@@ -185,8 +188,8 @@ def in_force(case: Case) -> AcceptedRegistration | None:
     """The registration that may be streamed; None if there is none.
 
     Raises:
-        RegisteringError: there is one, but it is stale, was altered, or has been refused since; or a verification touch
-            gave reasons that nobody consented to.
+        RegisteringError: there is one, but it is stale, was altered or replaced, or has been refused since; its surface
+            was rejected; or a verification touch gave reasons that nobody consented to.
         AttemptError: its record is damaged.
     """
     event = case.active_registration()
@@ -194,9 +197,7 @@ def in_force(case: Case) -> AcceptedRegistration | None:
         return None
     attempt = load_attempt(case, event.registration)
     verdict = verdict_of(case, attempt)
-    problem = case.registration_problem(attempt.id)
-    if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
-        problem = "it was replaced since it was accepted"
+    problem = _changed_since(case, attempt, event) or case.registration_problem(attempt.id)
     if verdict.level == CHECK and set(verdict.reasons) - set(event.reasons):
         problem = f"nobody consented to: {'; '.join(verdict.reasons)}"
     if problem or verdict.level == REFUSE or attempt.result is None:
@@ -207,6 +208,20 @@ def in_force(case: Case) -> AcceptedRegistration | None:
         )
     p95_mm = max((target.p95_mm for target in attempt.result.expected.values()), default=None)
     return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
+
+
+def _changed_since(case: Case, attempt: Attempt, event: RegistrationEvent) -> str:
+    """What is not as it was when the person accepted: the record, or the surface by the record's own word.
+
+    The manifest says what the record was made from as well, but whoever replaces a record may leave that out.
+    """
+    if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
+        return "it was replaced since it was accepted"
+    surface = attempt.inputs.surface
+    if surface is None:
+        return ""
+    now = next((artefact.sha256 for artefact in case.artefacts if artefact.path == surface.path), "")
+    return "" if now == surface.sha256 else f"{surface.path} {'changed' if now else 'was taken away'} since"
 
 
 def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstances) -> dict[str, Artefact]:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geometry import Transform
+from geometry import Transform, Volume
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
 from navigation.pose_graph import AcceptedRegistration
 from navigation.registering.compute import Assumptions, Measured, Outcome, register
+from navigation.registering.history import history
 from navigation.registering.point_files import read_planned, read_sweep, read_touched
 from navigation.registering.records import (
     Circumstances,
@@ -27,10 +28,13 @@ from navigation.registering.records import (
     verdict_of,
 )
 from reconstruction.case import Case, MadeBy
+from reconstruction.ct_door import read_ct
+from reconstruction.ct_scan import CtScan
 from reconstruction.errors import CaseError
 from registration.attempt import Attempt, VerificationRecord
 from registration.errors import AttemptError
 from registration.verification import verify_landmark
+from tests.reconstruction.dicom_factory import write_series
 from tests.registration.shapes import T_TRUE, organ
 
 TIME = "2026-01-02T03:04:05+00:00"
@@ -259,3 +263,80 @@ def test_limits_are_those_the_attempt_was_made_with(case: Case) -> None:
     attempt = keep_attempt(case, measured, register(measured, ORGAN, strict), strict, BY)
     assert attempt.verdict.level == "refuse"
     assert verdict_of(case, load_attempt(case, attempt.id)).level == "refuse"
+
+
+# ---------------------------------------------------------------------- what is in force rests on what is
+def _edited(case: Case) -> dict:
+    """The record with the patient 1 mm elsewhere, as somebody who means well might change it."""
+    document = json.loads((case.root / "registration" / "r-0001.json").read_text())
+    document["result"]["pose"]["matrix"][0][3] += 1.0
+    return document
+
+
+@pytest.mark.parametrize("how", ["edit accepted", "written anew"])
+def test_a_record_that_was_replaced_since_a_person_accepted_it_is_not_in_force(case: Case, how: str) -> None:
+    """The manifest knows the new record, so only the person's acceptance tells that it is another."""
+    attempt, _ = made(case)
+    put_in_force(case, attempt, "Dr Test", TIME, consent=False)
+    if how == "edit accepted":
+        (case.root / "registration" / "r-0001.json").write_text(json.dumps(_edited(case)))
+        case.accept_edit("registration/r-0001.json", MADE_BY)
+    else:
+        case.write_json("registration", "r-0001", _edited(case), MADE_BY)
+    case = Case.open(case.root)
+    assert case.registration_problem("r-0001") is None
+    with pytest.raises(RegisteringError, match="replaced since it was accepted"):
+        in_force(case)
+    assert not history(case)[0].in_force
+
+
+def test_a_record_without_its_inputs_in_the_manifest_still_knows_its_surface(case: Case) -> None:
+    attempt, _ = made(case)
+    case.write_json("registration", "r-0001", attempt.to_json(), MADE_BY)  # made_from is lost
+    record(case, attempt, "accepted", "Dr Test", TIME)
+    assert in_force(case) is not None
+    case.add_surface(organ(subdivisions=3), MADE_BY, made_from=())
+    assert case.registration_problem("r-0001") is None
+    with pytest.raises(RegisteringError, match=r"surfaces/organ\.glb changed since"):
+        in_force(case)
+
+
+def test_rejecting_the_surface_that_it_rests_on_takes_a_registration_out_of_force(case: Case) -> None:
+    case.decide("organ", "approved", "Dr Test", TIME)
+    attempt, _ = made(case)
+    put_in_force(case, attempt, "Dr Test", TIME, consent=False)
+    case.decide("organ", "rejected", "Dr Other", TIME)
+    case = Case.open(case.root)
+    with pytest.raises(RegisteringError, match="'organ' that it rests on was rejected by Dr Other"):
+        in_force(case)
+    with pytest.raises(CaseError, match="rejected by Dr Other"):
+        put_in_force(case, attempt, "Dr Test", TIME, consent=True)
+    [row] = history(case)
+    assert (row.in_force, row.problem) == (False, "the surface 'organ' that it rests on was rejected by Dr Other")
+    case.decide("organ", "approved", "Dr Other", TIME)
+    assert in_force(case).registration_id == "r-0001"
+    assert history(case)[0].in_force
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_another_ct_takes_a_registration_out_of_force(tmp_path: Path, by_reference: bool) -> None:
+    write_series(tmp_path / "dicom")
+    before = read_ct(tmp_path / "dicom")
+    after = replace(before, volume=Volume(before.volume.voxels[::-1], before.volume.affine))
+    with Case.create(tmp_path / "case", "organ", TIME) as case:
+        _add_ct(case, before, by_reference)
+        case.add_surface(ORGAN, MADE_BY, made_from=("ct",))
+        case.add_markups("landmarks", MARKS, MADE_BY)
+        case.add_markups("targets", TARGETS, MADE_BY, kind="plan")
+    attempt, _ = made(case)
+    put_in_force(case, attempt, "Dr Test", TIME, consent=False)
+    _add_ct(case, after, by_reference)
+    with pytest.raises(RegisteringError, match=r"is stale|ct changed since"):
+        in_force(Case.open(case.root))
+
+
+def _add_ct(case: Case, scan: CtScan, by_reference: bool) -> None:
+    if by_reference:
+        case.add_ct_reference(scan, case.root.parent, MADE_BY)
+    else:
+        case.add_ct_copy(scan, MADE_BY)

@@ -345,3 +345,28 @@ def test_a_registration_on_a_surface_that_changed_is_not_put_in_force(case: Case
     case.add_surface(ball(radius_mm=31.0), MADE_BY)
     with pytest.raises(CaseError, match="changed since"):
         case.record_registration("first", "accepted", ("accept", ()), "Dr Test", TIME)
+
+
+def test_a_registration_on_a_surface_that_somebody_rejected_is_not_put_in_force(case: Case) -> None:
+    case.decide("liver", "rejected", "Dr Other", TIME)
+    assert case.registration_problem("first") == "the surface 'liver' that it rests on was rejected by Dr Other"
+    with pytest.raises(CaseError, match="rejected by Dr Other"):
+        case.record_registration("first", "accepted", ("accept", ()), "Dr Test", TIME)
+    case.decide("liver", "approved", "Dr Test", LATER)
+    assert case.registration_problem("first") is None
+
+
+def test_a_file_that_goes_while_the_case_is_looked_at_is_missing_and_no_error(case: Case) -> None:
+    """As a look once a second meets it: each file may be there for one question and gone for the next."""
+
+    def gone(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    case = Case.open(case.root, gone)
+    assert case.verify()[GLB] == "unreadable"
+    (case.root / GLB).unlink()
+    assert case.verify()[GLB] == "missing"
+    assert "changed since" in case.stale()["registration/first.json"]
+    (case.root / "case.json").unlink()
+    with pytest.raises(CaseError, match="somebody else has changed"):
+        case.decide("liver", "rejected", "Dr Test", TIME)
