@@ -26,7 +26,7 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
         simplification = extracted.simplification
         table.add_row(
             name,
-            f"{extracted.surface.volume_ml:.0f}",
+            f"{extracted.surface.volume_ml:.1f}",
             f"{len(extracted.surface.triangles):,}",
             "-" if simplification is None else f"{simplification.distance.p95_mm:.2f} mm",
             "yes" if extracted.watertight else f"[red]no[/]: {escape(extracted.not_watertight_reason)}",
@@ -53,7 +53,7 @@ def render_case(case: Case, console: Console) -> None:
             state,
             escape(decision.person) if decision else "-",
             decision.time if decision else "-",
-            f"{details['volume_ml']:.0f}",
+            f"{details['volume_ml']:.1f}",
             f"{details['triangles']:,}",
         )
     console.print(table)

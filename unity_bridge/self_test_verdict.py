@@ -137,7 +137,8 @@ def _explain(test: IssuedTest, came: Floats) -> str:
     off = np.linalg.norm(came - test.expected.positions_m, axis=-1)
     batch, point = np.unravel_index(int(off.argmax()), off.shape)
     name = test.task.points[int(point)].name
-    return f"'{name}' is {off.max():.4g} m from where it should be under batch {batch}; no known mistake explains it"
+    far = _length(np.array([off.max()]))
+    return f"'{name}' is {far} from where it should be under batch {batch}; no known mistake explains it"
 
 
 def _world_mistake(expected: Floats, came: Floats) -> str:
@@ -157,8 +158,17 @@ def _world_mistake(expected: Floats, came: Floats) -> str:
     if abs(turn - _SAME).max() > 1e-3:
         said.insert(0, _turned(turn))
     if not said or abs(shift).max() > POSITION_TOLERANCE_M * max(1.0, scale):
-        said.append(f"shifted by ({', '.join(f'{round(float(part), 3) + 0.0:g}' for part in shift)}) m")
+        said.append(f"shifted by {_length(shift)}")
     return " and ".join(said)
+
+
+def _length(metres: Floats) -> str:
+    """One or more lengths in the unit that shows them: mm to a hundredth below a metre, a tenth of the tolerance."""
+    small = abs(metres).max() < 1.0
+    digits = [
+        f"{round(float(part) * 1000.0, 2) + 0.0:g}" if small else f"{round(float(part), 3) + 0.0:g}" for part in metres
+    ]
+    return (f"({', '.join(digits)})" if len(digits) > 1 else digits[0]) + (" mm" if small else " m")
 
 
 def _turned(turn: Floats) -> str:

@@ -111,7 +111,9 @@ WORLD_MISTAKES = {
     "turned by 30.0 degrees": lambda p: placing.rotated(
         np.array([0.0, np.sin(np.pi / 12), 0.0, np.cos(np.pi / 12)]), p
     ),
-    "shifted by (0.1, 0, 0) m": lambda p: p + [0.1, 0.0, 0.0],
+    "shifted by (100, 0, 0) mm": lambda p: p + [0.1, 0.0, 0.0],
+    "shifted by (0.2, 0, -0.15) mm": lambda p: p + [0.0002, 0.0, -0.00015],  # seen rounded to (0, 0, 0) m
+    "shifted by (2.5, 0, 0.004) m": lambda p: p + [2.5, 0.0, 0.004],
     "stretched or sheared": lambda p: p * [1.0, 1.0, 1.2],
 }
 
