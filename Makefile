@@ -1,6 +1,6 @@
 # Every target does its own set-up; the second call finds it done. Presupposes git, make and Python 3.11.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-slow bench lint format wire clean distclean
+.PHONY: help setup setup-tests demo test test-slow bench faults lint format wire clean distclean
 
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -25,6 +25,9 @@ test-slow: setup-tests ## the tests that take minutes
 
 bench: setup-tests ## the benchmarks, each beside its rivals
 	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
+
+faults: setup-tests ## which deliberate faults the tests notice; some: make faults ARGS="tip registration/"
+	@$(BIN)/python -m scripts.faults $(ARGS)
 
 lint: setup ## style, format, types, layers
 	$(BIN)/ruff check .

@@ -52,6 +52,16 @@ def test_inside_out_has_negative_volume_and_an_open_box_is_not_watertight() -> N
     assert not box(np.zeros((0, 3), int)).is_watertight
 
 
+def test_two_boxes_that_share_an_edge_are_no_manifold() -> None:
+    """Each alone is closed, and so is each edge's direction; but the shared edge has four triangles."""
+    other = np.array([2, 3, 8, 9, 10, 11, 12, 13])  # its vertices 0 and 1 are the first box' 2 and 3
+    triangles = np.vstack([CUBE_TRIANGLES, other[CUBE_TRIANGLES]])
+    vertices = np.vstack([CUBE_VERTICES, CUBE_VERTICES[2:] + CUBE_VERTICES[2]])
+    both = Surface(vertices, triangles, "ct", "two boxes")
+    assert both.volume_ml == pytest.approx(12.0)
+    assert not both.is_watertight
+
+
 @given(transforms("tracker", "ct"))
 def test_volume_and_area_do_not_depend_on_the_pose(T_tracker_ct: Transform) -> None:
     moved = box().transformed(T_tracker_ct)

@@ -54,6 +54,15 @@ def test_an_unbounded_window_would_queue():
     assert max(delays_ms) > 60.0
 
 
+def test_a_full_link_holds_a_queue_of_three_and_a_half_milliseconds():
+    """A link of 25 MB/s and a round trip of 10 ms, kept busy: a third of a frame at 90 Hz, the target, lies in it."""
+    bytes_per_ns, window = 25e6 / 1e9, TransferWindow()
+    for _ in range(200):
+        round_trip_ns = max(10 * MS, window.byte_count / bytes_per_ns)
+        window.answered(round(round_trip_ns), window.chunk_bytes, window.byte_count)
+    assert window.byte_count / bytes_per_ns / MS - 10.0 == pytest.approx(3.5, abs=0.35)  # it moves by a tenth
+
+
 def test_a_loopback_gets_the_largest_window():
     window = TransferWindow()
     Link(10_000.0, 0.05).transfer(window, 20_000_000)
