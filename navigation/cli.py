@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from navigation.json_files import write_json_file
+from navigation.reporting import reporting
 
 PREPARE, OPERATING = "Before the operation", "At the patient"
 OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
@@ -43,11 +40,11 @@ def inspect_command(
     from navigation.inspection_screen import render_inspection
     from reconstruction.inspection import inspect, to_json
 
-    with _reporting() as (console, _):
+    with reporting(json_file=json_file) as (console, _):
         reports = inspect(path)
         render_inspection(reports, console)
         if json_file is not None:
-            json_file.write_text(json.dumps(to_json(reports), indent=2) + "\n", encoding="utf-8")
+            write_json_file(json_file, to_json(reports))
     if all(report.verdict.level == "refused" for report in reports):
         raise typer.Exit(3)
 
@@ -83,7 +80,7 @@ def reconstruct_command(
         segmentation=segmentation, copy_ct=copy_ct, series_number=series, anonymize=anonymize
     )
     given = None if labels is None else (labels, label_names)
-    with _reporting() as (console, progress):
+    with reporting(case=case) as (console, progress):
         reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
 
 
@@ -109,7 +106,7 @@ def markers_command(
     request = MarkersRequest(
         ct=ct, case=case, diameter_mm=diameter, expected=expect, replace=replace, series=series, json_file=json_file
     )
-    with _reporting() as (console, progress):
+    with reporting(case=case, json_file=json_file) as (console, progress):
         progress("looking for markers", 0.0)
         complete = run_markers(request, _now(), console)
     if not complete:
@@ -128,7 +125,7 @@ def review_command(
     """Shows what was suggested and decided; records a named person's decision on a structure."""
     from navigation.review import review
 
-    with _reporting() as (console, _):
+    with reporting(live=False, case=case) as (console, _):
         review(case, structure, decision, person, _now(), console)
 
 
@@ -168,7 +165,7 @@ def register_command(
         accept_if=accept_if,
         json_file=json_file,
     )
-    with _reporting(live=False) as (console, _):
+    with reporting(live=False, case=case, json_file=json_file) as (console, _):
         registered = run_register(request, _now, console, open_keys)
     if not registered:
         raise typer.Exit(3)
@@ -205,7 +202,7 @@ def serve_command(
         deciders=frozenset(decider or ()),
         research=research,
     )
-    with _reporting(live=False) as (console, _), stop_requested() as should_stop:
+    with reporting(live=False, case=case) as (console, _), stop_requested() as should_stop:
         serve(request, console, should_stop)
 
 
@@ -229,7 +226,7 @@ def demo_command(
     if client not in set(Headset):
         raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
     settings = DemoSettings(out=out, ct=ct, offline=offline, seed=seed, stream_s=stream_s, headset=Headset(client))
-    with _reporting() as (console, progress):
+    with reporting(json_file=json_file) as (console, progress):
 
         def warn(text: str) -> None:
             console.print(f"[yellow]{text}[/]", highlight=False)
@@ -238,8 +235,7 @@ def demo_command(
         pictures = draw_album(result, out, warn)
         render(result, [str(path) for path in pictures], console)
         if json_file is not None:
-            json_file.parent.mkdir(parents=True, exist_ok=True)
-            json_file.write_text(json.dumps(as_json(result), indent=2) + "\n", encoding="utf-8")
+            write_json_file(json_file, as_json(result))
 
 
 @app.command("train", rich_help_panel=DEVELOP)
@@ -254,7 +250,7 @@ def train_command(
     """Trains a 3D U-Net on labelled CT."""
     from reconstruction.training.train import run_training
 
-    with _reporting() as (console, progress):
+    with reporting() as (console, progress):
 
         def show(iteration: int, iterations: int, loss: float) -> None:
             progress(f"iteration {iteration} of {iterations}, loss {loss:.4f}", iteration / iterations)
@@ -273,7 +269,7 @@ def evaluate_command(
     """Dice and surface distance of the shipped network against masks by experts."""
     from reconstruction.training.evaluate import evaluate_dicom_masks
 
-    with _reporting() as (console, progress):
+    with reporting() as (console, progress):
         result = evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share))
         console.print(result.table(), highlight=False)
 
@@ -285,11 +281,11 @@ def doctor_command(
     """Says what this machine has and can do: versions, GPU, engines, ports, disk, clock, rendering."""
     from navigation.doctor import examine, render
 
-    with _reporting() as (console, _):
+    with reporting(json_file=json_file) as (console, _):
         report = examine()
         render(report, console)
         if json_file is not None:
-            json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+            write_json_file(json_file, report.to_json())
 
 
 keys_app = typer.Typer(help="Keys of the wire: who may connect from outside this machine.", no_args_is_help=True)
@@ -304,7 +300,7 @@ def keys_new_command(folder: KeyFolder = None) -> None:
     """Makes the server's key pair; never overwrites one."""
     from navigation.keys_command import key_folder, new_keys
 
-    with _reporting(live=False) as (console, _):
+    with reporting(live=False) as (console, _):
         new_keys(folder or key_folder(), console)
 
 
@@ -327,7 +323,7 @@ def keys_enroll_command(
     from navigation.keys_command import Address, enroll, key_folder
 
     address = Address(hosts=tuple(host), poses=poses, surfaces=surfaces, control=control)
-    with _reporting(live=False) as (console, _):
+    with reporting(live=False) as (console, _):
         enroll(folder or key_folder(), name, address, console, public_key, days, out, png)
 
 
@@ -336,7 +332,7 @@ def keys_list_command(folder: KeyFolder = None) -> None:
     """Shows who may connect, and who may not any more."""
     from navigation.keys_command import key_folder, list_clients
 
-    with _reporting(live=False) as (console, _):
+    with reporting(live=False) as (console, _):
         list_clients(folder or key_folder(), console)
 
 
@@ -347,36 +343,8 @@ def keys_revoke_command(
     """Takes a client's right away for good; a running server puts it out at once."""
     from navigation.keys_command import key_folder, revoke
 
-    with _reporting(live=False) as (console, _):
+    with reporting(live=False) as (console, _):
         revoke(folder or key_folder(), name, console)
-
-
-@contextmanager
-def _reporting(*, live: bool = True) -> Iterator[tuple[Console, Callable[[str, float], None]]]:
-    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do.
-
-    Args:
-        live: whether the progress line is there from the start; not where a person is asked for keys.
-    """
-    from rich.console import Console
-
-    from geometry.errors import SurgNavError
-
-    console, failures = Console(), Console(stderr=True)
-    status = console.status("starting")
-
-    def progress(stage: str, share: float) -> None:
-        status.update(f"{stage} {share:4.0%}" if 0.0 < share < 1.0 else stage)
-        if share == 1.0:
-            console.print(f"[green]✓[/] {stage}", highlight=False)
-
-    try:
-        with status if live else nullcontext():
-            yield console, progress
-    except SurgNavError as error:
-        failures.print(f"[red bold]{type(error).__name__}[/]: {error.came}", highlight=False)
-        failures.print(f"  allowed: {error.allowed}\n  do: {error.action}", highlight=False)
-        raise typer.Exit(1) from error
 
 
 def _now() -> str:

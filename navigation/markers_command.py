@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from navigation.errors import MarkersError
+from navigation.json_files import write_json_file
 from navigation.registering.theatre import PLANNED
 from reconstruction.case import CT_ID, Case, MadeBy
 from reconstruction.case_manifest import Artefact
@@ -70,7 +70,7 @@ def run_markers(request: MarkersRequest, time: str, console: Console) -> bool:
     elif case is not None:
         console.print(f"[green]✓[/] {_keep(case, named, request, time)}", highlight=False)
     if request.json_file is not None:
-        request.json_file.write_text(json.dumps(_as_json(named, found), indent=2) + "\n", encoding="utf-8")
+        write_json_file(request.json_file, _as_json(named, found))
     return complete
 
 

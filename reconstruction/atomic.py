@@ -1,13 +1,16 @@
-"""Files that are either there in full or not at all, also after a power cut."""
+"""Files that are either there in full or not at all, also after a power cut; and folders that one process holds."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+PARTIAL = ".partial-"
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 def sibling(path: Path) -> Path:
     """A hidden path in the same folder that nobody else uses; the name's endings stay, since writers go by them."""
-    return path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
+    return path.with_name(f"{PARTIAL}{secrets.token_hex(4)}-{path.name}")
 
 
 def sync(path: Path) -> None:
@@ -43,6 +46,29 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Holds a folder against other processes that ask for it here; the system lets go when the process ends, however.
+
+    Args:
+        folder: an existing one; nothing is written into it.
+        wait: wait for another holder; otherwise the block runs with False where there is one.
+
+    Yields:
+        Whether it is held. A file system without such locks holds nothing, and gives False.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:  # held by another, or no locks on this file system
+            yield False
+        else:
+            yield True
     finally:
         os.close(descriptor)
 

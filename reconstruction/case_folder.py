@@ -15,11 +15,12 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from reconstruction.atomic import atomic_path, atomic_write, file_sha256, sibling, sync
+from reconstruction.atomic import atomic_path, atomic_write, file_sha256, held, sibling, sync
 from reconstruction.case_manifest import Artefact, Decision, Input, MadeBy, Manifest, stays_inside
 from reconstruction.errors import CaseError
+from reconstruction.leftovers import MANIFEST
 
-MANIFEST = "case.json"
+__all__ = ["MANIFEST", "CaseFolder", "validated"]
 
 Fingerprint = Callable[[Path], str]
 Record = TypeVar("Record", bound=BaseModel)
@@ -33,6 +34,7 @@ class CaseFolder:
         self._manifest = manifest
         self._on_disk: bytes | None = None
         self._fingerprint = fingerprint
+        self._is_held = False
 
     @classmethod
     @contextmanager
@@ -52,15 +54,16 @@ class CaseFolder:
         case = cls(sibling(target), validated(Manifest, name=name, created=time))
         case._root.mkdir(parents=True)
         try:
-            case.save(case.manifest)
-            yield case
-            _check_free(target)
-            case._root.replace(target)
+            with case._held():  # so that nobody takes it for what a killed run left behind
+                case.save(case.manifest)
+                yield case
+                _check_free(target)
+                case._root.replace(target)
             sync(target.parent)
             case._root = target
         finally:
             if case._root != target:
-                shutil.rmtree(case._root)
+                shutil.rmtree(case._root, ignore_errors=True)  # what went wrong first is what is told
 
     @classmethod
     def open(cls, path: str | PathLike[str], fingerprint: Fingerprint = file_sha256) -> Self:
@@ -75,8 +78,11 @@ class CaseFolder:
         root = Path(path).absolute()
         try:
             content = (root / MANIFEST).read_bytes()
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise CaseError(f"no case at {root}", f"a folder with {MANIFEST}", "check the path") from error
+        except OSError as error:
+            came = f"a {MANIFEST} in {root} that cannot be read ({error.strerror})"
+            raise CaseError(came, "a case that you may read", "check its permissions and the disk") from error
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
@@ -147,22 +153,23 @@ class CaseFolder:
         inputs = self._inputs(made_from)
         if not stays_inside(path):
             raise CaseError(f"the path {path!r}", "a relative path inside the case", "leave out '..' and leading '/'")
-        self._check_unchanged()
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target) as temporary:
-            write(temporary)
-            artefact = validated(
-                Artefact,
-                id=artefact_id or path,
-                kind=kind,
-                path=path,
-                sha256=file_sha256(temporary),
-                made_by=made_by,
-                made_from=inputs,
-                details=dict(details or {}),
-            )
-        self.save(self._manifest.with_artefacts(artefact))
+        with self._held():
+            self._check_unchanged()
+            target = self._root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(target) as temporary:
+                write(temporary)
+                artefact = validated(
+                    Artefact,
+                    id=artefact_id or path,
+                    kind=kind,
+                    path=path,
+                    sha256=file_sha256(temporary),
+                    made_by=made_by,
+                    made_from=inputs,
+                    details=dict(details or {}),
+                )
+            self.save(self._manifest.with_artefacts(artefact))
         return artefact
 
     def accept_edit(self, artefact_id: str, made_by: MadeBy) -> Artefact:
@@ -224,10 +231,24 @@ class CaseFolder:
         Raises:
             CaseError: the manifest on disk is not the one this object read or wrote last.
         """
-        self._check_unchanged()
         content = (manifest.model_dump_json(indent=2) + "\n").encode()
-        atomic_write(self._root / MANIFEST, content)
+        with self._held():
+            self._check_unchanged()
+            atomic_write(self._root / MANIFEST, content)
         self._manifest, self._on_disk = manifest, content
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """No other process writes to the case meanwhile: between the look at its manifest and its replacement."""
+        if self._is_held:
+            yield
+            return
+        with held(self._root):
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def _check_unchanged(self) -> None:
         if self._on_disk is not None and _content(self._root / MANIFEST) != self._on_disk:
@@ -259,9 +280,11 @@ def _content(path: Path) -> bytes | None:
 
 def _check_free(target: Path) -> None:
     if (target / MANIFEST).exists():
-        raise CaseError(f"a case is already at {target}", "a new place", "open it with Case.open, or choose another")
+        action = "name another folder (--case), or look at this one with 'surgnav review'"
+        raise CaseError(f"a case is already at {target}", "a new place", action)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise CaseError(f"{target} is not empty", "a new place or an empty folder", "choose another")
+        came = f"{target} is {'not empty' if target.is_dir() else 'a file'}"
+        raise CaseError(came, "a new place or an empty folder", "name another folder (--case)")
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from navigation.clock import VirtualClock
 from navigation.devices.hand import Rehearsal
 from navigation.devices.registry import SIMULATED, open_rehearsal
 from navigation.errors import RegisteringError
+from navigation.json_files import write_json_file
 from navigation.registering.advice import advise
 from navigation.registering.compute import Measured, register
 from navigation.registering.dialogue import Dialogue
@@ -132,5 +132,4 @@ def _write_json(path: Path, theatre: Theatre, attempt: dict[str, Any] | None = N
         "problem": problem,
         "attempt": attempt,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json_file(path, document)

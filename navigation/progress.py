@@ -1,0 +1,52 @@
+"""How far a long command is: a bar on a terminal; elsewhere, now and then, a line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+LINE_EVERY_S = 5.0
+
+
+class ProgressLine:
+    """Shows one stage after the other; a finished one leaves a line with a tick."""
+
+    def __init__(self, console: Console, line_every_s: float = LINE_EVERY_S) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._console, self._line_every_s = console, line_every_s
+        self._said_s = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._bar: Progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("starting", total=None)
+        self._stage = ""
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The bar is on the screen within this block."""
+        with self._bar:
+            yield
+
+    def __call__(self, stage: str, share: float) -> None:
+        """`share` of `stage` is done, from 0 to 1."""
+        if stage != self._stage:
+            self._stage = stage
+            self._bar.reset(self._task, description=stage)
+        self._bar.update(self._task, completed=share, total=1.0 if share > 0.0 else None)
+        if share == 1.0:
+            self._console.print(f"[green]✓[/] {stage}", highlight=False)
+        elif share > 0.0 and not self._console.is_terminal and self._due():
+            self._console.print(f"  {stage} {share:.0%}", highlight=False)
+
+    def _due(self) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._said_s < self._line_every_s:
+            return False
+        self._said_s = now_s
+        return True
