@@ -124,7 +124,7 @@ class PoseGraph:
             to_frame=REFERENCE,
             from_frame=CT,
             validity=reference.validity,
-            reason="" if reference.validity is Validity.VALID else f"reference {reference.validity.value}",
+            reason="" if not reference.reason else f"reference {reference.validity.value}: {reference.reason}",
             T_to_from=_shown(self.registration.T_reference_ct, reference),
             expected_error_mm=self.registration.expected_error_mm,
             registration_id=self.registration.registration_id,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
-import signal
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -21,9 +20,12 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import ServiceError
 from navigation.headset.desk import DeskSettings, HeadsetDesk
 from navigation.pose_graph import PATIENT, PoseGraph
-from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, SentPoses, log_refusals, run_pose_process
+from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, log_refusals, run_pose_process
+from navigation.pose_vitals import PoseVitals, Vitals
 from navigation.room_state import OfferedSurface, RoomState
+from navigation.sent_poses import SentPoses
 from navigation.state_changes import StateChanges
+from navigation.supervisor import SupervisorSettings
 from navigation.surface_levels import LevelSettings, encode_levels
 from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.control_server import ControlEvent, ControlServer
@@ -38,6 +40,7 @@ from unity_bridge.wire import Session
 
 SERVER_NAME = "surgnav"
 NOTICE = "Research software, not a medical device."
+_SAY_EVERY_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class ServiceConfig:
         security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
         desk: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
+        supervisor: thresholds; clients are told the age limits among them.
+        keep_sent: so many batches are kept for `stop`, for scoring.
         start_timeout_s, stop_timeout_s: patience with the pose process.
     """
 
@@ -89,6 +94,8 @@ class ServiceConfig:
     security: ServerSecurity | None = None
     desk: DeskSettings | None = None
     research_session: bool = False
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    keep_sent: int = 0
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
 
@@ -96,13 +103,17 @@ class ServiceConfig:
 class NavigationService:
     """Runs from ``with`` to its end; call `poll` in between.
 
+    Args:
+        say: told every few seconds what is waited for while it starts.
+
     Raises:
         ServiceError: the pose process did not start, or ended by itself.
         SurgNavError: whatever made the pose process give up, such as an endpoint in use.
     """
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: ServiceConfig, say: Callable[[str], None] | None = None) -> None:
         self._config = config
+        self._say = say or logging.getLogger("surgnav.service").info
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
         self._desk: HeadsetDesk | None = None
@@ -112,22 +123,25 @@ class NavigationService:
     def __enter__(self) -> NavigationService:
         spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's and OpenVINO's threads half
         self._pipe, theirs = spawning.Pipe()
-        self._last_sequence = spawning.Value("q", 0)
+        shared = PoseVitals.share(spawning)
+        self._vitals = PoseVitals(shared)
         loop = PoseLoopConfig(
             tracker=self._config.tracker,
             tracker_config=self._config.tracker_config,
             graph=self._config.graph,
             endpoint=self._config.pose_endpoint,
             session_id=self._session.session_id,
+            supervisor=self._config.supervisor,
             security=self._config.security,
+            keep_sent=self._config.keep_sent,
         )
         self._process = spawning.Process(
-            target=_run_pose_process, args=(loop, theirs, self._last_sequence), name="surgnav-poses", daemon=True
+            target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
         )
         self._process.start()
         theirs.close()
         try:
-            self.pose_endpoint: str = self._receive(self._config.start_timeout_s, "to start")
+            self.pose_endpoint: str = self._await_start()
             self._open_sockets()
         except BaseException:
             self._close_desk()
@@ -182,8 +196,12 @@ class NavigationService:
         """Shows a notice at every client."""
         self._announce(Happening(kind="notice", reason=text))
 
+    def vitals(self) -> Vitals:
+        """How old poses are, and how many frames were dropped, since the start."""
+        return self._vitals.read()
+
     def stop(self) -> SentPoses:
-        """Ends the pose loop and returns what it published."""
+        """Ends the pose loop and returns what it published, as far as `keep_sent` had it kept."""
         self._pipe.send(STOP)
         sent: SentPoses = self._receive(self._config.stop_timeout_s, "to stop")
         self._process.join(self._config.stop_timeout_s)
@@ -229,7 +247,9 @@ class NavigationService:
             program=SERVER_NAME,
             clock_id=self._clock.clock_id,
             rate_hz=self._config.rate_hz,
-            last_pose_sequence=self._last_sequence.value,
+            last_pose_sequence=self._vitals.last_sequence,
+            pose_stale_after_ms=self._config.supervisor.stale_after_ms,
+            pose_lost_after_ms=self._config.supervisor.lost_after_ms,
             tools=(*self._config.tools, PATIENT),
             research_session=self._config.research_session,
             notice=NOTICE,
@@ -267,6 +287,23 @@ class NavigationService:
             return None
         return message
 
+    def _await_start(self) -> str:
+        """The endpoint of the poses. What is waited for is said, for on a busy machine it takes a while."""
+        begun_ns, patience_s, what = self._clock.now_ns(), self._config.start_timeout_s, "loading"
+        while True:
+            waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
+            message = self._next_message(min(_SAY_EVERY_S, max(0.0, patience_s - waited_s)))
+            if isinstance(message, Starting):
+                what = message.what
+            elif isinstance(message, str):
+                return message
+            elif message is not None or not self._process.is_alive() or waited_s > patience_s:
+                self._early = message
+                self._receive(0.0, f"to start, which was {what}")
+            else:
+                waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
+                self._say(f"waiting for the pose process, {waited_s:.0f} s of {patience_s:.0f}: {what}")
+
     def _receive(self, timeout_s: float, purpose: str) -> Any:
         message = self._next_message(timeout_s)
         if isinstance(message, Exception):
@@ -285,12 +322,6 @@ class NavigationService:
             self._process.terminate()
         self._process.join(self._config.stop_timeout_s)
         self._pipe.close()
-
-
-def _run_pose_process(config: PoseLoopConfig, pipe: Any, last_sequence: Any) -> None:
-    """Ctrl-C at the terminal reaches every process of it; when poses end is for the service to say."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_pose_process(config, pipe, last_sequence)
 
 
 def _log_events(events: Sequence[ControlEvent]) -> None:

@@ -25,7 +25,7 @@ from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.operation import Operation, SimulatedSurgeon
 from navigation.errors import ServiceError
 from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
-from navigation.pose_loop import SentPoses
+from navigation.sent_poses import SentPoses
 from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from unity_bridge.client.recording import ClientRecording, load_recording
@@ -44,6 +44,7 @@ _GROSS_ERROR_MM = 5.0
 # Someone leans in: the driver is hidden now and then, the reference for 0.3 s.
 _OCCLUSIONS = {DRIVER: (5.0, 3.0, 3.6), REFERENCE: (5.0, 4.0, 4.3)}
 _TABLE_MOTION_MM = 15.0
+_MAX_SENT = 60_000  # batches kept for the check: ten minutes at 100 Hz, 50 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ def stream(
         rate_hz=room.tracker.rate_hz,
         graph=_graph(operation, accepted),
         surfaces=offered,
+        keep_sent=_MAX_SENT,
     )
     with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
         report, recording = _run_client(client, service, Path(folder), duration_s, clock)

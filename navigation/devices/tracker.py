@@ -48,8 +48,8 @@ class TrackerFrame:
     """All tools at one instant.
 
     Attributes:
-        sequence: counts the tracker's frames; a gap means that frames were lost.
-        capture_ns: when the sensor saw it, on the tracker's clock.
+        sequence: counts the tracker's frames, also those that the driver drops; a gap means that frames were lost.
+        capture_ns: when the sensor saw it, on the clock that the driver was opened with. Its age is judged by this.
         tools: observation by tool name; every configured tool is listed, seen or not.
     """
 
@@ -59,7 +59,18 @@ class TrackerFrame:
 
 
 class Tracker(Protocol):
-    """A tracking camera."""
+    """A tracking camera.
+
+    The rule for drivers is that **the newest frame wins**. A reader that was held up (a busy machine, a suspended
+    laptop) must not get a backlog, which it would show in fast-forward, seconds late:
+
+    - keep no more than the newest frame, or a buffer that is bounded and drained at each call;
+    - number all frames as the device made them, so that those dropped are counted, by the gap;
+    - stamp with the sensor's time, never with that of the reading, and never repeat a frame as if it were new.
+
+    Whoever reads judges age, repetition and order all the same (`navigation.newest_frame`, `navigation.supervisor`): a
+    driver that breaks the rule makes poses stale, not wrong.
+    """
 
     @property
     def tools(self) -> tuple[str, ...]: ...
@@ -70,7 +81,10 @@ class Tracker(Protocol):
     def start(self) -> None: ...
 
     def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
-        """The next frame in order, or None if none came within `timeout_ns`."""
+        """The newest frame that was not handed out yet, or None if none came within `timeout_ns`.
+
+        Older ones that were not handed out are dropped. A timeout of 0 asks for what is here already, without waiting.
+        """
         ...
 
     def stop(self) -> None: ...

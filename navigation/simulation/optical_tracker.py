@@ -63,7 +63,7 @@ class SimulatedOpticalTracker:
     Args:
         true_pose: the world; asked at each capture time.
         spheres_mm: for each tool, its spheres ``(n, 3)`` in the marker's frame, whose +z faces the camera.
-        clock: paces the frames. Frames are never skipped: a late reader gets them late, with their capture time.
+        clock: paces the frames. A late reader gets the newest; those that it has missed are gone, as on a real device.
         rng: draws jitter and dropouts.
         distortion_rng: draws the distortion field once; the same seed is the same camera.
     """
@@ -112,9 +112,10 @@ class SimulatedOpticalTracker:
         if self._next_ns - now_ns > timeout_ns:
             self._clock.sleep_until_ns(now_ns + timeout_ns)
             return None
-        capture_ns = self._next_ns
-        self._next_ns += self._period_ns
-        self._sequence += 1
+        missed = max(0, now_ns - self._next_ns) // self._period_ns
+        capture_ns = self._next_ns + missed * self._period_ns
+        self._next_ns = capture_ns + self._period_ns
+        self._sequence += 1 + missed
         # Worked out before its time has come: simulating must not count as latency of the system under test.
         tools = {tool: self._observe(tool, capture_ns) for tool in self._spheres_mm}
         self._clock.sleep_until_ns(capture_ns)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import tracemalloc
 import uuid
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import zmq
 
@@ -13,6 +16,8 @@ from navigation.clock import VirtualClock
 from navigation.devices.tracker import ToolObservation, TrackerFrame
 from navigation.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
 from navigation.pose_loop import PoseLoop
+from navigation.pose_vitals import PoseVitals
+from navigation.sent_poses import SentLog
 from navigation.supervisor import Supervisor
 from tests.navigation.test_supervisor import HIDDEN, MS, TOOLS, seen
 from tests.registration.shapes import T_TRUE
@@ -138,12 +143,12 @@ def test_a_silent_tracker_is_told_one_period_after_its_frame_was_due_and_never_w
     assert (batch.sequence, batch.capture_ns) == (before.sequence + 1, before.capture_ns + 2 * PERIOD_NS)
     assert {pose.validity for pose in batch.tools.values()} == {Validity.STALE}
     assert {pose.pose for pose in batch.tools.values()} == {None}
-    assert batch.reason == "no new frame from the tracker"
+    assert batch.reason == "no new frame from the tracker: the last is 20 ms old"
     while batch.tools[STYLUS].validity is Validity.STALE:
         assert batch.capture_ns - before.capture_ns <= 250 * MS + 2 * PERIOD_NS
         batch = room.step()
     assert {(pose.validity, pose.pose) for pose in batch.tools.values()} == {(Validity.LOST, None)}
-    assert batch.reason == "the tracker is silent"
+    assert batch.reason == "the tracker is silent: the last is 260 ms old"
 
 
 def test_what_was_lost_is_believed_again_only_once_it_has_settled(room: Room) -> None:
@@ -152,3 +157,52 @@ def test_what_was_lost_is_believed_again_only_once_it_has_settled(room: Room) ->
     room.tracker.sees = BOTH
     states = [room.step().tools[STYLUS].validity for _ in range(3)]
     assert states == [Validity.SUSPECT, Validity.SUSPECT, Validity.VALID]
+
+
+def test_a_loop_that_runs_for_long_keeps_nothing_of_what_it_sent(room: Room) -> None:
+    for _ in range(300):
+        room.loop.step()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(1000):
+            room.loop.step()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    # A batch as objects has some 3 kB: 3 MB. The subscriber does not read, and its queue is libzmq's, not Python's.
+    assert grown < 50_000
+
+
+def test_what_was_sent_is_kept_up_to_the_bound_and_as_it_was_sent(room: Room) -> None:
+    log = SentLog(1500)
+    room.loop._log = log
+    room.tracker.sees = BOTH | {STYLUS: HIDDEN}
+    first = room.loop.step()
+    room.tracker.sees = BOTH
+    for _ in range(1600):
+        room.loop.step()
+    sent = log.finish()
+    assert sent.tools == (REFERENCE, STYLUS, PATIENT)
+    np.testing.assert_array_equal(sent.sequence, np.arange(first, first + 1500))
+    assert sent.validity[0].tolist() == ["valid", "lost", "valid"]
+    assert sent.validity[1:4, 1].tolist() == ["suspect", "suspect", "valid"]
+    assert np.isnan(sent.matrices[0, 1]).all()
+    np.testing.assert_array_equal(sent.matrices[1499, 2], T_TRUE.matrix)
+    np.testing.assert_array_equal(np.diff(sent.capture_ns), PERIOD_NS)
+    assert SentLog(0).finish().matrices.shape == (0, 0, 4, 4)
+
+
+def test_the_vitals_say_how_old_each_frame_was_and_what_was_dropped(room: Room) -> None:
+    shared = PoseVitals.share(multiprocessing.get_context("spawn"))
+    room.loop._vitals = vitals = PoseVitals(shared)
+    room.step()
+    room.tracker._number += 4  # four frames that never came
+    sequence = room.loop.step()
+    room.tracker.sees = None
+    room.loop.step()
+    read = vitals.read()
+    assert (read.last_sequence, vitals.last_sequence) == (sequence + 1, sequence + 1)
+    assert (read.frames_dropped, read.frames_repeated) == (4, 0)
+    assert (read.ages_ms[0], read.ages_ms.sum()) == (2, 2)
+    assert read.capture_ns == room.clock.now_ns() - 2 * PERIOD_NS

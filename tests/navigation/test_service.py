@@ -56,7 +56,7 @@ def registered(room: OperatingRoom) -> PoseGraph:
 def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
     room = OperatingRoom(room_config())
     clock = MonotonicClock()
-    with NavigationService(service_config(PoseGraph())) as service:
+    with NavigationService(service_config(PoseGraph(), keep_sent=10_000)) as service:
         endpoints = Endpoints(
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
         )
