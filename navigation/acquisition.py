@@ -1,6 +1,7 @@
 """Collecting measurements with a tracked stylus: pivot poses, touched landmarks, swept surfaces.
 
-The same code serves every tracker. What the tracker did not see is left out and counted, never filled in.
+The same code serves every tracker. What the tracker did not see is left out and counted, never filled in; a frame that
+comes again, or late after a newer one, is no sample: it would make a moving tip look still.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from geometry import Transform
 from geometry.frames import REFERENCE
 from geometry.points import read_only
 from navigation.clock import NS_PER_S
+from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
 
@@ -80,7 +82,8 @@ def collect_poses(
 ) -> list[Transform]:
     """Every visible ``T_tracker_<tool>`` during `duration_s`, for a pivot calibration."""
     settings = settings or AcquisitionSettings()
-    poses = [_next(tracker, settings).tools[tool].T_tracker_tool for _ in range(round(duration_s * tracker.rate_hz))]
+    samples = _Samples(tracker, settings)
+    poses = [samples.next().tools[tool].T_tracker_tool for _ in range(round(duration_s * tracker.rate_hz))]
     return [pose for pose in poses if pose is not None]
 
 
@@ -97,8 +100,9 @@ def collect_touch(
     recent: list[Floats] = []
     spread_mm = float("inf")
     lost: Counter[str] = Counter()
+    samples = _Samples(tracker, settings)
     for _ in range(round(settings.touch_timeout_s * tracker.rate_hz)):
-        frame = _next(tracker, settings)
+        frame = samples.next()
         tip = reference_tip(frame, T_stylus_tip)
         if tip is None:
             lost.update(_unseen(frame, T_stylus_tip))
@@ -133,8 +137,9 @@ def collect_sweep(
     settings = settings or AcquisitionSettings()
     n_frames = round(duration_s * tracker.rate_hz)
     seen: list[Transform] = []
+    samples = _Samples(tracker, settings)
     for number in range(n_frames):
-        frame = _next(tracker, settings)
+        frame = samples.next()
         tip = reference_tip(frame, T_stylus_tip)
         if tip is not None:
             seen.append(tip)
@@ -157,10 +162,27 @@ def _unseen(frame: TrackerFrame, T_stylus_tip: Transform) -> list[str]:
     return [f"{tool} {seen.value}" for tool, seen in needed.items() if seen is not Visibility.VISIBLE]
 
 
-def _next(tracker: Tracker, settings: AcquisitionSettings) -> TrackerFrame:
-    frame = tracker.next_frame(round(settings.frame_timeout_s * NS_PER_S))
-    if frame is None:
+class _Samples:
+    """The new frames of a tracker, one by one."""
+
+    def __init__(self, tracker: Tracker, settings: AcquisitionSettings) -> None:
+        self._tracker, self._settings = tracker, settings
+        self._order = FrameOrder()
+
+    def next(self) -> TrackerFrame:
+        """The next new frame.
+
+        Raises:
+            AcquisitionError: none came in time, or only frames that were none.
+        """
+        timeout_s = self._settings.frame_timeout_s
+        for _ in range(max(1, round(timeout_s * self._tracker.rate_hz))):
+            frame = self._tracker.next_frame(round(timeout_s * NS_PER_S))
+            if frame is None:
+                break
+            if self._order.take(frame) is Arrival.NEW:
+                return frame
+        came = "nothing" if frame is None else f"frame {frame.sequence} again, or older ones"
         raise AcquisitionError(
-            f"no frame from the tracker for {settings.frame_timeout_s} s", "a running tracker", "check its connection"
+            f"no new frame from the tracker for {timeout_s} s ({came})", "a running tracker", "check its connection"
         )
-    return frame
