@@ -32,8 +32,15 @@ class PivotSettings:
 
     Attributes:
         minimum_poses: fewer poses than this, before or after rejection, are refused.
-        minimum_tilt_range_rad: the marker must be tilted over this range about every axis. At 20 degrees, 30 poses give
-            the tip to 2.6 times the tracker's noise (RMS); at 70 degrees, to 0.8 times.
+        minimum_tilt_rms_rad: by how much, RMS, the marker's least tilted axis must have moved about its mean direction.
+            An error of the tracker that changes with the tilt shows in no residual, and enters the tip multiplied by
+            the inverse of this: by 11 at 5 degrees, by 3 at 20. Rocked evenly to every side, 5 degrees RMS are some 7
+            each way.
+        maximum_tip_error_rms_mm: a tip that is expected to be worse than this is of no use, whatever it was tilted by.
+            What noise, tilt and number of poses leave of it together is the expected error; no limit on one of the
+            three could stand for it.
+        maximum_share: of what the poses say about the least known direction, that the farthest twentieth of them may
+            hold; poses spread evenly give it some 15 %. One wild pose is no tilt, though it fits exactly.
         maximum_residual_rms_mm: above this, the tip slipped, the marker bent or the tracker is out of order.
         tukey_cutoff: poses whose residual is longer than this many standard deviations along one axis are rejected; of
             poses with normal noise alone, 4.685 rejects one in 15,000.
@@ -41,7 +48,9 @@ class PivotSettings:
     """
 
     minimum_poses: int = 30
-    minimum_tilt_range_rad: float = np.deg2rad(20.0)
+    minimum_tilt_rms_rad: float = np.deg2rad(5.0)
+    maximum_tip_error_rms_mm: float = 1.0
+    maximum_share: float = 0.6
     maximum_residual_rms_mm: float = 1.5
     tukey_cutoff: float = 4.685
     maximum_rejected_fraction: float = 0.4
@@ -59,7 +68,7 @@ class PivotCalibration:
             correlation in time. An error common to all poses, such as a tip that rolls in its dimple, is not in it.
         expected_tip_error_rms_mm: root of that covariance's trace.
         n_used, n_rejected: poses.
-        tilt_range_rad: range of directions over which the least tilted axis of the marker was moved.
+        tilt_rms_rad: by how much the least tilted axis of the marker was moved about its mean direction, RMS.
         marker_frame: the poses' ``from_frame``, such as ``stylus``.
     """
 
@@ -70,7 +79,7 @@ class PivotCalibration:
     expected_tip_error_rms_mm: float
     n_used: int
     n_rejected: int
-    tilt_range_rad: float
+    tilt_rms_rad: float
     marker_frame: str
 
     @property
@@ -88,7 +97,8 @@ def calibrate_pivot(
     Poses come in the order of time; lost ones must be left out, not repeated.
 
     Raises:
-        PivotRefusedError: too few poses, too little tilt about some axis, or residuals too large.
+        PivotRefusedError: too few poses, too little tilt about some axis, residuals too large, or a tip that all of these
+            together leave unknown.
         FrameMismatchError: poses between different frames.
     """
     settings = settings or PivotSettings()
@@ -98,21 +108,22 @@ def calibrate_pivot(
     solution, used = _solve_robustly(rotations, translations_mm, settings.tukey_cutoff)
     n_used, n_rejected = int(used.sum()), int((~used).sum())
     _check_majority(n_used, n_rejected, settings)
-    tilt_range_rad = _tilt_range_rad(rotations[used])
-    _check_tilt(tilt_range_rad, settings)
+    tilt_rms_rad = _checked_tilt_rms_rad(rotations[used], settings)
     residuals_mm = _residuals_mm(rotations, translations_mm, solution)
     residual_rms_mm = float(np.sqrt(np.mean(np.sum(residuals_mm[used] ** 2, axis=1))))
     _check_residual(residual_rms_mm, settings)
     covariance_mm2 = _covariance_mm2(rotations[used], residuals_mm[used])[:3, :3]
+    expected_mm = float(np.sqrt(np.trace(covariance_mm2)))
+    _check_expected(expected_mm, tilt_rms_rad, settings)
     return PivotCalibration(
         tip_stylus_mm=read_only(solution[:3]),
         pivot_tracker_mm=read_only(solution[3:]),
         residual_rms_mm=residual_rms_mm,
         tip_covariance_mm2=read_only(covariance_mm2),
-        expected_tip_error_rms_mm=float(np.sqrt(np.trace(covariance_mm2))),
+        expected_tip_error_rms_mm=expected_mm,
         n_used=n_used,
         n_rejected=n_rejected,
-        tilt_range_rad=tilt_range_rad,
+        tilt_rms_rad=tilt_rms_rad,
         marker_frame=poses_tracker_stylus[0].from_frame,
     )
 
@@ -173,18 +184,50 @@ def _covariance_mm2(rotations: Floats, residuals_mm: Floats) -> Floats:
     return covariance
 
 
-def _tilt_range_rad(rotations: Floats) -> float:
-    """Range of directions of the marker's least moved axis; zero for a hinge, along which the tip stays unknown.
+def _checked_tilt_rms_rad(rotations: Floats, settings: PivotSettings) -> float:
+    """RMS tilt of the marker's least moved axis; zero for a hinge, along which the tip stays unknown.
 
-    That axis is the first right singular vector of the mean rotation: the tip's information along a unit vector u is
-    n (1 - |mean(R) u|^2).
+    That axis u is the first right singular vector of the mean rotation, and 1 - |mean(R) u|^2 the squared tilt: n times
+    it is the tip's information along u, in units of the tracker's noise.
     """
     axis = np.linalg.svd(rotations.mean(axis=0))[2][0]
     directions = rotations @ axis
-    middle = directions.mean(axis=0)
-    cosines = directions @ (middle / np.linalg.norm(middle))
-    # The 95th percentile, not the extreme: one wild pose is no range.
-    return 2.0 * float(np.percentile(np.arccos(np.clip(cosines, -1.0, 1.0)), 95))
+    squared = np.sum((directions - directions.mean(axis=0)) ** 2, axis=1)
+    tilt_rms_rad = float(np.arcsin(min(1.0, np.sqrt(squared.mean()))))
+    if tilt_rms_rad < settings.minimum_tilt_rms_rad:
+        raise _too_little_tilt(rotations, axis, tilt_rms_rad, settings)
+    farthest = np.sort(squared)[-max(1, len(squared) // 20) :]
+    share = float(farthest.sum() / squared.sum())
+    if share > settings.maximum_share:
+        raise PivotRefusedError(
+            f"a stylus tilted in {len(farthest)} of {len(squared)} poses only: they hold {share:.0%} of all tilt",
+            f"at most {settings.maximum_share:.0%} in so few",
+            "go on tilting it to all sides, without haste, and check that its marker is not taken for another one",
+        )
+    return tilt_rms_rad
+
+
+def _too_little_tilt(
+    rotations: Floats, axis: Floats, tilt_rms_rad: float, settings: PivotSettings
+) -> PivotRefusedError:
+    """Says what kind of motion it was: none, a hinge's, or too little to all sides."""
+    moved = np.sqrt(np.maximum(0.0, 1.0 - np.linalg.svd(rotations.mean(axis=0))[1] ** 2))
+    least, enough = np.rad2deg(tilt_rms_rad), np.rad2deg(settings.minimum_tilt_rms_rad)
+    if moved.max() < np.sin(settings.minimum_tilt_rms_rad):
+        came = f"a stylus that hardly moved: tilted by {least:.1f} degrees RMS about its least tilted axis"
+    elif moved.min() < 0.2 * np.sin(settings.minimum_tilt_rms_rad):
+        along = ", ".join(f"{value:.2f}" for value in axis * np.sign(axis[np.argmax(np.abs(axis))]))
+        came = (
+            f"a stylus turned about one axis only, as about a hinge ({along} of its marker): that axis was tilted by "
+            f"{least:.1f} degrees RMS, and along it the tip stays unknown"
+        )
+    else:
+        came = f"a stylus tilted by {least:.1f} degrees RMS about its least tilted axis"
+    return PivotRefusedError(
+        came,
+        f"at least {enough:.0f} degrees RMS about every axis",
+        "tilt it by 15 degrees and more to the left and right as well as to and fro, and turn it about itself",
+    )
 
 
 def _check_frames(poses: Sequence[Transform], settings: PivotSettings) -> None:
@@ -209,12 +252,12 @@ def _check_majority(n_used: int, n_rejected: int, settings: PivotSettings) -> No
         )
 
 
-def _check_tilt(tilt_range_rad: float, settings: PivotSettings) -> None:
-    if tilt_range_rad < settings.minimum_tilt_range_rad:
+def _check_expected(expected_mm: float, tilt_rms_rad: float, settings: PivotSettings) -> None:
+    if expected_mm > settings.maximum_tip_error_rms_mm:
         raise PivotRefusedError(
-            f"a stylus tilted over {np.rad2deg(tilt_range_rad):.1f} degrees about its least tilted axis",
-            f"at least {np.rad2deg(settings.minimum_tilt_range_rad):.0f} degrees",
-            "tilt it to the left and right as well as to and fro, and turn it about itself",
+            f"a tip known to {expected_mm:.2f} mm RMS only, at {np.rad2deg(tilt_rms_rad):.0f} degrees RMS of tilt",
+            f"at most {settings.maximum_tip_error_rms_mm:g} mm",
+            "tilt it farther to all sides, and for longer; nearer to the camera, in its middle, it is measured better",
         )
 
 
