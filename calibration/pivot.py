@@ -97,8 +97,8 @@ def calibrate_pivot(
     Poses come in the order of time; lost ones must be left out, not repeated.
 
     Raises:
-        PivotRefusedError: too few poses, too little tilt about some axis, residuals too large, or a tip that all of these
-            together leave unknown.
+        PivotRefusedError: too few poses, too little tilt about some axis, residuals too large, or a tip that all
+            of these together leave unknown.
         FrameMismatchError: poses between different frames.
     """
     settings = settings or PivotSettings()

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from geometry import Transform
 from geometry.points import Floats
-from registration.landmarks import fit_rigid
+from registration.rigid_fit import fit_rigid
 
 Indices = NDArray[np.int64]
 UNMATCHED = -1

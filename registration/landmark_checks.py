@@ -7,14 +7,14 @@ from itertools import combinations
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
-from scipy.spatial.transform import Rotation
 from scipy.special import chdtri
 
 from geometry.points import Floats
+from registration.blame import names_of, possibly_wrong
 from registration.errors import LandmarksRefusedError
-
-# Spreads that differ by about this factor are metres against millimetres, whatever the anatomy.
-MM_PER_M = 1000.0
+from registration.rigid_fit import misfit
+from registration.touch_order import order_in_words, orders_that_fit
+from registration.units import unit_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,34 +49,32 @@ def check_pairs(
     _check_distances(ct_mm, reference_mm, sd_mm, names, limits)
 
 
-def check_fit(ct_mm: Floats, reference_mm: Floats, weights: Floats, chi_square: float) -> None:
-    """Raises `LandmarksRefusedError` if the mirror image of one side fits although the side itself does not."""
-    # One in a million by chance; and the mirror image must explain nearly all of the misfit.
-    significant = chi_square > chdtri(3 * len(ct_mm) - 6, 1e-6)
-    if significant and _misfit(ct_mm * (-1.0, 1.0, 1.0), reference_mm, weights) < 0.1 * chi_square:
+def check_fit(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, chi_square: float, names: tuple[str, ...]) -> None:
+    """Raises `LandmarksRefusedError` if a mirror image, or another order, fits although the pairs do not."""
+    # One in a million by chance; and what fits instead must explain nearly all of the misfit.
+    if chi_square <= chdtri(3 * len(ct_mm) - 6, 1e-6):
+        return
+    if misfit(ct_mm * (-1.0, 1.0, 1.0), reference_mm, sd_mm**-2.0) < 0.1 * chi_square:
         raise LandmarksRefusedError(
             "landmarks that fit their mirror image, not themselves",
             "the same handedness on both sides",
             "check the orientation of the CT (left and right) and of the landmark file",
         )
-
-
-def _misfit(ct_mm: Floats, reference_mm: Floats, weights: Floats) -> float:
-    """Weighted sum of squared residuals of the best rigid fit."""
-    ct_mm, reference_mm = (points - weights @ points / weights.sum() for points in (ct_mm, reference_mm))
-    rotation, _ = Rotation.align_vectors(reference_mm, ct_mm, weights)
-    return float(weights @ np.sum((reference_mm - rotation.apply(ct_mm)) ** 2, axis=1))
+    _check_order(ct_mm, reference_mm, sd_mm, names)
 
 
 def check_units(ct_mm: Floats, reference_mm: Floats) -> None:
+    """Raises `LandmarksRefusedError` if one side spreads over as many metres, centimetres or inches as the other mm."""
     spreads = [float(np.sqrt(np.mean(np.sum((p - p.mean(axis=0)) ** 2, axis=1)))) for p in (ct_mm, reference_mm)]
     small, large = min(spreads), max(spreads)
-    if small > 0 and MM_PER_M / 2 < large / small < MM_PER_M * 2:
+    unit = unit_of(large / small) if small > 0.0 else None
+    if unit is not None:
         side = "ct" if spreads[0] < spreads[1] else "reference"
         raise LandmarksRefusedError(
-            f"landmarks that spread over {spreads[0]:.4g} in ct and {spreads[1]:.4g} in reference",
+            f"landmarks that spread over {spreads[0]:.4g} in ct and {spreads[1]:.4g} in reference: "
+            f"those in '{side}' look like {unit}",
             "millimetres on both sides",
-            f"convert those in '{side}' from metres to millimetres",
+            f"convert those in '{side}' from {unit} to millimetres",
         )
 
 
@@ -111,30 +109,64 @@ def _check_distances(
     gross = disagreement > allowed
     if not gross.any():
         return
-    weights = sd_mm**-2.0
-    exchanged = _exchanged(ct_mm, reference_mm, weights)
-    if exchanged is not None:
+    _check_order(ct_mm, reference_mm, sd_mm, names)
+    if len(ct_mm) > 3:  # two of three, exchanged, fit nearly whatever they are
+        _check_exchanged(ct_mm, reference_mm, sd_mm**-2.0, names)
+    wrong = possibly_wrong(ct_mm, reference_mm, sd_mm)
+    worst = np.where(gross, disagreement, 0.0).max()
+    said = f"differ by up to {worst:.1f} mm between ct and reference"
+    limit = f"differences up to {allowed[gross].min():.1f} mm"
+    if len(wrong) == 1:
         raise LandmarksRefusedError(
-            f"landmarks '{names[exchanged[0]]}' and '{names[exchanged[1]]}' that fit once exchanged, not as they are",
-            "the same order on both sides",
-            "exchange the two, or touch them again in the order asked for",
+            f"landmark '{names[wrong[0]]}', whose distances to the others {said}",
+            limit,
+            "touch it again, or leave it out",
         )
-    # The landmark in most of the disagreements, the larger sum breaking ties.
-    worst = int(np.lexsort((disagreement.sum(axis=1), gross.sum(axis=1)))[-1])
+    first, second = np.unravel_index(int(np.where(gross, disagreement, 0.0).argmax()), gross.shape)
     raise LandmarksRefusedError(
-        f"landmark '{names[worst]}', whose distances to the others differ by up to {disagreement[worst].max():.1f} mm "
-        f"between ct and reference",
-        f"differences up to {allowed[worst].min():.1f} mm",
-        "touch it again, or leave it out",
+        f"landmarks whose mutual distances {said} ('{names[first]}' to '{names[second]}'); {len(ct_mm)} landmarks "
+        f"cannot tell which is wrong: {names_of(wrong, names)} may be",
+        limit,
+        "touch these again, in the order asked for, and one landmark more",
     )
 
 
-def _exchanged(ct_mm: Floats, reference_mm: Floats, weights: Floats) -> tuple[int, int] | None:
-    """The two landmarks whose exchange makes the rest fit, if there are two."""
+def _check_order(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, names: tuple[str, ...]) -> None:
+    orders = orders_that_fit(ct_mm, reference_mm, sd_mm)
+    if not orders or tuple(range(len(ct_mm))) in orders:
+        return
+    wrong = [i for i, planned in enumerate(orders[0]) if i != planned]
+    if len(orders) > 1:
+        ways = "; or ".join(order_in_words(order, names) for order in orders[:3])
+        raise LandmarksRefusedError(
+            f"landmarks that fit in {len(orders)} other orders, not as they are: {ways}",
+            "the same order on both sides",
+            "touch them again in the order asked for, and one landmark more, off their symmetry",
+        )
+    if len(wrong) == 2:
+        raise _exchanged_error(names[wrong[0]], names[wrong[1]])
+    raise LandmarksRefusedError(
+        f"landmarks that fit in another order, and in no other: {order_in_words(orders[0], names)}",
+        "the same order on both sides",
+        "name them so, or touch them again in the order asked for",
+    )
+
+
+def _check_exchanged(ct_mm: Floats, reference_mm: Floats, weights: Floats, names: tuple[str, ...]) -> None:
+    """The two landmarks whose exchange makes the rest fit, though not within the stated error, if there are two."""
     candidates: list[tuple[float, tuple[int, int]]] = []
     for pair in combinations(range(len(ct_mm)), 2):
         order = np.arange(len(ct_mm))
         order[list(pair)] = pair[::-1]
-        candidates.append((_misfit(ct_mm, reference_mm[order], weights), pair))
+        candidates.append((misfit(ct_mm, reference_mm[order], weights), pair))
     best, pair = min(candidates)
-    return pair if best < 0.05 * _misfit(ct_mm, reference_mm, weights) else None
+    if best < 0.05 * misfit(ct_mm, reference_mm, weights):
+        raise _exchanged_error(names[pair[0]], names[pair[1]])
+
+
+def _exchanged_error(one: str, other: str) -> LandmarksRefusedError:
+    return LandmarksRefusedError(
+        f"landmarks '{one}' and '{other}' that fit once exchanged, not as they are",
+        "the same order on both sides",
+        "exchange the two, or touch them again in the order asked for",
+    )

@@ -1,8 +1,7 @@
 """Rigid registration of paired landmarks: weighted least squares, and what it is worth.
 
-Where each landmark's error is the same along all axes, the minimiser is Kabsch's and Horn's (JOSA A 4(4), 1987; Arun
-1987; Umeyama 1991 for the reflection), here by `scipy.spatial.transform.Rotation.align_vectors`; elsewhere it is that
-of `anisotropic.py`. No scale: millimetres are millimetres on both sides.
+Where each landmark's error is the same along all axes, the minimiser is that of `rigid_fit.py`; elsewhere it is that of
+`anisotropic.py`. No scale: millimetres are millimetres on both sides.
 """
 
 from __future__ import annotations
@@ -13,11 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.errors import InvalidPointsError
-from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
 from registration.anisotropic import fit_anisotropic
 from registration.errors import LandmarksRefusedError
@@ -25,6 +22,7 @@ from registration.expected_error import PoseUncertainty, noise_inflation
 from registration.landmark_checks import LandmarkLimits, check_fit, check_pairs
 from registration.localisation_error import LocalisationError
 from registration.perturbation import motion_jacobian
+from registration.rigid_fit import fit_rigid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ def register_landmarks(
     error = stated_error(len(ct_mm), settings.fle_rms_mm if fle_rms_mm is None else fle_rms_mm, localisation_error)
     check_pairs(ct_mm, reference_mm, error.largest_sd_mm, labels, settings)
     registration = solve(ct_mm, reference_mm, labels, error)
-    check_fit(ct_mm, reference_mm, error.mean_sd_mm**-2.0, registration.chi_square)
+    check_fit(ct_mm, reference_mm, error.mean_sd_mm, registration.chi_square, labels)
     return registration
 
 
@@ -131,14 +129,6 @@ def stated_error(
             "state how precisely each landmark can be touched",
         )
     return localisation_error
-
-
-def fit_rigid(points_ct: Floats, points_reference: Floats, weights: Floats) -> Transform:
-    """``T_reference_ct`` that minimises the weighted squared distances of pairs ``(n, 3)``; never a reflection."""
-    centroid_ct = weights @ points_ct / weights.sum()
-    centroid_reference = weights @ points_reference / weights.sum()
-    rotation, _ = Rotation.align_vectors(points_reference - centroid_reference, points_ct - centroid_ct, weights)
-    return Transform.from_rotation(rotation, centroid_reference - rotation.apply(centroid_ct), REFERENCE, CT)
 
 
 def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Floats) -> Floats:

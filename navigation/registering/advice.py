@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from geometry.points import Floats
 from registration.attempt import Attempt, AttemptResult
+from registration.blame import possibly_wrong
 from registration.verdict import ACCEPT, REFUSE, Verdict
 
 # A spot that takes less than a tenth off the error is not worth another minute of the operation.
 WORTH_IT = 0.9
+# Of a landmark along each axis; what residuals say beyond it counts for more.
+STATED_SD_MM = 0.5
 
 
 def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats]) -> tuple[str, ...]:
@@ -47,7 +52,7 @@ def _next_touch(result: AttemptResult) -> list[str]:
 
 
 def _doubts(attempt: Attempt) -> list[str]:
-    """The landmark that the others contradict most, where one is suspected or the residuals exceed the stated."""
+    """The landmark to touch again, where one is suspected or the residuals exceed the stated; or one more to tell."""
     found = attempt.findings.landmarks
     left_out = attempt.result.left_out if attempt.result else {}
     if found is None or not left_out:
@@ -55,5 +60,15 @@ def _doubts(attempt: Attempt) -> list[str]:
     excess = found.residual_factor is None or found.residual_factor > attempt.limits.residual_factor[0]
     if not excess and not found.suspects:
         return []
-    worst = max(left_out, key=lambda name: left_out[name].distance_mm / left_out[name].expected_p95_mm)
-    return [f"touch {worst} again, or leave it out: the others contradict it most"]
+    wrong = _possibly_wrong(attempt)
+    if len(wrong) == 1:
+        return [f"touch {wrong[0]} again, or leave it out: the others contradict it most"]
+    return [f"touch one landmark more: {found.used} contradict one another, and cannot tell which is wrong"]
+
+
+def _possibly_wrong(attempt: Attempt) -> tuple[str, ...]:
+    marks = [mark for mark in attempt.inputs.landmarks if mark.used and mark.reference_mm is not None]
+    planned = np.array([mark.ct_mm for mark in marks]).reshape(-1, 3)
+    touched = np.array([mark.reference_mm for mark in marks]).reshape(-1, 3)
+    sd_mm = np.full(len(marks), STATED_SD_MM)
+    return tuple(marks[i].name for i in possibly_wrong(planned, touched, sd_mm))

@@ -13,6 +13,7 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from navigation.registering.suspects import name_suspects
 from registration.attempt import Start
 from registration.closest_point import DistanceField, ExactDistance
 from registration.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
@@ -24,13 +25,9 @@ from registration.global_start import register_from_nothing
 from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
 from registration.next_touch import NextTouch, next_touch
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.sweep_units import check_sweep_units
 from registration.verdict import Findings, VerdictSettings
 from registration.verification import Verification, VerificationSettings, verify_landmark
-
-# Three landmarks always agree on some pose: with one left out of four, three remain.
-LEAST_FOR_SUSPECTS = 4
-# Beyond this many times the 95 % length lie 7 of 10,000; the worst of ten landmarks, less than 1 of 100.
-SUSPECT_FACTOR = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +172,7 @@ def _register(
         by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
         if len(measured.swept_reference_mm):
             start, pairs = by_landmarks.T_reference_ct, (planned, touched)
+            check_sweep_units(measured.swept_reference_mm, field_ct, start)
             by_surface = refine_on_surface(measured.swept_reference_mm, field_ct, start, pairs, assumptions.surface)
     registered = by_surface or by_landmarks
     if registered is None:  # neither branch leaves both out
@@ -182,7 +180,7 @@ def _register(
     uncertainty = with_tracker(registered.uncertainty, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
     left_out = leave_one_out(names, planned, touched, assumptions)
-    suspects = None if len(names) < LEAST_FOR_SUSPECTS else name_suspect(left_out)
+    suspects = name_suspects(names, planned, touched, assumptions.landmark_fle_rms_mm, left_out)
     if match is not None and match.extra:
         suspects = (*(suspects or ()), *left_over(match))
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
@@ -276,17 +274,6 @@ def leave_one_out(
         pair = (planned_ct[i], touched[i])
         found[name] = verify_landmark(made.T_reference_ct, uncertainty, name, pair, {}, settings)
     return found
-
-
-def name_suspect(left_out: Mapping[str, Verification]) -> tuple[str, ...]:
-    """In words, the landmark that the others contradict most, if they do: with one left out, the rest must agree."""
-    worst = max(left_out.values(), key=lambda touch: touch.distance_mm / touch.expected_p95_mm, default=None)
-    if worst is None or worst.distance_mm <= SUSPECT_FACTOR * worst.expected_p95_mm:
-        return ()
-    return (
-        f"'{worst.name}' was touched {worst.distance_mm:.1f} mm from where the other landmarks put it, "
-        f"{worst.expected_p95_mm:.1f} mm are expected in 95 %: touch it again, or leave it out",
-    )
 
 
 def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:

@@ -14,9 +14,11 @@ from scipy.spatial.transform import Rotation
 from geometry import Transform
 from registration import register_landmarks
 from registration.errors import LandmarksRefusedError
-from registration.landmarks import LandmarkSettings, fit_rigid
+from registration.landmarks import LandmarkSettings
+from registration.rigid_fit import fit_rigid
 from tests.geometry.strategies import transforms
 from tests.registration.plus_recording import detect_landmarks, read_poses, read_result
+from tests.registration.shapes import T_TRUE
 
 # A torso: six places from the collar bones to the lowest ribs.
 CT_MM = np.array(
@@ -168,6 +170,45 @@ def test_a_landmark_touched_in_the_wrong_place_is_named(wrong: int) -> None:
     touched[wrong] += [35.0, -30.0, 25.0]
     with pytest.raises(LandmarksRefusedError, match=f"landmark '{NAMES[wrong]}'"):
         register_landmarks(CT_MM, touched, NAMES)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1)])
+def test_three_landmarks_touched_in_another_order_are_told_the_order(order: tuple[int, ...]) -> None:
+    three, names = CT_MM[[0, 2, 4]], ("a", "b", "c")
+    touched = three[list(order)] + 0.3 * np.random.default_rng(0).normal(size=(3, 3))
+    with pytest.raises(LandmarksRefusedError, match="in another order, and in no other") as refused:
+        register_landmarks(three, touched, names)
+    for name, planned in zip(names, order, strict=True):
+        assert f"the point touched as '{name}' is '{names[planned]}'" in refused.value.came
+
+
+def test_an_isosceles_triangle_in_another_order_fits_in_two_and_both_are_told() -> None:
+    with pytest.raises(LandmarksRefusedError, match="fit in 2 other orders") as refused:
+        register_landmarks(CT_MM[:3], CT_MM[[1, 2, 0]], NAMES[:3])
+    assert f"the point touched as '{NAMES[0]}' is '{NAMES[1]}'" in refused.value.came
+    assert "off their symmetry" in refused.value.action
+
+
+def test_all_landmarks_touched_in_reverse_are_told_the_order() -> None:
+    with pytest.raises(LandmarksRefusedError, match=f"the point touched as '{NAMES[0]}' is '{NAMES[5]}'"):
+        register_landmarks(CT_MM, CT_MM[::-1], NAMES)
+
+
+def test_of_three_landmarks_that_disagree_nobody_is_blamed() -> None:
+    touched = CT_MM[:3] + [[0, 0, 0], [0, 0, 0], [35.0, -30.0, 25.0]]
+    with pytest.raises(LandmarksRefusedError, match="3 landmarks cannot tell which is wrong") as refused:
+        register_landmarks(CT_MM[:3], touched, NAMES[:3])
+    assert all(f"'{name}'" in refused.value.came for name in NAMES[:3])
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(10.0, "centimetres"), (25.4, "inches"), (1000.0, "metres")])
+@pytest.mark.parametrize("side", ["ct", "reference"])
+def test_numbers_in_another_unit_are_named_by_it(factor: float, unit: str, side: str) -> None:
+    # One landmark is touched 25 mm off: that must not hide the unit.
+    touched = T_TRUE.apply(CT_MM) + [[25.0, 0, 0], *[[0, 0, 0]] * 5]
+    ct, reference = (CT_MM / factor, touched) if side == "ct" else (CT_MM, touched / factor)
+    with pytest.raises(LandmarksRefusedError, match=f"convert those in '{side}' from {unit} to millimetres"):
+        register_landmarks(ct, reference)
 
 
 @pytest.mark.parametrize("fle", [0.0, -1.0, np.nan, [1.0, 2.0], "a"])

@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from registration.anisotropic import fit_anisotropic
-from registration.landmarks import fit_rigid
 from registration.localisation_error import LocalisationError
+from registration.rigid_fit import fit_rigid
 from tests.registration.test_landmarks import horn_quaternion
 
 CASES = 1000
