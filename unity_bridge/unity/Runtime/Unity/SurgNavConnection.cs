@@ -54,12 +54,14 @@ namespace SurgNav.Unity
         private float predictionCapMs = 30.0f;
 
         [SerializeField]
-        [Min(1)]
-        private float staleAfterMs = 100.0f;
+        [Tooltip("Greyed from this age on. 0: as the server says. It cannot be laxer than the server.")]
+        [Min(0)]
+        private float staleAfterMs = 0.0f;
 
         [SerializeField]
-        [Min(1)]
-        private float hideAfterMs = 500.0f;
+        [Tooltip("Hidden from this age on. 0: as the server says. It cannot be laxer than the server.")]
+        [Min(0)]
+        private float hideAfterMs = 0.0f;
 
         [SerializeField]
         [Tooltip("Only where a StatusPanel is in view: it says that nobody has approved them.")]
@@ -278,8 +280,8 @@ namespace SurgNav.Unity
                 : ClientSettings.FromEnrolment(text);
             settings.DisplayDelayMs = displayDelayMs;
             settings.PredictionCapMs = predictionCapMs;
-            settings.StaleAfterMs = staleAfterMs;
-            settings.HideAfterMs = hideAfterMs;
+            settings.StaleAfterMs = staleAfterMs > 0 ? staleAfterMs : (double?)null;
+            settings.HideAfterMs = hideAfterMs > 0 ? hideAfterMs : (double?)null;
             settings.ShowSuggestedSurfaces = showSuggestedSurfaces;
             settings.PlacesSelfTestItself = true;
             return settings;

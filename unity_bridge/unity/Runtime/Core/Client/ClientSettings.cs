@@ -24,7 +24,8 @@ namespace SurgNav.Core.Client
 
         /// <summary>
         /// Shows what was a while ago, so that there are poses on both sides to interpolate between. 0 follows the tool
-        /// closely, by prediction; the server's period and the latency together never predict.
+        /// closely, by prediction; the server's period and the latency together never predict. What is drawn is so old at
+        /// least, which counts as its age.
         /// </summary>
         public double DisplayDelayMs { get; set; }
 
@@ -39,11 +40,14 @@ namespace SurgNav.Core.Client
         /// <summary>Poses further apart than this are not interpolated between.</summary>
         public double LargestGapMs { get; set; } = 100.0;
 
-        /// <summary>Age of its newest pose from which on a tool is stale: greyed.</summary>
-        public double StaleAfterMs { get; set; } = 100.0;
+        /// <summary>
+        /// Age of its newest pose from which on a tool is stale: greyed. Null, the default, as the server says (100 if it does
+        /// not); a number counts only where it is stricter than the server.
+        /// </summary>
+        public double? StaleAfterMs { get; set; }
 
-        /// <summary>Age from which on it is hidden. The server calls a silent tracker's tools lost after 250 ms.</summary>
-        public double HideAfterMs { get; set; } = 500.0;
+        /// <summary>Age from which on it is hidden. Null, as the server says (250 if it does not); otherwise likewise.</summary>
+        public double? HideAfterMs { get; set; }
 
         /// <summary>
         /// Take surfaces that nobody has approved where the server runs a research session. Only for an application that
@@ -100,8 +104,8 @@ namespace SurgNav.Core.Client
             CheckRange(PredictionCapMs, 0.0, 200.0, nameof(PredictionCapMs));
             CheckRange(VelocityBaselineMs, 1.0, 500.0, nameof(VelocityBaselineMs));
             CheckRange(LargestGapMs, 1.0, 1000.0, nameof(LargestGapMs));
-            CheckRange(StaleAfterMs, 1.0, 10_000.0, nameof(StaleAfterMs));
-            CheckRange(HideAfterMs, StaleAfterMs, 60_000.0, nameof(HideAfterMs));
+            CheckRange(StaleAfterMs ?? 1.0, 1.0, 10_000.0, nameof(StaleAfterMs));
+            CheckRange(HideAfterMs ?? 60_000.0, StaleAfterMs ?? 1.0, 60_000.0, nameof(HideAfterMs));
             CheckRange(ReportEveryMs, 0.0, 3_600_000.0, nameof(ReportEveryMs));
             CheckRange(MaxTriangles, 0.0, 1e12, nameof(MaxTriangles));
             CheckRange(MaxSurfaceBytes, 0.0, 64.0 * 1024 * 1024 * 1024, nameof(MaxSurfaceBytes));

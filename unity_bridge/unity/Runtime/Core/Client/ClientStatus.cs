@@ -73,7 +73,10 @@ namespace SurgNav.Core.Client
         /// <summary>What the server wants to be read; empty mostly.</summary>
         public string Notice { get; internal set; } = "";
 
-        /// <summary>Of what all poses stand on, as the newest batch has it, before the first as the Welcome has it.</summary>
+        /// <summary>
+        /// Of what all poses stand on, as the newest batch has it and as long as that is not too old; before the first as the
+        /// Welcome has it.
+        /// </summary>
         public Validity Registration { get; internal set; } = Validity.Lost;
 
         /// <summary>Why it is not valid; empty if it is.</summary>

@@ -42,6 +42,9 @@ namespace SurgNav.Core.Client
         private ClockOffset offset;
         private long taken;
 
+        /// <summary>When the newest exchange ended, on the client's clock; 0 before the first.</summary>
+        internal long NewestNs => taken == 0 ? 0 : exchanges[(taken - 1) % Window].ReceivedNs;
+
         /// <summary>Exchanges in the window.</summary>
         internal int Count => (int)Math.Min(taken, Window);
 

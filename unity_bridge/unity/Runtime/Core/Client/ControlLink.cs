@@ -332,12 +332,14 @@ namespace SurgNav.Core.Client
         {
             bool hasClock = TryOffset(out var offset) && !sender.SessionId.IsNone;
             string obstacle = Obstacle(hasClock);
+            var ages = PoseAges.Of(settings, Welcome);
             bool isSame = facts.Obstacle == obstacle && facts.HasClock == hasClock
-                && (!hasClock || facts.IsOf(sender.SessionId, serverClock, offset));
+                && (!hasClock || facts.IsOf(sender.SessionId, serverClock, offset, exchange.NewestNs, ages));
             if (!isSame)
             {
                 facts = hasClock
-                    ? new ServerFacts(sender.SessionId, serverClock, offset, obstacle) : new ServerFacts(obstacle);
+                    ? new ServerFacts(sender.SessionId, serverClock, offset, exchange.NewestNs, ages, obstacle)
+                    : new ServerFacts(obstacle);
             }
         }
 

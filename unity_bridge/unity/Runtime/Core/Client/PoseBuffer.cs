@@ -12,18 +12,12 @@ namespace SurgNav.Core.Client
     /// </summary>
     internal sealed class PoseBuffer
     {
-        /// <summary>A pose may be so much newer than now, beyond the clocks' bound; more is a clock gone wrong.</summary>
-        private const long FutureNs = 100_000_000;
-
         private const string NoBatch = "no poses from the server yet";
         private const string NotWelcomed = "the server has started anew: waiting for its welcome";
-        private const string Aged = "no new pose";
         private const string Future = "a time stamp of the future: the clocks disagree";
 
         private readonly TrackLimits limits;
         private readonly long delayNs;
-        private readonly long staleNs;
-        private readonly long hideNs;
         private readonly SequenceGuard guard = new SequenceGuard();
         private readonly List<ToolTrack> tracks = new List<ToolTrack>();
         private readonly Dictionary<string, ToolTrack> byName = new Dictionary<string, ToolTrack>(StringComparer.Ordinal);
@@ -34,8 +28,6 @@ namespace SurgNav.Core.Client
         {
             limits = new TrackLimits(settings);
             delayNs = TrackLimits.Ns(settings.DisplayDelayMs);
-            staleNs = TrackLimits.Ns(settings.StaleAfterMs);
-            hideNs = TrackLimits.Ns(settings.HideAfterMs);
         }
 
         /// <summary>Takes in a batch, unless it is older than what is here or its times cannot be compared with ours.</summary>
@@ -59,11 +51,10 @@ namespace SurgNav.Core.Client
                 return false;
             }
 
-            long latestNs = facts.ToServerNs(nowNs) + facts.Offset.ErrorNs + FutureNs;
             for (int index = 0; index < batch.Count; index++)
             {
                 var tool = batch[index];
-                Track(tool.Tool, index).Add(tool, header.Sequence, tool.CaptureNs.GetValueOrDefault() <= latestNs);
+                Track(tool.Tool, index).Add(tool, header.Sequence, !facts.IsFromFuture(tool.CaptureNs.GetValueOrDefault(), nowNs));
             }
 
             DropUnseen();
@@ -77,7 +68,7 @@ namespace SurgNav.Core.Client
             var views = frame.Reserve(tracks.Count);
             for (int index = 0; index < tracks.Count; index++)
             {
-                View(tracks[index], facts.ToServerNs(displayNs), facts, frame, ref views[index]);
+                View(tracks[index], displayNs, facts, frame, ref views[index]);
             }
 
             frame.Count = tracks.Count;
@@ -127,7 +118,7 @@ namespace SurgNav.Core.Client
             frame.Sequence = guard.Last;
             frame.SessionId = guard.SessionId;
             frame.CaptureNs = header.CaptureNs;
-            frame.AgeNs = fits ? facts.ToServerNs(displayNs) - header.CaptureNs : 0;
+            frame.AgeNs = fits ? facts.AgeNs(header.CaptureNs, displayNs) : 0;
             if (facts.Obstacle.Length > 0 || !fits)
             {
                 frame.Validity = Validity.Lost;
@@ -137,15 +128,15 @@ namespace SurgNav.Core.Client
 
             frame.Validity = header.Validity;
             frame.Reason = header.Validity == Validity.Valid ? "" : reason.Length > 0 ? reason : Words(header.Validity);
-            var byAge = ByAge(frame.AgeNs, facts.Offset.ErrorNs);
+            var byAge = ByAge(header.CaptureNs, frame.AgeNs, displayNs, facts, out string words);
             if (Rank(byAge) > Rank(frame.Validity))
             {
                 frame.Validity = byAge;
-                frame.Reason = Aged;
+                frame.Reason = words;
             }
         }
 
-        private void View(ToolTrack track, long serverNs, ServerFacts facts, PoseFrame frame, ref ToolView view)
+        private void View(ToolTrack track, long displayNs, ServerFacts facts, PoseFrame frame, ref ToolView view)
         {
             view = default;
             view.Tool = track.Tool;
@@ -159,8 +150,9 @@ namespace SurgNav.Core.Client
                 : track.Reason.Length > 0 ? track.Reason : Words(track.Validity);
             if (track.HasPose && facts.HasClock)
             {
-                view.AgeNs = serverNs - track.CaptureNs;
-                Demote(ref view, ByAge(view.AgeNs, facts.Offset.ErrorNs), Aged);
+                // What is shown late on purpose is that old, however new the newest pose.
+                view.AgeNs = Math.Max(facts.AgeNs(track.CaptureNs, displayNs), delayNs + facts.ErrorNsAt(displayNs));
+                Demote(ref view, ByAge(track.CaptureNs, view.AgeNs, displayNs, facts, out string words), words);
             }
             else if (track.IsFromFuture)
             {
@@ -170,18 +162,25 @@ namespace SurgNav.Core.Client
             Demote(ref view, frame.Validity, frame.Reason);
             if (track.HasPose && view.Validity != Validity.Lost)
             {
-                view.Source = track.At(serverNs - delayNs, limits, out var position, out var rotation);
+                view.Source = track.At(facts.ToServerNs(displayNs) - delayNs, limits, out var position, out var rotation);
                 view.PositionM = position;
                 view.RotationXyzw = rotation;
                 view.Display = view.Validity == Validity.Valid ? ToolDisplay.Shown : ToolDisplay.Greyed;
             }
         }
 
-        /// <summary>At its worst: the clocks may be off by their bound.</summary>
-        private Validity ByAge(long ageNs, long errorNs)
+        /// <summary>What our own clock says, whatever the message does; judged anew in every frame that is drawn.</summary>
+        private Validity ByAge(long captureNs, long ageNs, long displayNs, ServerFacts facts, out string words)
         {
-            long worstNs = ageNs + errorNs;
-            return worstNs > hideNs ? Validity.Lost : worstNs > staleNs ? Validity.Stale : Validity.Valid;
+            if (facts.IsFromFuture(captureNs, displayNs))
+            {
+                words = Future;
+                return Validity.Lost;
+            }
+
+            var validity = facts.Ages.Judge(ageNs);
+            words = validity == Validity.Valid ? "" : AgeWords.Of(ageNs);
+            return validity;
         }
 
         /// <summary>The batches hold the same tools in the same order, nearly always.</summary>

@@ -14,6 +14,7 @@ namespace SurgNav.Core.Client
         internal ulong LastSequence;
         internal SessionId SessionId;
         internal int Sessions;
+        internal long CaptureNs;
         internal Validity Validity;
         internal string Reason;
     }

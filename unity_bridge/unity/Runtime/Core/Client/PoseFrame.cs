@@ -27,7 +27,7 @@ namespace SurgNav.Core.Client
         /// <summary>When the sensor saw the newest batch, on the server's clock.</summary>
         public long CaptureNs { get; internal set; }
 
-        /// <summary>How old that is at the moment of display; 0 where the clocks were not compared.</summary>
+        /// <summary>How old that is at the moment of display, at its worst; 0 where the clocks were not compared.</summary>
         public long AgeNs { get; internal set; }
 
         public int Count { get; internal set; }

@@ -140,6 +140,7 @@ namespace SurgNav.Core.Client
                 counts.LastSequence = guard.Last;
                 counts.SessionId = guard.SessionId;
                 counts.Sessions = guard.Sessions;
+                counts.CaptureNs = batch.Header.CaptureNs;
                 counts.Validity = batch.Validity;
                 counts.Reason = batch.Reason;
             }

@@ -142,7 +142,7 @@ namespace SurgNav.Core.Client
         private static PoseFrame FrameOf(PoseBatch batch)
         {
             var header = batch.Header;
-            var facts = new ServerFacts(header.SessionId, header.Clock, default, "");
+            var facts = new ServerFacts(header.SessionId, header.Clock, default, 0, PoseAges.Of(new ClientSettings(), null), "");
             var buffer = new PoseBuffer(new ClientSettings());
             buffer.Add(batch, facts, header.CaptureNs);
             var frame = new PoseFrame();

@@ -45,11 +45,30 @@ namespace SurgNav.Core.Client
                 status.RegistrationId = welcome.RegistrationId;
                 status.Registration = hasBatch ? counts.Validity : welcome.RegistrationValidity;
                 status.RegistrationReason = hasBatch ? counts.Reason : welcome.RegistrationReason;
+                JudgeAge(status, counts, hasBatch);
                 status.SelectedTarget = welcome.SelectedTarget ?? "";
                 status.OpenRequests = welcome.OpenRequests;
             }
 
             return status;
+        }
+
+        /// <summary>What the newest batch said of all holds for as long as a pose does.</summary>
+        private void JudgeAge(ClientStatus status, in PoseCounts counts, bool hasBatch)
+        {
+            var facts = control.Facts;
+            if (!hasBatch || !facts.HasClock || counts.Validity == Validity.Lost)
+            {
+                return;
+            }
+
+            long ageNs = facts.AgeNs(counts.CaptureNs, clock.NowNs);
+            var byAge = facts.Ages.Judge(ageNs);
+            if (byAge == Validity.Lost || (byAge == Validity.Stale && counts.Validity != Validity.Stale))
+            {
+                status.Registration = byAge;
+                status.RegistrationReason = AgeWords.Of(ageNs);
+            }
         }
 
         internal ClientReport MakeReport()

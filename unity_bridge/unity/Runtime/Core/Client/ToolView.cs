@@ -69,7 +69,10 @@ namespace SurgNav.Core.Client
         /// <summary>The registration that the pose rests on; empty if on none.</summary>
         public string RegistrationId { get; internal set; }
 
-        /// <summary>From the sensor's stamp of the newest pose to the moment of display; 0 without one.</summary>
+        /// <summary>
+        /// From the sensor's stamp of what is drawn, or of the newest pose where it is predicted from that, to the moment of
+        /// display, at its worst: the clocks may be off by their bound. 0 without a pose.
+        /// </summary>
         public long AgeNs { get; internal set; }
     }
 }

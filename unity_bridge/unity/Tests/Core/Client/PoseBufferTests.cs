@@ -12,6 +12,9 @@ namespace SurgNav.Core.Tests
     {
         private const long AheadNs = 5_000 * Ms;
         private const double Tolerance = 1e-6;
+
+        /// <summary>In a batch of Server.Batch: header, field, table, and 16 bytes of the record.</summary>
+        private const int FirstCaptureAt = 64 + 6 + 4 + 16;
         private readonly Server server = new Server();
         private readonly PoseFrame frame = new PoseFrame();
         private PoseBuffer buffer = new PoseBuffer(new ClientSettings());
@@ -36,7 +39,7 @@ namespace SurgNav.Core.Tests
             Assert.That(view.Source, Is.EqualTo(PoseSource.Interpolated));
             Assert.That(view.PositionM.X, Is.EqualTo(0.005).Within(Tolerance));
             Assert.That(Angle(view), Is.EqualTo(0.005).Within(Tolerance));
-            Assert.That(view.AgeNs, Is.EqualTo(0));
+            Assert.That(view.AgeNs, Is.EqualTo(15 * Ms), "the newest pose is of now, but not what is drawn");
             Assert.That(view.Display, Is.EqualTo(ToolDisplay.Shown));
         }
 
@@ -62,12 +65,12 @@ namespace SurgNav.Core.Tests
             Assert.That(frozen.PositionM.X, Is.EqualTo(0.050).Within(Tolerance), "30 ms at 1 m/s beyond the last");
             var stale = ReadAt(20 + 101);
             Assert.That((stale.Display, stale.Validity), Is.EqualTo((ToolDisplay.Greyed, Validity.Stale)));
-            Assert.That(stale.Reason, Is.EqualTo("no new pose"));
+            Assert.That(stale.Reason, Is.EqualTo("the newest pose is 101 ms old"));
             Assert.That(stale.AgeNs, Is.EqualTo(101 * Ms));
-            var hidden = ReadAt(20 + 501);
+            var hidden = ReadAt(20 + 251);
             Assert.That((hidden.Display, hidden.Validity), Is.EqualTo((ToolDisplay.Hidden, Validity.Lost)));
             AssertNoPose(hidden);
-            Assert.That((frame.Validity, frame.Reason), Is.EqualTo((Validity.Lost, "no new pose")));
+            Assert.That((frame.Validity, frame.Reason), Is.EqualTo((Validity.Lost, "the newest pose is 251 ms old")));
         }
 
         [Test]
@@ -194,7 +197,7 @@ namespace SurgNav.Core.Tests
         public void AnObstacleHidesAllAndSaysWhy()
         {
             Move(0, 10);
-            facts = new ServerFacts(server.Session, Server.ClockKey, new ClockOffset(AheadNs, 0), "the self-test is under way");
+            facts = Facts(server, obstacle: "the self-test is under way");
             var view = ReadAt(10);
             Assert.That((view.Display, view.Reason), Is.EqualTo((ToolDisplay.Hidden, "the self-test is under way")));
             AssertNoPose(view);
@@ -230,8 +233,9 @@ namespace SurgNav.Core.Tests
         }
 
         /// <summary>30 tools at 200 Hz, drawn at 90 Hz, for minutes: not one byte for the garbage collector.</summary>
-        [Test]
-        public void PosesMakeNoGarbage()
+        [TestCase(ToolDisplay.Shown)]
+        [TestCase(ToolDisplay.Hidden)] // the poses stand still, and grow old: another age in the reason of each frame
+        public void PosesMakeNoGarbage(ToolDisplay display)
         {
             var tools = new TestTool[30];
             for (int index = 0; index < tools.Length; index++)
@@ -242,19 +246,19 @@ namespace SurgNav.Core.Tests
             var bytes = server.Batch(1, 0, tools);
             var decoder = new PoseBatchDecoder();
             var ring = new BatchRing();
-            Run(decoder, ring, bytes, 1, 1000);
+            Run(decoder, ring, bytes, 1, 1000, display);
             int collections = GC.CollectionCount(0);
             long before = GC.GetAllocatedBytesForCurrentThread();
-            double sum = Run(decoder, ring, bytes, 1001, 20_000);
+            double sum = Run(decoder, ring, bytes, 1001, 20_000, display);
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.That(sum, Is.GreaterThan(0.0));
+            Assert.That(sum, Is.GreaterThan(20_000 * 30 * 1e9), "all of them in every frame");
             Assert.That(allocated, Is.EqualTo(0));
             Assert.That(GC.CollectionCount(0), Is.EqualTo(collections), "Mono counts no bytes, but collections");
         }
 
-        private static ServerFacts Facts(Server server, long errorNs = 0)
+        private static ServerFacts Facts(Server server, long errorNs = 0, string obstacle = "")
         {
-            return new ServerFacts(server.Session, Server.ClockKey, new ClockOffset(AheadNs, errorNs), "");
+            return server.Facts(new ClockOffset(AheadNs, errorNs), 0, Server.Welcome(), obstacle);
         }
 
         private static PoseBatch Decoded(byte[] message)
@@ -273,7 +277,8 @@ namespace SurgNav.Core.Tests
             Assert.That(view.PositionM.X == 0.0f && q.X == 0.0f && q.Y == 0.0f && q.Z == 0.0f && q.W == 0.0f, Is.True);
         }
 
-        private double Run(PoseBatchDecoder decoder, BatchRing ring, byte[] bytes, ulong from, int batches)
+        private double Run(
+            PoseBatchDecoder decoder, BatchRing ring, byte[] bytes, ulong from, int batches, ToolDisplay display)
         {
             double sum = 0.0;
             for (int count = 0; count < batches; count++)
@@ -281,6 +286,11 @@ namespace SurgNav.Core.Tests
                 long atNs = ((long)from + count) * 5 * Ms;
                 WireBytes.WriteU64(bytes, 16, from + (ulong)count);
                 WireBytes.WriteI64(bytes, 24, atNs + AheadNs);
+                for (int record = 0; record < 30 && display == ToolDisplay.Shown; record++)
+                {
+                    WireBytes.WriteI64(bytes, FirstCaptureAt + (record * ToolRecord.Size), atNs + AheadNs);
+                }
+
                 var batch = ring.Lend();
                 decoder.Decode(bytes, batch);
                 ring.Publish();
@@ -293,7 +303,7 @@ namespace SurgNav.Core.Tests
                 buffer.Read(atNs + (3 * Ms), facts, frame);
                 foreach (var view in frame.Tools)
                 {
-                    sum += view.PositionM.X + view.Tool.Length + view.Reason.Length;
+                    sum += view.PositionM.X + view.Tool.Length + view.Reason.Length + (view.Display == display ? 1e9 : 0.0);
                 }
             }
 

@@ -60,7 +60,7 @@ namespace SurgNav.Core.Tests
         [Test]
         public void AnotherClockIsRefusedAndNotHandedOn()
         {
-            link.Facts = new ServerFacts(server.Session, Server.ClockKey, default, "");
+            link.Facts = server.Facts(default, 0, Server.Welcome());
             socket.Put(server.Batch(1, 0, Validity.Valid, "", 55, TestTool.At(0.0f)));
             link.Step(0);
             Assert.That(link.Counts.Refused, Is.EqualTo(1UL));

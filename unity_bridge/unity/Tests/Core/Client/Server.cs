@@ -39,6 +39,14 @@ namespace SurgNav.Core.Tests
             };
         }
 
+        /// <summary>What a client knows of it.</summary>
+        internal ServerFacts Facts(
+            ClockOffset offset, long comparedNs, Welcome welcome, string obstacle = "", ClientSettings? settings = null)
+        {
+            var ages = PoseAges.Of(settings ?? new ClientSettings(), welcome);
+            return new ServerFacts(Session, ClockKey, offset, comparedNs, ages, obstacle);
+        }
+
         /// <summary>A batch of tools, all relative to 'reference'.</summary>
         internal byte[] Batch(ulong number, long captureNs, params TestTool[] tools)
         {
