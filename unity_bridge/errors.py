@@ -77,5 +77,9 @@ class UncertainEventError(SurgNavError):
     """An event that an earlier run of the server may have done: a person has to look, and do it again if it was not."""
 
 
+class ReusedNumberError(SurgNavError):
+    """An event under the number of another one: it is not done, and the other one's answer is not its answer."""
+
+
 class ForgottenEventError(SurgNavError):
     """An event so old that it is no longer known what became of it: it is not done again."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from unity_bridge.errors import EventRefusedError
-from unity_bridge.event_window import Outcome
-from unity_bridge.messages import ClientEvent, EventAnswer
+from unity_bridge.event_window import Known, Outcome
+from unity_bridge.messages import ClientEvent
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class EventDesk(Protocol):
         """Earlier sessions, hexadecimal, of which it knows every event that was begun."""
         ...
 
-    def earlier(self, key: str, stream: str) -> Iterable[EventAnswer]:
-        """What was answered to this client's events in earlier sessions."""
+    def earlier(self, key: str, stream: str) -> Iterable[Known]:
+        """What was answered to this client's events in earlier sessions, and what those events were."""
         ...
 
     def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:
@@ -50,7 +50,7 @@ class NoDesk:
 
     sessions: tuple[str, ...] = ()
 
-    def earlier(self, key: str, stream: str) -> tuple[EventAnswer, ...]:
+    def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
         return ()
 
     def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from geometry.errors import SurgNavError
-from unity_bridge.errors import EventRefusedError, ForgottenEventError, SelfTestRequiredError, UncertainEventError
+from unity_bridge.errors import (
+    EventRefusedError,
+    ForgottenEventError,
+    ReusedNumberError,
+    SelfTestRequiredError,
+    UncertainEventError,
+)
 from unity_bridge.event_desk import EventDesk, Sender
 from unity_bridge.event_log import EventLog
-from unity_bridge.event_window import Outcome, answer_of
+from unity_bridge.event_window import Outcome, answer_of, content_of
 from unity_bridge.generated.constants import SelfTestState
 from unity_bridge.messages import ClientEvent, EventAnswer, EventReceipt, ServerEvent
 from unity_bridge.parties import Party
@@ -35,8 +41,8 @@ class EventExchange:
     # ------------------------------------------------------------------------------------------------ client to server
     def remember(self, party: Party) -> None:
         """Takes in what earlier sessions answered to this client."""
-        for answer in self._desk.earlier(party.key, party.stream):
-            party.window.keep(answer)
+        for known in self._desk.earlier(party.key, party.stream):
+            party.window.keep(known.answer, known.content)
 
     def take(self, event: ClientEvent, party: Party, sender_id: str | bytes) -> tuple[EventAnswer, bool]:
         """The answer to an event, and whether it came for the first time.
@@ -49,7 +55,7 @@ class EventExchange:
         """
         try:
             known = self._find(event, party)
-        except (EventRefusedError, ForgottenEventError) as error:
+        except (EventRefusedError, ForgottenEventError, ReusedNumberError) as error:
             return answer_of(event.stream, event.number, Outcome(error=error)), False
         if known is not None:
             return known, False
@@ -74,7 +80,7 @@ class EventExchange:
                 f"the one of the Hello: '{party.stream}'",
                 "draw a stream when the program starts, and say it in Hello and in every event",
             )
-        return party.window.find(event.number)
+        return party.window.find(event.number, content_of(event))
 
     def _check_acceptable(self, event: ClientEvent, party: Party) -> None:
         if self._tested and party.self_test is not SelfTestState.PASSED:

@@ -6,13 +6,15 @@ number, whatever is below it is refused, because nobody can tell any more.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from geometry.errors import SurgNavError
-from unity_bridge.errors import ForgottenEventError, TooManyRequestsError
+from unity_bridge.errors import ForgottenEventError, ReusedNumberError, TooManyRequestsError
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent, EventAnswer
+from unity_bridge.schema import encode
 
 MAX_ANSWERS = 256
 MAX_PENDING = 16
@@ -27,6 +29,19 @@ class Outcome:
     error: SurgNavError | None = None
 
 
+@dataclass(frozen=True)
+class Known:
+    """An answer, and the event that it is of: `content_of` it, or empty where that is not known any more."""
+
+    answer: EventAnswer
+    content: str = ""
+
+
+def content_of(event: ClientEvent) -> str:
+    """Says in 64 digits what an event holds: the same again and again for one that is repeated."""
+    return hashlib.sha256(encode(event)).hexdigest()
+
+
 class EventWindow:
     """The newest 256 answers of one stream of events.
 
@@ -35,28 +50,38 @@ class EventWindow:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[int, EventAnswer] = {}
+        self._known: dict[int, Known] = {}
         self.floor = 0
 
     @property
     def pending(self) -> int:
         """Events that were begun and have no final answer."""
-        return sum(answer.outcome is EventOutcome.PENDING for answer in self._answers.values())
+        return sum(known.answer.outcome is EventOutcome.PENDING for known in self._known.values())
 
-    def find(self, number: int) -> EventAnswer | None:
+    def find(self, number: int, content: str = "") -> EventAnswer | None:
         """The answer to the event if it was there before; None if it is new.
 
+        Args:
+            content: of the event that comes now.
+
         Raises:
+            ReusedNumberError: there was another event under this number.
             ForgottenEventError: a number so old that nobody knows any more.
         """
-        answer = self._answers.get(number)
-        if answer is None and number <= self.floor:
+        known = self._known.get(number)
+        if known is not None and known.content and content and known.content != content:
+            raise ReusedNumberError(
+                f"event {number}, which was there already with other content",
+                "the same event again under its number, and a new number for a new event",
+                "look at the state; number events from 1 upwards, and draw a new stream when the program starts",
+            )
+        if known is None and number <= self.floor:
             raise ForgottenEventError(
                 f"event {number}",
                 f"{self.floor + 1} or later: earlier ones were done or refused long ago",
                 "number events from 1 upwards, each once",
             )
-        return answer
+        return known.answer if known is not None else None
 
     def begin(self, event: ClientEvent) -> EventAnswer:
         """Takes in a new event as pending.
@@ -68,15 +93,20 @@ class EventWindow:
             raise TooManyRequestsError(
                 f"event {event.number} while {MAX_PENDING} have no answer", f"{MAX_PENDING} at a time", "wait for them"
             )
-        return self.keep(answer_of(event.stream, event.number, None))
+        return self.keep(answer_of(event.stream, event.number, None), content_of(event))
 
-    def keep(self, answer: EventAnswer) -> EventAnswer:
-        """Remembers an answer, in place of an earlier one to the same event; the oldest final one makes room."""
-        self._answers[answer.number] = answer
-        if len(self._answers) > MAX_ANSWERS:
-            settled = (n for n, kept in self._answers.items() if kept.outcome is not EventOutcome.PENDING)
+    def keep(self, answer: EventAnswer, content: str = "") -> EventAnswer:
+        """Remembers an answer, in place of an earlier one to the same event; the oldest final one makes room.
+
+        Args:
+            content: of the event; left out, what is known of it stays.
+        """
+        before = self._known.get(answer.number)
+        self._known[answer.number] = Known(answer, content or (before.content if before is not None else ""))
+        if len(self._known) > MAX_ANSWERS:
+            settled = (n for n, kept in self._known.items() if kept.answer.outcome is not EventOutcome.PENDING)
             oldest = min(settled)
-            del self._answers[oldest]
+            del self._known[oldest]
             self.floor = max(self.floor, oldest)
         return answer
 

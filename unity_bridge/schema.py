@@ -21,7 +21,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from unity_bridge.generated.constants import CODES, REPEAT_LIMIT, TEXT_LIMIT_BYTES
+from unity_bridge.generated.constants import CODES, POSITION_LIMIT_M, REPEAT_LIMIT, TEXT_LIMIT_BYTES
 from unity_bridge.wire import decode_text, malformed, pack_field, unpack_fields
 
 
@@ -83,6 +83,19 @@ def floats(count: int) -> Kind:
     return Kind(f"f64[{count}]", encode, decode)
 
 
+def _position() -> Kind:
+    numbers = floats(3)
+
+    def within(values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(abs(value) > POSITION_LIMIT_M for value in values):
+            raise malformed(f"a position at {values} m", f"within {POSITION_LIMIT_M:g} m along each axis")
+        return values
+
+    return Kind(
+        "position", lambda values: numbers.encode(within(values)), lambda payload: within(numbers.decode(payload))
+    )
+
+
 def _decode_flag(payload: memoryview) -> bool:
     if bytes(payload) not in {b"\0", b"\1"}:
         raise malformed(f"a flag of bytes {bytes(payload[:8])!r}", "one byte, 0 or 1")
@@ -109,6 +122,7 @@ _DOUBLE = _number("f64", "d")
 F64 = Kind("f64", lambda value: _DOUBLE.encode(_finite(value)), lambda payload: _finite(_DOUBLE.decode(payload)))
 FLAG = Kind("flag", lambda value: b"\1" if value else b"\0", _decode_flag)
 TEXT = Kind("text", _encode_text, lambda payload: decode_text(payload, TEXT_LIMIT_BYTES))
+POSITION = _position()
 BLOB = Kind("blob", bytes, bytes)
 SHA256 = Kind("sha256", bytes.fromhex, _decode_hash)
 

@@ -25,8 +25,8 @@ from navigation.headset.journal import EventJournal
 from unity_bridge.convention import points_from_unity
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.event_desk import Sender
-from unity_bridge.event_window import Outcome, answer_of
-from unity_bridge.messages import ClientEvent, EventAnswer
+from unity_bridge.event_window import Known, Outcome, answer_of
+from unity_bridge.messages import ClientEvent
 
 _MAX_REQUESTS = 16
 
@@ -121,7 +121,7 @@ class HeadsetDesk:
     def sessions(self) -> set[str]:
         return self._journal.sessions
 
-    def earlier(self, key: str, stream: str) -> tuple[EventAnswer, ...]:
+    def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
         return self._journal.earlier(key, stream)
 
     def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from geometry.errors import SurgNavError
 from navigation.errors import ServiceError
 from unity_bridge.errors import EventRefusedError, UncertainEventError
 from unity_bridge.event_desk import Sender
-from unity_bridge.event_window import MAX_ANSWERS, Outcome, answer_of
+from unity_bridge.event_window import MAX_ANSWERS, Known, Outcome, answer_of, content_of
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent, EventAnswer
 
@@ -35,7 +37,7 @@ _INTERRUPTED = Outcome(
     )
 )
 
-Answers = OrderedDict[int, EventAnswer]
+Answers = OrderedDict[int, Known]
 
 
 class EventJournal:
@@ -69,8 +71,8 @@ class EventJournal:
         self._append({"session": session, "time": time})
         self.sessions.add(session)
 
-    def earlier(self, key: str, stream: str) -> tuple[EventAnswer, ...]:
-        """The newest answers to a client's events, of this and of earlier sessions."""
+    def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
+        """The newest answers to a client's events, of this and of earlier sessions, and what those events were."""
         return tuple(self._answers.get((key, stream), {}).values())
 
     def begin(self, event: ClientEvent, sender: Sender, time: str, details: dict[str, Any]) -> None:
@@ -94,7 +96,7 @@ class EventJournal:
             raise EventRefusedError(
                 f"writing the event log: {error.strerror}", "a disk with room", "make some"
             ) from error
-        self._remember(sender.key, answer_of(event.stream, event.number, _INTERRUPTED))
+        self._remember(sender.key, answer_of(event.stream, event.number, _INTERRUPTED), content_of(event))
 
     def end(self, answer: EventAnswer, sender: Sender, time: str) -> None:
         """Writes what became of it; if that fails, the event stays one that was begun, as it is in truth."""
@@ -131,17 +133,18 @@ class EventJournal:
             elif "begun" in line:
                 begun = line["begun"]
                 answer = answer_of(str(begun["stream"]), int(begun["number"]), _INTERRUPTED)
-                self._remember(str(line["key"]), answer)
+                self._remember(str(line["key"]), answer, _content(begun))
             elif "answered" in line:
                 answered = line["answered"] | {"outcome": EventOutcome(line["answered"]["outcome"])}
                 self._remember(str(line["key"]), EventAnswer(**answered))
         except (KeyError, TypeError, ValueError):
             return  # not a line of ours: it answers nothing
 
-    def _remember(self, key: str, answer: EventAnswer) -> None:
+    def _remember(self, key: str, answer: EventAnswer, content: str = "") -> None:
         answers = self._answers.setdefault((key, answer.stream), OrderedDict())
         self._answers.move_to_end((key, answer.stream))
-        answers[answer.number] = answer
+        before = answers.get(answer.number)
+        answers[answer.number] = Known(answer, content or (before.content if before is not None else ""))
         if len(answers) > MAX_ANSWERS:
             answers.pop(min(answers))
         if len(self._answers) > _MAX_STREAMS:
@@ -150,6 +153,15 @@ class EventJournal:
     def _append(self, line: dict[str, Any]) -> None:
         os.write(self._file, (json.dumps(line, ensure_ascii=False) + "\n").encode())
         os.fsync(self._file)
+
+
+def _content(begun: dict[str, Any]) -> str:
+    """What the event held, from its line; empty where that cannot be told, such as from an older version's line."""
+    position = begun.get("position_m")
+    try:
+        return content_of(ClientEvent(**begun | {"position_m": None if position is None else tuple(position)}))
+    except (SurgNavError, AttributeError, TypeError, ValueError, struct.error):
+        return ""
 
 
 def _unusable(path: Path, problem: str) -> ServiceError:

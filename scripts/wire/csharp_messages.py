@@ -17,8 +17,9 @@ _KINDS = {
     "f64": ("double", "F64"),
     "flag": ("bool", "Flag"),
     "blob": ("ReadOnlyMemory<byte>", "Blob"),
+    "position": ("double[]", "Position"),
 }
-_INITIAL = {"text": '""', "sha256": '""'}
+_INITIAL = {"text": '""', "sha256": '""', "position": "new double[3]"}
 
 
 def message_files(schema: WireSchema) -> dict[str, str]:

@@ -13,7 +13,14 @@ NOTICE = "Generated from wire_schema.toml by `make wire`: edit that, not this."
 _WIDTH = 120
 _INDENT = " " * 4
 _STRUCT_CODES = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q", "i64": "q", "f32": "f", "f64": "d"}
-_TYPES = {"text": "str", "sha256": "str", "f64": "float", "flag": "bool", "blob": "bytes"}
+_TYPES = {
+    "text": "str",
+    "sha256": "str",
+    "f64": "float",
+    "flag": "bool",
+    "blob": "bytes",
+    "position": "tuple[float, float, float]",
+}
 
 
 def python_files(schema: WireSchema) -> dict[str, str]:

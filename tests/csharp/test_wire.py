@@ -68,9 +68,16 @@ def test_pose_batches_make_no_garbage(probe):
 
 def test_what_must_not_be_sent_is_refused(probe):
     (results,) = probe("refusals", [])
-    assert {name for name, words in results.items() if words == "sent"} == {"good", "longest text", "good hash"}
+    assert {name for name, words in results.items() if words == "sent"} == {
+        "good",
+        "longest text",
+        "good hash",
+        "far enough",
+    }
     assert "1025 bytes" in results["text too long"]
     assert "not finite" in results["not a number"]
+    assert "a position with NaN m" in results["nowhere"]
+    assert "a position with 1000.1 m" in results["too far"]
 
 
 def test_every_kind_of_field_compiles(tools, tmp_path):

@@ -27,7 +27,7 @@ from tests.navigation.test_service import service_config
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.convention import points_to_unity
 from unity_bridge.event_desk import Sender
-from unity_bridge.event_window import Outcome, answer_of
+from unity_bridge.event_window import Outcome, answer_of, content_of
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent
 from unity_bridge.wire import Validity
@@ -270,13 +270,7 @@ def test_a_service_that_starts_anew_answers_and_does_not_repeat(case: Case) -> N
         running.until(lambda: number in running.client.control.events.answers)
         client = running.client.control
         sent = client.events.answers[number]
-        again = ClientEvent(
-            stream=client.events.stream,
-            number=number,
-            kind="select_target",
-            first_session=client.server_session.hex(),
-            name="tumour",
-        )
+        again = next(ClientEvent(**line["begun"]) for line in log_of(case) if "begun" in line)
     lines = len(log_of(case))
     with theatre(case) as running:
         link = running.client.control
@@ -322,14 +316,33 @@ def test_what_was_begun_and_not_answered_is_uncertain(tmp_path: Path) -> None:
     back = EventJournal(tmp_path, "s2", TIME)
     assert back.sessions == {"s1", "s2"}
     first, second = back.earlier("", STREAM)
-    assert (first.outcome, first.note) == ("accepted", "done")
-    assert (second.outcome, second.code) == ("refused", "UncertainEvent")
+    assert (first.answer.outcome, first.answer.note) == ("accepted", "done")
+    assert (second.answer.outcome, second.answer.code) == ("refused", "UncertainEvent")
+    assert [first.content, second.content] == [content_of(event(1)), content_of(event(2))]
     assert back.earlier("another key", STREAM) == ()
     back.close()
     back.close()
     third = EventJournal(tmp_path, "s3", TIME)  # the line that was cut is alone on its line
     assert third.sessions == {"s1", "s2", "s3"}
     third.close()
+
+
+def test_what_an_event_was_is_known_after_a_restart(tmp_path: Path) -> None:
+    """To the last bit: an event that comes again is told from another one under its number."""
+    touch = replace(
+        event(7),
+        kind="landmark_touched",
+        position_m=(0.1, -1 / 3, 1e-300),
+        happened_ns=2**62 + 1,
+        sha256="0c" * 32,
+        person="Dr. Müller",
+    )
+    journal = EventJournal(tmp_path, "s1", TIME)
+    journal.begin(touch, SENDER, TIME, {})
+    journal.close()
+    back = EventJournal(tmp_path, "s2", TIME)
+    assert [known.content for known in back.earlier("", STREAM)] == [content_of(touch)]
+    back.close()
 
 
 def test_a_log_of_strange_lines_answers_nothing(tmp_path: Path) -> None:
@@ -350,5 +363,5 @@ def test_the_log_in_memory_is_bounded(tmp_path: Path) -> None:
     assert len(journal._answers) == 4096
     for number in range(1, 400):
         journal._remember("", answer_of(STREAM, number, Outcome()))
-    assert [answer.number for answer in journal.earlier("", STREAM)] == list(range(144, 400))
+    assert [known.answer.number for known in journal.earlier("", STREAM)] == list(range(144, 400))
     journal.close()

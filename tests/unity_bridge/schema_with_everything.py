@@ -36,6 +36,8 @@ fields = [
     { tag = 11, name = "hash", kind = "sha256", optional = true },
     { tag = 12, name = "watts", kind = "u32", default = 40 },
     { tag = 13, name = "waist", kind = "f64", default = 1.5 },
+    { tag = 15, name = "place_m", kind = "position", optional = true },
+    { tag = 16, name = "origin_m", kind = "position" },
     { tag = 14, name = "on", kind = "flag", default = true },
 ]
 """

@@ -2,16 +2,18 @@
 
 import contextlib
 import dataclasses
+import struct
 
 import pytest
 
 from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.test_hostile_clients import HELLO, SESSION, Peer
+from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.placing import take_self_test
-from unity_bridge.errors import EventRefusedError, UnknownClientError
+from unity_bridge.errors import EventRefusedError, MalformedMessageError, UnknownClientError
 from unity_bridge.event_log import Happening
-from unity_bridge.event_window import Outcome, answer_of
+from unity_bridge.event_window import Known, Outcome, answer_of, content_of
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import (
     ClientEvent,
@@ -21,6 +23,7 @@ from unity_bridge.messages import (
     SelfTestRequest,
     SelfTestVerdict,
     ServerEvent,
+    encode_message,
 )
 from unity_bridge.wire import Session
 
@@ -78,6 +81,56 @@ def test_an_event_is_done_once_however_often_it_comes(open_all):
     assert set(answers) == {EventAnswer(stream=STREAM, number=1, outcome=EventOutcome.ACCEPTED, note="xiphoid is done")}
     told = [e for e in server.control.take_events() if isinstance(e.what, ClientEvent)]
     assert [(e.what, e.answer) for e in told] == [(sent, answers[0])]
+
+
+CHANGES = [
+    {"name": "umbilicus"},
+    {"kind": "landmark_touched"},
+    {"position_m": (0.1, 0.2, 0.3)},
+    {"happened_ns": 7},
+    {"person": "somebody else"},
+    {"sha256": "0c" * 32},
+    {"first_session": "0c" * 16},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=[next(iter(change)) for change in CHANGES])
+@pytest.mark.parametrize("name", ["xiphoid", "bad", "slow"])  # done, refused, and not settled yet
+def test_a_number_used_again_for_another_event_does_not_get_the_old_answer(open_all, name, change):
+    desk = Desk()
+    server = open_all(Server(desk=desk))
+    peer = admitted(server, open_all)
+    sent = event(name=name, session=server.session.session_id)
+    first = peer.ask(server.control, sent)
+    answer = peer.ask(server.control, dataclasses.replace(sent, **change))
+    assert (answer.number, answer.outcome, answer.code) == (1, "refused", "ReusedNumber")
+    assert len(desk.done) == 1
+    assert peer.ask(server.control, sent) == first, "the event itself is answered as ever"
+    if name == "slow":
+        server.control.settle("", STREAM, 1, Outcome("done at last"))
+        assert peer.hear(server.control).note == "done at last"
+        assert peer.ask(server.control, dataclasses.replace(sent, **change)).code == "ReusedNumber"
+
+
+@pytest.mark.parametrize("far", [1e300, 1000.1, -1000.1, float("nan"), float("inf")])
+def test_a_touch_where_nothing_can_be_is_malformed(open_all, far):
+    """At the server as it comes from any client; the reference client does not even take it in."""
+    desk = Desk()
+    server = open_all(Server(desk=desk))
+    peer = admitted(server, open_all)
+    touch = dataclasses.replace(
+        event(session=server.session.session_id), kind="landmark_touched", frame="ct", position_m=(0.0, 1000.0, 0.5)
+    )
+    message = encode_message(touch, Session(server.session.session_id, CLOCK), 50)
+    at = message.index(struct.pack("<d", 0.5))
+    peer.socket.send(message[:at] + struct.pack("<d", far) + message[at + 8 :])
+    answer = peer.hear(server.control)
+    assert (answer.code, desk.done) == ("MalformedMessage", [])
+    link = EventLink(STREAM, retry_ns=1)
+    with pytest.raises(MalformedMessageError):
+        link.add("landmark_touched", position_m=(0.0, far, 0.0))
+    assert link.unanswered == ()
+    assert link.add("landmark_touched", position_m=(0.0, 1000.0, -1000.0)) == 1
 
 
 def test_a_refusal_is_an_answer_too(open_all):
@@ -156,10 +209,11 @@ def test_an_event_of_an_earlier_run_of_the_server_is_not_done_twice(open_all):
     """What the earlier run answered is answered again; what it cannot have begun is done; the rest nobody can know."""
     known, unknown = b"the known session"[:16], b"an unknown one.."
     answered = answer_of(STREAM, 1, Outcome("done before"))
-    desk = Desk(sessions={known.hex()}, earlier=[answered])
+    desk = Desk(sessions={known.hex()}, earlier=[Known(answered, content_of(event(1, session=known)))])
     server = open_all(Server(desk=desk))
     peer = admitted(server, open_all)
     assert peer.ask(server.control, event(1, session=known)) == answered
+    assert peer.ask(server.control, event(1, "umbilicus", session=known)).code == "ReusedNumber"
     assert desk.done == []
     assert peer.ask(server.control, event(2, session=known)).outcome is EventOutcome.ACCEPTED
     answer = peer.ask(server.control, event(3, session=unknown))

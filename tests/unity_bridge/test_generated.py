@@ -65,6 +65,8 @@ def test_a_new_message_is_one_table_in_the_schema(repository):
     hash: str | None = tagged(11, SHA256, default=None)
     watts: int = tagged(12, U32, default=40)
     waist: float = tagged(13, F64, default=1.5)
+    place_m: tuple[float, float, float] | None = tagged(15, POSITION, default=None)
+    origin_m: tuple[float, float, float] = tagged(16, POSITION)
     on: bool = tagged(14, FLAG, default=True)
 '''
     )

@@ -56,6 +56,7 @@ def values_for(declared: type) -> st.SearchStrategy:
             "text": text,
             "blob": st.binary(max_size=50),
             "sha256": st.binary(min_size=32, max_size=32).map(bytes.hex),
+            "position": st.tuples(*3 * [st.floats(-1000.0, 1000.0)]),
         }[kind.name]
 
     fields = {}

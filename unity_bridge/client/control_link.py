@@ -126,6 +126,7 @@ class ControlLink:
 
         Raises:
             TooManyRequestsError: too many have no answer yet.
+            MalformedMessageError: it holds what the wire does not allow.
         """
         offset = self.clock_offset
         if offset is not None:

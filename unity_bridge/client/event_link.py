@@ -9,6 +9,7 @@ from typing import Any
 from unity_bridge.errors import TooManyRequestsError
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent, EventAnswer, EventReceipt, ServerEvent
+from unity_bridge.schema import encode
 from unity_bridge.wire import NO_SESSION
 
 MAX_UNANSWERED = 16
@@ -58,13 +59,15 @@ class EventLink:
 
         Raises:
             TooManyRequestsError: 16 events have no final answer yet.
+            MalformedMessageError: it holds what the wire does not allow, such as a position beyond 1,000 m.
         """
         if len(self._waiting) >= MAX_UNANSWERED:
             raise TooManyRequestsError(
                 f"an event while {MAX_UNANSWERED} have no answer", f"{MAX_UNANSWERED} at a time", "wait for the server"
             )
+        event = ClientEvent(stream=self.stream, number=self._number + 1, kind=kind, first_session="", **fields)
+        encode(event)  # what can never be sent is refused here, not again and again when it is due
         self._number += 1
-        event = ClientEvent(stream=self.stream, number=self._number, kind=kind, first_session="", **fields)
         self._waiting[self._number] = _Waiting(event)
         return self._number
 

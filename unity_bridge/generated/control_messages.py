@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unity_bridge.generated.constants import EventOutcome, SelfTestState, Validity
 from unity_bridge.message_methods import ErrorMethods
-from unity_bridge.schema import BLOB, F64, FLAG, I64, SHA256, TEXT, U32, U64, choice, floats, tagged
+from unity_bridge.schema import BLOB, F64, FLAG, I64, POSITION, SHA256, TEXT, U32, U64, choice, floats, tagged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +220,7 @@ class ClientEvent:
     person: str = tagged(6, TEXT, default="")
     name: str = tagged(7, TEXT, default="")
     frame: str = tagged(8, TEXT, default="")
-    position_m: tuple[float, float, float] | None = tagged(9, floats(3), default=None)
+    position_m: tuple[float, float, float] | None = tagged(9, POSITION, default=None)
     sha256: str | None = tagged(10, SHA256, default=None)
     decision: str = tagged(11, TEXT, default="")
     reason: str = tagged(12, TEXT, default="")

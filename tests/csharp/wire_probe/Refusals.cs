@@ -28,6 +28,9 @@ namespace SurgNav.Tests.WireProbe
             yield return ("not a number", Welcome("g", Validity.Valid, double.NaN));
             yield return ("infinite", Welcome("g", Validity.Valid, double.PositiveInfinity));
             yield return ("no validity", Welcome("g", Validity.Unset, 100.0));
+            yield return ("far enough", new ClientEvent { PositionM = new[] { -1000.0, 0.0, 1000.0 } });
+            yield return ("too far", new ClientEvent { PositionM = new[] { 0.0, 1000.1, 0.0 } });
+            yield return ("nowhere", new ClientEvent { PositionM = new[] { 0.0, 0.0, double.NaN } });
             yield return ("good hash", new SurfaceChunkRequest { Sha256 = Hash });
             yield return ("short hash", new SurfaceChunkRequest { Sha256 = Hash.Substring(1) });
             yield return ("no hash", new SurfaceChunkRequest { Sha256 = Hash.Replace("00", "0g") });

@@ -114,6 +114,24 @@ namespace SurgNav.Core.Wire
             return values;
         }
 
+        /// <summary>Three numbers in metres.</summary>
+        internal readonly double[] Position() => NearPosition(F64Array(3));
+
+        /// <summary>Beyond the limit is a mistake of units, or noise.</summary>
+        internal static double[] NearPosition(double[] values)
+        {
+            foreach (double value in values)
+            {
+                if (!(Math.Abs(value) <= Constants.PositionLimitM))
+                {
+                    throw new MalformedMessageException(
+                        $"a position with {value} m", $"within {Constants.PositionLimitM} m along each axis");
+                }
+            }
+
+            return values;
+        }
+
         internal readonly bool Flag()
         {
             byte value = Sized(1, "flag")[0];

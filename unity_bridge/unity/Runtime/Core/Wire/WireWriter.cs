@@ -70,6 +70,8 @@ namespace SurgNav.Core.Wire
             }
         }
 
+        internal void Position(ushort tag, double[] values) => F64Array(tag, FieldReader.NearPosition(values), 3);
+
         internal void Text(ushort tag, string text)
         {
             int count;

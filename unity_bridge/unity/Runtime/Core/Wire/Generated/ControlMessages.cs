@@ -929,7 +929,7 @@ namespace SurgNav.Core.Wire
                         break;
                     case 9:
                         FieldReader.Once(ref seen, 8, "position_m");
-                        message.PositionM = fields.F64Array(3);
+                        message.PositionM = fields.Position();
                         break;
                     case 10:
                         FieldReader.Once(ref seen, 9, "sha256");
@@ -975,7 +975,7 @@ namespace SurgNav.Core.Wire
             writer.Text(8, Frame);
             if (PositionM is { } value9)
             {
-                writer.F64Array(9, value9, 3);
+                writer.Position(9, value9);
             }
 
             if (Sha256 is { } value10)
