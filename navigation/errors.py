@@ -19,6 +19,10 @@ class ServiceError(SurgNavError):
     """The service did not start, did not answer, or stopped by itself."""
 
 
+class EventLogError(ServiceError):
+    """The log of what was done at headsets cannot be written: then nothing may be done there."""
+
+
 class DemoDataError(SurgNavError):
     """The demo's CT could not be brought, or is not what it should be."""
 

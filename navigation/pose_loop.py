@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,10 +15,11 @@ from navigation.newest_frame import NewestFrame
 from navigation.pose_graph import PoseGraph
 from navigation.pose_vitals import PoseVitals
 from navigation.priority import put_first
+from navigation.refusal_log import RefusalLog
 from navigation.sent_poses import SentLog
 from navigation.state_changes import ChangeReporter
 from navigation.supervisor import Supervisor, SupervisorSettings
-from unity_bridge.authentication import Refusal, ServerSecurity
+from unity_bridge.authentication import ServerSecurity
 from unity_bridge.pose_publisher import PosePublisher
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Session, Validity
@@ -122,12 +122,6 @@ STOP = "stop"
 TAKEN = "taken"
 
 
-def log_refusals(refusals: Iterable[Refusal]) -> None:
-    """Says who was kept or put out, and why."""
-    for refusal in refusals:
-        logging.getLogger("surgnav.wire").warning("%s", refusal)
-
-
 @dataclass(frozen=True)
 class Starting:
     """What the pose process does before it streams, for whoever waits for it."""
@@ -170,10 +164,10 @@ class _Orders:
 
     def __init__(self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock) -> None:
         self._loop, self._pipe, self._publisher, self._clock = loop, pipe, publisher, clock
-        self._reporter = ChangeReporter(pipe.send)
+        self._reporter, self._refusals = ChangeReporter(pipe.send), RefusalLog(clock)
 
     def should_stop(self) -> bool:
-        log_refusals(self._publisher.take_refusals())
+        self._refusals.log(self._publisher.take_refusals())
         while self._pipe.poll():
             message = self._pipe.recv()
             if message == STOP:

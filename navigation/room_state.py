@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from navigation.errors import ServiceError
+from navigation.foreign_text import fit_for_the_wire
 from navigation.headset.desk import OnOffer
 from navigation.pose_graph import PATIENT, PoseGraph
 from navigation.state_changes import StateChanges
@@ -32,7 +33,7 @@ class RoomState:
     """Satisfies `navigation.headset.desk.Room`. Whatever changes is told to every client.
 
     Args:
-        surfaces: all that the service holds, whether on offer or not.
+        server: has the surfaces that are on offer.
         publish: puts another graph into force in the pose process.
         announce: tells clients.
 
@@ -40,12 +41,12 @@ class RoomState:
         graph: calibrations and registration.
         target: that was selected; empty for none.
         requests: what was asked of the operator and is not settled.
+        decisions: how often a headset has changed something in the case: what was seen before the last is old.
     """
 
     def __init__(
         self,
         graph: PoseGraph,
-        surfaces: Iterable[OfferedSurface],
         server: SurfaceServer,
         publish: Callable[[PoseGraph], None],
         announce: Callable[[Happening], object],
@@ -53,9 +54,11 @@ class RoomState:
         self.graph = graph
         self.target = ""
         self.requests: list[str] = []
-        self._surfaces = {surface.name: surface for surface in surfaces}
+        self.decisions = 0
+        self._surfaces: dict[str, OfferedSurface] = {}  # that were on offer once
         self._server, self._publish, self._announce = server, publish, announce
         self._states: dict[str, tuple[Validity, str]] = {}
+        self._standings: dict[str, tuple[str, str]] = {}  # of surfaces on offer that the case decides on
         self._withdrawn = ""
 
     # ------------------------------------------------------------------------------------------------------------ state
@@ -88,30 +91,46 @@ class RoomState:
 
     def surface_on_offer(self, name: str) -> OnOffer | None:
         surface = self._surfaces.get(name)
-        if surface is None or surface.levels[-1].payload.sha256 not in self._server.hashes:
+        if surface is None or not self._is_on_offer(surface):
             return None
         return OnOffer(surface.levels[-1].payload.sha256, surface.case_sha256)
+
+    @property
+    def offered(self) -> dict[str, str]:
+        """Every surface on offer, with the hash of the case's surface that it was made of."""
+        return {name: surface.case_sha256 for name, surface in self._surfaces.items() if self._is_on_offer(surface)}
+
+    def _is_on_offer(self, surface: OfferedSurface) -> bool:
+        return surface.levels[-1].payload.sha256 in self._server.hashes
 
     # ---------------------------------------------------------------------------------------------------------- changes
     def update(self, graph: PoseGraph, reason: str = "") -> None:
         """Puts a new registration or calibration into force; a request for a registration is settled by one.
 
+        A registration that differs in anything is another, whatever its id says.
+
         Args:
-            reason: why there is no registration any more, if there was one.
+            reason: why there is no registration, if there is none.
         """
-        before, self.graph = self.registration_id, graph
-        self._publish(graph)
-        after = self.registration_id
-        if after == before:
+        before, self.graph = self.graph, graph
+        if graph.registration is None and reason:
+            self._withdrawn = fit_for_the_wire(reason)
+        if graph == before:
             return
-        self._withdrawn = "" if after else reason or "withdrawn"
+        self._publish(graph)
+        if graph.registration == before.registration:
+            return
+        after = self.registration_id
+        self._withdrawn = "" if after else self._withdrawn or "withdrawn"
         kind = "registration_changed" if after else "registration_withdrawn"
-        self._announce(Happening(kind=kind, registration_id=after or before, reason=self._withdrawn))
+        told = after or (before.registration.registration_id if before.registration else "")
+        self._announce(Happening(kind=kind, registration_id=told, reason=self._withdrawn))
         if after:
             for request in list(self.requests):
                 self.settle_request(request)
 
     def withdraw_registration(self, reason: str) -> None:
+        self.decisions += 1
         self.update(replace(self.graph, registration=None), reason)
 
     def take_changes(self, changes: StateChanges) -> None:
@@ -131,13 +150,36 @@ class RoomState:
 
     def surface_decided(self, name: str, decision: str, person: str) -> None:
         """Offers a surface under the person's name, or withdraws it."""
-        levels = self._surfaces[name].levels
+        self.decisions += 1
         if decision == "rejected":
-            self._server.withdraw(name)
+            self.withdraw_surface(name, f"rejected by {person}", person)
         else:
-            self._server.offer_levels(levels, decision, person)
-        kind = "surface_withdrawn" if decision == "rejected" else "surface_approved"
-        self._announce(Happening(kind=kind, name=name, sha256=levels[-1].payload.sha256, person=person))
+            self.offer_surface(self._surfaces[name], decision, person)
+
+    def offer_surface(self, surface: OfferedSurface, approval: str, person: str) -> None:
+        """Puts a surface on offer as the case stands for it; where it is so already, nothing happens.
+
+        Raises:
+            SurfaceRefusedError: nobody approved it, and this is no research session; or one surface too many.
+        """
+        name, standing = surface.name, (approval, person)
+        is_same = self._surfaces.get(name) == surface and self._standings.get(name) == standing
+        if is_same and self._is_on_offer(surface):
+            return
+        self._server.offer_levels(surface.levels, approval, person)
+        self._surfaces[name], self._standings[name] = surface, standing
+        kind = "surface_offered" if approval == "suggested" else "surface_approved"
+        self._announce(Happening(kind=kind, name=name, sha256=surface.levels[-1].payload.sha256, person=person))
+
+    def withdraw_surface(self, name: str, reason: str, person: str = "") -> None:
+        """Takes a surface off; where it is not on offer, nothing happens."""
+        surface = self._surfaces.get(name)
+        if surface is None or not self._is_on_offer(surface):
+            return
+        self._server.withdraw(name)
+        sha256 = surface.levels[-1].payload.sha256
+        said = fit_for_the_wire(reason)
+        self._announce(Happening(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=person))
 
     def select_target(self, name: str) -> None:
         if name != self.target:

@@ -17,11 +17,12 @@ import zmq
 
 from geometry.surface import Surface
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.errors import ServiceError
+from navigation.errors import EventLogError, ServiceError
 from navigation.headset.desk import DeskSettings, HeadsetDesk
 from navigation.pose_graph import PATIENT, PoseGraph
-from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, log_refusals, run_pose_process
+from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
 from navigation.pose_vitals import PoseVitals, Vitals
+from navigation.refusal_log import RefusalLog
 from navigation.room_state import OfferedSurface, RoomState
 from navigation.sent_poses import SentPoses
 from navigation.state_changes import StateChanges
@@ -106,6 +107,10 @@ class NavigationService:
     Args:
         say: told every few seconds what is waited for while it starts.
 
+    Attributes:
+        desk_problem: why nothing can be done from a headset, although it was meant to be: a case on a disk that is full
+            or may not be written to is streamed all the same.
+
     Raises:
         ServiceError: the pose process did not start, or ended by itself.
         SurgNavError: whatever made the pose process give up, such as an endpoint in use.
@@ -116,7 +121,9 @@ class NavigationService:
         self._say = say or logging.getLogger("surgnav.service").info
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
+        self._refusals = RefusalLog(self._clock)
         self._desk: HeadsetDesk | None = None
+        self.desk_problem = ""
         self._early: Any = None  # came from the pose process before it was waited for
         self._context = zmq.Context()
 
@@ -170,9 +177,8 @@ class NavigationService:
         self._poller.poll(timeout_ms)
         self.surfaces.poll()
         self.control.poll()
-        log_refusals((*self.surfaces.take_refusals(), *self.control.take_refusals()))
-        if self._gate is not None:
-            log_refusals(self._gate.refusals.take())
+        at_the_gate = () if self._gate is None else self._gate.refusals.take()
+        self._refusals.log((*self.surfaces.take_refusals(), *self.control.take_refusals(), *at_the_gate))
         self._take_changes()
         if self._desk is not None:
             for settled in self._desk.poll():
@@ -217,17 +223,9 @@ class NavigationService:
             SurfaceServerSettings(research_session=self._config.research_session),
             self._gate,
         )
-        for surface in self._config.surfaces:
-            self.surfaces.offer_levels(surface.levels, surface.approval, surface.approved_by)
-        self.room = RoomState(
-            self._config.graph,
-            [OfferedSurface(s.levels[-1].payload.name, s.levels, s.case_sha256) for s in self._config.surfaces],
-            self.surfaces,
-            self._publish,
-            self._announce,
-        )
+        self.room = RoomState(self._config.graph, self.surfaces, self._publish, self._announce)
         if self._config.desk is not None:
-            self._desk = HeadsetDesk(self._config.desk, self._session.session_id.hex(), _now, self.room)
+            self._open_desk(self._config.desk)
         self.control = ControlServer(
             self._config.control_endpoint,
             self._session,
@@ -237,6 +235,10 @@ class NavigationService:
             desk=self._desk,
             self_test=SelfTest(np.random.default_rng()),
         )
+        for offered in self._config.surfaces:
+            name = offered.levels[-1].payload.name
+            surface = OfferedSurface(name, offered.levels, offered.case_sha256)
+            self.room.offer_surface(surface, offered.approval, offered.approved_by)
         self._poller = zmq.Poller()
         for socket in {*self.surfaces.sockets, *self.control.sockets}:
             self._poller.register(socket, zmq.POLLIN)
@@ -262,6 +264,13 @@ class NavigationService:
     def _publish(self, graph: PoseGraph) -> None:
         with contextlib.suppress(OSError):  # the pose process is gone: `poll` says so
             self._pipe.send(graph)
+
+    def _open_desk(self, settings: DeskSettings) -> None:
+        try:
+            self._desk = HeadsetDesk(settings, self._session.session_id.hex(), _now, self.room)
+        except EventLogError as error:
+            self.desk_problem = str(error)
+            logging.getLogger("surgnav.headset").error("events are refused: %s", error)
 
     def _close_desk(self) -> None:
         if self._desk is not None:

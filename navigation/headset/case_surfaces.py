@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from navigation.offers.case_view import view_of
 from navigation.service import ApprovedSurface
 from navigation.surface_levels import LevelSettings
 from reconstruction.case import Case
@@ -17,18 +18,10 @@ def surfaces_of(
     Args:
         research_session: suggested ones as well, for a service that says so on screen.
     """
-    fit = {artefact.id for artefact in case.approved_surfaces()}
-    unfit = case.stale() | case.verify()
     offered = []
-    for structure in case.structures():
-        surface_id, state = f"surfaces/{structure}.glb", case.state(structure)
-        suggested = research_session and state == "suggested" and surface_id not in unfit
-        if surface_id in fit or suggested:
-            person = "" if suggested else _decided_by(case, structure)
-            made = ApprovedSurface.of(case.read_surface(structure), state, person, settings)
-            offered.append(replace(made, case_sha256=case.artefact(surface_id).sha256))
+    for standing in view_of(case).surfaces:
+        if standing.may_be_offered(research_session):
+            surface = case.read_surface(standing.structure)
+            made = ApprovedSurface.of(surface, standing.state, standing.person, settings)
+            offered.append(replace(made, case_sha256=standing.sha256))
     return offered
-
-
-def _decided_by(case: Case, structure: str) -> str:
-    return next(decision.person for decision in reversed(case.decisions) if decision.structure == structure)

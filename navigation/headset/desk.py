@@ -100,7 +100,8 @@ class HeadsetDesk:
         now: tells the time, ISO 8601 with a time zone.
 
     Raises:
-        ServiceError: the case's event log cannot be written, or another service writes to it.
+        ServiceError: another service writes to the case's event log.
+        EventLogError: it cannot be written.
     """
 
     def __init__(self, settings: DeskSettings, session: str, now: Callable[[], str], room: Room) -> None:
@@ -139,6 +140,8 @@ class HeadsetDesk:
             outcome = kind(event, sender)
         except SurgNavError as error:
             outcome = Outcome(error=error)
+        except OSError as error:
+            outcome = Outcome(error=_out_of_reach(error))
         if outcome is not None:
             self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
         return outcome
@@ -162,9 +165,7 @@ class HeadsetDesk:
         except SurgNavError as error:
             outcome = Outcome(error=error)
         except OSError as error:
-            outcome = Outcome(
-                error=_refused(f"the case: {error.strerror}", "a case that can be written", "check the disk")
-            )
+            outcome = Outcome(error=_out_of_reach(error))
         self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
         return Settled(sender.key, event.stream, event.number, outcome)
 
@@ -275,6 +276,10 @@ def _need_frame(event: ClientEvent, frame: str) -> None:
 
 def _position_mm(event: ClientEvent) -> Floats:
     return points_from_unity(np.array(event.position_m))
+
+
+def _out_of_reach(error: OSError) -> EventRefusedError:
+    return _refused(f"the case: {error.strerror}", "a case that can be read and written", "check folder and disk")
 
 
 def _refused(came: str, allowed: str, action: str) -> EventRefusedError:

@@ -7,9 +7,11 @@ was begun and never answered is uncertain, and said to be.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import re
 import struct
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from geometry.errors import SurgNavError
-from navigation.errors import ServiceError
+from navigation.errors import EventLogError, ServiceError
 from unity_bridge.errors import EventRefusedError, UncertainEventError
 from unity_bridge.event_desk import Sender
 from unity_bridge.event_window import MAX_ANSWERS, Known, Outcome, answer_of, content_of
@@ -27,6 +29,8 @@ from unity_bridge.messages import ClientEvent, EventAnswer
 
 PATH = "headset/events.jsonl"
 _MAX_STREAMS = 4096
+# JSON says these as they are; whoever shows the file at a terminal would obey them (C1 controls, bidi, separators).
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # A person's events are some hundred bytes each: whoever fills this is no person.
 _MAX_BYTES = 64 * 2**20
 _INTERRUPTED = Outcome(
@@ -49,26 +53,31 @@ class EventJournal:
         time: of the start, ISO 8601 with a time zone.
 
     Raises:
-        ServiceError: another service writes to it, or it cannot be written.
+        ServiceError: another service writes to it.
+        EventLogError: it cannot be written.
     """
 
     def __init__(self, case: Path, session: str, time: str) -> None:
         self.path = case / PATH
         self.sessions: set[str] = set()
         self._answers: OrderedDict[tuple[str, str], Answers] = OrderedDict()
+        self._is_cut = False
         try:
             self.path.parent.mkdir(exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
-            raise _unusable(self.path, str(error.strerror)) from error
+            raise _unwritable(self.path, error) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for line in self._lines():
+                self._learn(line)
+            self._append({"session": session, "time": time})
+        except BlockingIOError as error:
+            self.close()
+            raise _taken(self.path) from error
         except OSError as error:
-            os.close(self._file)
-            raise _unusable(self.path, "another service writes to it") from error
-        for line in self._lines():
-            self._learn(line)
-        self._append({"session": session, "time": time})
+            self.close()
+            raise _unwritable(self.path, error) from error
         self.sessions.add(session)
 
     def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
@@ -151,7 +160,14 @@ class EventJournal:
             self._answers.popitem(last=False)
 
     def _append(self, line: dict[str, Any]) -> None:
-        os.write(self._file, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+        """Raises OSError if the line is not on the disk; half of one, on a disk that is full, is ended by the next."""
+        text = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False))
+        content = ("\n" * self._is_cut + text + "\n").encode()
+        written = os.write(self._file, content)
+        if written != len(content):
+            self._is_cut = True
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._is_cut = False
         os.fsync(self._file)
 
 
@@ -164,9 +180,17 @@ def _content(begun: dict[str, Any]) -> str:
         return ""
 
 
-def _unusable(path: Path, problem: str) -> ServiceError:
+def _taken(path: Path) -> ServiceError:
     return ServiceError(
-        f"the event log {path.name} in '{path.parent.parent.name}': {problem}",
+        f"the event log {path.name} in '{path.parent.parent.name}': another service writes to it",
         "a log that this service alone writes to",
-        "stop the other service, or check the folder's permissions",
+        "stop the other service",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> EventLogError:
+    return EventLogError(
+        f"the event log {path.name} in '{path.parent.parent.name}': {error.strerror}",
+        "a case that can be written to, and a disk with room",
+        "check the folder's permissions and the disk, and start the service anew",
     )

@@ -78,6 +78,7 @@ def test_a_client_joins_and_a_withdrawn_registration_reaches_it(case: Path, tmp_
     with serving(case) as screen:
         poses, surfaces, control = screen.wait_for(ADDRESSES.pattern).groups()
         screen.wait_for("registration r-0001, accept, by Dr Test")
+        screen.wait_for("'body': on offer, approved by Dr Test")
         report = tmp_path / "report.json"
         client = [sys.executable, "-m", "unity_bridge.client", "--poses", poses, "--surfaces", surfaces]
         client += ["--control", control, "--duration", "1", "--report", str(report)]

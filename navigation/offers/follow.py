@@ -1,0 +1,166 @@
+"""What is on offer and in force follows the case, both ways; what changes is told to clients and to the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from navigation.clock import NS_PER_S, Clock
+from navigation.foreign_text import quoted, shown
+from navigation.offers.case_view import CaseView, Standing
+from navigation.offers.case_watch import CaseWatch
+from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
+from navigation.pose_graph import AcceptedRegistration
+from navigation.room_state import OfferedSurface, RoomState
+from unity_bridge.surface_levels import EncodedLevel
+
+_AGAIN_AFTER_NS = 10 * NS_PER_S
+_MOST_PREPARED = 128  # some 5 MB each
+
+
+@dataclass(frozen=True)
+class News:
+    """A line for the operator; `is_bad` if something is not, or no longer, shown."""
+
+    line: str
+    is_bad: bool = False
+
+
+class CaseFollower:
+    """Call `poll` often: it never waits for the case, nor for a surface that is being prepared.
+
+    Suggested surfaces are prepared too, after those that may be shown, so that an approval counts at once.
+
+    Args:
+        research_session: suggested surfaces are offered as well.
+    """
+
+    def __init__(
+        self, watch: CaseWatch, maker: LevelMaker, room: RoomState, clock: Clock, *, research_session: bool
+    ) -> None:
+        self._watch, self._maker, self._room, self._clock = watch, maker, room, clock
+        self._research = research_session
+        self._view: CaseView | None = None
+        self._levels: dict[str, tuple[EncodedLevel, ...]] = {}  # by the hash of the case's file
+        self._failed: dict[str, tuple[str, int]] = {}  # by that hash: why, and when
+        self._said: dict[str, str] = {}  # by structure
+        self._said_trouble, self._said_empty = "", False
+        self._said_registration: tuple[AcceptedRegistration | None, str] | None = None
+
+    def poll(self) -> tuple[News, ...]:
+        """Does what there is to do, and returns what the operator should know."""
+        prepared = self._maker.poll()
+        if prepared is not None:
+            self._keep(prepared)
+        view = self._watch.poll(self._room.decisions)
+        news = () if view is None else self.follow(view)
+        if self._view is not None and not self._maker.is_busy:
+            self._prepare_next(self._view)
+        return news
+
+    def follow(self, view: CaseView) -> tuple[News, ...]:
+        """Makes the room what the case says; does nothing where it is so already."""
+        self._view = view
+        self._room.update(replace(self._room.graph, registration=view.registration), view.problem)
+        wanted = {standing.structure: standing for standing in view.surfaces if self._may(standing)}
+        for name in self._room.offered:
+            if name not in wanted:
+                self._room.withdraw_surface(name, self._why_withdrawn(view, name))
+            elif self._room.offered[name] != wanted[name].sha256:
+                self._room.withdraw_surface(name, "another version was approved")
+        for name, standing in wanted.items():
+            levels = self._levels.get(standing.sha256)
+            if levels is not None:
+                self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
+        return tuple(self._news(view))
+
+    # --------------------------------------------------------------------------------------------------------- prepare
+    def _may(self, standing: Standing) -> bool:
+        return standing.may_be_offered(self._research)
+
+    def _keep(self, prepared: Prepared) -> None:
+        sha256 = prepared.request.sha256
+        if prepared.problem:
+            self._failed[sha256] = prepared.problem, self._clock.now_ns()
+            return
+        self._failed.pop(sha256, None)
+        self._levels[sha256] = prepared.levels
+
+    def _prepare_next(self, view: CaseView) -> None:
+        """Forgets what the case no longer has, and begins with the first that is missing."""
+        if view.trouble:
+            return
+        known = {standing.sha256 for standing in view.surfaces}
+        self._levels = {sha256: levels for sha256, levels in self._levels.items() if sha256 in known}
+        self._failed = {sha256: failed for sha256, failed in self._failed.items() if sha256 in known}
+        if len(self._levels) < _MOST_PREPARED and (standing := self._next(view)) is not None:
+            self._maker.start(LevelRequest(standing.structure, standing.path, standing.sha256))
+
+    def _next(self, view: CaseView) -> Standing | None:
+        def is_due(standing: Standing) -> bool:
+            _, failed_ns = self._failed.get(standing.sha256, ("", self._clock.now_ns() - _AGAIN_AFTER_NS))
+            due = self._clock.now_ns() - failed_ns >= _AGAIN_AFTER_NS
+            return due and not standing.problem and standing.sha256 not in self._levels
+
+        for wanted in (self._may, lambda standing: standing.state == "suggested"):
+            found = next((standing for standing in view.surfaces if wanted(standing) and is_due(standing)), None)
+            if found is not None:
+                return found
+        return None
+
+    # ------------------------------------------------------------------------------------------------------------ tell
+    def _why_withdrawn(self, view: CaseView, name: str) -> str:
+        standing = next((standing for standing in view.surfaces if standing.structure == name), None)
+        if standing is None:
+            return view.problem if view.trouble else "the case has no such surface any more"
+        return standing.why_not
+
+    def _news(self, view: CaseView) -> Iterator[News]:
+        if view.trouble != self._said_trouble:
+            self._said_trouble = view.trouble
+            yield News(f"The case: {view.trouble}", is_bad=True) if view.trouble else News("The case can be read again")
+        yield from self._news_of_surfaces(view)
+        told = (view.registration, view.problem)
+        if told != self._said_registration:
+            self._said_registration = told
+            yield _registration_news(view)
+
+    def _news_of_surfaces(self, view: CaseView) -> Iterator[News]:
+        """Each that has another place than was said, those with the same place in one line."""
+        before, self._said = self._said, {standing.structure: self._where(standing) for standing in view.surfaces}
+        if gone := [name for name in before if name not in self._said and not view.trouble]:
+            yield News(f"{_names(gone)}: no longer in the case", is_bad=True)
+        changed: dict[str, list[str]] = {}
+        for name, where in self._said.items():
+            if where != before.get(name):
+                changed.setdefault(where, []).append(name)
+        for where, names in changed.items():
+            yield News(f"{_names(names)}: {where}", is_bad=where.startswith("not"))
+        is_empty = not any(map(self._may, view.surfaces))
+        if is_empty and not self._said_empty:
+            why = "the case cannot be read" if view.trouble else "approve one in the case: surgnav review"
+            yield News(f"No surface is on offer: {why}", is_bad=True)
+        self._said_empty = is_empty
+
+    def _where(self, standing: Standing) -> str:
+        """One surface's place in a word or two, for the operator."""
+        if not self._may(standing):
+            return f"not on offer: {standing.why_not}"
+        if standing.structure in self._room.offered:
+            by = f" by {shown(standing.person, 40)}" if standing.person else ""
+            return f"on offer, {standing.state}{by}"
+        failed = self._failed.get(standing.sha256)
+        return f"not on offer: {failed[0]}" if failed else "preparing for headsets"
+
+
+def _registration_news(view: CaseView) -> News:
+    accepted = view.registration
+    if accepted is None:
+        return News(f"The patient is not shown: {view.problem} (surgnav register)", is_bad=True)
+    error = "" if accepted.expected_error_mm is None else f", expected 95 % error {accepted.expected_error_mm:.2f} mm"
+    by = shown(accepted.accepted_by, 40)
+    return News(f"registration {accepted.registration_id}, {accepted.level}, by {by}{error}")
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(quoted(name, 64) for name in names)
