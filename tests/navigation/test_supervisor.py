@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
@@ -108,3 +109,12 @@ def test_the_graph_puts_the_tip_into_the_reference_by_hand() -> None:
     assert stylus.expected_error_mm == pytest.approx(0.3)
     assert states[PATIENT].validity is Validity.LOST
     assert states[PATIENT].reason == "not registered"
+
+
+def test_the_patient_is_shown_with_its_registration_and_the_error_to_expect() -> None:
+    T_reference_ct = Transform.from_rotation(Rotation.from_euler("z", 90, degrees=True), [1, 2, 3], REFERENCE, "ct")
+    graph = PoseGraph(registration=AcceptedRegistration(T_reference_ct, "r-0007", 1.25, "check", "Dr Test"))
+    current = frame(3, seen(REFERENCE), seen(STYLUS))
+    (patient,) = (s for s in graph.states(current, settled().judge(current, 30 * MS)) if s.tool == PATIENT)
+    assert (patient.validity, patient.T_to_from) == (Validity.VALID, T_reference_ct)
+    assert (patient.expected_error_mm, patient.registration_id) == (1.25, "r-0007")

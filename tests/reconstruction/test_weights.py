@@ -13,7 +13,7 @@ from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 
 def test_one_bit_that_is_another_is_refused(tmp_path: Path) -> None:
     shipped = load_weights()
-    description = shutil.copy(DEFAULT_WEIGHTS, tmp_path)
+    description = Path(shutil.copy(DEFAULT_WEIGHTS, tmp_path))
     content = bytearray(shipped.onnx.read_bytes())
     (tmp_path / shipped.onnx.name).write_bytes(content)
     assert load_weights(description).sha256 == shipped.sha256

@@ -1,4 +1,4 @@
-"""Expected errors that can be computed on paper: of a pose that is uncertain in its shift alone, or in its turn alone."""
+"""Expected errors that can be computed on paper: of a pose that is uncertain in its shift or its turn alone."""
 
 from __future__ import annotations
 

@@ -87,6 +87,18 @@ def test_more_than_65535_vertices_take_wide_indices():
     assert back.volume_ml == pytest.approx(surface.volume_ml, rel=1e-4)
 
 
+@pytest.mark.parametrize(("count", "index_bytes"), [(65_535, 2), (65_536, 4), (65_537, 4)])
+def test_the_last_vertex_is_reached_whatever_the_width_of_the_indices(count, index_bytes):
+    """Two bytes serve up to 65,535 vertices; from there on they would soon begin again at 0."""
+    vertices = np.zeros((count, 3))
+    vertices[-1] = [10.0, 20.0, 30.0]
+    surface = Surface(vertices, np.array([[0, 1, count - 1]]), "ct", "one triangle")
+    payload = encode_surface(surface)
+    assert payload.data[5] == index_bytes
+    back = surface_from_unity(decode_surface(payload.data).surface)
+    np.testing.assert_array_equal(back.triangles, surface.triangles)
+
+
 def test_the_same_surface_has_the_same_hash():
     first, second = encode_surface(tetrahedron()), encode_surface(tetrahedron())
     assert first.sha256 == second.sha256 == hashlib.sha256(first.data).hexdigest()
