@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from navigation import reconstruct_options as options
 from navigation.json_files import write_json_file
 from navigation.reporting import reporting
 
@@ -51,35 +52,35 @@ def inspect_command(
 
 @app.command("reconstruct", rich_help_panel=PREPARE)
 def reconstruct_command(
-    ct: Annotated[Path, typer.Argument(help="DICOM folder, or a file: NIfTI, NRRD, MetaImage, enhanced CT.")],
-    case: Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")],
-    name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case",
-    engine: Annotated[
-        str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")
-    ] = None,
-    copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False,
-    series: Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")] = None,
-    anonymize: Annotated[
-        bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
-    ] = False,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Somebody's segmentation instead of the network: NIfTI, NRRD, DICOM SEG, or a folder."),
-    ] = None,
-    label_names: Annotated[Path | None, typer.Option(help="CSV with value and name of --labels.")] = None,
+    ct: options.CtPath,
+    case: options.NewCase,
+    name: options.CaseName = "case",
+    engine: options.Engine = None,
+    copy_ct: options.CopyCt = False,
+    series: options.Series = None,
+    anonymize: options.Anonymize = False,
+    labels: options.Labels = None,
+    label_names: options.LabelNames = None,
+    labels_on_ct_grid: options.LabelsOnCtGrid = False,
+    triangles: options.Triangles = 100_000,
 ) -> None:
     """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
-    from navigation.reconstruction_command import reconstruct_and_render
+    from navigation.reconstruction_command import GivenLabels, reconstruct_and_render
     from reconstruction.pipeline import ReconstructionSettings
     from reconstruction.segmentation import SegmentationSettings
 
-    if label_names is not None and labels is None:
-        raise typer.BadParameter("--label-names belongs to --labels, which is missing")
+    if (label_names is not None or labels_on_ct_grid) and labels is None:
+        option = "--label-names" if label_names is not None else "--labels-on-ct-grid"
+        raise typer.BadParameter(f"{option} belongs to --labels, which is missing")
     segmentation = SegmentationSettings(engine=engine)
     settings = ReconstructionSettings(
-        segmentation=segmentation, copy_ct=copy_ct, series_number=series, anonymize=anonymize
+        segmentation=segmentation,
+        max_triangles=triangles,
+        copy_ct=copy_ct,
+        series_number=series,
+        anonymize=anonymize,
     )
-    given = None if labels is None else (labels, label_names)
+    given = None if labels is None else GivenLabels(labels, label_names, labels_on_ct_grid)
     with reporting(case=case) as (console, progress):
         reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
 

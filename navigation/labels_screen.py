@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from navigation.summaries import name_on_screen
 from reconstruction.labels_pipeline import LabelReconstruction
 
 
@@ -23,12 +24,13 @@ def render_label_reconstruction(made: LabelReconstruction, case_path: Path, cons
         console.print(f"  - [yellow]{escape(warning)}[/]")
     table = Table("structure", "label", "ml", "triangles", "watertight")
     for structure in labels.structures:
+        shown = escape(name_on_screen(structure.name, structure.given_name))
         extracted = made.surfaces.get(structure.name)
         if extracted is None:
-            table.add_row(structure.name, str(structure.value), "-", "-", escape(made.absent[structure.name]))
+            table.add_row(shown, str(structure.value), "-", "-", escape(made.absent[structure.name]))
             continue
         table.add_row(
-            structure.name,
+            shown,
             str(structure.value),
             f"{extracted.surface.volume_ml:.1f}",
             f"{len(extracted.surface.triangles):,}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,27 @@ from reconstruction.labels_pipeline import reconstruct_from_labels
 from reconstruction.pipeline import ReconstructionSettings, reconstruct
 
 
+@dataclass(frozen=True)
+class GivenLabels:
+    """Somebody's segmentation.
+
+    Attributes:
+        path: of the file or folder.
+        names: the table of its names, where there is one.
+        on_ct_grid: labels whose header places them nowhere are the CT's voxels.
+    """
+
+    path: Path
+    names: Path | None = None
+    on_ct_grid: bool = False
+
+
 def reconstruct_and_render(
     ct: Path,
     case: Path,
     name: str,
     time: str,
-    labels: tuple[Path, Path | None] | None,
+    labels: GivenLabels | None,
     settings: ReconstructionSettings,
     progress: Callable[[str, float], None],
     console: Console,
@@ -28,15 +44,23 @@ def reconstruct_and_render(
 
     Args:
         time: ISO 8601 with a time zone.
-        labels: the segmentation, and the table of its names where there is one; None to run the network.
+        labels: somebody's segmentation; None to run the network.
     """
     clock = MonotonicClock()
     if labels is None:
         made = reconstruct(ct, case, name=name, time=time, clock=clock, settings=settings, progress=progress)
         render_reconstruction(made, case, console)
         return
-    path, names = labels
     taken = reconstruct_from_labels(
-        ct, path, case, name=name, time=time, clock=clock, names_csv=names, settings=settings, progress=progress
+        ct,
+        labels.path,
+        case,
+        name=name,
+        time=time,
+        clock=clock,
+        names_csv=labels.names,
+        on_ct_grid=labels.on_ct_grid,
+        settings=settings,
+        progress=progress,
     )
     render_label_reconstruction(taken, case, console)

@@ -49,7 +49,7 @@ def render_case(case: Case, console: Console) -> None:
         decision = decided.get(structure) if state != "suggested" else None
         details = case.artefact(f"surfaces/{structure}.glb").details
         table.add_row(
-            structure,
+            escape(name_on_screen(structure, details.get("given_name", ""))),
             state,
             escape(decision.person) if decision else "-",
             decision.time if decision else "-",
@@ -59,3 +59,8 @@ def render_case(case: Case, console: Console) -> None:
     console.print(table)
     for artefact, problem in (case.stale() | case.verify()).items():
         console.print(f"[red]{escape(artefact)}[/]: {escape(problem)}")
+
+
+def name_on_screen(name: str, given_name: str) -> str:
+    """The name that commands take, and what somebody called the structure where ASCII does not have it."""
+    return name if given_name.isascii() else f"{name} {given_name}"

@@ -80,16 +80,22 @@ class Case(CaseFolder):
         made_from: Sequence[str] = (CT_ID,),
         *,
         layer: int = 0,
+        given_names: Mapping[str, str] | None = None,
     ) -> Artefact:
-        """Adds a label volume as NIfTI, and the names of its values as JSON beside it.
+        """Adds a label volume as NIfTI on its own grid, and the names of its values as JSON beside it.
 
         Structures that overlap need layers of their own: the first is ``labels/labels.nii.gz``, the second
         ``labels/labels_2.nii.gz``.
+
+        Args:
+            given_names: name -> as somebody called it, in any script, where that is known.
         """
         labels_id, names_id = _label_ids(layer)
         artefact = self.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
         named = {str(value): name for value, name in names.items()}
-        self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,))
+        given = {name: (given_names or {})[name] for name in names.values() if name in (given_names or {})}
+        details = {"given_names": given} if given else {}
+        self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,), details=details)
         return artefact
 
     def add_probability(
@@ -102,9 +108,19 @@ class Case(CaseFolder):
         )
 
     def add_surface(
-        self, surface: Surface, made_by: MadeBy, made_from: Sequence[str] = (LABELS_ID,), colour: Colour = GREY
+        self,
+        surface: Surface,
+        made_by: MadeBy,
+        made_from: Sequence[str] = (LABELS_ID,),
+        colour: Colour = GREY,
+        *,
+        given_name: str = "",
     ) -> Artefact:
-        """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to."""
+        """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to.
+
+        Args:
+            given_name: as somebody called the structure, in any script; the surface's own name is that of the files.
+        """
         stem = f"surfaces/{_checked_name(surface.name)}"
         details = {
             "structure": surface.name,
@@ -113,6 +129,8 @@ class Case(CaseFolder):
             "triangles": len(surface.triangles),
             "watertight": surface.is_watertight,
         }
+        if given_name:
+            details["given_name"] = given_name
         for suffix in (".stl", ".glb"):
             artefact = self.add(
                 "surface",

@@ -28,6 +28,7 @@ class CtInfo:
         patient_position: DICOM PatientPosition, such as ``HFS``; LPS coordinates already account for it.
         contrast: whether the header names a contrast agent; None where the format does not say.
         frame_of_reference_sha256: digest of the DICOM frame of reference, where every slice names the same one.
+        i_reversed: the file is left-handed, so the volume counts i the other way round than the file does.
     """
 
     format: Literal["dicom", "nifti", "nrrd", "metaimage"]
@@ -40,6 +41,7 @@ class CtInfo:
     patient_position: str | None = None
     contrast: bool | None = None
     frame_of_reference_sha256: str | None = None
+    i_reversed: bool = False
 
 
 @dataclass(frozen=True)

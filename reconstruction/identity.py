@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconstruction.dicom_files import BROKEN, is_dicom, list_files, open_dataset, quiet_pydicom
 from reconstruction.errors import IdentityError
-from reconstruction.label_segments import plain_name
+from reconstruction.label_segments import in_ascii
 from reconstruction.labels import CLASSES
 
 IDENTIFYING_TAGS = [
@@ -56,5 +56,5 @@ def check_no_identity(texts: Iterable[str], words: frozenset[str]) -> None:
 
 def _words(text: str) -> set[str]:
     """In lower case, as they are and without accents."""
-    folded = {text.casefold(), plain_name(text)}
+    folded = {text.casefold(), in_ascii(text)}
     return {word for form in folded for word in re.split(r"[\W_]+", form)} - {""}

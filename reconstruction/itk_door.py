@@ -19,7 +19,7 @@ from geometry.volume import Volume
 from reconstruction.ct_scan import CtInfo, CtReading
 from reconstruction.errors import UnreadableInputError
 from reconstruction.file_kinds import SUFFIXES, FileKind
-from reconstruction.nifti_door import as_compact, check_axes, finite, right_handed
+from reconstruction.nifti_door import as_compact, check_axes, finite, is_left_handed, right_handed
 from reconstruction.quality import CtDoorSettings, find_slice_axis, refusal
 
 Floats = NDArray[np.float64]
@@ -63,24 +63,28 @@ def read_itk(path: Path, settings: CtDoorSettings) -> CtReading:
         CtRefusedError: no patient space, no orientation, units other than mm, or a sheared grid.
     """
     header = read_itk_header(path)
-    volume, notes = _read_one_image(path, header)
+    stored, affine, notes = _read_one_image(path, header)
+    volume = right_handed(stored, affine)
     volume = Volume(as_compact(volume.voxels), volume.affine, volume.frame)
     slices = volume.shape_ijk[find_slice_axis(volume)]
-    return CtReading(volume, CtInfo(format=header.format, slices=slices), (), notes)
+    info = CtInfo(format=header.format, slices=slices, i_reversed=is_left_handed(affine))
+    return CtReading(volume, info, (), notes)
 
 
 def read_itk_volume(path: Path) -> Volume:
     """Reads any scalar NRRD or MetaImage by the same rules, its values as they are stored."""
-    return _read_one_image(path, read_itk_header(path))[0]
+    stored, affine, _ = _read_one_image(path, read_itk_header(path))
+    return right_handed(stored, affine)
 
 
-def _read_one_image(path: Path, header: ItkHeader) -> tuple[Volume, tuple[str, ...]]:
+def _read_one_image(path: Path, header: ItkHeader) -> tuple[NDArray[np.generic], Floats, tuple[str, ...]]:
+    """Voxels ``(nk, nj, ni)``, the affine to LPS mm (of either handedness), and notes."""
     components, affine, notes = read_components(path, header)
     if components.shape[-1] != 1:
         raise UnreadableInputError(
             f"an image of {components.shape[-1]} components", ONE_IMAGE, "export a single volume"
         )
-    return right_handed(finite(components[..., 0]), affine), notes
+    return finite(components[..., 0]), affine, notes
 
 
 def read_components(path: Path, header: ItkHeader) -> tuple[NDArray[np.generic], Floats, tuple[str, ...]]:

@@ -1,4 +1,9 @@
-"""Labels from their own grid onto the CT's: the nearest voxel, and what is lost on the way, said."""
+"""Where labels lie against the CT: on its voxels, on a grid of their own, or nowhere that their header says.
+
+Labels on another grid stay on it: resampled to the CT's they would move by up to half a voxel of the CT, which is
+millimetres where its slices are thick. Only where voxel centres coincide, axes turned or reversed, cropped or not, are
+they written onto the CT's grid, which loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +18,30 @@ from reconstruction.errors import LabelsError
 
 Floats = NDArray[np.float64]
 
-SAME_PLACE_VOXELS = 0.02  # grids this close are one: headers round positions, and no half voxel is near
-AXIS_VOXELS = 0.02  # over the whole grid, axes that part by less are parallel
+SAME_PLACE_MM = 0.02  # voxel centres this close are the same: headers round positions
 COUNTED = 1_000_000  # labelled voxels that are looked up to say how many lie outside
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Labels on the CT's grid.
+    """Labels where they lie in the CT's frame.
 
     Attributes:
-        voxels: ``(nk, nj, ni)`` of the CT's grid.
-        warnings: that the grid was another one; that some of the labels lie outside of the CT.
+        labels: on the CT's grid where the voxel centres coincide, else on their own.
+        warnings: that the grid is another one; that some of the labels lie outside of the CT; what was assumed.
     """
 
-    voxels: NDArray[np.generic]
+    labels: Volume
     warnings: tuple[str, ...]
 
 
-def place_on_grid(labels: Volume, ct: Volume) -> Placement:
-    """Gives every voxel of the CT the label nearest to its centre.
-
-    Voxel axes may be turned and reversed against one another: where the centres coincide nothing is resampled.
+def place_labels(labels: Volume, ct: Volume) -> Placement:
+    """Labels as their header places them.
 
     Raises:
-        LabelsError: no labelled voxel lies inside the CT.
+        LabelsError: no labelled voxel lies inside the CT, or the header says no place while the CT has one.
     """
+    _check_has_place(labels, ct)
     outside = _outside_fraction(labels, ct)
     if outside == 1.0:
         raise LabelsError(
@@ -46,72 +49,160 @@ def place_on_grid(labels: Volume, ct: Volume) -> Placement:
             "labels within the CT",
             "give the segmentation of this CT",
         )
-    to_labels = np.linalg.inv(labels.affine) @ ct.affine
-    axes = _parallel_axes(to_labels, ct)
-    voxels = _nearest_anywhere(labels, ct, to_labels) if axes is None else _nearest_along(labels, ct, to_labels, axes)
-    warnings = []
-    if axes is None or not _centres_coincide(to_labels, axes):
-        warnings.append(
-            f"labels on a grid of {_in_words(labels)} resampled to the CT's of {_in_words(ct)}, each voxel taking the "
-            "nearest label"
-        )
-    if outside > 0.0:
+    steps, warnings = _whole_steps(labels, ct), []
+    if steps is None:
+        warnings.append(_other_grid(labels, ct))
+    else:
+        placed = _onto(labels, ct, steps)
+        if np.count_nonzero(placed.voxels) == np.count_nonzero(labels.voxels):
+            return Placement(placed, ())
+    if outside > 0.0 or steps is not None:
         share = f"{outside:.1%}" if outside >= 0.001 else "under 0.1%"
-        warnings.append(f"{share} of the labelled voxels lie outside of the CT and are lost")
-    return Placement(voxels, tuple(warnings))
+        warnings.append(f"{share} of the labelled voxels lie outside of the CT; they are kept where their header says")
+    return Placement(_with_room(labels, ct), tuple(warnings))
+
+
+def take_for_ct_voxels(labels: Volume, ct: Volume, ct_i_reversed: bool) -> Placement:
+    """Labels whose header says no place, taken voxel for voxel in the order of the CT's own file.
+
+    Args:
+        ct_i_reversed: as `CtInfo` has it: the CT's file counts i the other way round.
+
+    Raises:
+        LabelsError: another number of voxels, or a header that does say a place.
+    """
+    if not _says_no_place(labels):
+        if _whole_steps(labels, ct) is not None:
+            return place_labels(labels, ct)
+        raise LabelsError(
+            "labels that are to be taken for the CT's voxels although their header has a place of its own",
+            "labels whose header has none: axes along the patient's, from (0, 0, 0) mm",
+            "leave --labels-on-ct-grid out, or correct the header",
+        )
+    if labels.shape_ijk != ct.shape_ijk:
+        raise LabelsError(
+            f"labels of {_counts(labels)} voxels for a CT of {_counts(ct)}, to be taken one for one",
+            "as many voxels along each axis as the CT has",
+            "export the segmentation with its geometry",
+        )
+    as_stored = labels.voxels if _is_zero(labels.origin_mm) else labels.voxels[:, :, ::-1]
+    voxels = as_stored[:, :, ::-1] if ct_i_reversed else as_stored
+    warning = "the header places the labels nowhere: taken voxel for voxel for the CT's, in its file's order, as asked"
+    return Placement(ct.with_voxels(np.ascontiguousarray(voxels)), (warning,))
+
+
+def same_grid(first: Volume, second: Volume) -> bool:
+    """Whether two grids have the same voxels, index for index."""
+    if first.shape_ijk != second.shape_ijk:
+        return False
+    return bool(np.abs(first.corners_mm - second.corners_mm).max() <= SAME_PLACE_MM)
+
+
+def _check_has_place(labels: Volume, ct: Volume) -> None:
+    if not _says_no_place(labels) or _whole_steps(labels, ct) is not None:
+        return
+    one_for_one = labels.shape_ijk == ct.shape_ijk
+    if _says_no_place(ct) and not (one_for_one and np.allclose(labels.spacing_mm, 1.0)):
+        return  # a CT from (0, 0, 0) mm as well: there a place of the labels is one
+    came = (
+        f"labels whose header places them nowhere: axes along the patient's, from (0, 0, 0) mm, spacing "
+        f"{_spacing(labels)} mm; the CT begins at ({', '.join(f'{value:.1f}' for value in ct.origin_mm)}) mm, spacing "
+        f"{_spacing(ct)} mm"
+    )
+    again = "export the segmentation with its geometry"
+    if one_for_one:
+        again += "; if it was made voxel for voxel on this CT, say so with --labels-on-ct-grid"
+    raise LabelsError(came, "labels with their place in the patient", again)
+
+
+def _says_no_place(volume: Volume) -> bool:
+    """Axes along the patient's and a first voxel at exactly (0, 0, 0) mm: what a program writes that has no geometry.
+
+    A left-handed file has had its i reversed at the door: then the voxel at the other end of i is the file's first.
+    """
+    if not np.allclose(np.abs(volume.direction), np.eye(3), atol=1e-6):
+        return False
+    ends = volume.index_to_mm([[0, 0, 0], [volume.shape_ijk[0] - 1, 0, 0]])
+    return any(_is_zero(end) for end in ends)
+
+
+def _is_zero(point_mm: Floats) -> bool:
+    return bool(np.abs(point_mm).max() < 1e-4)
+
+
+def _other_grid(labels: Volume, ct: Volume) -> str:
+    spacings_agree = np.allclose(labels.spacing_mm, ct.spacing_mm, rtol=1e-4)
+    if labels.shape_ijk == ct.shape_ijk and spacings_agree and np.allclose(labels.direction, ct.direction, atol=1e-4):
+        shift = ", ".join(f"{value:.2f}" for value in labels.origin_mm - ct.origin_mm)
+        return f"labels on a grid as large as the CT's but shifted by ({shift}) mm, where their surfaces are made"
+    return (
+        f"labels on a grid of their own, {_in_words(labels)}, not on the CT's, {_in_words(ct)}: their surfaces are "
+        "made there, without resampling"
+    )
 
 
 def _in_words(volume: Volume) -> str:
-    columns, rows, slices = volume.shape_ijk
-    return f"{columns} x {rows} x {slices} ({' x '.join(f'{value:.3g}' for value in volume.spacing_mm)} mm)"
+    return f"{_counts(volume)} ({_spacing(volume)} mm)"
 
 
-def _parallel_axes(to_labels: Floats, ct: Volume) -> tuple[int, ...] | None:
-    """The CT axis along which each label axis runs; None where the grids are turned by other than right angles."""
-    axes = tuple(int(axis) for axis in np.abs(to_labels[:3, :3]).argmax(axis=1))
-    along = np.zeros((3, 3), dtype=bool)
-    along[range(3), axes] = True
-    drift = np.abs(np.where(along, 0.0, to_labels[:3, :3])) * np.array(ct.shape_ijk)
-    return axes if len(set(axes)) == 3 and drift.max() < AXIS_VOXELS else None
+def _counts(volume: Volume) -> str:
+    return " x ".join(str(count) for count in volume.shape_ijk)
 
 
-def _centres_coincide(to_labels: Floats, axes: tuple[int, ...]) -> bool:
-    scales = np.abs(to_labels[range(3), axes])
-    shifts = to_labels[:3, 3]
-    return bool(np.abs(scales - 1.0).max() < 1e-4 and np.abs(shifts - np.round(shifts)).max() < SAME_PLACE_VOXELS)
+def _spacing(volume: Volume) -> str:
+    return " x ".join(f"{value:.3g}" for value in volume.spacing_mm)
 
 
-def _nearest_along(labels: Volume, ct: Volume, to_labels: Floats, axes: tuple[int, ...]) -> NDArray[np.generic]:
-    """For parallel grids: one index list per axis."""
-    indices, valid = [], []
-    for row, axis in enumerate(axes):
-        place = to_labels[row, axis] * np.arange(ct.shape_ijk[axis]) + to_labels[row, 3]
-        index = np.floor(place + 0.5).astype(np.int64)
-        inside = (index >= 0) & (index < labels.shape_ijk[row])
-        indices.append(np.where(inside, index, 0))
-        valid.append(inside)
-    picked = labels.voxels[np.ix_(indices[2], indices[1], indices[0])]
-    for row in range(3):
-        keep = np.moveaxis(valid[row].reshape(-1, 1, 1), 0, 2 - row)
-        picked = np.where(keep, picked, picked.dtype.type(0)) if not valid[row].all() else picked
-    # The array's dimensions follow the labels' k, j, i; they must follow the CT's.
-    runs_along = [axes[2], axes[1], axes[0]]
-    return np.ascontiguousarray(picked.transpose([runs_along.index(axis) for axis in (2, 1, 0)]))
+def _whole_steps(labels: Volume, ct: Volume) -> NDArray[np.int64] | None:
+    """Label index to CT index ``(4, 4)`` in whole numbers; None where the voxel centres do not coincide."""
+    steps = np.rint(np.linalg.inv(ct.affine) @ labels.affine).astype(np.int64)
+    turns = np.abs(steps[:3, :3])
+    if not ((turns.sum(axis=0) == 1).all() and (turns.sum(axis=1) == 1).all()):
+        return None
+    ends = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    ends[:, :3] *= np.array(labels.shape_ijk) - 1
+    apart_mm = ends @ (ct.affine @ steps - labels.affine).T
+    return steps if np.linalg.norm(apart_mm[:, :3], axis=1).max() <= SAME_PLACE_MM else None
 
 
-def _nearest_anywhere(labels: Volume, ct: Volume, to_labels: Floats) -> NDArray[np.generic]:
-    """For grids turned against each other, slice by slice."""
-    ni, nj, nk = ct.shape_ijk
-    result = np.zeros((nk, nj, ni), labels.voxels.dtype)
-    i, j = np.meshgrid(np.arange(ni), np.arange(nj))
-    in_slice = i[..., None] * to_labels[:3, 0] + j[..., None] * to_labels[:3, 1] + to_labels[:3, 3] + 0.5
-    limits = np.array(labels.shape_ijk)
-    for k in range(nk):
-        index = np.floor(in_slice + k * to_labels[:3, 2]).astype(np.int64)
-        inside = ((index >= 0) & (index < limits)).all(axis=-1)
-        found = index[inside]
-        result[k][inside] = labels.voxels[found[:, 2], found[:, 1], found[:, 0]]
-    return result
+def _onto(labels: Volume, ct: Volume, steps: NDArray[np.int64]) -> Volume:
+    """The same voxels on the CT's grid; what lies beyond it holds no label."""
+    ct_axis = np.abs(steps[:3, :3]).argmax(axis=0)  # along which CT axis each label axis runs
+    first = steps[:3, 3] + np.minimum(0, steps[:3, :3] @ (np.array(labels.shape_ijk) - 1))
+    label_axis = np.argsort(ct_axis)
+    # Array axes are (k, j, i), so index axis a is array axis 2 - a.
+    turned: NDArray[Any] = labels.voxels.transpose([2 - label_axis[axis] for axis in (2, 1, 0)])
+    against = [2 - axis for axis in range(3) if steps[axis, label_axis[axis]] < 0]
+    turned = np.flip(turned, tuple(against))
+    voxels = np.zeros(ct.voxels.shape, labels.voxels.dtype)
+    low = np.maximum(first, 0)[::-1]
+    high = np.minimum(first[::-1] + turned.shape, ct.voxels.shape)
+    source = tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first[::-1], strict=True))
+    voxels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = turned[source]
+    return ct.with_voxels(voxels)
+
+
+def _with_room(labels: Volume, ct: Volume) -> Volume:
+    """One empty layer more on each face that labels touch while the CT goes on there.
+
+    A grid cropped to its structure ends where the structure ends, which is no cut by the scan.
+    """
+    room = np.zeros((3, 2), int)  # of array axes (k, j, i), before and after
+    for axis in range(3):
+        for side, last in enumerate((0, labels.voxels.shape[axis] - 1)):
+            rows = np.argwhere(np.take(labels.voxels, last, axis=axis))
+            beyond = np.insert(rows, axis, last + (1 if side else -1), axis=1)[:, ::-1]
+            room[axis, side] = len(rows) > 0 and _inside(ct, labels.index_to_mm(beyond)).all()
+    if not room.any():
+        return labels
+    affine = labels.affine.copy()
+    affine[:3, 3] = labels.index_to_mm([-room[::-1, 0]])[0]
+    return Volume(np.pad(labels.voxels, room), affine, labels.frame)
+
+
+def _inside(ct: Volume, points_mm: Floats) -> NDArray[np.bool_]:
+    index = ct.mm_to_index(points_mm)
+    return np.asarray(((index >= -0.5) & (index <= np.array(ct.shape_ijk) - 0.5)).all(axis=1))
 
 
 def _outside_fraction(labels: Volume, ct: Volume) -> float:
@@ -120,6 +211,5 @@ def _outside_fraction(labels: Volume, ct: Volume) -> float:
     flat = np.flatnonzero(voxels)
     flat = flat[:: max(1, len(flat) // COUNTED)]
     k, j, i = np.unravel_index(flat, voxels.shape)
-    index = ct.mm_to_index(labels.index_to_mm(np.stack([i, j, k], axis=1)))
-    outside = ((index < -0.5) | (index > np.array(ct.shape_ijk) - 0.5)).any(axis=1)
-    return float(outside.mean()) if len(flat) else 0.0
+    inside = _inside(ct, labels.index_to_mm(np.stack([i, j, k], axis=1)))
+    return float(1.0 - inside.mean()) if len(flat) else 0.0

@@ -14,6 +14,7 @@ from reconstruction.mesh_files import Colour
 
 VALUE_COLUMNS = ("id", "value", "label", "index", "labelvalue", "label_value", "key")
 NAME_COLUMNS = ("name", "structure", "label_name", "labelname", "segment", "text")
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 CSV_ALLOWED = "a CSV of two columns: a whole number above 0 and a name; with or without a line of headings"
 
 
@@ -24,9 +25,12 @@ def read_label_names(path: Path) -> dict[int, str]:
         LabelsError: no such file, a value that is no whole number, an empty name, or a value that comes twice.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        raw = path.read_bytes()
+        text = raw.decode("utf-16" if raw[:2] in UTF_16_MARKS else "utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise LabelsError("a table of label names that cannot be read", CSV_ALLOWED, "check the path") from None
+        raise LabelsError(
+            "a table of label names that cannot be read", CSV_ALLOWED, "check the path, and save it as UTF-8"
+        ) from None
     separator = max(",;\t", key=text.partition("\n")[0].count)
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator) if any(row)]
     if not rows:

@@ -1,4 +1,4 @@
-"""Somebody's segmentation in, whatever program wrote it: labels on the CT's grid, with names and warnings.
+"""Somebody's segmentation in, whatever program wrote it: labels where their header says, with names and warnings.
 
 A segmentation is placed by its own header and never by its array: grids may differ, axes be reversed. What cannot be
 placed on this CT is refused.
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,9 @@ from reconstruction.dicom_seg import SEG_CLASSES, read_dicom_seg
 from reconstruction.errors import CtRefusedError, LabelsError
 from reconstruction.file_kinds import SUFFIXES, FileKind, file_kind
 from reconstruction.itk_door import read_itk_volume
-from reconstruction.label_grid import place_on_grid
+from reconstruction.label_grid import Placement, place_labels, same_grid, take_for_ct_voxels
 from reconstruction.label_names import names_in_nifti, read_label_names
-from reconstruction.label_segments import LABELS_ALLOWED, Segment, SegmentLayers, plain_name, unique_names
+from reconstruction.label_segments import LABELS_ALLOWED, Segment, SegmentLayers, plain_name, shown_name, unique_names
 from reconstruction.mesh_files import Colour
 from reconstruction.nifti_door import load_nifti, read_nifti_volume
 from reconstruction.slicer_segmentation import read_slicer_segmentation
@@ -40,9 +41,9 @@ class LabelledStructure:
         name: as the case names it: lower case, digits, ``_`` and ``-``; no two are alike.
         value: of its voxels, unique over all layers.
         layer: which of `LabelReading.layers` it is in.
-        given_name: as the file has it; empty where it has none.
+        given_name: as the file has it, in any script; empty where it has none.
         colour: sRGB and opacity, 0 to 1, where the file gives one.
-        voxels: how many it has on the CT's grid.
+        voxels: how many it has in its layer.
     """
 
     name: str
@@ -55,10 +56,11 @@ class LabelledStructure:
 
 @dataclass(frozen=True, eq=False)
 class LabelReading:
-    """A segmentation on its CT's grid.
+    """A segmentation of a CT.
 
     Attributes:
-        layers: uint8 or uint16 in the frame ``ct``, 0 for nothing; more than one only where structures overlap.
+        layers: uint8 or uint16 in the frame ``ct``, 0 for nothing; more than one only where structures overlap or were
+            given on several grids. On the CT's grid where the voxel centres coincide, else each on its own.
         structures: those with at least one voxel, by value.
         format: what was read, in words, without path or name of anybody.
         warnings: what was changed or lost on the way: another grid, labels outside the CT, empty segments.
@@ -71,7 +73,11 @@ class LabelReading:
 
 
 def read_labels(
-    path: str | PathLike[str], scan: CtScan, *, names_csv: str | PathLike[str] | None = None
+    path: str | PathLike[str],
+    scan: CtScan,
+    *,
+    names_csv: str | PathLike[str] | None = None,
+    on_ct_grid: bool = False,
 ) -> LabelReading:
     """Reads a segmentation of `scan`.
 
@@ -81,6 +87,7 @@ def read_labels(
             named by its file.
         scan: the CT that it belongs to.
         names_csv: value and name, for volumes; counts before names in the file.
+        on_ct_grid: labels whose header places them nowhere are the CT's voxels, one for one; else they are refused.
 
     Raises:
         LabelsError: no segmentation, not whole numbers, nothing in it, or not of this CT.
@@ -89,7 +96,7 @@ def read_labels(
     names = None if names_csv is None else read_label_names(Path(names_csv))
     try:
         parts = list(_read_parts(Path(path)))
-        packer = _Packer(scan, single=len(parts) == 1 and len(parts[0].layers) == 1)
+        packer = _Packer(scan, single=len(parts) == 1 and len(parts[0].layers) == 1, on_ct_grid=on_ct_grid)
         for part in parts:
             packer.add(part, names)
     except CtRefusedError as error:  # the volume doors speak of a CT
@@ -140,11 +147,11 @@ def _read_folder(folder: Path) -> Iterator[SegmentLayers]:
 
 
 class _Packer:
-    """Puts segment after segment onto the CT's grid, into as few layers as their overlaps allow."""
+    """Puts segment after segment into as few layers as their overlaps and grids allow."""
 
-    def __init__(self, scan: CtScan, single: bool) -> None:
-        self._scan, self._single = scan, single
-        self._layers: list[NDArray[np.uint16]] = []
+    def __init__(self, scan: CtScan, single: bool, on_ct_grid: bool) -> None:
+        self._scan, self._single, self._on_ct_grid = scan, single, on_ct_grid
+        self._layers: list[tuple[Volume, NDArray[np.uint16]]] = []  # a grid, and what has been put on it so far
         self._found: list[tuple[Segment, int]] = []  # with its number of voxels; value and layer are those of here
         self._warnings: list[str] = []
         self._format = ""
@@ -164,28 +171,28 @@ class _Packer:
 
     def _add_layer(self, layer: Volume, part: SegmentLayers, number: int, names: Mapping[int, str] | None) -> None:
         whole = layer.with_voxels(_whole_numbers(layer.voxels))
-        if not whole.voxels.any():
-            present = np.zeros(HIGHEST_LABEL + 1, np.int64)
-            placed = np.zeros(self._scan.volume.voxels.shape, np.uint16)
-        else:
-            placement = place_on_grid(whole, self._scan.volume)
-            self._warnings += placement.warnings
-            placed = placement.voxels.astype(np.uint16, copy=False)
-            present = _counts(placed)
-        segments = self._segments(part, number, present, names)
+        placement = self._place(whole)
+        self._warnings += placement.warnings
+        present = _counts(placement.labels.voxels)
         values = np.zeros(HIGHEST_LABEL + 1, np.uint16)
         added: list[tuple[Segment, int]] = []
-        for segment in segments:
+        for segment in self._segments(part, number, present, names):
             count = int(present[segment.value])
             if not count:
-                self._warnings.append(f"'{plain_name(segment.name) or segment.value}' has no voxel on the CT's grid")
+                self._warnings.append(f"'{shown_name(segment.name) or segment.value}' has no voxel")
                 continue
             values[segment.value] = segment.value if self._single else len(self._found) + len(added) + 1
             added.append((segment, count))
-        into = self._merge(values[placed])
-        for segment, count in added:
-            ours = Segment(int(values[segment.value]), segment.name, segment.colour, into)
-            self._found.append((ours, count))
+        if added:
+            into = self._merge(placement.labels, values[placement.labels.voxels])
+            self._found += [(Segment(int(values[s.value]), s.name, s.colour, into), count) for s, count in added]
+
+    def _place(self, labels: Volume) -> Placement:
+        if not labels.voxels.any():
+            return Placement(labels, ())
+        if self._on_ct_grid:
+            return take_for_ct_voxels(labels, self._scan.volume, self._scan.info.i_reversed)
+        return place_labels(labels, self._scan.volume)
 
     def _segments(
         self, part: SegmentLayers, number: int, present: NDArray[np.int64], names: Mapping[int, str] | None
@@ -210,30 +217,31 @@ class _Packer:
             self._warnings.append(f"{nameless} of {len(chosen)} values without a name, called label_ and their value")
         return chosen
 
-    def _merge(self, added: NDArray[np.uint16]) -> int:
-        """Adds voxels to the first layer that they do not overlap with; which one that was."""
-        for number, layer in enumerate(self._layers):
-            if not any((old.astype(bool) & new.astype(bool)).any() for old, new in zip(layer, added, strict=True)):
+    def _merge(self, grid: Volume, added: NDArray[np.uint16]) -> int:
+        """Adds voxels to the first layer on this grid that they do not overlap with; which one that was."""
+        for number, (own, layer) in enumerate(self._layers):
+            if same_grid(own, grid) and not any(
+                (old.astype(bool) & new.astype(bool)).any() for old, new in zip(layer, added, strict=True)
+            ):
                 np.add(layer, added, out=layer)
                 return number
-        self._layers.append(added)
+        self._layers.append((grid, added))
         return len(self._layers) - 1
 
     def result(self) -> LabelReading:
         if not self._found:
             raise LabelsError("a segmentation without any labelled voxel", "at least one structure", "check the file")
         kind = np.uint8 if max(segment.value for segment, _ in self._found) < 256 else np.uint16
-        names = unique_names(plain_name(s.name) or f"label_{s.value}" for s, _ in self._found)
+        names = unique_names(plain_name(segment.name, segment.value) for segment, _ in self._found)
         structures = tuple(
-            LabelledStructure(name, segment.value, segment.layer, segment.name, segment.colour, voxels)
+            LabelledStructure(name, segment.value, segment.layer, shown_name(segment.name), segment.colour, voxels)
             for name, (segment, voxels) in zip(names, self._found, strict=True)
         )
-        volume = self._scan.volume
-        layers = tuple(Volume(layer.astype(kind), volume.affine, volume.frame) for layer in self._layers)
+        layers = tuple(grid.with_voxels(layer.astype(kind)) for grid, layer in self._layers)
         return LabelReading(layers, structures, self._format, tuple(dict.fromkeys(self._warnings)))
 
 
-def _counts(placed: NDArray[np.uint16]) -> NDArray[np.int64]:
+def _counts(placed: NDArray[Any]) -> NDArray[np.int64]:
     """Voxels of each value ``(65536,)``; slice by slice, for bincount makes eight bytes of each voxel."""
     counts = np.zeros(HIGHEST_LABEL + 1, np.int64)
     for part in placed:

@@ -24,7 +24,7 @@ class LabelReconstruction:
     """What a CT and its segmentation became.
 
     Attributes:
-        labels: the segmentation on the CT's grid, with warnings.
+        labels: the segmentation where it lies in the CT, with warnings.
         surfaces: by structure; one without a surface is named in `absent`.
         absent: structure -> why it has no surface.
         seconds: stage -> duration.
@@ -46,6 +46,7 @@ def reconstruct_from_labels(
     time: str,
     clock: Clock,
     names_csv: str | PathLike[str] | None = None,
+    on_ct_grid: bool = False,
     settings: ReconstructionSettings | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> LabelReconstruction:
@@ -59,6 +60,7 @@ def reconstruct_from_labels(
         time: ISO 8601 with a time zone, recorded as when everything was made.
         clock: measures the stages.
         names_csv: value and name of labels, where the segmentation has no names or other ones are wanted.
+        on_ct_grid: labels whose header places them nowhere are the CT's voxels, one for one; else they are refused.
         settings: `segmentation` plays no part here.
         progress: called with a stage's name and the share done.
 
@@ -72,8 +74,12 @@ def reconstruct_from_labels(
     stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
         scan = stages.run("read", lambda: read_ct(ct_path, series_number=settings.series_number))
-        labels = stages.run("labels", lambda: read_labels(labels_path, scan, names_csv=names_csv))
-        check_names((name, Path(case_path).name, *(s.name for s in labels.structures)), ct_path, settings)
+        labels = stages.run(
+            "labels",
+            lambda: read_labels(labels_path, scan, names_csv=names_csv, on_ct_grid=on_ct_grid),
+        )
+        given = (text for s in labels.structures for text in (s.name, s.given_name))
+        check_names((name, Path(case_path).name, *given), ct_path, settings)
         surfaces = stages.run("surfaces", lambda: _surfaces(labels, settings))
         absent = {s.name: f"only {s.voxels} voxels, which enclose nothing" for s in labels.structures}
         absent = {structure: why for structure, why in absent.items() if structure not in surfaces}
@@ -107,12 +113,14 @@ def _write(
     taken_over = made_by.model_copy(
         update={"parameters": {"labels_from": made.labels.format, "warnings": list(made.labels.warnings)}}
     )
+    given = {structure.name: structure.given_name for structure in made.labels.structures if structure.given_name}
     label_ids = [
-        case.add_labels(volume, _names(made.labels.structures, layer), taken_over, layer=layer).id
+        case.add_labels(volume, _names(made.labels.structures, layer), taken_over, layer=layer, given_names=given).id
         for layer, volume in enumerate(made.labels.layers)
     ]
     extracted_by = made_by.model_copy(update={"parameters": {"max_triangles": settings.max_triangles}})
     for structure in made.labels.structures:
         if structure.name in made.surfaces:
             surface = made.surfaces[structure.name].surface
-            case.add_surface(surface, extracted_by, (label_ids[structure.layer],), structure.colour or GREY)
+            made_from, colour = (label_ids[structure.layer],), structure.colour or GREY
+            case.add_surface(surface, extracted_by, made_from, colour, given_name=structure.given_name)

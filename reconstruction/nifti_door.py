@@ -40,7 +40,8 @@ def read_nifti(path: Path, settings: CtDoorSettings) -> CtReading:
     voxels = as_compact(_values(image))
     volume = right_handed(voxels, flip_affine_ras_lps(affine_ras))
     slices = volume.shape_ijk[find_slice_axis(volume)]
-    return CtReading(volume, CtInfo(format="nifti", slices=slices), tuple(reasons), tuple(notes))
+    info = CtInfo(format="nifti", slices=slices, i_reversed=is_left_handed(affine_ras))
+    return CtReading(volume, info, tuple(reasons), tuple(notes))
 
 
 def read_nifti_volume(path: Path, settings: CtDoorSettings | None = None) -> Volume:
@@ -83,12 +84,16 @@ def _save(path: Path, voxels: NDArray[np.generic], affine: Floats, slope: float 
     nibabel.save(image, path)
 
 
+def is_left_handed(affine: Floats) -> bool:
+    return bool(np.linalg.det(affine[:3, :3]) < 0.0)
+
+
 def right_handed(voxels: NDArray[np.generic], affine: Floats) -> Volume:
     """Volume of voxels ``(nk, nj, ni)``; a left-handed affine is righted by reversing i together with its column.
 
     The centre of every voxel stays where it was.
     """
-    if np.linalg.det(affine[:3, :3]) < 0:
+    if is_left_handed(affine):
         last = voxels.shape[2] - 1
         affine = affine.copy()
         affine[:3, 3] += last * affine[:3, 0]

@@ -1,0 +1,33 @@
+"""The options of ``surgnav reconstruct``, as typer shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CtPath = Annotated[Path, typer.Argument(help="DICOM folder, or a file: NIfTI, NRRD, MetaImage, enhanced CT.")]
+NewCase = Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")]
+CaseName = Annotated[str, typer.Option(help="Name of the case; not the patient's.")]
+Engine = Annotated[str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")]
+CopyCt = Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")]
+Series = Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")]
+Anonymize = Annotated[
+    bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="Somebody's segmentation instead of the network: NIfTI, NRRD, DICOM SEG, or a folder."),
+]
+LabelNames = Annotated[Path | None, typer.Option(help="CSV with value and name of --labels.")]
+LabelsOnCtGrid = Annotated[
+    bool,
+    typer.Option(
+        "--labels-on-ct-grid",
+        help="Where --labels has no place of its own (identity axes from 0, 0, 0): take its voxels for the CT's.",
+    ),
+]
+Triangles = Annotated[
+    int, typer.Option(min=4, help="At most so many triangles a structure; what simplifying moved is measured.")
+]
