@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from navigation.summaries import name_on_screen
+from navigation.summaries import SIMPLIFIED, name_on_screen, render_limits_missed, simplified_by
 from reconstruction.labels_pipeline import LabelReconstruction
 
 
@@ -22,19 +22,21 @@ def render_label_reconstruction(made: LabelReconstruction, case_path: Path, cons
     console.print(f"{escape(labels.format)}: {len(labels.structures)} structures")
     for warning in labels.warnings:
         console.print(f"  - [yellow]{escape(warning)}[/]")
-    table = Table("structure", "label", "ml", "triangles", "watertight")
+    table = Table("structure", "label", "ml", "triangles", SIMPLIFIED, "watertight")
     for structure in labels.structures:
         shown = escape(name_on_screen(structure.name, structure.given_name))
         extracted = made.surfaces.get(structure.name)
         if extracted is None:
-            table.add_row(shown, str(structure.value), "-", "-", escape(made.absent[structure.name]))
+            table.add_row(shown, str(structure.value), "-", "-", "-", escape(made.absent[structure.name]))
             continue
         table.add_row(
             shown,
             str(structure.value),
             f"{extracted.surface.volume_ml:.1f}",
             f"{len(extracted.surface.triangles):,}",
+            simplified_by(extracted),
             "yes" if extracted.watertight else f"[red]no[/]: {escape(extracted.not_watertight_reason)}",
         )
     console.print(table)
+    render_limits_missed(made.surfaces, console)
     console.print(f"All structures are suggestions: 'surgnav review {escape(str(case_path))}' shows and decides.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.table import Table
 
 from reconstruction.case import Case
 from reconstruction.pipeline import Reconstruction
+from reconstruction.surfaces import ExtractedSurface
+
+SIMPLIFIED = "simplified by (95 %, at most)"
 
 
 def render_reconstruction(made: Reconstruction, case_path: Path, console: Console) -> None:
@@ -21,23 +25,39 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
         console.print(f"  - {escape(reason)}")
     if segmentation.seen_in_training:
         console.print("[yellow]The network saw this scan in training: its result says nothing about other patients.[/]")
-    table = Table("structure", "ml", "triangles", "simplified by (95 %)", "watertight", "cut off by the scan at")
+    table = Table("structure", "ml", "triangles", SIMPLIFIED, "watertight", "cut off by the scan at")
     for name, extracted in made.surfaces.items():
-        simplification = extracted.simplification
         table.add_row(
             name,
             f"{extracted.surface.volume_ml:.1f}",
             f"{len(extracted.surface.triangles):,}",
-            "-" if simplification is None else f"{simplification.distance.p95_mm:.2f} mm",
+            simplified_by(extracted),
             "yes" if extracted.watertight else f"[red]no[/]: {escape(extracted.not_watertight_reason)}",
             ", ".join(extracted.open_at_border) or "-",
         )
     for name, reason in made.absent.items():
         table.add_row(name, "-", "-", "-", f"absent: {escape(reason)}", "-")
     console.print(table)
+    render_limits_missed(made.surfaces, console)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in made.seconds.items())
     console.print(f"{seconds} s; network on {segmentation.engine}")
     console.print(f"All structures are suggestions: 'surgnav review {case_path}' shows and decides.")
+
+
+def simplified_by(extracted: ExtractedSurface) -> str:
+    """How far simplifying moved the surface: 95 % of it, and at the most."""
+    if extracted.simplification is None:
+        return "-"
+    distance = extracted.simplification.distance
+    return f"{distance.p95_mm:.2g}, {distance.max_mm:.2g} mm"
+
+
+def render_limits_missed(surfaces: Mapping[str, ExtractedSurface], console: Console) -> None:
+    """Which surfaces have more triangles than were asked for, and why."""
+    for name, extracted in surfaces.items():
+        done = extracted.simplification
+        if done is not None and done.note:
+            console.print(f"  - [yellow]{escape(name)}: {done.triangles_after:,} triangles, {escape(done.note)}[/]")
 
 
 def render_case(case: Case, console: Console) -> None:

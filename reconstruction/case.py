@@ -114,23 +114,22 @@ class Case(CaseFolder):
         made_from: Sequence[str] = (LABELS_ID,),
         colour: Colour = GREY,
         *,
-        given_name: str = "",
+        details: Mapping[str, Any] | None = None,
     ) -> Artefact:
         """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to.
 
         Args:
-            given_name: as somebody called the structure, in any script; the surface's own name is that of the files.
+            details: more about it: ``given_name`` as somebody called it, in any script; what simplifying did.
         """
         stem = f"surfaces/{_checked_name(surface.name)}"
-        details = {
+        described = {
+            **(details or {}),
             "structure": surface.name,
             "frame": surface.frame,
             "volume_ml": round(surface.volume_ml, 3),
             "triangles": len(surface.triangles),
             "watertight": surface.is_watertight,
         }
-        if given_name:
-            details["given_name"] = given_name
         for suffix in (".stl", ".glb"):
             artefact = self.add(
                 "surface",
@@ -138,7 +137,7 @@ class Case(CaseFolder):
                 lambda path: write_surface(path, surface, colour),
                 made_by,
                 made_from,
-                details=details,
+                details=described,
             )
         return artefact
 

@@ -121,6 +121,7 @@ def _write(
     extracted_by = made_by.model_copy(update={"parameters": {"max_triangles": settings.max_triangles}})
     for structure in made.labels.structures:
         if structure.name in made.surfaces:
-            surface = made.surfaces[structure.name].surface
+            extracted = made.surfaces[structure.name]
+            details = extracted.simplified() | ({"given_name": structure.given_name} if structure.given_name else {})
             made_from, colour = (label_ids[structure.layer],), structure.colour or GREY
-            case.add_surface(surface, extracted_by, made_from, colour, given_name=structure.given_name)
+            case.add_surface(extracted.surface, extracted_by, made_from, colour, details=details)

@@ -183,4 +183,5 @@ def _write(
         probability_ids[structure] = case.add_probability(structure, probability, by_network, (CT_ID,)).id
     for structure, extracted in made.surfaces.items():
         colour = structure_rgba(structure)
-        case.add_surface(extracted.surface, by_network, (probability_ids[structure],), colour)
+        made_from = (probability_ids[structure],)
+        case.add_surface(extracted.surface, by_network, made_from, colour, details=extracted.simplified())

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
 from geometry.surface import Surface
+from reconstruction.pinched_edges import cut_pinched_edges
 
 Floats = NDArray[np.float64]
 
 # Points measured in each direction. The 95th percentile of so many is known to about 0.2 of a percentile.
 _MAX_SAMPLES = 10_000
+
+# A simplified surface that encloses more or less than this share is another shape.
+MOST_VOLUME_LOST = 0.1
 
 # fast-simplification collapses in passes up to errors that grow from pass to pass, from 1e-9 squared units. For voxels
 # of about 1 mm the first passes find nothing; in this unit they do, and it takes 30 % less time for 8 % more error.
@@ -57,32 +61,62 @@ def simplify_surface(
     """Collapses edges by quadric error (Garland & Heckbert, SIGGRAPH 1997) and measures what it cost.
 
     A collapse can fold two triangles onto each other, back to back: these are taken out. It can also pinch a thin part
-    into an edge of four triangles. A watertight surface stays watertight here: where the wish breaks it, twice as many
-    triangles are left, and so on up to all of them.
+    into an edge of four triangles: these are cut apart. A watertight surface stays watertight here: where the wish
+    still breaks it, or changes its volume by more than a tenth, twice as many triangles are left, and so on up to all
+    of them; the note then says so.
 
     Args:
         keep_watertight: False takes what comes at the first try, for surfaces that are only looked at.
     """
-    from fast_simplification import simplify
-
-    before, wish = len(surface.triangles), max_triangles
-    simplified, note = surface, ""
+    before, wish, note = len(surface.triangles), max_triangles, ""
+    simplified = surface
+    keep = keep_watertight and surface.is_watertight
     while wish < before:
-        # Single precision inside: centred, so that a scan far from the origin loses no digits.
-        centre = surface.vertices_mm.mean(axis=0)
-        scaled = ((surface.vertices_mm - centre) * _SCALE).astype(np.float32)
-        vertices, triangles = simplify(scaled, surface.triangles.copy(), target_count=wish)
-        vertices, triangles = _without_flaps(np.asarray(vertices, dtype=np.float64) / _SCALE + centre, triangles)
-        attempt = Surface(vertices, triangles, surface.frame, surface.name)
-        closed_enough = attempt.is_watertight or not (keep_watertight and surface.is_watertight)
-        if closed_enough and len(attempt.triangles):
+        attempt = _collapsed(surface, wish, keep)
+        problem = _problem(attempt, surface, keep)
+        if not problem:
             simplified = attempt
             break
+        note = note or f"at {max_triangles:,} triangles it would {problem}"
         wish *= 2
-    if wish != max_triangles:
-        note = f"{max_triangles} triangles would not have been {'watertight' if keep_watertight else 'any surface'}"
     distance = surface_distance(simplified, surface)
     return simplified, Simplification(before, len(simplified.triangles), distance, note)
+
+
+def _collapsed(surface: Surface, wish: int, keep_watertight: bool) -> Surface:
+    """At most `wish` triangles, those that cutting adds included, where collapsing goes so far."""
+    ask = wish
+    for _ in range(3):
+        attempt = _collapsed_once(surface, ask, keep_watertight)
+        too_many = len(attempt.triangles) - wish
+        if too_many <= 0 or ask - 2 * too_many < 4:
+            break
+        ask -= 2 * too_many
+    return attempt
+
+
+def _collapsed_once(surface: Surface, ask: int, keep_watertight: bool) -> Surface:
+    from fast_simplification import simplify
+
+    # Single precision inside: centred, so that a scan far from the origin loses no digits.
+    centre = surface.vertices_mm.mean(axis=0)
+    scaled = ((surface.vertices_mm - centre) * _SCALE).astype(np.float32)
+    vertices, triangles = simplify(scaled, surface.triangles.copy(), target_count=ask)
+    vertices, triangles = _without_flaps(np.asarray(vertices, dtype=np.float64) / _SCALE + centre, triangles)
+    if keep_watertight:
+        vertices, triangles = cut_pinched_edges(vertices, triangles)
+    return Surface(vertices, triangles, surface.frame, surface.name)
+
+
+def _problem(attempt: Surface, full: Surface, keep_watertight: bool) -> str:
+    """Why an attempt is not taken; empty where it is."""
+    if not len(attempt.triangles):
+        return "not be any surface"
+    if keep_watertight and not attempt.is_watertight:
+        return "not be watertight"
+    if keep_watertight and abs(attempt.volume_ml - full.volume_ml) > MOST_VOLUME_LOST * abs(full.volume_ml):
+        return f"enclose {attempt.volume_ml:.3g} ml instead of {full.volume_ml:.3g}"
+    return ""
 
 
 def _without_flaps(vertices: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int32]]:

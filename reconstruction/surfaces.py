@@ -94,6 +94,15 @@ class ExtractedSurface:
     parts_dropped: int
     simplification: Simplification | None
 
+    def simplified(self) -> dict[str, Any]:
+        """What simplifying did, for the case's manifest; empty where nothing was simplified."""
+        if self.simplification is None:
+            return {}
+        done = self.simplification
+        distance = done.distance
+        moved = {"mean_mm": distance.mean_mm, "p95_mm": distance.p95_mm, "max_mm": distance.max_mm}
+        return {"simplified": {"triangles_before": done.triangles_before, **moved, "note": done.note}}
+
 
 def extract_surface(probability: Volume, name: str, settings: SurfaceSettings | None = None) -> ExtractedSurface:
     """Extracts where `probability` crosses ``settings.level``, as a closed surface in the field's frame.

@@ -13,6 +13,7 @@ from scipy.special import erf
 
 from geometry import Surface, Volume
 from geometry.errors import FrameMismatchError, InvalidVolumeError
+from reconstruction.pinched_edges import cut_pinched_edges
 from reconstruction.simplification import simplify_surface, surface_distance
 from reconstruction.surfaces import (
     EmptyStructureError,
@@ -170,15 +171,49 @@ def test_simplified_within_the_error_it_states():
     assert np.percentile(errors, 95) < 0.05 + stated.distance.max_mm
 
 
-def test_simplifying_stops_before_it_breaks_a_thin_structure():
-    """A sponge of holes and threads, asked down to fewer triangles than its topology can have."""
-    field = gaussian_filter(np.random.default_rng(3).standard_normal((40, 40, 40)), 2.0)
+def sponge(n: int = 40):
+    """Holes and threads: collapsing edges pinches them."""
+    field = gaussian_filter(np.random.default_rng(3).standard_normal((n, n, n)), 2.0)
     probability = Volume((0.5 + field / field.std() / 4).astype(np.float32), np.eye(4))
-    full = extract_surface(probability, "sponge", SurfaceSettings(smallest_part_ml=0.0)).surface
-    simplified, report = simplify_surface(full, 60)
+    return extract_surface(probability, "sponge", SurfaceSettings(smallest_part_ml=0.0)).surface
+
+
+def test_simplifying_stops_before_it_breaks_a_thin_structure():
+    """A sponge asked down to fewer triangles than its topology can have: missed, and said by how much and why."""
+    simplified, report = simplify_surface(sponge(), 60)
     assert simplified.is_watertight
-    assert report.triangles_after > 60
-    assert "60 triangles" in report.note
+    assert report.triangles_after == len(simplified.triangles) > 60
+    assert "at 60 triangles it would" in report.note
+
+
+@pytest.mark.parametrize("limit", [12_000, 6_000, 3_000])
+def test_the_triangle_limit_holds_where_collapsing_pinches_thin_parts(limit):
+    """Edges of four triangles are cut apart, not answered with twice as many triangles."""
+    full = sponge()
+    assert len(full.triangles) > 25_000
+    simplified, report = simplify_surface(full, limit)
+    assert (report.triangles_after, report.note) == (len(simplified.triangles), "")
+    assert 0.9 * limit < report.triangles_after <= limit
+    assert simplified.is_watertight
+    assert simplified.volume_ml == pytest.approx(full.volume_ml, rel=0.1)
+
+
+def test_an_edge_of_four_triangles_is_cut_apart_along_the_material():
+    """Two tetrahedra that share an edge: afterwards each is closed by itself, and nothing has moved."""
+    points = np.array([[0, 0, -1], [0, 0, 1], [1, 0.5, 0], [1, -0.5, 0], [-1, 0.5, 0], [-1, -0.5, 0]], dtype=float)
+    one, other = [[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], [[0, 1, 5], [0, 4, 1], [0, 5, 4], [1, 4, 5]]
+    both = np.array(one + other, np.int32)
+    pinched = Surface(points, both, "ct", "pair")
+    assert not pinched.is_watertight
+    vertices, triangles = cut_pinched_edges(points, both)
+    cut = Surface(vertices, triangles, "ct", "pair")
+    assert cut.is_watertight
+    assert len(triangles) == 8 + 4
+    assert cut.volume_ml == pytest.approx(pinched.volume_ml) == pytest.approx(2 / 3 / 1000)
+    np.testing.assert_array_equal(vertices[6:], np.zeros((2, 3)))  # midpoints of the edge
+    for middle in (6, 7):  # each has the corners of one tetrahedron around it
+        around = np.unique(triangles[(triangles == middle).any(axis=1)])
+        assert set(around) - {0, 1, middle} in ({2, 3}, {4, 5})
 
 
 def test_distance_between_concentric_spheres():
