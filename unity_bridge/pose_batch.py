@@ -124,6 +124,11 @@ class PoseBatch:
     def session_id(self) -> bytes:
         return self._accepted.header.session_id
 
+    @property
+    def clock(self) -> int:
+        """The clock that stamped it, as headers name it."""
+        return self._accepted.header.clock
+
     @cached_property
     def header(self) -> Header:
         return replace(self._accepted.header, sequence=self.sequence, capture_ns=self.capture_ns)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from geometry.errors import SurgNavError
+from unity_bridge.client.display_log import DisplayLog, watch
 from unity_bridge.client.recording import save_recording
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.surface_puller import PullerSettings
@@ -50,10 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             client.poll_until(lambda: client.is_ready or bool(client.refusal), patience_ns)
             ready = client.is_ready
             ready_ns = clock.now_ns()
+            display = DisplayLog(client.age_limits)
             if ready:
-                client.poll_until(lambda: False, clock.now_ns() + round(options.duration * _NS))
+                watch(client, display, clock, ready_ns + round(options.duration * _NS))
             taken = client.control.welcome is not None and client.finish(clock.now_ns() + 5 * _NS)
-            summary = summarise(client, ready_ns if ready else None, taken)
+            summary = summarise(client, ready_ns if ready else None, taken) | {"display": display.summary()}
             _write(options.report, json.dumps(summary, indent=2) + "\n")
             if options.record is not None and client.control.clock_offset is not None:
                 save_recording(client.recording(), options.record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unity_bridge.errors import MalformedMessageError
 
@@ -17,14 +17,21 @@ class ClockOffset:
 
     Attributes:
         error_ns: holds whatever the split of a round trip between the two directions. From the newest exchange on it
-            grows by `DRIFT_PPM`: 50 us a second.
+            grows by `DRIFT_PPM`: 50 us a second (`error_at_ns`). 0 is one clock that both sides share.
+        compared_ns: when the newest exchange ended, on the client's clock.
     """
 
     offset_ns: int
     error_ns: int
+    compared_ns: int = field(default=0, compare=False)
 
     def to_server_ns(self, client_ns: int) -> int:
         return client_ns + self.offset_ns
+
+    def error_at_ns(self, client_ns: int) -> int:
+        """By how much `to_server_ns` may be wrong then."""
+        since_ns = max(0, client_ns - self.compared_ns)
+        return self.error_ns + since_ns * DRIFT_PPM // 1_000_000 if self.error_ns > 0 else 0
 
 
 class ClockExchange:
@@ -82,7 +89,7 @@ class ClockExchange:
         middles = [middle_ns for round_trip_ns, middle_ns in agreeing if round_trip_ns <= longest_ns]
         mean_ns = sum(middles) // len(middles)
         offset_ns = mean_ns if low <= mean_ns <= high else (low + high) // 2
-        return ClockOffset(offset_ns, max(high - offset_ns, offset_ns - low) + 1)
+        return ClockOffset(offset_ns, max(high - offset_ns, offset_ns - low) + 1, self._exchanges[-1][3])
 
     def clear(self) -> None:
         """Forgets everything: the server, and with it perhaps its clock, is another one now."""

@@ -16,6 +16,7 @@ from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
+from unity_bridge.client.pose_age import AgeLimits, ShownPoses
 from unity_bridge.client.pose_receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
 from unity_bridge.client.surface_puller import PullerSettings, SurfacePuller
@@ -23,7 +24,6 @@ from unity_bridge.client.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import ClientReport, Hello, ReceivedSurface
-from unity_bridge.pose_batch import PoseBatch
 from unity_bridge.wire import NO_SESSION, Session
 
 PROGRAM = "surgnav reference client 1.0"
@@ -95,9 +95,21 @@ class ReferenceClient:
             raise
 
     @property
-    def newest(self) -> PoseBatch | None:
-        """What a display would show now; None until the server knows that it would show it where it is."""
-        return self.poses.log.newest if self.control.may_show else None
+    def newest(self) -> ShownPoses | None:
+        """What a display would show now, judged by its age; None until the server knows that it would show it where it
+        is, and before the first batch.
+        """
+        batch = self.poses.log.newest
+        if batch is None or not self.control.may_show:
+            return None
+        compared = batch.session_id == self.control.server_session and batch.clock == self.control.server_clock
+        offset = self.control.clock_offset if compared else None
+        return ShownPoses(batch, self._clock.now_ns(), offset, self.age_limits)
+
+    @property
+    def age_limits(self) -> AgeLimits:
+        """Above which age a pose is stale, and lost, in this session."""
+        return AgeLimits.of(self.control.welcome)
 
     @property
     def refusal(self) -> str:
