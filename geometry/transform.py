@@ -162,15 +162,17 @@ def _checked_rigid(matrix: ArrayLike) -> Floats:
         raise InvalidTransformError(
             f"a last row of {array[3].tolist()}", "(0, 0, 0, 1)", "check whether it is transposed"
         )
-    rotation = array[:3, :3]
-    error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    # In scalars: every tracker pose is checked, and array code is slow where there are only nine numbers.
+    (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = array.tolist()
+    products = a * a + b * b + c * c - 1.0, d * d + e * e + f * f - 1.0, g * g + h * h + i * i - 1.0
+    error = max(map(abs, (*products, a * d + b * e + c * f, a * g + b * h + c * i, d * g + e * h + f * i)))
     if error > ORTHONORMALITY_TOLERANCE:
         raise InvalidTransformError(
             f"a rotation off orthonormal by {error:.2g}",
             f"at most {ORTHONORMALITY_TOLERANCE:g}: no scale, no shear",
             "remove the scale, or project onto a rotation where the matrix was read",
         )
-    if np.linalg.det(rotation) < 0:
+    if a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0.0:
         raise InvalidTransformError(
             "a reflection (determinant -1)", "right-handed frames", "convert handedness at the door"
         )

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, TRACKER
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import RegisteringError
 from navigation.supervisor import Judgement
-from registration.verdict import ACCEPT, CHECK, Level
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Validity
+
+if TYPE_CHECKING:
+    from registration.verdict import Level
 
 PATIENT = "patient"
 
@@ -52,6 +55,9 @@ class AcceptedRegistration:
     accepted_by: str
 
     def __post_init__(self) -> None:
+        # Here, not above: the pose process gets its registrations ready made, and starts sooner without the package.
+        from registration.verdict import ACCEPT, CHECK
+
         if self.level not in (ACCEPT, CHECK) or not self.accepted_by.strip():
             raise RegisteringError(
                 f"registration '{self.registration_id}' with the verdict '{self.level}', "

@@ -14,7 +14,6 @@ from navigation.devices.tracker import Tracker
 from navigation.newest_frame import NewestFrame
 from navigation.pose_graph import PoseGraph
 from navigation.pose_vitals import PoseVitals
-from navigation.priority import put_first
 from navigation.refusal_log import RefusalLog
 from navigation.sent_poses import SentLog
 from navigation.state_changes import ChangeReporter
@@ -141,7 +140,6 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     """
     # Ctrl-C at the terminal reaches every process of it; when poses end is for the service to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    put_first()  # before any thread starts, so that ZeroMQ's inherit it
     clock, vitals = MonotonicClock(), PoseVitals(shared)
     try:
         pipe.send(Starting(f"opening the tracker '{config.tracker}'"))

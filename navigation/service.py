@@ -22,6 +22,7 @@ from navigation.headset.desk import DeskSettings, HeadsetDesk
 from navigation.pose_graph import PATIENT, PoseGraph
 from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
 from navigation.pose_vitals import PoseVitals, Vitals
+from navigation.priority import going_first
 from navigation.refusal_log import RefusalLog
 from navigation.room_state import OfferedSurface, RoomState
 from navigation.sent_poses import SentPoses
@@ -80,6 +81,7 @@ class ServiceConfig:
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits among them.
         keep_sent: so many batches are kept for `stop`, for scoring.
+        goes_first: the pose process gets a higher priority, where the user may give it one.
         start_timeout_s, stop_timeout_s: patience with the pose process.
     """
 
@@ -97,6 +99,7 @@ class ServiceConfig:
     research_session: bool = False
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
+    goes_first: bool = True
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
 
@@ -145,7 +148,8 @@ class NavigationService:
         self._process = spawning.Process(
             target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
         )
-        self._process.start()
+        with going_first(self._config.goes_first):
+            self._process.start()
         theirs.close()
         try:
             self.pose_endpoint: str = self._await_start()
@@ -201,6 +205,10 @@ class NavigationService:
     def notify(self, text: str) -> None:
         """Shows a notice at every client."""
         self._announce(Happening(kind="notice", reason=text))
+
+    @property
+    def pose_process_id(self) -> int | None:
+        return self._process.pid
 
     def vitals(self) -> Vitals:
         """How old poses are, and how many frames were dropped, since the start."""

@@ -63,7 +63,8 @@ class OperatingRoom:
         rng = np.random.default_rng([config.seed, 1])
         self.config = config
         self.T_tracker_ct = _camera_view(config.centre_ct_mm, rng)
-        self.T_reference_ct = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng).inverse()
+        self._T_ct_reference = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng)
+        self.T_reference_ct = self._T_ct_reference.inverse()
         self.tip_stylus_mm: Floats = np.array([0.5, -158.0, 3.0]) + rng.normal(scale=1.0, size=3)
 
     @property
@@ -78,12 +79,11 @@ class OperatingRoom:
         t_s = (time_ns - self.config.epoch_ns) / NS_PER_S
         if self._is_occluded(tool, t_s):
             return None
-        T_tracker_ct = self._moved(t_s)
         if tool == REFERENCE:
-            return T_tracker_ct @ self.T_reference_ct.inverse()
+            return self._moved(t_s) @ self._T_ct_reference
         if tool == STYLUS:
             posture = self.config.action.posture(t_s)
-            return None if posture is None else self._stylus(posture, T_tracker_ct)
+            return None if posture is None else self._stylus(posture, self._moved(t_s))
         return self._bystander(tool, t_s)
 
     def pose_in_reference(self, tool: str, time_ns: int) -> Transform | None:

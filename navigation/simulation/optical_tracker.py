@@ -8,6 +8,7 @@ fit to its spheres, as in a real tracker, so errors of position and of angle com
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -117,41 +118,73 @@ class SimulatedOpticalTracker:
         self._next_ns = capture_ns + self._period_ns
         self._sequence += 1 + missed
         # Worked out before its time has come: simulating must not count as latency of the system under test.
-        tools = {tool: self._observe(tool, capture_ns) for tool in self._spheres_mm}
+        tools = self._observe(capture_ns)
         self._clock.sleep_until_ns(capture_ns)
         return TrackerFrame(self._sequence, capture_ns, tools)
 
-    def _observe(self, tool: str, time_ns: int) -> ToolObservation:
-        truth = self._true_pose(tool, time_ns)
-        if truth is None or self._rng.random() < self._settings.dropout_probability:
+    def _observe(self, time_ns: int) -> dict[str, ToolObservation]:
+        """Every tool at `time_ns`, fitted together: on a busy machine there is little time to simulate in."""
+        observed: dict[str, ToolObservation | None] = {}
+        spheres: list[Floats] = []
+        jitter: list[Floats] = []
+        for tool, spheres_tool in self._spheres_mm.items():
+            truth = self._true_pose(tool, time_ns)
+            hidden = truth is None or self._rng.random() < self._settings.dropout_probability
+            spheres_tracker = None if truth is None or hidden else truth.apply(spheres_tool)
+            observed[tool] = self._unseen(truth, spheres_tracker)
+            if spheres_tracker is not None and observed[tool] is None:
+                spheres.append(spheres_tracker)
+                jitter.append(self._jitter(spheres_tracker.shape))
+        seen = [tool for tool, unseen in observed.items() if unseen is None]
+        if seen:
+            errors = self._errors(np.concatenate(spheres), np.concatenate(jitter))
+            measured = np.split(np.concatenate(spheres) + errors, np.cumsum([len(each) for each in spheres])[:-1])
+            fits = _fit_all([self._spheres_mm[tool] for tool in seen], measured)
+            for tool, (matrix, fit_rms_mm) in zip(seen, fits, strict=True):
+                pose = Transform(matrix, TRACKER, tool)
+                observed[tool] = ToolObservation(Visibility.VISIBLE, pose, fit_rms_mm)
+        return {tool: each for tool, each in observed.items() if each is not None}
+
+    def _unseen(self, truth: Transform | None, spheres_tracker: Floats | None) -> ToolObservation | None:
+        """Why a tool is not seen; None if it is."""
+        if truth is None or spheres_tracker is None:
             return ToolObservation(Visibility.OCCLUDED)
-        spheres_tool = self._spheres_mm[tool]
-        spheres_tracker = truth.apply(spheres_tool)
         if not self._in_volume(spheres_tracker):
             return ToolObservation(Visibility.OUT_OF_VOLUME)
-        towards_camera = -truth.translation_mm / np.linalg.norm(truth.translation_mm)
-        if truth.rotation_matrix[:, 2] @ towards_camera < np.cos(self._settings.max_tilt_rad):
-            return ToolObservation(Visibility.OCCLUDED)
-        matrix, fit_rms_mm = fit_rigid(spheres_tool, spheres_tracker + self.sphere_errors(spheres_tracker))
-        return ToolObservation(Visibility.VISIBLE, Transform(matrix, TRACKER, truth.from_frame), fit_rms_mm)
+        x, y, z = truth.translation_mm.tolist()
+        ahead_x, ahead_y, ahead_z = truth.rotation_matrix[:, 2].tolist()
+        facing = -(x * ahead_x + y * ahead_y + z * ahead_z) / math.sqrt(x * x + y * y + z * z)
+        return ToolObservation(Visibility.OCCLUDED) if facing < math.cos(self._settings.max_tilt_rad) else None
 
     def sphere_errors(self, spheres_tracker: Floats) -> Floats:
         """Draws the error vectors of spheres at `spheres_tracker` ``(n, 3)`` for one frame: ``(n, 3)`` in mm."""
+        return self._errors(spheres_tracker, self._jitter(spheres_tracker.shape))
+
+    def _jitter(self, shape: tuple[int, ...]) -> Floats:
+        return self._settings.jitter_rms_mm * self._rng.normal(size=shape)
+
+    def _errors(self, spheres_tracker: Floats, jitter: Floats) -> Floats:
         settings = self._settings
         growth = np.maximum(1.0, spheres_tracker[:, 2:] / settings.reference_depth_mm) ** 2
-        distortion_rms_mm = np.sqrt(settings.sphere_error_rms_mm**2 - settings.jitter_rms_mm**2)
+        distortion_rms_mm = math.sqrt(settings.sphere_error_rms_mm**2 - settings.jitter_rms_mm**2)
         angles = np.einsum("awc,nc->naw", self._waves, spheres_tracker) + self._phases
-        distortion = distortion_rms_mm * np.sqrt(2.0 / _WAVES) * np.cos(angles).sum(axis=2)
-        jitter = settings.jitter_rms_mm * self._rng.normal(size=spheres_tracker.shape)
+        distortion = distortion_rms_mm * math.sqrt(2.0 / _WAVES) * np.cos(angles).sum(axis=2)
         errors: Floats = (distortion + jitter) * self._axes_share * growth
         return errors
 
     def _in_volume(self, spheres_tracker: Floats) -> bool:
-        depth = spheres_tracker[:, 2]
         nearest, farthest = self._settings.depth_range_mm
-        lateral = np.linalg.norm(spheres_tracker[:, :2], axis=1)
-        inside = (depth > nearest) & (depth < farthest) & (lateral < depth * np.tan(self._settings.half_angle_rad))
-        return bool(inside.all())
+        opening = math.tan(self._settings.half_angle_rad)
+        rows = spheres_tracker.tolist()
+        return all(nearest < z < farthest and math.hypot(x, y) < z * opening for x, y, z in rows)
+
+
+def _fit_all(sources: list[Floats], targets: list[Floats]) -> list[tuple[Floats, float]]:
+    """`fit_rigid` of each; in one go where all have as many points, as real tools have."""
+    if len({len(source) for source in sources}) > 1:
+        return [fit_rigid(source, target) for source, target in zip(sources, targets, strict=True)]
+    matrices, rms_mm = _fit_rigid_stack(np.stack(sources), np.stack(targets))
+    return list(zip(matrices, rms_mm.tolist(), strict=True))
 
 
 def fit_rigid(source: Floats, target: Floats) -> tuple[Floats, float]:
@@ -162,11 +195,19 @@ def fit_rigid(source: Floats, target: Floats) -> tuple[Floats, float]:
     Returns:
         the homogeneous matrix ``(4, 4)`` from source to target, and the RMS distance in mm.
     """
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((source - source_mean).T @ (target - target_mean))
-    rotation = vt.T @ np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)]) @ u.T
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation
-    matrix[:3, 3] = target_mean - rotation @ source_mean
-    residuals = source @ rotation.T + matrix[:3, 3] - target
-    return matrix, float(np.sqrt((residuals**2).sum(axis=1).mean()))
+    matrices, rms_mm = _fit_rigid_stack(source[None], target[None])
+    return matrices[0], float(rms_mm[0])
+
+
+def _fit_rigid_stack(source: Floats, target: Floats) -> tuple[Floats, Floats]:
+    """The same of markers ``(k, n, 3)``: ``(k, 4, 4)`` and ``(k,)``."""
+    source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
+    u, _, vt = np.linalg.svd((source - source_mean).swapaxes(1, 2) @ (target - target_mean))
+    v = vt.swapaxes(1, 2)
+    v[:, :, 2] *= np.sign(np.linalg.det(u) * np.linalg.det(v))[:, None]
+    rotation = v @ u.swapaxes(1, 2)
+    matrices = np.zeros((len(source), 4, 4))
+    matrices[:, :3, :3], matrices[:, 3, 3] = rotation, 1.0
+    matrices[:, :3, 3] = (target_mean - source_mean @ rotation.swapaxes(1, 2))[:, 0]
+    residuals = source @ rotation.swapaxes(1, 2) + matrices[:, None, :3, 3] - target
+    return matrices, np.sqrt((residuals**2).sum(axis=2).mean(axis=1))
