@@ -18,7 +18,7 @@ from rich.text import Text
 from navigation.clock import NS_PER_S, Clock
 from navigation.foreign_text import quoted, shown
 from navigation.presence import Presence
-from navigation.repeated_news import EVERY_NS, LinesAMinute, RepeatedNews
+from navigation.repeated_news import EVERY_NS, LineBudget, RepeatedNews
 from unity_bridge.control_server import ControlEvent
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent, ClientReport, Goodbye, Hello, SelfTestVerdict
@@ -26,8 +26,8 @@ from unity_bridge.messages import ClientEvent, ClientReport, Goodbye, Hello, Sel
 WARNING, PLAIN = "yellow", ""
 _MOST_LINE = 600
 _LOOK_EVERY_NS = NS_PER_S // 2
-# What people do at headsets is rare; what programs send is not.
-_PERSONS_LINES, _PROGRAMS_LINES = 60, 30
+# Lines at once, and how long until one more. What people do at headsets is rare, and nobody may talk over it.
+_PERSONS, _PROGRAMS = (60, 2 * NS_PER_S), (30, 15 * NS_PER_S)
 _AT_ONCE = {ClientReport: 4, SelfTestVerdict: 4}
 
 
@@ -42,8 +42,8 @@ class OperatorScreen:
         self._console, self._clock, self._now = console, clock, now
         self._presence = Presence()
         self._repeated = RepeatedNews()
-        self._persons, self._programs = LinesAMinute(_PERSONS_LINES), LinesAMinute(_PROGRAMS_LINES)
-        self._looked_ns = self._summed_up_ns = clock.now_ns()
+        now_ns = self._looked_ns = self._summed_up_ns = clock.now_ns()
+        self._persons, self._programs = LineBudget(*_PERSONS, now_ns), LineBudget(*_PROGRAMS, now_ns)
 
     def say(self, line: str, style: str = PLAIN) -> None:
         """One line; too long for the terminal, it goes on under its own beginning."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from navigation.clock import NS_PER_S
@@ -55,21 +55,23 @@ class RepeatedNews:
         return [(kind, known.withheld) for kind, known in over if known.withheld]
 
 
-class LinesAMinute:
-    """At most so many lines in any minute; how many more there were is counted."""
+class LineBudget:
+    """So many lines at once, and then one each `every_ns`; how many more there were is counted."""
 
-    def __init__(self, most: int) -> None:
-        self._said_ns: deque[int] = deque(maxlen=most)
-        self._most = most
-        self.withheld = 0
+    def __init__(self, at_once: int, every_ns: int, now_ns: int) -> None:
+        self._most_ns, self._every_ns = at_once * every_ns, every_ns
+        self._saved_ns, self._at_ns = self._most_ns, now_ns
+        self._withheld = 0
 
     def allows(self, now_ns: int) -> bool:
-        if len(self._said_ns) == self._most and now_ns - self._said_ns[0] < EVERY_NS:
-            self.withheld += 1
+        self._saved_ns = min(self._most_ns, self._saved_ns + now_ns - self._at_ns)
+        self._at_ns = now_ns
+        if self._saved_ns < self._every_ns:
+            self._withheld += 1
             return False
-        self._said_ns.append(now_ns)
+        self._saved_ns -= self._every_ns
         return True
 
     def take_withheld(self) -> int:
-        count, self.withheld = self.withheld, 0
+        count, self._withheld = self._withheld, 0
         return count

@@ -203,6 +203,7 @@ class CaseFolder:
         current = {artefact.id: self._current_sha256(artefact) for artefact in self.artefacts}
         stale: dict[str, str] = {}
         for _ in self.artefacts:  # as many rounds as the longest chain can need
+            known = len(stale)
             for artefact in self.artefacts:
                 changed = [i.id for i in artefact.made_from if current.get(i.id) != i.sha256]
                 passed_on = [i.id for i in artefact.made_from if i.id in stale]
@@ -210,6 +211,8 @@ class CaseFolder:
                     stale[artefact.id] = f"{', '.join(changed)} changed since"
                 elif passed_on:
                     stale.setdefault(artefact.id, f"{', '.join(passed_on)} is stale")
+            if len(stale) == known:
+                break
         return stale
 
     # ------------------------------------------------------------------------------------------------------- internals
