@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import ServiceError
 from navigation.headset.case_surfaces import surfaces_of
 from navigation.headset.desk import DeskSettings
-from navigation.headset.journal import EventJournal
 from navigation.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.registering.records import in_force, put_in_force, verifications
 from navigation.service import NavigationService
@@ -27,7 +25,6 @@ from tests.navigation.test_service import service_config
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.convention import points_to_unity
 from unity_bridge.event_desk import Sender
-from unity_bridge.event_window import Outcome, answer_of, content_of
 from unity_bridge.generated.constants import EventOutcome
 from unity_bridge.messages import ClientEvent
 from unity_bridge.wire import Validity
@@ -298,70 +295,3 @@ def test_two_services_do_not_write_one_log(case: Case) -> None:  # noqa: F811
         pass
     with theatre(case):
         pass
-
-
-# -------------------------------------------------------------------------------------------------------------- journal
-def event(number: int) -> ClientEvent:
-    return ClientEvent(stream=STREAM, number=number, kind="select_target", first_session="00" * 16, name="x")
-
-
-def test_what_was_begun_and_not_answered_is_uncertain(tmp_path: Path) -> None:
-    journal = EventJournal(tmp_path, "s1", TIME)
-    journal.begin(event(1), SENDER, TIME, {})
-    journal.end(answer_of(STREAM, 1, Outcome("done")), SENDER, TIME)
-    journal.begin(event(2), SENDER, TIME, {})
-    journal.close()
-    with journal.path.open("ab") as file:
-        file.write(b'{"begun": {"stream": "cut in the mid')
-    back = EventJournal(tmp_path, "s2", TIME)
-    assert back.sessions == {"s1", "s2"}
-    first, second = back.earlier("", STREAM)
-    assert (first.answer.outcome, first.answer.note) == ("accepted", "done")
-    assert (second.answer.outcome, second.answer.code) == ("refused", "UncertainEvent")
-    assert [first.content, second.content] == [content_of(event(1)), content_of(event(2))]
-    assert back.earlier("another key", STREAM) == ()
-    back.close()
-    back.close()
-    third = EventJournal(tmp_path, "s3", TIME)  # the line that was cut is alone on its line
-    assert third.sessions == {"s1", "s2", "s3"}
-    third.close()
-
-
-def test_what_an_event_was_is_known_after_a_restart(tmp_path: Path) -> None:
-    """To the last bit: an event that comes again is told from another one under its number."""
-    touch = replace(
-        event(7),
-        kind="landmark_touched",
-        position_m=(0.1, -1 / 3, 1e-300),
-        happened_ns=2**62 + 1,
-        sha256="0c" * 32,
-        person="Dr. Müller",
-    )
-    journal = EventJournal(tmp_path, "s1", TIME)
-    journal.begin(touch, SENDER, TIME, {})
-    journal.close()
-    back = EventJournal(tmp_path, "s2", TIME)
-    assert [known.content for known in back.earlier("", STREAM)] == [content_of(touch)]
-    back.close()
-
-
-def test_a_log_of_strange_lines_answers_nothing(tmp_path: Path) -> None:
-    (tmp_path / "headset").mkdir()
-    strange = ['{"begun": 7}', "[]", "7", '{"answered": {"outcome": "perhaps"}}', '{"begun": {"stream": "s"}}', "\x00"]
-    (tmp_path / "headset" / "events.jsonl").write_text("\n".join(strange) + "\n", "utf-8")
-    journal = EventJournal(tmp_path, "s1", TIME)
-    assert journal.sessions == {"s1"}
-    journal.close()
-
-
-def test_the_log_in_memory_is_bounded(tmp_path: Path) -> None:
-    journal = EventJournal(tmp_path, "s1", TIME)
-    for number in range(1, 400):
-        journal._remember("", answer_of(STREAM, number, Outcome()))
-    for stream in range(5000):
-        journal._remember("", answer_of(str(stream), 1, Outcome()))
-    assert len(journal._answers) == 4096
-    for number in range(1, 400):
-        journal._remember("", answer_of(STREAM, number, Outcome()))
-    assert [known.answer.number for known in journal.earlier("", STREAM)] == list(range(144, 400))
-    journal.close()
