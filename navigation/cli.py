@@ -16,6 +16,7 @@ from navigation.reporting import reporting
 PREPARE, OPERATING = "Before the operation", "At the patient"
 OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
 
+
 app = typer.Typer(
     name="surgnav",
     help="AR surgical navigation: CT to surfaces, registration, live poses to a headset. "
@@ -63,9 +64,12 @@ def reconstruct_command(
     label_names: options.LabelNames = None,
     labels_on_ct_grid: options.LabelsOnCtGrid = False,
     triangles: options.Triangles = 100_000,
+    acquisition: options.Acquisition = None,
+    correct_hu: options.CorrectHu = False,
 ) -> None:
     """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
     from navigation.reconstruction_command import GivenLabels, reconstruct_and_render
+    from reconstruction.ct_choice import CtChoice
     from reconstruction.pipeline import ReconstructionSettings
     from reconstruction.segmentation import SegmentationSettings
 
@@ -77,7 +81,7 @@ def reconstruct_command(
         segmentation=segmentation,
         max_triangles=triangles,
         copy_ct=copy_ct,
-        series_number=series,
+        choice=CtChoice(series=series, acquisition=acquisition, correct_hu=correct_hu),
         anonymize=anonymize,
     )
     given = None if labels is None else GivenLabels(labels, label_names, labels_on_ct_grid)
@@ -98,7 +102,7 @@ def markers_command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace landmarks made or changed by others; they are kept beside.")
     ] = False,
-    series: Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")] = None,
+    series: options.Series = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
     """Finds radio-opaque balls on the skin. Exit code 0; 3 if none, or not as many as expected; 1 on errors."""

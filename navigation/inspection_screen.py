@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,8 +16,8 @@ COLOURS = {"good": "green", "usable": "yellow", "refused": "red"}
 
 def render_inspection(reports: Sequence[SeriesReport], console: Console) -> None:
     """A table of every series; below it, reasons and notes of each CT."""
-    table = Table("series", "kind", "images")
-    for column in ("matrix", "voxel mm", "thick mm", "kernel", "verdict"):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("series", "kind", "images", "matrix", "voxel mm", "thick mm", "kernel", "verdict"):
         table.add_column(column, no_wrap=True)
     for report in reports:
         table.add_row(*_row(report))
@@ -25,6 +26,8 @@ def render_inspection(reports: Sequence[SeriesReport], console: Console) -> None
         if report.kind == "ct":
             colour = COLOURS[report.verdict.level]
             console.print(f"{_name(report)}: [{colour}]{report.verdict.level}[/] by {report.judged_by}")
+            if report.apart:
+                console.print(escape(report.apart), highlight=False)
             for finding in (*report.verdict.reasons, *report.verdict.notes):
                 console.print(f"  - {escape(finding)}", highlight=False)
     console.print(_next_step(reports), highlight=False)
@@ -59,6 +62,8 @@ def _next_step(reports: Sequence[SeriesReport]) -> str:
     for report in usable:
         if report.number is not None and numbers.count(report.number) == 1:
             return f"Name one of these to 'surgnav reconstruct', such as --series {report.number}."
+    if any(report.apart for report in usable):
+        return "Name one of these to 'surgnav reconstruct' by its UID (--series)."
     if usable:
         return "Give 'surgnav reconstruct' one of these by itself: its file, or a folder of its own."
     return "No series here that can be meshed truthfully."

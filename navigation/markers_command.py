@@ -17,6 +17,7 @@ from navigation.json_files import write_json_file
 from navigation.registering.theatre import PLANNED
 from reconstruction.case import CT_ID, Case, MadeBy
 from reconstruction.case_manifest import Artefact
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.markups import Markups, read_markups
@@ -43,7 +44,7 @@ class MarkersRequest:
     diameter_mm: float | None = None
     expected: int | None = None
     replace: bool = False
-    series: int | None = None
+    series: str | None = None
     json_file: Path | None = None
 
 
@@ -79,7 +80,7 @@ def _scan(request: MarkersRequest, case: Case | None) -> CtScan:
         if case is None:
             raise MarkersError("neither a CT nor a case", "a CT, a case, or both", "name one")
         return case.read_ct()
-    scan = read_ct(request.ct, series_number=request.series)
+    scan = read_ct(request.ct, choice=CtChoice(series=request.series))
     if case is not None and scan.content_sha256 != case.artefact(CT_ID).details["content_sha256"]:
         raise MarkersError(
             "a CT other than the one the case was made from",

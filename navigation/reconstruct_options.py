@@ -12,7 +12,13 @@ NewCase = Annotated[Path, typer.Option("--case", help="Folder for the new case; 
 CaseName = Annotated[str, typer.Option(help="Name of the case; not the patient's.")]
 Engine = Annotated[str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")]
 CopyCt = Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")]
-Series = Annotated[int | None, typer.Option(help="Number of the DICOM series, where there are several.")]
+Series = Annotated[str | None, typer.Option(help="Number, or UID, of the DICOM series, where there are several.")]
+Acquisition = Annotated[
+    str | None, typer.Option(help="Which one, where a series holds several at one place; the error lists them.")
+]
+CorrectHu = Annotated[
+    bool, typer.Option("--correct-hu", help="Take away an offset from HU that the values turn out to have.")
+]
 Anonymize = Annotated[
     bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
 ]

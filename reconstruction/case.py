@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from reconstruction.case_manifest import (
     RegistrationStep,
     is_name,
 )
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.errors import CaseError
@@ -66,7 +67,7 @@ class Case(CaseFolder):
             path=str(Path(path).absolute()),
             sha256=scan.content_sha256,
             made_by=made_by,
-            details=_ct_details(scan),
+            details=_ct_details(scan) | {"choice": asdict(scan.choice)},
             by_reference=True,
         )
         self.save(self.manifest.with_artefacts(artefact))
@@ -171,7 +172,7 @@ class Case(CaseFolder):
             UnreadableInputError, CtRefusedError: it is no longer there, or no longer readable.
         """
         recorded = self.artefact(CT_ID).details
-        scan = read_ct(self.path_of(CT_ID), series_number=recorded["series_number"])
+        scan = read_ct(self.path_of(CT_ID), choice=_recorded_choice(self.artefact(CT_ID)))
         if scan.content_sha256 != recorded["content_sha256"]:
             raise CaseError("a CT other than the one the case was made from", "the same voxels", "make a new case")
         verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
@@ -316,6 +317,16 @@ def _write_json(path: Path, payload: Mapping[str, Any]) -> None:
     except (TypeError, ValueError) as error:
         raise CaseError(f"a payload that is no JSON ({error})", "finite numbers, text, lists", "convert it") from error
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _recorded_choice(ct: Artefact) -> CtChoice:
+    """Which CT at its path was meant; a copy in the case is the only one there, and in HU already."""
+    if not ct.by_reference:
+        return CtChoice()
+    if "choice" in ct.details:
+        return CtChoice(**ct.details["choice"])
+    number = ct.details["series_number"]  # a case of an earlier version
+    return CtChoice(series=None if number is None else str(number))
 
 
 def _ct_details(scan: CtScan) -> dict[str, Any]:

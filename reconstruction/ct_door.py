@@ -5,25 +5,29 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_scan import CtReading, CtScan
 from reconstruction.dicom_door import read_dicom
 from reconstruction.file_kinds import FORMAT_NAMES, FileKind, file_kind
+from reconstruction.hounsfield import in_hounsfield
 from reconstruction.itk_door import read_itk
 from reconstruction.nifti_door import read_nifti
 from reconstruction.quality import CtDoorSettings, judge
 
-__all__ = ["CtDoorSettings", "CtScan", "read_ct"]
+__all__ = ["CtChoice", "CtDoorSettings", "CtScan", "read_ct"]
 
 
 def read_ct(
-    path: str | PathLike[str], settings: CtDoorSettings | None = None, *, series_number: int | None = None
+    path: str | PathLike[str], settings: CtDoorSettings | None = None, choice: CtChoice | None = None
 ) -> CtScan:
     """Reads one CT and judges it.
 
     Args:
         path: a folder of DICOM files, searched with its subfolders; or one file: NIfTI, NRRD, MetaImage or enhanced CT.
         settings: every tolerance of the door; None for the defaults.
-        series_number: which DICOM series, where a folder holds several.
+        choice: which series or acquisition, where a path holds several; and whether values may be corrected to HU.
 
     Returns:
         The CT in HU in the frame ``ct``, with a verdict of ``good`` or ``usable``.
@@ -32,8 +36,10 @@ def read_ct(
         UnreadableInputError: there is no single CT here that can be read.
         CtRefusedError: there is one, but it would be meshed or placed wrongly; its verdict has every reason.
     """
-    settings = settings or CtDoorSettings()
-    reading = _read(Path(path), settings, series_number)
+    settings, choice = settings or CtDoorSettings(), choice or CtChoice()
+    reading = _read(Path(path), settings, choice)
+    if float(np.ptp(reading.volume.voxels)) >= settings.min_hu_span:  # else no scale at all: `judge` refuses it
+        reading = in_hounsfield(reading, choice.correct_hu)
     verdict = judge(
         reading.volume,
         settings,
@@ -42,13 +48,13 @@ def read_ct(
         reasons=reading.reasons,
         notes=reading.notes,
     )
-    return CtScan(reading.volume, verdict, _source(reading), reading.info)
+    return CtScan(reading.volume, verdict, _source(reading), reading.info, choice.kept(reading.series_uid))
 
 
-def _read(path: Path, settings: CtDoorSettings, series_number: int | None) -> CtReading:
+def _read(path: Path, settings: CtDoorSettings, choice: CtChoice) -> CtReading:
     kind = file_kind(path)
     if kind in (FileKind.FOLDER, FileKind.DICOM):
-        return read_dicom(path, settings, series_number)
+        return read_dicom(path, settings, choice)
     return read_nifti(path, settings) if kind is FileKind.NIFTI else read_itk(path, settings)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from geometry.volume import Volume
+from reconstruction.ct_choice import CtChoice
 from reconstruction.quality import QualityVerdict
 
 
@@ -52,6 +53,8 @@ class CtReading:
     info: CtInfo
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    scale_doubt: str = ""  # why the header does not vouch for HU; the values themselves then must
+    series_uid: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +66,14 @@ class CtScan:
         verdict: ``good`` or ``usable``, with reasons.
         source: what it was read from, in words, without the patient's identity and without the path.
         info: how the CT was made.
+        choice: what it takes to read the same CT again (`CtChoice.kept`).
     """
 
     volume: Volume
     verdict: QualityVerdict
     source: str
     info: CtInfo
+    choice: CtChoice = field(default_factory=CtChoice)
 
     @cached_property
     def content_sha256(self) -> str:

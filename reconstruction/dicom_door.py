@@ -7,17 +7,22 @@ from pathlib import Path
 
 from geometry.frames import CT
 from geometry.volume import Volume
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_scan import CtInfo, CtReading
+from reconstruction.dicom_acquisitions import chosen_acquisition, find_acquisitions
 from reconstruction.dicom_files import list_files
 from reconstruction.dicom_headers import FolderHeaders, SliceHeader, read_headers
 from reconstruction.dicom_pixels import read_hu_voxels
 from reconstruction.dicom_series import Series, choose_series
 from reconstruction.errors import UnreadableInputError
-from reconstruction.quality import CtDoorSettings, counted, cut_fraction, refusal
-from reconstruction.slice_geometry import SeriesGrid, SlicePlane, fit_grid
+from reconstruction.quality import CtDoorSettings, Fault, counted, cut_fraction, refusal, refusal_of
+from reconstruction.slice_geometry import WHOLE, SeriesGrid, SlicePlane, fit_grid
 
 REGULAR = "slices of one size and orientation on a regular grid, with their place and HU scale in the header"
-EXPORT_AGAIN = "export the series again, complete and not edited, or scan without gantry tilt"
+PLACED = "export the series again from the archive, with orientation, position and pixel spacing in every slice"
+SCALED = "export the series again with its rescale slope and intercept; --correct-hu finds an offset by air and tissue"
+IN_HU = "export the series in HU: a map of density, atomic number or iodine is none"
+UNSPECIFIED = ("US", "HU_MOD")  # units that leave open whether they are HU; SimpleITK's writer puts the first one
 GREY = ("MONOCHROME2", "MONOCHROME1")
 ELSEWHERE = {
     "give that file itself, not its folder": (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"),
@@ -25,13 +30,13 @@ ELSEWHERE = {
 }
 
 
-def read_dicom(path: Path, settings: CtDoorSettings, series_number: int | None = None) -> CtReading:
+def read_dicom(path: Path, settings: CtDoorSettings, choice: CtChoice | None = None) -> CtReading:
     """Reads the only CT series under a folder, searched with its subfolders, or an enhanced (multi-frame) CT file.
 
     Args:
         path: an existing folder, or one DICOM file.
         settings: tolerances.
-        series_number: which series, by DICOM SeriesNumber, where there are several.
+        choice: which series or acquisition, where there are several; whether an unscaled series may be read.
 
     Raises:
         UnreadableInputError: nothing readable, not CT, several series or patients, colour, broken pixel data.
@@ -42,9 +47,12 @@ def read_dicom(path: Path, settings: CtDoorSettings, series_number: int | None =
         raise UnreadableInputError("an empty folder", "a folder of DICOM files, or an image file", "check the path")
     found = read_headers(files)
     check_any_dicom(found)
-    series = choose_series(found.slices, settings, series_number)
+    choice = choice or CtChoice()
+    series = choose_series(found.slices, settings, choice.series)
+    if choice.acquisition is not None:
+        series = chosen_acquisition(series, choice.acquisition, settings)
     problem = unreadable_pixels(series)
-    if path.is_file() and series.slices[0].frames == 1 and series.slices[0].frame is None:
+    if files == [path] and series.slices[0].frames == 1 and series.slices[0].frame is None:
         raise UnreadableInputError(
             "a single slice", "a folder of DICOM files, or one enhanced (multi-frame) CT file", "give the folder"
         )
@@ -54,9 +62,9 @@ def read_dicom(path: Path, settings: CtDoorSettings, series_number: int | None =
             "grey slices, one a file or each frame with its place in the header (enhanced CT)",
             "export the series as classic or enhanced CT images",
         )
-    grid = fitted_grid(series, settings)
+    grid = fitted_grid(series, settings, unscaled=choice.correct_hu)
     if not isinstance(grid, SeriesGrid):
-        raise refusal(grid, REGULAR, EXPORT_AGAIN, series.notes)
+        raise refusal_of(with_offer(grid, series, settings), REGULAR, series.notes)
     slices = [series.slices[index] for index in grid.order]
     volume = Volume(read_hu_voxels(slices, len(files)), grid.affine, CT)
     _check_not_inverted(series, volume, settings)
@@ -64,13 +72,26 @@ def read_dicom(path: Path, settings: CtDoorSettings, series_number: int | None =
     if found.foreign:
         notes.append(f"left out: {counted(len(found.foreign), 'file')} not DICOM")
     reasons, more_notes = header_findings(series)
-    return CtReading(volume, series_info(series), tuple(reasons), tuple(notes + more_notes))
+    return CtReading(
+        volume,
+        series_info(series),
+        tuple(reasons),
+        tuple(notes + more_notes),
+        scale_doubt(series),
+        series.slices[0].series_uid,
+    )
 
 
 def check_any_dicom(found: FolderHeaders) -> None:
     """Raises `UnreadableInputError` where a folder holds no DICOM at all, and says what it holds instead."""
     if found.slices:
         return
+    if found.directories:
+        raise UnreadableInputError(
+            "a DICOMDIR (a medium's table of contents) without the files that it lists",
+            "the whole medium: DICOMDIR and the folders beside it",
+            "copy all of the disc or stick, and give its folder",
+        )
     for action, endings in ELSEWHERE.items():
         alike = [path.name.lower() for path in found.foreign if path.name.lower().endswith(endings)]
         if alike:
@@ -92,18 +113,17 @@ def unreadable_pixels(series: Series) -> str:
     return ""
 
 
-def fitted_grid(series: Series, settings: CtDoorSettings) -> SeriesGrid | tuple[str, ...]:
-    """The regular grid of a series in HU, or every reason why there is none."""
+def fitted_grid(series: Series, settings: CtDoorSettings, *, unscaled: bool = False) -> SeriesGrid | tuple[Fault, ...]:
+    """The regular grid of a series in HU, or every reason why there is none; `unscaled`: its scale is found later."""
     planes: list[SlicePlane] = [header.plane for header in series.slices if header.plane is not None]
     count = len(series.slices)
-    reasons = _scale_reasons(series)
+    reasons = _scale_faults(series, unscaled)
     if len(planes) < count:
-        reasons.insert(
-            0, f"{count - len(planes)} of {count} slices without size, pixel spacing, orientation or position"
-        )
+        what = f"{count - len(planes)} of {count} slices without size, pixel spacing, orientation or position"
+        reasons.insert(0, Fault(what, PLACED))
     if count < settings.min_slices:
-        reasons.append(f"{counted(count, 'slice')} only")
-    fitted: SeriesGrid | tuple[str, ...] = ()
+        reasons.append(Fault(f"{counted(count, 'slice')} only", WHOLE))
+    fitted: SeriesGrid | tuple[Fault, ...] = ()
     if len(planes) == count >= settings.min_slices:
         fitted = fit_grid(planes, settings)
     if not isinstance(fitted, SeriesGrid):
@@ -111,19 +131,37 @@ def fitted_grid(series: Series, settings: CtDoorSettings) -> SeriesGrid | tuple[
     return tuple(reasons) or fitted
 
 
-def _scale_reasons(series: Series) -> list[str]:
+def with_offer(faults: tuple[Fault, ...], series: Series, settings: CtDoorSettings) -> tuple[Fault, ...]:
+    """The same faults; where the series holds several acquisitions, the way out is to name one, and nothing else."""
+    found = find_acquisitions(series, settings)
+    if found is None:
+        return faults
+    return tuple(Fault(fault.what, f"choose an acquisition: {found.offer}") for fault in faults)
+
+
+def _scale_faults(series: Series, unscaled_may_pass: bool) -> list[Fault]:
     count = len(series.slices)
-    reasons = []
+    faults = []
     unscaled = sum(header.rescale is None for header in series.slices)
-    if unscaled:
-        reasons.append(f"{unscaled} of {count} slices without rescale slope and intercept, so not in HU")
-    foreign_units = sorted({header.rescale_type or "HU" for header in series.slices} - {"HU"})
+    if unscaled and not (unscaled_may_pass and unscaled == count):
+        what = f"{unscaled} of {count} slices without rescale slope and intercept, so not in HU"
+        faults.append(Fault(what, SCALED))
+    foreign_units = sorted({header.rescale_type or "HU" for header in series.slices} - {"HU", *UNSPECIFIED})
     if foreign_units:
-        reasons.append(f"values in {', '.join(foreign_units)}, not in HU")
+        faults.append(Fault(f"values in {', '.join(foreign_units)}, not in HU", IN_HU))
     frames = {header.frame_of_reference for header in series.slices}
     if 1 < len(frames) < count:
-        reasons.append(f"{len(frames)} frames of reference in one series")
-    return reasons
+        what = f"{len(frames)} frames of reference in one series"
+        faults.append(Fault(what, "give the slices of one frame alone: the others may lie elsewhere in the patient"))
+    return faults
+
+
+def scale_doubt(series: Series) -> str:
+    """Why the headers do not vouch for HU; empty where they do."""
+    if any(header.rescale is None for header in series.slices):
+        return "no rescale slope and intercept"
+    units = sorted({header.rescale_type or "HU" for header in series.slices} & set(UNSPECIFIED))
+    return f"the header calls the values {', '.join(units)}, which may be anything" if units else ""
 
 
 def _check_not_inverted(series: Series, volume: Volume, settings: CtDoorSettings) -> None:
@@ -143,7 +181,7 @@ def _check_not_inverted(series: Series, volume: Volume, settings: CtDoorSettings
 def header_findings(series: Series) -> tuple[list[str], list[str]]:
     """What the headers hold against a good verdict, and what they merely leave open."""
     slices = series.slices
-    reasons, notes = [], []
+    reasons, notes = list(series.reasons), []
     if any(header.photometric == "MONOCHROME1" for header in slices):
         reasons.append("MONOCHROME1: made for inverted display; HU taken as the standard has it, not inverted")
     if any(header.lossy for header in slices):

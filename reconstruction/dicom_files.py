@@ -6,6 +6,7 @@ Files are named by their place in the folder (sorted by path), never by their pa
 from __future__ import annotations
 
 import logging
+import os
 import struct
 import warnings
 import zlib
@@ -16,9 +17,12 @@ from typing import Any, BinaryIO
 
 from pydicom.errors import BytesLengthException
 
+from reconstruction.errors import UnreadableInputError
+
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
 LEGACY_CONVERTED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2.2"
+SECONDARY_CAPTURE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
 CT_CLASSES = (CT_IMAGE_STORAGE, ENHANCED_CT_STORAGE, LEGACY_CONVERTED_CT_STORAGE)
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # a file that says DICOM in its name must be DICOM
 DICOMDIR_STORAGE = "1.2.840.10008.1.3.10"
@@ -47,11 +51,37 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 def list_files(path: Path) -> list[Path]:
-    """Every file under a folder in path order, hidden ones, such as a file manager's own, left out; or the one file."""
+    """Every file under a folder in path order, hidden ones, such as a file manager's own, left out; or the one file.
+
+    A DICOMDIR, a medium's table of contents, stands for the folder that it lies in.
+
+    Raises:
+        UnreadableInputError: a folder inside that may not be read, where slices would go unseen.
+    """
     if path.is_file():
-        return [path]
-    inside = (found for found in path.rglob("*") if found.is_file())
-    return sorted(found for found in inside if not any(part.startswith(".") for part in found.relative_to(path).parts))
+        if path.name.upper() != "DICOMDIR":
+            return [path]
+        path = path.parent
+
+    def refuse(error: OSError) -> None:
+        if Path(error.filename) == path:
+            raise error
+        raise not_readable(f"a folder inside this one that cannot be looked into ({error.strerror})")
+
+    found: list[Path] = []
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder) / name for name in names if not name.startswith(".")]
+    try:
+        return sorted(file for file in found if file.is_file())
+    except PermissionError as error:
+        raise not_readable(f"a folder inside this one whose files cannot be looked at ({error.strerror})") from None
+
+
+def not_readable(came: str) -> UnreadableInputError:
+    """The error for what is there, but not for this user's eyes."""
+    action = "give yourself permission to read it (chmod), or copy the series as somebody who may"
+    return UnreadableInputError(came, "files that you may read", action)
 
 
 def is_dicom(path: Path) -> bool:

@@ -19,6 +19,8 @@ from reconstruction.dicom_files import (
     CT_CLASSES,
     CT_IMAGE_STORAGE,
     DICOM_SUFFIXES,
+    SECONDARY_CAPTURE_STORAGE,
+    not_readable,
     open_dataset,
     quiet_pydicom,
 )
@@ -28,6 +30,7 @@ from reconstruction.slice_geometry import SlicePlane
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 TAGS = [
     *("Modality", "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "ImageType"),
+    *("StudyInstanceUID", "SeriesDescription", "AcquisitionNumber", "AcquisitionTime", "TemporalPositionIdentifier"),
     *("PatientID", "PatientName"),  # digested at once, to tell patients apart
     *("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
     *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "LossyImageCompression"),
@@ -63,7 +66,12 @@ class SliceHeader:
     instance_uid: str
     series_uid: str
     series_number: int | None
+    study_uid: str
+    description: str
     instance_number: int | None
+    acquisition: int | None
+    acquisition_time: str | None
+    temporal_position: int | None
     patient_digest: str
     frame_of_reference: str | None
     image_type: tuple[str, ...]
@@ -91,6 +99,12 @@ class SliceHeader:
         """A CT slice, classic or enhanced: secondary captures, dose reports and segmentations have another class."""
         return self.modality == "CT" and self.sop_class in ("", *CT_CLASSES)
 
+    @property
+    def is_placed_capture(self) -> bool:
+        """A secondary capture that nevertheless says where in the patient it lies, as some converters write CT."""
+        placed = self.modality == "CT" and self.sop_class == SECONDARY_CAPTURE_STORAGE and self.plane is not None
+        return placed and self.samples == 1 and not self.is_localizer
+
 
 @dataclass(frozen=True, eq=False)
 class FolderHeaders:
@@ -100,11 +114,15 @@ class FolderHeaders:
         slices: in path order, an enhanced file's frames in their own.
         foreign: files that are not DICOM.
         broken: DICOM files that are empty, overwritten or cut short, each in words.
+        forbidden: files that this user may not read, each in words.
+        directories: how many files are no images but a medium's table of contents (DICOMDIR).
     """
 
     slices: tuple[SliceHeader, ...]
     foreign: tuple[Path, ...]
     broken: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
+    directories: int = 0
 
 
 def scan_headers(files: Sequence[Path]) -> FolderHeaders:
@@ -113,30 +131,35 @@ def scan_headers(files: Sequence[Path]) -> FolderHeaders:
 
     headers: list[SliceHeader] = []
     foreign: list[Path] = []
-    broken: list[str] = []
+    broken, forbidden, directories = [], [], 0
     for ordinal, path in enumerate(files, start=1):
+        place = f"file {ordinal} of {len(files)} in path order"
         try:
             with quiet_pydicom():  # values are decoded when they are asked for, and complained about only then
                 dataset = open_dataset(path, TAGS)
                 headers += [] if dataset is None else _slices_of(dataset, path, ordinal)
+            directories += dataset is None
+        except PermissionError:
+            forbidden.append(f"{place}, which you may not read (permission denied)")
         except (*BROKEN, InvalidDicomError) as error:
             if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
                 foreign.append(path)
                 continue
             kind = type(error).__name__  # its text quotes the header
-            place = f"file {ordinal} of {len(files)} in path order"
             broken.append(f"{place}, which is empty, overwritten, or cut short ({kind})")
-    return FolderHeaders(tuple(headers), tuple(foreign), tuple(broken))
+    return FolderHeaders(tuple(headers), tuple(foreign), tuple(broken), tuple(forbidden), directories)
 
 
 def read_headers(files: Sequence[Path]) -> FolderHeaders:
     """As `scan_headers`, but a broken file is an error.
 
     Raises:
-        UnreadableInputError: an empty file, or a DICOM file that breaks off before its pixels. Left out in silence, it
-            would shorten the series where it is the first or the last slice.
+        UnreadableInputError: a file that may not be read, an empty file, or a DICOM file that breaks off before its
+            pixels. Left out in silence, it would shorten the series where it is the first or the last slice.
     """
     found = scan_headers(files)
+    if found.forbidden:
+        raise not_readable(found.forbidden[0])
     if found.broken:
         raise UnreadableInputError(found.broken[0], "complete DICOM files", "copy the series again from the archive")
     return found
@@ -186,7 +209,12 @@ def _plain(fields: Any, dataset: Any, path: Path, ordinal: int, frame: int | Non
         instance_uid=_text(dataset, "SOPInstanceUID") or "",
         series_uid=_text(dataset, "SeriesInstanceUID") or "",
         series_number=_whole(dataset, "SeriesNumber"),
+        study_uid=_text(dataset, "StudyInstanceUID") or "",
+        description=_text(dataset, "SeriesDescription") or "",
         instance_number=_whole(dataset, "InstanceNumber"),
+        acquisition=_whole(dataset, "AcquisitionNumber"),
+        acquisition_time=_text(dataset, "AcquisitionTime"),
+        temporal_position=_whole(dataset, "TemporalPositionIdentifier"),
         patient_digest=hashlib.sha256(patient.encode()).hexdigest(),
         frame_of_reference=_text(dataset, "FrameOfReferenceUID"),
         image_type=tuple(str(value) for tag in ("ImageType", "FrameType") for value in _values(fields, tag)),

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from reconstruction.atomic import file_sha256
+from reconstruction.ct_choice import CtChoice
 from reconstruction.dicom_headers import SliceHeader, count_by
 from reconstruction.errors import UnreadableInputError
+from reconstruction.identity import words_of_file
 from reconstruction.quality import CtDoorSettings, counted
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The slices of one SeriesInstanceUID, in path order; `notes` tell what was left out to find it."""
+    """The slices of one SeriesInstanceUID, in path order.
+
+    `notes` tell what was left out to find it, `reasons` what costs it ``good``.
+    """
 
     slices: tuple[SliceHeader, ...]
     notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def number(self) -> int | None:
@@ -31,7 +39,7 @@ class Series:
         return f"series {number}{stack} ({counted(len(self.slices), 'slice')})"
 
 
-def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, number: int | None = None) -> Series:
+def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, wanted: str | None = None) -> Series:
     """Picks the one CT series among DICOM files.
 
     Localizers, and series under ``settings.min_series_slices`` slices beside a longer one, are left out and noted.
@@ -39,12 +47,12 @@ def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, numb
     Args:
         headers: every slice header of the folder.
         settings: what counts as a localizer.
-        number: DICOM SeriesNumber to pick; None: there must be only one.
+        wanted: which to pick, as `CtChoice.series`; None: there must be only one.
 
     Raises:
-        UnreadableInputError: no CT, no series with that number, several series, or several patients.
+        UnreadableInputError: no CT, no series of that number or UID, several series, or several patients.
     """
-    images = [header for header in headers if header.is_ct_image]
+    images = ct_images(headers)
     if not images:
         raise _no_ct(headers)
     notes = []
@@ -54,22 +62,56 @@ def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, numb
     localizers = sum(header.is_localizer for header in images)
     if localizers:
         notes.append(f"left out: {counted(localizers, 'localizer image')}")
-    found = group_ct([header for header in images if not header.is_localizer])
+    found = group_ct([header for header in images if not header.is_localizer], settings)
     if not found:
         raise UnreadableInputError(
             f"only localizer images ({localizers})", "a CT series", "export the axial series of this study"
         )
-    chosen = _numbered(found, number) if number is not None else _only(found, settings, notes)
+    chosen = _wanted(found, wanted) if wanted is not None else _only(found, settings, notes)
     _check_one_patient(chosen)
-    return Series(chosen.slices, (*notes, *chosen.notes))
+    return replace(chosen, notes=(*notes, *chosen.notes))
 
 
-def group_ct(headers: Sequence[SliceHeader]) -> list[Series]:
+def ct_images(headers: Sequence[SliceHeader]) -> list[SliceHeader]:
+    """The CT slices; where there is none at all, captures that say where they lie stand in for them."""
+    images = [header for header in headers if header.is_ct_image]
+    return images or [header for header in headers if header.is_placed_capture]
+
+
+def group_ct(headers: Sequence[SliceHeader], settings: CtDoorSettings) -> list[Series]:
     """Slices by series, and by stack within an enhanced one; a slice that came twice, byte for byte, counts once."""
     groups: dict[tuple[str, str], list[SliceHeader]] = defaultdict(list)
     for header in headers:
         groups[header.series_uid, header.stack].append(header)
-    return [_without_copies(group) for group in groups.values()]
+    found = _put_together([_without_copies(group) for group in groups.values()], settings)
+    captured = ("stored as secondary capture, not as CT",)
+    return [replace(s, reasons=captured + s.reasons) if s.slices[0].is_placed_capture else s for s in found]
+
+
+def _put_together(found: list[Series], settings: CtDoorSettings) -> list[Series]:
+    """Slices that some programs name a series each: those of one study, number and make-up are one again.
+
+    Whether they are is for their places to say: slices off one regular grid are refused as in any other series.
+    """
+    groups: dict[object, list[Series]] = defaultdict(list)
+    for series in found:
+        groups[_make_up(series.slices[0]) if len(series.slices) == 1 else id(series)].append(series)
+    together: list[Series] = []
+    for group in groups.values():
+        if len(group) < max(2, settings.min_series_slices):
+            together += group
+            continue
+        reason = f"each of {len(group)} slices is named a series of its own: put together by study, number and place"
+        slices = sorted((series.slices[0] for series in group), key=lambda header: header.ordinal)
+        together.append(Series(tuple(slices), (), (reason,)))
+    return together
+
+
+def _make_up(header: SliceHeader) -> object:
+    """What slices of one series have in common, whatever their UID."""
+    plane = header.plane
+    layout = None if plane is None else (plane.rows, plane.columns, plane.spacing_ji_mm, *plane.cosines.round(3))
+    return header.study_uid, header.series_number, header.patient_digest, header.kernel, header.image_type, layout
 
 
 def _without_copies(group: list[SliceHeader]) -> Series:
@@ -103,13 +145,15 @@ def _only(found: list[Series], settings: CtDoorSettings, notes: list[str]) -> Se
     return chosen
 
 
-def _numbered(found: list[Series], number: int) -> Series:
-    matching = [series for series in found if series.number == number]
+def _wanted(found: list[Series], wanted: str) -> Series:
+    choice = CtChoice(series=wanted)
+    matching = [s for s in found if choice.means(s.number, s.slices[0].series_uid)]
     if not matching:
+        named = f"number {wanted}" if wanted.isdigit() else "whose UID begins like that"
         raise UnreadableInputError(
-            f"no CT series number {number}",
+            f"no CT series {named}",
             f"one of {', '.join(series.description for series in found)}",
-            "give the number of one of these",
+            "give the number of one of these, or its UID",
         )
     if len(matching) > 1:
         raise _several(matching)
@@ -121,11 +165,34 @@ def _several(candidates: list[Series]) -> UnreadableInputError:
     whose = f" of {patients} patients" if patients > 1 else ""
     names = Counter(series.description for series in candidates)
     listed = ", ".join(f"{count} times {name}" if count > 1 else name for name, count in sorted(names.items()))
-    return UnreadableInputError(
-        f"{len(candidates)} CT series{whose}: {listed}",
-        "one CT series of one patient",
-        "give the folder of one series, or its series number (--series)",
-    )
+    numbers = Counter(series.number for series in candidates)
+    action = "give the folder of one series, or its series number (--series)"
+    if max(numbers.values()) > 1 or None in numbers:
+        listed_by_uid = "\n".join(apart_by_uid(candidates))
+        action = f"give the folder of one series, or name it by its UID:\n{listed_by_uid}"
+    return UnreadableInputError(f"{len(candidates)} CT series{whose}: {listed}", "one CT series of one patient", action)
+
+
+def apart_by_uid(candidates: Sequence[Series]) -> tuple[str, ...]:
+    """For each series a line with its UID and one with its folder and description, for a person to choose by.
+
+    A folder, or a description, that bears a word of the patient's name or IDs is not shown.
+    """
+    folders = [series.slices[0].path.parent for series in candidates]
+    common = Path(os.path.commonpath(folders))
+    lines = []
+    for series, folder in zip(candidates, folders, strict=True):
+        words = words_of_file(series.slices[0].path)
+        place = folder.relative_to(common)
+        where = f" in {place}" if place.parts and _is_plain(str(place), words) else ""
+        description = series.slices[0].description
+        what = f", '{description}'" if description and _is_plain(description, words) else ""
+        lines.append(f"    --series {series.slices[0].series_uid}\n        {series.description}{where}{what}")
+    return tuple(lines)
+
+
+def _is_plain(text: str, words: frozenset[str]) -> bool:
+    return not any(word in text.casefold() for word in words)
 
 
 def _check_one_patient(series: Series) -> None:

@@ -25,13 +25,16 @@ SHORTEST = 3  # initials and single digits are in every word
 
 def identifying_words(ct_path: Path) -> frozenset[str]:
     """Words in lower case of what DICOM headers say about who the patient is; empty for other formats."""
-    words: set[str] = set()
-    for path in list_files(ct_path):
-        try:
-            with quiet_pydicom():
-                words |= _words_of_header(path)
-        except BROKEN:  # the door speaks about broken files
-            continue
+    return frozenset(word for path in list_files(ct_path) for word in words_of_file(path))
+
+
+def words_of_file(path: Path) -> frozenset[str]:
+    """As `identifying_words`, of one file."""
+    try:
+        with quiet_pydicom():
+            words = _words_of_header(path)
+    except BROKEN:  # the door speaks about broken files
+        return frozenset()
     return frozenset(word for word in words if len(word) >= SHORTEST or not word.isascii())
 
 

@@ -6,7 +6,7 @@ a file of one volume is read. No report bears a name, an ID, a date, a UID or a 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
@@ -18,13 +18,22 @@ import numpy as np
 from geometry.frames import CT
 from geometry.volume import Volume
 from reconstruction.ct_door import read_ct
-from reconstruction.dicom_door import check_any_dicom, fitted_grid, header_findings, unreadable_pixels
-from reconstruction.dicom_files import list_files
+from reconstruction.dicom_door import (
+    check_any_dicom,
+    fitted_grid,
+    header_findings,
+    scale_doubt,
+    unreadable_pixels,
+    with_offer,
+)
+from reconstruction.dicom_files import list_files, not_readable
 from reconstruction.dicom_headers import FolderHeaders, SliceHeader, scan_headers
 from reconstruction.dicom_pixels import read_hu_voxels
-from reconstruction.dicom_series import Series, choose_series, group_ct
+from reconstruction.dicom_series import Series, apart_by_uid, choose_series, ct_images, group_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
 from reconstruction.file_kinds import SUFFIXES, FileKind, file_kind
+from reconstruction.hounsfield import not_hounsfield
+from reconstruction.intensities import examine_intensities
 from reconstruction.quality import CtDoorSettings, Level, QualityVerdict, counted, cut_findings, grid_reasons
 from reconstruction.slice_geometry import SeriesGrid
 
@@ -50,6 +59,7 @@ class SeriesReport:
         manufacturer: of the scanner.
         verdict: as the door gives it.
         read_by_default: `read_ct` takes this one when no series is named.
+        apart: how to name it where several have its number: UID, folder and description; for the screen only.
         judged_by: what was looked at: ``headers``, ``headers and 3 slices``, ``all voxels``.
     """
 
@@ -65,11 +75,13 @@ class SeriesReport:
     kernel: str | None = None
     manufacturer: str | None = None
     read_by_default: bool = False
+    apart: str = ""
     judged_by: str = "headers"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; the verdict as ``verdict``, ``reasons``, ``notes``."""
+        """Plain JSON values; the verdict as ``verdict``, ``reasons``, ``notes``. No UID, and no name of a folder."""
         plain = asdict(self)
+        del plain["apart"]
         verdict = plain.pop("verdict")
         return plain | {"verdict": verdict["level"], "reasons": verdict["reasons"], "notes": verdict["notes"]}
 
@@ -93,6 +105,8 @@ def inspect(path: str | PathLike[str], settings: CtDoorSettings | None = None) -
     volumes = [path for path in found.foreign if path.name.lower().endswith(VOLUME_SUFFIXES)]
     if volumes and not found.slices:
         return _volume_reports(volumes, settings)
+    if found.forbidden and not found.slices:
+        raise not_readable(found.forbidden[0])
     if found.broken and not found.slices:
         raise UnreadableInputError(found.broken[0], "complete DICOM files", "copy the series again from the archive")
     check_any_dicom(found)
@@ -128,7 +142,8 @@ def _file_report(path: Path, kind: FileKind, settings: CtDoorSettings) -> Series
     try:
         scan = read_ct(path, settings)
     except CtRefusedError as error:
-        return SeriesReport(kind="ct", format=name, verdict=error.verdict, images=0, judged_by="all voxels")
+        verdict = replace(error.verdict, notes=(*error.verdict.notes, f"do: {error.action}"))
+        return SeriesReport(kind="ct", format=name, verdict=verdict, images=0, judged_by="all voxels")
     return SeriesReport(
         kind="ct",
         format=name,
@@ -142,19 +157,26 @@ def _file_report(path: Path, kind: FileKind, settings: CtDoorSettings) -> Series
 
 
 def _dicom_reports(found: FolderHeaders, settings: CtDoorSettings) -> list[SeriesReport]:
-    ct = [header for header in found.slices if header.is_ct_image and not header.is_localizer]
+    ct = [header for header in ct_images(found.slices) if not header.is_localizer]
     chosen = _chosen(found, settings)
-    reports = [_ct_report(series, found, chosen, settings) for series in group_ct(ct)]
+    grouped = group_ct(ct, settings)
+    numbers = Counter(series.number for series in grouped)
+    alike = [series for series in grouped if numbers[series.number] > 1]
+    apart = dict(zip(map(id, alike), apart_by_uid(alike), strict=True)) if alike else {}
+    reports = [
+        replace(_ct_report(series, found, chosen, settings), apart=apart.get(id(series), "")) for series in grouped
+    ]
     rest: dict[tuple[str, str, bool], list[SliceHeader]] = defaultdict(list)
+    taken = {id(header) for header in ct}
     for header in found.slices:
-        if not header.is_ct_image or header.is_localizer:
+        if id(header) not in taken:
             rest[header.series_uid, header.modality, header.is_localizer and header.is_ct_image].append(header)
     return reports + [_other_report(group, localizer=key[2]) for key, group in rest.items()]
 
 
 def _chosen(found: FolderHeaders, settings: CtDoorSettings) -> SliceHeader | None:
     """The first slice of the series that the door reads when none is named."""
-    if found.broken:
+    if found.broken or found.forbidden:
         return None
     try:
         return choose_series(found.slices, settings).slices[0]
@@ -208,29 +230,39 @@ def _judged(
     """The verdict, the grid if there is one, and how many slices were decoded."""
     fitted = fitted_grid(series, settings)
     grid = fitted if isinstance(fitted, SeriesGrid) else None
-    refused = [] if isinstance(fitted, SeriesGrid) else list(fitted)
+    faults = () if isinstance(fitted, SeriesGrid) else with_offer(fitted, series, settings)
+    refused = [fault.what for fault in faults]
     problem = unreadable_pixels(series)
     refused += [problem] if problem else []
     patients = len({header.patient_digest for header in series.slices})
     refused += [f"slices of {patients} patients"] if patients > 1 else []
-    refused += [f"beside it, and perhaps one of its slices: {broken}" for broken in found.broken]
+    refused += [f"beside it, and perhaps one of its slices: {b}" for b in (*found.broken, *found.forbidden)]
     if refused or grid is None:
-        return QualityVerdict("refused", tuple(refused), series.notes), grid, 0
+        actions = dict.fromkeys(f"do: {fault.action}" for fault in faults)
+        return QualityVerdict("refused", tuple(refused), (*series.notes, *actions)), grid, 0
     try:
         sample, looked_at = _sample(series, grid, settings)
     except UnreadableInputError as error:
         return QualityVerdict("refused", (error.came,), series.notes), grid, 0
+    return _judged_by_values(series, sample, thickness_mm, settings), grid, looked_at
+
+
+def _judged_by_values(
+    series: Series, sample: Volume, thickness_mm: float | None, settings: CtDoorSettings
+) -> QualityVerdict:
     low, high = float(sample.voxels.min()), float(sample.voxels.max())
     if high - low < settings.min_hu_span:
-        return QualityVerdict("refused", (f"values from {low:g} to {high:g} only",), series.notes), grid, looked_at
+        return QualityVerdict("refused", (f"values from {low:g} to {high:g} only",), series.notes)
+    refused = not_hounsfield(examine_intensities(sample.voxels), scale_doubt(series), correct=False)
+    if refused is not None:
+        return QualityVerdict("refused", (refused[0],), (*series.notes, f"do: {refused[1]}"))
     cut_reasons, cut_notes = cut_findings(sample, 2, settings)
     if any(header.photometric == "MONOCHROME1" for header in series.slices) and cut_reasons:
         cut_reasons.append("MONOCHROME1: refused when read, should its values turn out to be inverted")
     reasons, notes = header_findings(series)
     shape = (*sample.shape_ijk[:2], len(series.slices))
     reasons += grid_reasons(shape, sample.spacing_mm, 2, settings, thickness_mm) + cut_reasons
-    verdict = QualityVerdict("usable" if reasons else "good", tuple(reasons), (*series.notes, *notes, *cut_notes))
-    return verdict, grid, looked_at
+    return QualityVerdict("usable" if reasons else "good", tuple(reasons), (*series.notes, *notes, *cut_notes))
 
 
 def _sample(series: Series, grid: SeriesGrid, settings: CtDoorSettings) -> tuple[Volume, int]:

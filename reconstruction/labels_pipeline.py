@@ -73,7 +73,7 @@ def reconstruct_from_labels(
     settings = settings or ReconstructionSettings()
     stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
-        scan = stages.run("read", lambda: read_ct(ct_path, series_number=settings.series_number))
+        scan = stages.run("read", lambda: read_ct(ct_path, choice=settings.choice))
         labels = stages.run(
             "labels",
             lambda: read_labels(labels_path, scan, names_csv=names_csv, on_ct_grid=on_ct_grid),

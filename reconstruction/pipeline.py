@@ -11,6 +11,7 @@ from typing import Any
 
 from geometry import Clock, Volume
 from reconstruction.case import CT_ID, Case, MadeBy
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.identity import check_no_identity, identifying_words
@@ -30,14 +31,14 @@ class ReconstructionSettings:
         segmentation: how the network runs.
         max_triangles: per structure; the surfaces are simplified to it, with the error measured.
         copy_ct: keep the CT itself in the case, instead of where it is and its fingerprint.
-        series_number: which DICOM series, where there are several.
+        choice: which series or acquisition, where there are several, and whether values may be corrected to HU.
         anonymize: nothing in the case tells who the patient is: the CT is kept as NIfTI, not where it came from.
     """
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     max_triangles: int = 100_000
     copy_ct: bool = False
-    series_number: int | None = None
+    choice: CtChoice = field(default_factory=CtChoice)
     anonymize: bool = False
 
 
@@ -88,7 +89,7 @@ def reconstruct(
     stages = Stages(clock, progress or (lambda stage, share: None))
     with Case.create(case_path, name, time) as case:
         check_names((name, Path(case_path).name), ct_path, settings)
-        scan = stages.run("read", lambda: read_ct(ct_path, series_number=settings.series_number))
+        scan = stages.run("read", lambda: read_ct(ct_path, choice=settings.choice))
         segmentation = stages.run(
             # 0.99: the stage is done when the islands are cleared too, not with its last window.
             "segment",

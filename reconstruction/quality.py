@@ -81,6 +81,14 @@ class CtDoorSettings:
     max_padding_hu: float = -1200.0
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Why a CT is refused: `what` came, and `action`: what a person can do about this very thing."""
+
+    what: str
+    action: str
+
+
 def counted(count: int, noun: str) -> str:
     """``1 slice``, ``2 slices``."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
@@ -90,6 +98,12 @@ def refusal(reasons: tuple[str, ...], allowed: str, action: str, notes: tuple[st
     """The error to raise, with all `reasons` in its message and in its verdict."""
     verdict = QualityVerdict("refused", reasons, notes)
     return CtRefusedError("a CT with " + "; ".join(reasons), allowed, action, verdict)
+
+
+def refusal_of(faults: Sequence[Fault], allowed: str, notes: tuple[str, ...] = ()) -> CtRefusedError:
+    """The error to raise for `faults`, with what to do about each of them, once."""
+    actions = dict.fromkeys(fault.action for fault in faults)
+    return refusal(tuple(fault.what for fault in faults), allowed, "; ".join(actions), notes)
 
 
 def judge(

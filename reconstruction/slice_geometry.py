@@ -12,11 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reconstruction.quality import CtDoorSettings, counted
+from reconstruction.quality import CtDoorSettings, Fault, counted
 
 Floats = NDArray[np.float64]
 
 DUPLICATE_MM = 0.01  # closer than this, two slices are at the same place: no scanner steps by 10 micrometres
+WHOLE = "copy or export the series again, with every slice"
+ONE_STACK = "give a folder with one stack of slices alone: of one size, spacing and orientation"
+UNTILTED = "scan without gantry tilt, or export a reconstruction whose slices stand square to their stacking direction"
+ONE_GAP = "export one reconstruction with one slice distance, or the part of the series that has one"
+ONCE = "keep one slice for each place: the other ones may be of another phase, or a second export"
 LISTED = 3  # gaps and positions named in a message; the rest is counted
 
 
@@ -46,7 +51,7 @@ class SeriesGrid:
     affine: Floats
 
 
-def fit_grid(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> SeriesGrid | tuple[str, ...]:
+def fit_grid(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> SeriesGrid | tuple[Fault, ...]:
     """Fits a regular right-handed grid to slices in any order.
 
     Returns:
@@ -76,27 +81,29 @@ def fit_grid(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> SeriesGr
     return SeriesGrid(tuple(int(index) for index in order), affine)
 
 
-def _layout_reasons(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> list[str]:
+def _layout_reasons(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> list[Fault]:
     matrices = sorted({(plane.columns, plane.rows) for plane in planes})
     if len(matrices) > 1:
         named = ", ".join(f"{columns} x {rows}" for columns, rows in matrices[:LISTED])
-        return [f"{len(matrices)} matrix sizes in one series ({named})"]
+        return [Fault(f"{len(matrices)} matrix sizes in one series ({named})", ONE_STACK)]
     reasons = []
     spacings = np.array([plane.spacing_ji_mm for plane in planes])
     if np.ptp(spacings, axis=0).max() > settings.max_spacing_difference_mm:
-        reasons.append(f"pixel spacings from {spacings.min():.6g} to {spacings.max():.6g} mm in one series")
+        what = f"pixel spacings from {spacings.min():.6g} to {spacings.max():.6g} mm in one series"
+        reasons.append(Fault(what, ONE_STACK))
     cosines = np.array([plane.cosines for plane in planes])
     turned = np.abs(cosines - cosines[0]).max(axis=1) > settings.max_cosine_error
     if turned.any():
-        reasons.append(f"{int(turned.sum())} of {len(planes)} slices turned against the first one")
+        reasons.append(Fault(f"{int(turned.sum())} of {len(planes)} slices turned against the first one", ONE_STACK))
     i, j = cosines[0, :3], cosines[0, 3:]
     errors = np.abs([i @ i - 1.0, j @ j - 1.0, i @ j])
     if errors.max() > settings.max_cosine_error:
-        reasons.append(f"direction cosines off orthonormal by {errors.max():.2g}")
+        what = f"direction cosines off orthonormal by {errors.max():.2g}"
+        reasons.append(Fault(what, "export the series again from the archive: an orientation was edited or damaged"))
     return reasons
 
 
-def _tilt_reasons(step: Floats, normal: Floats, settings: CtDoorSettings) -> list[str]:
+def _tilt_reasons(step: Floats, normal: Floats, settings: CtDoorSettings) -> list[Fault]:
     along = float(step @ normal)
     across = float(np.linalg.norm(step - along * normal))
     if along < DUPLICATE_MM and across < DUPLICATE_MM:
@@ -104,17 +111,19 @@ def _tilt_reasons(step: Floats, normal: Floats, settings: CtDoorSettings) -> lis
     tilt_deg = float(np.degrees(np.arctan2(across, along)))
     if tilt_deg <= settings.max_tilt_deg:
         return []
-    return [f"slices tilted by {tilt_deg:.2f} degrees against the direction they are stacked in (gantry tilt)"]
+    what = f"slices tilted by {tilt_deg:.2f} degrees against the direction they are stacked in (gantry tilt)"
+    return [Fault(what, UNTILTED)]
 
 
-def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[str]:
+def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[Fault]:
     """Names duplicates, missing slices and a variable gap, measured along the slices' normal."""
     gaps = np.diff(heights)
     doubled = np.flatnonzero(gaps < DUPLICATE_MM)
     reasons = []
     if len(doubled):
         places = ", ".join(f"{heights[k]:.2f}" for k in doubled[:LISTED])
-        reasons.append(f"{counted(len(doubled), 'slice')} at a place already taken (at {places} mm along the normal)")
+        what = f"{counted(len(doubled), 'slice')} at a place already taken (at {places} mm along the normal)"
+        reasons.append(Fault(what, ONCE))
     apart = gaps[gaps >= DUPLICATE_MM]
     if not len(apart):
         return reasons
@@ -128,21 +137,21 @@ def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[str]:
     rest = f" and {len(odd) - LISTED} more" if len(odd) > LISTED else ""
     if missing.all() and (np.round(multiples) >= 2).all():
         count = int((np.round(multiples) - 1).sum())
-        reasons.append(f"{counted(count, 'missing slice')}: {named}{rest}, where {usual:.2f} mm is usual")
+        what = f"{counted(count, 'missing slice')}: {named}{rest}, where {usual:.2f} mm is usual"
+        reasons.append(Fault(what, WHOLE))
     else:
         spread = f"{apart.min():.2f} to {apart.max():.2f} mm"
-        reasons.append(f"a variable slice gap, {spread}: {named}{rest}, where {usual:.2f} mm is usual")
+        what = f"a variable slice gap, {spread}: {named}{rest}, where {usual:.2f} mm is usual"
+        reasons.append(Fault(what, ONE_GAP))
     return reasons
 
 
-def _regularity_reasons(positions: Floats, step: Floats, settings: CtDoorSettings) -> list[str]:
+def _regularity_reasons(positions: Floats, step: Floats, settings: CtDoorSettings) -> list[Fault]:
     """A gap may vary by little and still add up: what counts is how far a slice lies from the regular grid."""
     expected = positions[0] + np.arange(len(positions))[:, None] * step
     errors = np.linalg.norm(positions - expected, axis=1)
     worst = int(errors.argmax())
     if errors[worst] <= settings.max_grid_error_mm:
         return []
-    return [
-        f"slices off a regular grid by up to {errors[worst]:.2f} mm (slice {worst + 1} of {len(positions)}), "
-        f"over {settings.max_grid_error_mm:g} mm"
-    ]
+    what = f"slices off a regular grid by up to {errors[worst]:.2f} mm (slice {worst + 1} of {len(positions)}), "
+    return [Fault(f"{what}over {settings.max_grid_error_mm:g} mm", ONE_GAP)]

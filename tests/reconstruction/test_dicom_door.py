@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 from scipy.spatial.transform import Rotation
 
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.dicom_headers import read_headers
 from reconstruction.errors import CtRefusedError, UnreadableInputError
@@ -128,9 +129,9 @@ def test_localizer_report_and_stray_files_are_left_out_and_noted(tmp_path: Path)
 def test_series_number_chooses_among_several(tmp_path: Path) -> None:
     write_series(tmp_path, ramp((12, 8, 10)), number=3)
     write_series(tmp_path, ramp((14, 8, 10)), number=5, series="b")
-    assert read_ct(tmp_path, SMALL, series_number=5).volume.shape_ijk == (10, 8, 14)
+    assert read_ct(tmp_path, SMALL, CtChoice(series="5")).volume.shape_ijk == (10, 8, 14)
     with pytest.raises(UnreadableInputError, match=r"no CT series number 4.*series 3 \(12 slices\)"):
-        read_ct(tmp_path, SMALL, series_number=4)
+        read_ct(tmp_path, SMALL, CtChoice(series="4"))
 
 
 def test_frame_of_reference_of_its_own_in_every_slice_is_only_noted(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from navigation.cli import app
 from reconstruction.case import Case
+from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
 from reconstruction.inspection import inspect, to_json
@@ -63,7 +64,7 @@ def test_every_series_of_a_study_with_its_verdict(tmp_path: Path) -> None:
     assert "missing slice" in by_number[5].verdict.reasons[0]
     assert by_number[7].spacing_mm == (0.8, 0.7, 1.5)
     for number in (3, 4, 7):  # the door agrees
-        scan = read_ct(tmp_path, SMALL, series_number=number)
+        scan = read_ct(tmp_path, SMALL, CtChoice(series=str(number)))
         assert scan.verdict.level == by_number[number].verdict.level
         assert scan.volume.shape_ijk == by_number[number].shape_ijk
 
