@@ -16,7 +16,6 @@ from navigation.reporting import reporting
 PREPARE, OPERATING = "Before the operation", "At the patient"
 OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
 
-
 app = typer.Typer(
     name="surgnav",
     help="AR surgical navigation: CT to surfaces, registration, live poses to a headset. "

@@ -50,7 +50,7 @@ class SeriesReport:
         kind: ``ct``; ``localizer``; ``other`` (a series that is no CT: segmentation, report, MR, ...).
         format: ``dicom``, ``nifti``, ``nrrd`` or ``metaimage``.
         modality: DICOM Modality; empty where the format has none.
-        number: DICOM SeriesNumber, which `read_ct(path, series_number=...)` takes.
+        number: DICOM SeriesNumber, which `read_ct(path, choice=CtChoice(series=...))` takes.
         images: slices, or files of a series that is no CT.
         shape_ijk: columns, rows, slices; None where there is no regular grid.
         spacing_mm: between voxel centres along i, j, k.
