@@ -18,6 +18,7 @@ from rich.text import Text
 from navigation.clock import NS_PER_S, Clock
 from navigation.foreign_text import quoted, shown
 from navigation.presence import Presence
+from navigation.refusals import LOG
 from navigation.repeated_news import EVERY_NS, LineBudget, RepeatedNews
 from unity_bridge.control_server import ControlEvent
 from unity_bridge.generated.constants import EventOutcome
@@ -107,7 +108,7 @@ class _ScreenHandler(logging.Handler):
 @contextmanager
 def refusals_on(screen: OperatorScreen) -> Iterator[None]:
     """Who is refused is said on the screen, rather than past it."""
-    log, handler = logging.getLogger("surgnav.wire"), _ScreenHandler(screen)
+    log, handler = logging.getLogger(LOG), _ScreenHandler(screen)
     before, log.propagate = log.propagate, False
     log.addHandler(handler)
     try:

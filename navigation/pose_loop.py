@@ -14,7 +14,7 @@ from navigation.devices.tracker import Tracker
 from navigation.newest_frame import NewestFrame
 from navigation.pose_graph import PoseGraph
 from navigation.pose_vitals import PoseVitals
-from navigation.refusal_log import RefusalLog
+from navigation.refusals import HEARD, RefusalForwarder
 from navigation.sent_poses import SentLog
 from navigation.state_changes import ChangeReporter
 from navigation.supervisor import Supervisor, SupervisorSettings
@@ -132,8 +132,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     """Entry of the pose process.
 
     Says what it does (`Starting`) until it is ready, then sends its endpoint, then `StateChanges`, each of which is
-    answered by `TAKEN`; takes a new `PoseGraph` or `STOP` from the pipe; at the end it sends the `SentPoses`. If it
-    cannot go on, it sends the `SurgNavError` and ends.
+    answered by `TAKEN`, and who was `Refused`, answered by `HEARD`; takes a new `PoseGraph` or `STOP` from the pipe; at
+    the end it sends the `SentPoses`. If it cannot go on, it sends the `SurgNavError` and ends.
 
     Args:
         shared: of `PoseVitals`.
@@ -162,16 +162,19 @@ class _Orders:
 
     def __init__(self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock) -> None:
         self._loop, self._pipe, self._publisher, self._clock = loop, pipe, publisher, clock
-        self._reporter, self._refusals = ChangeReporter(pipe.send), RefusalLog(clock)
+        self._reporter = ChangeReporter(pipe.send)
+        self._refusals = RefusalForwarder(pipe.send, publisher.take_refusals)
 
     def should_stop(self) -> bool:
-        self._refusals.log(self._publisher.take_refusals())
+        self._refusals.forward()
         while self._pipe.poll():
             message = self._pipe.recv()
             if message == STOP:
                 return True
             if message == TAKEN:
                 self._reporter.taken()
+            elif message == HEARD:
+                self._refusals.heard()
             else:
                 self._loop.graph = message
         self._reporter.report(self._loop.states, self._clock.now_ns())

@@ -23,7 +23,7 @@ from navigation.pose_graph import PATIENT, PoseGraph
 from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
 from navigation.pose_vitals import PoseVitals, Vitals
 from navigation.priority import going_first
-from navigation.refusal_log import RefusalLog
+from navigation.refusals import HEARD, RefusalNews, Refused
 from navigation.room_state import OfferedSurface, RoomState
 from navigation.sent_poses import SentPoses
 from navigation.state_changes import StateChanges
@@ -124,7 +124,7 @@ class NavigationService:
         self._say = say or logging.getLogger("surgnav.service").info
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
-        self._refusals = RefusalLog(self._clock)
+        self._refusals = RefusalNews(self._clock)
         self._desk: HeadsetDesk | None = None
         self.desk_problem = ""
         self._early: Any = None  # came from the pose process before it was waited for
@@ -290,7 +290,7 @@ class NavigationService:
             self._early = self._next_message(0.0)
 
     def _next_message(self, timeout_s: float) -> Any:
-        """The next message of the pose process that is no change of states; those are taken in on the way."""
+        """The next message of the pose process that is no news of its own; news is taken in on the way."""
         deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
         message, self._early = self._early, None
         try:
@@ -299,6 +299,10 @@ class NavigationService:
                 if isinstance(message, StateChanges):
                     self.room.take_changes(message)
                     self._pipe.send(TAKEN)
+                    message = None
+                elif isinstance(message, Refused):
+                    self._refusals.log(message.refusals)
+                    self._pipe.send(HEARD)
                     message = None
         except (EOFError, OSError):
             return None

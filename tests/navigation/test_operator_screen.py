@@ -12,7 +12,7 @@ from rich.console import Console
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
 from navigation.operator_screen import OperatorScreen, refusals_on
-from navigation.refusal_log import RefusalLog
+from navigation.refusals import RefusalForwarder, RefusalNews, Refused
 from unity_bridge.authentication import Refusal
 from unity_bridge.control_server import ControlEvent
 from unity_bridge.errors import EventRefusedError
@@ -201,7 +201,7 @@ def test_reports_and_verdicts_without_end_are_counted(screen: Screen) -> None:
 
 # ------------------------------------------------------------------------------------------------------------- refusals
 def test_a_peer_that_is_refused_without_end_is_said_once_and_counted(screen: Screen) -> None:
-    log = RefusalLog(screen.clock)
+    log = RefusalNews(screen.clock)
     with refusals_on(screen.screen):
         for number in range(600):  # ten a second, for a minute
             log.log([Refusal(f"cut off: {3000 + number} bytes at once, more than 4,096 a second", "10.0.0.7")])
@@ -215,17 +215,45 @@ def test_a_peer_that_is_refused_without_end_is_said_once_and_counted(screen: Scr
             log.log([])
             counts += screen.lines()
     assert sum("10.0.0.7" in line for line in counts) == 1
-    assert any(line.startswith("2 more refused in a minute from 10.0.0.8: no CURVE key") for line in counts)
+    assert any(line.startswith("2 more refused in a minute: 10.0.0.8, no CURVE key") for line in counts)
+
+
+def test_a_peer_without_a_key_is_one_piece_of_news_however_its_handshakes_end(screen: Screen) -> None:
+    log = RefusalNews(screen.clock)
+    with refusals_on(screen.screen):
+        for _ in range(50):
+            log.log([Refusal("no handshake: it broke off before it was known", "", 2)])
+            log.log([Refusal("no handshake: it came without keys, or with keys to a server without", "", 3)])
+        assert screen.lines() == ["refused a peer: no handshake: it broke off before it was known"]
+        screen.clock.advance_ns(MINUTE_NS)
+        log.log([])
+        assert screen.lines() == ["249 more refused in a minute: no handshake"]
+
+
+def test_the_pose_process_hands_on_what_it_refused_one_message_at_a_time() -> None:
+    sent: list[Refused] = []
+    waiting = [Refusal("no CURVE key", "10.0.0.7")]
+    forwarder = RefusalForwarder(sent.append, lambda: tuple(waiting))
+    for _ in range(1000):
+        forwarder.forward()  # a service that does not listen must not be able to stall the poses
+    assert sent == [Refused(tuple(waiting))]
+    forwarder.heard()
+    waiting.clear()
+    forwarder.forward()
+    assert len(sent) == 1
+    waiting.append(Refusal("no CURVE key", "10.0.0.7", 40))
+    forwarder.forward()
+    assert [refused.refusals[0].count for refused in sent] == [1, 40]
 
 
 def test_peers_without_number_are_counted_together(screen: Screen) -> None:
-    log = RefusalLog(screen.clock)
+    log = RefusalNews(screen.clock)
     with refusals_on(screen.screen):
         log.log([Refusal("no CURVE key", f"10.0.{high}.{low}") for high in range(10) for low in range(100)])
         assert len(screen.lines()) == 32
         screen.clock.advance_ns(MINUTE_NS)
         log.log([])
-        assert screen.lines() == ["968 more refused in a minute, of many kinds"]
+        assert screen.lines() == ["968 more refused in a minute: many kinds"]
 
 
 def test_refusals_are_logged_as_before_once_the_screen_is_gone(
@@ -234,6 +262,6 @@ def test_refusals_are_logged_as_before_once_the_screen_is_gone(
     with refusals_on(screen.screen):
         pass
     with caplog.at_level(logging.WARNING, "surgnav.wire"):
-        RefusalLog(screen.clock).log([Refusal("no CURVE key\x1b[2J", "10.0.0.7")])
+        RefusalNews(screen.clock).log([Refusal("no CURVE key\x1b[2J", "10.0.0.7")])
     assert caplog.messages == ["refused 10.0.0.7: no CURVE key\ufffd[2J"]
     assert screen.lines() == []
