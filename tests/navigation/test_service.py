@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import zmq
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
@@ -15,6 +21,7 @@ from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions
+from tests.unity_bridge.guarded import Guarded
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
 from unity_bridge.wire import Validity
@@ -117,3 +124,25 @@ def test_a_pose_process_that_dies_is_noticed() -> None:
         service._process.join(10.0)
         with pytest.raises(ServiceError, match="exit code"):
             service.poll(1)
+
+
+def test_a_client_without_keys_that_knocks_everywhere_for_ever_is_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Poses are another process's, and each handshake ends in one of two ways: it is one client all the same."""
+    security = replace(Guarded(tmp_path).security, unix_time_s=time.time)
+    clock, context = MonotonicClock(), zmq.Context()
+    with NavigationService(service_config(PoseGraph(), security=security)) as service, caplog.at_level(logging.INFO):
+        deadline_ns = clock.now_ns() + 60 * NS_PER_S
+        while sum(known.withheld for known in service._refusals._repeated._known.values()) < 60:
+            assert clock.now_ns() < deadline_ns
+            for endpoint in (service.pose_endpoint, service.surfaces.endpoint, service.control.endpoint):
+                with context.socket(zmq.DEALER) as socket:
+                    socket.linger = 0
+                    socket.connect(endpoint)
+                    for _ in range(20):
+                        service.poll(1)
+    context.term()
+    said = [record.getMessage() for record in caplog.records if record.name == "surgnav.wire"]
+    assert len(said) == 1
+    assert said[0].startswith("refused a peer: no handshake: ")
