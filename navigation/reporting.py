@@ -29,14 +29,13 @@ def reporting(
         case: the case folder that the command is about; what killed runs left there is cleared, and said.
         json_file: where numbers will be written; that it can be is seen before the work.
     """
-    from rich.console import Console
-
     from geometry.errors import SurgNavError
     from navigation.json_files import check_json_file
     from navigation.progress import ProgressLine
     from navigation.system_failures import in_words
+    from navigation.terminal import Terminal
 
-    console, failures = Console(), Console(stderr=True)
+    console, failures = Terminal(), Terminal(stderr=True)
     progress = ProgressLine(console)
     try:
         check_json_file(json_file)
