@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from geometry.clock import Clock, ManualClock
+from unity_bridge.clock_name import boot_clock_name
 
 NS_PER_S = 1_000_000_000
 
@@ -19,9 +20,13 @@ class PacedClock(Clock, Protocol):
 
 
 class MonotonicClock:
-    """CLOCK_MONOTONIC: never set back, and the same in every process of this machine since it started."""
+    """CLOCK_MONOTONIC: never set back, and the same in every process of this machine since it started.
 
-    clock_id = "monotonic"
+    Attributes:
+        clock_id: of this boot of this machine, and of nothing else.
+    """
+
+    clock_id = boot_clock_name()
 
     def now_ns(self) -> int:
         return time.monotonic_ns()

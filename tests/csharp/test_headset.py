@@ -116,6 +116,12 @@ def test_everything_arrives_late_and_whole(run):
     assert abs(report["clock_offset_ns"]) <= report["clock_error_ns"], "one machine, one clock"
 
 
+def test_this_machines_clock_has_one_name_in_both_languages(tools, runtime):
+    command = [*run_command(build_headset(tools), tools, runtime), "clock"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert said.stdout.strip() == CLOCK.clock_id
+
+
 def check_recording(recording, surfaces) -> None:
     np.testing.assert_array_equal(np.diff(recording.sequence), 1)
     stylus, drill = recording.tools.tolist().index("stylus"), recording.tools.tolist().index("drill")

@@ -24,6 +24,7 @@ from unity_bridge.client.recording import save_recording
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.surface_puller import PullerSettings
 from unity_bridge.client.transfer import PulledSurface
+from unity_bridge.clock_name import boot_clock_name
 from unity_bridge.keys import ClientKeys, Enrolment, read_private
 
 _NS = 1_000_000_000
@@ -32,7 +33,7 @@ _NS = 1_000_000_000
 class MonotonicClock:
     """CLOCK_MONOTONIC, which all processes of one machine share; the exchange checks that they do."""
 
-    clock_id = "monotonic"
+    clock_id = boot_clock_name()
 
     def now_ns(self) -> int:
         return time.monotonic_ns()

@@ -95,7 +95,7 @@ class Welcome:
     """The full state for a client that joins, whenever it does.
 
     Attributes:
-        clock_id: readable name of the server's clock; equal ids are one time scale.
+        clock_id: readable name of the server's clock; equal ids are one time scale (section 6).
         rate_hz: how often pose batches are sent.
         last_pose_sequence: the newest pose batch at this moment, 0 before the first.
         registration_validity: of what all poses stand on; the reason if it is not valid.

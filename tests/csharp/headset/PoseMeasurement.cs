@@ -61,7 +61,7 @@ namespace SurgNav.Tests.Headset
 
         internal static int Run(string endpoint, int expected)
         {
-            var clock = new StopwatchClock("monotonic");
+            var clock = new StopwatchClock(BootClock.Name());
             var measurement = new PoseMeasurement(expected);
             using var client = new NavigationClient(new ZmtpTransport(), clock, measurement);
             // Poses only: nobody answers at the other two.

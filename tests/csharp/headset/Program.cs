@@ -23,6 +23,12 @@ namespace SurgNav.Tests.Headset
         {
             try
             {
+                if (arguments.Length == 1 && arguments[0] == "clock")
+                {
+                    Console.Out.WriteLine(BootClock.Name());
+                    return 0;
+                }
+
                 bool isMeasurement = arguments.Length == 3 && arguments[0] == "measure";
                 return isMeasurement ? PoseMeasurement.Run(arguments[1], int.Parse(arguments[2])) : Run(Arguments.Parse(arguments));
             }
@@ -36,7 +42,7 @@ namespace SurgNav.Tests.Headset
         private static int Run(Arguments arguments)
         {
             // This machine's programs share its monotonic clock; the exchange checks that they do.
-            var clock = new StopwatchClock("monotonic");
+            var clock = new StopwatchClock(BootClock.Name());
             var recorder = new Recorder(arguments.MaxBatches);
             using var client = new NavigationClient(new ZmtpTransport(), clock, recorder);
             client.Start(arguments.Settings());

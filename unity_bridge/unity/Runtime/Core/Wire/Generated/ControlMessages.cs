@@ -327,7 +327,7 @@ namespace SurgNav.Core.Wire
     {
         public string ServerName { get; set; } = "";
         public string Program { get; set; } = "";
-        /// <summary>Readable name of the server's clock; equal ids are one time scale.</summary>
+        /// <summary>Readable name of the server's clock; equal ids are one time scale (section 6).</summary>
         public string ClockId { get; set; } = "";
         /// <summary>How often pose batches are sent.</summary>
         public double RateHz { get; set; }
