@@ -45,9 +45,26 @@ def test_an_unknown_key_is_refused_by_its_fingerprint(guarded, open_all):
     stranger = KeyPair.new()
     client = open_all(client_of(server, keys=guarded.keys_of(stranger)))
     run_until(server, client, lambda: client.control.watch.reason and client.poses.watch.reason)
-    assert "refuses this client's key" in client.refusal
+    own = fingerprint(stranger.public)
+    assert f"refuses this client's key {own}: not enrolled" in client.refusal
     assert f"unknown key {fingerprint(stranger.public)}" in reasons(server)
     assert client.poses.log.received == server.control.client_count == server.poses.subscriber_count == 0
+
+
+def test_a_refused_client_says_so_and_not_that_the_server_is_slow(guarded, open_all):
+    """libzmq gives up after the refusal, and a full queue looks like a server that does not read: nothing may wait."""
+    server = open_all(guarded.server())
+    stranger = KeyPair.new()
+    client = open_all(client_of(server, keys=guarded.keys_of(stranger)))
+    run_until(server, client, lambda: client.control.watch.reason)
+    for _ in range(200):
+        client.control.say_hello()  # more than the queue holds; a send that waited would wait for ever
+    assert client.control.last_refusal == client.control.watch.reason
+    assert fingerprint(stranger.public) in client.control.last_refusal
+    before = client.surfaces.reconnects
+    end_ns = CLOCK.now_ns() + 2_500_000_000
+    run_until(server, client, lambda: CLOCK.now_ns() > end_ns)
+    assert client.surfaces.reconnects <= before + 1, "every 5 s at most, the surface link too"
 
 
 def test_a_client_without_keys_is_refused(guarded, open_all):

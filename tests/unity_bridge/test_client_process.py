@@ -1,5 +1,6 @@
 """The whole wire between two real processes: what the client wrote down is checked against the truth."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import time
 import numpy as np
 import pytest
 
+from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import load_recording
 from unity_bridge.client.__main__ import main
 from unity_bridge.convention import pose_to_unity, surface_to_unity
+from unity_bridge.keys import Enrolment, KeyPair, fingerprint, write_private
 from unity_bridge.messages import ClientReport
 
 PERIOD_NS = 10_000_000
@@ -129,6 +132,36 @@ def test_without_a_server_the_client_ends_and_says_so(tmp_path, capsys):
     )
     assert code == 2
     assert json.loads(capsys.readouterr().out)["ready"] is False
+
+
+def test_a_refused_key_is_an_error_that_names_it(tmp_path, repository, monkeypatch):
+    """On the screen, at once, and in the report; not a wait for a server that seems slow."""
+    monkeypatch.chdir(repository)
+    guarded, stranger = Guarded(tmp_path), KeyPair.new()
+    guarded.enroll("somebody-else")
+    with contextlib.closing(guarded.server()) as server:
+        ports = {
+            name: int(getattr(server.endpoints, name).rsplit(":", 1)[1]) for name in ("poses", "surfaces", "control")
+        }
+        enrolment = Enrolment(
+            name="stranger",
+            hosts=("127.0.0.1",),
+            server_public=guarded.keys.public,
+            secret=stranger.secret,
+            **ports,
+        )
+        keys = tmp_path / "enrolment"
+        write_private(keys, enrolment.to_text())
+        command = [sys.executable, "-m", "unity_bridge.client", "--keys", str(keys)]
+        command += ["--report", str(tmp_path / "report.json")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
+            serve_while(server, client)
+            said = client.stderr.read()
+    assert client.returncode == 2
+    assert f"the server refuses this client's key {fingerprint(stranger.public)}" in said
+    assert "surgnav keys enroll" in said
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert fingerprint(stranger.public) in report["refused_by_server"]
 
 
 @pytest.mark.parametrize("wrong", range(3))

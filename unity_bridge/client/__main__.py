@@ -25,6 +25,7 @@ from unity_bridge.client.reference_client import ClientSettings, Endpoints, Refe
 from unity_bridge.client.surface_puller import PullerSettings
 from unity_bridge.client.transfer import PulledSurface
 from unity_bridge.clock_name import boot_clock_name
+from unity_bridge.errors import PeerRefusedError
 from unity_bridge.keys import ClientKeys, Enrolment, read_private
 
 _NS = 1_000_000_000
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 save_recording(client.recording(), options.record)
             if options.glb is not None:
                 _write_glbs(client.surfaces.glbs, options.glb)
+            _check_welcome(client)
     except SurgNavError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -93,6 +95,17 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
         "self_test": client.control.self_test,
         "last_refusals": [refusal for refusal in refusals if refusal],
     }
+
+
+def _check_welcome(client: ReferenceClient) -> None:
+    """Raises `PeerRefusedError` if the server does not want this client, or cannot be the right one."""
+    reason = client.control.watch.reason or client.poses.watch.reason
+    if reason:
+        raise PeerRefusedError(
+            reason,
+            "a key that this server knows, and its own pinned",
+            "enroll this client: surgnav keys enroll",
+        )
 
 
 def _level(pulled: PulledSurface) -> dict[str, Any]:

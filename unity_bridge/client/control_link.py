@@ -10,8 +10,9 @@ import zmq
 from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
 from unity_bridge.client.event_link import EventLink
-from unity_bridge.client.link_watch import LinkWatch
+from unity_bridge.client.link_watch import LinkState, LinkWatch
 from unity_bridge.client.placing import take_self_test
+from unity_bridge.client.silence import Silence
 from unity_bridge.generated.constants import SelfTestState
 from unity_bridge.keys import ClientKeys
 from unity_bridge.messages import (
@@ -43,11 +44,13 @@ class ControlSettings:
         retry_ns: an answer that has not come after this time is asked for again.
         first_exchanges: clock exchanges at once after the Welcome.
         exchange_every_ns: clock exchanges from then on, since clocks drift.
+        silence_ns: without any answer for so long, the link is taken to be broken: a new one is made.
     """
 
     retry_ns: int = 500_000_000
     first_exchanges: int = 16
     exchange_every_ns: int = 250_000_000
+    silence_ns: int = 3_000_000_000
 
 
 class ControlLink:
@@ -56,11 +59,12 @@ class ControlLink:
     Attributes:
         watch: whether the connection stands.
         welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
-        server_session, server_clock: of the last Welcome's header; zeros before it.
+        server_session, server_clock: of the last Welcome's header; zeros before it. rate_hz: of its poses, likewise.
         report_taken: the server acknowledged the last report.
         events: this client's own, and the server's.
         verdict: on this client's last self-test in this session; None before it, or where the server tests nobody.
         refused: refusals in either direction; `last_refusal` says why.
+        reconnects: connections made after the first because nothing came any more.
     """
 
     def __init__(
@@ -77,11 +81,14 @@ class ControlLink:
         self.welcome: Welcome | None = None
         self.server_session = NO_SESSION
         self.server_clock = 0
+        self.rate_hz = 0.0
         self.report_taken = False
         self.events = EventLink(hello.stream or "", settings.retry_ns)
         self.verdict: SelfTestVerdict | None = None
         self.refused = 0
         self.last_refusal = ""
+        self.reconnects = 0
+        self._silence = Silence(session.clock.now_ns())
         self._session, self._hello, self._settings = session, hello, settings
         self._exchange = ClockExchange()
         self._sequence = 0
@@ -150,8 +157,14 @@ class ControlLink:
         self._report_sequence = self._send(report)
 
     def tick(self) -> None:
-        """Asks for what is due: the Welcome until it is here, then the time."""
+        """Asks for what is due: the Welcome until it is here, then the time; over a new connection after a silence."""
         now_ns = self._session.clock.now_ns()
+        if self.watch.state is LinkState.REFUSED:
+            self._silence.excused(now_ns)
+        elif self._silence.is_too_long(self._settings.silence_ns, now_ns):
+            self.reconnects += 1
+            self.socket = self.watch.reconnect()
+            self.say_hello()  # to the server a new connection is a new client, until it says who it is
         if self.welcome is None:
             if self._is_due(self._asked_hello_ns, now_ns):
                 self.say_hello()
@@ -174,6 +187,7 @@ class ControlLink:
             except zmq.Again:
                 return
             received_ns = self._session.clock.now_ns()
+            self._silence.broken(received_ns)
             try:
                 self._take(*decode_message(message), received_ns)
             except SurgNavError as error:
@@ -190,6 +204,7 @@ class ControlLink:
                 self._exchange.clear()
                 self.verdict = None
             self.welcome, self.server_session, self.server_clock = message, header.session_id, header.clock
+            self.rate_hz = message.rate_hz
             self.events.join(header.session_id, message.last_event)
         elif isinstance(message, ClockReply) and message.client_sent_ns == self._asked_clock_ns:
             self._exchange.add(message.client_sent_ns, message.server_received_ns, message.server_sent_ns, received_ns)
@@ -229,7 +244,8 @@ class ControlLink:
         try:
             self.socket.send(encode_message(message, session, self._sequence), zmq.DONTWAIT)
         except zmq.Again:
-            self.last_refusal = "the server does not read; asking again later"
+            # With a refused key libzmq never connects again by itself: the same words would hide it.
+            self.last_refusal = self.watch.reason or "the server does not read; asking again later"
         return self._sequence
 
     def _note(self, error: SurgNavError) -> None:

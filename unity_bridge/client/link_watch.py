@@ -12,7 +12,7 @@ from zmq.utils.monitor import parse_monitor_message
 from geometry.clock import Clock
 from unity_bridge.authentication import client_options
 from unity_bridge.endpoints import connect
-from unity_bridge.keys import ClientKeys
+from unity_bridge.keys import ClientKeys, fingerprint
 
 _RETRY_NS = 5_000_000_000
 # One handshake may break off because the server is just stopping; so many in a row mean that it does not want us.
@@ -59,8 +59,16 @@ class LinkWatch:
             EndpointRefusedError: not an address.
         """
         with_keys = {zmq.HANDSHAKE_IVL: _HANDSHAKE_MS, **client_options(self._keys), **options}
-        self._endpoint = endpoint
+        self._kind, self._endpoint, self._options = kind, endpoint, with_keys
         self._socket = connect(self._context, kind, endpoint, with_keys, self._watch)
+        return self._socket
+
+    def reconnect(self) -> zmq.Socket[bytes]:
+        """Gives up the connection, with what was under way, and makes another socket in its place."""
+        self.close()
+        self._socket.close()
+        self._broken_off, self.state, self.reason = 0, LinkState.CONNECTING, ""
+        self._socket = connect(self._context, self._kind, self._endpoint, self._options, self._watch)
         return self._socket
 
     def poll(self) -> None:
@@ -96,7 +104,8 @@ class LinkWatch:
         elif event == zmq.EVENT_DISCONNECTED:
             self.state = LinkState.CONNECTING if self.state is LinkState.OPEN else self.state
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            self._refuse("the server refuses this client's key: not enrolled, revoked or expired")
+            own = f" {fingerprint(self._keys.own.public)}" if self._keys else ""
+            self._refuse(f"the server refuses this client's key{own}: not enrolled, revoked or expired")
         elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             mismatch = value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
             side = "the server uses no keys" if self._keys else "the server wants keys, and this client has none"

@@ -16,6 +16,7 @@ from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
+from unity_bridge.client.link_watch import LinkState
 from unity_bridge.client.pose_age import AgeLimits, ShownPoses
 from unity_bridge.client.pose_receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
@@ -38,12 +39,14 @@ class ClientSettings:
         max_batches: batches kept for the recording; beyond it they are counted only.
         tail_ns: how long the last batches may take to arrive before they count as lost.
         queued_batches: batches that may wait while the client is busy; beyond it the oldest stay and new ones are lost.
+        silence_ns: without a batch for so long (and for 10 of the server's periods), subscribe anew.
     """
 
     name: str = "reference client"
     max_batches: int = 60_000
     tail_ns: int = 1_000_000_000
     queued_batches: int = 1024
+    silence_ns: int = 2_000_000_000
     control: ControlSettings = field(default_factory=ControlSettings)
     puller: PullerSettings = field(default_factory=PullerSettings)
 
@@ -86,7 +89,13 @@ class ReferenceClient:
         options = self._settings
         try:
             self.poses = PoseReceiver(
-                endpoints.poses, self._context, clock, options.max_batches, options.queued_batches, keys
+                endpoints.poses,
+                self._context,
+                clock,
+                options.max_batches,
+                options.queued_batches,
+                keys,
+                options.silence_ns,
             )
             self.control = ControlLink(endpoints.control, self._context, session, hello, options.control, keys)
             self.surfaces = SurfacePuller(endpoints.surfaces, self._context, session, options.puller, keys)
@@ -134,10 +143,13 @@ class ReferenceClient:
         for link in links:
             if link.socket in readable:
                 link.drain()
-        self.control.tick()
-        self.surfaces.tick()
         self.control.watch.poll()
         self.poses.watch.poll()
+        self.control.tick()
+        if self.control.watch.state is not LinkState.REFUSED:  # it is tried again every 5 s, not with every chunk
+            self.surfaces.tick()
+        if self._takes_poses:
+            self.poses.tick(self.control.rate_hz)
         if self.poses.log.received:
             self.control.notice_session(self.poses.log.session_id)
 
