@@ -42,6 +42,7 @@ def test_keys_are_made_enrolled_listed_and_revoked(tmp_path) -> None:
     enrolment = Enrolment.from_text(text)
     allowed = load_allow_list(folder / "clients.json").find(enrolment.client_keys.own.public)
     assert (allowed.name, allowed.expires_s) == ("headset-1", enrolment.expires_s)
+    assert allowed.expires_s - allowed.enrolled_s == 30 * 24 * 3600
     assert enrolment.server_public == open_security(folder).keys.public
     assert enrolment.secret not in (folder / "clients.json").read_text()
 

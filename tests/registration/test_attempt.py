@@ -23,6 +23,7 @@ from registration.attempt import (
     target_records,
 )
 from registration.errors import AttemptError
+from registration.expected_error import PoseUncertainty
 from registration.findings import gather_findings
 from registration.verdict import Findings, Verdict, judge
 from registration.verification import Verification
@@ -60,6 +61,17 @@ def attempt(T_reference_ct: Transform = T_TRUE, seed: int = 1) -> Attempt:
         ),
         verdict=judge(findings),
     )
+
+
+def test_the_longest_axis_is_recorded_along_the_axes_of_ct() -> None:
+    """Uncertain along y of reference, which a quarter turn about z makes x of ct."""
+    quarter = np.array([[0.0, -1.0, 0.0, 5.0], [1.0, 0.0, 0.0, 6.0], [0.0, 0.0, 1.0, 7.0], [0.0, 0.0, 0.0, 1.0]])
+    T_reference_ct = Transform(quarter, "reference", "ct")
+    uncertainty = PoseUncertainty(np.diag([0.0, 0.0, 0.0, 1.0, 4.0, 0.25]), np.zeros(3))
+    expected = expected_tre(T_reference_ct, uncertainty, [TARGETS["dome"]])
+    recorded = target_records(["dome"], expected, T_reference_ct)["dome"]
+    np.testing.assert_allclose(np.abs(recorded.longest_ct), [1.0, 0.0, 0.0], atol=1e-12)
+    assert recorded.semi_axes_mm[0] == pytest.approx(2.0 * recorded.semi_axes_mm[1])
 
 
 @given(transforms("reference", "ct"))
