@@ -53,7 +53,9 @@ namespace SurgNav.Tests.Headset
             if (isReady)
             {
                 headset.Send(arguments.Events);
+                headset.IsWatched = true;
                 headset.RunUntil(() => false, arguments.DurationS);
+                headset.IsWatched = false;
             }
 
             bool isTaken = client.Status.IsWelcomed && client.Report(ReportMs);
@@ -118,6 +120,11 @@ namespace SurgNav.Tests.Headset
         /// <summary>Tool -> in how many frames it was hidden, greyed, shown.</summary>
         internal IReadOnlyDictionary<string, long[]> Displayed => displayed;
 
+        /// <summary>What is read is noted, for its age.</summary>
+        internal bool IsWatched { get; set; }
+
+        internal DisplayLog Display { get; } = new DisplayLog();
+
         internal long Frames { get; private set; }
 
         /// <summary>Frames in which the whole was valid.</summary>
@@ -153,7 +160,14 @@ namespace SurgNav.Tests.Headset
 
         internal void Look()
         {
-            client.ReadPoses(client.NowNs, frame);
+            long nowNs = client.NowNs;
+            client.ReadPoses(nowNs, frame);
+            if (IsWatched)
+            {
+                var statistics = client.Status.Statistics;
+                Display.Note(frame, nowNs, statistics.HasClockOffset ? statistics.AppliedClockOffsetNs : (long?)null);
+            }
+
             Frames++;
             ValidFrames += frame.Validity == Validity.Valid ? 1 : 0;
             foreach (var view in frame.Tools)

@@ -96,6 +96,7 @@ namespace SurgNav.Tests.Headset
         {
             values["self_test"] = status.SelfTest.ToString();
             values["obstacle"] = status.Obstacle;
+            values["display"] = headset.Display.Summary();
             values["frames"] = headset.Frames;
             values["frames_valid"] = headset.ValidFrames;
             values["displayed"] = headset.Displayed.ToDictionary(
