@@ -224,7 +224,7 @@ def demo_command(
     from navigation.clock import MonotonicClock
     from navigation.demo.album import draw_album
     from navigation.demo.headset_program import Headset
-    from navigation.demo.report import as_json, render
+    from navigation.demo.report import as_json, check_ages, render
     from navigation.demo.run import DemoSettings, run_demo
 
     if client not in set(Headset):
@@ -240,6 +240,7 @@ def demo_command(
         render(result, [str(path) for path in pictures], console)
         if json_file is not None:
             write_json_file(json_file, as_json(result))
+        check_ages(result)
 
 
 @app.command("train", rich_help_panel=DEVELOP)

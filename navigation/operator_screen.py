@@ -125,8 +125,10 @@ def _tested(name: str, verdict: SelfTestVerdict) -> tuple[str, str]:
 
 
 def _reported(name: str, report: ClientReport) -> tuple[str, str]:
-    p99 = "" if report.latency_p99_ms is None else f", p99 {report.latency_p99_ms:.1f} ms"
-    said = f"{quoted(name)} reports {report.batches_received} batches, {report.poses_lost} lost{p99}"
+    if report.batches_received == 0:
+        return f"reports of {quoted(name)}", f"{quoted(name)} reports no batch yet"
+    p99 = "delay unknown" if report.latency_p99_ms is None else f"p99 {report.latency_p99_ms:.1f} ms"
+    said = f"{quoted(name)} reports {report.batches_received} batches, {report.poses_lost} lost, {p99}"
     return f"reports of {quoted(name)}", said
 
 

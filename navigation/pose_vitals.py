@@ -71,7 +71,7 @@ class PoseVitals:
         return int(self._shared[_SEQUENCE])
 
     def read(self) -> Vitals:
-        numbers = np.array(self._shared[:], np.int64)
+        numbers = np.frombuffer(self._shared, np.int64).copy()
         capture_ns = int(numbers[_CAPTURE])
         return Vitals(
             last_sequence=int(numbers[_SEQUENCE]),

@@ -22,9 +22,11 @@ from navigation.offers.case_watch import CaseWatch
 from navigation.offers.follow import CaseFollower, News
 from navigation.offers.level_maker import LevelMaker
 from navigation.operator_screen import PLAIN, WARNING, OperatorScreen, refusals_on
+from navigation.patience import saying
 from navigation.pose_graph import CalibratedTip, PoseGraph
 from navigation.registering.instrument import Stylus
 from navigation.service import NavigationService, ServiceConfig
+from navigation.stream_report import StreamReport
 from reconstruction.case import Case
 from unity_bridge.endpoints import is_local
 
@@ -66,7 +68,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     clock = MonotonicClock()
     screen = OperatorScreen(console, clock, datetime.now)
     watch = CaseWatch(request.case, clock, time_ns)
-    with console.status("looking at the case, calibrating the stylus"):
+    preparing = "looking at the case, calibrating the stylus"
+    with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
         config = _rehearsed(request, Case.open(request.case), clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration))
@@ -74,10 +77,13 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         _say_where(service, screen)
         follower = CaseFollower(watch, maker, service.room, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
+        ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
         while not should_stop():
             for event in service.poll(POLL_MS):
                 screen.event(event)
             _tell(follower.poll(), screen)
+            for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
+                screen.say(line, WARNING if is_bad else PLAIN)
             screen.poll()
         service.stop()
 

@@ -10,7 +10,10 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from geometry.frames import STYLUS
 from navigation.demo.run import DemoResult
+from navigation.demo.shown_ages import MAX_TOO_OLD_SHARE
+from navigation.errors import ServiceError
 
 DISCLAIMER = "Research software, not a medical device."
 
@@ -88,6 +91,13 @@ def _stream(result: DemoResult) -> dict[str, Any]:
     return {
         "client": str(result.settings.headset),
         "rate_hz": stream.rate_hz,
+        "batches_per_s": stream.batches_per_s,
+        "valid_age_ms": dict(stream.ages.valid_age_ms),
+        "valid_too_old": stream.ages.valid_too_old,
+        "valid_share": dict(stream.ages.valid_share),
+        "too_old_share": stream.ages.too_old_share,
+        "too_old": stream.ages.too_old,
+        "frames_dropped": stream.frames_dropped,
         "latency_ms": {
             "p50": float(p50),
             "p99": float(p99),
@@ -105,6 +115,20 @@ def _stream(result: DemoResult) -> dict[str, Any]:
         "surface_bytes": stream.surface_bytes,
         "surface_seconds": stream.surface_seconds,
     }
+
+
+def check_ages(result: DemoResult) -> None:
+    """Old poses are no success, whatever else went well.
+
+    Raises:
+        ServiceError: poses were too old to be shown.
+    """
+    if result.stream.ages.too_old:
+        raise ServiceError(
+            result.stream.ages.too_old,
+            f"none valid beyond its age limit, and too old for at most {MAX_TOO_OLD_SHARE:.0%} of the time",
+            "end other programs on this machine, or let the pose process go first (docs/navigation.md, Age)",
+        )
 
 
 def render(result: DemoResult, pictures: list[str], console: Console) -> None:
@@ -181,8 +205,24 @@ def _stream_text(stream: dict[str, Any]) -> str:
         f"[{wrong}]{stream['poses_lost']} lost, {stream['poses_wrong']} of {stream['poses_checked']} poses wrong[/]; "
         f"latency p50 {latency['p50']:.2f}, p99 {latency['p99']:.2f}, p99.9 {latency['p999']:.2f} ms "
         f"(while the client joined: up to {latency['max_while_joining']:.0f} ms)\n"
+        f"{_ages_text(stream)}\n"
         f"[bold]Surfaces at the client[/] {same} within {stream['surface_error_max_mm']:.4f} mm, "
         f"{stream['surface_bytes'] / 1e6:.2f} MB in {stream['surface_seconds'] * 1e3:.0f} ms"
+    )
+
+
+def _ages_text(stream: dict[str, Any]) -> str:
+    """How old the poses were that the client showed as valid, by its own clock."""
+    ages, shares = stream["valid_age_ms"], stream["valid_share"]
+    colour = "red" if stream["too_old"] else "green"
+    old = "none was shown as valid"
+    if ages["max"] is not None:
+        old = f"p50 {ages['p50']:.1f}, p99 {ages['p99']:.1f}, at most {ages['max']:.1f} ms"
+    least = min(shares, key=shares.__getitem__)
+    return (
+        f"[bold]Age when shown as valid[/] [{colour}]{old}[/]; valid for {100 * shares[STYLUS]:.0f} % of the time "
+        f"(stylus) to {100 * shares[least]:.0f} % ({least}), "
+        f"[{colour}]too old for {100 * stream['too_old_share']:.1f} %[/]; {stream['frames_dropped']} frames dropped"
     )
 
 

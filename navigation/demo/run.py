@@ -107,7 +107,7 @@ def run_demo(
     truth = score(operation, surgeon.room)
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
     check = watch.run(
-        "stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s, settings.headset)
+        "stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s, settings.headset, progress)
     )
     return DemoResult(
         settings, subject, case_path, made, surfaces_ct, operation, verdict, truth, check, made_seconds(watch, made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.operation import Operation, SimulatedSurgeon
+from navigation.demo.shown_ages import ShownAges
 from navigation.errors import ServiceError
 from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
 from navigation.sent_poses import SentPoses
@@ -32,6 +33,7 @@ from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surface_payload import DecodedSurface
 
 Floats = NDArray[np.float64]
+Progress = Callable[[str, float], None]
 
 # (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/protocol.md states it.
 _TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -52,7 +54,8 @@ class StreamCheck:
     """What the client received, judged.
 
     Attributes:
-        rate_hz: batches a second, by their capture times.
+        rate_hz: batches a second, by the median of their capture times' differences.
+        batches_per_s: those that came, over the whole time.
         latency_ms: sensor stamp to decoded in the client, one per batch seen by the sensor since the client was ready.
         joining_latency_max_ms: the longest before that, while processes start and surfaces come in.
         batches: received; `poses_lost`: batches sent to the client that did not arrive.
@@ -60,11 +63,14 @@ class StreamCheck:
             carry another validity, or are more than 5 mm from the truth.
         truth_error_rms_mm: of the tools' positions relative to the patient's reference, tracker noise included.
         hidden: tool -> share of batches in which it had no valid pose, and was sent as such.
+        ages: how old the poses were that it showed as valid, and for which share of the time there were any.
+        frames_dropped: that the tracker made and nobody used.
         surfaces_identical: the client's geometry equals what was sent within the stated quantisation.
         surface_bytes: of all surfaces together; `surface_seconds`: from the first request to the last byte.
     """
 
     rate_hz: float
+    batches_per_s: float
     latency_ms: Floats
     joining_latency_max_ms: float
     batches: int
@@ -73,6 +79,8 @@ class StreamCheck:
     poses_wrong: int
     truth_error_rms_mm: float
     hidden: Mapping[str, float]
+    ages: ShownAges
+    frames_dropped: int
     surfaces_identical: bool
     surface_error_max_mm: float
     surface_bytes: int
@@ -86,24 +94,25 @@ def stream(
     accepted: AcceptedRegistration | None,
     duration_s: float,
     headset: Headset = Headset.PYTHON,
+    progress: Progress = lambda stage, share: None,
 ) -> StreamCheck:
     """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
+        progress: told what is going on, and the share of it that is done.
 
     Raises:
         ServiceError: the client failed.
     """
-    clock = MonotonicClock()
     client = headset_command(headset)  # before the service starts: it may have to be compiled
-    offered = [ApprovedSurface.of(surface, state, person) for surface, state, person in surfaces]
+    offered = _offered(surfaces, progress)
     room = replace(
         surgeon.config,
         tools=tuple(SPHERES_MM),
         action=surgeon.sweep(),
-        epoch_ns=clock.now_ns(),
+        epoch_ns=MonotonicClock().now_ns(),
         table_motion_mm=_TABLE_MOTION_MM,
         occlusions=_OCCLUSIONS,
         noise_seed=1000,
@@ -117,10 +126,23 @@ def stream(
         surfaces=offered,
         keep_sent=_MAX_SENT,
     )
-    with NavigationService(config) as service, tempfile.TemporaryDirectory() as folder:
-        report, recording = _run_client(client, service, Path(folder), duration_s, clock)
+
+    def say(line: str) -> None:
+        progress(f"stream: {line}", 0.01)
+
+    with NavigationService(config, say) as service, tempfile.TemporaryDirectory() as folder:
+        report, recording = _run_client(client, service, Path(folder), duration_s, progress)
+        dropped = service.vitals().frames_dropped
         sent = service.stop()
-    return _check(report, recording, sent, room, operation, [surface for surface, _, _ in surfaces])
+    return _check(report, recording, sent, dropped, room, operation, [surface for surface, _, _ in surfaces])
+
+
+def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -> list[ApprovedSurface]:
+    made = []
+    for number, (surface, state, person) in enumerate(surfaces):
+        progress("stream: levels of detail", number / len(surfaces))
+        made.append(ApprovedSurface.of(surface, state, person))
+    return made
 
 
 def _graph(operation: Operation, accepted: AcceptedRegistration | None) -> PoseGraph:
@@ -133,17 +155,20 @@ def _run_client(
     service: NavigationService,
     folder: Path,
     duration_s: float,
-    clock: MonotonicClock,
+    progress: Progress,
 ) -> tuple[dict[str, Any], ClientRecording]:
     report, recording = folder / "report.json", folder / "recording.npz"
     command = [*client_command, "--poses", service.pose_endpoint]
     command += ["--surfaces", service.surfaces.endpoint, "--control", service.control.endpoint]
     command += ["--duration", str(duration_s), "--report", str(report), "--record", str(recording)]
-    deadline_ns = clock.now_ns() + round((duration_s + 90.0) * NS_PER_S)
+    clock = MonotonicClock()
+    begun_ns, limit_s = clock.now_ns(), duration_s + 90.0
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
         while client.poll() is None:
             service.poll(5)
-            if clock.now_ns() > deadline_ns:
+            elapsed_s = (clock.now_ns() - begun_ns) / NS_PER_S
+            progress("stream: the client listens", min(0.99, elapsed_s / duration_s))
+            if elapsed_s > limit_s:
                 client.kill()
         said = client.stderr.read() if client.stderr else ""
     if client.returncode not in (0, 1) or not recording.exists():
@@ -159,6 +184,7 @@ def _check(
     report: Mapping[str, Any],
     recording: ClientRecording,
     sent: SentPoses,
+    frames_dropped: int,
     room: OperatingRoomConfig,
     operation: Operation,
     surfaces: Sequence[Surface],
@@ -174,6 +200,7 @@ def _check(
     identical, surface_error_mm = _compare_surfaces(surfaces, recording.surfaces)
     return StreamCheck(
         rate_hz=float(NS_PER_S / np.median(np.diff(recording.capture_ns))),
+        batches_per_s=float(NS_PER_S / np.mean(np.diff(recording.capture_ns))),
         latency_ms=recording.latency_ms[ready],
         joining_latency_max_ms=float(recording.latency_ms[~ready].max(initial=0.0)),
         batches=len(recording.sequence),
@@ -182,6 +209,8 @@ def _check(
         poses_wrong=int((~as_sent | gross).sum()),
         truth_error_rms_mm=float(np.sqrt(np.nanmean(errors_mm**2))),
         hidden={tool: float((validity[:, i] != "valid").mean()) for i, tool in enumerate(sent.tools)},
+        ages=ShownAges.of(report["display"], sent.tools),
+        frames_dropped=frames_dropped,
         surfaces_identical=identical,
         surface_error_max_mm=surface_error_mm,
         surface_bytes=sum(received["byte_count"] for received in report["surfaces"]),

@@ -18,8 +18,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
     """The demo's JSON, its screen, and its folder."""
     out = tmp_path_factory.mktemp("demo")
     run = surgnav("demo", "--offline", "--seed", 3, "--out", out, "--json", out / "demo.json", "--stream-s", 6)
-    assert run.returncode == 0, run.stderr + run.stdout
-    return json.loads((out / "demo.json").read_text("utf-8")), run.stdout, out
+    data = json.loads((out / "demo.json").read_text("utf-8"))
+    # On a machine that is busy beyond measure poses may be too old to be shown; then it must say that it failed.
+    assert run.returncode == (1 if data["stream"]["too_old"] else 0), run.stderr + run.stdout
+    assert data["stream"]["too_old"] in " ".join(run.stderr.split())
+    return data, run.stdout, out
 
 
 def test_it_says_which_ct_was_used_and_how_good_it_is(demo: tuple[dict[str, Any], str, Path]) -> None:
@@ -57,12 +60,19 @@ def test_every_pose_arrives_and_is_right_and_the_surfaces_are_the_same(demo: tup
     stream = demo[0]["stream"]
     assert stream["poses_lost"] == 0
     assert stream["poses_wrong"] == 0
-    assert stream["poses_checked"] > 6 * 500
-    assert stream["rate_hz"] == pytest.approx(100.0, abs=0.5)
+    # Six seconds at 100 Hz: every frame was sent to the client and checked, or dropped and counted.
+    assert stream["poses_checked"] == 6 * stream["batches"]
+    assert stream["batches"] + stream["frames_dropped"] > 500
+    if stream["frames_dropped"] < 0.2 * stream["batches"]:  # else the machine is busy
+        assert stream["rate_hz"] == pytest.approx(100.0, abs=0.5)
     assert stream["surfaces_identical"] is True
+    assert stream["valid_too_old"] == 0
+    assert 0 < stream["valid_age_ms"]["p50"] <= stream["valid_age_ms"]["p99"] <= stream["valid_age_ms"]["max"] <= 100.0
+    assert stream["frames_dropped"] >= 0
+    assert all(0.0 < share < 1.0 - stream["too_old_share"] for share in stream["valid_share"].values())
     assert 0 < stream["latency_ms"]["p50"] <= stream["latency_ms"]["p99"] <= stream["latency_ms"]["p999"]
     # Someone stands before the reference for 0.3 s: then everything is hidden.
-    assert all(0.0 < share < 0.6 for share in stream["hidden_share"].values())
+    assert all(0.0 < share < 0.6 + stream["too_old_share"] for share in stream["hidden_share"].values())
 
 
 def test_the_case_holds_everything_and_nothing_is_stale(demo: tuple[dict[str, Any], str, Path]) -> None:

@@ -118,7 +118,7 @@ def test_a_report_without_latencies_says_none(screen: Screen) -> None:
     screen.event(ClientReport(batches_received=0, poses_lost=0))
     screen.event(ClientReport(batches_received=7, poses_lost=1, latency_p99_ms=4.26))
     assert screen.lines() == [
-        "'headset' reports 0 batches, 0 lost",
+        "'headset' reports no batch yet",
         "'headset' reports 7 batches, 1 lost, p99 4.3 ms",
     ]
 

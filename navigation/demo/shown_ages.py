@@ -1,0 +1,47 @@
+"""How old the poses were that the demo's client showed as valid: as it measured itself, by its own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# A display that has nothing to show for longer than that guides nobody.
+MAX_TOO_OLD_SHARE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownAges:
+    """What the client saw, read 90 times a second.
+
+    Attributes:
+        valid_age_ms: p50, p99 and max of the age of poses when they were read and shown as valid; None where none was.
+        valid_too_old: how many of these readings were above the age limit.
+        too_old_share: share of the time in which what the client had was too old to be shown.
+        valid_share: tool -> share of the time in which it was shown as valid.
+    """
+
+    valid_age_ms: Mapping[str, float | None]
+    valid_too_old: int
+    too_old_share: float
+    valid_share: Mapping[str, float]
+
+    @classmethod
+    def of(cls, display: Mapping[str, Any], tools: Sequence[str]) -> ShownAges:
+        """From the part ``display`` of a client's report."""
+        return cls(
+            valid_age_ms=display["valid_age_ms"],
+            valid_too_old=display["valid_too_old"],
+            too_old_share=display["too_old_share"],
+            valid_share={tool: display["valid_share"].get(tool, 0.0) for tool in tools},
+        )
+
+    @property
+    def too_old(self) -> str:
+        """What was wrong with these ages; empty if nothing was."""
+        if self.valid_too_old:
+            oldest_ms = self.valid_age_ms["max"]
+            return f"a client that showed old poses as valid {self.valid_too_old} times, up to {oldest_ms:.0f} ms old"
+        if self.too_old_share > MAX_TOO_OLD_SHARE:
+            return f"poses that were too old to be shown for {self.too_old_share:.0%} of the time"
+        return ""
