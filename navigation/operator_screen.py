@@ -5,13 +5,12 @@ Everything a client wrote goes through `foreign_text`; nothing is read as markup
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -43,19 +42,31 @@ class OperatorScreen:
         self._console, self._clock, self._now = console, clock, now
         self._presence = Presence()
         self._repeated = RepeatedNews()
+        self._matters: dict[str, str] = {}
         now_ns = self._looked_ns = self._summed_up_ns = clock.now_ns()
         self._persons, self._programs = LineBudget(*_PERSONS, now_ns), LineBudget(*_PROGRAMS, now_ns)
 
     def say(self, line: str, style: str = PLAIN) -> None:
-        """One line; too long for the terminal, it goes on under its own beginning."""
-        text = Text(shown(line, _MOST_LINE), style)
-        time = f"{self._now():%H:%M:%S}"
+        """One line; too long for the terminal, it goes on under its own beginning.
+
+        A screen that takes nothing more, such as a file on a full disk, is no reason to stop what it tells of.
+        """
+        with contextlib.suppress(OSError):
+            self._print(f"{self._now():%H:%M:%S}", Text(shown(line, _MOST_LINE), style))
+
+    def _print(self, time: str, text: Text) -> None:
         if not self._console.is_terminal:
             self._console.print(Text.assemble((time, "dim"), " ", text), soft_wrap=True)
             return
         grid = Table.grid(padding=(0, 1))
         grid.add_row(Text(time, "dim"), text)
-        self._console.print(Padding(grid, 0))
+        self._console.print(grid)
+
+    def say_if_new(self, topic: str, line: str) -> None:
+        """What is the matter with a topic, once; `line` is empty while nothing is."""
+        before, self._matters[topic] = self._matters.get(topic, ""), line
+        if line and line != before:
+            self.say(line, WARNING)
 
     def event(self, event: ControlEvent) -> None:
         """What a client did, if it is news."""
@@ -105,7 +116,7 @@ class _ScreenHandler(logging.Handler):
         self._screen.say(record.getMessage(), WARNING)
 
 
-@contextmanager
+@contextlib.contextmanager
 def refusals_on(screen: OperatorScreen) -> Iterator[None]:
     """Who is refused is said on the screen, rather than past it."""
     log, handler = logging.getLogger(LOG), _ScreenHandler(screen)

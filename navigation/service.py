@@ -33,6 +33,7 @@ from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.control_server import ControlEvent, ControlServer
 from unity_bridge.errors import UnknownClientError
 from unity_bridge.event_log import Happening
+from unity_bridge.event_window import answer_of
 from unity_bridge.generated.constants import SelfTestState
 from unity_bridge.messages import ClientEvent, SelfTestVerdict, Welcome
 from unity_bridge.self_test import SelfTest
@@ -110,10 +111,6 @@ class NavigationService:
     Args:
         say: told every few seconds what is waited for while it starts.
 
-    Attributes:
-        desk_problem: why nothing can be done from a headset, although it was meant to be: a case on a disk that is full
-            or may not be written to is streamed all the same.
-
     Raises:
         ServiceError: the pose process did not start, or ended by itself.
         SurgNavError: whatever made the pose process give up, such as an endpoint in use.
@@ -126,7 +123,7 @@ class NavigationService:
         self._session = Session(uuid.uuid4().bytes, self._clock)
         self._refusals = RefusalNews(self._clock)
         self._desk: HeadsetDesk | None = None
-        self.desk_problem = ""
+        self._no_desk = ""
         self._early: Any = None  # came from the pose process before it was waited for
         self._context = zmq.Context()
 
@@ -184,13 +181,10 @@ class NavigationService:
         at_the_gate = () if self._gate is None else self._gate.refusals.take()
         self._refusals.log((*self.surfaces.take_refusals(), *self.control.take_refusals(), *at_the_gate))
         self._take_changes()
-        if self._desk is not None:
-            for settled in self._desk.poll():
-                with contextlib.suppress(UnknownClientError):  # it is in the log, should its client come again
-                    self.control.settle(settled.key, settled.stream, settled.number, settled.outcome)
+        settled = self._settle()
         if not self._process.is_alive():
             self._receive(0.0, "to go on")
-        events = self.control.take_events()
+        events = (*self.control.take_events(), *settled)
         _log_events(events)
         return events
 
@@ -201,6 +195,14 @@ class NavigationService:
             reason: why there is no registration any more, if there was one.
         """
         self.room.update(graph, reason)
+
+    @property
+    def desk_problem(self) -> str:
+        """Why nothing can be done from a headset, although it was meant to be; empty if it can.
+
+        A case on a disk that is full, or that may not be written to, is streamed all the same.
+        """
+        return self._no_desk or ("" if self._desk is None else self._desk.problem)
 
     def notify(self, text: str) -> None:
         """Shows a notice at every client."""
@@ -277,8 +279,19 @@ class NavigationService:
         try:
             self._desk = HeadsetDesk(settings, self._session.session_id.hex(), _now, self.room)
         except EventLogError as error:
-            self.desk_problem = str(error)
+            self._no_desk = str(error)
             logging.getLogger("surgnav.headset").error("events are refused: %s", error)
+
+    def _settle(self) -> tuple[ControlEvent, ...]:
+        """Tells clients the end of what took longer, and returns it for the operator."""
+        ended = []
+        for settled in () if self._desk is None else self._desk.poll():
+            event, sender = settled.event, settled.sender
+            with contextlib.suppress(UnknownClientError):  # it is in the log, should its client come again
+                self.control.settle(sender.key, event.stream, event.number, settled.outcome)
+            answer = answer_of(event.stream, event.number, settled.outcome)
+            ended.append(ControlEvent(sender.name, self._clock.now_ns(), event, answer))
+        return tuple(ended)
 
     def _close_desk(self) -> None:
         if self._desk is not None:

@@ -84,6 +84,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             _tell(follower.poll(), screen)
             for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
                 screen.say(line, WARNING if is_bad else PLAIN)
+            if problem := service.desk_problem:
+                problem = f"Nothing can be done from a headset: {problem}"
+            screen.say_if_new("desk", problem)
             screen.poll()
         service.stop()
 
@@ -127,8 +130,6 @@ def _say_where(service: NavigationService, screen: OperatorScreen) -> None:
     screen.say(
         f"poses {service.pose_endpoint}  surfaces {service.surfaces.endpoint}  control {service.control.endpoint}"
     )
-    if service.desk_problem:
-        screen.say(f"Nothing can be done from a headset: {service.desk_problem}", WARNING)
     screen.say("Ctrl-C stops it")
 
 

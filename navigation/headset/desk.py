@@ -74,11 +74,10 @@ class Room(Protocol):
 
 @dataclass(frozen=True)
 class Settled:
-    """The end of an event that took longer, for `ControlServer.settle`."""
+    """The end of an event that took longer, for `ControlServer.settle` and for the operator."""
 
-    key: str
-    stream: str
-    number: int
+    event: ClientEvent
+    sender: Sender
     outcome: Outcome
 
 
@@ -99,6 +98,9 @@ class HeadsetDesk:
         session: the service's, hexadecimal.
         now: tells the time, ISO 8601 with a time zone.
 
+    Attributes:
+        problem: why the last event could not be written to the log, and so was refused; empty if it could.
+
     Raises:
         ServiceError: another service writes to the case's event log.
         EventLogError: it cannot be written.
@@ -109,6 +111,7 @@ class HeadsetDesk:
         self._journal = EventJournal(settings.case, session, now())
         self._worker = ThreadPoolExecutor(1, "surgnav-desk")
         self._work: list[_Work] = []
+        self.problem = ""
         self._kinds: dict[str, Callable[[ClientEvent, Sender], Outcome | None]] = {
             "landmark_touched": self._touched,
             "landmark_picked": self._picked,
@@ -130,7 +133,7 @@ class HeadsetDesk:
         details: dict[str, Any] = {}
         if event.position_m is not None:
             details["position_mm"] = points_from_unity(event.position_m).tolist()
-        self._journal.begin(event, sender, self._now(), details)
+        self._begin(event, sender, details)
         try:
             kind = self._kinds.get(event.kind)
             if kind is None:
@@ -145,6 +148,14 @@ class HeadsetDesk:
         if outcome is not None:
             self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
         return outcome
+
+    def _begin(self, event: ClientEvent, sender: Sender, details: dict[str, Any]) -> None:
+        try:
+            self._journal.begin(event, sender, self._now(), details)
+        except EventRefusedError as error:
+            self.problem = error.came
+            raise
+        self.problem = ""
 
     def poll(self) -> tuple[Settled, ...]:
         """What the worker has finished since the last call, with what follows from it done."""
@@ -167,7 +178,7 @@ class HeadsetDesk:
         except OSError as error:
             outcome = Outcome(error=_out_of_reach(error))
         self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
-        return Settled(sender.key, event.stream, event.number, outcome)
+        return Settled(event, sender, outcome)
 
     # ----------------------------------------------------------------------------------------------------------- kinds
     def _touched(self, event: ClientEvent, sender: Sender) -> Outcome:

@@ -7,6 +7,7 @@ nothing is on offer or in force until it can be read again. A case of another pa
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -75,7 +76,8 @@ class CaseWatch:
         if look is None:
             if now_ns >= self._next_ns:
                 self._look = _Look(self._case, self._fingerprints, now_ns, decided)
-                self._look.start()
+                with contextlib.suppress(RuntimeError):  # no thread more: a look that saw nothing
+                    self._look.start()
             return None
         if look.is_alive():
             if look.given_up or now_ns - look.began_ns < self._settings.answers_within_s * NS_PER_S:

@@ -20,6 +20,7 @@ from unity_bridge.surface_levels import EncodedLevel
 
 _NICE = 5  # poses go first
 _PATIENCE_S = 300.0
+_END_S = 2.0
 _IDLE_NS = 30 * NS_PER_S
 
 
@@ -58,10 +59,13 @@ class LevelMaker:
 
     def start(self, request: LevelRequest) -> None:
         """Begins; `poll` has the result. Not while it is busy."""
-        if self._process is None or not self._process.is_alive():
-            self._spawn()
-        self._job = _Job(self._pipe, request)
-        self._job.start()
+        try:
+            if self._process is None or not self._process.is_alive():
+                self._spawn()
+            self._job = _Job(self._pipe, request)
+            self._job.start()
+        except (OSError, RuntimeError) as error:  # no memory, or no process or thread more
+            self._job = _Job(None, request, f"nothing to prepare it with: {error}")
 
     def poll(self) -> Prepared | None:
         """What is ready, once; never waits."""
@@ -80,26 +84,30 @@ class LevelMaker:
     def close(self) -> None:
         """Ends the process, whatever it is doing. May be called again."""
         self._end()
-        if self._job is not None:
-            self._job.join(_PATIENCE_S)
-            self._job = None
 
     def _spawn(self) -> None:
         self._end()
         spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's threads half
         self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(
+        process = spawning.Process(
             target=_make_levels, args=(theirs, self._settings), name="surgnav-levels", daemon=True
         )
-        self._process.start()
-        theirs.close()
+        try:
+            process.start()
+        finally:
+            theirs.close()  # so that the end of the process is the end of the pipe
+        self._process = process
 
     def _end(self) -> None:
+        """Nobody waits long for it: it may hang on a drive that does not answer."""
         if self._process is not None:
             self._process.kill()  # it holds nothing that could be left half done
-            self._process.join()
+            self._process.join(_END_S)
             self._process = None
-        if self._pipe is not None and self._job is None:
+        if self._job is not None and self._job.is_alive():
+            self._job.join(_END_S)
+        self._job = None
+        if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
 
@@ -111,11 +119,13 @@ class _Job(threading.Thread):
         is_broken: the process did not answer, and is of no use any more.
     """
 
-    def __init__(self, pipe: Any, request: LevelRequest) -> None:
+    def __init__(
+        self, pipe: Any, request: LevelRequest, problem: str = "the process that prepares surfaces ended"
+    ) -> None:
         super().__init__(name="surgnav-levels", daemon=True)
         self._pipe, self._request = pipe, request
         self.is_broken = True
-        self.result = Prepared(request, problem="the process that prepares surfaces ended")
+        self.result = Prepared(request, problem=problem)
 
     def run(self) -> None:
         try:

@@ -398,3 +398,20 @@ def _is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_machine_without_room_for_another_process_says_so_and_goes_on(
+    case: Case,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(self: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    request = LevelRequest("organ", case.root / GLB, case.artefact(GLB).sha256)
+    with closing(LevelMaker(MonotonicClock())) as maker:
+        monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", no_memory)
+        maker.start(request)
+        assert "Cannot allocate memory" in wait(maker).problem
+        monkeypatch.undo()
+        maker.start(request)
+        assert wait(maker).levels

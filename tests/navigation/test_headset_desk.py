@@ -167,6 +167,8 @@ def test_a_named_person_decides_and_the_case_holds_it(case: Case) -> None:  # no
         running.until(lambda: "surface_withdrawn" in running.kinds())
         assert service.surfaces.hashes == ()
         assert Case.open(case.root).state("organ") == "rejected"
+        ends = [event.answer for event in running.operator if isinstance(event.what, ClientEvent)]
+        assert f"'organ' is rejected by {DOCTOR}" in [answer.note for answer in ends]  # not only that it was pending
         assert "on offer" in running.send("decide_surface", **fields).allowed
 
 
@@ -254,9 +256,15 @@ def test_what_is_lost_is_told_to_whoever_is_there(case: Case) -> None:  # noqa: 
             running = Theatre(service, client)
             wanted = {"tool_lost", "tool_found", "registration_lost", "registration_found"}
             running.until(lambda: wanted <= set(running.kinds()))
-        lost = next(event for event in running.told if event.kind == "registration_lost")
-        assert (lost.registration_id, lost.validity) == ("r-0001", Validity.LOST)
-        assert "reference" in lost.reason
+
+            def lost() -> list:
+                """A busy machine may be late with a frame before that, and then it is stale."""
+                lost = [event for event in running.told if event.kind == "registration_lost"]
+                return [event for event in lost if event.validity is Validity.LOST]
+
+            running.until(lost)
+        assert lost()[0].registration_id == "r-0001"
+        assert "reference" in lost()[0].reason
         service.stop()
 
 

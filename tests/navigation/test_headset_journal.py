@@ -134,6 +134,22 @@ def test_a_disk_that_fills_up_refuses_events_and_loses_no_line(tmp_path: Path, m
     back.close()
 
 
+def test_the_operator_is_told_that_events_are_refused_for_the_disk_and_until_when(
+    case: Case,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with theatre(case) as running:
+        assert running.service.desk_problem == ""
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda file, content: 0)
+        refused = running.send("request_registration", reason="x")
+        assert (refused.outcome, refused.allowed) == (EventOutcome.REFUSED, "a disk with room")
+        assert running.service.desk_problem == "writing the event log: No space left on device"
+        monkeypatch.setattr(os, "write", write)
+        assert running.send("request_registration", reason="x").outcome is EventOutcome.ACCEPTED
+        assert running.service.desk_problem == ""
+
+
 def test_a_disk_that_is_full_from_the_start_is_a_named_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "write", lambda file, content: 0)
     with pytest.raises(EventLogError, match="No space left"):

@@ -265,3 +265,18 @@ def test_refusals_are_logged_as_before_once_the_screen_is_gone(
         RefusalNews(screen.clock).log([Refusal("no CURVE key\x1b[2J", "10.0.0.7")])
     assert caplog.messages == ["refused 10.0.0.7: no CURVE key\ufffd[2J"]
     assert screen.lines() == []
+
+
+def test_a_screen_that_takes_nothing_more_ends_nothing(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(screen.file, "write", full)
+    screen.event(hello())
+    screen.screen.say("and so on")
+
+
+def test_what_is_the_matter_is_said_once_and_again_when_it_comes_back(screen: Screen) -> None:
+    for matter in ("", "the disk is full", "the disk is full", "", "the disk is full"):
+        screen.screen.say_if_new("disk", matter)
+    assert screen.lines() == ["the disk is full"] * 2
