@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from geometry.frames import check_frame
 from geometry.points import read_only
 from unity_bridge.convention import UnityPose
 from unity_bridge.generated.constants import (
@@ -47,6 +46,7 @@ from unity_bridge.wire import (
     HEADER_BYTES,
     TOOL_VALIDITIES,
     Header,
+    decode_frame,
     decode_text,
     malformed,
     unpack_fields,
@@ -276,7 +276,7 @@ def _check_strings(record: Record, strings: tuple[str, ...]) -> None:
     if max(record[:5]) >= len(strings):
         raise malformed(f"string indices {record[:5]}", f"0 to {len(strings) - 1}")
     for index in record[1:3]:
-        check_frame(strings[index])
+        decode_frame(strings[index])
 
 
 def _unpack_strings(payload: memoryview) -> Iterator[str]:

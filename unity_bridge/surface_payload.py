@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.frames import check_frame
 from geometry.points import read_only
 from geometry.surface import Surface
 from unity_bridge.convention import MM_PER_M, UnitySurface, surface_to_unity
@@ -29,7 +28,7 @@ from unity_bridge.generated.constants import (
     SURFACE_MAJOR,
     SURFACE_VERTEX,
 )
-from unity_bridge.wire import decode_text, malformed
+from unity_bridge.wire import decode_frame, decode_text, malformed
 
 VERTEX = np.dtype(SURFACE_VERTEX)
 HEADER_BYTES = SURFACE_HEADER.size
@@ -112,8 +111,7 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
     """Checks and decodes a payload; nothing is made before the lengths agree with what came.
 
     Raises:
-        WireError: truncated, of another version, sizes that disagree, or an index out of range.
-        InvalidFrameError: a frame that could not be one.
+        WireError: truncated, of another version, sizes that disagree, an index out of range, or a frame that is none.
     """
     view = memoryview(data).cast("B").toreadonly()
     layout = SurfaceLayout.read(view)
@@ -123,7 +121,7 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
         vertices_m=read_only(_positions_m(packed, np.array(layout.low_m), layout.edge_m)),
         normals=read_only(packed["normal"][:, :3] / float(NORMAL_STEPS)),
         triangles=read_only(layout.triangles(view)),
-        frame=check_frame(frame),
+        frame=decode_frame(frame),
         name=decode_text(view[layout.names_at : layout.frame_at], NAME_LIMIT_BYTES),
     )
     return DecodedSurface(surface, layout.edge_m / POSITION_STEPS)

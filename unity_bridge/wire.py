@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from geometry.clock import Clock
+from geometry.errors import InvalidFrameError
+from geometry.frames import check_frame
 from unity_bridge.errors import MalformedMessageError, UnsupportedVersionError
 from unity_bridge.generated.constants import (
     FIELD_HEAD,
@@ -196,6 +198,14 @@ class Session:
         """A header on this session's clock, stamped now unless `capture_ns` is given."""
         stamp = self.clock.now_ns() if capture_ns is None else capture_ns
         return Header(message_type, sequence, stamp, self._clock_key, self.session_id, validity)
+
+
+def decode_frame(text: str) -> str:
+    """Returns the name of a frame that a peer has sent, if it can be one."""
+    try:
+        return check_frame(text)
+    except InvalidFrameError as error:
+        raise malformed(f"the frame {text[:64]!r}", error.allowed) from error
 
 
 def malformed(came: str, allowed: str) -> MalformedMessageError:

@@ -256,6 +256,35 @@ def test_a_cut_link_goes_on_where_it_stopped(run):
     assert code == (1 if report["poses_lost"] else 0), "poses of the cut are lost and said to be"
 
 
+@pytest.mark.slow
+def test_links_that_die_without_a_word_are_made_anew(run):
+    """Poses and control at once, behind a relay that keeps them open and forwards nothing: what a lost Wi-Fi does."""
+    poses = CuttingProxy(run.server.endpoints.poses, [])
+    control = CuttingProxy(run.server.endpoints.control, [])
+    where = Endpoints(poses=poses.endpoint, surfaces=run.server.endpoints.surfaces, control=control.endpoint)
+    cut_at = []
+
+    def swallow_once(running: Run) -> None:
+        if not cut_at and poses.bytes_down > 50_000:
+            cut_at.append(running.server.poses.last_sequence)
+            poses.swallow()
+            control.swallow()
+
+    try:
+        code, report = run("--duration", "12", where=where, each=swallow_once)
+    finally:
+        poses.close()
+        control.close()
+    sequence = run.recording().sequence
+    assert cut_at, "nothing was cut: the test shows nothing"
+    assert (poses.connections, control.connections) == (2, 2)
+    assert report["last_sequence"] > cut_at[0] + 300
+    assert np.diff(sequence).max() > 100, "what came meanwhile is lost, and nothing else"
+    assert report["poses_lost"] == np.diff(sequence).sum() - len(sequence) + 1
+    assert report["report_taken"]
+    assert (code, report["messages_refused"]) == (1, 0)
+
+
 def test_no_server_at_all(run):
     nowhere = Endpoints(poses="tcp://127.0.0.1:1", surfaces="tcp://127.0.0.1:1", control="tcp://127.0.0.1:1")
     code, report = run("--timeout", "1", where=nowhere)

@@ -17,6 +17,7 @@ from scripts.wire.schema_file import load_schema
 from tests.csharp.conftest import CORE
 from tests.unity_bridge.golden_vectors import FOLDER, meaning
 from tests.unity_bridge.mutation import GOLDEN, mutated
+from tests.unity_bridge.refused_vectors import REFUSED
 from tests.unity_bridge.schema_with_everything import WITH_EVERYTHING
 
 POSES = [data for name, data in GOLDEN.items() if name.startswith("pose_batch")]
@@ -29,6 +30,18 @@ def test_golden_vectors_mean_the_same(probe):
         assert came == json.loads(Path(FOLDER / f"{name}.json").read_text("utf-8")), name
         if "message" in came:
             assert encoded == data.hex(), name
+
+
+def test_what_the_page_says_to_refuse_is_refused(probe):
+    """The same vectors as Python's (tests/unity_bridge/test_refused_vectors.py), and the same code for each."""
+    vectors = {path: json.loads(path.with_suffix(".json").read_text("utf-8")) for path in REFUSED.glob("*.bin")}
+    vectors = {path: told for path, told in sorted(vectors.items()) if told["stage"] == "decode"}
+    assert len(vectors) > 60
+    came = probe("refusal", [path.read_bytes() for path in vectors] + list(GOLDEN.values()))
+    assert dict(zip([path.stem for path in vectors], came, strict=False)) == {
+        path.stem: told["code"] for path, told in vectors.items()
+    }
+    assert came[len(vectors) :] == [None] * len(GOLDEN), "the good ones are not"
 
 
 def meant(data: bytes):

@@ -67,7 +67,7 @@ class PulledSurface:
         """Decoded when first asked for, likewise.
 
         Raises:
-            WireError, InvalidFrameError: the server made a payload that is none, or not what the manifest says.
+            WireError: the server made a payload that is none, or not what the manifest says.
         """
         decoded = decode_surface(self.data)
         surface, entry, level = decoded.surface, self.entry, self.level

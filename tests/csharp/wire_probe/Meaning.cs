@@ -25,6 +25,20 @@ namespace SurgNav.Tests.WireProbe
             }
         }
 
+        /// <summary>The code of the refusal, as a server's Error would have it; null where the bytes are taken.</summary>
+        internal static string? RefusalOf(byte[] data)
+        {
+            try
+            {
+                Decoded(data);
+                return null;
+            }
+            catch (WireException error)
+            {
+                return error.GetType().Name.Replace("Exception", "");
+            }
+        }
+
         private static IDictionary<string, object?> Decoded(byte[] data)
         {
             if (data.Length >= 4 && BinaryPrimitives.ReadUInt32LittleEndian(data) == Constants.SurfaceMagic)

@@ -15,6 +15,13 @@ namespace SurgNav.Tests.WireProbe
             {
                 case "meaning":
                     return PrintMeanings(arguments[1]);
+                case "refusal":
+                    foreach (var input in ReadInputs(arguments[1]))
+                    {
+                        Console.Out.WriteLine(Json.Of(Meaning.RefusalOf(input)));
+                    }
+
+                    return 0;
                 case "fuzz":
                     return Fuzz.Run(ReadInputs(arguments[1]));
                 case "allocations":
@@ -24,7 +31,7 @@ namespace SurgNav.Tests.WireProbe
                 case "refusals":
                     return Refusals.Run();
                 default:
-                    Console.Error.WriteLine("meaning, fuzz, allocations, restored or refusals, then a file of inputs");
+                    Console.Error.WriteLine("meaning, refusal, fuzz, allocations, restored or refusals, then a file of inputs");
                     return 2;
             }
         }

@@ -127,6 +127,7 @@ namespace SurgNav.Core.Client
                 Poses.Facts = facts;
             }
 
+            Poses.RateHz = Control.Welcome?.RateHz ?? 0.0;
             bool mayShow = Control.Welcome != null && Control.SelfTest.MayShow;
             store.IsOpen = mayShow;
             Surfaces.Allow(Control.IsWelcomed, Control.Welcome != null && Control.Welcome.ResearchSession);

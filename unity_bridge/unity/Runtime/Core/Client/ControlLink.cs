@@ -21,6 +21,9 @@ namespace SurgNav.Core.Client
         /// <summary>Clock exchanges at once after the Welcome; then one a second, since clocks drift.</summary>
         internal const int FirstExchanges = 16;
 
+        /// <summary>Without any answer for so long the link is taken to be broken: a new one is made.</summary>
+        internal const long SilenceNs = 3_000_000_000;
+
         private const long ExchangeEveryNs = 250_000_000;
         private const int MaxPerStep = 64;
         private readonly IMessageSocket socket;
@@ -30,6 +33,7 @@ namespace SurgNav.Core.Client
         private readonly MessageSender sender;
         private readonly ClockExchange exchange = new ClockExchange();
         private readonly SelfTestSteps selfTest;
+        private readonly Silence silence;
         private ServerFacts facts = new ServerFacts("not connected to the server");
         private bool isWelcomed;
         private ulong serverClock;
@@ -50,6 +54,7 @@ namespace SurgNav.Core.Client
             this.settings = settings;
             this.events = events;
             sender = new MessageSender(socket, clock);
+            silence = new Silence(clock.NowNs);
             selfTest = new SelfTestSteps(sender, clock, pool, settings.PlacesSelfTestItself);
         }
 
@@ -99,6 +104,7 @@ namespace SurgNav.Core.Client
             bool hasMessage = socket.Poll(timeoutMs);
             for (int count = 0; hasMessage && count < MaxPerStep && socket.TryReceive(out var message); count++)
             {
+                silence.Broken(clock.NowNs);
                 Take(message, clock.NowNs);
             }
 
@@ -115,6 +121,7 @@ namespace SurgNav.Core.Client
         private void Tick(SessionId posesFrom)
         {
             long nowNs = clock.NowNs;
+            WatchOver(nowNs);
             bool isAnotherRun = isWelcomed && !posesFrom.IsNone && posesFrom != sender.SessionId;
             if (socket.Reconnections != reconnections)
             {
@@ -144,6 +151,18 @@ namespace SurgNav.Core.Client
             selfTest.Tick();
             SendEvents();
             SendReport();
+        }
+
+        private void WatchOver(long nowNs)
+        {
+            if (socket.State != SocketState.Connected)
+            {
+                silence.Excused(nowNs);
+            }
+            else if (silence.IsTooLong(SilenceNs, nowNs))
+            {
+                socket.Reconnect("the server does not answer: connecting anew");
+            }
         }
 
         private void SayHello(long nowNs)

@@ -18,13 +18,19 @@ namespace SurgNav.Core.Client
         /// <summary>What may pile up in the kernel while nobody polls: seconds of poses.</summary>
         internal const int ReceiveBufferBytes = 1 << 22;
 
+        /// <summary>Without a batch for so long, and for so many of the server's periods, the link is taken to be broken.</summary>
+        internal const long SilenceNs = 2_000_000_000;
+        private const double SilentPeriods = 10.0;
+
         private const int MaxPerStep = 1024;
         private readonly IMessageSocket socket;
         private readonly IClock clock;
         private readonly IBatchListener? listener;
         private readonly PoseBatchDecoder decoder = new PoseBatchDecoder();
         private readonly SequenceGuard guard = new SequenceGuard();
+        private readonly Silence silence;
         private readonly object gate = new object();
+        private double rateHz;
         private PoseCounts counts = new PoseCounts { LastRefusal = "", Reason = "" };
         private ServerFacts facts = new ServerFacts("");
 
@@ -33,6 +39,7 @@ namespace SurgNav.Core.Client
             this.socket = socket;
             this.clock = clock;
             this.listener = listener;
+            silence = new Silence(clock.NowNs);
         }
 
         internal BatchRing Ring { get; } = new BatchRing();
@@ -59,6 +66,13 @@ namespace SurgNav.Core.Client
             set => Volatile.Write(ref facts, value);
         }
 
+        /// <summary>How often the server sends batches, as its Welcome says; 0 as long as it does not.</summary>
+        internal double RateHz
+        {
+            get => Volatile.Read(ref rateHz);
+            set => Volatile.Write(ref rateHz, value);
+        }
+
         /// <summary>Waits at most so long for batches, then takes in all that are there; says how many messages.</summary>
         internal int Step(int timeoutMs)
         {
@@ -72,6 +86,7 @@ namespace SurgNav.Core.Client
                 }
             }
 
+            WatchOver(count);
             return count;
         }
 
@@ -91,6 +106,24 @@ namespace SurgNav.Core.Client
         }
 
         public void Dispose() => socket.Dispose();
+
+        /// <summary>A subscriber sends nothing, and so never hears from TCP that the other end has gone.</summary>
+        private void WatchOver(int received)
+        {
+            long nowNs = clock.NowNs;
+            if (received > 0)
+            {
+                silence.Broken(nowNs);
+            }
+            else if (!(RateHz > 0.0) || socket.State != SocketState.Connected)
+            {
+                silence.Excused(nowNs);
+            }
+            else if (silence.IsTooLong(Math.Max(SilenceNs, (long)(SilentPeriods * 1e9 / RateHz)), nowNs))
+            {
+                socket.Reconnect("no poses come though the server sends them: connecting anew");
+            }
+        }
 
         private void Take(ReadOnlySpan<byte> message, long receivedNs)
         {

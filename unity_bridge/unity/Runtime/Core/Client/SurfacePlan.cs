@@ -54,10 +54,14 @@ namespace SurgNav.Core.Client
             var last = levels[levels.Count - 1];
             bool fits = levels.Count <= Constants.MaxLevels && last.Sha256 == full.Sha256 && last.ByteCount == full.ByteCount
                 && last.VertexCount == full.VertexCount && last.TriangleCount == full.TriangleCount
-                && last.DeviationMaxMm == 0.0;
-            for (int index = 1; fits && index < levels.Count; index++)
+                && last.QuantisationStepMm == full.QuantisationStepMm && last.DeviationMaxMm == 0.0;
+            for (int index = 0; fits && index < levels.Count; index++)
             {
-                fits = levels[index].TriangleCount > levels[index - 1].TriangleCount;
+                var level = levels[index];
+                fits = (index == 0 || level.TriangleCount > levels[index - 1].TriangleCount)
+                    && level.DeviationP95Mm >= 0.0 && level.DeviationP95Mm <= level.DeviationMaxMm
+                    && (level.CompressedSha256 is null) == (level.CompressedByteCount == 0)
+                    && (level.GlbSha256 is null) == (level.GlbByteCount == 0);
             }
 
             return fits ? levels : throw new MalformedMessageException(

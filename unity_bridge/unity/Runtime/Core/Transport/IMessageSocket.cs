@@ -65,6 +65,13 @@ namespace SurgNav.Core.Transport
         /// </summary>
         bool TryReceive(out ReadOnlyMemory<byte> message);
 
+        /// <summary>
+        /// Gives up a connection that stands but over which nothing comes any more, and makes another; does nothing while there
+        /// is none.
+        /// </summary>
+        /// <param name="why">For people, until the next one stands.</param>
+        void Reconnect(string why);
+
         /// <summary>Makes a Poll that waits in another thread, or else the next one, return soon (20 ms).</summary>
         void Wake();
     }

@@ -155,6 +155,17 @@ namespace SurgNav.Core.Transport
             }
         }
 
+        public void Reconnect(string why)
+        {
+            lock (gate)
+            {
+                if (state == SocketState.Connected)
+                {
+                    GiveUp(ZmtpFailure.Link(why), NowMs);
+                }
+            }
+        }
+
         public void Wake() => woken = true;
 
         public void Dispose()

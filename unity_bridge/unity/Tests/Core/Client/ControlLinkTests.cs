@@ -41,6 +41,22 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void AServerThatDoesNotAnswerIsCalledAnewAndGreeted()
+        {
+            Welcome();
+            clock.AdvanceMs(2999);
+            Sent();
+            Assert.That(socket.GivenUp, Is.Empty);
+            clock.AdvanceMs(2);
+            Assert.That(Sent<Hello>().Single().Stream, Is.EqualTo(events.Stream));
+            Assert.That(socket.GivenUp.Single(), Does.Contain("does not answer"));
+            Welcome();
+            clock.AdvanceMs(2999);
+            Sent();
+            Assert.That(socket.GivenUp.Count, Is.EqualTo(1));
+        }
+
+        [Test]
         public void WithoutAConnectionTheReasonIsSaid()
         {
             socket.State = SocketState.Refused;

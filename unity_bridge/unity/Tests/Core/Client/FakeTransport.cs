@@ -72,6 +72,15 @@ namespace SurgNav.Core.Tests
             State = SocketState.Closed;
         }
 
+        /// <summary>Why the link was given up, each time.</summary>
+        internal List<string> GivenUp { get; } = new List<string>();
+
+        public void Reconnect(string why)
+        {
+            GivenUp.Add(why);
+            Reconnect();
+        }
+
         internal void Put(byte[] message) => incoming.Enqueue(message);
 
         /// <summary>Everything sent since the last call, decoded.</summary>

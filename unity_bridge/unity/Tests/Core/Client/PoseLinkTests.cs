@@ -1,6 +1,7 @@
 #nullable enable
 using NUnit.Framework;
 using SurgNav.Core.Client;
+using SurgNav.Core.Transport;
 using SurgNav.Core.Wire;
 using static SurgNav.Core.Tests.FakeClock;
 
@@ -105,6 +106,56 @@ namespace SurgNav.Core.Tests
             Assert.That(p50, Is.EqualTo(50.5).Within(1e-9));
             Assert.That(p99, Is.EqualTo(99.01).Within(1e-9));
             Assert.That(link.Latencies.RateHz(clock.NowNs), Is.EqualTo(100.0));
+        }
+
+        [Test]
+        public void ALinkThatFallsSilentIsMadeAnewWithMorePatienceEachTime()
+        {
+            link.RateHz = 100.0;
+            Put(1);
+            link.Step(0);
+            Assert.That(ReconnectedAfter(), Is.EqualTo(2001));
+            Assert.That(ReconnectedAfter(), Is.EqualTo(4001));
+            Assert.That(ReconnectedAfter(), Is.EqualTo(8001));
+            Assert.That(ReconnectedAfter(), Is.EqualTo(8001));
+            Put(2);
+            link.Step(0);
+            Assert.That(ReconnectedAfter(), Is.EqualTo(2001), "something came: as in the beginning");
+            Assert.That(socket.GivenUp[0], Does.Contain("no poses come"));
+        }
+
+        [Test]
+        public void ASlowServersSilenceIsLonger()
+        {
+            link.RateHz = 2.0;
+            Assert.That(ReconnectedAfter(), Is.EqualTo(5001), "10 of its periods");
+        }
+
+        [TestCase(0.0, SocketState.Connected)]
+        [TestCase(100.0, SocketState.WaitingToRetry)]
+        [TestCase(100.0, SocketState.Refused)]
+        public void SilenceThatIsNoneIsLeftAlone(double rateHz, SocketState state)
+        {
+            link.RateHz = rateHz;
+            socket.State = state;
+            Assert.That(ReconnectedAfter(), Is.EqualTo(-1));
+        }
+
+        /// <summary>In ms; -1 if not within 20 s.</summary>
+        private int ReconnectedAfter()
+        {
+            int before = socket.GivenUp.Count;
+            for (int ms = 1; ms <= 20_000; ms++)
+            {
+                clock.AdvanceMs(1);
+                link.Step(0);
+                if (socket.GivenUp.Count > before)
+                {
+                    return ms;
+                }
+            }
+
+            return -1;
         }
 
         private void Put(ulong number) => socket.Put(server.Batch(number, 0, TestTool.At(0.0f)));

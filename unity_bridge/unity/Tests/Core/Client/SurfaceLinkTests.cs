@@ -66,6 +66,7 @@ namespace SurgNav.Core.Tests
                 VertexCount = entry.VertexCount,
                 TriangleCount = entry.TriangleCount,
                 ByteCount = entry.ByteCount,
+                QuantisationStepMm = entry.QuantisationStepMm,
                 CompressedSha256 = TestSurface.Hash(packed),
                 CompressedByteCount = (ulong)packed.Length,
             };

@@ -1,0 +1,44 @@
+#nullable enable
+using System;
+
+namespace SurgNav.Core.Client
+{
+    /// <summary>
+    /// How long nothing has come on a link on which something should: TCP does not always tell that it is broken. After each
+    /// new connection that changed nothing it is twice as patient, up to 4 times: a server that is only slow is not overrun.
+    /// </summary>
+    internal sealed class Silence
+    {
+        private const int Longest = 4;
+        private long sinceNs;
+        private int times = 1;
+
+        internal Silence(long nowNs)
+        {
+            sinceNs = nowNs;
+        }
+
+        /// <summary>Something has come.</summary>
+        internal void Broken(long nowNs)
+        {
+            sinceNs = nowNs;
+            times = 1;
+        }
+
+        /// <summary>Nothing is to come now: the counting begins when something is.</summary>
+        internal void Excused(long nowNs) => sinceNs = nowNs;
+
+        /// <summary>Whether to make a new connection now. Says so once for each.</summary>
+        internal bool IsTooLong(long patienceNs, long nowNs)
+        {
+            if (nowNs - sinceNs <= times * patienceNs)
+            {
+                return false;
+            }
+
+            sinceNs = nowNs;
+            times = Math.Min(2 * times, Longest);
+            return true;
+        }
+    }
+}
