@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -65,6 +66,7 @@ def reconstruct_command(
     triangles: options.Triangles = 100_000,
     acquisition: options.Acquisition = None,
     correct_hu: options.CorrectHu = False,
+    json_file: options.JsonFile = None,
 ) -> None:
     """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
     from navigation.reconstruction_command import GivenLabels, reconstruct_and_render
@@ -84,8 +86,10 @@ def reconstruct_command(
         anonymize=anonymize,
     )
     given = None if labels is None else GivenLabels(labels, label_names, labels_on_ct_grid)
-    with reporting(case=case) as (console, progress):
-        reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
+    with reporting(case=case, json_file=json_file) as (console, progress):
+        document = reconstruct_and_render(ct, case, name, _now(), given, settings, progress, console)
+        if json_file is not None:
+            write_json_file(json_file, document)
 
 
 @app.command("markers", rich_help_panel=PREPARE)
@@ -125,12 +129,21 @@ def review_command(
     ] = None,
     decision: Annotated[str | None, typer.Option(help="approved, edited or rejected.")] = None,
     person: Annotated[str | None, typer.Option(help="Who decides, by name.")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Draw slices of --structure, or of all.")] = False,
+    looked_at: Annotated[
+        bool | None,
+        typer.Option("--looked-at/--not-looked-at", help="Whether you looked at the pictures; asked for if left out."),
+    ] = None,
 ) -> None:
     """Shows what was suggested and decided; records a named person's decision on a structure."""
-    from navigation.review import review
+    from navigation.review import ReviewRequest, review
 
+    request = ReviewRequest(
+        case=case, structure=structure, decision=decision, person=person, pictures=pictures, looked_at=looked_at
+    )
+    ask = typer.confirm if sys.stdin.isatty() else None
     with reporting(live=False, case=case) as (console, _):
-        review(case, structure, decision, person, _now(), console)
+        review(request, _now(), console, ask)
 
 
 @app.command("register", rich_help_panel=OPERATING)

@@ -16,6 +16,7 @@ Series = Annotated[str | None, typer.Option(help="Number, or UID, of the DICOM s
 Acquisition = Annotated[
     str | None, typer.Option(help="Which one, where a series holds several at one place; the error lists them.")
 ]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")]
 CorrectHu = Annotated[
     bool, typer.Option("--correct-hu", help="Take away an offset from HU that the values turn out to have.")
 ]

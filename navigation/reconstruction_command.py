@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from navigation.clock import MonotonicClock
 from navigation.labels_screen import render_label_reconstruction
+from navigation.reconstruction_json import by_network_as_json, from_labels_as_json
 from navigation.summaries import render_reconstruction
 from reconstruction.labels_pipeline import reconstruct_from_labels
 from reconstruction.pipeline import ReconstructionSettings, reconstruct
@@ -39,8 +41,8 @@ def reconstruct_and_render(
     settings: ReconstructionSettings,
     progress: Callable[[str, float], None],
     console: Console,
-) -> None:
-    """Makes the case and prints what is in it.
+) -> dict[str, Any]:
+    """Makes the case, prints what is in it, and returns it as plain JSON values.
 
     Args:
         time: ISO 8601 with a time zone.
@@ -50,7 +52,7 @@ def reconstruct_and_render(
     if labels is None:
         made = reconstruct(ct, case, name=name, time=time, clock=clock, settings=settings, progress=progress)
         render_reconstruction(made, case, console)
-        return
+        return by_network_as_json(made, case)
     taken = reconstruct_from_labels(
         ct,
         labels.path,
@@ -64,3 +66,4 @@ def reconstruct_and_render(
         progress=progress,
     )
     render_label_reconstruction(taken, case, console)
+    return from_labels_as_json(taken, case)

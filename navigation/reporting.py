@@ -50,7 +50,7 @@ def reporting(
         _silence_stdout()
         raise typer.Exit(1) from None
     except OSError as error:
-        _print_error(in_words(error), failures)
+        _print_error(in_words(error, [path for path in (case, json_file) if path is not None]), failures)
         raise typer.Exit(1) from error
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from navigation.doubts_screen import render_doubts
 from reconstruction.case import Case
 from reconstruction.pipeline import Reconstruction
 from reconstruction.surfaces import ExtractedSurface
@@ -39,6 +40,7 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
         table.add_row(name, "-", "-", "-", f"absent: {escape(reason)}", "-")
     console.print(table)
     render_limits_missed(made.surfaces, console)
+    render_doubts(made.doubts.to_json(), console)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in made.seconds.items())
     console.print(f"{seconds} s; network on {segmentation.engine}")
     console.print(f"All structures are suggestions: 'surgnav review {case_path}' shows and decides.")
@@ -77,6 +79,11 @@ def render_case(case: Case, console: Console) -> None:
             f"{details['triangles']:,}",
         )
     console.print(table)
+    for structure in case.structures():
+        decision = decided.get(structure)
+        if case.state(structure) in ("approved", "edited") and decision is not None and not decision.looked_at:
+            said = "without a look at its pictures" if decision.looked_at is False else "before looks were recorded"
+            console.print(f"[yellow]{escape(structure)}: {decision.state} {said}[/]", highlight=False)
     for artefact, problem in (case.stale() | case.verify()).items():
         console.print(f"[red]{escape(artefact)}[/]: {escape(problem)}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from geometry.errors import SurgNavError
@@ -39,13 +40,17 @@ class SystemFailureError(SurgNavError):
     """The operating system refused something: no room, no permission, not there."""
 
 
-def in_words(error: OSError) -> SystemFailureError:
-    """The failure as a person reads it; `error` must be one of the system's own, not a library's."""
+def in_words(error: OSError, writing: Iterable[Path] = ()) -> SystemFailureError:
+    """The failure as a person reads it.
+
+    Args:
+        writing: what the command writes: a write that fails does not say to which file.
+    """
     number = error.errno or 0
     what, allowed, action = WORDS.get(
         number, (f"a failure of the system: {error.strerror or error}", "a system that does as asked", "try it again")
     )
-    place = _place(error.filename)
+    place = _place(error.filename) or " or ".join(f"writing {path}" for path in writing)
     return SystemFailureError(f"{what}{': ' + place if place else ''}", allowed, action)
 
 

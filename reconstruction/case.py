@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ __all__ = ["Artefact", "Case", "Decision", "MadeBy"]
 CT_ID = "ct"
 LABELS_ID = "labels/labels.nii.gz"
 LABEL_NAMES_ID = "labels/labels.json"
+UNCERTAINTY_ID = "probabilities/uncertainty.nii.gz"
+DOUBTS_KIND, DOUBTS_NAME = "quality", "network"
+DOUBTS_ID = f"{DOUBTS_KIND}/{DOUBTS_NAME}.json"
 
 
 class Case(CaseFolder):
@@ -107,6 +111,11 @@ class Case(CaseFolder):
         return self.add(
             "probability", path, lambda path: write_probability_nifti(path, probability), made_by, made_from
         )
+
+    def add_uncertainty(self, uncertainty: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)) -> Artefact:
+        """Adds the entropy of the network's classes, 0 sure to 1 undecided, as NIfTI of one byte a voxel."""
+        write = partial(write_probability_nifti, probability=uncertainty)
+        return self.add("uncertainty", UNCERTAINTY_ID, write, made_by, made_from)
 
     def add_surface(
         self,
@@ -188,14 +197,29 @@ class Case(CaseFolder):
         """One structure's probability, float32 from 0 to 1."""
         return read_nifti_volume(self.path_of(f"probabilities/{structure}.nii.gz"))
 
+    def read_uncertainty(self) -> Volume | None:
+        """The entropy of the network's classes, 0 to 1; None for surfaces that no network made."""
+        known = any(artefact.id == UNCERTAINTY_ID for artefact in self.artefacts)
+        return read_nifti_volume(self.path_of(UNCERTAINTY_ID)) if known else None
+
+    def read_doubts(self) -> dict[str, Any] | None:
+        """`NetworkDoubts.to_json`; None for surfaces that no network made."""
+        known = any(artefact.id == DOUBTS_ID for artefact in self.artefacts)
+        return dict(json.loads(self.path_of(DOUBTS_ID).read_bytes())) if known else None
+
     def read_surface(self, structure: str) -> Surface:
         return read_surface(self.path_of(self._surface(structure).id))
 
     def read_markups(self, name: str) -> Markups:
         return read_markups(self.path_of(f"markups/{name}.mrk.json"))
 
-    def decide(self, structure: str, state: DecisionState, person: str, time: str) -> Decision:
+    def decide(
+        self, structure: str, state: DecisionState, person: str, time: str, *, looked_at: bool = False
+    ) -> Decision:
         """Records what a person decided about a structure's surface as it is now.
+
+        Args:
+            looked_at: the person says to have looked at pictures of it; without that, the record says that nobody did.
 
         Raises:
             CaseError: no such structure, no name, an unknown state, or a surface that is stale or altered.
@@ -205,7 +229,13 @@ class Case(CaseFolder):
         if problem and state in ("approved", "edited"):
             raise CaseError(f"'{structure}' cannot be {state}: {problem}", "a surface up to date", "make it again")
         decision = validated(
-            Decision, structure=structure, state=state, person=person, time=time, surface_sha256=surface.sha256
+            Decision,
+            structure=structure,
+            state=state,
+            person=person,
+            time=time,
+            surface_sha256=surface.sha256,
+            looked_at=looked_at,
         )
         self.save(self.manifest.with_decision(decision))
         return decision

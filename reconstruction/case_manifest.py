@@ -105,13 +105,18 @@ class Artefact(_Record):
 
 
 class Decision(_Record):
-    """What a named person decided about one structure, looking at one version of its surface."""
+    """What a named person decided about one structure's surface in one version.
+
+    Attributes:
+        looked_at: whether the person said to have looked at pictures of it; None in cases of earlier versions.
+    """
 
     structure: str
     state: DecisionState
     person: Annotated[str, Field(min_length=1)]
     time: IsoTime
     surface_sha256: Sha256
+    looked_at: bool | None = None
 
 
 class RegistrationEvent(_Record):

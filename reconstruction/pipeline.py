@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from geometry import Clock, Volume
-from reconstruction.case import CT_ID, Case, MadeBy
+from reconstruction.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
 from reconstruction.ct_choice import CtChoice
 from reconstruction.ct_door import read_ct
 from reconstruction.ct_scan import CtScan
 from reconstruction.identity import check_no_identity, identifying_words
 from reconstruction.labels import CLASSES
+from reconstruction.network_doubts import NetworkDoubts, network_doubts
 from reconstruction.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.structure_colours import structure_rgba
 from reconstruction.surfaces import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
@@ -50,6 +51,7 @@ class Reconstruction:
         surfaces: by structure; a structure that the CT does not show is missing here and named in `absent`.
         absent: structure -> why it has no surface.
         seconds: stage -> duration.
+        doubts: how far the network's result can be believed.
     """
 
     scan: CtScan
@@ -57,6 +59,7 @@ class Reconstruction:
     surfaces: Mapping[str, ExtractedSurface]
     absent: Mapping[str, str]
     seconds: Mapping[str, float]
+    doubts: NetworkDoubts
 
 
 def reconstruct(
@@ -95,9 +98,13 @@ def reconstruct(
             "segment",
             lambda: segment(scan.volume, settings.segmentation, lambda share: stages.show("segment", 0.99 * share)),
         )
+        doubts = stages.run(
+            "check",
+            lambda: network_doubts(scan.volume, segmentation.probabilities, segmentation.uncertainty),
+        )
         surfaces, absent = stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, settings))
         made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=_parameters(settings))
-        reconstruction = Reconstruction(scan, segmentation, surfaces, absent, stages.seconds)
+        reconstruction = Reconstruction(scan, segmentation, surfaces, absent, stages.seconds, doubts)
         stages.run("write", lambda: _write(case, reconstruction, ct_path, settings, made_by))
     return reconstruction
 
@@ -186,3 +193,5 @@ def _write(
         colour = structure_rgba(structure)
         made_from = (probability_ids[structure],)
         case.add_surface(extracted.surface, by_network, made_from, colour, details=extracted.simplified())
+    uncertainty_id = case.add_uncertainty(segmentation.uncertainty, by_network).id
+    case.write_json(DOUBTS_KIND, DOUBTS_NAME, made.doubts.to_json(), by_network, (CT_ID, uncertainty_id))

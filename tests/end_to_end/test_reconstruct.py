@@ -99,7 +99,14 @@ def test_review_records_a_named_decision_and_nothing_less(ircadb_case: Case) -> 
     refused = surgnav("review", root, "--structure", "liver", "--decision", "approved")
     assert refused.returncode == 1
     assert "--person" in refused.stderr
-    run = surgnav("review", root, "--structure", "liver", "--decision", "approved", "--person", "Dr Test")
+    decision = ["--structure", "liver", "--decision", "approved", "--person", "Dr Test"]
+    unseen = surgnav("review", root, *decision)  # nobody is there to be asked
+    assert unseen.returncode == 1
+    assert "--looked-at or --not-looked-at" in unseen.stderr
+    drawn = surgnav("review", root, "--structure", "liver", "--pictures")
+    assert "look at" in drawn.stdout
+    assert (root / "pictures" / "liver.png").stat().st_size > 100_000
+    run = surgnav("review", root, *decision, "--looked-at")
     assert run.returncode == 0, run.stderr
     assert "Dr Test" in run.stdout
     approved = Case.open(root).approved_surfaces()
@@ -120,3 +127,15 @@ def test_help_lists_the_commands_in_the_order_of_a_case() -> None:
     text = surgnav("--help").stdout
     places = [text.index(f" {command} ") for command in ("reconstruct", "review", "demo", "train", "doctor")]
     assert places == sorted(places)
+
+
+def test_what_the_network_misses_on_a_scan_it_never_saw_is_said(ircadb_case: Case) -> None:
+    """Experts' bone agrees with it by Dice 0.6 here: whoever approves must know that before."""
+    doubts = ircadb_case.read_doubts()
+    assert doubts["warnings"] == []  # a trunk, as those it was trained on
+    bone = " | ".join(doubts["structures"]["bone"]["warnings"])
+    assert "agrees with what lies above 200 HU by Dice 0.6" in bone
+    assert "of what is denser than 300 HU is not in it" in bone
+    assert doubts["structures"]["liver"]["warnings"] == []
+    shown = surgnav("review", ircadb_case.root).stdout
+    assert "look bone: agrees" in shown

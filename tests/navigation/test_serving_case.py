@@ -59,7 +59,17 @@ def joined(screen: Screen) -> Iterator[Headset]:
 
 
 def review(case: Path, decision: str) -> None:  # noqa: F811
-    arguments = ["review", str(case), "--structure", "body", "--decision", decision, "--person", "Dr Other"]
+    arguments = [
+        "review",
+        str(case),
+        "--structure",
+        "body",
+        "--decision",
+        decision,
+        "--person",
+        "Dr Other",
+        "--not-looked-at",
+    ]
     assert CliRunner().invoke(app, arguments).exit_code == 0
 
 
