@@ -15,6 +15,7 @@ from navigation.room_state import OfferedSurface, RoomState
 from unity_bridge.surface_levels import EncodedLevel
 
 _AGAIN_AFTER_NS = 10 * NS_PER_S
+_MOST_NAMES = 8  # in a line; 'surgnav review' lists them all
 _MOST_PREPARED = 128  # some 5 MB each
 
 
@@ -163,4 +164,5 @@ def _registration_news(view: CaseView) -> News:
 
 
 def _names(names: list[str]) -> str:
-    return ", ".join(quoted(name, 64) for name in names)
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(quoted(name, 64) for name in names[:_MOST_NAMES]) + more

@@ -237,6 +237,17 @@ def test_many_surfaces_of_one_standing_are_one_line_and_the_approved_are_prepare
     assert operation.maker.asked == ["c", "organ", "a", "b"]
 
 
+def test_a_case_of_a_whole_body_is_still_a_line_with_its_reason(operation: Operation) -> None:
+    case = Case.open(operation.root)  # noqa: F811
+    for number in range(57):
+        case.add_surface(replace(ORGAN, name=f"rib_{number}"), MADE_BY, made_from=())
+    operation.maker.done = False
+    assert operation.look()[0] == (
+        "'organ', 'rib_0', 'rib_1', 'rib_2', 'rib_3', 'rib_4', 'rib_5', 'rib_6' and 50 more: "
+        "not on offer: nobody has approved it"
+    )
+
+
 # --------------------------------------------------------------------------------------------------------- registration
 def test_rejecting_the_surface_under_it_takes_the_registration_out_of_force_and_back(operation: Operation) -> None:
     decide(operation, "approved")

@@ -13,6 +13,7 @@ from unity_bridge.client.control_link import ControlSettings
 from unity_bridge.client.surface_puller import PullerSettings
 from unity_bridge.client.transfer_window import WindowSettings
 from unity_bridge.convention import points_to_unity, surface_to_unity
+from unity_bridge.event_log import Happening
 from unity_bridge.messages import ClientReport, Hello
 from unity_bridge.pose_publisher import PosePublisher
 from unity_bridge.surface_payload import encode_surface
@@ -143,6 +144,20 @@ def test_withdrawn_surfaces_leave_the_client_and_new_ones_reach_it(open_all):
     run_until(
         server, client, lambda: [each.entry.name for each in client.surfaces.surfaces.values()] == ["bumpy sphere"]
     )
+
+
+def test_a_client_that_is_told_of_a_withdrawal_does_not_wait_until_it_asks_anyway(open_all):
+    server = open_all(Server())
+    server.offer(tetrahedron())
+    never = ClientSettings(puller=PullerSettings(refresh_ns=10**15))
+    client = open_all(client_of(server, never))
+    run_until(server, client, lambda: client.is_ready and len(client.surfaces.surfaces) == 1)
+    server.surfaces.withdraw("tetrahedron")
+    server.control.announce(Happening(kind="surface_withdrawn", name="tetrahedron"))
+    run_until(server, client, lambda: not client.surfaces.surfaces)
+    server.offer(tetrahedron())
+    server.control.announce(Happening(kind="surface_approved", name="tetrahedron"))
+    run_until(server, client, lambda: len(client.surfaces.surfaces) == 1)
 
 
 def test_a_client_refuses_what_nobody_approved_unless_told_otherwise(open_all):

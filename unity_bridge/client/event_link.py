@@ -34,6 +34,7 @@ class EventLink:
         last_event: the last of the server's events that was taken in, in `session`; None before the first Welcome.
         missed: events that the server no longer had when this client came back: the Welcome's state holds their effect.
         dropped: events of the server that nobody took with `take_events` in time.
+        surfaces_changed: the server has told that another manifest holds; whoever asks for it sets this back.
     """
 
     def __init__(self, stream: str, retry_ns: int) -> None:
@@ -42,6 +43,7 @@ class EventLink:
         self.session = NO_SESSION
         self.last_event: int | None = None
         self.missed = 0
+        self.surfaces_changed = False
         self.dropped = 0
         self._retry_ns = retry_ns
         self._number = 0
@@ -106,6 +108,7 @@ class EventLink:
         if event.number >= expected:
             self.missed += event.number - expected
             self.last_event = event.number
+            self.surfaces_changed |= event.kind.startswith("surface_") or event.number > expected
             self.dropped += len(self._received) == self._received.maxlen
             self._received.append(event)
         return EventReceipt(last_event=self.last_event or 0)

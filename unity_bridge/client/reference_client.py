@@ -147,11 +147,18 @@ class ReferenceClient:
         self.poses.watch.poll()
         self.control.tick()
         if self.control.watch.state is not LinkState.REFUSED:  # it is tried again every 5 s, not with every chunk
+            self._follow_the_offer()
             self.surfaces.tick()
         if self._takes_poses:
             self.poses.tick(self.control.rate_hz)
         if self.poses.log.received:
             self.control.notice_session(self.poses.log.session_id)
+
+    def _follow_the_offer(self) -> None:
+        """What was withdrawn must not be shown until the next time that the manifest is asked for anyway."""
+        if self.control.events.surfaces_changed:
+            self.control.events.surfaces_changed = False
+            self.surfaces.request_manifest()
 
     def poll_until(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
         """Polls until the condition holds or the deadline on this client's clock has come; says whether it holds."""
