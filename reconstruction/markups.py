@@ -20,6 +20,7 @@ from geometry.orientation import flip_ras_lps
 from geometry.points import as_points, read_only
 from reconstruction.atomic import atomic_write
 from reconstruction.errors import MarkupsError
+from reconstruction.text_files import ContentError, read_json
 
 Floats = NDArray[np.float64]
 
@@ -136,8 +137,11 @@ def _position(control: Mapping[str, Any], label: str) -> Floats:
 
 def _only_markup(path: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        markups = document["markups"]
+        markups = read_json(path)["markups"]
+    except ContentError as error:
+        raise MarkupsError(
+            f"{path.name}, which cannot be read as markups: {error}", "a .mrk.json file", ACTION
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MarkupsError(
             f"a file that cannot be read as markups ({type(error).__name__})", "a .mrk.json file", ACTION

@@ -16,14 +16,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from geometry.errors import InvalidPointsError
 from geometry.frames import CT, REFERENCE
+from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
 from navigation.acquisition import TouchedPoint
 from navigation.errors import PointsFileError
+from navigation.registering.point_tables import read_point_table
 from reconstruction.atomic import atomic_write
+from reconstruction.fcsv import read_fcsv
 from reconstruction.markups import read_markups
+from reconstruction.text_files import ContentError, read_json
 
 CSV_HEADER = "x_reference_mm,y_reference_mm,z_reference_mm"
 MARKUPS = ".mrk.json"
+FCSV = ".fcsv"
+SWEEPS = f"CSV with the header {CSV_HEADER}, or PLY with the comment 'frame=reference unit=mm'"
 
 
 class _Record(BaseModel):
@@ -39,12 +45,17 @@ class PointRecord(_Record):
 
 
 class PointsFile(_Record):
-    """Points of one frame: named, or, where nobody knows which is which, in a list."""
+    """Points of one frame: named, or, where nobody knows which is which, in a list.
+
+    Attributes:
+        coordinate_system: of points in ct; LPS, which `ct` means, if it is left out.
+    """
 
     schema_name: Literal["surgnav.points"] = "surgnav.points"
     schema_version: Literal[1] = 1
     frame: Literal["ct", "reference"]
     units: Literal["mm"]
+    coordinate_system: Literal["LPS", "RAS"] | None = None
     order: Literal["known", "unknown"] = "known"
     points: dict[str, PointRecord] | tuple[PointRecord, ...]
 
@@ -52,6 +63,8 @@ class PointsFile(_Record):
     def _order_is_that_of_the_points(self) -> PointsFile:
         if isinstance(self.points, dict) != (self.order == "known"):
             raise ValueError('named points are of "order": "known", a list of points of "order": "unknown"')
+        if self.coordinate_system is not None and self.frame != CT:
+            raise ValueError('a "coordinate_system" (LPS or RAS) belongs to points of "frame": "ct" only')
         return self
 
 
@@ -73,7 +86,7 @@ def read_touched_or_unordered(path: Path) -> tuple[dict[str, TouchedPoint], tupl
     Raises:
         PointsFileError: as `read_touched`.
     """
-    points = _read(path, REFERENCE)
+    points = _read(path, REFERENCE).points
     if isinstance(points, dict):
         return {name: _touch_of(point) for name, point in points.items()}, ()
     return {}, tuple(_touch_of(point) for point in points)
@@ -85,18 +98,22 @@ def read_touched(path: Path) -> dict[str, TouchedPoint]:
     Raises:
         PointsFileError: 3D Slicer markups, another frame or unit, points without names, or no such file.
     """
-    return {name: _touch_of(point) for name, point in _named(path, REFERENCE).items()}
+    return {name: _touch_of(point) for name, point in _named(path, _read(path, REFERENCE)).items()}
 
 
 def read_planned(path: Path) -> dict[str, Floats]:
-    """Planned points ``(3,)`` by name in ct: 3D Slicer markups, or JSON that names the frame ``ct``.
+    """Planned points ``(3,)`` by name in ct: 3D Slicer's markups or point list, or JSON that names the frame ``ct``.
 
     Raises:
         MarkupsError, PointsFileError: neither of the two, or another frame or unit.
     """
     if path.name.endswith(MARKUPS):
         return dict(read_markups(path).points_ct_mm)
-    return {name: read_only(np.array(point.position_mm)) for name, point in _named(path, CT).items()}
+    if path.suffix.lower() == FCSV:
+        return dict(read_fcsv(path).points_ct_mm)
+    file = _read(path, CT)
+    turned = flip_ras_lps if file.coordinate_system == "RAS" else np.array
+    return {name: read_only(turned(point.position_mm)) for name, point in _named(path, file).items()}
 
 
 def write_sweep(path: Path, points_reference_mm: Floats) -> None:
@@ -106,19 +123,22 @@ def write_sweep(path: Path, points_reference_mm: Floats) -> None:
 
 
 def read_sweep(path: Path) -> Floats:
-    """Swept points ``(n, 3)`` in reference, in mm: CSV as `write_sweep` makes it, or PLY that states its frame.
+    """Swept points ``(n, 3)`` in reference, in mm: CSV as `write_sweep` or a spreadsheet makes it, or PLY.
 
     Raises:
         PointsFileError: no such file, a frame or unit that is not stated, or not numbers.
     """
+    columns = CSV_HEADER.split(",")
     try:
-        points = _ply_points(path) if path.suffix == ".ply" else _csv_points(path)
+        points = (
+            _ply_points(path) if path.suffix == ".ply" else read_point_table(path, (columns[0], columns[1], columns[2]))
+        )
         return read_only(as_points(points, "swept points", minimum=1))
+    except ContentError as error:
+        raise PointsFileError(f"{path.name}, which holds {error}", SWEEPS, "export the sweep again") from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, InvalidPointsError) as error:
         raise PointsFileError(
-            f"{path.name}, which holds no swept points ({error})",
-            f"CSV with the header {CSV_HEADER}, or PLY with the comment 'frame=reference unit=mm'",
-            "export the sweep again",
+            f"{path.name}, which holds no swept points ({error})", SWEEPS, "export the sweep again"
         ) from error
 
 
@@ -136,31 +156,33 @@ def _write(path: Path, file: PointsFile) -> None:
     atomic_write(path, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _named(path: Path, frame: str) -> dict[str, PointRecord]:
-    points = _read(path, frame)
-    if not isinstance(points, dict):
+def _named(path: Path, file: PointsFile) -> dict[str, PointRecord]:
+    if not isinstance(file.points, dict):
         raise PointsFileError(
             f"{path.name} with points of unknown order", "points with names", "name each after its landmark"
         )
-    return points
+    return file.points
 
 
-def _read(path: Path, frame: str) -> dict[str, PointRecord] | tuple[PointRecord, ...]:
-    if path.name.endswith(MARKUPS):
-        raise PointsFileError(
-            f"3D Slicer markups ({path.name}) for points of '{frame}'",
-            f'JSON with "frame": "{frame}", "units": "mm"',
-            "markups hold coordinates of the CT; write what was touched with its frame",
-        )
+def _read(path: Path, frame: str) -> PointsFile:
+    if path.name.endswith(MARKUPS) or path.suffix.lower() == FCSV:
+        raise _markups_here(path, frame)
     try:
-        file = PointsFile.model_validate_json(path.read_bytes())
+        document = read_json(path)
+        if isinstance(document, dict) and "markups" in document:
+            raise _markups_here(path, frame)
+        file = PointsFile.model_validate(document)
     except OSError as error:
         raise PointsFileError(f"{path}, which cannot be read", "a file of points", "check the path") from error
+    except ContentError as error:
+        raise PointsFileError(
+            f"{path.name}, which holds {error}", _allowed(frame), "write the points with their frame and unit"
+        ) from error
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         raise PointsFileError(
             f"{path.name} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}",
-            f'"frame": "{frame}", "units": "mm", "points": {{name: {{"position_mm": [x, y, z]}}}}',
+            _allowed(frame),
             "write the points with their frame and unit",
         ) from error
     if file.frame != frame:
@@ -169,14 +191,23 @@ def _read(path: Path, frame: str) -> dict[str, PointRecord] | tuple[PointRecord,
         )
     if not file.points:
         raise PointsFileError(f"{path.name} without points", "at least one", "measure first")
-    return file.points
+    return file
 
 
-def _csv_points(path: Path) -> Floats:
-    header, *rows = path.read_text(encoding="utf-8").splitlines()
-    if header.replace(" ", "") != CSV_HEADER:
-        raise ValueError(f"the header {header[:80]!r} names no frame and unit")
-    return np.array([[float(number) for number in row.split(",")] for row in rows if row.strip()])
+def _allowed(frame: str) -> str:
+    return f'JSON with "frame": "{frame}", "units": "mm", "points": {{name: {{"position_mm": [x, y, z]}}}}'
+
+
+def _markups_here(path: Path, frame: str) -> PointsFileError:
+    if frame == CT:
+        return PointsFileError(
+            f"3D Slicer markups in {path.name}", f"markups in a file that ends in {MARKUPS}", "rename it"
+        )
+    return PointsFileError(
+        f"3D Slicer markups ({path.name}) for points of '{frame}'",
+        f'JSON with "frame": "{frame}", "units": "mm"',
+        "markups hold coordinates of the CT; write what was touched with its frame",
+    )
 
 
 def _ply_points(path: Path) -> Floats:
