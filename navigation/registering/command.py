@@ -89,7 +89,9 @@ def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, co
     files = [path for path in (request.touched, request.sweep) if path is not None]
     touched, unordered = ({}, ()) if request.touched is None else read_touched_or_unordered(request.touched)
     swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
-    measured = Measured(theatre.landmarks_ct, touched, swept, theatre.targets_ct, unordered=unordered)
+    measured = Measured(
+        theatre.landmarks_ct, touched, swept, theatre.targets_ct, unordered=unordered, doubts=theatre.doubts
+    )
     outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
     by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)
     attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)

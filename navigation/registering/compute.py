@@ -76,6 +76,7 @@ class Measured:
         swept_reference_mm: ``(n, 3)``; empty without a sweep.
         targets_ct: name -> ``(3,)`` in ct.
         tip_error_rms_mm: expected error of the tip that touched; None if unknown.
+        doubts: about planned landmarks whose place nothing vouches for, in words, by name.
     """
 
     landmarks_ct: Mapping[str, Floats]
@@ -84,6 +85,7 @@ class Measured:
     targets_ct: Mapping[str, Floats] = field(default_factory=dict)
     tip_error_rms_mm: float | None = None
     unordered: tuple[TouchedPoint, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def start(self) -> Start:
@@ -181,8 +183,8 @@ def _register(
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
     left_out = leave_one_out(names, planned, touched, assumptions)
     suspects = name_suspects(names, planned, touched, assumptions.landmark_fle_rms_mm, left_out)
-    if match is not None and match.extra:
-        suspects = (*(suspects or ()), *left_over(match))
+    doubts = (*_doubts(measured, names, swept=by_surface is not None), *(left_over(match) if match else ()))
+    suspects = (*(suspects or ()), *doubts) if doubts else suspects
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
     findings = replace(findings, beginning=beginning)
     spot = next_touch(
@@ -216,6 +218,11 @@ def put_in_order(measured: Measured, assumptions: Assumptions) -> tuple[Measured
         raise RegisteringError(match.reason, "touched points that fit in one way only", match.action)
     touched = {name: measured.unordered[number] for name, number in match.pairings[0].touched.items()}
     return replace(measured, touched=touched, unordered=()), match
+
+
+def _doubts(measured: Measured, names: tuple[str, ...], *, swept: bool) -> tuple[str, ...]:
+    """About the landmarks used. A sweep would not fit landmarks in other axes; without one, nothing would notice."""
+    return () if swept else tuple(measured.doubts[name] for name in names if name in measured.doubts)
 
 
 def left_over(match: LandmarkMatch) -> tuple[str, ...]:

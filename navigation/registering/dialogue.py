@@ -103,6 +103,8 @@ class Dialogue:
 
     def run(self) -> bool:
         """Until the person quits, or the keys end. True if a registration is in force then."""
+        for doubt in self._theatre.doubts.values():
+            self._say(f"[yellow]{escape(doubt)}[/]")
         self._attempt_step(self._pivot)
         show_session(self._session, self._console)
         while True:
@@ -200,7 +202,7 @@ class Dialogue:
 
     def _compute(self) -> None:
         theatre, tip_mm = self._theatre, self._stylus.tip_error_rms_mm
-        measured = replace(self._session.measured(), tip_error_rms_mm=tip_mm)
+        measured = replace(self._session.measured(), tip_error_rms_mm=tip_mm, doubts=theatre.doubts)
         with self._console.status("computing"):
             outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
             by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)

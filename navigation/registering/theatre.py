@@ -13,6 +13,7 @@ from geometry.points import Floats
 from navigation.errors import RegisteringError
 from navigation.registering.compute import Assumptions
 from navigation.registering.field import open_field
+from navigation.registering.placement import check_plan
 from navigation.registering.point_files import read_planned
 from navigation.registering.records import PROGRAM, Circumstances, next_id
 from reconstruction.case import Case, MadeBy
@@ -31,6 +32,7 @@ class Theatre:
         structure: the surface's name; `surface` in ct; `surface_id` of its artefact.
         landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct; `plans`: ids of the artefacts they came from.
         opened_by: who opened the session, and when.
+        doubts: about landmarks whose place nothing in the case vouches for, in words, by name.
     """
 
     case: Case
@@ -42,6 +44,7 @@ class Theatre:
     plans: tuple[str, ...]
     opened_by: MadeBy
     assumptions: Assumptions = field(default_factory=Assumptions)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def field(self) -> DistanceField:
@@ -81,6 +84,7 @@ def open_theatre(
     Raises:
         RegisteringError: nobody's name, or a surface that nobody approved, or that is stale or altered.
         CaseError, MarkupsError, PointsFileError: what cannot be read.
+        LandmarksRefusedError: a plan that is not where the patient is.
     """
     if not person.strip():
         raise RegisteringError("a session of nobody", "the name of the person who decides", "pass --person")
@@ -95,27 +99,34 @@ def open_theatre(
             "a surface that a named person approved, and that is up to date",
             f"look at it, then: surgnav review {case_path} --structure {structure} --decision approved --person NAME",
         )
-    points: dict[str, Mapping[str, Floats]] = {}
-    plans = []
-    for kind, own in PLANNED.items():
-        plan_id = _keep_plan(case, kind, plan.get(kind), person, time) or own
-        known = plan_id in {artefact.id for artefact in case.artefacts}
-        points[kind] = read_planned(case.path_of(plan_id)) if known else {}
-        plans += [plan_id] if known else []
+    found = {kind: _plan_of(case, kind, plan.get(kind)) for kind in PLANNED}
+    landmarks_ct, targets_ct = (found[kind][1] for kind in ("landmarks", "targets"))
+    doubts = check_plan(case, surface, landmarks_ct, targets_ct)
+    kept = (_keep_plan(case, kind, *found[kind], person, time) for kind in PLANNED)
+    plans = tuple(plan_id for plan_id in kept if plan_id is not None)
     opened_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person})
-    landmarks_ct, targets_ct = points["landmarks"], points["targets"]
-    return Theatre(case, structure, surface, surface_id, landmarks_ct, targets_ct, tuple(plans), opened_by)
-
-
-def _keep_plan(case: Case, kind: str, path: Path | None, person: str, time: str) -> str | None:
-    """A plan from a file becomes part of the case; one that lies in the case already is used as it is."""
-    if path is None:
-        return None
-    inside = {(case.root / artefact.path).resolve(): artefact.id for artefact in case.artefacts}
-    if path.resolve() in inside:
-        return inside[path.resolve()]
-    made_by = MadeBy(
-        program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person, "file": path.name}
+    return Theatre(
+        case, structure, surface, surface_id, landmarks_ct, targets_ct, plans, opened_by, Assumptions(), doubts
     )
+
+
+def _plan_of(case: Case, kind: str, path: Path | None) -> tuple[Path | str | None, Mapping[str, Floats]]:
+    """Where a plan is (a file outside the case, an artefact's id, or None) and its points; nothing is kept yet."""
+    known = {artefact.id for artefact in case.artefacts}
+    if path is None:
+        own = PLANNED[kind]
+        return (own, read_planned(case.path_of(own))) if own in known else (None, {})
+    inside = {(case.root / artefact.path).resolve(): artefact.id for artefact in case.artefacts}
+    return inside.get(path.resolve(), path), read_planned(path)
+
+
+def _keep_plan(
+    case: Case, kind: str, where: Path | str | None, points_ct: Mapping[str, Floats], person: str, time: str
+) -> str | None:
+    """A plan from a file becomes part of the case; one that lies in the case already is used as it is."""
+    if not isinstance(where, Path):
+        return where
+    said = {"person": person, "file": where.name}
+    made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=said)
     name = f"{next_id(case)}_{kind}"
-    return case.add_markups(name, read_planned(path), made_by, made_from=(), kind=f"registration_{kind}").id
+    return case.add_markups(name, points_ct, made_by, made_from=(), kind=f"registration_{kind}").id
