@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geometry import Surface
 from registration.closest_point import ExactDistance
 from registration.errors import LandmarksRefusedError
 from registration.landmarks_on_surfaces import Surroundings, check_placement, lie_on, refuse_outside
