@@ -67,9 +67,11 @@ def new_keys(folder: Path, console: Console) -> None:
     Raises:
         KeyFileError: there is one already.
     """
+    from rich.markup import escape
+
     pair = KeyPair.new()
     save_key_pair(pair, folder / _SERVER_FILE)
-    console.print(f"server key {fingerprint(pair.public)} in {folder / _SERVER_FILE}", highlight=False)
+    console.print(f"server key {fingerprint(pair.public)} in {escape(str(folder / _SERVER_FILE))}", highlight=False)
 
 
 def enroll(

@@ -69,7 +69,7 @@ def run_markers(request: MarkersRequest, time: str, console: Console) -> bool:
         wanted = "" if request.expected is None else f", not {request.expected}"
         console.print(f"[yellow]{len(named)} found{wanted}: nothing is kept.[/]", highlight=False)
     elif case is not None:
-        console.print(f"[green]✓[/] {_keep(case, named, request, time)}", highlight=False)
+        console.print(f"[green]✓[/] {escape(_keep(case, named, request, time))}", highlight=False)
     if request.json_file is not None:
         write_json_file(request.json_file, _as_json(named, found))
     return complete

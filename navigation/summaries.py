@@ -43,7 +43,7 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
     render_doubts(made.doubts.to_json(), console)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in made.seconds.items())
     console.print(f"{seconds} s; network on {segmentation.engine}")
-    console.print(f"All structures are suggestions: 'surgnav review {case_path}' shows and decides.")
+    console.print(f"All structures are suggestions: 'surgnav review {escape(str(case_path))}' shows and decides.")
 
 
 def simplified_by(extracted: ExtractedSurface) -> str:

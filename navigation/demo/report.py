@@ -147,11 +147,11 @@ def render(result: DemoResult, pictures: list[str], console: Console) -> None:
 
 def _ct_text(ct: dict[str, Any]) -> str:
     colour = "green" if ct["verdict"] == "good" else "yellow"
-    reasons = f" ({'; '.join(ct['reasons'])})" if ct["reasons"] else ""
+    reasons = f" ({escape('; '.join(ct['reasons']))})" if ct["reasons"] else ""
     seen = "\n[yellow]The network saw this scan in training: its result says nothing about other patients.[/]"
     attribution = f"\n{ct['attribution']}" if ct["attribution"] else ""
     return (
-        f"[bold]CT[/] {ct['source']}: {ct['format']}, quality [{colour}]{ct['verdict']}[/]{reasons}"
+        f"[bold]CT[/] {escape(ct['source'])}: {escape(ct['format'])}, quality [{colour}]{ct['verdict']}[/]{reasons}"
         f"{attribution}{seen if ct['seen_in_training'] else ''}"
     )
 
@@ -167,7 +167,7 @@ def _structures_table(structures: dict[str, Any], result: DemoResult) -> Table:
             "yes" if row["cut_off_at"] else "no",
         )
     for name, reason in result.reconstruction.absent.items():
-        table.add_row(name, "-", "-", "-", f"absent: {reason}")
+        table.add_row(name, "-", "-", "-", f"absent: {escape(reason)}")
     return table
 
 

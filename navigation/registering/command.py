@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from geometry import SurgNavError
 from navigation.clock import VirtualClock
@@ -24,7 +23,7 @@ from navigation.registering.instrument import Stylus
 from navigation.registering.keys import Keys
 from navigation.registering.point_files import read_sweep, read_touched_or_unordered
 from navigation.registering.records import in_force, keep_attempt, put_in_force
-from navigation.registering.screens import show_attempt
+from navigation.registering.screens import plain, show_attempt
 from navigation.registering.theatre import Theatre, open_theatre
 from registration.verdict import ACCEPT, CHECK, REFUSE
 
@@ -98,7 +97,7 @@ def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, co
     show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)
     if request.accept_if is not None and attempt.verdict.level in (ACCEPT, request.accept_if):
         put_in_force(theatre.case, attempt, request.person, time, consent=request.accept_if == CHECK)
-        console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {escape(request.person)}")
+        console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {plain(request.person)}")
     if request.json_file is not None:
         _write_json(request.json_file, theatre, attempt.to_json())
     return attempt.verdict.level != REFUSE

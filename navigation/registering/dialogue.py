@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from geometry import SurgNavError
 from geometry.points import Floats
@@ -28,6 +27,7 @@ from navigation.registering.records import (
     verifications,
 )
 from navigation.registering.screens import (
+    plain,
     show_attempt,
     show_history,
     show_keys,
@@ -51,7 +51,7 @@ KEYS = {
     "r": "redo a landmark: r, its number, Enter",
     "w": f"sweep: draw the tip over the surface for {SWEEP_S:.0f} s; again for another piece",
     "c": "compute the registration; without any landmark, from the sweep alone",
-    "v": "verify: v, number of an unused landmark (0: anywhere on the surface), Enter",
+    "v": "verify: v, number of a landmark that was not used (0: anywhere on the surface), Enter",
     "a": "accept the registration: it goes into force",
     "u": "undo the last step",
     "n": "new: register again; the old attempts stay in the case",
@@ -104,7 +104,7 @@ class Dialogue:
     def run(self) -> bool:
         """Until the person quits, or the keys end. True if a registration is in force then."""
         for doubt in self._theatre.doubts.values():
-            self._say(f"[yellow]{escape(doubt)}[/]")
+            self._say(f"[yellow]{plain(doubt)}[/]")
         self._attempt_step(self._pivot)
         show_session(self._session, self._console)
         while True:
@@ -114,7 +114,7 @@ class Dialogue:
                 break
             step = self._steps.get(key)
             if step is None:
-                self._say(f"[yellow]no step for the key {escape(repr(key))}; ? lists them[/]")
+                self._say(f"[yellow]no step for the key {plain(repr(key))}; ? lists them[/]")
             else:
                 self._attempt_step(step)
         return self._close()
@@ -124,7 +124,7 @@ class Dialogue:
         try:
             step()
         except SurgNavError as error:
-            self._say(f"[red]{escape(error.came)}[/]\n  allowed: {escape(error.allowed)}\n  do: {escape(error.action)}")
+            self._say(f"[red]{plain(error.came)}[/]\n  allowed: {plain(error.allowed)}\n  do: {plain(error.action)}")
 
     def _prompt(self) -> str:
         session = self._session
@@ -133,9 +133,9 @@ class Dialogue:
         elif session.asked is not None:
             number = list(session.landmarks_ct).index(session.asked) + 1
             where = f"{number} of {len(session.landmarks_ct)}"
-            said = f"hold the tip on [bold]{escape(session.asked)}[/] ({where}): [bold]t[/] touch   [bold]s[/] skip"
+            said = f"hold the tip on [bold]{plain(session.asked)}[/] ({where}): [bold]t[/] touch   [bold]s[/] skip"
         elif session.stage == "sweep":
-            said = f"draw the tip over the [bold]{escape(self._theatre.structure)}[/]: [bold]w[/] sweep"
+            said = f"draw the tip over the [bold]{plain(self._theatre.structure)}[/]: [bold]w[/] sweep"
         else:
             said = "[bold]c[/] compute   [bold]w[/] sweep more"
         return f"> {said}   [bold]u[/] undo   [bold]?[/] keys   [bold]q[/] quit"
@@ -158,14 +158,14 @@ class Dialogue:
             )
         touch = self._stylus.touch(self._session.landmarks_ct[name])
         self._session.touch(name, touch)
-        self._say(f"[green]✓[/] {escape(name)}: {touch.n_frames} frames, spread {touch.spread_rms_mm:.2f} mm")
+        self._say(f"[green]✓[/] {plain(name)}: {touch.n_frames} frames, spread {touch.spread_rms_mm:.2f} mm")
 
     def _skip(self) -> None:
         name = self._session.asked
         if name is None:
             raise RegisteringError("no landmark to skip", "one that is asked for", "sweep, or compute")
         self._session.skip(name)
-        self._say(f"{escape(name)} is left out: it can verify the registration later")
+        self._say(f"{plain(name)} is left out: it can verify the registration later")
 
     def _redo(self) -> None:
         name = self._number(list(self._session.landmarks_ct), "landmark")
@@ -177,7 +177,7 @@ class Dialogue:
 
             def watch(points: Floats, hidden: str) -> None:
                 text = f"sweep: {len(points):,} points over {swept_area_cm2(points):.0f} cm²"
-                status.update(text + (f" [red]{escape(hidden)}[/]" if hidden else ""))
+                status.update(text + (f" [red]{plain(hidden)}[/]" if hidden else ""))
 
             swept = self._stylus.sweep(SWEEP_S, watch)
         self._session.sweep(swept.points_reference_mm)
@@ -190,7 +190,7 @@ class Dialogue:
             self._withdraw()
         elif undone.step == "computed" and undone.attempt is not None:
             self._record(load_attempt(self._theatre.case, undone.attempt), "undone")
-        self._say(f"taken back: {escape(undone.done)}")
+        self._say(f"taken back: {plain(undone.done)}")
         show_session(self._session, self._console)
 
     def _start_over(self) -> None:
@@ -214,11 +214,8 @@ class Dialogue:
         attempt, session = self._current(), self._session
         if attempt.result is None:
             raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
-        free = [name for name in session.landmarks_ct if name not in attempt.used_landmarks_ct()]
-        for number, name in enumerate(free, start=1):
-            self._say(f"  {number}  {escape(name)}")
-        self._say("  0  anywhere on the surface")
-        name = self._number(free, "unused landmark", zero="")
+        used = attempt.used_landmarks_ct()
+        name = self._landmark_to_verify(used)
         pose, tip = attempt.result.pose, self._stylus.tip_covariance_mm2
         found: Verification
         if name:
@@ -229,7 +226,7 @@ class Dialogue:
                 pose.uncertainty(),
                 name,
                 points,
-                attempt.used_landmarks_ct(),
+                used,
                 self._theatre.assumptions.verification,
                 tool_covariance_reference_mm2=tip,
             )
@@ -247,6 +244,18 @@ class Dialogue:
         self._say(touch_text(found))
         self._say(verdict_text(verdict_of(self._theatre.case, attempt)))
 
+    def _landmark_to_verify(self, used: Mapping[str, Floats]) -> str:
+        """By its number in the plan, which stays whatever was used; empty for anywhere on the surface."""
+        for number, name in enumerate(self._session.landmarks_ct, start=1):
+            self._say(f"[dim]  {number}  {plain(name)}: used[/]" if name in used else f"  {number}  {plain(name)}")
+        self._say("  0  anywhere on the surface")
+        name = self._number(list(self._session.landmarks_ct), "landmark", zero="")
+        if name in used:
+            raise RegisteringError(
+                f"'{name}', which the registration was made from", "one that was not used, or 0", "v"
+            )
+        return name
+
     def _accept(self) -> None:
         self._put_in_force(self._current())
 
@@ -260,11 +269,11 @@ class Dialogue:
         consent = False
         if verdict.level == CHECK:
             self._say(verdict_text(verdict))
-            self._say(f"{escape(self._person)}, do you consent all the same, knowing these reasons? [bold]y[/] yes")
+            self._say(f"{plain(self._person)}, do you consent all the same, knowing these reasons? [bold]y[/] yes")
             consent = self._keys.next() == "y"
         accepted = put_in_force(self._theatre.case, attempt, self._person, self._now(), consent=consent)
         self._session.accepted(attempt.id)
-        self._say(f"[green]✓[/] {accepted.registration_id} is in force, accepted by {escape(accepted.accepted_by)}")
+        self._say(f"[green]✓[/] {accepted.registration_id} is in force, accepted by {plain(accepted.accepted_by)}")
 
     def _withdraw(self) -> None:
         active = self._theatre.case.active_registration()
@@ -305,10 +314,10 @@ class Dialogue:
         try:
             accepted = in_force(self._theatre.case)
         except SurgNavError as error:
-            self._say(f"[red]Nothing is in force: {escape(error.came)}[/]")
+            self._say(f"[red]Nothing is in force: {plain(error.came)}[/]")
             return False
         if accepted is None:
             self._say("[yellow]Nothing is in force: no registration was accepted.[/]")
             return False
-        self._say(f"In force: {accepted.registration_id}, {accepted.level}, by {escape(accepted.accepted_by)}.")
+        self._say(f"In force: {accepted.registration_id}, {accepted.level}, by {plain(accepted.accepted_by)}.")
         return True

@@ -9,8 +9,9 @@ import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 
+from navigation.foreign_text import shown
 from navigation.registering.compute import swept_area_cm2
 from navigation.registering.session import Session
 from registration.attempt import Attempt
@@ -22,12 +23,24 @@ if TYPE_CHECKING:
     from navigation.registering.history import HistoryRow
 
 COLOURS = {"accept": "green", "check": "yellow", "refuse": "red"}
+MOST_CHARACTERS = 2000
+NAME_WIDTH = 14
 FRE_IS_NOT = "how well the landmarks fit one another; it says nothing about the error at a target"
+
+
+def plain(text: str) -> str:
+    """Text of others, or computed, as it is: on one line, without control sequences, and its brackets are no markup."""
+    return escape(shown(text, MOST_CHARACTERS))
+
+
+def name_column(head: str) -> Column:
+    """For names: a long one goes on in the next line, since what tells it from the others may stand at its end."""
+    return Column(head, overflow="fold", min_width=NAME_WIDTH)
 
 
 def show_session(session: Session, console: Console) -> None:
     """The planned landmarks, and what has become of each."""
-    table = Table("", "landmark", "state", title="Landmarks", title_justify="left")
+    table = Table("", name_column("landmark"), "state", title="Landmarks", title_justify="left")
     for number, name in enumerate(session.landmarks_ct, start=1):
         touch = session.now.touched.get(name)
         if touch is not None:
@@ -36,7 +49,7 @@ def show_session(session: Session, console: Console) -> None:
             state = "skipped: free to verify with"
         else:
             state = "[bold]touch it now[/]" if name == session.asked else "-"
-        table.add_row(str(number), escape(name), state)
+        table.add_row(str(number), plain(name), state)
     console.print(table)
     console.print(swept_text(session), highlight=False)
 
@@ -56,20 +69,20 @@ def show_attempt(
         parts.append("[red]No registration.[/]")
     else:
         if attempt.findings.beginning:
-            parts.append(f"How it began: {escape(attempt.findings.beginning)}")
+            parts.append(f"How it began: {plain(attempt.findings.beginning)}")
         parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt)]
     parts += [touch_text(touch) for touch in touches]
-    parts += [verdict_text(verdict), *(f"[bold]Next[/] {escape(line)}" for line in advice)]
+    parts += [verdict_text(verdict), *(f"[bold]Next[/] {plain(line)}" for line in advice)]
     console.print(
-        Panel(Group(*parts), title=f"Registration {attempt.id}", subtitle=escape(attempt.inputs.measured_with))
+        Panel(Group(*parts), title=f"Registration {attempt.id}", subtitle=plain(attempt.inputs.measured_with))
     )
 
 
 def verdict_text(verdict: Verdict) -> str:
     """The level in its colour, every reason and every note on a line of its own."""
     lines = [f"[bold]Verdict[/] [{COLOURS[verdict.level]} bold]{verdict.level}[/]"]
-    lines += [f"  - {escape(reason)}" for reason in verdict.reasons]
-    lines += [f"  [dim]- {escape(note)}[/]" for note in verdict.notes]
+    lines += [f"  - {plain(reason)}" for reason in verdict.reasons]
+    lines += [f"  [dim]- {plain(note)}[/]" for note in verdict.notes]
     return "\n".join(lines)
 
 
@@ -81,10 +94,10 @@ def show_history(rows: Sequence[HistoryRow], console: Console) -> None:
         table.add_row(
             f"[bold]{row.attempt}[/] [green]in force[/]" if row.in_force else row.attempt,
             row.time[:16].replace("T", " "),
-            escape(row.person),
-            f"[{colour}]{row.level}[/]" + (f" [red]({escape(row.problem)})[/]" if row.problem else ""),
+            plain(row.person),
+            f"[{colour}]{row.level}[/]" + (f" [red]({plain(row.problem)})[/]" if row.problem else ""),
             "-" if row.worst_p95_mm is None else f"{row.worst_p95_mm:.2f} mm",
-            escape(", ".join(row.steps)) or "-",
+            plain(", ".join(row.steps)) or "-",
         )
     console.print(table if rows else "No registration was attempted in this case yet.")
 
@@ -99,19 +112,20 @@ def show_keys(keys: Mapping[str, str], console: Console) -> None:
 
 def _landmarks(attempt: Attempt) -> Table:
     title = "Landmarks, by themselves"
-    table = Table("landmark", "residual", "off what the others say", "95 % below", title=title, title_justify="left")
+    columns = (name_column("landmark"), "residual", "off what the others say", "95 % below")
+    table = Table(*columns, title=title, title_justify="left")
     residuals = attempt.result.landmark_residuals_reference_mm if attempt.result else {}
     left_out = attempt.result.left_out if attempt.result else {}
     for mark in attempt.inputs.landmarks:
         residual, alone = residuals.get(mark.name), left_out.get(mark.name)
         if residual is None:
-            table.add_row(escape(mark.name), "-", "not used: free to verify with", "")
+            table.add_row(plain(mark.name), "-", "not used: free to verify with", "")
             continue
         off, p95 = "-", "-"
         if alone is not None:
             colour = "yellow" if alone.distance_mm > alone.expected_p95_mm else "default"
             off, p95 = f"[{colour}]{alone.distance_mm:.2f} mm[/]", f"{alone.expected_p95_mm:.2f} mm"
-        table.add_row(escape(mark.name), f"{float(np.linalg.norm(residual)):.2f} mm", off, p95)
+        table.add_row(plain(mark.name), f"{float(np.linalg.norm(residual)):.2f} mm", off, p95)
     return table
 
 
@@ -126,7 +140,7 @@ def _fit_lines(attempt: Attempt) -> list[str]:
             f"Surface: {attempt.inputs.sweep.points:,} points, {share} of them on it, residual "
             f"{result.surface_residual_rms_mm:.2f} mm RMS about an offset of {result.surface_offset_mm:+.2f} mm"
         )
-        lines.append(f"Weakest direction: {escape(surface.weakest_description)}")
+        lines.append(f"Weakest direction: {plain(surface.weakest_description)}")
     return lines
 
 
@@ -135,19 +149,19 @@ def _targets(attempt: Attempt) -> RenderableType:
     if not expected:
         return "[yellow]No targets are planned: the expected error where it matters is not known.[/]"
     title = "Expected error at the targets (TRE)"
-    columns = ("target", "expected RMS", "95 % below", "mostly along", "95 % below, tip included")
+    columns = (name_column("target"), "expected RMS", "95 % below", "mostly along", "95 % below, tip included")
     table = Table(*columns, title=title, title_justify="left")
     for name, target in expected.items():
         along = "-" if target.longest_ct is None else along_text(np.array(target.longest_ct))
         tip = "-" if target.with_tool_p95_mm is None else f"{target.with_tool_p95_mm:.2f} mm"
-        table.add_row(escape(name), f"{target.rms_mm:.2f} mm", f"{target.p95_mm:.2f} mm", along, tip)
+        table.add_row(plain(name), f"{target.rms_mm:.2f} mm", f"{target.p95_mm:.2f} mm", along, tip)
     return table
 
 
 def touch_text(touch: Verification) -> str:
     """What a verification touch found."""
     colour, words = ("green", "consistent") if touch.consistent else ("red", "NOT consistent")
-    what = "the surface" if touch.kind == "surface" else f"'{escape(touch.name)}'"
+    what = "the surface" if touch.kind == "surface" else f"'{plain(touch.name)}'"
     return (
         f"[bold]Verification[/] touched {what} {touch.distance_mm:.2f} mm off, "
         f"{touch.expected_p95_mm:.2f} mm expected in 95 %: [{colour}]{words}[/]"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from navigation.errors import PointsFileError
 from navigation.registering.point_files import (
@@ -17,6 +18,7 @@ from navigation.registering.point_files import (
     read_touched_or_unordered,
     write_sweep,
 )
+from navigation.reporting import reporting
 
 POINTS = np.array([[313.2323, -23.6282, 122.5], [0.25, -81.0, 4e-3]])
 
@@ -127,3 +129,10 @@ def test_what_was_written_here_has_no_spreadsheet_s_ways(tmp_path: Path) -> None
     write_sweep(tmp_path / "s.csv", POINTS)
     assert (tmp_path / "s.csv").read_text().splitlines()[0] == CSV_HEADER
     np.testing.assert_array_equal(read_sweep(tmp_path / "s.csv"), POINTS)
+
+
+def test_brackets_in_a_message_reach_the_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.json").write_text("[]")
+    with pytest.raises(typer.Exit), reporting():
+        read_touched(tmp_path / "t.json")
+    assert '{"position_mm": [x, y, z]}' in " ".join(capsys.readouterr().err.split())

@@ -69,7 +69,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(instrument, "PIVOT_S", 6.0)
     monkeypatch.setattr(dialogue, "SWEEP_S", 5.0)
     root = make_case(tmp_path / "case", TARGETS)
-    held, screen = live(root, f"{TOUCH_FIVE} w c v1\na q")
+    held, screen = live(root, f"{TOUCH_FIVE} w c v6\na q")
     assert held, screen
     return root
 
