@@ -175,10 +175,11 @@ def test_a_marker_that_is_hidden_is_named() -> None:
     seen = ToolObservation(Visibility.VISIBLE, Transform(np.eye(4), "tracker", STYLUS), 0.1)
 
     class Behind:
-        tools, rate_hz = (REFERENCE, STYLUS), 100.0
+        tools, rate_hz, number = (REFERENCE, STYLUS), 100.0, 0
 
         def next_frame(self, timeout_ns: int) -> TrackerFrame:
-            return TrackerFrame(1, 0, {REFERENCE: hidden, STYLUS: seen})
+            self.number += 1
+            return TrackerFrame(self.number, 10_000_000 * self.number, {REFERENCE: hidden, STYLUS: seen})
 
     tip = Transform(np.eye(4), STYLUS, STYLUS_TIP)
     with pytest.raises(AcquisitionError, match="reference occluded in 200 frames"):
