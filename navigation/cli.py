@@ -106,13 +106,22 @@ def markers_command(
         bool, typer.Option("--replace", help="Replace landmarks made or changed by others; they are kept beside.")
     ] = False,
     series: options.Series = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+    acquisition: options.Acquisition = None,
+    correct_hu: options.CorrectHu = False,
+    json_file: options.JsonFile = None,
 ) -> None:
     """Finds radio-opaque balls on the skin. Exit code 0; 3 if none, or not as many as expected; 1 on errors."""
     from navigation.markers_command import MarkersRequest, run_markers
+    from reconstruction.ct_choice import CtChoice
 
     request = MarkersRequest(
-        ct=ct, case=case, diameter_mm=diameter, expected=expect, replace=replace, series=series, json_file=json_file
+        ct=ct,
+        choice=CtChoice(series=series, acquisition=acquisition, correct_hu=correct_hu),
+        case=case,
+        diameter_mm=diameter,
+        expected=expect,
+        replace=replace,
+        json_file=json_file,
     )
     with reporting(case=case, json_file=json_file) as (console, progress):
         progress("looking for markers", 0.0)

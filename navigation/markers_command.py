@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class MarkersRequest:
 
     Attributes:
         ct: DICOM folder or file; None for the case's own.
+        choice: which series or acquisition of `ct`, and whether its values may be corrected to HU.
         case: where the markers are kept; None to look only.
         diameter_mm: of the balls, and `expected`: how many there are; None where not known.
         replace: replace landmarks that somebody else made or changed; they are kept under another name.
@@ -40,11 +41,11 @@ class MarkersRequest:
     """
 
     ct: Path | None
+    choice: CtChoice = field(default_factory=CtChoice)
     case: Path | None = None
     diameter_mm: float | None = None
     expected: int | None = None
     replace: bool = False
-    series: str | None = None
     json_file: Path | None = None
 
 
@@ -80,7 +81,7 @@ def _scan(request: MarkersRequest, case: Case | None) -> CtScan:
         if case is None:
             raise MarkersError("neither a CT nor a case", "a CT, a case, or both", "name one")
         return case.read_ct()
-    scan = read_ct(request.ct, choice=CtChoice(series=request.series))
+    scan = read_ct(request.ct, choice=request.choice)
     if case is not None and scan.content_sha256 != case.artefact(CT_ID).details["content_sha256"]:
         raise MarkersError(
             "a CT other than the one the case was made from",

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.volume import Volume
-from reconstruction.network.grid import NetworkGrid, resample_hu, to_nearest_lps
 from reconstruction.network.outside import air_around
 
 Mask = NDArray[np.bool_]
@@ -83,12 +82,11 @@ def network_doubts(ct: Volume, probabilities: Mapping[str, Volume], uncertainty:
     """Examines what the network made of a CT.
 
     Args:
-        ct: HU.
-        probabilities: structure to probability, all on the network's grid.
+        ct: HU on the network's grid, as the network saw them.
+        probabilities: structure to probability there.
         uncertainty: entropy of the classes there, 0 to 1.
     """
-    k, j, i = uncertainty.voxels.shape
-    hu = resample_hu(to_nearest_lps(ct), NetworkGrid((k, j, i), uncertainty.affine, uncertainty.frame))
+    hu = np.asarray(ct.voxels, np.float32)
     masks = {name: np.asarray(volume.voxels) > INSIDE for name, volume in probabilities.items()}
     patient = masks.get("body", np.ones(hu.shape, bool)) & ~air_around(hu)
     voxel_ml = uncertainty.voxel_volume_ml

@@ -100,7 +100,7 @@ def reconstruct(
         )
         doubts = stages.run(
             "check",
-            lambda: network_doubts(scan.volume, segmentation.probabilities, segmentation.uncertainty),
+            lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty),
         )
         surfaces, absent = stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, settings))
         made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=_parameters(settings))

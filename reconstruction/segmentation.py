@@ -65,6 +65,7 @@ class Segmentation:
         weights_sha256: of the ONNX file.
         trained_on: fingerprints of the scans that the network was trained on.
         seen_in_training: this very scan is one of them, so its result says nothing about other patients.
+        hu: the CT as the network saw it, float32.
     """
 
     probabilities: Mapping[str, Volume]
@@ -74,6 +75,7 @@ class Segmentation:
     weights_sha256: str
     trained_on: tuple[str, ...]
     seen_in_training: bool
+    hu: Volume
 
 
 def segment(
@@ -105,7 +107,7 @@ def segment(
     clear_outside(probabilities, hu, weights.spacing_mm)
     clear_islands(probabilities, dict(settings.islands), weights.spacing_mm**3 / 1000)
     place_skin(probabilities, hu)
-    return _as_segmentation(probabilities, grid, engine, weights, scan_fingerprint(ct))
+    return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
 
 
 def class_probabilities(
@@ -144,7 +146,7 @@ def normalised_entropy(probabilities: Floats) -> Floats:
 
 
 def _as_segmentation(
-    probabilities: Floats, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
+    probabilities: Floats, hu: Floats, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
 ) -> Segmentation:
     def volume(voxels: NDArray[np.generic]) -> Volume:
         return Volume(voxels, grid.affine, grid.frame)
@@ -158,6 +160,7 @@ def _as_segmentation(
         weights_sha256=weights.sha256,
         trained_on=weights.trained_on,
         seen_in_training=fingerprint in weights.trained_on,
+        hu=volume(hu),
     )
 
 
