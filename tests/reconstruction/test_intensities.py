@@ -77,6 +77,15 @@ def test_a_crop_without_air_is_neither_confirmed_nor_refused_but_one_with_an_off
     assert examine_intensities(crop + 1024.0).kind == "offset"
 
 
+def test_brain_in_a_skull_without_air_is_no_hu_plus_1024() -> None:
+    """Brain where air would then be, bone where tissue would be: but bone is spread over a thousand HU."""
+    rng = np.random.default_rng(3)
+    values = rng.normal(30.0, 6.0, (20, 40, 40))
+    skull = rng.random(values.shape) < 0.25
+    values[skull] = rng.normal(1050.0, 300.0, int(skull.sum()))
+    assert examine_intensities(values.clip(0.0)).kind == "unconfirmed"
+
+
 def test_magnetic_resonance_is_no_ct(tmp_path: Path) -> None:
     assert examine_intensities(magnetic_resonance()).kind == "other"
     for choice in (None, CORRECT):  # and nothing makes it one

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from geometry import Volume
+from reconstruction.ct_door import CtDoorSettings, read_ct
 from reconstruction.dicom_files import list_files
 from reconstruction.dicom_headers import read_headers
 from reconstruction.dicom_pixels import read_hu_voxels
+from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.network_doubts import NetworkDoubts, network_doubts
 from reconstruction.segmentation import segment
 from tests.reconstruction.test_real_ct import unpacked
@@ -137,3 +139,20 @@ def test_a_liver_in_a_real_skull_is_out_of_place(shared_data: Path, tmp_path: Pa
     for structure in {"liver", "lung"} & set(doubted.structures):
         assert any("outside its anatomy" in warning for warning in doubted.structures[structure].warnings)
     assert doubted.structures["bone"].dice_with_hu < 0.6
+
+
+@pytest.mark.slow
+def test_what_an_experts_bone_reaches_against_the_thresholds(shared_data: Path, tmp_path: Path) -> None:
+    """The limits are set by this: 3D-IRCADb-01, patient 17, where the network's own bone reaches 0.65 and 70 %."""
+    archive = shared_data / "ct" / "ircadb17_dicom_ct_and_masks.tar.gz"
+    folder = unpacked(archive, tmp_path, "PATIENT_DICOM/", "MASKS_DICOM/bone/")
+    ct = to_nearest_lps(read_ct(folder / "PATIENT_DICOM").volume)
+    mask = to_nearest_lps(read_ct(folder / "MASKS_DICOM" / "bone", CtDoorSettings(min_hu_span=0.0)).volume)
+    grid = network_grid(ct, 2.0)
+    hu = Volume(resample_hu(ct, grid), grid.affine)
+    bone = resample(mask.with_voxels((np.asarray(mask.voxels) > 0).astype(np.float32)), grid)
+    certain = hu.with_voxels(np.zeros(grid.shape, np.float32))
+    body = hu.with_voxels((np.asarray(hu.voxels) > -500).astype(np.float32))
+    expert = network_doubts(hu, {"body": body, "bone": hu.with_voxels(bone)}, certain).structures["bone"]
+    assert expert.dice_with_hu == pytest.approx(0.78, abs=0.02)
+    assert not any("denser than" in warning for warning in expert.warnings)
