@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+import zmq
 
 from tests.unity_bridge.test_self_test import MESH_MISTAKES, POSE_MISTAKES, WORLD_MISTAKES
 from unity_bridge import (
     control_server,
+    endpoints,
     event_exchange,
     event_log,
     event_window,
@@ -22,7 +24,9 @@ from unity_bridge import (
     surface_server,
     wire,
 )
-from unity_bridge.client import event_link
+from unity_bridge.client import ClientSettings, event_link, pose_receiver, silence
+from unity_bridge.client.clock_offset import DRIFT_PPM, ClockOffset
+from unity_bridge.client.pose_age import MAX_AHEAD_MS, AgeLimits
 from unity_bridge.connections import ConnectionSettings
 from unity_bridge.generated import constants
 from unity_bridge.keys import Enrolment, fingerprint
@@ -49,6 +53,37 @@ def test_limits_are_the_programs(page):
         f"beyond {constants.POSITION_LIMIT_M:,.0f} m",
     ):
         assert text in re.sub(r"\s+", " ", page), text
+
+
+def test_ages_and_silences_are_the_programs(page):
+    ages, client, silent = AgeLimits(), ClientSettings(), pose_receiver._SILENT_PERIODS
+    idle, every, times = (
+        endpoints._ALWAYS[option] for option in (zmq.TCP_KEEPALIVE_IDLE, zmq.TCP_KEEPALIVE_INTVL, zmq.TCP_KEEPALIVE_CNT)
+    )
+    plain = re.sub(r"\s+", " ", page)
+    for text in (
+        f"`pose_stale_after_ms` of the Welcome ({ages.stale_after_ms:g} where it is absent)",
+        f"`pose_lost_after_ms` ({ages.lost_after_ms:g} where it is absent)",
+        f"by more than {MAX_AHEAD_MS:g} ms",
+        f"grows by {DRIFT_PPM} millionths",
+        f"no batch has come for {client.silence_ns / 1e9:g} s (and for {silent} periods of the Welcome's `rate_hz`)",
+        f"up to {silence._LONGEST * client.silence_ns / 1e9:g} s, until batches come again",
+        f"have no answer for {client.control.silence_ns / 1e9:g} s",
+        f"`_IDLE` {idle} s, `_INTVL` {every} s, `_CNT` {times}",
+        f"each within {constants.POSITION_LIMIT_M:,.0f}; refuse others",
+    ):
+        assert text in plain, text
+
+
+def test_the_pages_example_of_an_age():
+    """Word for word: 52 ms and valid, 102 ms and stale, 251 ms and lost, and 6.002 s the moment it comes."""
+    offset = ClockOffset(5_000_000_000, 2_000_000, compared_ns=10_000_000_000)
+    seen = []
+    for now_ms, capture_ms in ((10_000, 14_950), (10_050, 14_950), (10_199, 14_950), (10_200, 9_200)):
+        now_ns = now_ms * 1_000_000
+        age_ns = offset.to_server_ns(now_ns) + offset.error_at_ns(now_ns) - capture_ms * 1_000_000
+        seen.append((round(age_ns / 1e6), AgeLimits().judge(age_ns / 1e6)[0]))
+    assert seen == [(52, "valid"), (102, "stale"), (251, "lost"), (6002, "lost")]
 
 
 def test_limits_of_events_and_of_the_self_test_are_the_programs(page):
