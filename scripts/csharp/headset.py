@@ -9,9 +9,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from geometry.errors import SurgNavError
@@ -21,11 +23,13 @@ from scripts.csharp.toolchain import Toolchain, ensure_toolchain
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _CORE = _REPOSITORY / "unity_bridge" / "unity" / "Runtime" / "Core"
 _TESTS = _REPOSITORY / "tests" / "csharp"
+_UNUSED_S = 86_400
 _PROGRAM = (_TESTS / "headset", _TESTS / "wire_probe" / "Json.cs")
 
 
 def build_headset(tools: Toolchain) -> Path:
-    """The program, compiled if its sources have changed.
+    """The program, compiled if its sources have changed. What nobody has used for a day goes: another checkout of the
+    same user may be running its own.
 
     Raises:
         CompilationError, ToolchainError: as `compile_csharp`.
@@ -37,11 +41,12 @@ def build_headset(tools: Toolchain) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             for old in kept.iterdir():
-                if old.is_dir():
+                if old.is_dir() and time.time() - old.stat().st_mtime > _UNUSED_S:
                     shutil.rmtree(old)
             with tempfile.TemporaryDirectory(dir=kept) as scratch:
                 _compile(Path(scratch) / "made", tools)
                 (Path(scratch) / "made").rename(folder)
+        os.utime(folder)
     return folder / "Headset.dll"
 
 
