@@ -62,7 +62,7 @@ class Presence:
             return ""
         client.here, client.changed_ns = False, now_ns
         client.left += 1
-        if client.told and (client.joined == 0 or now_ns - client.told_ns >= EVERY_NS):
+        if client.told:
             return self._tell(client, now_ns, f"{quoted(name)} has left{': ' + shown(reason) if reason else ''}")
         return ""
 

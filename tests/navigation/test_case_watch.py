@@ -106,6 +106,7 @@ def test_a_registration_is_in_the_view_or_the_reason_why_not(case: Case) -> None
 def test_what_the_case_said_last_holds_for_three_seconds_and_then_nothing(case: Case, how: str) -> None:  # noqa: F811
     case.decide("organ", "approved", "Dr Test", TIME)
     watch = Watch(case.root)
+    assert watch.next(60.0) == watch.first  # from the last look, not from the first
     manifest = case.root / "case.json"
     content = manifest.read_bytes()
     manifest.unlink()
