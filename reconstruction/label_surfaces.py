@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from geometry.errors import InvalidVolumeError, SurgNavError
 from geometry.surface import Surface
 from geometry.volume import Volume
+from reconstruction.evening import evened_within_voxels
 from reconstruction.shared_borders import shared_net
 from reconstruction.staircase import smoothed_within_voxels
 from reconstruction.surfaces import (
@@ -149,9 +150,11 @@ def _surface(labels: Volume, value: int, name: str, box: Box, settings: LabelSur
     mask = np.pad(labels.voxels[box] == value, 1).view(np.uint8)
     vertices, triangles = flying_edges(mask, 0.5)
     triangles, rows, kept, dropped = chosen_parts(vertices * labels.spacing_mm, triangles, name, settings)
-    vertices = vertices[rows] + [part.start - 1 for part in box[::-1]]
+    first = np.array([part.start - 1 for part in box[::-1]])
+    vertices = vertices[rows] + first
     border = capped_faces(vertices, labels.shape_ijk)
-    smooth = smoothed_within_voxels(vertices, triangles, labels.spacing_mm, labels.shape_ijk)
+    on_edges = smoothed_within_voxels(vertices, triangles, labels.spacing_mm, labels.shape_ijk)
+    smooth = first + evened_within_voxels(mask, vertices - first, on_edges - first, triangles, labels.spacing_mm)
     surface = Surface(labels.index_to_mm(smooth), triangles, labels.frame, name)
     return described_surface(surface, border, (kept, dropped), settings.max_triangles)
 

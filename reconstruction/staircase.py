@@ -124,13 +124,13 @@ def _chebyshev_coefficients(pass_band: float, degree: int) -> Singles:
 
 def _step_along_edge(start_mm: Singles, smooth_mm: Singles, triangles: Triangles, along: NDArray[np.intp]) -> Singles:
     """How far along its edge each vertex of the triangles meets the smooth surface's tangent plane, ``(n,)`` mm."""
-    normals = _unit_normals(smooth_mm, triangles)
+    normals = unit_normals(smooth_mm, triangles)
     outward = np.einsum("ij,ij->i", smooth_mm - start_mm, normals)
     slope = normals[np.arange(len(along)), along]
     return outward / np.copysign(np.maximum(np.abs(slope), _LEAST_SLOPE), slope)
 
 
-def _unit_normals(vertices_mm: Singles, triangles: Triangles) -> Singles:
+def unit_normals(vertices_mm: Singles, triangles: Triangles) -> Singles:
     x, y, z = (np.ascontiguousarray(axis)[triangles] for axis in vertices_mm.T)
     (ax, bx), (ay, by), (az, bz) = ((c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]) for c in (x, y, z))
     corners = triangles.reshape(-1)

@@ -6,7 +6,7 @@ leaves open, and nothing can tell where (`test_a_face_along_the_grid_is_known_to
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometry import Surface, Volume
@@ -63,27 +63,70 @@ def test_a_face_along_the_grid_is_known_to_half_a_voxel():
 
 
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.05, 0.9))
+@settings(max_examples=20)
 def test_any_mask_is_watertight_and_given_back_by_its_surface(seed, share):
-    """Each voxel centre lies on its own side: on the grid edges the surface crosses once, strictly between centres."""
-    mask = np.random.default_rng(seed).random((7, 8, 9)) < share
-    mask[3, 4, 5] = True
-    made = surface_from_labels(Volume(mask, np.diag([0.7, 0.7, 2.5, 1.0])), 1, "noise", KEEP_ALL)
+    """Every voxel centre lies on its own side; every vertex within half a voxel of the middle of a grid edge that the
+    border crosses."""
+    mask = np.random.default_rng(seed).random((5, 6, 7)) < share
+    mask[2, 3, 4] = True
+    spacing = np.array([0.7, 0.7, 2.5])
+    made = surface_from_labels(Volume(mask, np.diag([*spacing, 1.0])), 1, "noise", KEEP_ALL)
     assert made.watertight
     assert made.surface.volume_ml > 0.0
-    ijk = made.surface.vertices_mm / [0.7, 0.7, 2.5]
-    off = np.abs(ijk - np.round(ijk))
-    on_edge = np.sort(off, axis=1)
-    np.testing.assert_allclose(on_edge[:, :2], 0.0, atol=1e-9)
-    along = off.argmax(axis=1)
-    low = np.floor(ijk[np.arange(len(ijk)), along])
-    ends = np.round(ijk).astype(int)
-    sides = []
     padded = np.pad(mask, 1)
-    for step in (0, 1):
-        ends[np.arange(len(ijk)), along] = low + step
-        sides.append(padded[tuple(ends.T[::-1] + 1)])
-    assert (sides[0] != sides[1]).all()
-    assert len(ijk) == sum(int((np.diff(padded.astype(np.int8), axis=axis) != 0).sum()) for axis in range(3))
+    k, j, i = np.indices(padded.shape)
+    centres = (np.stack([i, j, k], axis=-1).reshape(-1, 3) - 1 + 1e-5) * spacing  # beside edges of the surface
+    np.testing.assert_array_equal(windings(made.surface, centres) > 0.5, padded.ravel())
+    middles = []
+    for axis in range(3):  # array axes: k, j, i
+        crossed = np.argwhere(np.diff(padded.astype(np.int8), axis=axis) != 0)[:, ::-1].astype(float)
+        crossed[:, 2 - axis] += 0.5
+        middles.append(crossed - 1)
+    assert len(made.surface.vertices_mm) == sum(map(len, middles))
+    away = made.surface.vertices_mm[:, None] / spacing - np.concatenate(middles)
+    assert np.abs(away).max(axis=2).min(axis=1).max() < 0.5
+
+
+def windings(surface: Surface, points: np.ndarray) -> np.ndarray:
+    """How often the surface goes around each point: 1 inside, 0 outside (van Oosterom & Strackee, IEEE TBME 1983)."""
+    a, b, c = (surface.vertices_mm[corner] - points[:, None] for corner in surface.triangles.T)
+    la, lb, lc = (np.linalg.norm(side, axis=2) for side in (a, b, c))
+    top = np.einsum("pti,pti->pt", a, np.cross(b, c))
+    bottom = la * lb * lc + (a * b).sum(2) * lc + (b * c).sum(2) * la + (c * a).sum(2) * lb
+    return np.arctan2(top, bottom).sum(axis=1) / (2.0 * np.pi)
+
+
+def test_surfaces_are_smooth_to_the_eye():
+    """Angles between neighbouring triangles. Of a sphere of 8 mm the exact border has 5.4 degrees in marching cubes'
+    triangles, 3D Slicer's windowed sinc 4.5; with vertices on their grid edges it was 6.0, a twentieth beyond 20."""
+    grid = straight(n=28)
+    made = surface_from_labels(binary(grid, sphere_mm(centres_mm(grid), centre_of(grid), 8.0)), 1, "sphere")
+    degrees = dihedral_degrees(made.surface)
+    assert np.median(degrees) < 4.3
+    assert np.percentile(degrees, 95) < 8.0
+
+
+def dihedral_degrees(surface: Surface) -> np.ndarray:
+    corners = surface.vertices_mm[surface.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    edges = np.sort(np.concatenate([surface.triangles[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), axis=1)
+    order = np.lexsort(edges.T)
+    one, other = order.reshape(-1, 2).T % len(surface.triangles)  # watertight: each edge comes twice
+    return np.degrees(np.arccos(np.clip((normals[one] * normals[other]).sum(axis=1), -1.0, 1.0)))
+
+
+def test_a_plate_one_voxel_thin_and_a_thread_stay():
+    grid = straight(n=24)
+    voxels = np.zeros(grid.voxels.shape, np.uint8)
+    voxels[12, 4:20, 4:20] = 1
+    voxels[4:20, 2, 2] = 2
+    labels = grid.with_voxels(voxels)
+    for value in (1, 2):
+        made = surface_from_labels(labels, value, "thin", KEEP_ALL)
+        assert made.watertight
+        inside = windings(made.surface, centres_mm(grid)[voxels.ravel() == value] + 1e-5)
+        np.testing.assert_allclose(inside, 1.0, atol=1e-6)
 
 
 def test_oblique_grids_left_stays_left():
