@@ -18,8 +18,8 @@ from reconstruction.labels import CLASSES, STRUCTURES, structure_probability
 from reconstruction.network.engines import InferenceEngine, choose_engine
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
-from reconstruction.network.islands import IslandRule, clear_islands
-from reconstruction.network.outside import clear_outside, place_skin
+from reconstruction.network.islands import IslandRule, clear_islands, clear_islands_of
+from reconstruction.network.outside import clear_beside_patient, clear_outside, place_skin
 from reconstruction.network.sliding_window import sliding_window
 from reconstruction.network.weights import Weights, load_weights
 
@@ -104,10 +104,24 @@ def segment(
     grid = network_grid(lps, weights.spacing_mm)
     hu = resample_hu(lps, grid)
     probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
-    clear_outside(probabilities, hu, weights.spacing_mm)
-    clear_islands(probabilities, dict(settings.islands), weights.spacing_mm**3 / 1000)
-    place_skin(probabilities, hu)
+    tidy(probabilities, hu, settings.islands, weights.spacing_mm)
     return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
+
+
+def tidy(probabilities: Floats, hu: Floats, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
+    """What the scan knows better than the network, in place: room and table, islands, where the skin lies.
+
+    Giving away the probability of outside within the patient, and placing the skin, can raise a class above the others
+    in a few voxels; so islands are cleared once more in the end.
+    """
+    voxel_ml = spacing_mm**3 / 1000
+    clear_outside(probabilities, hu, spacing_mm)
+    clear_beside_patient(probabilities, hu, spacing_mm)
+    clear_islands(probabilities, dict(islands), voxel_ml)
+    place_skin(probabilities, hu)
+    for name, rule in islands.items():
+        if name != "body":
+            clear_islands_of(probabilities, name, rule, voxel_ml)
 
 
 def class_probabilities(

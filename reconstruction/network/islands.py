@@ -40,9 +40,14 @@ def clear_islands(probabilities: Floats, rules: dict[str, IslandRule], voxel_ml:
         if name == "body":
             _clear_outside_the_skin(probabilities, rule, voxel_ml)
             continue
-        index = CLASS_INDEX[name]
-        cleared = _islands(probabilities[index] > 0.5, rule, voxel_ml)
-        _hand_over(probabilities, index, cleared)
+        clear_islands_of(probabilities, name, rule, voxel_ml)
+
+
+def clear_islands_of(probabilities: Floats, name: str, rule: IslandRule, voxel_ml: float) -> None:
+    """Clears one class, in place: of what the label volume shows, and of what the surface at one half shows."""
+    index = CLASS_INDEX[name]
+    _hand_over(probabilities, index, _islands(probabilities.argmax(axis=0) == index, rule, voxel_ml))
+    _hand_over(probabilities, index, _islands(probabilities[index] > 0.5, rule, voxel_ml))
 
 
 def _clear_outside_the_skin(probabilities: Floats, rule: IslandRule, voxel_ml: float) -> None:
@@ -66,7 +71,7 @@ def _clear_outside_the_skin(probabilities: Floats, rule: IslandRule, voxel_ml: f
 
 
 def _islands(mask: Mask, rule: IslandRule, voxel_ml: float) -> Mask:
-    """The parts that go, with their halo, but never a voxel within the halo of a part that stays."""
+    """The parts that go, with their halo, as far as it lies outside the halo of a part that stays."""
     from scipy import ndimage
 
     components, count = ndimage.label(mask)
@@ -83,7 +88,7 @@ def _islands(mask: Mask, rule: IslandRule, voxel_ml: float) -> Mask:
     if not goes.any():
         return np.zeros_like(mask)
     halo = ndimage.binary_dilation(goes[components], iterations=HALO_VOXELS)
-    return halo & ~ndimage.binary_dilation(stays[components], iterations=HALO_VOXELS)
+    return (halo & ~ndimage.binary_dilation(stays[components], iterations=HALO_VOXELS)) | goes[components]
 
 
 def _hand_over(probabilities: Floats, index: int, where: Mask) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
+from reconstruction.network.patient import patient_hull
 
 # Half maximum between air and skin: what is below it belongs to the air, up to the point spread.
 AIR_BELOW_HU = -500.0
@@ -46,6 +47,27 @@ def clear_outside(probabilities: NDArray[np.float32], hu: NDArray[np.float32], s
     band = ndimage.binary_dilation(~air, iterations=max(1, round(SKIN_BAND_MM / spacing_mm)))
     probabilities[:, ~band] = 0.0
     probabilities[OUTSIDE_INDEX][~band] = 1.0
+
+
+def clear_beside_patient(probabilities: NDArray[np.float32], hu: NDArray[np.float32], spacing_mm: float) -> None:
+    """Makes table, head holder, tubes and clothes outside, in place, with the foam and the air in them.
+
+    Air near the patient is left to the network and to `place_skin`: there the skin lies.
+    """
+    hull = patient_hull(hu, probabilities[OUTSIDE_INDEX] < 0.5, spacing_mm)
+    beside = ~hull & ndimage.binary_dilation(~hull & (hu >= AIR_BELOW_HU))
+    near = ndimage.binary_dilation(hull, iterations=max(1, round(SKIN_BAND_MM / spacing_mm)))
+    outside = (beside & ~_touching(hull)) | (~hull & ~near)
+    probabilities[:, outside] = 0.0
+    probabilities[OUTSIDE_INDEX][outside] = 1.0
+    lung = CLASS_INDEX["lung"]
+    probabilities[OUTSIDE_INDEX][~hull] += probabilities[lung][~hull]
+    probabilities[lung][~hull] = 0.0
+
+
+def _touching(hull: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Neighbours of the patient: their partial volume is his skin."""
+    return np.asarray(ndimage.binary_dilation(hull) & ~hull)
 
 
 def place_skin(probabilities: NDArray[np.float32], hu: NDArray[np.float32]) -> None:
