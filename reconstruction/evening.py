@@ -124,7 +124,7 @@ def _every_centre_on_its_side(
         wrong[asked] = (_inside(moved, triangles, points[asked]) != truth[asked, None]).any(axis=1)
         if not wrong.any():
             break
-        near = wrong[of_vertex].any(axis=1)
+        near = np.asarray(wrong[of_vertex].any(axis=1))
         for _ in range(rings):
             near = near | (neighbours @ near.astype(np.float32) > 0.0)
         moved = np.where(near[:, None], on_edges + kept * (moved - on_edges), moved)
