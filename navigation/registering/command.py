@@ -117,7 +117,7 @@ def _register_live(
     tracker.start()
     try:
         stylus = Stylus("simulated tracker", tracker, hand)
-        return Dialogue(theatre, stylus, request.person, now, console, keys).run()
+        return Dialogue(theatre, stylus, request.person, now, console, keys, f"seed {request.seed}").run()
     finally:
         tracker.stop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from navigation.registering.records import (
     verdict_of,
     verifications,
 )
+from navigation.registering.resumption import ASSUMED, find_offer, tip_problem
 from navigation.registering.screens import (
     plain,
     show_attempt,
@@ -36,7 +38,7 @@ from navigation.registering.screens import (
     touch_text,
     verdict_text,
 )
-from navigation.registering.session import Session
+from navigation.registering.session_file import FOLDER, KeptSession, SessionFile, take_off_torn_line
 from navigation.registering.theatre import Theatre
 from reconstruction.case_manifest import RegistrationStep
 from registration.attempt import Attempt, VerificationRecord
@@ -61,7 +63,7 @@ KEYS = {
     "x": "withdraw the registration in force",
     "p": "pivot the stylus again",
     "?": "these keys",
-    "q": "quit; everything is in the case",
+    "q": "quit; every touch and sweep is in the case, and offered again at the next start",
 }
 
 
@@ -71,10 +73,18 @@ class Dialogue:
     Args:
         person: who decides; named in everything that is kept.
         now: tells the time, ISO 8601 with a time zone.
+        room: what tells this place of the reference from others, such as the seed of a rehearsal.
     """
 
     def __init__(
-        self, theatre: Theatre, stylus: Stylus, person: str, now: Callable[[], str], console: Console, keys: Keys
+        self,
+        theatre: Theatre,
+        stylus: Stylus,
+        person: str,
+        now: Callable[[], str],
+        console: Console,
+        keys: Keys,
+        room: str = "",
     ) -> None:
         self._theatre = theatre
         self._stylus = stylus
@@ -82,7 +92,9 @@ class Dialogue:
         self._now = now
         self._console = console
         self._keys = keys
-        self._session = Session(theatre.landmarks_ct, theatre.targets_ct)
+        self._session = KeptSession(theatre.landmarks_ct, theatre.targets_ct)
+        self._rests_on = theatre.rests_on(f"{stylus.name} {room}".strip())
+        self._begin_file()
         self._steps: dict[str, Callable[[], None]] = {
             "t": self._touch,
             "s": self._skip,
@@ -106,6 +118,8 @@ class Dialogue:
         for doubt in self._theatre.doubts.values():
             self._say(f"[yellow]{plain(doubt)}[/]")
         self._attempt_step(self._pivot)
+        if not self._offer_kept():
+            return self._close()
         show_session(self._session, self._console)
         while True:
             self._console.print(self._prompt(), highlight=False)
@@ -140,6 +154,56 @@ class Dialogue:
             said = "[bold]c[/] compute   [bold]w[/] sweep more"
         return f"> {said}   [bold]u[/] undo   [bold]?[/] keys   [bold]q[/] quit"
 
+    # ----------------------------------------------------------------------------------------------- what was measured
+
+    def _begin_file(self, path: Path | None = None) -> None:
+        began = {"person": self._person, **self._rests_on}
+        self._session.file = SessionFile(self._theatre.case.root / FOLDER, began, self._now, path)
+
+    def _offer_kept(self) -> bool:
+        """Asks whether to go on with what an earlier session measured. False if the person leaves instead."""
+        offer = find_offer(self._theatre.case.root / FOLDER, self._rests_on, self._session, self._now())
+        if offer is None:
+            return True
+        stylus = self._stylus.calibration
+        problem = offer.problem
+        if stylus is not None:
+            problem = problem or tip_problem(offer.kept, stylus.tip_stylus_mm, stylus.expected_tip_error_rms_mm)
+        if problem:
+            where = f"kept in {offer.kept.path.name}, but cannot be gone on with"
+            self._say(f"[yellow]{plain(offer.what)} are {where}: {plain(problem)}[/]")
+            return True
+        self._say(f"[bold]{plain(offer.what)} are kept: go on with them?[/] [bold]y[/] yes   [bold]n[/] no")
+        self._say(f"  {ASSUMED}.")
+        while (key := self._keys.next()) not in ("y", "n"):
+            if key in (None, "q"):
+                return False
+            self._say("[yellow]y or n; q leaves, and asks again the next time[/]")
+        take_off_torn_line(offer.kept.path)
+        self._begin_file(offer.kept.path)
+        file = self._session.file
+        if key == "y":
+            self._session.file = None
+            offer.kept.replay(self._session)
+            self._session.file = file
+            self._keep_beside({"step": "resumed", "person": self._person})
+            self._keep_pivot()
+        else:
+            self._keep_beside({"step": "declined", "person": self._person})
+            self._begin_file()
+            self._keep_pivot()
+        return True
+
+    def _keep_pivot(self) -> None:
+        found = self._stylus.calibration
+        if found is not None:
+            tip = {"tip_stylus_mm": found.tip_stylus_mm.tolist(), "tip_error_rms_mm": found.expected_tip_error_rms_mm}
+            self._keep_beside({"step": "pivot", **tip})
+
+    def _keep_beside(self, event: dict[str, Any]) -> None:
+        if self._session.file is not None:
+            self._session.file.wait(event)
+
     # ------------------------------------------------------------------------------------------------------ measuring
 
     def _pivot(self) -> None:
@@ -149,6 +213,7 @@ class Dialogue:
             f"[green]✓[/] tip known to {found.expected_tip_error_rms_mm:.2f} mm RMS "
             f"(residual {found.residual_rms_mm:.2f} mm)"
         )
+        self._keep_pivot()
 
     def _touch(self) -> None:
         name = self._session.asked

@@ -51,6 +51,14 @@ class Theatre:
         """Distance to the surface; made when first asked for, and kept in the case."""
         return open_field(self.case, self.surface, self.surface_id, self.opened_by)
 
+    def rests_on(self, tracker: str) -> dict[str, object]:
+        """What measurements of this session rest on, in plain values."""
+        return {
+            "tracker": tracker,
+            "surface": self.case.artefact(self.surface_id).sha256,
+            "plan": {name: [float(value) for value in point] for name, point in self.landmarks_ct.items()},
+        }
+
     def circumstances(
         self,
         person: str,
