@@ -108,7 +108,7 @@ def test_no_is_no_for_good_and_q_asks_again(case: Path) -> None:
     [
         ("seed", "the tracker is another one"),
         ("plan", "the plan is another one"),
-        ("age", "older than 6 hours"),
+        ("age", "too old: at most 6 hours"),
         ("tip", "another stylus, or a bent one"),
         ("steps", "do not follow from one another"),
     ],
