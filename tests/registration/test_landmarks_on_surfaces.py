@@ -101,3 +101,20 @@ def test_a_point_outside_all_that_is_known_is_refused_with_its_place() -> None:
     with pytest.raises(LandmarksRefusedError, match="60 mm outside"):
         check_placement(far, AROUND)
     refuse_outside({}, ORGAN.bounds_mm)
+
+
+@pytest.mark.slow
+def test_how_often_landmarks_in_the_body_are_taken_for_other_axes() -> None:
+    rng = np.random.default_rng(1)
+    low, high = ORGAN.bounds_mm
+    print("\n300 sets of landmarks strewn inside, nothing approved but the skin: taken for other axes or units")
+    for count in (3, 4, 6):
+        refused = 0
+        for _ in range(300):
+            points = rng.uniform(low, high, (200, 3))
+            try:
+                check_placement(named(points[FIELD.distance(points).signed_mm < -15.0][:count]), AROUND)
+            except LandmarksRefusedError:
+                refused += 1
+        print(f"  {count} landmarks: {refused}")
+        assert refused <= 15
