@@ -157,6 +157,21 @@ def test_frames_come_at_the_rate_and_a_timeout_returns_none() -> None:
     assert clock.now_ns() == before + 10**6
 
 
+def test_a_late_reader_gets_the_newest_frame_and_sees_by_its_number_what_it_has_missed() -> None:
+    _, config = room_with_touch(7)
+    clock = VirtualClock(50)
+    tracker = open_tracker("simulated", config, clock)
+    tracker.start()
+    assert tracker.next_frame(10**9).sequence == 1
+    clock.advance_ns(6 * 10**9 + 3 * 10**6)  # the process was stopped for 6 s
+    late = tracker.next_frame(10**9)
+    assert (late.sequence, late.capture_ns) == (601, 50 + 10**7 + 6 * 10**9)
+    assert clock.now_ns() - late.capture_ns == 3 * 10**6
+    following = tracker.next_frame(10**9)
+    assert (following.sequence, following.capture_ns - late.capture_ns) == (602, 10**7)
+    assert tracker.next_frame(0) is None
+
+
 def test_an_unknown_driver_or_foreign_settings_are_refused() -> None:
     with pytest.raises(DeviceError, match="simulated"):
         open_tracker("polaris", None, VirtualClock())
