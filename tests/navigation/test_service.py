@@ -21,7 +21,9 @@ from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions
+from navigation.supervisor import SupervisorSettings
 from tests.unity_bridge.guarded import Guarded
+from unity_bridge.client.pose_age import AgeLimits
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
 from unity_bridge.wire import Validity
@@ -63,7 +65,8 @@ def registered(room: OperatingRoom) -> PoseGraph:
 def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
     room = OperatingRoom(room_config())
     clock = MonotonicClock()
-    with NavigationService(service_config(PoseGraph(), keep_sent=10_000)) as service:
+    limits = SupervisorSettings(stale_after_ms=90.0, lost_after_ms=240.0)
+    with NavigationService(service_config(PoseGraph(), keep_sent=10_000, supervisor=limits)) as service:
         endpoints = Endpoints(
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
         )
@@ -80,6 +83,7 @@ def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
 
             assert until(lambda: client.is_ready)
             assert client.control.welcome.registration_validity == "lost"
+            assert client.age_limits == AgeLimits(stale_after_ms=90.0, lost_after_ms=240.0)
             assert until(lambda: client.newest.tools[STYLUS].validity is Validity.VALID)
             patient = client.newest.tools[PATIENT]
             assert (patient.validity, patient.reason, patient.pose) == (Validity.LOST, "not registered", None)

@@ -71,6 +71,7 @@ def test_four_timestamps_by_hand():
     assert exchange.best() is None
     exchange.add(100, 1110, 1115, 145)
     assert exchange.best() == ClockOffset(offset_ns=990, error_ns=21)
+    assert exchange.best().compared_ns == 145
 
 
 def test_the_fastest_message_of_each_direction_counts_whichever_exchange_it_was_in():

@@ -133,6 +133,9 @@ def test_a_stream_that_stops_is_stale_and_then_lost_at_the_client() -> None:
         states.append(client.newest.tools["stylus"].validity)
         clock.advance_ns(130 * MS)
     assert states == [Validity.VALID, Validity.STALE, Validity.LOST]
+    stricter = {"pose_stale_after_ms": 40.0, "pose_lost_after_ms": 60.0}
+    client.control.welcome = dataclasses.replace(client.control.welcome, **stricter)
+    assert client.age_limits == AgeLimits(stale_after_ms=40.0, lost_after_ms=60.0)
     client.control.server_clock += 1  # stamped by another clock than the one that was compared
     assert "age is unknown" in client.newest.reason
     client.close()
