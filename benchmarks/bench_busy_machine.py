@@ -103,7 +103,7 @@ def load(is_on: bool) -> Iterator[None]:
 
 def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
     """One scenario; what the client reported, with drops and recovery."""
-    config = service_config(goes_first=scenario != "busy")
+    config, load_before = service_config(goes_first=scenario != "busy"), os.getloadavg()[0]
     with load(scenario.startswith("busy")), tempfile.TemporaryDirectory() as folder:
         begun_ns = CLOCK.now_ns()
         with NavigationService(config, print) as service:
@@ -112,19 +112,27 @@ def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
             command = [*client, "--poses", service.pose_endpoint, "--surfaces", service.surfaces.endpoint]
             command += ["--control", service.control.endpoint, "--duration", str(seconds), "--timeout", "120"]
             command += ["--report", str(report), "--record", str(record)]
+            resident = resident_kb(service)
             with subprocess.Popen(command) as headset:
                 continued_ns = serve(service, headset, seconds if scenario == "stopped" else None)
-            vitals = service.vitals()
+            vitals, grown_kb = service.vitals(), resident_kb(service) - resident
             service.stop()
         found: dict[str, Any] = json.loads(report.read_text("utf-8"))
         recording = load_recording(record)
     found |= {"frames_dropped": vitals.frames_dropped, "started_s": started_s, "recovery_s": None}
+    found |= {"resident_mb": (resident + grown_kb) / 1e3, "grown_mb": grown_kb / 1e3, "load": load_before}
     found["batches"] = len(recording.sequence)
     if continued_ns is not None:
         stylus = recording.validity[:, recording.tools.tolist().index(STYLUS)]
         back = (stylus == "valid") & (recording.received_ns > continued_ns)
         found["recovery_s"] = (recording.received_ns[back][0] - continued_ns) / NS_PER_S
     return found
+
+
+def resident_kb(service: NavigationService) -> float:
+    """Memory of the pose process."""
+    pages = int(Path(f"/proc/{service.pose_process_id}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e3
 
 
 def serve(service: NavigationService, headset: subprocess.Popen[bytes], stop_within_s: float | None) -> int | None:
@@ -162,6 +170,8 @@ def report(scenario: str, found: dict[str, Any]) -> bool:
     )
     print(
         f"  started in {found['started_s']:.1f} s; {found['batches']} batches, {found['frames_dropped']} frames dropped"
+        f"; pose process {found['resident_mb']:.0f} MB, {found['grown_mb']:.1f} since its start; "
+        f"load before {found['load']:.1f}"
     )
     print(f"  shown as valid, share of the time: {shares}; too old {100 * display['too_old_share']:.1f} %{recovery}")
     met = display["valid_too_old"] == 0 and ages["max"] <= LIMIT_MS
