@@ -7,7 +7,8 @@ second and judges them by their age, on this machine:
 
 - quiet: nothing else runs.
 - busy: twice as many programs as cores compute, and one for each core moves memory, all the time.
-- busy, priority: the same, and the pose process may go first (root, or a limit on `nice`).
+- busy, priority: the same, and the pose process may go first (root, or a limit on `nice`); so does the headset, which
+  stands for one that has a machine of its own.
 - stopped: the pose process is stopped (SIGSTOP) for 6 s in the middle, as when a laptop is suspended.
 
 Bars: no pose older than 100 ms is shown as valid; recovery within a second. The share of the time in which each tool
@@ -37,6 +38,7 @@ from geometry.transform import Transform
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.pose_graph import AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.priority import going_first
 from navigation.service import NavigationService, ServiceConfig
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
@@ -113,7 +115,9 @@ def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
             command += ["--control", service.control.endpoint, "--duration", str(seconds), "--timeout", "120"]
             command += ["--report", str(report), "--record", str(record)]
             resident = resident_kb(service)
-            with subprocess.Popen(command) as headset:
+            with going_first(scenario == "busy, priority"):
+                headset = subprocess.Popen(command)
+            with headset:
                 continued_ns = serve(service, headset, seconds if scenario == "stopped" else None)
             vitals, grown_kb = service.vitals(), resident_kb(service) - resident
             service.stop()

@@ -215,20 +215,22 @@ def serve_command(
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False,
 ) -> None:
     """Streams a case to headsets until Ctrl-C."""
-    from navigation.serving import ServeRequest, serve
+    from navigation.patience import saying
     from navigation.stopping import stop_requested
 
-    request = ServeRequest(
-        case=case,
-        tracker=tracker,
-        seed=seed,
-        bind=bind,
-        ports=ports,
-        keys=keys,
-        deciders=frozenset(decider or ()),
-        research=research,
-    )
     with reporting(live=False, case=case) as (console, _), stop_requested() as should_stop:
+        with saying(console.print, "loading the program"):  # on a busy machine half a minute
+            from navigation.serving import ServeRequest, serve
+        request = ServeRequest(
+            case=case,
+            tracker=tracker,
+            seed=seed,
+            bind=bind,
+            ports=ports,
+            keys=keys,
+            deciders=frozenset(decider or ()),
+            research=research,
+        )
         serve(request, console, should_stop)
 
 
