@@ -117,16 +117,24 @@ class _ScreenHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def refusals_on(screen: OperatorScreen) -> Iterator[None]:
-    """Who is refused is said on the screen, rather than past it."""
-    log, handler = logging.getLogger(LOG), _ScreenHandler(screen)
-    before, log.propagate = log.propagate, False
-    log.addHandler(handler)
+def logs_on(screen: OperatorScreen, hushed: str) -> Iterator[None]:
+    """Who is refused is said on the screen, rather than past it.
+
+    Args:
+        hushed: the log of what `event` is told as well.
+    """
+    handlers = {LOG: _ScreenHandler(screen), hushed: logging.NullHandler()}
+    logs = {name: logging.getLogger(name) for name in handlers}
+    before = {name: log.propagate for name, log in logs.items()}
+    for name, log in logs.items():
+        log.propagate = False
+        log.addHandler(handlers[name])
     try:
         yield
     finally:
-        log.removeHandler(handler)
-        log.propagate = before
+        for name, log in logs.items():
+            log.removeHandler(handlers[name])
+            log.propagate = before[name]
 
 
 def _tested(name: str, verdict: SelfTestVerdict) -> tuple[str, str]:

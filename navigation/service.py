@@ -18,6 +18,7 @@ import zmq
 from geometry.surface import Surface
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import EventLogError, ServiceError
+from navigation.foreign_text import quoted, shown
 from navigation.headset.desk import DeskSettings, HeadsetDesk
 from navigation.pose_graph import PATIENT, PoseGraph
 from navigation.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
@@ -42,6 +43,7 @@ from unity_bridge.surface_server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.wire import Session
 
 SERVER_NAME = "surgnav"
+EVENTS_LOG = "surgnav.headset"
 NOTICE = "Research software, not a medical device."
 _SAY_EVERY_S = 3.0
 
@@ -280,7 +282,7 @@ class NavigationService:
             self._desk = HeadsetDesk(settings, self._session.session_id.hex(), _now, self.room)
         except EventLogError as error:
             self._no_desk = str(error)
-            logging.getLogger("surgnav.headset").error("events are refused: %s", error)
+            logging.getLogger(EVENTS_LOG).error("events are refused: %s", error)
 
     def _settle(self) -> tuple[ControlEvent, ...]:
         """Tells clients the end of what took longer, and returns it for the operator."""
@@ -360,15 +362,14 @@ class NavigationService:
 
 def _log_events(events: Sequence[ControlEvent]) -> None:
     """What an operator has to know: who may not show anything, and what was done or asked at a headset."""
-    log = logging.getLogger("surgnav.headset")
+    log = logging.getLogger(EVENTS_LOG)
     for event in events:
-        if isinstance(event.what, SelfTestVerdict) and event.what.state is SelfTestState.FAILED:
-            log.warning(
-                "'%s' must show nothing, and is not heard: %s", event.client_name, "; ".join(event.what.reasons)
-            )
-        elif isinstance(event.what, ClientEvent) and event.answer is not None:
-            said = event.answer.note or event.answer.came
-            log.info("'%s', %s: %s %s", event.client_name, event.what.kind, event.answer.outcome, said)
+        who, what, answer = quoted(event.client_name), event.what, event.answer
+        if isinstance(what, SelfTestVerdict) and what.state is SelfTestState.FAILED:
+            log.warning("%s must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300))
+        elif isinstance(what, ClientEvent) and answer is not None:
+            said = shown(answer.note or answer.came or "", 200)
+            log.info("%s, %s: %s %s", who, shown(what.kind, 40), answer.outcome, said)
 
 
 def _now() -> str:

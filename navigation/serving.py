@@ -11,6 +11,7 @@ from time import time_ns
 
 from rich.console import Console
 
+from geometry import Surface, SurgNavError
 from geometry.frames import STYLUS
 from navigation.clock import MonotonicClock, VirtualClock
 from navigation.devices.hand import Rehearsal
@@ -18,14 +19,15 @@ from navigation.devices.registry import SIMULATED, open_rehearsal, streaming_reh
 from navigation.errors import ServiceError
 from navigation.headset.desk import DeskSettings
 from navigation.keys_command import key_folder, open_security
+from navigation.offers.case_view import CaseView
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.follow import CaseFollower, News
 from navigation.offers.level_maker import LevelMaker
-from navigation.operator_screen import PLAIN, WARNING, OperatorScreen, refusals_on
+from navigation.operator_screen import PLAIN, WARNING, OperatorScreen, logs_on
 from navigation.patience import saying
 from navigation.pose_graph import CalibratedTip, PoseGraph
 from navigation.registering.instrument import Stylus
-from navigation.service import NavigationService, ServiceConfig
+from navigation.service import EVENTS_LOG, NavigationService, ServiceConfig
 from navigation.stream_report import StreamReport
 from reconstruction.case import Case
 from unity_bridge.endpoints import is_local
@@ -71,9 +73,13 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     preparing = "looking at the case, calibrating the stylus"
     with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
-        config = _rehearsed(request, Case.open(request.case), clock)
+        config = _rehearsed(request, _simulated_skin(Case.open(request.case), view), clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration))
-    with refusals_on(screen), NavigationService(config, screen.say) as service, closing(LevelMaker(clock)) as maker:
+    with (
+        logs_on(screen, EVENTS_LOG),
+        NavigationService(config, screen.say) as service,
+        closing(LevelMaker(clock)) as maker,
+    ):
         _say_where(service, screen)
         follower = CaseFollower(watch, maker, service.room, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
@@ -91,8 +97,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         service.stop()
 
 
-def _rehearsed(request: ServeRequest, case: Case, clock: MonotonicClock) -> ServiceConfig:
-    """The simulated room about the case's own skin, its stylus calibrated; tools move until the end."""
+def _simulated_skin(case: Case, view: CaseView) -> Surface:
+    """The surface that the simulated patient is made of."""
     structure = next((name for name in ("skin", "body") if name in case.structures()), None)
     if structure is None:
         raise ServiceError(
@@ -100,7 +106,20 @@ def _rehearsed(request: ServeRequest, case: Case, clock: MonotonicClock) -> Serv
             "a case with the surface 'skin' or 'body', on which the simulated stylus moves",
             "reconstruct the case from a CT that shows the skin",
         )
-    rehearsal = Rehearsal(case.read_surface(structure), request.seed)
+    try:
+        return case.read_surface(structure)
+    except SurgNavError as error:
+        problems = (standing.problem for standing in view.surfaces if standing.structure == structure)
+        raise ServiceError(
+            f"the surface '{structure}', which the simulated patient is made of: {next(problems, '') or error.came}",
+            "a surface whose file is as it was made",
+            "restore the file, or reconstruct the case again",
+        ) from error
+
+
+def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -> ServiceConfig:
+    """The simulated room about the case's own skin, its stylus calibrated; tools move until the end."""
+    rehearsal = Rehearsal(skin_ct, request.seed)
     tracker, hand = open_rehearsal(rehearsal, VirtualClock())
     tracker.start()
     found = Stylus("simulated tracker", tracker, hand).calibrate()

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
-from navigation.operator_screen import OperatorScreen, refusals_on
+from navigation.operator_screen import OperatorScreen, logs_on
 from navigation.refusals import RefusalForwarder, RefusalNews, Refused
+from navigation.service import EVENTS_LOG, _log_events
 from unity_bridge.authentication import Refusal
 from unity_bridge.control_server import ControlEvent
 from unity_bridge.errors import EventRefusedError
@@ -202,7 +203,7 @@ def test_reports_and_verdicts_without_end_are_counted(screen: Screen) -> None:
 # ------------------------------------------------------------------------------------------------------------- refusals
 def test_a_peer_that_is_refused_without_end_is_said_once_and_counted(screen: Screen) -> None:
     log = RefusalNews(screen.clock)
-    with refusals_on(screen.screen):
+    with logs_on(screen.screen, EVENTS_LOG):
         for number in range(600):  # ten a second, for a minute
             log.log([Refusal(f"cut off: {3000 + number} bytes at once, more than 4,096 a second", "10.0.0.7")])
             screen.clock.advance_ns(NS_PER_S // 10)
@@ -220,7 +221,7 @@ def test_a_peer_that_is_refused_without_end_is_said_once_and_counted(screen: Scr
 
 def test_a_peer_without_a_key_is_one_piece_of_news_however_its_handshakes_end(screen: Screen) -> None:
     log = RefusalNews(screen.clock)
-    with refusals_on(screen.screen):
+    with logs_on(screen.screen, EVENTS_LOG):
         for _ in range(50):
             log.log([Refusal("no handshake: it broke off before it was known", "", 2)])
             log.log([Refusal("no handshake: it came without keys, or with keys to a server without", "", 3)])
@@ -248,7 +249,7 @@ def test_the_pose_process_hands_on_what_it_refused_one_message_at_a_time() -> No
 
 def test_peers_without_number_are_counted_together(screen: Screen) -> None:
     log = RefusalNews(screen.clock)
-    with refusals_on(screen.screen):
+    with logs_on(screen.screen, EVENTS_LOG):
         log.log([Refusal("no CURVE key", f"10.0.{high}.{low}") for high in range(10) for low in range(100)])
         assert len(screen.lines()) == 32
         screen.clock.advance_ns(MINUTE_NS)
@@ -259,7 +260,7 @@ def test_peers_without_number_are_counted_together(screen: Screen) -> None:
 def test_refusals_are_logged_as_before_once_the_screen_is_gone(
     screen: Screen, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with refusals_on(screen.screen):
+    with logs_on(screen.screen, EVENTS_LOG):
         pass
     with caplog.at_level(logging.WARNING, "surgnav.wire"):
         RefusalNews(screen.clock).log([Refusal("no CURVE key\x1b[2J", "10.0.0.7")])
@@ -280,3 +281,18 @@ def test_what_is_the_matter_is_said_once_and_again_when_it_comes_back(screen: Sc
     for matter in ("", "the disk is full", "the disk is full", "", "the disk is full"):
         screen.screen.say_if_new("disk", matter)
     assert screen.lines() == ["the disk is full"] * 2
+
+
+def test_what_the_service_logs_of_clients_is_foreign_text_too_and_not_said_twice(
+    screen: Screen, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = ControlEvent(NASTY, 0, SelfTestVerdict(challenge=1, state=SelfTestState.FAILED, reasons=(NASTY,)))
+    asked = ControlEvent(NASTY, 0, event_of(NASTY), answer_of(STREAM, 1, Outcome(NASTY)))
+    with caplog.at_level(logging.INFO, EVENTS_LOG):
+        _log_events([failed, asked])
+        assert len(caplog.messages) == 2
+        assert all("\ufffd" in message and not set(message) & set("\x1b\u202e\n") for message in caplog.messages)
+        with logs_on(screen.screen, EVENTS_LOG):
+            _log_events([failed, asked])
+        assert len(caplog.messages) == 2
+    assert screen.lines() == []

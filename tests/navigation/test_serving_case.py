@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from navigation.cli import app
@@ -125,3 +127,15 @@ def test_a_start_with_nothing_approved_or_a_case_that_cannot_be_written_says_so_
         assert headset.client.control.events.answers[number].outcome.value == "refused"
         headset.until(lambda: headset.client.newest.sequence > 50)
     assert "Traceback" not in screen.said
+
+
+@pytest.mark.parametrize(("size", "why"), [(None, "its file is missing"), (200, "it was altered")])
+def test_a_patient_who_cannot_be_simulated_is_named(tmp_path: Path, size: int | None, why: str) -> None:
+    case = make_case(tmp_path / "case", TARGETS)  # noqa: F811
+    surface = case / "surfaces" / "body.glb"
+    surface.unlink() if size is None else os.truncate(surface, size)
+    refused = CliRunner().invoke(app, ["serve", str(case), "--tracker", "simulated"])
+    assert refused.exit_code == 1
+    said = " ".join(refused.output.split())
+    assert "the surface 'body', which the simulated patient is made of" in said
+    assert why in said
