@@ -21,7 +21,7 @@ class ProgressLine:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         self._console, self._line_every_s = console, line_every_s
-        self._said_s = time.monotonic()
+        self._said, self._said_s = "", time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._bar: Progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task("starting", total=None)
@@ -41,12 +41,12 @@ class ProgressLine:
         self._bar.update(self._task, completed=share, total=1.0 if share > 0.0 else None)
         if share == 1.0:
             self._console.print(f"[green]✓[/] {stage}", highlight=False)
-        elif share > 0.0 and not self._console.is_terminal and self._due():
-            self._console.print(f"  {stage} {share:.0%}", highlight=False)
+        elif share > 0.0 and not self._console.is_terminal:
+            self._say_now_and_then(f"  {stage} {share:.0%}")
 
-    def _due(self) -> bool:
+    def _say_now_and_then(self, line: str) -> None:
         now_s = time.monotonic()
-        if now_s - self._said_s < self._line_every_s:
-            return False
-        self._said_s = now_s
-        return True
+        if line == self._said or now_s - self._said_s < self._line_every_s:
+            return
+        self._said, self._said_s = line, now_s
+        self._console.print(line, highlight=False)

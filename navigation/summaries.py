@@ -74,7 +74,7 @@ def render_case(case: Case, console: Console) -> None:
             escape(name_on_screen(structure, details.get("given_name", ""))),
             state,
             escape(decision.person) if decision else "-",
-            decision.time if decision else "-",
+            decision.time[:16].replace("T", " ") if decision else "-",
             f"{details['volume_ml']:.1f}",
             f"{details['triangles']:,}",
         )

@@ -18,6 +18,7 @@ Kind = Literal["hu", "unconfirmed", "offset", "other"]
 Floats = NDArray[np.float64]
 
 BIN = 10.0  # HU; the peaks are tens of HU wide
+NOISY = 10  # different values in a peak that was measured, not drawn
 FEWEST = 4_000  # fewer have no histogram to speak of
 SAMPLES = 2_000_000  # voxels looked at: enough for shares of a thousandth
 PADDING_BELOW = -1100.0  # what scanners write outside their round field of view
@@ -63,10 +64,11 @@ def examine_intensities(voxels: NDArray[np.generic]) -> Intensities:
         return Intensities("unconfirmed", None, None, 0.0, f"too few voxels to tell the scale by ({len(values)})")
     found = _judged(values)
     rest = _without_padding(values)
-    if found.kind == "hu" or len(rest) == len(values):
+    if len(rest) == len(values):
         return found
-    again = _judged(rest)
-    return again if again.kind == "offset" else found
+    again = _judged(rest)  # padding may lie where air would in HU; the true air above it has noise, a drawing has none
+    is_measured = again.air is None or len(np.unique(rest[np.abs(rest - again.air) <= PEAK_HALF])) >= NOISY
+    return again if again.kind == "offset" and is_measured else found
 
 
 def _judged(values: Floats) -> Intensities:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -132,6 +133,17 @@ def test_slices_that_are_each_a_series_are_put_together_and_it_is_said(tmp_path:
     assert (report.images, report.verdict.level) == (12, "usable")
 
 
+def test_slices_of_two_studies_are_not_put_together(tmp_path: Path) -> None:
+    for study in (1, 2):
+
+        def own(dataset: Dataset, k: int, study: int = study) -> None:
+            dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"1.2.{study}", f"1.2.{study}.{k + 1}"
+
+        write_series(tmp_path / str(study), edit=own)
+    with pytest.raises(UnreadableInputError, match=r"2 CT series: 2 times series 3 \(12 slices\)"):
+        read_ct(tmp_path, SMALL)
+
+
 def test_a_slice_that_is_missing_there_is_missed_there_too(tmp_path: Path) -> None:
     def own(dataset: Dataset, k: int) -> None:
         dataset.SeriesInstanceUID = f"1.2.3.{k + 1}"
@@ -178,6 +190,18 @@ def test_acquisitions_in_one_series_are_offered_and_can_be_chosen(
         read_ct(tmp_path, SMALL, CtChoice(acquisition="9"))
     (report,) = inspect(tmp_path, SMALL)
     assert any(offer in note for note in report.verdict.notes)
+
+
+def test_numbers_that_part_a_series_into_no_grids_are_not_offered(tmp_path: Path) -> None:
+    """Every third slice belongs to the second acquisition, at both phases."""
+    two_phases(tmp_path, "ConvolutionKernel", ("B30f", "B30f"))
+    for number, path in enumerate(sorted((tmp_path / "quixote_dulcinea").iterdir())):
+        dataset = dcmread(path)
+        dataset.AcquisitionNumber = 1 + (number % 3 == 0)
+        dataset.save_as(path)
+    with pytest.raises(CtRefusedError, match="one slice for each place") as caught:
+        read_ct(tmp_path, SMALL)
+    assert "--acquisition" not in caught.value.action
 
 
 def test_a_series_of_one_acquisition_has_none_to_choose(tmp_path: Path) -> None:

@@ -55,13 +55,13 @@ def test_hu_are_confirmed_by_air_and_tissue() -> None:
     assert found.tissue == pytest.approx(40.0, abs=15.0)
 
 
-@pytest.mark.parametrize("padding", [None, -2000.0, -3024.0])
+@pytest.mark.parametrize("padding", [None, -2000.0, -2048.0, -3024.0])
 @pytest.mark.parametrize("offset", [1024.0, 1000.0])
 def test_an_offset_is_found_clipped_or_not_padded_or_not(offset: float, padding: float | None) -> None:
     hu = trunk()
     shifted = hu + offset
     if padding is not None:
-        shifted[:, :10, :10] = padding + offset
+        shifted[:, :25, :25] = padding + offset  # a seventh of all, which looks like air in HU where it is -1024
     for values in (shifted, shifted.clip(0.0)):
         found = examine_intensities(values)
         assert found.kind == "offset"
@@ -91,6 +91,12 @@ def test_magnetic_resonance_is_no_ct(tmp_path: Path) -> None:
     for choice in (None, CORRECT):  # and nothing makes it one
         with pytest.raises(CtRefusedError, match="not HU: no value below 0"):
             read_ct(nifti(tmp_path / "mr.nii.gz", magnetic_resonance()), choice=choice)
+
+
+def test_air_that_is_not_at_minus_1000_is_noted_as_in_cone_beam_ct(tmp_path: Path) -> None:
+    scan = read_ct(nifti(tmp_path / "cone_beam.nii.gz", trunk() * 0.8))
+    assert any("may not be HU, as in cone-beam CT" in note for note in scan.verdict.notes)
+    assert not any("cone-beam" in note for note in read_ct(nifti(tmp_path / "ct.nii.gz", trunk())).verdict.notes)
 
 
 def test_too_few_voxels_have_no_histogram() -> None:
