@@ -19,8 +19,8 @@ def tilted(degrees: float) -> list[SlicePlane]:
 @pytest.mark.parametrize("degrees", [0.1, -0.1, 0.3, 15.0])
 def test_a_tilt_beyond_a_twentieth_of_a_degree_is_refused_with_its_angle(degrees: float) -> None:
     """Over 300 mm of scan, 0.1 degrees already place the last slice 0.5 mm off."""
-    (reason,) = fit_grid(tilted(degrees), CtDoorSettings())
-    assert f"tilted by {abs(degrees):.2f} degrees" in reason
+    (fault,) = fit_grid(tilted(degrees), CtDoorSettings())
+    assert f"tilted by {abs(degrees):.2f} degrees" in fault.what
 
 
 def test_what_rounding_tilts_passes_and_is_placed_by_its_headers() -> None:
