@@ -162,6 +162,7 @@ class RoomState:
         Raises:
             SurfaceRefusedError: nobody approved it, and this is no research session; or one surface too many.
         """
+        person = fit_for_the_wire(person)
         name, standing = surface.name, (approval, person)
         is_same = self._surfaces.get(name) == surface and self._standings.get(name) == standing
         if is_same and self._is_on_offer(surface):
@@ -178,8 +179,8 @@ class RoomState:
             return
         self._server.withdraw(name)
         sha256 = surface.levels[-1].payload.sha256
-        said = fit_for_the_wire(reason)
-        self._announce(Happening(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=person))
+        said, who = fit_for_the_wire(reason), fit_for_the_wire(person)
+        self._announce(Happening(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=who))
 
     def select_target(self, name: str) -> None:
         if name != self.target:

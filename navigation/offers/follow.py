@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
 from navigation.foreign_text import quoted, shown
 from navigation.offers.case_view import CaseView, Standing
@@ -70,10 +71,17 @@ class CaseFollower:
             elif self._room.offered[name] != wanted[name].sha256:
                 self._room.withdraw_surface(name, "another version was approved")
         for name, standing in wanted.items():
-            levels = self._levels.get(standing.sha256)
-            if levels is not None:
-                self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
+            self._offer(name, standing)
         return tuple(self._news(view))
+
+    def _offer(self, name: str, standing: Standing) -> None:
+        levels = self._levels.get(standing.sha256)
+        if levels is None:
+            return
+        try:
+            self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
+        except SurgNavError as error:  # such as one surface too many: the others are on offer all the same
+            self._failed[standing.sha256] = f"{error.came}; allowed: {error.allowed}", self._clock.now_ns()
 
     # --------------------------------------------------------------------------------------------------------- prepare
     def _may(self, standing: Standing) -> bool:

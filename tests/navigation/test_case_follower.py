@@ -23,6 +23,7 @@ from navigation.surface_levels import LevelSettings
 from reconstruction.case import Case
 from tests.navigation.test_registering_records import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.event_log import Happening
+from unity_bridge.messages import ServerEvent, encode_message
 from unity_bridge.surface_server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.wire import Session
 
@@ -235,6 +236,31 @@ def test_many_surfaces_of_one_standing_are_one_line_and_the_approved_are_prepare
     for _ in range(5):
         operation.look()
     assert operation.maker.asked == ["c", "organ", "a", "b"]
+
+
+def test_one_surface_too_many_is_said_and_takes_no_other_with_it(operation: Operation) -> None:
+    operation.server._options = replace(operation.server._options, max_surfaces=1)
+    case = Case.open(operation.root)  # noqa: F811
+    case.add_surface(replace(ORGAN, name="second"), MADE_BY, made_from=())
+    for name in ("organ", "second"):
+        case.decide(name, "approved", "Dr Test", TIME)
+    lines = [line for _ in range(4) for line in operation.look()]
+    assert "'organ': on offer, approved by Dr Test" in lines
+    assert lines[-1] == "'second': not on offer: surface 2; allowed: 1 surfaces"
+    assert list(operation.room.offered) == ["organ"]
+
+
+def test_a_person_with_an_endless_name_still_approves(operation: Operation) -> None:
+    decide(operation, "approved", "Dr " + "Ä" * 2000)
+    operation.look()
+    assert len(operation.server.hashes) == 1
+    decide(operation, "rejected", "Dr " + "Ä" * 2000)
+    operation.look()
+    assert [len(told.person.encode()) <= 1024 and len(told.reason.encode()) <= 1024 for told in operation.told] == [
+        True
+    ] * 2
+    for told in operation.told:
+        encode_message(ServerEvent(number=1, happened_ns=0, oldest_kept=1, **vars(told)), operation.server._session, 1)
 
 
 def test_a_case_of_a_whole_body_is_still_a_line_with_its_reason(operation: Operation) -> None:
