@@ -19,6 +19,7 @@ from geometry.points import Floats
 from registration.errors import AttemptError
 from registration.expected_error import ExpectedTre, PoseUncertainty
 from registration.landmarks import LandmarkRegistration
+from registration.mobility import LandmarkKind
 from registration.next_touch import NextTouch
 from registration.surfaces import SurfaceRegistration
 from registration.verdict import Findings, Verdict, VerdictSettings
@@ -40,6 +41,7 @@ class LandmarkRecord(_Record):
         ct_mm: planned, in ct; reference_mm: touched, in reference; None if it was not.
         spread_rms_mm: of the frames averaged into the touch; None if unknown.
         used: whether the registration was made from it.
+        kind: what it is, and so how far it may have moved; None in a record of version 1.
     """
 
     name: str
@@ -47,6 +49,7 @@ class LandmarkRecord(_Record):
     reference_mm: Point | None = None
     spread_rms_mm: float | None = None
     used: bool = True
+    kind: LandmarkKind | None = None
 
 
 class FileRecord(_Record):
@@ -86,7 +89,9 @@ class PoseRecord(_Record):
     """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`), the pivot in reference, and the
     degrees of freedom by which the covariance is known (null: it was stated).
 
-    ``T_true = motion o T``: the motion's axes are those of `to_frame`.
+    ``T_true = motion o T``: the motion's axes are those of `to_frame`. `joint` is the covariance ``(13, 13)`` of the
+    motion with the CT's scale and the skin's motion (`PoseUncertainty`); null: a record of version 1, in which neither
+    was in doubt.
     """
 
     to_frame: Literal["reference"] = "reference"
@@ -96,6 +101,7 @@ class PoseRecord(_Record):
     covariance: tuple[tuple[float, ...], ...]
     pivot_reference_mm: Point
     degrees: float | None = None
+    joint: tuple[tuple[float, ...], ...] | None = None
 
     @model_validator(mode="after")
     def _is_a_pose(self) -> PoseRecord:
@@ -109,7 +115,8 @@ class PoseRecord(_Record):
 
     def uncertainty(self) -> PoseUncertainty:
         degrees = math.inf if self.degrees is None else self.degrees
-        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm), degrees)
+        joint = np.zeros((0, 0)) if self.joint is None else np.array(self.joint)
+        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm), degrees, joint)
 
 
 class TargetRecord(_Record):
@@ -160,10 +167,15 @@ class VerificationRecord(_Record):
     """A `Verification`, as it is kept."""
 
     name: str
-    kind: Literal["landmark", "surface"]
+    kind: Literal["landmark", "surface", "repeat"]
     offset_reference_mm: Point
     distance_mm: float
     expected_p95_mm: float
+    on_skin: bool = False
+    away_mm: float = 0.0
+    own_rms_mm: float | None = None
+    point_reference_mm: Point | None = None
+    normal_reference: Point | None = None
 
     @classmethod
     def of(cls, touch: Verification) -> VerificationRecord:
@@ -173,11 +185,26 @@ class VerificationRecord(_Record):
             offset_reference_mm=as_point(touch.offset_reference_mm),
             distance_mm=touch.distance_mm,
             expected_p95_mm=touch.expected_p95_mm,
+            on_skin=touch.on_skin,
+            away_mm=touch.away_mm,
+            own_rms_mm=touch.own_rms_mm,
+            point_reference_mm=None if touch.point_reference_mm is None else as_point(touch.point_reference_mm),
+            normal_reference=None if touch.normal_reference is None else as_point(touch.normal_reference),
         )
 
     def verification(self) -> Verification:
-        offset_mm = np.array(self.offset_reference_mm)
-        return Verification(self.name, self.kind, offset_mm, self.distance_mm, self.expected_p95_mm)
+        return Verification(
+            name=self.name,
+            kind=self.kind,
+            offset_reference_mm=np.array(self.offset_reference_mm),
+            distance_mm=self.distance_mm,
+            expected_p95_mm=self.expected_p95_mm,
+            on_skin=self.on_skin,
+            away_mm=self.away_mm,
+            own_rms_mm=self.own_rms_mm,
+            point_reference_mm=None if self.point_reference_mm is None else np.array(self.point_reference_mm),
+            normal_reference=None if self.normal_reference is None else np.array(self.normal_reference),
+        )
 
 
 class AttemptResult(_Record):
@@ -217,7 +244,7 @@ class Attempt(_Record):
     """
 
     schema_name: Literal["surgnav.registration"] = "surgnav.registration"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     id: str = Field(min_length=1)
     time: str = Field(min_length=1)
     person: str = Field(min_length=1)
@@ -307,6 +334,7 @@ def record_result(
             covariance=uncertainty.covariance.tolist(),
             pivot_reference_mm=as_point(uncertainty.pivot_reference_mm),
             degrees=uncertainty.degrees if math.isfinite(uncertainty.degrees) else None,
+            joint=uncertainty.joint.tolist(),
         ),
         fre_rms_mm=None if by_landmarks is None else by_landmarks.fre_rms_mm,
         landmark_residuals_reference_mm={name: as_point(vector) for name, vector in marks},

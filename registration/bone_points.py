@@ -24,7 +24,6 @@ from geometry.points import Floats, read_only
 from registration.closest_point import DistanceField, ExactDistance
 from registration.errors import SurfacePointsRefusedError
 from registration.evidence import neighbour_counts, point_weights
-from registration.expected_error import PoseUncertainty
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 
 # Beyond this a pixel is no pixel of a scanner but metres, or the size of the frame.
@@ -173,9 +172,7 @@ def register_bone(
         found = refine_on_surface(bone.points_reference_mm, field, pose, landmarks, settings, point_noise_mm=noise_mm)
         pose = found.T_reference_ct
     shared = _tracking_covariance(bone, found, normals, noise_mm, settings)
-    known = found.uncertainty
-    with_tracking = PoseUncertainty(known.covariance + shared, known.pivot_reference_mm, known.degrees)
-    return replace(found, uncertainty=with_tracking)
+    return replace(found, uncertainty=found.uncertainty.plus(shared))
 
 
 def _tracking_covariance(

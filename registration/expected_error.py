@@ -8,7 +8,7 @@ Danilchenko and Fitzpatrick, IEEE TMI 30(3), 2011, with ideal weights; it holds 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from scipy.special import chdtri, fdtri, gammaincinv
 from geometry import Transform
 from geometry.points import Floats, as_points, read_only
 from registration.errors import InvalidCovarianceError
-from registration.perturbation import motion_jacobian
+from registration.perturbation import JOINT, MOTION, SKIN, joint_jacobian, motion_variances
 
 # An excess of residuals that chance brings more often than this is no evidence for more noise than was stated.
 SIGNIFICANCE = 0.05
@@ -33,6 +33,8 @@ class PoseUncertainty:
         pivot_reference_mm: the point ``(3,)`` that the rotation turns about, in ``reference``.
         degrees: of freedom of the residuals from which the covariance's scale was taken; infinite where it was stated.
             A scale from few residuals is itself uncertain, and its 95 % lie farther out.
+        joint: ``(13, 13)``, the motion with what else is not known: the CT's scale and the skin's motion against the
+            body, in the order of `perturbation.py`; its first block is `covariance`. Left out: neither is in doubt.
 
     Raises:
         InvalidCovarianceError: another shape, not finite, not symmetric, a negative variance, or no positive degrees.
@@ -41,6 +43,7 @@ class PoseUncertainty:
     covariance: Floats
     pivot_reference_mm: Floats
     degrees: float = math.inf
+    joint: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         covariance = np.array(self.covariance, dtype=np.float64)
@@ -63,8 +66,35 @@ class PoseUncertainty:
                 "a symmetric matrix with variances on its diagonal",
                 "pass the uncertainty that a registration returned",
             )
+        joint = np.array(self.joint, dtype=np.float64)
+        if not joint.size:
+            joint = np.zeros((JOINT, JOINT))
+            joint[MOTION, MOTION] = covariance
+        _check_joint(joint, covariance)
         object.__setattr__(self, "covariance", read_only((covariance + covariance.T) / 2.0))
         object.__setattr__(self, "pivot_reference_mm", read_only(pivot))
+        object.__setattr__(self, "joint", read_only((joint + joint.T) / 2.0))
+
+    @classmethod
+    def from_joint(cls, joint: Floats, pivot_reference_mm: Floats, degrees: float = math.inf) -> PoseUncertainty:
+        """From the covariance ``(13, 13)`` of all that is not known."""
+        return cls(joint[MOTION, MOTION], pivot_reference_mm, degrees, joint)
+
+    def at(self, points_reference: Floats, *, on_skin: bool = False) -> Floats:
+        """Covariance ``(n, 3, 3)`` in mm^2 of where points ``(n, 3)`` truly are against where the pose puts them.
+
+        Args:
+            on_skin: the points are on the skin and go with it; else they are where the CT saw them in the body.
+        """
+        jacobian = joint_jacobian(points_reference, self.pivot_reference_mm, on_skin=on_skin)
+        covariance_mm2: Floats = jacobian @ self.joint @ jacobian.transpose(0, 2, 1)
+        return covariance_mm2
+
+    def plus(self, covariance: Floats) -> PoseUncertainty:
+        """With an independent motion of covariance ``(6, 6)`` about the same pivot besides."""
+        joint = self.joint.copy()
+        joint[MOTION, MOTION] += covariance
+        return PoseUncertainty.from_joint(joint, self.pivot_reference_mm, self.degrees)
 
     def with_common_error(self, shift_rms_mm: float, turn_rms_rad: float) -> PoseUncertainty:
         """Adds an error that all measurements share, so that no number of them averages it out: a tracker's distortion.
@@ -73,9 +103,41 @@ class PoseUncertainty:
             shift_rms_mm: RMS length of the shift of everything measured.
             turn_rms_rad: RMS angle of its turn, about the pivot.
         """
-        variances = np.repeat([turn_rms_rad**2 / 3.0, shift_rms_mm**2 / 3.0], 3)
         # As many degrees as before: few of them are lost by adding what was stated, and none is too careful.
-        return PoseUncertainty(self.covariance + np.diag(variances), self.pivot_reference_mm, self.degrees)
+        return self.plus(motion_variances(shift_rms_mm, turn_rms_rad))
+
+    def with_skin_motion(self, shift_rms_mm: float, turn_rms_rad: float) -> PoseUncertainty:
+        """Adds a motion against the body of all the skin that was touched and swept, which the pose has followed.
+
+        No residual shows it, and no further touch of the skin: what lies in the body is off by it, what lies on the
+        skin is not. Arguments as for `with_common_error`.
+        """
+        variances = motion_variances(shift_rms_mm, turn_rms_rad)
+        joint = self.joint.copy()
+        joint[MOTION, MOTION] += variances
+        joint[SKIN, SKIN] += variances
+        # The pose went where the skin went; the body stayed, so the motion from pose to truth is the opposite one.
+        joint[MOTION, SKIN] -= variances
+        joint[SKIN, MOTION] -= variances
+        return PoseUncertainty.from_joint(joint, self.pivot_reference_mm, self.degrees)
+
+
+def _check_joint(joint: Floats, covariance: Floats) -> None:
+    """Refuses a joint covariance that is none, or not that of this motion."""
+    scale = np.sqrt(np.abs(np.diag(joint))) if joint.shape == (JOINT, JOINT) else np.zeros(0)
+    limits = 1e-6 * np.outer(scale, scale) + 1e-15
+    if (
+        joint.shape != (JOINT, JOINT)
+        or not np.isfinite(joint).all()
+        or (np.diag(joint) < 0.0).any()
+        or (np.abs(joint - joint.T) > limits).any()
+        or (np.abs(joint[MOTION, MOTION] - covariance) > limits[MOTION, MOTION]).any()
+    ):
+        raise InvalidCovarianceError(
+            f"a joint covariance of shape {joint.shape}, not symmetric, or of another motion",
+            f"a finite, symmetric ({JOINT}, {JOINT}) whose first block is that of the motion",
+            "pass the uncertainty that a registration returned",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +189,7 @@ def expected_tre(
         InvalidPointsError: targets that are not finite ``(n, 3)``.
         InvalidCovarianceError: a tool's covariance that is none.
     """
-    targets_reference_mm = T_reference_ct.apply(as_points(targets_ct, "targets"))
-    jacobian = motion_jacobian(targets_reference_mm, uncertainty.pivot_reference_mm)
-    pose_mm2 = jacobian @ uncertainty.covariance @ jacobian.transpose(0, 2, 1)
+    pose_mm2 = uncertainty.at(T_reference_ct.apply(as_points(targets_ct, "targets")))
     covariance_mm2 = pose_mm2 + tool_covariance_mm2(tool_covariance_reference_mm2, len(pose_mm2))
     squared_mm2 = np.trace(covariance_mm2, axis1=1, axis2=2)
     # Satterthwaite 1946: the tool's part is stated, so only the pose's share of the variance is known by few degrees.

@@ -12,7 +12,14 @@ from geometry.points import Floats
 from registration.closest_point import DistanceField, SurfaceDistance
 from registration.errors import SurfacePointsRefusedError
 from registration.localisation_error import LocalisationError
-from registration.perturbation import motion_jacobian, moved
+from registration.perturbation import MOTION, SCALE, motion_jacobian, moved
+from registration.shared_errors import (
+    OFFSET,
+    UNKNOWNS,
+    inverse_of_free,
+    landmark_rows,
+    surface_rows,
+)
 
 # Median absolute deviation to standard deviation, for normal errors.
 MAD_TO_SD = 1.4826
@@ -49,50 +56,66 @@ class Evidence:
         points_reference: swept points ``(n, 3)``.
         counts: how many like it share each one's patch of the surface, ``(n,)``.
         weights: information of each along its normal, ``(n,)``, in 1/mm^2.
-        noise_sd_mm: of each single point's distance, ``(n,)``.
-        offset_sd_mm: of an offset that all points share; 0 if there is none.
+        point_noise_mm: each point's own error, ``(n,)``; noise_sd_mm: with that of the surface, ``(n,)``.
         trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
-        landmark_error: of these pairs.
-        initial_information: of the initial pose, ``(6, 6)``: weak, so that no direction is without any.
+        landmark_error: of these pairs. on_skin: which of them lie on the skin, ``(m,)`` bool; surface_on_skin: whether
+            the swept surface is the skin.
+        prior_information: ``(20, 20)``, of the initial pose (weak, so that no direction is without any) and of what
+            measurements share (`shared_errors.py`). free: which of these unknowns there are.
         pivot_reference: centroid of the points ``(3,)``: motions are about it.
     """
 
     points_reference: Floats
     counts: Floats
     weights: Floats
+    point_noise_mm: Floats
     noise_sd_mm: Floats
-    offset_sd_mm: float
     trend_radius_mm: float
     landmarks_ct: Floats
     landmarks_reference: Floats
     landmark_error: LocalisationError
-    initial_information: Floats
+    on_skin: NDArray[np.bool_]
+    surface_on_skin: bool
+    prior_information: Floats
+    free: Floats
     pivot_reference: Floats
+
+    @property
+    def arms_mm(self) -> Floats:
+        """From the pivot to each point, ``(n, 3)``."""
+        return self.points_reference - self.pivot_reference
 
 
 @dataclass(frozen=True, eq=False)
 class IcpOutcome:
-    """The pose, and what the points say at it.
+    """Where the iteration ended: the pose, and what the points say at it.
 
     Attributes:
         T_reference_ct: the pose.
         residuals_mm: signed distances ``(n,)``.
-        offset_mm: the estimated part of them that all points share.
+        shared: the unknowns ``(20,)`` beside the pose as they were estimated; its motion is 0.
+        shared_mm: the part ``(n,)`` of the residuals that they explain.
         robust_weights: Tukey's, ``(n,)``, 0 to 1.
-        surface_information, landmark_information: ``(6, 6)`` each, about the evidence's pivot.
+        surface_information, landmark_information: ``(20, 20)`` each, about the evidence's pivot.
         iterations, converged, last_step_mm: how the iteration ended.
     """
 
     T_reference_ct: Transform
     residuals_mm: Floats
-    offset_mm: float
+    shared: Floats
+    shared_mm: Floats
     robust_weights: Floats
     surface_information: Floats
     landmark_information: Floats
     iterations: int
     converged: bool
     last_step_mm: float
+
+    @property
+    def offset_mm(self) -> float:
+        """The estimated offset that all points share."""
+        return float(self.shared[OFFSET])
 
 
 def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settings: IcpSettings) -> IcpOutcome:
@@ -102,22 +125,25 @@ def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settin
         SurfacePointsRefusedError: too few points near the surface, at the start or on the way.
     """
     gram = mean_gram(evidence)
-    pose, offset_mm, step_mm, widening, iteration = initial, 0.0, np.inf, settings.annealing_start, 0
+    pose, shared, step_mm, widening, iteration = initial, np.zeros(UNKNOWNS), np.inf, settings.annealing_start, 0
     while iteration < settings.maximum_iterations and (widening > 1.0 or step_mm >= settings.step_tolerance_mm):
         widening = max(1.0, settings.annealing_start * settings.annealing_rate**iteration)
-        motion, offset_mm = _step(evidence, field, pose, offset_mm, widening, settings)
+        distance = _distance(evidence, field, pose)
+        motion, shared = _step(evidence, distance, pose, shared, widening, settings)
         pose = moved(pose, motion, evidence.pivot_reference)
         step_mm = float(np.sqrt(motion @ gram @ motion))
         iteration += 1
     distance = _distance(evidence, field, pose)
-    robust = _robust_weights(distance, offset_mm, 1.0, evidence, settings)
+    shared_mm = _surface_rows(evidence, pose, distance) @ shared
+    robust = _robust_weights(distance, shared_mm, 1.0, evidence, settings)
     return IcpOutcome(
         T_reference_ct=pose,
         residuals_mm=distance.signed_mm,
-        offset_mm=_common_offset_mm(evidence, distance, evidence.weights * robust),
+        shared=shared,
+        shared_mm=shared_mm,
         robust_weights=robust,
         surface_information=_surface_information(evidence, field, pose, distance, evidence.weights * robust),
-        landmark_information=_landmark_information(evidence, pose),
+        landmark_information=landmark_equations(evidence, pose)[0],
         iterations=iteration,
         converged=step_mm < settings.step_tolerance_mm,
         last_step_mm=step_mm,
@@ -135,51 +161,88 @@ def landmark_residuals_mm(evidence: Evidence, pose: Transform) -> Floats:
     return evidence.landmarks_reference - pose.apply(evidence.landmarks_ct)
 
 
-def _step(
-    evidence: Evidence, field: DistanceField, pose: Transform, offset_mm: float, widening: float, settings: IcpSettings
-) -> tuple[Floats, float]:
-    """The motion ``(6,)`` that minimises the cost linearised at `pose`, and the common offset at `pose`."""
-    distance = _distance(evidence, field, pose)
-    weights = evidence.weights * _robust_weights(distance, offset_mm, widening, evidence, settings)
-    offset_mm = _common_offset_mm(evidence, distance, weights)
-    jacobian = _surface_jacobian(evidence, pose, distance)
-    # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
-    surface = _information(jacobian, weights, evidence.offset_sd_mm)
-    matrix = surface + _landmark_information(evidence, pose) + evidence.initial_information
-    gradient = jacobian.T @ (weights * (distance.signed_mm - offset_mm))
-    if len(evidence.landmarks_ct):
-        motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
-        residuals_mm = landmark_residuals_mm(evidence, pose)
-        pulls = np.einsum("nkl,nl->nk", evidence.landmark_error.information(pose), residuals_mm)
-        gradient = gradient + np.einsum("nki,nk->i", motions, pulls)
-    return np.asarray(np.linalg.solve(matrix, gradient), dtype=np.float64), offset_mm
+def landmark_prediction_mm(evidence: Evidence, pose: Transform, shared: Floats) -> Floats:
+    """The part ``(m, 3)`` of the landmarks' residuals that the unknowns ``(20,)`` beside the pose explain."""
+    predicted: Floats = _landmark_rows(evidence, pose) @ shared
+    return predicted
 
 
-def _common_offset_mm(evidence: Evidence, distance: SurfaceDistance, weights: Floats) -> float:
-    """The offset shared by all points at this pose: their weighted mean, drawn towards 0 as far as it is known to be.
+def only_of_pose(information: Floats, evidence: Evidence) -> Floats:
+    """What ``(20, 20)`` says about the pose, ``(6, 6)``, once it has said what it must about everything else.
 
-    With this value put into the gradient, and its share taken out of the information, the pose is the one that a
-    solver with the offset as a seventh unknown would find (Schur complement).
+    The Schur complement over offset and scale, each held by its prior: points that share an offset say nothing about a
+    motion that looks like one. Where the surface is skin, the pose is meant against the skin.
     """
-    if evidence.offset_sd_mm == 0.0:
-        return 0.0
-    return float(weights @ distance.signed_mm / (weights.sum() + evidence.offset_sd_mm**-2))
+    others = evidence.free[np.isin(evidence.free, (SCALE, OFFSET))]
+    if not len(others):
+        return information[MOTION, MOTION]
+    held = information[np.ix_(others, others)] + evidence.prior_information[np.ix_(others, others)]
+    mixed = information[MOTION, :][:, others]
+    reduced: Floats = information[MOTION, MOTION] - mixed @ np.linalg.solve(held, mixed.T)
+    return reduced
+
+
+def _step(
+    evidence: Evidence,
+    distance: SurfaceDistance,
+    pose: Transform,
+    shared: Floats,
+    widening: float,
+    settings: IcpSettings,
+) -> tuple[Floats, Floats]:
+    """The motion ``(6,)`` that minimises the cost linearised at `pose`, and the other unknowns with it ``(20,)``."""
+    rows = _surface_rows(evidence, pose, distance)
+    robust = _robust_weights(distance, rows @ shared, widening, evidence, settings)
+    information, gradient = surface_equations(rows, distance.signed_mm, evidence.weights * robust)
+    marks, pull = landmark_equations(evidence, pose)
+    # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
+    solution = inverse_of_free(information + marks + evidence.prior_information, evidence.free) @ (gradient + pull)
+    others = solution.copy()
+    others[MOTION] = 0.0
+    return solution[MOTION], others
+
+
+def surface_equations(rows: Floats, residuals_mm: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Information ``(20, 20)`` and gradient ``(20,)`` of weighted distances."""
+    weighted = weights[:, None] * rows
+    return rows.T @ weighted, weighted.T @ residuals_mm
+
+
+def _landmark_rows(evidence: Evidence, pose: Transform) -> Floats:
+    return landmark_rows(pose.apply(evidence.landmarks_ct), evidence.pivot_reference, evidence.on_skin)
+
+
+def landmark_equations(evidence: Evidence, pose: Transform) -> tuple[Floats, Floats]:
+    """Information ``(20, 20)`` and gradient ``(20,)`` of the landmarks; zero without any."""
+    if not len(evidence.landmarks_ct):
+        return np.zeros((UNKNOWNS, UNKNOWNS)), np.zeros(UNKNOWNS)
+    rows = _landmark_rows(evidence, pose)
+    weighted = evidence.landmark_error.information(pose) @ rows
+    information = np.einsum("nki,nkj->ij", rows, weighted)
+    return information, np.einsum("nki,nk->i", weighted, landmark_residuals_mm(evidence, pose))
 
 
 def _distance(evidence: Evidence, field: DistanceField, pose: Transform) -> SurfaceDistance:
     return field.distance(pose.inverse().apply(evidence.points_reference))
 
 
-def _surface_jacobian(evidence: Evidence, pose: Transform, distance: SurfaceDistance) -> Floats:
-    """``(n, 6)``: how much closer each point comes to the surface when the surface makes a small motion."""
+def surface_jacobian(evidence: Evidence, pose: Transform, field: DistanceField) -> Floats:
+    """``(n, 20)`` of all points at `pose`."""
+    return _surface_rows(evidence, pose, _distance(evidence, field, pose))
+
+
+def _surface_rows(evidence: Evidence, pose: Transform, distance: SurfaceDistance) -> Floats:
+    """``(n, 20)``: how much closer each point comes to the surface by each unknown."""
     normals = pose.rotate(distance.gradient)
-    return np.hstack([np.cross(evidence.points_reference - evidence.pivot_reference, normals), normals])
+    return surface_rows(
+        evidence.arms_mm, np.cross(evidence.arms_mm, normals), normals, on_skin=evidence.surface_on_skin
+    )
 
 
 def _surface_information(
     evidence: Evidence, field: DistanceField, pose: Transform, distance: SurfaceDistance, weights: Floats
 ) -> Floats:
-    """What the points really tell, ``(6, 6)``: by the surface's trend, not by its texture.
+    """What the points really tell, ``(20, 20)``: by the surface's trend, not by its texture.
 
     Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale of the surface's
     own error its texture is as likely error as shape: no evidence may be drawn from it.
@@ -190,15 +253,16 @@ def _surface_information(
     normals = pose.rotate(normals_ct)
     # A moment about ct's origin, seen from the pivot: its line moves with the pose.
     moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)
-    return _information(np.hstack([moments, normals]), weights, evidence.offset_sd_mm)
+    rows = surface_rows(evidence.arms_mm, moments, normals, on_skin=evidence.surface_on_skin)
+    return surface_equations(rows, distance.signed_mm, weights)[0]
 
 
 def _robust_weights(
-    distance: SurfaceDistance, offset_mm: float, widening: float, evidence: Evidence, settings: IcpSettings
+    distance: SurfaceDistance, shared_mm: Floats, widening: float, evidence: Evidence, settings: IcpSettings
 ) -> NDArray[np.float64]:
     near = np.abs(distance.signed_mm) <= settings.maximum_distance_mm
     # In standard deviations, since each point has its own.
-    absolute = np.abs(distance.signed_mm - offset_mm) / evidence.noise_sd_mm
+    absolute = np.abs(distance.signed_mm - shared_mm) / evidence.noise_sd_mm
     if np.count_nonzero(near) < settings.minimum_points:
         raise SurfacePointsRefusedError(
             f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
@@ -209,18 +273,3 @@ def _robust_weights(
     scale = max(MAD_TO_SD * float(np.median(absolute[near])), 1.0)
     cutoff = settings.tukey_cutoff * widening * scale
     return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff) ** 2) ** 2, 0.0)
-
-
-def _information(jacobian: Floats, weights: Floats, offset_sd_mm: float) -> Floats:
-    """What points say about the pose, ``(6, 6)``, once they have said what they must about their common offset."""
-    information: Floats = jacobian.T @ (weights[:, None] * jacobian)
-    if offset_sd_mm == 0.0:
-        return information
-    shared = jacobian.T @ weights
-    return information - np.outer(shared, shared) / (weights.sum() + offset_sd_mm**-2)
-
-
-def _landmark_information(evidence: Evidence, pose: Transform) -> Floats:
-    motions = motion_jacobian(pose.apply(evidence.landmarks_ct), evidence.pivot_reference)
-    information: Floats = np.einsum("nki,nkl,nlj->ij", motions, evidence.landmark_error.information(pose), motions)
-    return information

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,12 +17,23 @@ from geometry import Transform
 from geometry.errors import InvalidPointsError
 from geometry.points import Floats, as_points, read_only
 from registration.anisotropic import fit_anisotropic
+from registration.drift import OrderTrend, order_trend
 from registration.errors import LandmarksRefusedError
 from registration.expected_error import PoseUncertainty, noise_inflation
 from registration.landmark_checks import LandmarkLimits, check_fit, check_pairs
 from registration.localisation_error import LocalisationError
-from registration.perturbation import motion_jacobian
+from registration.perturbation import SCALE, motion_jacobian
 from registration.rigid_fit import fit_rigid
+from registration.shared_errors import (
+    ScaleEstimate,
+    SharedErrors,
+    inverse_of_free,
+    joint_of,
+    landmark_rows,
+    reach_of,
+    scale_estimate,
+    shared_information,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,8 @@ class LandmarkRegistration:
         uncertainty: covariance of the pose.
         noise_inflation: factor on the variance since the residuals exceed the stated FLE; 1 where they agree.
         chi_square: squared residuals over their stated variances, summed: some ``3 n - 6`` if the statement is true.
+        scale: what the landmarks say about the scale between CT and patient; None where it was not in doubt.
+        trend: of the residuals with the order of the touches; None where there is none.
     """
 
     T_reference_ct: Transform
@@ -58,6 +71,8 @@ class LandmarkRegistration:
     uncertainty: PoseUncertainty
     noise_inflation: float
     chi_square: float
+    scale: ScaleEstimate | None = None
+    trend: OrderTrend | None = None
 
 
 def register_landmarks(
@@ -114,6 +129,42 @@ def solve(
         noise_inflation=inflation,
         chi_square=chi_square,
     )
+
+
+def with_shared_errors(
+    made: LandmarkRegistration,
+    points_ct: Floats,
+    error: LocalisationError,
+    shared: SharedErrors,
+    touch_order: tuple[int, ...] = (),
+) -> LandmarkRegistration:
+    """The same pose, and what it is worth where landmarks ``(n, 3)`` share errors besides.
+
+    A scale turns no landmarks, and skin that takes all of them along leaves no residual: the pose stays, its covariance
+    does not.
+
+    Args:
+        touch_order: as for `refine_on_surface`.
+    """
+    pivot_mm, on_skin = made.uncertainty.pivot_reference_mm, shared.skin_mask(len(points_ct))
+    mapped_mm = made.T_reference_ct.apply(points_ct)
+    rows = landmark_rows(mapped_mm, pivot_mm, on_skin)
+    weighted = error.information(made.T_reference_ct) @ rows
+    told = np.einsum("nki,nkj->ij", rows, weighted)
+    prior, free = shared_information(shared, 0.0, reach_of(mapped_mm[on_skin], pivot_mm))
+    inverse = inverse_of_free(told + prior, free)
+    means = inverse @ np.einsum("nki,nk->i", weighted, made.residuals_reference_mm)
+    means[:SCALE] = 0.0
+    covariance = inverse @ (made.noise_inflation * told + prior) @ inverse
+    uncertainty = PoseUncertainty.from_joint(
+        joint_of(covariance + np.outer(means, means)), pivot_mm, made.uncertainty.degrees
+    )
+    scale = scale_estimate(float(means[SCALE]), float(inverse[SCALE, SCALE]), shared.scale_sd, made.noise_inflation)
+    trend = None
+    if touch_order:
+        left_mm = made.residuals_reference_mm - rows @ means
+        trend = order_trend(rows, error.information(made.T_reference_ct), left_mm, inverse, touch_order)
+    return replace(made, uncertainty=uncertainty, scale=scale, trend=trend)
 
 
 def stated_error(

@@ -8,7 +8,7 @@ the error at the targets instead of the pose's own numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ from geometry import Transform
 from geometry.points import Floats, read_only
 from registration.closest_point import DistanceField
 from registration.expected_error import PoseUncertainty, length_quantile_mm
-from registration.perturbation import motion_jacobian
+from registration.perturbation import JOINT, joint_jacobian
 from registration.surfaces import SurfaceSettings
 
 PROBABILITY = 0.95
@@ -79,6 +79,9 @@ def next_touch(
     landmarks_ct: Mapping[str, Floats],
     assumed: SurfaceSettings,
     settings: NextTouchSettings | None = None,
+    *,
+    surface_on_skin: bool = False,
+    landmarks_on_skin: Collection[str] = (),
 ) -> NextTouch | None:
     """Ranks every spot within reach; None without targets, or where nothing would make the worst one better.
 
@@ -88,6 +91,7 @@ def next_touch(
         landmarks_ct: planned ones, name -> ``(3,)`` in ct, those not touched yet being spots too.
         assumed: the errors of points and surface. An offset that all points share counts as an error of the new spot
             too, although the sweep may know part of it: the promise is rather too small.
+        surface_on_skin, landmarks_on_skin: what goes where the skin goes. What all skin shares, no touch of it lowers.
     """
     if not targets_ct or not len(measured_reference_mm):
         return None
@@ -98,11 +102,12 @@ def next_touch(
     spots_ct = np.vstack([feet_ct, np.array(list(free.values())).reshape(-1, 3)])
     if not len(spots_ct):
         return None
-    looks = _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, _look_variance_mm2(assumed, settings))
-    touches = _after_landmark(uncertainty, T_reference_ct, spots_ct[len(feet_ct) :], assumed)
+    look_mm2 = _look_variance_mm2(assumed, settings)
+    looks = _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, look_mm2, surface_on_skin)
+    touches = _after_landmark(uncertainty, T_reference_ct, free, assumed, landmarks_on_skin)
     targets = T_reference_ct.apply(np.array(list(targets_ct.values())))
     pivot_mm = uncertainty.pivot_reference_mm
-    now_mm = _p95_mm(uncertainty.covariance[None], targets, pivot_mm)[0]
+    now_mm = _p95_mm(uncertainty.joint[None], targets, pivot_mm)[0]
     then_mm = _p95_mm(np.vstack([looks, touches]), targets, pivot_mm).max(axis=1)
     best = int(then_mm.argmin())
     name = ([""] * len(feet_ct) + list(free))[best]
@@ -158,35 +163,47 @@ def _untouched(point_ct_mm: Floats, measured_ct: Floats) -> bool:
 
 
 def _after_surface(
-    uncertainty: PoseUncertainty, T_reference_ct: Transform, feet_ct: Floats, normals_ct: Floats, variance_mm2: float
+    uncertainty: PoseUncertainty,
+    T_reference_ct: Transform,
+    feet_ct: Floats,
+    normals_ct: Floats,
+    variance_mm2: float,
+    on_skin: bool,
 ) -> Floats:
-    """Covariances ``(k, 6, 6)`` with one look along each normal added (Sherman and Morrison)."""
+    """Covariances ``(k, 13, 13)`` with one look along each normal added (Sherman and Morrison)."""
     normals = T_reference_ct.rotate(normals_ct) if len(normals_ct) else normals_ct
-    arms = (T_reference_ct.apply(feet_ct) if len(feet_ct) else feet_ct) - uncertainty.pivot_reference_mm
-    rows = np.hstack([np.cross(arms, normals), normals])
-    gains = rows @ uncertainty.covariance
+    feet = T_reference_ct.apply(feet_ct) if len(feet_ct) else feet_ct
+    rows = np.einsum("ka,kai->ki", normals, joint_jacobian(feet, uncertainty.pivot_reference_mm, on_skin=on_skin))
+    gains = rows @ uncertainty.joint
     spread = variance_mm2 + np.einsum("ki,ki->k", gains, rows)
-    reduced: Floats = uncertainty.covariance - gains[:, :, None] * gains[:, None, :] / spread[:, None, None]
+    reduced: Floats = uncertainty.joint - gains[:, :, None] * gains[:, None, :] / spread[:, None, None]
     return reduced
 
 
 def _after_landmark(
-    uncertainty: PoseUncertainty, T_reference_ct: Transform, points_ct: Floats, assumed: SurfaceSettings
+    uncertainty: PoseUncertainty,
+    T_reference_ct: Transform,
+    landmarks_ct: Mapping[str, Floats],
+    assumed: SurfaceSettings,
+    on_skin: Collection[str],
 ) -> Floats:
-    """Covariances ``(k, 6, 6)`` with each landmark added (Woodbury)."""
-    if not len(points_ct):
-        return np.empty((0, 6, 6))
-    jacobian = motion_jacobian(T_reference_ct.apply(points_ct), uncertainty.pivot_reference_mm)
-    gains = jacobian @ uncertainty.covariance
+    """Covariances ``(k, 13, 13)`` with each landmark added (Woodbury)."""
+    if not landmarks_ct:
+        return np.empty((0, JOINT, JOINT))
+    points, pivot_mm = T_reference_ct.apply(np.array(list(landmarks_ct.values()))), uncertainty.pivot_reference_mm
+    jacobian = joint_jacobian(points, pivot_mm)
+    skin = np.array([name in on_skin for name in landmarks_ct])
+    jacobian[skin] = joint_jacobian(points[skin], pivot_mm, on_skin=True)
+    gains = jacobian @ uncertainty.joint
     fle_mm = float(np.mean(assumed.landmark_fle_rms_mm))
     spread = gains @ jacobian.transpose(0, 2, 1) + fle_mm**2 / 3.0 * np.eye(3)
-    reduced: Floats = uncertainty.covariance - gains.transpose(0, 2, 1) @ np.linalg.solve(spread, gains)
+    reduced: Floats = uncertainty.joint - gains.transpose(0, 2, 1) @ np.linalg.solve(spread, gains)
     return reduced
 
 
 def _p95_mm(covariances: Floats, targets_reference: Floats, pivot_mm: Floats) -> Floats:
-    """Expected 95 % error ``(k, t)`` under covariances ``(k, 6, 6)`` at targets ``(t, 3)``."""
-    jacobian = motion_jacobian(targets_reference, pivot_mm)
+    """Expected 95 % error ``(k, t)`` under covariances ``(k, 13, 13)`` at targets ``(t, 3)``."""
+    jacobian = joint_jacobian(targets_reference, pivot_mm)
     at_targets = np.einsum("tai,kij,tbj->ktab", jacobian, covariances, jacobian, optimize=True)
     quantiles: Floats = length_quantile_mm(at_targets.reshape(-1, 3, 3), PROBABILITY).reshape(at_targets.shape[:2])
     return quantiles

@@ -1,5 +1,9 @@
 """Small rigid motions: the six numbers in which registrations step and in which their covariance is stated.
 
+Beside the motion an error may have a part by scale, and the skin may have moved against the body: thirteen numbers in
+all, in this order (`JOINT`): the motion (6), the scale by which the patient is larger than the CT says (1), and the
+motion (6) of the skin against the body that carries it.
+
 A motion is ``xi = (omega, tau)``: a rotation vector in rad and a translation in mm, both in the ``to_frame`` of the
 pose, applied from the left about a pivot: ``p -> exp(omega) (p - pivot) + pivot + tau``.
 """
@@ -11,6 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.points import Floats
+
+MOTION, SCALE, SKIN = slice(0, 6), 6, slice(7, 13)
+JOINT = 13
 
 
 def moved(transform: Transform, motion: Floats, pivot_mm: Floats) -> Transform:
@@ -29,3 +36,18 @@ def motion_jacobian(points_mm: Floats, pivot_mm: Floats) -> Floats:
     jacobian[:, 2, 0], jacobian[:, 2, 1] = y, -x
     jacobian[:, :, 3:] = np.eye(3)
     return jacobian
+
+
+def joint_jacobian(points_mm: Floats, pivot_mm: Floats, *, on_skin: bool = False) -> Floats:
+    """``(n, 3, 13)``: how points ``(n, 3)`` move with motion, scale and skin; bone does not follow the skin."""
+    jacobian = np.zeros((len(points_mm), 3, JOINT))
+    jacobian[:, :, MOTION] = motion_jacobian(points_mm, pivot_mm)
+    jacobian[:, :, SCALE] = points_mm - pivot_mm
+    if on_skin:
+        jacobian[:, :, SKIN] = jacobian[:, :, MOTION]
+    return jacobian
+
+
+def motion_variances(shift_rms_mm: float, turn_rms_rad: float) -> Floats:
+    """``(6, 6)`` of a motion of no preferred direction, from the RMS lengths of its shift and its turn."""
+    return np.diag(np.repeat([turn_rms_rad**2 / 3.0, shift_rms_mm**2 / 3.0], 3))

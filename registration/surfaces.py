@@ -17,13 +17,24 @@ from geometry.errors import FrameMismatchError, InvalidPointsError
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats, as_points, read_only
 from registration.closest_point import DistanceField, ExactDistance
+from registration.drift import OrderTrend, order_trend
 from registration.errors import LandmarksRefusedError, SurfacePointsRefusedError
 from registration.evidence import neighbour_counts, point_weights
 from registration.expected_error import PoseUncertainty
 from registration.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
 from registration.landmarks import checked_landmarks
 from registration.localisation_error import LocalisationError
+from registration.perturbation import MOTION
 from registration.pose_evidence import WeakestDirection, combined_uncertainty, weakest_direction
+from registration.residual_field import ResidualField, estimate_field
+from registration.shared_errors import (
+    ScaleEstimate,
+    SharedErrors,
+    inverse_of_free,
+    landmark_rows,
+    reach_of,
+    shared_information,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +85,10 @@ class SurfaceRegistration:
         weakest_direction: the motion that the surface resists least.
         uncertainty: covariance of the pose.
         noise_inflation: factor on the variance of the surface points since the residuals exceed what was stated.
+        residual_field: the error of the surface that the residuals show, where it is larger, or hangs together over
+            more, than was stated: then points and covariance count by it. None where the statement holds.
+        scale: what landmarks and points say about the scale between CT and patient; None where it was not in doubt.
+        trend: of the landmarks' residuals with the order of the touches; None where there is none.
     """
 
     T_reference_ct: Transform
@@ -89,6 +104,9 @@ class SurfaceRegistration:
     weakest_direction: WeakestDirection
     uncertainty: PoseUncertainty
     noise_inflation: float
+    residual_field: ResidualField | None = None
+    scale: ScaleEstimate | None = None
+    trend: OrderTrend | None = None
 
 
 def refine_on_surface(
@@ -100,6 +118,8 @@ def refine_on_surface(
     *,
     point_noise_mm: ArrayLike | None = None,
     landmark_error: LocalisationError | None = None,
+    shared: SharedErrors | None = None,
+    touch_order: tuple[int, ...] = (),
 ) -> SurfaceRegistration:
     """Refines `initial` (``T_reference_ct``) so that swept points lie on the surface and landmarks stay paired.
 
@@ -110,6 +130,8 @@ def refine_on_surface(
         landmarks: ``(points_ct, points_reference)``, each ``(m, 3)`` in mm, any m >= 1.
         point_noise_mm: standard deviation of each point ``(n,)``, in place of the settings'.
         landmark_error: of each landmark, in place of the settings' isotropic one.
+        shared: what landmarks and points have in common besides; nothing if left out.
+        touch_order: in which place each landmark was touched, counted from 0, before the sweep; unknown if left out.
 
     Raises:
         SurfacePointsRefusedError: too few points, an empty surface, no point near the surface under `initial`, a noise
@@ -121,9 +143,16 @@ def refine_on_surface(
     field = _checked_field(surface_ct, initial)
     points_mm = _checked_points(points_reference, settings)
     noise_mm = _checked_noise(point_noise_mm, len(points_mm), settings)
-    evidence = _with_landmarks(_evidence(points_mm, noise_mm, settings), landmarks, landmark_error, settings)
+    pairs = _checked_pairs(landmarks, landmark_error, settings)
+    evidence = _evidence(points_mm, noise_mm, pairs, settings, shared or SharedErrors())
     outcome = iterate(evidence, field, initial, settings)
-    return _result(evidence, outcome, settings)
+    found = estimate_field(evidence, outcome, field, settings.model_error_mm, settings.correlation_length_mm)
+    if found is not None:
+        # By what the residuals show, the points weigh less against the landmarks: the pose itself changes.
+        told = replace(settings, model_error_mm=found.model_error_mm, correlation_length_mm=found.correlation_length_mm)
+        evidence = _evidence(points_mm, noise_mm, pairs, told, shared or SharedErrors())
+        outcome = iterate(evidence, field, outcome.T_reference_ct, told)
+    return replace(_result(evidence, outcome, settings, found), trend=_trend(evidence, outcome, touch_order))
 
 
 def _checked_field(surface_ct: Surface | DistanceField, initial: Transform) -> DistanceField:
@@ -163,33 +192,43 @@ def _checked_noise(point_noise_mm: ArrayLike | None, count: int, settings: Surfa
     return noise_mm
 
 
-def _evidence(points_mm: Floats, noise_mm: Floats, settings: SurfaceSettings) -> Evidence:
-    """Of the points alone."""
+_Pairs = tuple[Floats, Floats, LocalisationError]
+
+
+def _evidence(
+    points_mm: Floats, noise_mm: Floats, pairs: _Pairs, settings: SurfaceSettings, shared: SharedErrors
+) -> Evidence:
     counts = neighbour_counts(points_mm, settings.correlation_length_mm, noise_mm)
+    marks_ct, marks_reference, error = pairs
+    on_skin, pivot_mm = shared.skin_mask(len(marks_ct)), points_mm.mean(axis=0)
+    skin_mm = np.vstack([marks_reference[on_skin], points_mm[: len(points_mm) * shared.surface_on_skin]])
+    reach_mm = reach_of(skin_mm, pivot_mm)
+    prior, free = shared_information(shared, settings.offset_sd_mm, reach_mm)
     initial_sd = np.repeat([settings.initial_sd_rad, settings.initial_sd_mm], 3)
+    prior[MOTION, MOTION] = np.diag(initial_sd**-2.0)
     return Evidence(
         points_reference=points_mm,
         counts=counts,
         weights=point_weights(counts, noise_mm, settings.model_error_mm),
+        point_noise_mm=noise_mm,
         noise_sd_mm=np.hypot(noise_mm, settings.model_error_mm),
-        offset_sd_mm=settings.offset_sd_mm,
         trend_radius_mm=settings.trend_radius_mm,
-        landmarks_ct=np.empty((0, 3)),
-        landmarks_reference=np.empty((0, 3)),
-        landmark_error=LocalisationError(np.empty((0, 3, 3)), np.empty((0, 3, 3))),
-        initial_information=np.diag(initial_sd**-2.0),
-        pivot_reference=points_mm.mean(axis=0),
+        landmarks_ct=marks_ct,
+        landmarks_reference=marks_reference,
+        landmark_error=error,
+        on_skin=on_skin,
+        surface_on_skin=shared.surface_on_skin,
+        prior_information=prior,
+        free=free,
+        pivot_reference=pivot_mm,
     )
 
 
-def _with_landmarks(
-    evidence: Evidence,
-    landmarks: tuple[ArrayLike, ArrayLike] | None,
-    error: LocalisationError | None,
-    settings: SurfaceSettings,
-) -> Evidence:
+def _checked_pairs(
+    landmarks: tuple[ArrayLike, ArrayLike] | None, error: LocalisationError | None, settings: SurfaceSettings
+) -> _Pairs:
     if landmarks is None:
-        return evidence
+        return np.empty((0, 3)), np.empty((0, 3)), LocalisationError(np.empty((0, 3, 3)), np.empty((0, 3, 3)))
     marks_ct, marks_reference, _ = checked_landmarks(*landmarks, names=None)
     error = error or LocalisationError.isotropic(settings.landmark_fle_rms_mm, len(marks_ct))
     if len(error) != len(marks_ct):
@@ -198,13 +237,17 @@ def _with_landmarks(
             "one for each landmark",
             "state them in the landmarks' order",
         )
-    return replace(evidence, landmarks_ct=marks_ct, landmarks_reference=marks_reference, landmark_error=error)
+    return marks_ct, marks_reference, error
 
 
-def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) -> SurfaceRegistration:
+def _result(
+    evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings, found: ResidualField | None
+) -> SurfaceRegistration:
     inlier = outcome.robust_weights > 0.0
     inlier_mm = np.abs(outcome.residuals_mm[inlier] - outcome.offset_mm)
-    uncertainty, inflation = combined_uncertainty(evidence, outcome)
+    uncertainty, inflation, scale = combined_uncertainty(evidence, outcome)
+    # The statement was exceeded by as much as the field that was found exceeds it, and whatever is left over then.
+    exceeded = 1.0 if found is None else found.variance_factor
     marks_mm = landmark_residuals_mm(evidence, outcome.T_reference_ct)
     converged, reason = _verdict(float(inlier.mean()), outcome, settings)
     return SurfaceRegistration(
@@ -220,8 +263,21 @@ def _result(evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings) 
         reason=reason,
         weakest_direction=weakest_direction(evidence, outcome, uncertainty, inflation),
         uncertainty=uncertainty,
-        noise_inflation=inflation,
+        noise_inflation=max(inflation, exceeded),
+        residual_field=found,
+        scale=scale,
     )
+
+
+def _trend(evidence: Evidence, outcome: IcpOutcome, touch_order: tuple[int, ...]) -> OrderTrend | None:
+    if len(touch_order) != len(evidence.landmarks_ct) or not touch_order:
+        return None
+    pose, known = outcome.T_reference_ct, outcome.surface_information + outcome.landmark_information
+    mapped_mm = pose.apply(evidence.landmarks_ct)
+    rows = landmark_rows(mapped_mm, evidence.pivot_reference, evidence.on_skin)
+    left_mm = landmark_residuals_mm(evidence, pose) - rows @ outcome.shared
+    covariance = inverse_of_free(known + evidence.prior_information, evidence.free)
+    return order_trend(rows, evidence.landmark_error.information(pose), left_mm, covariance, touch_order)
 
 
 def _verdict(inlier_fraction: float, outcome: IcpOutcome, settings: SurfaceSettings) -> tuple[bool, str]:

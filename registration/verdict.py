@@ -17,6 +17,7 @@ Level = Literal["accept", "check", "refuse"]
 ACCEPT: Level = "accept"
 CHECK: Level = "check"
 REFUSE: Level = "refuse"
+SKIN_ALONE = "all of it rests on the skin, and nothing shows whether that has moved since the CT: verify on bone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,9 @@ class VerdictSettings:
             expected of it in 95 of 100.
         verification_factor: distance found by a verification touch, over what is expected in 95 of 100. Above 1.5
             lie 7 of 10,000 if the registration is what it says.
+        scale_excess: standard deviations by which patient and CT differ in scale, by landmarks and sweep alone. By
+            chance, 1 in 100 is above 2.6.
+        least_away_mm: how far from the landmarks a touch lies that tells a structure from its neighbour.
     """
 
     tre_p95_mm: tuple[float, float] = (2.0, 4.0)
@@ -42,6 +46,8 @@ class VerdictSettings:
     inlier_fraction: tuple[float, float] = (0.8, 0.5)
     disagreement_factor: tuple[float, float] = (1.0, 2.0)
     verification_factor: tuple[float, float] = (1.0, 1.5)
+    scale_excess: tuple[float, float] = (2.6, 10.0)
+    least_away_mm: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +88,11 @@ class Findings:
         landmarks, surface: None if there were none; one of the two must be there.
         failure: why there is no pose at all; then nothing else counts.
         beginning: in words, how the pose was found, where it was not from landmarks in a known order.
+        assumes: in words, what the expected errors take for granted.
+        rests_on_skin: all that was measured goes where the skin goes.
+        doubts: in words, whatever the measurements say against what was assumed.
+        narrow: in words, why a neighbour of the same shape would fit as well; empty if none would.
+        scale_excess: as in `VerdictSettings`; None where scale was not in doubt. scale_words: the scale for a person.
     """
 
     tre_p95_mm: Mapping[str, float | None] = field(default_factory=dict)
@@ -89,6 +100,12 @@ class Findings:
     surface: SurfaceFindings | None = None
     failure: str = ""
     beginning: str = ""
+    assumes: tuple[str, ...] = ()
+    rests_on_skin: bool = False
+    doubts: tuple[str, ...] = ()
+    narrow: str = ""
+    scale_excess: float | None = None
+    scale_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,14 +136,11 @@ def judge(
         _judge_surface(court, findings.surface, settings)
     if findings.landmarks is not None:
         _judge_landmarks(court, findings, settings)
-    for touch in verifications:
-        words = f"the verification touch at '{touch.name}' is {touch.distance_mm:.2f} mm off"
-        ratio = touch.distance_mm / touch.expected_p95_mm if touch.expected_p95_mm > 0.0 else None
-        court.above(ratio, settings.verification_factor, f"{words}, {touch.expected_p95_mm:.2f} mm expected in 95 %")
-    if not any(touch.kind == "landmark" for touch in verifications):
-        if findings.landmarks is None:
-            court.add(CHECK, "the pose rests on the sweep alone: no landmark and no touch of one confirms it")
-        court.notes.append("not verified by a touch at a landmark that was not used")
+    if findings.scale_excess is not None:
+        court.above(findings.scale_excess, settings.scale_excess, findings.scale_words)
+    for doubt in findings.doubts:
+        court.add(CHECK, doubt)
+    _judge_touches(court, findings, verifications, settings)
     return court.verdict()
 
 
@@ -191,6 +205,32 @@ def _judge_landmarks(court: _Court, findings: Findings, settings: VerdictSetting
         ratio = landmarks.disagreement_factor
         shown = "" if ratio is None else f": {ratio:.1f} times what is expected of 95 %"
         court.above(ratio, settings.disagreement_factor, f"landmarks and surface disagree at a target{shown}")
+
+
+def _judge_touches(
+    court: _Court, findings: Findings, verifications: Sequence[Verification], settings: VerdictSettings
+) -> None:
+    """Each touch by what it found, and all together by what they are independent of."""
+    for touch in verifications:
+        words = (
+            f"'{touch.name}' touched again is {touch.distance_mm:.2f} mm from where it was: the reference or it moved"
+            if touch.kind == "repeat"
+            else f"the verification touch at '{touch.name}' is {touch.distance_mm:.2f} mm off"
+        )
+        ratio = touch.distance_mm / touch.expected_p95_mm if touch.expected_p95_mm > 0.0 else None
+        court.above(ratio, settings.verification_factor, f"{words}, {touch.expected_p95_mm:.2f} mm expected in 95 %")
+    independent = [touch for touch in verifications if touch.kind != "repeat" and not touch.on_skin]
+    if findings.rests_on_skin and not independent:
+        court.add(CHECK, SKIN_ALONE)
+    landmarks = [touch for touch in verifications if touch.kind == "landmark"]
+    if findings.narrow and not any(touch.away_mm >= settings.least_away_mm for touch in landmarks):
+        court.add(CHECK, findings.narrow)
+    if not landmarks:
+        if findings.landmarks is None:
+            court.add(CHECK, "the pose rests on the sweep alone: no landmark and no touch of one confirms it")
+        court.notes.append("not verified by a touch at a landmark that was not used")
+    elif findings.rests_on_skin and not independent:
+        court.notes.append("verified on the same skin: that shows a slip or a wrong landmark, not that all skin moved")
 
 
 def _residuals(what: str, factor: float | None) -> str:

@@ -131,7 +131,7 @@ def damaged(*path: Any, value: Any) -> str:
         (damaged("result", value=None), "a result and a failure"),
         (damaged("findings", "failure", value="none"), "a result and a failure"),
         (damaged("verdict", "level", value="fine"), "verdict"),
-        (damaged("schema_version", value=2), "schema_version"),
+        (damaged("schema_version", value=3), "schema_version"),
         (damaged("inputs", "landmarks", 0, "ct_mm", value=[1.0, 2.0]), "ct_mm"),
         (damaged("surprise", value=1), "surprise"),
     ],
