@@ -166,6 +166,10 @@ def register_command(
     targets: Annotated[Path | None, typer.Option(help="Planned targets; the case's own by default.")] = None,
     touched: Annotated[Path | None, typer.Option(help="Recorded: JSON of touched landmarks in 'reference'.")] = None,
     sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None,
+    landmark_kind: Annotated[
+        Literal["bone", "skin_marker", "bare_skin"] | None,
+        typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
+    ] = None,
     tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None,
     seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1,
     accept_if: Annotated[
@@ -186,6 +190,7 @@ def register_command(
         targets=targets,
         touched=touched,
         sweep=sweep,
+        landmark_kind=landmark_kind,
         tracker=tracker,
         seed=seed,
         accept_if=accept_if,

@@ -158,8 +158,8 @@ def _free_name(case: Case) -> str:
 
 def _description(marker: SkinMarker) -> str:
     return (
-        f"centre of a ball of {marker.diameter_mm:.1f} mm, {marker.contrast_hu:.0f} HU over its surroundings, found in "
-        f"the CT; expected error {marker.centre_sd_mm:.3f} mm RMS"
+        f"kind: skin_marker; centre of a ball of {marker.diameter_mm:.1f} mm, {marker.contrast_hu:.0f} HU over its "
+        f"surroundings, found in the CT; expected error {marker.centre_sd_mm:.3f} mm RMS"
     )
 
 

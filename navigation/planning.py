@@ -33,6 +33,26 @@ def plan_targets(surfaces_ct: Mapping[str, Surface]) -> dict[str, Floats]:
     return targets
 
 
+def plan_bone_landmarks(bone: Surface) -> dict[str, Floats]:
+    """Points ``(3,)`` of bone in ``ct`` to verify a registration at: foremost at two heights, and one at either side.
+
+    Breastbone and ribs lie under thin skin there, and can be felt; far apart, they tell turns too.
+    """
+    low, high = bone.bounds_mm[:, 2]
+    found = {}
+    # ct is LPS: the front is -y, the left +x.
+    for name, height, outward in (
+        ("bone_front_low", 0.35, (0.0, -1.0, 0.0)),
+        ("bone_front_high", 0.75, (0.0, -1.0, 0.0)),
+        ("bone_left", 0.55, (1.0, 0.0, 0.0)),
+        ("bone_right", 0.55, (-1.0, 0.0, 0.0)),
+    ):
+        slab = bone.vertices_mm[np.abs(bone.vertices_mm[:, 2] - (low + height * (high - low))) < 0.1 * (high - low)]
+        if len(slab):
+            found[name] = slab[np.argmax(slab @ outward)]
+    return found
+
+
 def _liver_targets(liver: Surface) -> dict[str, Floats]:
     dome = liver.vertices_mm[np.argmax(liver.vertices_mm[:, 2])]
     return {"liver_centre": liver.vertices_mm.mean(axis=0), "liver_dome": dome}

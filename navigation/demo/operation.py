@@ -20,15 +20,22 @@ from navigation.clock import VirtualClock
 from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
 from navigation.errors import RegisteringError
-from navigation.registering.compute import Assumptions, Measured, Outcome, register, with_tracker
+from navigation.registering.assumptions import Assumptions, with_tracker
+from navigation.registering.compute import Measured, Outcome, register
 from navigation.simulation.actions import Action, Pivot, Sweep, Touch, pivot_near
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import PatientSkin, SkinPoints, shaft_directions
 from registration.expected_error import ExpectedTre, expected_tre, target_errors_mm
 from registration.landmarks import LandmarkRegistration
+from registration.mobility import LandmarkKind
 from registration.surfaces import SurfaceRegistration
 
 Floats = NDArray[np.float64]
+
+# What the demo's landmarks are, and where its patient looks: ct is LPS.
+SKIN_MARKER: LandmarkKind = "skin_marker"
+BONE: LandmarkKind = "bone"
+FRONT = np.array([0.0, -1.0, 0.0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ class Operation:
 
     @property
     def expected_by_landmarks(self) -> ExpectedTre:
-        """What the landmarks alone would have promised at the targets."""
+        """What the landmarks alone would have promised at the targets, had the skin under all of them not moved."""
         uncertainty = with_tracker(self.by_landmarks.uncertainty, self.assumptions)
         return expected_tre(self.by_landmarks.T_reference_ct, uncertainty, list(self.targets_ct.values()))
 
@@ -149,6 +156,7 @@ def operate(
     targets_ct: Mapping[str, Floats],
     skin_surface_ct: Surface,
     settings: OperationSettings | None = None,
+    bone_ct: Mapping[str, Floats] | None = None,
 ) -> Operation:
     """Calibrates, measures and registers.
 
@@ -156,6 +164,7 @@ def operate(
         markers: the true markers, which the surgeon's hand aims at; not used by the system.
         landmarks_ct: the plan, in the same order.
         skin_surface_ct: the approved skin surface, which the sweep is matched to.
+        bone_ct: planned landmarks on bone, to verify with (`touch_bone`).
     """
     settings = settings or OperationSettings()
     pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
@@ -165,7 +174,14 @@ def operate(
         touched[name] = collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
     sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
 
-    measured = Measured(landmarks_ct, touched, sweep.points_reference_mm, targets_ct)
+    measured = Measured(
+        {**landmarks_ct, **(bone_ct or {})},
+        touched,
+        sweep.points_reference_mm,
+        targets_ct,
+        pivot.expected_tip_error_rms_mm,
+        kinds=dict.fromkeys(landmarks_ct, SKIN_MARKER) | dict.fromkeys(bone_ct or {}, BONE),
+    )
     outcome = register(measured, skin_surface_ct, settings.assumptions)
     if outcome.by_landmarks is None or outcome.by_surface is None or outcome.expected is None:
         raise RegisteringError(
@@ -186,6 +202,12 @@ def operate(
         outcome=outcome,
         assumptions=settings.assumptions,
     )
+
+
+def touch_bone(surgeon: SimulatedSurgeon, operation: Operation, point_ct: Floats) -> TouchedPoint:
+    """Where the surgeon touches a point of bone: the skin over it pressed aside, the shaft held from the front."""
+    touch = surgeon.touch(point_ct, FRONT)
+    return collect_touch(surgeon.watch(touch), operation.pivot.T_stylus_stylus_tip)
 
 
 def score(operation: Operation, room: OperatingRoom) -> OperationTruth:

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geometry import Clock, Surface
+from geometry.points import Floats
 from navigation.demo.headset_program import Headset
-from navigation.demo.operation import Operation, OperationTruth, SimulatedSurgeon, find_markers, operate, score
+from navigation.demo.operation import (
+    BONE,
+    SKIN_MARKER,
+    Operation,
+    OperationTruth,
+    SimulatedSurgeon,
+    find_markers,
+    operate,
+    score,
+    touch_bone,
+)
 from navigation.demo.streaming import StreamCheck, stream
 from navigation.demo.subject import Subject, choose_subject
-from navigation.planning import plan_targets
+from navigation.planning import plan_bone_landmarks, plan_targets
 from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.records import Circumstances, keep_attempt, put_in_force
+from navigation.registering.records import (
+    Circumstances,
+    expected_after,
+    keep_attempt,
+    put_in_force,
+    record,
+    verdict_of,
+    verifications,
+)
+from navigation.registering.verify import verify_planned
 from navigation.simulation.patient import SkinPoints
 from reconstruction.case import Case, MadeBy
 from reconstruction.case_folder import MANIFEST
 from reconstruction.errors import CaseError
 from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
+from registration.attempt import Attempt, VerificationRecord
 from registration.verdict import REFUSE, Verdict
 
 SURGEON = "demo (simulated surgeon)"
@@ -145,15 +168,17 @@ def _operate(
     seed: int,
     time: str,
 ) -> tuple[Operation, Verdict, AcceptedRegistration | None]:
-    """Registers, keeps the attempt, and puts it in force unless it is refused."""
+    """Registers, keeps the attempt, verifies it on bone, and puts it in force unless it is refused."""
     landmarks_ct = find_markers(markers, seed)
+    bone_ct = plan_bone_landmarks(surfaces_ct["bone"]) if "bone" in surfaces_ct else {}
     targets_ct = plan_targets(surfaces_ct) | dict(subject.targets_ct)
+    said = dict.fromkeys(landmarks_ct, f"kind: {SKIN_MARKER}") | dict.fromkeys(bone_ct, f"kind: {BONE}")
     by_hand = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": SURGEON})
     plans = (
-        case.add_markups("landmarks", landmarks_ct, by_hand).id,
+        case.add_markups("landmarks", {**landmarks_ct, **bone_ct}, by_hand, descriptions=said).id,
         case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
     )
-    operation = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"])
+    operation = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
     circumstances = Circumstances(
         person=SURGEON,
         time=time,
@@ -163,9 +188,30 @@ def _operate(
         tip_error_rms_mm=operation.pivot.expected_tip_error_rms_mm,
     )
     attempt = keep_attempt(case, operation.measured, operation.outcome, operation.assumptions, circumstances)
-    if attempt.verdict.level == REFUSE:
-        return operation, attempt.verdict, None
-    return operation, attempt.verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
+    operation = _verified(case, attempt, surgeon, operation, bone_ct, time)
+    verdict = verdict_of(case, attempt)
+    if verdict.level == REFUSE:
+        return operation, verdict, None
+    return operation, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
+
+
+def _verified(
+    case: Case,
+    attempt: Attempt,
+    surgeon: SimulatedSurgeon,
+    operation: Operation,
+    bone_ct: Mapping[str, Floats],
+    time: str,
+) -> Operation:
+    """Touches the bone, and expects the errors that follow from what was found there."""
+    tip_mm2 = operation.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    for name, point_ct in bone_ct.items() if attempt.result is not None else ():
+        touched = touch_bone(surgeon, operation, point_ct).point_reference_mm
+        found = verify_planned(attempt, name, point_ct, touched, operation.assumptions, tip_mm2)
+        details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
+        record(case, attempt, "verified", SURGEON, time, details)
+    expected = expected_after(attempt, verifications(case, attempt.id))
+    return operation if expected is None else replace(operation, expected=expected)
 
 
 class _StopWatch:

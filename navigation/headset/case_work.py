@@ -10,13 +10,14 @@ import numpy as np
 
 from geometry.errors import SurgNavError
 from geometry.points import Floats
+from navigation.registering.assumptions import Assumptions
 from navigation.registering.point_files import read_planned
 from navigation.registering.records import attempt_ids, in_force, load_attempt, record
 from navigation.registering.theatre import PLANNED
+from navigation.registering.verify import verify_planned
 from reconstruction.case import Case
 from reconstruction.case_manifest import DecisionState
 from registration.attempt import VerificationRecord
-from registration.verification import verify_landmark
 from unity_bridge.errors import EventRefusedError
 
 DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) if s in ("approved", "rejected"))
@@ -102,14 +103,9 @@ def verify(case_path: Path, touch: Touch, by: tuple[str, str], registration: str
     attempt = load_attempt(case, registration)
     if attempt.result is None:
         raise EventRefusedError(f"'{registration}', which failed", "a registration", "register again")
-    found = verify_landmark(
-        attempt.result.pose.transform(),
-        attempt.result.pose.uncertainty(),
-        touch.name,
-        (planned(case_path, "landmarks")[touch.name], touch.point_reference_mm),
-        attempt.used_landmarks_ct(),
-        tool_covariance_reference_mm2=touch.tip_rms_mm**2 / 3.0 * np.eye(3),
-    )
+    place = planned(case_path, "landmarks")[touch.name]
+    tip_mm2 = touch.tip_rms_mm**2 / 3.0 * np.eye(3)
+    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, Assumptions(), tip_mm2)
     record(case, attempt, "verified", person, time, {"touch": VerificationRecord.of(found).model_dump(mode="json")})
     note = f"{found.distance_mm:.1f} mm off; 95 of 100 are within {found.expected_p95_mm:.1f} mm"
     try:

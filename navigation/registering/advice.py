@@ -9,7 +9,7 @@ import numpy as np
 from geometry.points import Floats
 from registration.attempt import Attempt, AttemptResult
 from registration.blame import possibly_wrong
-from registration.verdict import ACCEPT, REFUSE, Verdict
+from registration.verdict import ACCEPT, REFUSE, SKIN_ALONE, Verdict
 
 # A spot that takes less than a tenth off the error is not worth another minute of the operation.
 WORTH_IT = 0.9
@@ -17,8 +17,14 @@ WORTH_IT = 0.9
 STATED_SD_MM = 0.5
 
 
-def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats]) -> tuple[str, ...]:
-    """At most a few lines; the most useful first."""
+def advise(
+    attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats], *, repeated: bool = False
+) -> tuple[str, ...]:
+    """At most a few lines; the most useful first.
+
+    Args:
+        repeated: whether a landmark that was used has been touched again.
+    """
     if attempt.result is None:
         return ("do what it says above, then compute again",)
     advice = [*_doubts(attempt)]
@@ -28,10 +34,15 @@ def advise(attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats
         advice += _next_touch(attempt.result)
     if not attempt.inputs.targets_ct_mm:
         advice.append("plan targets, so that the error where it matters is known")
+    if verdict.level != REFUSE and SKIN_ALONE in verdict.reasons:
+        advice.append("verify on bone, near the targets: a landmark planned with 'kind: bone' in its description")
     if verdict.level != REFUSE and verdict.notes:
         free = [name for name in landmarks_ct if name not in attempt.used_landmarks_ct()]
         where = f"at {free[0]}, which was not used" if free else "anywhere on the surface"
         advice.append(f"verify with a touch {where}")
+    if verdict.level != REFUSE and not repeated and attempt.used_landmarks_ct():
+        first = next(iter(attempt.used_landmarks_ct()))
+        advice.append(f"touch {first} again (v): it shows whether the reference crept or was bumped meanwhile")
     if verdict.level == REFUSE:
         advice.append("compute again after that, or register anew; this one cannot be accepted")
     elif not verdict.notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from navigation.registering.point_files import read_sweep, read_touched_or_unord
 from navigation.registering.records import in_force, keep_attempt, put_in_force
 from navigation.registering.screens import plain, show_attempt
 from navigation.registering.theatre import Theatre, open_theatre
+from registration.mobility import LandmarkKind
 from registration.verdict import ACCEPT, CHECK, REFUSE
 
 
@@ -36,6 +37,7 @@ class RegisterRequest:
         surface: structure that is swept; the skin by default.
         landmarks, targets: plans in ct; the case's own by default.
         touched, sweep: recorded points in reference; without them the session is live.
+        landmark_kind: what landmarks are of which the plan does not say it.
         tracker: name of the live tracker; `seed` decides a simulated one.
         accept_if: put the recorded registration in force if its verdict is ``accept``; with ``check``, the person
             consents to that one as well.
@@ -49,6 +51,7 @@ class RegisterRequest:
     targets: Path | None = None
     touched: Path | None = None
     sweep: Path | None = None
+    landmark_kind: LandmarkKind | None = None
     tracker: str | None = None
     seed: int = 1
     accept_if: Literal["accept", "check"] | None = None
@@ -76,6 +79,9 @@ def run_register(
         )
     plan = {"landmarks": request.landmarks, "targets": request.targets}
     theatre = open_theatre(request.case, request.surface, plan, request.person, now())
+    if request.landmark_kind is not None:
+        unsaid = dict.fromkeys(theatre.landmarks_ct, request.landmark_kind)
+        theatre = replace(theatre, kinds=unsaid | dict(theatre.kinds))
     if recorded:
         return _register_recorded(request, theatre, now(), console)
     held = _register_live(request, theatre, now, console, open_keys())
@@ -89,7 +95,13 @@ def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, co
     touched, unordered = ({}, ()) if request.touched is None else read_touched_or_unordered(request.touched)
     swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
     measured = Measured(
-        theatre.landmarks_ct, touched, swept, theatre.targets_ct, unordered=unordered, doubts=theatre.doubts
+        theatre.landmarks_ct,
+        touched,
+        swept,
+        theatre.targets_ct,
+        unordered=unordered,
+        doubts=theatre.doubts,
+        kinds=theatre.kinds,
     )
     outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
     by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,56 +12,31 @@ from geometry import Surface, SurgNavError, Transform
 from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
+from navigation.registering.assumptions import Assumptions, with_tracker
+from navigation.registering.landmark_kinds import SKIN, kinds_of
+from navigation.registering.marks import Marks, leave_one_out
 from navigation.registering.suspects import name_suspects
+from navigation.registering.what_is_assumed import with_contradictions, words_of
 from registration.attempt import Start
 from registration.closest_point import DistanceField, ExactDistance
 from registration.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
-from registration.errors import LandmarksRefusedError
+from registration.drift import OrderTrend
 from registration.evidence import neighbour_counts
 from registration.expected_error import ExpectedTre, PoseUncertainty, expected_tre
 from registration.findings import gather_findings
 from registration.global_start import register_from_nothing
-from registration.landmarks import LandmarkRegistration, LandmarkSettings, register_landmarks
+from registration.landmarks import (
+    LandmarkRegistration,
+)
+from registration.mobility import LandmarkKind
 from registration.next_touch import NextTouch, next_touch
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 from registration.sweep_units import check_sweep_units
-from registration.verdict import Findings, VerdictSettings
-from registration.verification import Verification, VerificationSettings, verify_landmark
+from registration.verdict import Findings
+from registration.verification import Verification
 
-
-@dataclass(frozen=True, kw_only=True)
-class Assumptions:
-    """What is taken for granted about the errors. The verdict is worth what these are worth.
-
-    Attributes:
-        landmark_fle_rms_mm: RMS length of the 3-D error of a landmark: picked in the CT, touched, tracked.
-        skin_offset_sd_mm: how far swept skin may lie beside the segmented one, everywhere.
-        tracker_shift_mm, tracker_turn_rad: the tracker's distortion over the field of operation, RMS.
-        verdict, verification: where the lines are drawn, and what a verification touch is worth.
-        search_seed: of the search for a pose without landmarks, so that the same points give the same result.
-    """
-
-    landmark_fle_rms_mm: float = 0.8
-    skin_offset_sd_mm: float = 1.0
-    tracker_shift_mm: float = 0.25
-    tracker_turn_rad: float = 1e-3
-    verdict: VerdictSettings = field(default_factory=VerdictSettings)
-    verification: VerificationSettings = field(default_factory=VerificationSettings)
-    search_seed: int = 1
-
-    def to_json(self) -> dict[str, Any]:
-        """With the settings of the solvers, for the record."""
-        settings = asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
-        plain: dict[str, Any] = json.loads(json.dumps(settings))  # JSON knows no tuples
-        return plain
-
-    @property
-    def landmarks(self) -> LandmarkSettings:
-        return LandmarkSettings(fle_rms_mm=self.landmark_fle_rms_mm)
-
-    @property
-    def surface(self) -> SurfaceSettings:
-        return SurfaceSettings(landmark_fle_rms_mm=self.landmark_fle_rms_mm, offset_sd_mm=self.skin_offset_sd_mm)
+# So many landmarks in bone hold a pose by themselves.
+LEAST_IN_BONE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +46,13 @@ class Measured:
     Attributes:
         landmarks_ct: planned, name -> ``(3,)`` in ct; only those in `touched` take part.
         touched: by the same names, in reference.
-        unordered: touched points of which nobody knows the landmark, in place of `touched`.
         swept_reference_mm: ``(n, 3)``; empty without a sweep.
         targets_ct: name -> ``(3,)`` in ct.
         tip_error_rms_mm: expected error of the tip that touched; None if unknown.
+        unordered: touched points of which nobody knows the landmark, in place of `touched`.
         doubts: about planned landmarks whose place nothing vouches for, in words, by name.
+        kinds: what each landmark is, and so how far it may have moved; where it is not said, by where it lies
+            (`landmark_kinds.py`).
     """
 
     landmarks_ct: Mapping[str, Floats]
@@ -86,6 +62,7 @@ class Measured:
     tip_error_rms_mm: float | None = None
     unordered: tuple[TouchedPoint, ...] = ()
     doubts: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, LandmarkKind] = field(default_factory=dict)
 
     @property
     def start(self) -> Start:
@@ -106,6 +83,11 @@ class Measured:
         touched = np.array([self.touched[name].point_reference_mm for name in names]).reshape(-1, 3)
         return names, planned, touched
 
+    def touch_order(self) -> tuple[int, ...]:
+        """In which place each of `pairs` was touched, counted from 0; empty where nobody knows."""
+        made = list(self.touched)
+        return tuple(made.index(name) for name in self.landmarks_ct if name in self.touched)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -119,6 +101,7 @@ class Outcome:
         next_touch: the spot whose touch would bring the worst target's error down most.
         findings: for the verdict; with a `failure`, everything else is None.
         paired: touched points of unknown order, by the landmark that each turned out to be. `unpaired`: the others.
+        kinds: what every planned landmark is taken for.
     """
 
     findings: Findings
@@ -131,6 +114,7 @@ class Outcome:
     next_touch: NextTouch | None = None
     paired: Mapping[str, TouchedPoint] = field(default_factory=dict)
     unpaired: tuple[TouchedPoint, ...] = ()
+    kinds: Mapping[str, LandmarkKind] = field(default_factory=dict)
 
     @property
     def T_reference_ct(self) -> Transform | None:
@@ -167,36 +151,90 @@ def _register(
     match: LandmarkMatch | None,
 ) -> Outcome:
     names, planned, touched = measured.pairs()
+    swept_skin = surface_ct.name in SKIN
+    kinds = kinds_of(measured.landmarks_ct, measured.kinds, field_ct, swept_skin=swept_skin)
+    marks = Marks(names, planned, touched, tuple(kinds[name] for name in names))
+    shared = assumptions.shared(marks.kinds, swept_skin and len(measured.swept_reference_mm) > 0)
     by_landmarks, by_surface, beginning = None, None, "" if match is None else match.reason
     if measured.start == "global":
         by_surface, beginning = from_sweep_alone(measured.swept_reference_mm, surface_ct, field_ct, assumptions)
+        by_surface = refine_on_surface(
+            measured.swept_reference_mm, field_ct, by_surface.T_reference_ct, None, assumptions.surface, shared=shared
+        )
     else:
-        by_landmarks = register_landmarks(planned, touched, names, assumptions.landmarks)
+        order = measured.touch_order() if match is None else ()
+        by_landmarks = marks.registered(assumptions, replace(shared, skin_rms_mm=0.0), order)
         if len(measured.swept_reference_mm):
-            start, pairs = by_landmarks.T_reference_ct, (planned, touched)
-            check_sweep_units(measured.swept_reference_mm, field_ct, start)
-            by_surface = refine_on_surface(measured.swept_reference_mm, field_ct, start, pairs, assumptions.surface)
+            check_sweep_units(measured.swept_reference_mm, field_ct, by_landmarks.T_reference_ct)
+            by_surface = refine_on_surface(
+                measured.swept_reference_mm,
+                field_ct,
+                by_landmarks.T_reference_ct,
+                (planned, touched),
+                assumptions.surface,
+                landmark_error=marks.error(assumptions),
+                shared=shared,
+                touch_order=order,
+            )
     registered = by_surface or by_landmarks
     if registered is None:  # neither branch leaves both out
         raise RegisteringError("nothing measured", "landmarks or a sweep", "touch three landmarks, or sweep")
-    uncertainty = with_tracker(registered.uncertainty, assumptions)
+    known = registered.uncertainty if by_surface else marks.registered(assumptions, shared, ()).uncertainty
+    uncertainty = in_use(known, registered.trend, measured.tip_error_rms_mm, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
-    left_out = leave_one_out(names, planned, touched, assumptions)
-    suspects = name_suspects(names, planned, touched, assumptions.landmark_fle_rms_mm, left_out)
+    left_out = leave_one_out(marks, assumptions)
+    suspects = name_suspects(names, planned, touched, marks.worst_fle_mm(assumptions), left_out)
     doubts = (*_doubts(measured, names, swept=by_surface is not None), *(left_over(match) if match else ()))
     suspects = (*(suspects or ()), *doubts) if doubts else suspects
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
+    swept = measured.swept_reference_mm
     findings = replace(findings, beginning=beginning)
+    findings = _with_assumptions(findings, measured, marks, registered, surface_ct.name, assumptions)
     spot = next_touch(
         registered.T_reference_ct,
         uncertainty,
         measured.targets_ct,
-        np.vstack([touched, measured.swept_reference_mm]),
+        np.vstack([touched, swept]),
         field_ct,
         measured.landmarks_ct,
         assumptions.surface,
+        surface_on_skin=swept_skin,
+        landmarks_on_skin=[name for name, kind in kinds.items() if kind != "bone"],
     )
-    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot)
+    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds)
+
+
+def _with_assumptions(
+    findings: Findings,
+    measured: Measured,
+    marks: Marks,
+    registered: LandmarkRegistration | SurfaceRegistration,
+    surface: str,
+    assumptions: Assumptions,
+) -> Findings:
+    """With what the expected errors take for granted, and what speaks against it."""
+    swept = measured.swept_reference_mm
+    by_surface = registered if isinstance(registered, SurfaceRegistration) else None
+    swept_skin = by_surface is not None and surface in SKIN
+    words = words_of(
+        marks.kinds,
+        tuple(assumptions.mobility(kind) for kind in marks.kinds),
+        assumptions.skin_rms_mm,
+        surface if len(swept) else "",
+        swept_skin,
+        assumptions.scale_sd,
+        max(assumptions.tip_rms_mm, measured.tip_error_rms_mm or 0.0),
+        None if by_surface is None else by_surface.residual_field,
+    )
+    held_by_bone = marks.kinds.count("bone") >= LEAST_IN_BONE or (by_surface is not None and not swept_skin)
+    return with_contradictions(
+        replace(findings, assumes=words),
+        np.vstack([marks.touched, swept]),
+        registered.scale,
+        registered.trend,
+        None if by_surface is None else (by_surface.offset_mm, assumptions.skin_offset_sd_mm),
+        rests_on_skin=not held_by_bone,
+    )
 
 
 def put_in_order(measured: Measured, assumptions: Assumptions) -> tuple[Measured, LandmarkMatch | None]:
@@ -265,27 +303,13 @@ def _expected(
     return expected, expected_tre(T_reference_ct, uncertainty, targets_ct, tip_mm2)
 
 
-def leave_one_out(
-    names: tuple[str, ...], planned_ct: Floats, touched: Floats, assumptions: Assumptions
-) -> dict[str, Verification]:
-    """Each landmark held against where all others ``(n - 1, 3)`` put it; those the others cannot place are left out."""
-    settings = replace(assumptions.verification, fle_rms_mm=assumptions.landmark_fle_rms_mm)
-    found = {}
-    for i, name in enumerate(names):
-        others = np.arange(len(names)) != i
-        try:
-            made = register_landmarks(planned_ct[others], touched[others], None, assumptions.landmarks)
-        except LandmarksRefusedError:
-            continue
-        uncertainty = with_tracker(made.uncertainty, assumptions)
-        pair = (planned_ct[i], touched[i])
-        found[name] = verify_landmark(made.T_reference_ct, uncertainty, name, pair, {}, settings)
-    return found
-
-
-def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:
-    """With the tracker's distortion, which all measurements share."""
-    return uncertainty.with_common_error(assumptions.tracker_shift_mm, assumptions.tracker_turn_rad)
+def in_use(
+    known: PoseUncertainty, trend: OrderTrend | None, tip_error_rms_mm: float | None, assumptions: Assumptions
+) -> PoseUncertainty:
+    """With what every measurement shares: tracker, tip, and a reference that moved while it was measured."""
+    tip_mm = max(assumptions.tip_rms_mm, tip_error_rms_mm or 0.0)
+    moved_mm = 0.0 if trend is None else trend.moved_mm
+    return with_tracker(known, assumptions).with_common_error(math.hypot(tip_mm, moved_mm), 0.0)
 
 
 def swept_area_cm2(points_mm: Floats) -> float:

@@ -40,10 +40,12 @@ from navigation.registering.screens import (
 )
 from navigation.registering.session_file import FOLDER, KeptSession, SessionFile, take_off_torn_line
 from navigation.registering.theatre import Theatre
+from navigation.registering.verify import kind_of, on_skin, verify_again, verify_planned
 from reconstruction.case_manifest import RegistrationStep
 from registration.attempt import Attempt, VerificationRecord
+from registration.mobility import KIND_WORDS
 from registration.verdict import CHECK
-from registration.verification import Verification, verify_landmark, verify_surface
+from registration.verification import Verification, verify_surface
 
 SWEEP_S = 15.0
 
@@ -53,7 +55,7 @@ KEYS = {
     "r": "redo a landmark: r, its number, Enter",
     "w": f"sweep: draw the tip over the surface for {SWEEP_S:.0f} s; again for another piece",
     "c": "compute the registration; without any landmark, from the sweep alone",
-    "v": "verify: v, number of a landmark that was not used (0: anywhere on the surface), Enter",
+    "v": "verify: v, number of a landmark (a used one tells whether the reference moved; 0: the surface), Enter",
     "a": "accept the registration: it goes into force",
     "u": "undo the last step",
     "n": "new: register again; the old attempts stay in the case",
@@ -267,7 +269,8 @@ class Dialogue:
 
     def _compute(self) -> None:
         theatre, tip_mm = self._theatre, self._stylus.tip_error_rms_mm
-        measured = replace(self._session.measured(), tip_error_rms_mm=tip_mm, doubts=theatre.doubts)
+        measured = self._session.measured()
+        measured = replace(measured, tip_error_rms_mm=tip_mm, doubts=theatre.doubts, kinds=theatre.kinds)
         with self._console.status("computing"):
             outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
             by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)
@@ -276,50 +279,42 @@ class Dialogue:
         self._show(attempt)
 
     def _verify(self) -> None:
-        attempt, session = self._current(), self._session
+        attempt, session, theatre = self._current(), self._session, self._theatre
         if attempt.result is None:
             raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
         used = attempt.used_landmarks_ct()
-        name = self._landmark_to_verify(used)
-        pose, tip = attempt.result.pose, self._stylus.tip_covariance_mm2
+        name = self._landmark_to_verify(attempt, used)
+        tip = self._stylus.tip_covariance_mm2
         found: Verification
         if name:
             place = session.landmarks_ct[name]
-            points = (place, self._stylus.touch(place).point_reference_mm)
-            found = verify_landmark(
-                pose.transform(),
-                pose.uncertainty(),
-                name,
-                points,
-                used,
-                self._theatre.assumptions.verification,
-                tool_covariance_reference_mm2=tip,
-            )
+            touched = self._stylus.touch(place).point_reference_mm
+            if name in used:
+                found = verify_again(attempt, name, touched, theatre.assumptions)
+            else:
+                found = verify_planned(attempt, name, place, touched, theatre.assumptions, tip)
         else:
-            touched = self._stylus.touch_surface().point_reference_mm
+            pose, touched = attempt.result.pose, self._stylus.touch_surface().point_reference_mm
             found = verify_surface(
                 pose.transform(),
                 pose.uncertainty(),
-                self._theatre.field,
+                theatre.field,
                 touched,
-                self._theatre.assumptions.verification,
+                theatre.assumptions.verification,
                 tool_covariance_reference_mm2=tip,
+                on_skin=on_skin(attempt),
             )
         self._record(attempt, "verified", {"touch": VerificationRecord.of(found).model_dump(mode="json")})
-        self._say(touch_text(found))
-        self._say(verdict_text(verdict_of(self._theatre.case, attempt)))
+        self._say(touch_text(found, attempt.findings.rests_on_skin))
+        self._say(verdict_text(verdict_of(theatre.case, attempt)))
 
-    def _landmark_to_verify(self, used: Mapping[str, Floats]) -> str:
+    def _landmark_to_verify(self, attempt: Attempt, used: Mapping[str, Floats]) -> str:
         """By its number in the plan, which stays whatever was used; empty for anywhere on the surface."""
         for number, name in enumerate(self._session.landmarks_ct, start=1):
-            self._say(f"[dim]  {number}  {plain(name)}: used[/]" if name in used else f"  {number}  {plain(name)}")
+            what = "used: tells whether the reference moved" if name in used else KIND_WORDS[kind_of(attempt, name)]
+            self._say(f"  {number}  {plain(name)} [dim]({what})[/]")
         self._say("  0  anywhere on the surface")
-        name = self._number(list(self._session.landmarks_ct), "landmark", zero="")
-        if name in used:
-            raise RegisteringError(
-                f"'{name}', which the registration was made from", "one that was not used, or 0", "v"
-            )
-        return name
+        return self._number(list(self._session.landmarks_ct), "landmark", zero="")
 
     def _accept(self) -> None:
         self._put_in_force(self._current())
@@ -358,8 +353,10 @@ class Dialogue:
     def _show(self, attempt: Attempt) -> None:
         case = self._theatre.case
         verdict = verdict_of(case, attempt)
-        advice = advise(attempt, verdict, self._theatre.landmarks_ct)
-        show_attempt(attempt, verdict, verifications(case, attempt.id), advice, self._console)
+        touches = verifications(case, attempt.id)
+        repeated = any(touch.kind == "repeat" for touch in touches)
+        advice = advise(attempt, verdict, self._theatre.landmarks_ct, repeated=repeated)
+        show_attempt(attempt, verdict, touches, advice, self._console)
 
     def _record(self, attempt: Attempt, step: RegistrationStep, details: dict[str, Any] | None = None) -> None:
         record(self._theatre.case, attempt, step, self._person, self._now(), details)

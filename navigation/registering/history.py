@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geometry.errors import SurgNavError
-from navigation.registering.records import KIND, attempt_ids, in_force, load_attempt, verdict_of
+from navigation.registering.records import (
+    KIND,
+    attempt_ids,
+    expected_now,
+    in_force,
+    load_attempt,
+    verdict_of,
+    verifications,
+)
 from reconstruction.case import Case
 from registration.errors import AttemptError
 
@@ -43,8 +51,8 @@ def history(case: Case) -> list[HistoryRow]:
         try:
             attempt = load_attempt(case, attempt_id)
             level = verdict_of(case, attempt).level
-            expected = {} if attempt.result is None else attempt.result.expected
-            worst_p95_mm = max((target.p95_mm for target in expected.values()), default=None)
+            expected = expected_now(attempt, verifications(case, attempt_id)).values()
+            worst_p95_mm = max((p95_mm for p95_mm in expected if p95_mm is not None), default=None)
         except AttemptError as error:
             problem = problem or error.came
         rows.append(

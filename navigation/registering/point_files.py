@@ -25,6 +25,7 @@ from reconstruction.atomic import atomic_write
 from reconstruction.fcsv import read_fcsv
 from reconstruction.markups import read_markups
 from reconstruction.text_files import ContentError, read_json
+from registration.mobility import LandmarkKind
 
 CSV_HEADER = "x_reference_mm,y_reference_mm,z_reference_mm"
 MARKUPS = ".mrk.json"
@@ -37,11 +38,15 @@ class _Record(BaseModel):
 
 
 class PointRecord(_Record):
-    """One point; the spread of the frames it was averaged from, and their number, where they are known."""
+    """One point; the spread of the frames it was averaged from, and their number, where they are known.
+
+    A planned landmark may say its `kind`: what it is, and so how far it may have moved.
+    """
 
     position_mm: tuple[float, float, float]
     spread_rms_mm: float | None = None
     frames: int | None = None
+    kind: LandmarkKind | None = None
 
 
 class PointsFile(_Record):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from geometry.points import Floats
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
 from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.compute import Assumptions, Measured, Outcome
+from navigation.registering.assumptions import Assumptions
+from navigation.registering.compute import Measured, Outcome
 from navigation.registering.point_files import write_sweep, write_touched, write_unordered
 from navigation.registering.tre_map import expected_p95_map
 from reconstruction.case import Case, MadeBy
@@ -34,8 +35,11 @@ from registration.attempt import (
     target_records,
 )
 from registration.errors import AttemptError
+from registration.expected_error import ExpectedTre, expected_tre
+from registration.mobility import LandmarkKind
 from registration.verdict import CHECK, REFUSE, Verdict, judge
 from registration.verification import Verification
+from registration.verified_error import after_touches
 
 PROGRAM = "surgnav"
 KIND = "registration"
@@ -136,7 +140,25 @@ def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
 
 def verdict_of(case: Case, attempt: Attempt) -> Verdict:
     """The verdict with every verification touch taken in, by the limits that the attempt was made with."""
-    return judge(attempt.findings, verifications(case, attempt.id), attempt.limits)
+    touches = verifications(case, attempt.id)
+    return judge(replace(attempt.findings, tre_p95_mm=expected_now(attempt, touches)), touches, attempt.limits)
+
+
+def expected_now(attempt: Attempt, touches: Sequence[Verification]) -> dict[str, float | None]:
+    """Expected 95 % error in mm by target, with what the touches found taken in."""
+    expected = expected_after(attempt, touches)
+    if expected is None:
+        return dict(attempt.findings.tre_p95_mm)
+    return dict(zip(attempt.inputs.targets_ct_mm, map(float, expected.p95_mm), strict=True))
+
+
+def expected_after(attempt: Attempt, touches: Sequence[Verification]) -> ExpectedTre | None:
+    """Expected errors at the targets, in their order, once touches tested the registration; None without any."""
+    result = attempt.result
+    if result is None or not touches or not result.expected:
+        return None
+    known = after_touches(result.pose.uncertainty(), touches)
+    return expected_tre(result.pose.transform(), known, list(attempt.inputs.targets_ct_mm.values()))
 
 
 def record(
@@ -206,7 +228,8 @@ def in_force(case: Case) -> AcceptedRegistration | None:
             "one whose inputs are unchanged, and whose verdict is 'accept', or 'check' with consent",
             "register again, consent, or return to an older one that holds: surgnav register",
         )
-    p95_mm = max((target.p95_mm for target in attempt.result.expected.values()), default=None)
+    known = [p95_mm for p95_mm in expected_now(attempt, verifications(case, attempt.id)).values() if p95_mm is not None]
+    p95_mm = max(known, default=None)
     return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
 
 
@@ -255,7 +278,10 @@ def _inputs(
         start=by.start,
         order="unknown" if measured.unordered else "known",
         unpaired_reference_mm=tuple(as_point(touch.point_reference_mm) for touch in outcome.unpaired),
-        landmarks=tuple(_landmark(name, point, touched.get(name)) for name, point in measured.landmarks_ct.items()),
+        landmarks=tuple(
+            _landmark(name, point, touched.get(name), outcome.kinds.get(name))
+            for name, point in measured.landmarks_ct.items()
+        ),
         sweep=None if sweep is None else _file(sweep, len(measured.swept_reference_mm)),
         surface=_file(surface, None),
         targets_ct_mm={name: as_point(point) for name, point in measured.targets_ct.items()},
@@ -263,14 +289,15 @@ def _inputs(
     )
 
 
-def _landmark(name: str, point_ct: Floats, touch: TouchedPoint | None) -> LandmarkRecord:
+def _landmark(name: str, point_ct: Floats, touch: TouchedPoint | None, kind: LandmarkKind | None) -> LandmarkRecord:
     if touch is None:
-        return LandmarkRecord(name=name, ct_mm=as_point(point_ct), used=False)
+        return LandmarkRecord(name=name, ct_mm=as_point(point_ct), used=False, kind=kind)
     return LandmarkRecord(
         name=name,
         ct_mm=as_point(point_ct),
         reference_mm=as_point(touch.point_reference_mm),
         spread_rms_mm=touch.spread_rms_mm,
+        kind=kind,
     )
 
 

@@ -13,7 +13,9 @@ from rich.table import Column, Table
 
 from navigation.foreign_text import shown
 from navigation.registering.compute import swept_area_cm2
+from navigation.registering.records import expected_now
 from navigation.registering.session import Session
+from navigation.registering.verify import weight_of
 from registration.attempt import Attempt
 from registration.findings import along_text
 from registration.verdict import Verdict
@@ -70,8 +72,9 @@ def show_attempt(
     else:
         if attempt.findings.beginning:
             parts.append(f"How it began: {plain(attempt.findings.beginning)}")
-        parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt)]
-    parts += [touch_text(touch) for touch in touches]
+        parts += [_landmarks(attempt), *_fit_lines(attempt), _targets(attempt), *_assumes(attempt)]
+    parts += [touch_text(touch, attempt.findings.rests_on_skin) for touch in touches]
+    parts += _after_touches(attempt, touches)
     parts += [verdict_text(verdict), *(f"[bold]Next[/] {plain(line)}" for line in advice)]
     console.print(
         Panel(Group(*parts), title=f"Registration {attempt.id}", subtitle=plain(attempt.inputs.measured_with))
@@ -158,11 +161,28 @@ def _targets(attempt: Attempt) -> RenderableType:
     return table
 
 
-def touch_text(touch: Verification) -> str:
-    """What a verification touch found."""
+def _assumes(attempt: Attempt) -> list[str]:
+    """What the expected errors take for granted."""
+    assumes = attempt.findings.assumes
+    return ["Assumed:", *(f"  [dim]- {plain(line)}[/]" for line in assumes)] if assumes else []
+
+
+def _after_touches(attempt: Attempt, touches: Sequence[Verification]) -> list[str]:
+    """The expected errors once more, with what the touches found."""
+    if not touches:
+        return []
+    known = expected_now(attempt, touches)
+    said = ", ".join(f"{plain(name)} {p95_mm:.2f} mm" for name, p95_mm in known.items() if p95_mm is not None)
+    return [f"95 % below, with what the touches found: {said}"] if said else []
+
+
+def touch_text(touch: Verification, rests_on_skin: bool = False) -> str:
+    """What a verification touch found, and what it can tell."""
     colour, words = ("green", "consistent") if touch.consistent else ("red", "NOT consistent")
     what = "the surface" if touch.kind == "surface" else f"'{plain(touch.name)}'"
+    again = " from its first touch" if touch.kind == "repeat" else " off"
     return (
-        f"[bold]Verification[/] touched {what} {touch.distance_mm:.2f} mm off, "
-        f"{touch.expected_p95_mm:.2f} mm expected in 95 %: [{colour}]{words}[/]"
+        f"[bold]Verification[/] touched {what} {touch.distance_mm:.2f} mm{again}, "
+        f"{touch.expected_p95_mm:.2f} mm expected in 95 %: [{colour}]{words}[/] "
+        f"[dim]({weight_of(touch, rests_on_skin)})[/]"
     )

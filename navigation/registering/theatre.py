@@ -11,16 +11,17 @@ from pathlib import Path
 from geometry import Surface
 from geometry.points import Floats
 from navigation.errors import RegisteringError
-from navigation.registering.compute import Assumptions
+from navigation.registering.assumptions import Assumptions
 from navigation.registering.field import open_field
+from navigation.registering.landmark_kinds import SKIN, said_in
 from navigation.registering.placement import check_plan
 from navigation.registering.point_files import read_planned
 from navigation.registering.records import PROGRAM, Circumstances, next_id
 from reconstruction.case import Case, MadeBy
 from registration.attempt import Start
 from registration.closest_point import DistanceField
+from registration.mobility import LandmarkKind
 
-SKIN = ("skin", "body")
 PLANNED = {"landmarks": "markups/landmarks.mrk.json", "targets": "markups/targets.mrk.json"}
 
 
@@ -31,6 +32,7 @@ class Theatre:
     Attributes:
         structure: the surface's name; `surface` in ct; `surface_id` of its artefact.
         landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct; `plans`: ids of the artefacts they came from.
+        kinds: what the plan says each landmark is (`landmark_kinds.py`); where it says nothing, its place decides.
         opened_by: who opened the session, and when.
         doubts: about landmarks whose place nothing in the case vouches for, in words, by name.
     """
@@ -45,6 +47,7 @@ class Theatre:
     opened_by: MadeBy
     assumptions: Assumptions = field(default_factory=Assumptions)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, LandmarkKind] = field(default_factory=dict)
 
     @cached_property
     def field(self) -> DistanceField:
@@ -110,11 +113,12 @@ def open_theatre(
     found = {kind: _plan_of(case, kind, plan.get(kind)) for kind in PLANNED}
     landmarks_ct, targets_ct = (found[kind][1] for kind in ("landmarks", "targets"))
     doubts = check_plan(case, surface, landmarks_ct, targets_ct)
+    kinds = _kinds_of(case, found["landmarks"][0])
     kept = (_keep_plan(case, kind, *found[kind], person, time) for kind in PLANNED)
     plans = tuple(plan_id for plan_id in kept if plan_id is not None)
     opened_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person})
     return Theatre(
-        case, structure, surface, surface_id, landmarks_ct, targets_ct, plans, opened_by, Assumptions(), doubts
+        case, structure, surface, surface_id, landmarks_ct, targets_ct, plans, opened_by, Assumptions(), doubts, kinds
     )
 
 
@@ -128,6 +132,13 @@ def _plan_of(case: Case, kind: str, path: Path | None) -> tuple[Path | str | Non
     return inside.get(path.resolve(), path), read_planned(path)
 
 
+def _kinds_of(case: Case, where: Path | str | None) -> dict[str, LandmarkKind]:
+    """What a plan says its landmarks are, in a file or an artefact of the case."""
+    if where is None:
+        return {}
+    return said_in(where if isinstance(where, Path) else case.path_of(where))
+
+
 def _keep_plan(
     case: Case, kind: str, where: Path | str | None, points_ct: Mapping[str, Floats], person: str, time: str
 ) -> str | None:
@@ -137,4 +148,6 @@ def _keep_plan(
     said = {"person": person, "file": where.name}
     made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=said)
     name = f"{next_id(case)}_{kind}"
-    return case.add_markups(name, points_ct, made_by, made_from=(), kind=f"registration_{kind}").id
+    kinds = {point: f"kind: {what}" for point, what in said_in(where).items()} if kind == "landmarks" else None
+    plan_kind = f"registration_{kind}"
+    return case.add_markups(name, points_ct, made_by, made_from=(), kind=plan_kind, descriptions=kinds).id

@@ -43,7 +43,9 @@ def make_case(root: Path, targets: dict[str, np.ndarray]) -> Path:
     marks = {f"marker_{number}": point for number, point in enumerate(skin.markers().points_ct_mm, start=1)}
     with Case.create(root, "organ", TIME) as case:
         case.add_surface(surface, MADE_BY, made_from=())
-        case.add_markups("landmarks", marks, MADE_BY, made_from=())
+        # In bone: on skin alone nothing is accepted (`test_registering_verify.py`).
+        said = dict.fromkeys(marks, "kind: bone")
+        case.add_markups("landmarks", marks, MADE_BY, made_from=(), descriptions=said)
         if targets:
             case.add_markups("targets", targets, MADE_BY, made_from=(), kind="plan")
     case.decide("body", "approved", PERSON, TIME)
@@ -82,7 +84,7 @@ def truth(case: Path, seed: int = 1) -> RehearsedTracker:
 
 
 def test_from_the_pivot_to_a_verified_registration_in_force(case: Path) -> None:
-    held, screen = live(case, f"{TOUCH_FIVE} w c v0\n v6\n a q")
+    held, screen = live(case, f"{TOUCH_FIVE} w c v0\n v6\n v1\n a q")
     assert held
     accepted = in_force(Case.open(case))
     assert (accepted.registration_id, accepted.accepted_by) == ("r-0001", PERSON)
@@ -99,12 +101,15 @@ def test_from_the_pivot_to_a_verified_registration_in_force(case: Path) -> None:
         "95 % below",
         "touched the surface",
         "touched 'marker_6'",
+        "6  marker_6 (in bone)",
+        "1  marker_1 (used: tells whether the reference moved)",
+        "from its first touch",
         "In force: r-0001, accept, by Dr Test",
     ):
         assert said in screen, said
     assert "accuracy" not in screen
     steps = [event.step for event in Case.open(case).manifest.registration_events]
-    assert steps == ["computed", "verified", "verified", "accepted"]
+    assert steps == ["computed", "verified", "verified", "verified", "accepted"]
 
 
 def test_a_landmark_has_the_same_number_whatever_is_asked(case: Path) -> None:
@@ -113,9 +118,10 @@ def test_a_landmark_has_the_same_number_whatever_is_asked(case: Path) -> None:
     assert held
     assert "touched 'marker_2'" in screen
     assert "touched 'marker_4'" in screen
-    assert "'marker_1', which the registration was made from" in screen
-    assert "  1  marker_1: used" in screen
-    assert "  4  marker_4\n" in screen
+    # One that was used verifies nothing about the pose; touched again it tells whether the reference moved.
+    assert "from its first touch" in screen
+    assert "  1  marker_1 (used: tells whether the reference moved)" in screen
+    assert "  4  marker_4 (in bone)" in screen
 
 
 def test_at_80_columns_every_landmark_has_its_own_name_and_brackets_are_no_markup(tmp_path: Path) -> None:

@@ -23,8 +23,11 @@ def advice(case: Case, measured: Measured, verdict: Verdict | None = None) -> st
 
 def test_a_good_registration_is_to_be_verified_and_then_accepted(case: Case) -> None:
     good = Measured(MARKS, touched(), sweep(), TARGETS)
-    assert advice(case, good) == "verify with a touch at m7, which was not used"
-    assert advice(case, good, Verdict("accept")) == "accept it"
+    again = "touch m1 again (v): it shows whether the reference crept or was bumped meanwhile"
+    assert advice(case, good) == f"verify with a touch at m7, which was not used; {again}"
+    assert advice(case, good, Verdict("accept")) == f"{again}; accept it"
+    kept = keep_attempt(case, good, register(good, ORGAN, ASSUMED), ASSUMED, BY)
+    assert advise(kept, Verdict("accept"), MARKS, repeated=True) == ("accept it",)
     assert "knowing the reasons" in advice(case, good, Verdict("check", ("no targets",)))
 
 

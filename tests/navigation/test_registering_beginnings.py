@@ -10,12 +10,14 @@ import pytest
 
 from navigation.acquisition import TouchedPoint
 from navigation.errors import PointsFileError
-from navigation.registering.compute import Assumptions, Measured, register
+from navigation.registering.assumptions import Assumptions
+from navigation.registering.compute import Measured, register
 from navigation.registering.point_files import read_touched, read_touched_or_unordered, write_sweep, write_unordered
 from navigation.registering.records import attempt_ids, in_force, load_attempt, record, verdict_of
 from reconstruction.case import Case
 from registration.attempt import VerificationRecord
 from registration.expected_error import target_errors_mm
+from registration.verdict import SKIN_ALONE
 from registration.verification import verify_landmark
 from tests.navigation import test_registering as driven
 from tests.navigation.test_registering import TARGETS, TOUCH_FIVE, live, recorded, truth
@@ -67,16 +69,18 @@ def test_a_recorded_sweep_of_a_whole_side_is_checked_until_a_landmark_confirms_i
     assert in_force(opened) is None
     attempt = load_attempt(opened, "r-0001")
     assert attempt.verdict.level == "check"
-    assert attempt.verdict.reasons == (
+    # The body's surface is skin, and all skin may have moved: the error is expected to be larger, and that is said.
+    assert set(attempt.verdict.reasons) >= {
         "the pose rests on the sweep alone: no landmark and no touch of one confirms it",
-    )
+        SKIN_ALONE,
+    }
     assert attempt.result.fre_rms_mm is None
     assert "the sweep alone" in screen
     assert target_errors_mm(attempt.result.pose.transform(), T_TRUE, TARGETS_MM).max() < 1.5
-    # A touch of a planned landmark confirms it: then it can be accepted; a touch far off refuses it.
-    place = np.array(attempt.inputs.landmarks[0].ct_mm)
-    for off_mm, level in ((0.5, "accept"), (9.0, "refuse")):
-        pose = attempt.result.pose
+    # A touch of a planned landmark, in bone, confirms it: then it can be accepted; a touch far off refuses it.
+    # One touch tells a shift of all skin, two that it did not turn either.
+    for number, off_mm, levels in ((0, 0.3, {"accept", "check"}), (3, 0.3, {"accept"}), (0, 9.0, {"refuse"})):
+        pose, place = attempt.result.pose, np.array(attempt.inputs.landmarks[number].ct_mm)
         points = (place, T_TRUE.apply(place) + [off_mm, 0.0, 0.0])
         touch = verify_landmark(pose.transform(), pose.uncertainty(), "marker_1", points, attempt.used_landmarks_ct())
         record(
@@ -87,7 +91,7 @@ def test_a_recorded_sweep_of_a_whole_side_is_checked_until_a_landmark_confirms_i
             driven.TIME,
             {"touch": VerificationRecord.of(touch).model_dump(mode="json")},
         )
-        assert verdict_of(opened, attempt).level == level
+        assert verdict_of(opened, attempt).level in levels
 
 
 def test_the_same_sweep_gives_the_same_numbers_again(case: Path, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from navigation.registering.compute import Assumptions, Measured, leave_one_out, register, swept_area_cm2
+from navigation.registering.assumptions import Assumptions
+from navigation.registering.compute import Measured, register, swept_area_cm2
+from navigation.registering.marks import Marks, leave_one_out
 from navigation.registering.suspects import name_suspects
 from tests.navigation.test_registering_records import MARKS, ORGAN, TARGETS, sweep, touched
 from tests.registration.shapes import T_TRUE
@@ -22,14 +24,14 @@ def draw(rng: np.random.Generator) -> np.ndarray:
 
 def suspects(touched: np.ndarray, count: int = len(NAMES)) -> tuple[str, ...]:
     names, planned, touched = NAMES[:count], PLANNED[:count], touched[:count]
-    left_out = leave_one_out(names, planned, touched, ASSUMED)
+    left_out = leave_one_out(Marks(names, planned, touched, ("bone",) * count), ASSUMED)
     return name_suspects(names, planned, touched, ASSUMED.landmark_fle_rms_mm, left_out)
 
 
 def test_good_landmarks_keep_within_what_the_others_promise_and_nobody_is_suspected() -> None:
     rng = np.random.default_rng(0)
     draws = [draw(rng) for _ in range(100)]
-    found = [leave_one_out(NAMES, PLANNED, touched, ASSUMED) for touched in draws]
+    found = [leave_one_out(Marks(NAMES, PLANNED, touched, ("bone",) * 6), ASSUMED) for touched in draws]
     within = [touch.consistent for left_out in found for touch in left_out.values()]
     assert len(within) == 600
     # The six of one registration are not independent: 95 % of 100 times six, known to about 2 %. The tracker's

@@ -14,7 +14,8 @@ from geometry import Transform, Volume
 from navigation.acquisition import TouchedPoint
 from navigation.errors import RegisteringError
 from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.compute import Assumptions, Measured, Outcome, register
+from navigation.registering.assumptions import Assumptions
+from navigation.registering.compute import Measured, Outcome, register
 from navigation.registering.history import history
 from navigation.registering.point_files import read_planned, read_sweep, read_touched
 from navigation.registering.records import (

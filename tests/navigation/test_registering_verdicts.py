@@ -10,7 +10,8 @@ import pytest
 
 from geometry import Transform
 from navigation.acquisition import TouchedPoint
-from navigation.registering.compute import Assumptions, Measured, register
+from navigation.registering.assumptions import Assumptions
+from navigation.registering.compute import Measured, register
 from registration.expected_error import target_errors_mm
 from registration.perturbation import moved
 from registration.verdict import Verdict, judge
