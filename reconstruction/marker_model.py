@@ -34,7 +34,7 @@ CORRELATED_VOXELS = 6.5
 # A ball that shows in few slices hides where between them it lies, and the profile of a slice is no Gaussian: measured,
 # this share of the spacing at balls as large as it, and falling with the cube of it over the diameter. Never more than
 # knowing nothing but the slice.
-SLICE_ERROR, LARGEST_SLICE_ERROR = 0.1, 12.0**-0.5
+SLICE_ERROR, LARGEST_SLICE_ERROR = 0.16, 12.0**-0.5
 NORMAL_MAD = 1.4826  # standard deviation over median absolute value, of normal noise
 
 

@@ -196,7 +196,7 @@ def test_the_expected_error_of_a_centre_is_that_of_its_kernel_and_slices(kernel:
 def test_the_expected_error_of_centres_over_kernels_and_slices() -> None:
     ratios = {kernel: expected_ratio([kernel_scan(kernel, seed) for seed in range(2000, 2010)]) for kernel in KERNELS}
     print("\nRMS of error over its expected length:", {kernel: round(ratio, 2) for kernel, ratio in ratios.items()})
-    assert all(0.7 < ratio < 1.3 for ratio in ratios.values())
+    assert all(0.6 < ratio < 1.5 for ratio in ratios.values())  # of 60 balls each
     assert 0.8 < np.sqrt(np.mean(np.square(list(ratios.values())))) < 1.2
 
 
