@@ -155,6 +155,16 @@ def review_command(
         review(request, _now(), console, ask)
 
 
+LandmarkKindOption = Annotated[
+    Literal["bone", "skin_marker", "bare_skin"] | None,
+    typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
+]
+AcceptIfOption = Annotated[
+    Literal["accept", "check"] | None,
+    typer.Option(help="Recorded: put it in force if the verdict is this; 'check' means that you consent to it."),
+]
+
+
 @app.command("register", rich_help_panel=OPERATING)
 def register_command(
     case: Annotated[Path, typer.Argument(help="Case folder.")],
@@ -166,16 +176,10 @@ def register_command(
     targets: Annotated[Path | None, typer.Option(help="Planned targets; the case's own by default.")] = None,
     touched: Annotated[Path | None, typer.Option(help="Recorded: JSON of touched landmarks in 'reference'.")] = None,
     sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None,
-    landmark_kind: Annotated[
-        Literal["bone", "skin_marker", "bare_skin"] | None,
-        typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
-    ] = None,
+    landmark_kind: LandmarkKindOption = None,
     tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None,
     seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1,
-    accept_if: Annotated[
-        Literal["accept", "check"] | None,
-        typer.Option(help="Recorded: put it in force if the verdict is this; 'check' means that you consent to it."),
-    ] = None,
+    accept_if: AcceptIfOption = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
     """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""

@@ -95,8 +95,7 @@ def next_touch(
     """
     if not targets_ct or not len(measured_reference_mm):
         return None
-    settings = settings or NextTouchSettings()
-    measured_ct = T_reference_ct.inverse().apply(measured_reference_mm)
+    settings, measured_ct = settings or NextTouchSettings(), T_reference_ct.inverse().apply(measured_reference_mm)
     feet_ct, normals_ct = _within_reach(field_ct, measured_ct, settings)
     free = {name: point for name, point in landmarks_ct.items() if _untouched(point, measured_ct)}
     spots_ct = np.vstack([feet_ct, np.array(list(free.values())).reshape(-1, 3)])
@@ -106,9 +105,8 @@ def next_touch(
     looks = _after_surface(uncertainty, T_reference_ct, feet_ct, normals_ct, look_mm2, surface_on_skin)
     touches = _after_landmark(uncertainty, T_reference_ct, free, assumed, landmarks_on_skin)
     targets = T_reference_ct.apply(np.array(list(targets_ct.values())))
-    pivot_mm = uncertainty.pivot_reference_mm
-    now_mm = _p95_mm(uncertainty.joint[None], targets, pivot_mm)[0]
-    then_mm = _p95_mm(np.vstack([looks, touches]), targets, pivot_mm).max(axis=1)
+    now_mm = _p95_mm(uncertainty.joint[None], targets, uncertainty.pivot_reference_mm)[0]
+    then_mm = _p95_mm(np.vstack([looks, touches]), targets, uncertainty.pivot_reference_mm).max(axis=1)
     best = int(then_mm.argmin())
     name = ([""] * len(feet_ct) + list(free))[best]
     return NextTouch(

@@ -169,26 +169,20 @@ def operate(
     settings = settings or OperationSettings()
     pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
     T_stylus_tip = pivot.T_stylus_stylus_tip
-    touched = {}
-    for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True):
-        touched[name] = collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
+    touched = {
+        name: collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
+        for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True)
+    }
     sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
 
-    measured = Measured(
-        {**landmarks_ct, **(bone_ct or {})},
-        touched,
-        sweep.points_reference_mm,
-        targets_ct,
-        pivot.expected_tip_error_rms_mm,
-        kinds=dict.fromkeys(landmarks_ct, SKIN_MARKER) | dict.fromkeys(bone_ct or {}, BONE),
-    )
+    planned, tip_mm = {**landmarks_ct, **(bone_ct or {})}, pivot.expected_tip_error_rms_mm
+    kinds = dict.fromkeys(planned, BONE) | dict.fromkeys(landmarks_ct, SKIN_MARKER)
+    measured = Measured(planned, touched, sweep.points_reference_mm, targets_ct, tip_mm, kinds=kinds)
     outcome = register(measured, skin_surface_ct, settings.assumptions)
     if outcome.by_landmarks is None or outcome.by_surface is None or outcome.expected is None:
-        raise RegisteringError(
-            outcome.findings.failure or "a demo without targets",
-            "a registration at the targets",
-            "use a CT that shows the skin of chest or abdomen, or another --seed",
-        )
+        failure = outcome.findings.failure or "a demo without targets"
+        action = "use a CT that shows the skin of chest or abdomen, or another --seed"
+        raise RegisteringError(failure, "a registration at the targets", action)
     return Operation(
         landmarks_ct=landmarks_ct,
         targets_ct=targets_ct,

@@ -30,6 +30,7 @@ from registration.landmarks import (
 )
 from registration.mobility import LandmarkKind
 from registration.next_touch import NextTouch, next_touch
+from registration.shared_errors import SharedErrors
 from registration.surfaces import SurfaceRegistration, SurfaceSettings, refine_on_surface
 from registration.sweep_units import check_sweep_units
 from registration.verdict import Findings
@@ -155,53 +156,89 @@ def _register(
     kinds = kinds_of(measured.landmarks_ct, measured.kinds, field_ct, swept_skin=swept_skin)
     marks = Marks(names, planned, touched, tuple(kinds[name] for name in names))
     shared = assumptions.shared(marks.kinds, swept_skin and len(measured.swept_reference_mm) > 0)
-    by_landmarks, by_surface, beginning = None, None, "" if match is None else match.reason
-    if measured.start == "global":
-        by_surface, beginning = from_sweep_alone(measured.swept_reference_mm, surface_ct, field_ct, assumptions)
-        by_surface = refine_on_surface(
-            measured.swept_reference_mm, field_ct, by_surface.T_reference_ct, None, assumptions.surface, shared=shared
-        )
-    else:
-        order = measured.touch_order() if match is None else ()
-        by_landmarks = marks.registered(assumptions, replace(shared, skin_rms_mm=0.0), order)
-        if len(measured.swept_reference_mm):
-            check_sweep_units(measured.swept_reference_mm, field_ct, by_landmarks.T_reference_ct)
-            by_surface = refine_on_surface(
-                measured.swept_reference_mm,
-                field_ct,
-                by_landmarks.T_reference_ct,
-                (planned, touched),
-                assumptions.surface,
-                landmark_error=marks.error(assumptions),
-                shared=shared,
-                touch_order=order,
-            )
+    by_landmarks, by_surface, beginning = _pose(measured, surface_ct, field_ct, marks, shared, match, assumptions)
     registered = by_surface or by_landmarks
     if registered is None:  # neither branch leaves both out
         raise RegisteringError("nothing measured", "landmarks or a sweep", "touch three landmarks, or sweep")
-    known = registered.uncertainty if by_surface else marks.registered(assumptions, shared, ()).uncertainty
+    known = registered.uncertainty if by_surface else marks.registered(assumptions, shared).uncertainty
     uncertainty = in_use(known, registered.trend, measured.tip_error_rms_mm, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
     left_out = leave_one_out(marks, assumptions)
-    suspects = name_suspects(names, planned, touched, marks.worst_fle_mm(assumptions), left_out)
     doubts = (*_doubts(measured, names, swept=by_surface is not None), *(left_over(match) if match else ()))
-    suspects = (*(suspects or ()), *doubts) if doubts else suspects
+    suspects = _suspects(marks, left_out, doubts, assumptions)
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
-    swept = measured.swept_reference_mm
     findings = replace(findings, beginning=beginning)
     findings = _with_assumptions(findings, measured, marks, registered, surface_ct.name, assumptions)
+    measured_mm, on_skin = (
+        np.vstack([touched, measured.swept_reference_mm]),
+        [name for name, kind in kinds.items() if kind != "bone"],
+    )
     spot = next_touch(
         registered.T_reference_ct,
         uncertainty,
         measured.targets_ct,
-        np.vstack([touched, swept]),
+        measured_mm,
         field_ct,
         measured.landmarks_ct,
         assumptions.surface,
         surface_on_skin=swept_skin,
-        landmarks_on_skin=[name for name, kind in kinds.items() if kind != "bone"],
+        landmarks_on_skin=on_skin,
     )
     return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds)
+
+
+def _pose(
+    measured: Measured,
+    surface_ct: Surface,
+    field_ct: DistanceField,
+    marks: Marks,
+    shared: SharedErrors,
+    match: LandmarkMatch | None,
+    assumptions: Assumptions,
+) -> tuple[LandmarkRegistration | None, SurfaceRegistration | None, str]:
+    """By landmarks, by the sweep with them, and how it began."""
+    swept = measured.swept_reference_mm
+    if measured.start == "global":
+        return None, *from_sweep_alone(swept, surface_ct, field_ct, assumptions, shared)
+    order = measured.touch_order() if match is None else ()
+    by_landmarks = marks.registered(assumptions, replace(shared, skin_rms_mm=0.0), order)
+    beginning = "" if match is None else match.reason
+    if not len(swept):
+        return by_landmarks, None, beginning
+    start = by_landmarks.T_reference_ct
+    return by_landmarks, _with_sweep(start, marks, swept, field_ct, assumptions, shared, order), beginning
+
+
+def _suspects(
+    marks: Marks, left_out: Mapping[str, Verification], doubts: tuple[str, ...], assumptions: Assumptions
+) -> tuple[str, ...] | None:
+    """In words, what speaks against single landmarks; None if nobody could look."""
+    fle_mm = marks.worst_fle_mm(assumptions)
+    suspects = name_suspects(marks.names, marks.planned_ct, marks.touched, fle_mm, left_out)
+    return (*(suspects or ()), *doubts) if doubts else suspects
+
+
+def _with_sweep(
+    start: Transform,
+    marks: Marks,
+    swept: Floats,
+    field_ct: DistanceField,
+    assumptions: Assumptions,
+    shared: SharedErrors,
+    order: tuple[int, ...],
+) -> SurfaceRegistration:
+    """From the landmarks' pose, with the landmarks in the same cost."""
+    check_sweep_units(swept, field_ct, start)
+    return refine_on_surface(
+        swept,
+        field_ct,
+        start,
+        (marks.planned_ct, marks.touched),
+        assumptions.surface,
+        landmark_error=marks.error(assumptions),
+        shared=shared,
+        touch_order=order,
+    )
 
 
 def _with_assumptions(
@@ -271,7 +308,11 @@ def left_over(match: LandmarkMatch) -> tuple[str, ...]:
 
 
 def from_sweep_alone(
-    swept_reference_mm: Floats, surface_ct: Surface, field_ct: DistanceField, assumptions: Assumptions
+    swept_reference_mm: Floats,
+    surface_ct: Surface,
+    field_ct: DistanceField,
+    assumptions: Assumptions,
+    shared: SharedErrors,
 ) -> tuple[SurfaceRegistration, str]:
     """The one pose that fits, and how it was found.
 
@@ -285,7 +326,9 @@ def from_sweep_alone(
     )
     if found.registration is None:
         raise RegisteringError(found.reason, "a sweep that fits in one pose only", found.action)
-    return found.registration, f"from the sweep alone: {found.reason}"
+    pose = found.registration.T_reference_ct
+    refined = refine_on_surface(swept_reference_mm, field_ct, pose, None, assumptions.surface, shared=shared)
+    return refined, f"from the sweep alone: {found.reason}"
 
 
 def _expected(
