@@ -169,20 +169,16 @@ def _register(
     findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
     findings = replace(findings, beginning=beginning)
     findings = _with_assumptions(findings, measured, marks, registered, surface_ct.name, assumptions)
-    measured_mm, on_skin = (
-        np.vstack([touched, measured.swept_reference_mm]),
-        [name for name, kind in kinds.items() if kind != "bone"],
-    )
     spot = next_touch(
         registered.T_reference_ct,
         uncertainty,
         measured.targets_ct,
-        measured_mm,
+        np.vstack([touched, measured.swept_reference_mm]),
         field_ct,
         measured.landmarks_ct,
         assumptions.surface,
         surface_on_skin=swept_skin,
-        landmarks_on_skin=on_skin,
+        landmarks_on_skin=[name for name, kind in kinds.items() if kind != "bone"],
     )
     return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds)
 
