@@ -149,6 +149,12 @@ def test_what_a_display_shows(run):
     drill = report["displayed"]["drill"]
     assert (drill["shown"], drill["greyed"]) == (0, 0)
     assert drill["hidden"] > 0
+    # How old that was, measured as the reference client measures it; whatever was too old was not shown as valid.
+    display = report["display"]
+    assert display["valid_too_old"] == 0
+    assert 0.0 < display["valid_age_ms"]["p50"] <= display["valid_age_ms"]["max"] <= 100.0
+    assert display["valid_share"]["drill"] == 0.0
+    assert 0.0 < display["valid_share"]["stylus"] <= 1.0 - display["too_old_share"] + 1e-9
 
 
 def test_events_go_both_ways_each_once(run):
