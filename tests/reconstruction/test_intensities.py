@@ -86,6 +86,14 @@ def test_brain_in_a_skull_without_air_is_no_hu_plus_1024() -> None:
     assert examine_intensities(values.clip(0.0)).kind == "unconfirmed"
 
 
+def test_a_drawn_phantom_of_three_values_is_taken_for_what_it_says() -> None:
+    """Air at -1000 without noise looks like padding, and what is left, 40 and 1064, like HU + 1024."""
+    drawn = np.full((20, 40, 40), -1000.0)
+    drawn[:, 8:32, 8:32] = 40.0
+    drawn[:, 16:26, 16:26] = 1064.0
+    assert examine_intensities(drawn).kind in ("hu", "unconfirmed")
+
+
 def test_magnetic_resonance_is_no_ct(tmp_path: Path) -> None:
     assert examine_intensities(magnetic_resonance()).kind == "other"
     for choice in (None, CORRECT):  # and nothing makes it one

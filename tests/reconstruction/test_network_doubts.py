@@ -60,7 +60,9 @@ def doubts(hu: np.ndarray, uncertain: float = 0.1, **masks: np.ndarray) -> Netwo
 
 def test_a_good_answer_on_a_trunk_raises_no_doubt() -> None:
     hu = with_lungs(TRUNK)
-    found = doubts(hu, bone=hu > 200, lung=(hu < -500) & (hu > -900))
+    lung = (hu < -500) & (hu > -900)
+    lung[10, 60, 70:74] = True  # a speck in tissue, under a millilitre
+    found = doubts(hu, bone=hu > 200, lung=lung)
     assert found.warnings == ()
     assert {name: doubt.warnings for name, doubt in found.structures.items()} == {"body": (), "bone": (), "lung": ()}
     # pi x 16 x 10.5 cm; the lungs cut out of it are air inside, which is the patient too.
@@ -78,6 +80,12 @@ def test_half_of_the_bone_missed_is_said_with_its_dice() -> None:
     assert bone.dice_with_hu == pytest.approx(2 / 3, abs=0.02)  # half of it: 2 x 0.5 / (1 + 0.5)
     assert any("above 200 HU by Dice 0.67" in warning for warning in bone.warnings)
     assert any("50% of what is denser than 300 HU is not in it" in warning for warning in bone.warnings)
+
+
+def test_what_is_dense_beside_the_patient_is_no_bone_that_was_missed() -> None:
+    board = ball(TRUNK, np.indices(TRUNK.shape)[1] > 116, 400.0)
+    bone = doubts(board, body=TRUNK > -500, bone=TRUNK > 200).structures["bone"]
+    assert (bone.dice_with_hu, bone.warnings) == (1.0, ())
 
 
 def test_a_structure_that_the_network_is_not_sure_of_is_said() -> None:
