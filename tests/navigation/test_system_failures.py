@@ -8,6 +8,7 @@ import io
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,4 +192,18 @@ def test_an_existing_case_is_answered_with_words_of_the_command_line(case: Path,
     assert "--case" in text
     assert "surgnav review" in text
     assert "Case." not in text  # that would be Python
+    assert Case.open(case).structures()
+
+
+@pytest.mark.parametrize("command", [["reconstruct"], ["review"]])
+def test_what_a_killed_run_left_is_cleared_by_the_next_command_which_says_so(
+    case: Path, inputs: tuple[Path, Path], command: list[str]
+) -> None:
+    left = case.with_name(".partial-0123abcd-other")
+    shutil.copytree(case, left)
+    arguments = reconstruct(inputs, case.with_name("new")) if command == ["reconstruct"] else [*command, str(case)]
+    run = CliRunner().invoke(app, arguments)
+    assert run.exit_code == 0, run.output
+    assert "cleared .partial-0123abcd-other, which a killed run left half made" in run.output
+    assert not left.exists()
     assert Case.open(case).structures()
