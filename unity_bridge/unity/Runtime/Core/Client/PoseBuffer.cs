@@ -28,6 +28,7 @@ namespace SurgNav.Core.Client
         {
             limits = new TrackLimits(settings);
             delayNs = TrackLimits.Ns(settings.DisplayDelayMs);
+            AgeWords.Of(0); // makes all texts now, rather than in the first frame that is late
         }
 
         /// <summary>Takes in a batch, unless it is older than what is here or its times cannot be compared with ours.</summary>
