@@ -140,7 +140,7 @@ def read_sweep(path: Path) -> Floats:
         )
         return read_only(as_points(points, "swept points", minimum=1))
     except ContentError as error:
-        raise PointsFileError(f"{path.name}, which holds {error}", SWEEPS, "export the sweep again") from error
+        raise PointsFileError(f"{path.name}: {error}", SWEEPS, "export the sweep again") from error
     except (OSError, ValueError, TypeError, LookupError, AttributeError, InvalidPointsError) as error:
         raise PointsFileError(
             f"{path.name}, which holds no swept points ({error})", SWEEPS, "export the sweep again"
@@ -181,14 +181,11 @@ def _read(path: Path, frame: str) -> PointsFile:
         raise PointsFileError(f"{path}, which cannot be read", "a file of points", "check the path") from error
     except ContentError as error:
         raise PointsFileError(
-            f"{path.name}, which holds {error}", _allowed(frame), "write the points with their frame and unit"
+            f"{path.name}: {error}", _allowed(frame), "write the points with their frame and unit"
         ) from error
     except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
         raise PointsFileError(
-            f"{path.name} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}",
-            _allowed(frame),
-            "write the points with their frame and unit",
+            f"{path.name} with {_fault(error)}", _allowed(frame), "write the points with their frame and unit"
         ) from error
     if file.frame != frame:
         raise PointsFileError(
@@ -197,6 +194,13 @@ def _read(path: Path, frame: str) -> PointsFile:
     if not file.points:
         raise PointsFileError(f"{path.name} without points", "at least one", "measure first")
     return file
+
+
+def _fault(error: ValidationError) -> str:
+    """Where the first fault is and what, without the names of this program's own types."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in fault["loc"] if "[" not in str(part)) or "the whole"
+    return f"'{place}': {fault['msg'].replace(' or instance of PointRecord', '')}"
 
 
 def _allowed(frame: str) -> str:

@@ -85,7 +85,7 @@ def test_json_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 def test_a_landmark_that_stands_twice_is_refused_by_its_name(tmp_path: Path, read: object) -> None:
     frame = "ct" if read is read_planned else "reference"
     (tmp_path / "t.json").write_text(points_json(frame=frame).replace('"ear"', '"nose"'))
-    with pytest.raises(PointsFileError, match=r"t\.json, which holds the name 'nose' twice"):
+    with pytest.raises(PointsFileError, match=r"t\.json: the name 'nose' twice"):
         read(tmp_path / "t.json")
 
 
