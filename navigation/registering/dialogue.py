@@ -145,7 +145,7 @@ class Dialogue:
     def _prompt(self) -> str:
         session = self._session
         if session.stage == "computed":
-            said = "[bold]v[/] verify   [bold]a[/] accept   [bold]w[/] sweep more   [bold]n[/] register again"
+            said = "[bold]v[/] verify   [bold]a[/] accept   [bold]w[/] sweep more   [bold]n[/] anew"
         elif session.asked is not None:
             number = list(session.landmarks_ct).index(session.asked) + 1
             where = f"{number} of {len(session.landmarks_ct)}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"accept": "green", "check": "yellow", "refuse": "red"}
 MOST_CHARACTERS = 2000
-NAME_WIDTH = 14
+NAME_WIDTH = 12
 FRE_IS_NOT = "how well the landmarks fit one another; it says nothing about the error at a target"
 
 

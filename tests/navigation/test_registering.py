@@ -125,7 +125,7 @@ def test_a_landmark_has_the_same_number_whatever_is_asked(case: Path) -> None:
 
 
 def test_at_80_columns_every_landmark_has_its_own_name_and_brackets_are_no_markup(tmp_path: Path) -> None:
-    case = make_case(tmp_path / "case", {})
+    case = make_case(tmp_path / "case", TARGETS)
     opened = Case.open(case)
     names = [f"crista iliaca anterior superior {side} [{number}]\x1b[2J" for number, side in enumerate("LRLRLR")]
     points = dict(zip(names, opened.read_markups("landmarks").points_ct_mm.values(), strict=True))
@@ -133,6 +133,7 @@ def test_at_80_columns_every_landmark_has_its_own_name_and_brackets_are_no_marku
     _, screen = live(case, "tttts s w c q", width=80)
     assert "\x1b" not in screen
     assert "…" not in screen
+    assert not [line for line in screen.splitlines() if line.endswith(("━ │", "─ │"))]  # no table is cut off
     for number in range(4):  # asked for, touched, in the list, and in the registration
         assert screen.count(f"[{number}]") >= 4, number
 
