@@ -80,6 +80,7 @@ def test_every_touch_survives_sigkill(case: Path) -> None:
     attempt = load_attempt(Case.open(case), "r-0001")
     assert [mark.used for mark in attempt.inputs.landmarks] == [True] * 4 + [False, True]
     assert attempt.verdict.level != "refuse"
+    assert steps(case)[-3:] == ["resumed", "pivot", "computed"]  # the torn line is gone, and spoils none after it
 
 
 def live_now(case: Path, keys: str, **changes: object) -> tuple[bool, str]:
