@@ -9,8 +9,6 @@ from tests.registration.trial_faults import SCENARIOS, Scenario
 from tests.registration.trials import WAYS, Row, one
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-# docs/registration.md says of each by which way it cannot be seen, and what shows it.
-UNSEEN = {name: scenario.unseen for name, scenario in BY_NAME.items() if scenario.unseen}
 
 
 def rows_of(scenario: Scenario, runs: int, seed: int) -> list[dict[str, Row]]:
