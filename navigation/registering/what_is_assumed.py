@@ -36,14 +36,14 @@ def words_of(
     """
     words = []
     if swept_skin or any(kind != "bone" for kind in kinds):
-        words.append(f"all skin together moved {skin_rms_mm:g} mm RMS against the body since the CT")
+        words.append(f"all skin together may have moved {skin_rms_mm:g} mm RMS against the body since the CT")
     for kind, count in Counter(kinds).items():
         mobility = mobilities[kinds.index(kind)]
         said = f"{count} landmarks {KIND_WORDS[kind]}"
         if kind != "bone":
-            said += f": each moved {mobility.own_mm:g} mm RMS, all together {mobility.slide_mm:g} mm"
+            said += f": each may have moved {mobility.own_mm:g} mm RMS, all together {mobility.slide_mm:g} mm"
         else:
-            said += ": they have not moved"
+            said += ": none has moved"
         words.append(said)
     if swept and not swept_skin:
         words.append(f"'{swept}' has neither moved nor changed its shape since the CT")
