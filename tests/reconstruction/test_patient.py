@@ -113,6 +113,15 @@ def test_a_patient_alone_is_left_as_he_is() -> None:
     assert ear.sum() * VOXEL_ML > 1.0
 
 
+def test_a_wall_as_thin_as_a_plate_around_a_lung_is_the_patients() -> None:
+    """A small child's chest: 6 mm of tissue between lung and room, no plate to be cut off."""
+    hu, truth, _ = patient()
+    _, y, x = coordinates()
+    hu[((x / 78.0) ** 2 + (y / 52.0) ** 2 < 1.0) & (np.abs(x) > 12.0)] = -850.0
+    hull = patient_hull(hu, truth, SPACING_MM)
+    assert hull[truth].mean() > 0.999
+
+
 def test_nothing_thick_leaves_it_to_the_network() -> None:
     inside = np.zeros(SHAPE, bool)
     inside[5:9, 5:9, 5:9] = True
