@@ -174,6 +174,11 @@ KINDS = [
     _labels("names: no headings", _named("what,ever\n1,a\n")),
     _labels("names: a value twice", _named("id,name\n5,a\n5,b\n")),
     _labels("names: no number", _named("id,name\nfive,a\n")),
+    _labels("without a place", lambda f: write_label_nifti(f / "a.nii", label_map(), np.eye(4))),
+    _labels(
+        "of another size for the CT's voxels",
+        lambda f: [write_label_nifti(f / "a.nii", label_map()[1:], np.eye(4)), "--labels-on-ct-grid"],
+    ),
     _labels(
         "names: absent table", lambda f: [write_label_nifti(f / "a.nii", label_map()), "--label-names", f / "n.csv"]
     ),
@@ -266,6 +271,29 @@ def test_good_labels_do_become_a_case(tmp_path: Path, good_ct: Path) -> None:
     labels, names = case.read_labels(layer=1)
     assert names == {3: "segment_n_3"}
     np.testing.assert_array_equal(labels.voxels == 3, boxes()[3])
+
+
+def test_labels_without_a_place_become_a_case_when_asked_and_names_in_any_script_are_shown(
+    tmp_path: Path, good_ct: Path
+) -> None:
+    labels = write_label_nifti(tmp_path / "a.nii", label_map(), np.eye(4))
+    (tmp_path / "names.csv").write_text("value,name\n5,肝臓\n9,肺\n", encoding="utf-8")
+    options = ["--labels-on-ct-grid", "--label-names", str(tmp_path / "names.csv"), "--triangles", "100"]
+    run = CliRunner().invoke(
+        app, ["reconstruct", str(good_ct), "--labels", str(labels), *options, "--case", str(tmp_path / "case")]
+    )
+    assert run.exit_code == 0, run.output
+    said = " ".join(run.output.split())
+    assert "taken voxel for voxel for the CT's" in said
+    assert "label_5" in said
+    assert "肝臓" in said
+    case = Case.open(tmp_path / "case")
+    assert case.structures() == ("label_5", "label_9")
+    details = case.artefact("surfaces/label_5.glb").details
+    assert details["given_name"] == "肝臓"
+    assert details["triangles"] <= 100
+    assert details["simplified"]["p95_mm"] > 0.0
+    np.testing.assert_array_equal(case.read_labels()[0].voxels, label_map())
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
