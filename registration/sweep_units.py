@@ -29,7 +29,8 @@ def check_sweep_units(points_reference: Floats, field_ct: DistanceField, T_refer
     spread = float(np.linalg.norm(np.ptp(np.percentile(points, [5.0, 95.0], axis=0), axis=0)))
     if spread >= LEAST_SPREAD_MM and _share_near(points, field_ct, T_reference_ct) >= 0.5:
         return
-    for unit, factor in IN_MM.items():
+    # The largest first: too small a factor leaves a small sweep, which lies near the surface if the reference does.
+    for unit, factor in sorted(IN_MM.items(), key=lambda known: -known[1]):
         share = _share_near(factor * points, field_ct, T_reference_ct)
         if share >= LEAST_SHARE and factor * spread >= LEAST_SPREAD_MM:
             raise SurfacePointsRefusedError(

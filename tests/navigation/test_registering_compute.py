@@ -88,6 +88,15 @@ def test_a_sweep_in_another_unit_than_the_landmarks_is_named_by_it(factor: float
     assert f"convert the sweep from {unit} to millimetres" in outcome.findings.failure
 
 
+def test_a_sweep_in_metres_is_named_also_where_the_reference_sits_on_the_skin() -> None:
+    # Then a sweep in metres, all of it within a millimetre of the reference, lies on the surface by chance.
+    swept, marks = sweep(), touched()
+    origin = swept[0]
+    moved = {name: type(mark)(mark.point_reference_mm - origin, 0.1, 60) for name, mark in marks.items()}
+    outcome = register(Measured(MARKS, moved, (swept - origin) / 1000.0, TARGETS), ORGAN, ASSUMED)
+    assert "convert the sweep from metres to millimetres" in outcome.findings.failure
+
+
 def test_a_small_sweep_and_one_that_slipped_are_no_other_unit() -> None:
     small = sweep()
     small = small[np.linalg.norm(small - small[0], axis=1) < 20.0]

@@ -7,7 +7,7 @@ import pytest
 
 from registration.closest_point import ExactDistance
 from registration.errors import LandmarksRefusedError
-from registration.landmarks_on_surfaces import Surroundings, check_placement, lie_on, refuse_outside
+from registration.landmarks_on_surfaces import PlacementLimits, Surroundings, check_placement, lie_on, refuse_outside
 from tests.registration.shapes import organ
 
 ORGAN = organ(4)
@@ -78,6 +78,14 @@ def test_one_landmark_off_the_skin_is_doubted_by_name() -> None:
     doubts = check_placement(named(points), AROUND)
     assert list(doubts) == ["m3"]
     assert "'m3' lies 2" in doubts["m3"]
+
+
+def test_what_is_not_beyond_doubt_is_a_hint_and_no_refusal() -> None:
+    doubts = check_placement(named(MARKS[:4] * [-1, -1, 1]), AROUND, PlacementLimits(odds=1e30, beyond_mm=1e6))
+    assert doubts
+    assert "(all would lie on it if x and y negated: perhaps they are RAS, where LPS is meant)" in next(
+        iter(doubts.values())
+    )
 
 
 def test_landmarks_strewn_inside_are_rarely_taken_for_other_axes() -> None:
