@@ -45,11 +45,14 @@ def test_an_offset_that_all_points_share_is_no_evidence_along_their_normal() -> 
     # Landmarks that hold the sliding, and say next to nothing along z: 50 mm.
     marks = np.array([[0.0, 0, 0], [80, 0, 0], [0, 80, 0], [-70, -60, 0]])
     loose = LocalisationError.from_covariances(None, np.diag([0.01, 0.01, 2500.0]), 4)
-    variances = []
+    variances, free = [], []
     for offset_mm in (0.0, 1.0):
         stated = SurfaceSettings(offset_sd_mm=offset_mm, point_noise_mm=settings.point_noise_mm)
         made = refine_on_surface(points, plate(200.0), HERE, (marks, marks), stated, landmark_error=loose)
+        free.append(int((made.weakest_direction.sd_mm > 0.9).sum()))
         variances.append(made.uncertainty.at(made.uncertainty.pivot_reference_mm[None])[0, 2, 2])
+    # A plate slides two ways and turns one; with an offset of 1 mm it may also rise by it.
+    assert free == [3, 4]
     # The mean of all the points is as good as they are, and the offset adds its own variance whole.
     assert variances[0] < 0.01
     assert variances[1] == pytest.approx(variances[0] + 1.0, rel=0.01)
