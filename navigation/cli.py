@@ -266,7 +266,7 @@ def demo_command(
     with reporting(json_file=json_file) as (console, progress):
 
         def warn(text: str) -> None:
-            console.print(f"[yellow]{text}[/]", highlight=False)
+            console.print(text, style="yellow", markup=False, highlight=False)
 
         result = run_demo(settings, MonotonicClock(), _now(), progress, warn)
         pictures = draw_album(result, out, warn)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -37,10 +39,10 @@ class ProgressLine:
         """`share` of `stage` is done, from 0 to 1."""
         if stage != self._stage:
             self._stage = stage
-            self._bar.reset(self._task, description=stage)
+            self._bar.reset(self._task, description=escape(stage))
         self._bar.update(self._task, completed=share, total=1.0 if share > 0.0 else None)
         if share == 1.0:
-            self._console.print(f"[green]✓[/] {stage}", highlight=False)
+            self._console.print(f"[green]✓[/] {escape(stage)}", highlight=False)
         elif share > 0.0 and not self._console.is_terminal:
             self._say_now_and_then(f"  {stage} {share:.0%}")
 
@@ -49,4 +51,4 @@ class ProgressLine:
         if line == self._said or now_s - self._said_s < self._line_every_s:
             return
         self._said, self._said_s = line, now_s
-        self._console.print(line, highlight=False)
+        self._console.print(line, highlight=False, markup=False)

@@ -25,6 +25,8 @@ def test_what_the_builder_says_is_passed_on(monkeypatch, tmp_path):
     """A builder of this test's that fails, in the place of the real one."""
     folder = tmp_path / "scripts" / "csharp"
     folder.mkdir(parents=True)
+    for package in (folder.parent, folder):  # or a PYTHONPATH that names a checkout would bring the real one
+        (package / "__init__.py").touch()
     (folder / "headset.py").write_text("raise SystemExit('no package registry within reach')\n")
     monkeypatch.setattr(headset_program, "_REPOSITORY", tmp_path)
     with pytest.raises(ServiceError, match="no package registry within reach"):

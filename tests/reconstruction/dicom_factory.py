@@ -15,8 +15,9 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 PATIENT = "Quixote^Dulcinea"
-PATIENT_ID = "ID-7734-TOBOSO"
-IDENTIFYING = ("quixote", "dulcinea", "7734", "toboso")  # in lower case
+# Not digits alone: those turn up by chance in numbers and hashes that are printed.
+PATIENT_ID = "ID-Q7734Z-TOBOSO"
+IDENTIFYING = ("quixote", "dulcinea", "q7734z", "toboso")  # in lower case
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 Edit = Callable[[Dataset, int], None]

@@ -319,6 +319,7 @@ namespace SurgNav.Core.Client
             if (place == EventPlace.Next)
             {
                 SurfacesHaveChanged |= happened.Kind == ServerEventKinds.SurfaceApproved
+                    || happened.Kind == ServerEventKinds.SurfaceOffered
                     || happened.Kind == ServerEventKinds.SurfaceWithdrawn;
                 if (ServerEventKinds.ChangesState(happened.Kind))
                 {

@@ -23,6 +23,9 @@ namespace SurgNav.Core.Client
         public const string RegistrationFound = "registration_found";
         public const string RegistrationWithdrawn = "registration_withdrawn";
         public const string SurfaceApproved = "surface_approved";
+
+        /// <summary>That nobody has decided on: in a research session only.</summary>
+        public const string SurfaceOffered = "surface_offered";
         public const string SurfaceWithdrawn = "surface_withdrawn";
         public const string ToolLost = "tool_lost";
         public const string ToolFound = "tool_found";

@@ -211,6 +211,18 @@ namespace SurgNav.Core.Tests
             Assert.That(Happened(), Is.EqualTo(new ulong[] { 4, 5, 6 }));
         }
 
+        [TestCase(ServerEventKinds.SurfaceApproved, true)]
+        [TestCase(ServerEventKinds.SurfaceOffered, true)]
+        [TestCase(ServerEventKinds.SurfaceWithdrawn, true)]
+        [TestCase(ServerEventKinds.Notice, false)]
+        public void TheManifestIsAskedForWhenWhatIsOnOfferChanges(string kind, bool changes)
+        {
+            Welcome();
+            Put(new ServerEvent { Number = 1, Kind = kind, OldestKept = 1 });
+            link.Step(0, default);
+            Assert.That(link.SurfacesHaveChanged, Is.EqualTo(changes));
+        }
+
         [Test]
         public void WhatTheServerNoLongerHasIsMadeUpForByTheState()
         {
