@@ -187,8 +187,9 @@ def expected_ratio(scores: list[Score]) -> float:
 
 @pytest.mark.parametrize("kernel", ["thin, sharp", "3 mm, sharp"])
 def test_the_expected_error_of_a_centre_is_that_of_its_kernel_and_slices(kernel: str) -> None:
-    # Twelve balls know the ratio to some 15 %; without the slices' part it is 2.2 at 3 mm.
-    assert 0.5 < expected_ratio([kernel_scan(kernel, seed) for seed in (2000, 2001)]) < 1.6
+    # Twelve balls tell little of it: a few that lie badly between thick slices make up its mean square. Without the
+    # slices' part it is 2.2 at 3 mm; what 60 balls say of every kernel is in the slow test below.
+    assert 0.4 < expected_ratio([kernel_scan(kernel, seed) for seed in (2000, 2001)]) < 1.6
 
 
 @pytest.mark.slow
