@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from geometry.errors import SurgNavError
 from navigation.registering.records import (
@@ -15,6 +17,7 @@ from navigation.registering.records import (
     verifications,
 )
 from reconstruction.case import Case
+from reconstruction.case_manifest import RegistrationEvent
 from registration.errors import AttemptError
 
 
@@ -62,12 +65,19 @@ def history(case: Case) -> list[HistoryRow]:
                 person=str(made.made_by.parameters.get("person", "-")),
                 level=level,
                 worst_p95_mm=worst_p95_mm,
-                steps=tuple(f"{event.step} by {event.person}" for event in events if event.step != "computed"),
+                steps=_in_words(events),
                 problem=problem,
                 in_force=attempt_id == active,
             )
         )
     return rows
+
+
+def _in_words(events: Iterable[RegistrationEvent]) -> tuple[str, ...]:
+    """Each step with who did it; what one person did several times running is said once, with the count."""
+    steps = (f"{event.step} by {event.person}" for event in events if event.step != "computed")
+    counted = ((step, sum(1 for _ in same)) for step, same in groupby(steps))
+    return tuple(step if count == 1 else f"{step}, {count} times" for step, count in counted)
 
 
 def _active(case: Case) -> str:

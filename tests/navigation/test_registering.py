@@ -21,6 +21,7 @@ from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError, RegisteringError
 from navigation.registering import dialogue, instrument
 from navigation.registering.command import RegisterRequest, run_register
+from navigation.registering.history import history
 from navigation.registering.keys import PipedKeys
 from navigation.registering.records import attempt_ids, in_force, load_attempt, next_id
 from navigation.simulation.patient import PatientSkin
@@ -110,6 +111,7 @@ def test_from_the_pivot_to_a_verified_registration_in_force(case: Path) -> None:
     assert "accuracy" not in screen
     steps = [event.step for event in Case.open(case).manifest.registration_events]
     assert steps == ["computed", "verified", "verified", "verified", "accepted"]
+    assert history(Case.open(case))[0].steps == ("verified by Dr Test, 3 times", "accepted by Dr Test")
 
 
 def test_a_landmark_has_the_same_number_whatever_is_asked(case: Path) -> None:
