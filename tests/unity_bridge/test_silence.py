@@ -97,3 +97,26 @@ def test_patience_doubles_up_to_four_times_until_something_comes():
     assert [now for now in range(101, 120) if silence.is_too_long(5, now)] == [106, 117]
     silence.excused(200)
     assert not silence.is_too_long(5, 205)
+
+
+MS = 1_000_000
+
+
+def told_ms(silence: Silence, from_ms: int, to_ms: int) -> list[int]:
+    """When it says so, asked every 10 ms."""
+    return [now_ms for now_ms in range(from_ms, to_ms, 10) if silence.is_too_long(2_000 * MS, now_ms * MS)]
+
+
+def test_a_program_that_was_held_up_itself_has_heard_no_silence():
+    silence = Silence(0)
+    assert told_ms(silence, 10, 1_000) == []
+    # Stopped for 10 s: 250 ms of those count, and 1,240 ms are on the account.
+    assert not silence.is_too_long(2_000 * MS, 10_990 * MS)
+    assert told_ms(silence, 11_000, 12_000) == [11_760]
+
+
+def test_patience_doubles_up_to_four_times_and_is_back_when_something_comes():
+    silence = Silence(0)
+    assert told_ms(silence, 0, 30_000) == [2_010, 6_020, 14_030, 22_040]
+    silence.broken(30_000 * MS)
+    assert told_ms(silence, 30_000, 34_000) == [32_010]

@@ -1,4 +1,5 @@
 #nullable enable
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using NUnit.Framework;
@@ -44,16 +45,23 @@ namespace SurgNav.Core.Tests
         public void AServerThatDoesNotAnswerIsCalledAnewAndGreeted()
         {
             Welcome();
-            clock.AdvanceMs(2999);
-            Sent();
+            ListenFor(2999);
             Assert.That(socket.GivenUp, Is.Empty);
             clock.AdvanceMs(2);
             Assert.That(Sent<Hello>().Single().Stream, Is.EqualTo(events.Stream));
             Assert.That(socket.GivenUp.Single(), Does.Contain("does not answer"));
             Welcome();
-            clock.AdvanceMs(2999);
-            Sent();
+            ListenFor(2999);
             Assert.That(socket.GivenUp.Count, Is.EqualTo(1));
+        }
+
+        [Test]
+        public void AHeadsetThatWasStoppedHasHeardNoSilence()
+        {
+            Welcome();
+            clock.AdvanceMs(10_000);
+            Sent();
+            Assert.That(socket.GivenUp, Is.Empty);
         }
 
         [Test]
@@ -327,6 +335,15 @@ namespace SurgNav.Core.Tests
             welcome.LastEvent = lastEvent;
             Put(welcome);
             link.Step(0, default);
+        }
+
+        private void ListenFor(int milliseconds)
+        {
+            for (; milliseconds > 0; milliseconds -= 200)
+            {
+                clock.AdvanceMs(Math.Min(200, milliseconds));
+                Sent();
+            }
         }
 
         private List<IMessage> Sent()

@@ -125,6 +125,18 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void AHeadsetThatWasStoppedReadsWhatCameMeanwhile()
+        {
+            link.RateHz = 100.0;
+            Put(1);
+            link.Step(0);
+            clock.AdvanceMs(10_000);
+            link.Step(0);
+            Assert.That(socket.GivenUp, Is.Empty);
+            Assert.That(ReconnectedAfter(), Is.EqualTo(1751), "250 ms count");
+        }
+
+        [Test]
         public void ASlowServersSilenceIsLonger()
         {
             link.RateHz = 2.0;
