@@ -114,8 +114,8 @@ def room():
 
 
 @pytest.fixture
-def start_player(player_program, tools, runtime, tmp_path):
-    """Presses play: the sample scene, with the room's server in the place of the file's."""
+def start_player(player_program, tools, runtime, tmp_path, room):
+    """Presses play: the sample scene, with the room's server in the place of the file's; `room` is closed after it."""
     with contextlib.ExitStack() as stack:
 
         def start(room: Room, *before: str) -> UnityPlayer:
