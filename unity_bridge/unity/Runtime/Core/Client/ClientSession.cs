@@ -218,7 +218,7 @@ namespace SurgNav.Core.Client
                     step();
                 }
             }
-            catch (Exception) when (isStopping)
+            catch (Exception error) when (isStopping || error.GetBaseException() is ThreadAbortException)
             {
                 // Nobody hears of it any more. Mono aborts what still runs when the process ends, and an abort that a
                 // library wraps in an exception of its own would end the process as a crash.
