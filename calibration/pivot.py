@@ -18,9 +18,7 @@ from scipy.spatial.transform import Rotation
 from calibration.errors import PivotRefusedError
 from geometry import Transform
 from geometry.errors import FrameMismatchError
-from geometry.points import read_only
-
-Floats = NDArray[np.float64]
+from geometry.points import Floats, read_only
 
 # The median length of a 3-D vector with unit normal components: sqrt of the median of chi-square with 3 degrees.
 MEDIAN_NORM = 1.5382

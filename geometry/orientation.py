@@ -7,9 +7,9 @@ right-handed; they differ by half a turn about z.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from geometry.points import Floats
 
 _FLIP = np.array([-1.0, -1.0, 1.0])
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from geometry.errors import InvalidPointsError
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]  # what networks compute in
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError, InvalidSurfaceError
 from geometry.frames import check_frame
-from geometry.points import as_points, read_only
+from geometry.points import Floats, as_points, read_only
 from geometry.transform import Transform
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

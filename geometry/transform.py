@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from geometry.errors import FrameMismatchError, InvalidPointsError, InvalidTransformError
 from geometry.frames import check_frame
-
-Floats = NDArray[np.float64]
+from geometry.points import Floats
 
 # Products of thousands of float64 rotations stay within 1e-12; single-precision poses from the wire within 1e-6.
 ORTHONORMALITY_TOLERANCE = 1e-6

@@ -11,9 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometry.errors import InvalidVolumeError
 from geometry.frames import CT, check_frame
-from geometry.points import as_points, read_only
-
-Floats = NDArray[np.float64]
+from geometry.points import Floats, as_points, read_only
 
 # Direction cosines in DICOM are decimal strings of 16 characters; hospitals' scanners round them to 1e-4 or so.
 ORTHOGONALITY_TOLERANCE = 1e-3

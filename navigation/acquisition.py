@@ -11,17 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry import Transform
 from geometry.frames import REFERENCE
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from navigation.clock import NS_PER_S
 from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry import Surface
+from geometry.points import Floats
 from navigation.errors import PlanError
-
-Floats = NDArray[np.float64]
 
 
 def plan_targets(surfaces_ct: Mapping[str, Surface]) -> dict[str, Floats]:

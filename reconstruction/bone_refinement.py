@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError, SurgNavError
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from geometry.surface import Surface
 from geometry.volume import Volume
 from reconstruction.cortical_edge import CortexModel, EdgeFits, estimate_cortex, fit_edges
-
-Floats = NDArray[np.float64]
 
 FWHM_PER_SIGMA = 2.3548200450309493  # 2 sqrt(2 ln 2)
 

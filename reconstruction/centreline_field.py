@@ -15,9 +15,9 @@ from scipy.ndimage import affine_transform, distance_transform_edt, find_objects
 from scipy.spatial import cKDTree
 
 from geometry.errors import InvalidVolumeError, SurgNavError
+from geometry.points import Floats
 from geometry.volume import Volume
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 

@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from geometry.errors import FrameMismatchError, InvalidPointsError
 from geometry.frames import CT
 from geometry.orientation import flip_ras_lps
-from geometry.points import as_points, read_only
+from geometry.points import Floats, as_points, read_only
 from reconstruction.atomic import atomic_write
 from reconstruction.centrelines import CentrelineGraph
 from reconstruction.errors import MarkupsError
 from reconstruction.markups import ACTION, MM, SCHEMA
-
-Floats = NDArray[np.float64]
 
 _AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), said in LPS
 

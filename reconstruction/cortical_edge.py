@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
+from geometry.points import Floats
 
 # The thickest stands for "no inner edge within the profile". Coarser steps hide the shallow minimum by which point
 # spread and density are told apart: at 0.3 mm they came out 20 % too high, and the edges 0.2 mm too far in.

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.frames import CT
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.dicom_files import BROKEN, open_pixels, quiet_pydicom
 from reconstruction.errors import LabelsError
 from reconstruction.label_segments import Segment, SegmentLayers
 from reconstruction.mesh_files import Colour
 from reconstruction.slice_geometry import DUPLICATE_MM
-
-Floats = NDArray[np.float64]
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"

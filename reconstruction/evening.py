@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from reconstruction.staircase import Singles, Triangles, neighbour_mean, unit_normals
-
-Floats = NDArray[np.float64]
 
 STEPS = 6
 _SHARE = 0.5  # of each step that is gone

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
+
 Kind = Literal["hu", "unconfirmed", "offset", "other"]
-Floats = NDArray[np.float64]
 
 BIN = 10.0  # HU; the peaks are tens of HU wide
 NOISY = 10  # different values in a peak that was measured, not drawn

@@ -15,14 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.ct_scan import CtInfo, CtReading
 from reconstruction.errors import UnreadableInputError
 from reconstruction.file_kinds import SUFFIXES, FileKind
 from reconstruction.nifti_door import as_compact, check_axes, finite, is_left_handed, right_handed
 from reconstruction.quality import CtDoorSettings, find_slice_axis, refusal
-
-Floats = NDArray[np.float64]
 
 # What SimpleITK turns into LPS; scanner-xyz and the like say nothing about the patient.
 KNOWN_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior", "lps", "ras", "las")

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.errors import LabelsError
-
-Floats = NDArray[np.float64]
 
 SAME_PLACE_MM = 0.02  # voxel centres this close are the same: headers round positions
 COUNTED = 1_000_000  # labelled voxels that are looked up to say how many lie outside

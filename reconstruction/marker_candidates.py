@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geometry.points import Floats
 from geometry.volume import Volume
-
-Floats = NDArray[np.float64]
 
 AIR_BELOW_HU = -500.0
 COARSE_MM = 2.5

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.special import erf, ndtr
 
-Floats = NDArray[np.float64]
+from geometry.points import Floats
 
 AIR_HU, TISSUE_HU = -1000.0, 0.0
 TISSUE_ABOVE_HU = -400.0

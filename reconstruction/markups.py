@@ -12,17 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from geometry.errors import InvalidPointsError
 from geometry.orientation import flip_ras_lps
-from geometry.points import as_points, read_only
+from geometry.points import Floats, as_points, read_only
 from reconstruction.atomic import atomic_write
 from reconstruction.errors import MarkupsError
 from reconstruction.text_files import ContentError, read_json
-
-Floats = NDArray[np.float64]
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"

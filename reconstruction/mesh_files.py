@@ -30,11 +30,11 @@ from numpy.typing import NDArray
 from geometry.errors import SurgNavError
 from geometry.frames import CT
 from geometry.orientation import flip_ras_lps
+from geometry.points import Floats
 from geometry.surface import Surface
 from reconstruction.atomic import atomic_write
 from reconstruction.errors import MeshFileError
 
-Floats = NDArray[np.float64]
 Colour = tuple[float, float, float, float]
 
 GREY: Colour = (0.8, 0.8, 0.8, 1.0)

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from geometry.frames import CT
 from geometry.orientation import flip_affine_ras_lps
+from geometry.points import Floats
 from geometry.volume import ORTHOGONALITY_TOLERANCE, Volume
 from reconstruction.ct_scan import CtInfo, CtReading
 from reconstruction.errors import UnreadableInputError
 from reconstruction.quality import CtDoorSettings, counted, find_slice_axis, refusal
-
-Floats = NDArray[np.float64]
 
 # What nibabel and the decompressors raise on a file that breaks off or holds nonsense, depending on where.
 BROKEN = (OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError, zlib.error)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reconstruction.phantom_shapes import (
     Shape,
     Union,
+    Values,
     capsule,
     ellipsoid,
     ellipsoid_field,
@@ -37,8 +36,6 @@ from reconstruction.phantom_skeleton import (
     sternum,
 )
 
-Floats = NDArray[Any]
-
 HALF_LENGTH_MM = 400.0  # the body goes on beyond every scan
 
 LESION_CENTRE_MM, LESION_RADIUS_MM = (-84.0, -26.0, -22.0), 9.0
@@ -58,7 +55,7 @@ MARKER_PLACES = {
 }
 
 
-def section(x: Floats, y: Floats, z: Floats, inset_mm: float, y_centre_mm: float = 0.0) -> Floats:
+def section(x: Values, y: Values, z: Values, inset_mm: float, y_centre_mm: float = 0.0) -> Values:
     """A superelliptic torso, `inset_mm` within the skin: separable powers keep it cheap on a grid."""
     power = 2.5
     across = (np.abs(x) / (half_width_mm(z) - inset_mm)) ** power
@@ -66,32 +63,32 @@ def section(x: Floats, y: Floats, z: Floats, inset_mm: float, y_centre_mm: float
     return ((across + through + 1e-9) ** (1.0 / power) - 1.0) * (120.0 - inset_mm)
 
 
-def body_field(x: Floats, y: Floats, z: Floats) -> Floats:
+def body_field(x: Values, y: Values, z: Values) -> Values:
     """The skin: the torso's section with a groove along the spine and one below the sternum."""
     groove = 6.0 * np.exp(-np.square(x / 17.0)) / (1.0 + np.exp(-(y - 60.0) / 10.0))
     linea = 3.0 * np.exp(-np.square(x / 24.0)) / (1.0 + np.exp((y + 70.0) / 10.0))
     return section(x, y, z, 0.0) + groove + linea
 
 
-def muscle_field(x: Floats, y: Floats, z: Floats) -> Floats:
+def muscle_field(x: Values, y: Values, z: Values) -> Values:
     """Inner border of the fat, which is thicker at the flanks than over the sternum and the spine."""
     return section(x, y, z, 11.0) + 5.0 * np.square(x / 150.0) + 2.0
 
 
-def abdomen_field(x: Floats, y: Floats, z: Floats) -> Floats:
+def abdomen_field(x: Values, y: Values, z: Values) -> Values:
     """The peritoneal cavity with its fat: below the diaphragm, in front of the back's muscles."""
     domes = smooth_min(dome_field(x, y, z, -1.0), dome_field(x, y, z, 1.0), 20.0) + 5.0
     return smooth_max(section(x, y, z, 31.0, -9.0), smooth_min(domes, z + 22.0, 20.0), 8.0)
 
 
-def dome_field(x: Floats, y: Floats, z: Floats, side: float) -> Floats:
+def dome_field(x: Values, y: Values, z: Values, side: float) -> Values:
     """One half of the diaphragm: an ellipsoidal dome, an elliptic cylinder below it."""
     centre = (-61.0, 4.0, -48.0) if side < 0 else (64.0, 6.0, -55.0)
     axes = (70.0, 82.0, 88.0) if side < 0 else (66.0, 80.0, 78.0)
     return ellipsoid_field(centre, axes)(x, y, np.maximum(z, centre[2]))
 
 
-def lung_field(x: Floats, y: Floats, z: Floats, side: float) -> Floats:
+def lung_field(x: Values, y: Values, z: Values, side: float) -> Values:
     cavity = section(x, y, z, 33.0)
     spine_x, spine_y = spine_centre_mm(z)
     spine = 30.0 - np.hypot(x - spine_x, y - spine_y)
@@ -106,7 +103,7 @@ def lung_field(x: Floats, y: Floats, z: Floats, side: float) -> Floats:
     return smooth_max(inner, 5.0 - SPLEEN.field(x, y, z), 2.0)
 
 
-def liver_field(x: Floats, y: Floats, z: Floats) -> Floats:
+def liver_field(x: Values, y: Values, z: Values) -> Values:
     right = ellipsoid_field((-63.0, 2.0, -50.0), (66.0, 78.0, 84.0))(x, y, z)
     left = ellipsoid_field((4.0, -46.0, -16.0), (70.0, 28.0, 34.0))(x, y, z)
     lobes = smooth_min(right, left, 26.0)
@@ -189,11 +186,11 @@ def _vessels() -> Mapping[str, Shape]:
     }
 
 
-def _path(*points_mm: Sequence[float]) -> Floats:
+def _path(*points_mm: Sequence[float]) -> Values:
     return np.array(points_mm, dtype=float)
 
 
-def _psoas(side: float) -> Floats:
+def _psoas(side: float) -> Values:
     z = np.linspace(-30.0, -260.0, 9)
     return along_spine(z, 2.0) + np.stack([side * np.linspace(28.0, 44.0, 9), np.zeros(9), np.zeros(9)], axis=1)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[Any]
-Field = Callable[[Floats, Floats, Floats], Floats]
+Values = NDArray[Any]  # single or double precision, as it comes
+Field = Callable[[Values, Values, Values], Values]
 
 # Where a shape is not evaluated (further than REACH_MM from its box) it counts as this far away.
 FAR_MM = 40.0
@@ -34,7 +34,7 @@ class Shape:
     low_mm: tuple[float, float, float]
     high_mm: tuple[float, float, float]
 
-    def at(self, points_mm: Floats) -> Floats:
+    def at(self, points_mm: Values) -> Values:
         """The field at points ``(n, 3)``: ``(n,)``; `FAR_MM` away from the box."""
         near = ((points_mm > np.array(self.low_mm) - REACH_MM) & (points_mm < np.array(self.high_mm) + REACH_MM)).all(1)
         values = np.full(len(points_mm), FAR_MM)
@@ -42,10 +42,10 @@ class Shape:
             values[near] = self._near(points_mm[near])
         return values
 
-    def _near(self, points_mm: Floats) -> Floats:
+    def _near(self, points_mm: Values) -> Values:
         return self.field(*points_mm.T)
 
-    def on_grid(self, axes_mm: Sequence[Floats]) -> tuple[tuple[slice, slice, slice], Floats]:
+    def on_grid(self, axes_mm: Sequence[Values]) -> tuple[tuple[slice, slice, slice], Values]:
         """The field on the part of a grid that it reaches: slices (k, j, i) and a float32 block.
 
         Args:
@@ -57,7 +57,7 @@ class Shape:
         values = self.field(x[None, None, :], y[None, :, None], z[:, None, None])
         return window, np.broadcast_to(values, shape).astype(np.float32)
 
-    def window(self, axes_mm: Sequence[Floats]) -> tuple[slice, slice, slice]:
+    def window(self, axes_mm: Sequence[Values]) -> tuple[slice, slice, slice]:
         bounds = []
         for axis in (2, 1, 0):
             first = int(np.searchsorted(axes_mm[axis], self.low_mm[axis] - REACH_MM))
@@ -73,13 +73,13 @@ class Union(Shape):
     parts: tuple[Shape, ...] = ()
     blend_mm: float = 1.0
 
-    def _near(self, points_mm: Floats) -> Floats:
+    def _near(self, points_mm: Values) -> Values:
         values = np.full(len(points_mm), FAR_MM)
         for part in self.parts:
             values = smooth_min(values, part.at(points_mm), self.blend_mm)
         return values
 
-    def on_grid(self, axes_mm: Sequence[Floats]) -> tuple[tuple[slice, slice, slice], Floats]:
+    def on_grid(self, axes_mm: Sequence[Values]) -> tuple[tuple[slice, slice, slice], Values]:
         window = self.window(axes_mm)
         block = np.full([max(part.stop - part.start, 0) for part in window], FAR_MM, dtype=np.float32)
         for part in self.parts:
@@ -96,17 +96,17 @@ def union(parts: Sequence[Shape], blend_mm: float = 1.0) -> Union:
     return Union(nothing, _corner(low), _corner(high), tuple(parts), blend_mm)
 
 
-def _nothing(x: Floats, y: Floats, z: Floats) -> Floats:
+def _nothing(x: Values, y: Values, z: Values) -> Values:
     return np.full(np.broadcast_shapes(np.shape(x), np.shape(y), np.shape(z)), FAR_MM)
 
 
-def smooth_min(a: Floats, b: Floats, blend_mm: float) -> Floats:
+def smooth_min(a: Values, b: Values, blend_mm: float) -> Values:
     """The smaller of two fields, rounded where they differ by less than `blend_mm` (polynomial, C1)."""
     overlap = np.maximum(blend_mm - np.abs(a - b), 0.0)
     return np.minimum(a, b) - overlap * overlap * (0.25 / blend_mm)
 
 
-def smooth_max(a: Floats, b: Floats, blend_mm: float) -> Floats:
+def smooth_max(a: Values, b: Values, blend_mm: float) -> Values:
     return -smooth_min(-a, -b, blend_mm)
 
 
@@ -114,7 +114,7 @@ def ellipsoid_field(centre_mm: ArrayLike, semi_axes_mm: ArrayLike) -> Field:
     """``|q| (|q| - 1) / |q / axes|`` with ``q = p / axes``: the distance to first order; exact for a sphere."""
     centre, axes = np.asarray(centre_mm, dtype=float), np.asarray(semi_axes_mm, dtype=float)
 
-    def field(x: Floats, y: Floats, z: Floats) -> Floats:
+    def field(x: Values, y: Values, z: Values) -> Values:
         parts = zip((x, y, z), centre.tolist(), axes.tolist(), strict=True)
         scaled = [((p - c) / a, a) for p, c, a in parts]
         q2 = sum(np.square(part) for part, _ in scaled) + 1e-12  # the centre itself has no direction
@@ -137,7 +137,7 @@ def capsule(a_mm: ArrayLike, b_mm: ArrayLike, radius_a_mm: float, radius_b_mm: f
     length2 = float(np.square(b - a).sum())
     end = radius_a_mm if radius_b_mm is None else radius_b_mm
 
-    def field(x: Floats, y: Floats, z: Floats) -> Floats:
+    def field(x: Values, y: Values, z: Values) -> Values:
         dx, dy, dz = x - a.tolist()[0], y - a.tolist()[1], z - a.tolist()[2]
         t = np.clip((dx * along[0] + dy * along[1] + dz * along[2]) / length2, 0.0, 1.0)
         square = np.square(dx - t * along[0]) + np.square(dy - t * along[1]) + np.square(dz - t * along[2])
@@ -160,7 +160,7 @@ def rounded_box(centre_mm: ArrayLike, half_mm: ArrayLike, rounding_mm: float) ->
     centre, half = np.asarray(centre_mm, dtype=float), np.asarray(half_mm, dtype=float)
     inner = (half - rounding_mm).tolist()
 
-    def field(x: Floats, y: Floats, z: Floats) -> Floats:
+    def field(x: Values, y: Values, z: Values) -> Values:
         q = [np.abs(p - c) - h for p, c, h in zip((x, y, z), centre.tolist(), inner, strict=True)]
         outside = np.sqrt(sum(np.square(np.maximum(d, 0.0)) for d in q))
         return outside + np.minimum(np.maximum(np.maximum(q[0], q[1]), q[2]), 0.0) - rounding_mm
@@ -168,7 +168,7 @@ def rounded_box(centre_mm: ArrayLike, half_mm: ArrayLike, rounding_mm: float) ->
     return Shape(field, _corner(centre - half), _corner(centre + half))
 
 
-def signed_distance_mm(shape: Shape, points_mm: Floats, iterations: int = 8) -> Floats:
+def signed_distance_mm(shape: Shape, points_mm: Values, iterations: int = 8) -> Values:
     """Distance of points ``(n, 3)`` to the shape's zero level, negative inside.
 
     Follows the normal at the foot point until foot and normal agree, which then is the closest point as long as the
@@ -197,7 +197,7 @@ def signed_distance_mm(shape: Shape, points_mm: Floats, iterations: int = 8) -> 
     return values
 
 
-def _gradient(shape: Shape, points_mm: Floats) -> Floats:
+def _gradient(shape: Shape, points_mm: Values) -> Values:
     step = 1e-3  # mm: in double precision, far above rounding and far below any curvature
     offsets = np.concatenate([np.eye(3), -np.eye(3)])[:, None, :] * step
     # One call for all: unions of hundreds of parts cost by the call, not by the point.
@@ -205,6 +205,6 @@ def _gradient(shape: Shape, points_mm: Floats) -> Floats:
     return (shifted[0] - shifted[1]).T / (2.0 * step)
 
 
-def _corner(values: Floats) -> tuple[float, float, float]:
+def _corner(values: Values) -> tuple[float, float, float]:
     x, y, z = (float(value) for value in values)
     return x, y, z

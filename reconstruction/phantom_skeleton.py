@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reconstruction.phantom_shapes import Shape, Union, capsule, rounded_box, smooth_max, tube, union
-
-Floats = NDArray[Any]
+from reconstruction.phantom_shapes import Shape, Union, Values, capsule, rounded_box, smooth_max, tube, union
 
 VERTEBRA_PITCH_MM = 27.0
 VERTEBRA_LEVELS = range(-9, 10)
@@ -21,30 +18,30 @@ HIGHEST_RIB_LEVEL = 9
 SIDES = {"right": -1.0, "left": 1.0}
 
 
-def half_width_mm(z: Floats) -> Floats:
+def half_width_mm(z: Values) -> Values:
     return 152.0 + 9.0 * np.tanh((z - 5.0) / 70.0)
 
 
-def half_depth_mm(z: Floats) -> Floats:
+def half_depth_mm(z: Values) -> Values:
     return 112.0 + 5.0 * np.tanh((z - 20.0) / 60.0)
 
 
-def spine_centre_mm(z: Floats) -> tuple[Floats, Floats]:
+def spine_centre_mm(z: Values) -> tuple[Values, Values]:
     """x and y of the vertebral bodies' centres: a slight scoliosis, kyphosis above and lordosis below."""
     return 4.0 * np.sin(z / 95.0), 46.0 + 9.0 * np.sin((z - 40.0) / 85.0)
 
 
-def along_spine(z: Floats, behind_mm: float) -> Floats:
+def along_spine(z: Values, behind_mm: float) -> Values:
     x, y = spine_centre_mm(z)
     return np.stack([x, y + behind_mm, z], axis=1)
 
 
-def vertebra_centre_mm(level: int) -> Floats:
+def vertebra_centre_mm(level: int) -> Values:
     """Centre of a vertebral body, ``(3,)``; levels count upward from the one at z = 0."""
     return along_spine(np.array([level * VERTEBRA_PITCH_MM]), 0.0)[0]
 
 
-def pedicle_mm(level: int, side: float) -> Floats:
+def pedicle_mm(level: int, side: float) -> Values:
     """Middle of a pedicle, where a pedicle screw passes."""
     return vertebra_centre_mm(level) + np.array([side * 11.5, 19.0, 4.0])
 
@@ -57,16 +54,16 @@ def _vertebra(level: int) -> Union:
     centre = vertebra_centre_mm(level)
     width = 20.0 - 0.35 * level  # lumbar bodies are wider than thoracic ones
 
-    def body(x: Floats, y: Floats, z: Floats) -> Floats:
+    def body(x: Values, y: Values, z: Values) -> Values:
         waist = 1.0 - 0.10 * np.cos(np.clip((z - centre[2]) / 10.0, -1.5, 1.5))
         around = np.sqrt(np.square((x - centre[0]) / width) + np.square((y - centre[1]) / 15.0)) / waist
         return smooth_max((around - 1.0) * 16.5, np.abs(z - centre[2]) - 11.0, 3.0)
 
-    def arch(x: Floats, y: Floats, z: Floats) -> Floats:
+    def arch(x: Values, y: Values, z: Values) -> Values:
         ring = np.abs(np.hypot(x - centre[0], (y - centre[1] - 24.0)) - 11.5) - 3.0
         return smooth_max(ring, np.abs(z - centre[2] - 0.0) - 8.0, 4.0)
 
-    def at(x: float, y: float, z: float) -> Floats:
+    def at(x: float, y: float, z: float) -> Values:
         return centre + np.array([x, y, z])
 
     parts: list[Shape] = [
@@ -81,11 +78,11 @@ def _vertebra(level: int) -> Union:
     return union(parts, 3.0)
 
 
-def _around(centre: Floats, half: tuple[float, float, float]) -> tuple[Any, Any]:
+def _around(centre: Values, half: tuple[float, float, float]) -> tuple[Any, Any]:
     return tuple((centre - np.array(half)).tolist()), tuple((centre + np.array(half)).tolist())
 
 
-def _rib_points(level: int, side: float, first_deg: float, last_deg: float, count: int) -> Floats:
+def _rib_points(level: int, side: float, first_deg: float, last_deg: float, count: int) -> Values:
     """Along the inside of the chest wall from back (0 deg) to front (180 deg), falling, then rising to the sternum."""
     angle = np.radians(np.linspace(first_deg, last_deg, count))
     fall = 62.0 * np.sin(np.clip(angle - 0.2, 0.0, np.radians(130.0)) * 0.69) ** 1.5

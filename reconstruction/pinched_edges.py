@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geometry.points import Floats
+
 Triangles = NDArray[np.int32]
 
 # A triangle with several such edges takes a round for each. Where one comes back (triangles folded onto each other)

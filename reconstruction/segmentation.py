@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Singles
 from geometry.volume import Volume
 from reconstruction.labels import CLASSES, STRUCTURES, structure_probability
 from reconstruction.network.engines import InferenceEngine, choose_engine
@@ -23,7 +24,6 @@ from reconstruction.network.outside import clear_beside_patient, clear_outside, 
 from reconstruction.network.sliding_window import sliding_window
 from reconstruction.network.weights import Weights, load_weights
 
-Floats = NDArray[np.float32]
 Progress = Callable[[float], None]
 
 # The liver and the patient are one piece; lungs are two, ribs and cropped bones many. Below these volumes a piece is
@@ -108,7 +108,7 @@ def segment(
     return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
 
 
-def tidy(probabilities: Floats, hu: Floats, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
+def tidy(probabilities: Singles, hu: Singles, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
     """What the scan knows better than the network, in place: room and table, islands, where the skin lies.
 
     Giving away the probability of outside within the patient, and placing the skin, can raise a class above the others
@@ -125,8 +125,8 @@ def tidy(probabilities: Floats, hu: Floats, islands: Mapping[str, IslandRule], s
 
 
 def class_probabilities(
-    hu: Floats, weights: Weights, engine: InferenceEngine, overlap: float, progress: Progress | None = None
-) -> Floats:
+    hu: Singles, weights: Weights, engine: InferenceEngine, overlap: float, progress: Progress | None = None
+) -> Singles:
     """Softmax classes ``(5, nk, nj, ni)`` of HU ``(nk, nj, ni)`` on the network's grid."""
     # No window larger than the scan needs. What is missing to a multiple of the stride continues the edge: air there
     # would look like skin.
@@ -136,7 +136,7 @@ def class_probabilities(
     missing = [max(0, w - n) for w, n in zip(window, hu.shape, strict=True)]
     padded = np.pad(hu, [(m // 2, m - m // 2) for m in missing], mode="edge")
 
-    def predict(batch: Floats) -> Floats:
+    def predict(batch: Singles) -> Singles:
         return softmax(engine.run(batch))
 
     blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, len(CLASSES), progress)
@@ -144,14 +144,14 @@ def class_probabilities(
     return np.ascontiguousarray(blended[:, k, j, i])
 
 
-def softmax(logits: Floats) -> Floats:
+def softmax(logits: Singles) -> Singles:
     """Over axis 1 of ``(n, c, ...)``."""
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     exponentials /= exponentials.sum(axis=1, keepdims=True)
     return exponentials
 
 
-def normalised_entropy(probabilities: Floats) -> Floats:
+def normalised_entropy(probabilities: Singles) -> Singles:
     """Entropy over classes ``(c, ...)`` divided by that of a uniform guess: 0 sure, 1 undecided."""
     entropy = np.zeros(probabilities.shape[1:], np.float32)
     for p in probabilities:
@@ -160,7 +160,7 @@ def normalised_entropy(probabilities: Floats) -> Floats:
 
 
 def _as_segmentation(
-    probabilities: Floats, hu: Floats, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
+    probabilities: Singles, hu: Singles, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
 ) -> Segmentation:
     def volume(voxels: NDArray[np.generic]) -> Volume:
         return Volume(voxels, grid.affine, grid.frame)

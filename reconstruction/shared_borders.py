@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.staircase import PASS_BAND, WEAK_DEGREE, neighbour_mean, windowed_sinc
 
-Floats = NDArray[np.float64]
 Triangles = NDArray[np.int32]
 
 _REACH = 0.498  # of a voxel, short of the cell's faces

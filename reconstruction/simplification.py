@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
+from geometry.points import Floats
 from geometry.surface import Surface
 from reconstruction.pinched_edges import cut_pinched_edges
-
-Floats = NDArray[np.float64]
 
 # Points measured in each direction. The 95th percentile of so many is known to about 0.2 of a percentile.
 _MAX_SAMPLES = 10_000

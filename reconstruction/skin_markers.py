@@ -11,13 +11,11 @@ from scipy import ndimage
 
 from geometry.errors import FrameMismatchError
 from geometry.frames import CT
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from geometry.volume import Volume
 from reconstruction.errors import MarkerSearchError
 from reconstruction.marker_candidates import Skin, Spot, find_skin, find_spots
 from reconstruction.marker_model import NOISE_HU, TISSUE_ABOVE_HU, BallFit, Window, fit_ball
-
-Floats = NDArray[np.float64]
 
 OVERLAP = 0.8  # of the distance at which two balls touch
 _HALF_WAY = 0.55  # above the middle, so that bone below a marker of 3 mm stays apart from it

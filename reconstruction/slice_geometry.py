@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Floats
 from reconstruction.quality import CtDoorSettings, Fault, counted
-
-Floats = NDArray[np.float64]
 
 DUPLICATE_MM = 0.01  # closer than this, two slices are at the same place: no scanner steps by 10 micrometres
 WHOLE = "copy or export the series again, with every slice"

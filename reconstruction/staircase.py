@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from geometry.points import Floats
+
 Singles = NDArray[np.float32]
 Triangles = NDArray[np.int32]
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import InvalidSurfaceError, InvalidVolumeError, SurgNavError
+from geometry.points import Floats
 from geometry.surface import Surface
 from geometry.volume import Volume
 from reconstruction.simplification import Simplification, simplify_surface
 
-Floats = NDArray[np.float64]
 Triangles = NDArray[np.int32]
 
 FACES = ("i_min", "j_min", "k_min", "i_max", "j_max", "k_max")

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from geometry.errors import SurgNavError
 from geometry.frames import CT
-from geometry.points import as_points, read_only
+from geometry.points import Floats, as_points, read_only
 from geometry.volume import Volume
 from reconstruction.labels import CLASS_INDEX, CLASSES
 from reconstruction.phantom_anatomy import (
@@ -31,8 +31,6 @@ from reconstruction.phantom_anatomy import (
 )
 from reconstruction.phantom_shapes import Shape, Union, ellipsoid, signed_distance_mm, union
 from reconstruction.phantom_skeleton import pedicle_mm, vertebra_centre_mm
-
-Floats = NDArray[np.float64]
 
 FWHM_PER_SIGMA = 2.3548200450309493  # 2 sqrt(2 ln 2)
 AIR_HU = -1000.0

@@ -24,13 +24,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from geometry.frames import check_frame
-from geometry.points import as_points, read_only
+from geometry.points import Floats, as_points, read_only
 from geometry.surface import Surface
 from geometry.transform import Transform
 from unity_bridge.errors import InvalidPoseError
 from unity_bridge.generated.constants import UNIT_TOLERANCE
 
-Floats = NDArray[np.float64]
 PoseNumbers = tuple[float, float, float, float, float, float, float]
 
 _MATRIX = struct.Struct("=12d32x")  # the rows of a homogeneous matrix, but for the last, which is always the same

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from geometry.surface import Surface
 from geometry.transform import Transform
 from unity_bridge.convention import UnityPose, directions_to_unity, points_to_unity, pose_to_unity
@@ -23,8 +22,6 @@ from unity_bridge.pose_encoder import encode_pose_batch
 from unity_bridge.surface_payload import decode_surface, encode_surface
 from unity_bridge.tool_state import ToolState
 from unity_bridge.wire import Session
-
-Floats = NDArray[np.float64]
 
 ROOT, ANCHOR, OBJECT = "self_test_root", "self_test_anchor", "self_test_object"
 POSES = 3

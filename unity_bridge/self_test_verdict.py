@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from geometry.points import Floats
 from unity_bridge.messages import Placement, SelfTestReport
 from unity_bridge.self_test import IssuedTest, PlacedObject
-
-Floats = NDArray[np.float64]
 
 # A headset computes in single precision: 1e-7 of some metres, a few operations, and a quantisation of 1 um.
 POSITION_TOLERANCE_M = 1e-4

@@ -11,14 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.surface import Surface
 from unity_bridge.convention import MM_PER_M
 
 GLTF_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # a rotation: winding stays outward
-
-Floats = NDArray[np.float64]
 
 
 def surface_to_glb(surface: Surface) -> bytes:

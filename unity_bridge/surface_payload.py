@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from geometry.surface import Surface
 from unity_bridge.convention import MM_PER_M, UnitySurface, surface_to_unity
 from unity_bridge.errors import SurfaceRefusedError, UnsupportedVersionError
@@ -32,8 +32,6 @@ from unity_bridge.wire import decode_frame, decode_text, malformed
 
 VERTEX = np.dtype(SURFACE_VERTEX)
 HEADER_BYTES = SURFACE_HEADER.size
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.pivot import PivotCalibration, calibrate_pivot
 from geometry import Surface, Transform
 from geometry.frames import REFERENCE, STYLUS
+from geometry.points import Floats
 from navigation.acquisition import SweptPoints, TouchedPoint, collect_poses, collect_sweep, collect_touch
 from navigation.clock import VirtualClock
 from navigation.devices.registry import open_tracker
@@ -29,8 +29,6 @@ from registration.expected_error import ExpectedTre, expected_tre, target_errors
 from registration.landmarks import LandmarkRegistration
 from registration.mobility import LandmarkKind
 from registration.surfaces import SurfaceRegistration
-
-Floats = NDArray[np.float64]
 
 # What the demo's landmarks are, and where its patient looks: ct is LPS.
 SKIN_MARKER: LandmarkKind = "skin_marker"

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Surface
 from geometry.frames import REFERENCE, STYLUS
+from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.operation import Operation, SimulatedSurgeon
@@ -32,7 +33,6 @@ from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRo
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surface_payload import DecodedSurface
 
-Floats = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 
 # (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/protocol.md states it.

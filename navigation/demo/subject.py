@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry import Surface, Volume
+from geometry.points import Floats
 from navigation.demo_data import ATTRIBUTION, fetch_demo_ct
 from navigation.errors import DemoDataError
 from navigation.simulation.patient import PatientSkin, SkinPoints
@@ -17,8 +17,6 @@ from reconstruction.ct_scan import CtScan
 from reconstruction.nifti_door import write_nifti
 from reconstruction.surfaces import SurfaceSettings, extract_surface
 from reconstruction.torso_phantom import TorsoPhantom, make_torso_phantom
-
-Floats = NDArray[np.float64]
 
 _AIR_HU = -1000.0
 _SKIN_HU = -500.0  # half maximum between air and soft tissue

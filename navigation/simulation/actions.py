@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.frames import CT, TRACKER
-
-Floats = NDArray[np.float64]
+from geometry.points import Floats
 
 _TREMOR_HZ = np.array([7.3, 8.9, 10.7])  # physiological tremor of the hand lies at 6-12 Hz
 

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import CT, HEADSET, PROBE, REFERENCE, STYLUS, TRACKER
+from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import DeviceError
 from navigation.simulation.actions import Action, Idle, StylusPosture
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
-
-Floats = NDArray[np.float64]
 
 DRIVER = "driver"
 

@@ -13,14 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry import Transform
 from geometry.frames import TRACKER
+from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
-
-Floats = NDArray[np.float64]
 
 _WAVES = 16
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry import Surface
+from geometry.points import Floats
 from navigation.errors import PlanError
 from navigation.simulation.actions import Sweep
-
-Floats = NDArray[np.float64]
 
 # Angle from the front of the body (towards the patient's left), and height between the scan's ends.
 _MARKER_PLACES = ((-50.0, 0.25), (2.0, 0.20), (50.0, 0.30), (-40.0, 0.78), (8.0, 0.72), (44.0, 0.80))

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.clock import Clock
+from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights, load_weights
-
-Floats = NDArray[np.float32]
 
 
 class InferenceEngine(Protocol):
@@ -27,7 +25,7 @@ class InferenceEngine(Protocol):
         """Engine, version and device, for manifests."""
         ...
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: Singles) -> Singles:
         """HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``; d, h, w multiples of the weights' stride.
 
         Raises:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
-
-Floats = NDArray[np.float64]
 
 # Sample points in a target voxel along each axis (midpoint rule on a piecewise linear interpolant).
 SUBSAMPLES = 8

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
 
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 # An island's halo: its probability falls to nothing within two voxels.
@@ -28,7 +28,7 @@ class IslandRule:
     largest_only: bool = False
 
 
-def clear_islands(probabilities: Floats, rules: dict[str, IslandRule], voxel_ml: float) -> None:
+def clear_islands(probabilities: Singles, rules: dict[str, IslandRule], voxel_ml: float) -> None:
     """Clears the islands of each class with a rule, in place, and what the network took for body outside the skin.
 
     Args:
@@ -43,14 +43,14 @@ def clear_islands(probabilities: Floats, rules: dict[str, IslandRule], voxel_ml:
         clear_islands_of(probabilities, name, rule, voxel_ml)
 
 
-def clear_islands_of(probabilities: Floats, name: str, rule: IslandRule, voxel_ml: float) -> None:
+def clear_islands_of(probabilities: Singles, name: str, rule: IslandRule, voxel_ml: float) -> None:
     """Clears one class, in place: of what the label volume shows, and of what the surface at one half shows."""
     index = CLASS_INDEX[name]
     _hand_over(probabilities, index, _islands(probabilities.argmax(axis=0) == index, rule, voxel_ml))
     _hand_over(probabilities, index, _islands(probabilities[index] > 0.5, rule, voxel_ml))
 
 
-def _clear_outside_the_skin(probabilities: Floats, rule: IslandRule, voxel_ml: float) -> None:
+def _clear_outside_the_skin(probabilities: Singles, rule: IslandRule, voxel_ml: float) -> None:
     """Tissue apart from the patient (the table) becomes outside, outside within the patient becomes body."""
     from scipy import ndimage
 
@@ -91,7 +91,7 @@ def _islands(mask: Mask, rule: IslandRule, voxel_ml: float) -> Mask:
     return (halo & ~ndimage.binary_dilation(stays[components], iterations=HALO_VOXELS)) | goes[components]
 
 
-def _hand_over(probabilities: Floats, index: int, where: Mask) -> None:
+def _hand_over(probabilities: Singles, index: int, where: Mask) -> None:
     """Gives a class's probability to the others in proportion, or to body where there are no others."""
     if not where.any():
         return

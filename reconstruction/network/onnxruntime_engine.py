@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
-
-Floats = NDArray[np.float32]
 
 
 class OnnxRuntimeEngine:
@@ -28,7 +26,7 @@ class OnnxRuntimeEngine:
         self._session = onnxruntime.InferenceSession(str(weights.onnx), options, providers=["CPUExecutionProvider"])
         self.name = f"onnxruntime {onnxruntime.__version__} CPU"
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: Singles) -> Singles:
         try:
             return np.asarray(self._session.run(None, {"hu": np.ascontiguousarray(batch)})[0], np.float32)
         except RuntimeError as error:

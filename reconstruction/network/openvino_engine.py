@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
 
-Floats = NDArray[np.float32]
 # Compiled for a window's exact shape, which is about twice as fast as free dimensions; a case needs one or two shapes.
 KEPT_SHAPES = 4
 
@@ -30,7 +29,7 @@ class OpenVinoEngine:
         self._compiled: dict[tuple[int, ...], Any] = {}
         self.name = f"openvino {openvino.__version__.split('-')[0]} CPU f32"
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: Singles) -> Singles:
         if batch.shape not in self._compiled:
             self._compile(batch.shape)
         return np.asarray(self._compiled[batch.shape](np.ascontiguousarray(batch))[0], np.float32)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from geometry.points import Singles
+
 Shape = tuple[int, int, int]
 
 SIGMA_SHARE = 0.125
@@ -20,13 +20,13 @@ SMALLEST_WEIGHT = 1e-3
 
 
 def sliding_window(
-    volume: Floats,
+    volume: Singles,
     window: Shape,
     overlap: float,
-    predict: Callable[[Floats], Floats],
+    predict: Callable[[Singles], Singles],
     channels: int,
     progress: Callable[[float], None] | None = None,
-) -> Floats:
+) -> Singles:
     """Blends the predictions of overlapping windows.
 
     Args:
@@ -62,7 +62,7 @@ def window_starts(n: int, window: int, overlap: float) -> list[int]:
     return [min(index * step, n - window) for index in range(count)]
 
 
-def gaussian_weights(window: Shape) -> Floats:
+def gaussian_weights(window: Shape) -> Singles:
     """Separable Gaussian with its centre in the window's, at most 1, nowhere 0."""
     weights = np.ones(window)
     for axis, n in enumerate(window):

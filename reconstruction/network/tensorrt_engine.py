@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.labels import CLASSES
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
-
-Floats = NDArray[np.float32]
 
 WORKSPACE_BYTES = 4 << 30
 _INSTALL = "on a machine with an NVIDIA GPU and driver, install the extra: pip install 'surgnav[tensorrt]'"
@@ -39,7 +37,7 @@ class TensorRtEngine:
         if self._context is None:
             raise EngineError("TensorRT has no memory for a context", "a GPU with 4 GB free", "close other programs")
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: Singles) -> Singles:
         batch = np.ascontiguousarray(batch, np.float32)
         if not self._context.set_input_shape("hu", batch.shape):
             raise EngineError(
@@ -127,11 +125,11 @@ class _CudaRuntime:
     def free(self, pointer: int) -> None:
         self._call(self._runtime.cudaFree(pointer))
 
-    def to_device(self, pointer: int, array: Floats) -> None:
+    def to_device(self, pointer: int, array: Singles) -> None:
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._call(self._runtime.cudaMemcpy(pointer, array.ctypes.data, array.nbytes, kind))
 
-    def to_host(self, array: Floats, pointer: int) -> None:
+    def to_host(self, array: Singles, pointer: int) -> None:
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._call(self._runtime.cudaMemcpy(array.ctypes.data, pointer, array.nbytes, kind))
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights, read_parameters
-
-Floats = NDArray[np.float32]
 
 
 class TorchEngine:
@@ -30,7 +28,7 @@ class TorchEngine:
         self._network = network.eval().to(self._device)
         self.name = f"torch {torch.__version__} {self._device.type}"
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: Singles) -> Singles:
         import torch
 
         with torch.inference_mode():

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Singles
 from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
 from reconstruction.training.targets import TrainingVolume
-
-Floats = NDArray[np.float32]
 
 # Means that tissue can have without and with contrast medium, in HU: (class, tissue bin) -> (low, high).
 # Bins: 0 gas, 1 fat or partial volume, 2 soft or blood, 3 dense.
@@ -48,7 +47,7 @@ _SHIFT_HU = np.array([30.0, 15.0, 35.0, 100.0])
 class Contrast:
     """New mean of each part ``(n_parts,)`` in HU, and the share of the part's own texture that stays."""
 
-    means_hu: Floats
+    means_hu: Singles
     texture: float
 
 
@@ -74,7 +73,7 @@ def synthetic_contrast(volume: TrainingVolume, rng: np.random.Generator) -> Cont
     return Contrast(means, float(rng.uniform(0.0, 0.5)))
 
 
-def apply_contrast(hu: Floats, parts: NDArray[np.uint8], means_hu: Floats, contrast: Contrast) -> Floats:
+def apply_contrast(hu: Singles, parts: NDArray[np.uint8], means_hu: Singles, contrast: Contrast) -> Singles:
     """HU ``(k, j, i)`` with a new contrast; the seams between parts are softened by a voxel's point spread."""
     from scipy.ndimage import gaussian_filter
 

@@ -7,15 +7,13 @@ vector, and a cross product is taken, component by component as ever; only what 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Floats
 from unity_bridge.convention import UnityPose, UnitySurface
 from unity_bridge.errors import InvalidPoseError
 from unity_bridge.messages import PlacedPoint, PlacedTriangle, Placement, SelfTestReport, SelfTestTask
 from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
 from unity_bridge.surface_payload import decode_surface
-
-Floats = NDArray[np.float64]
 
 
 class Placer:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.pose_log import LoggedBatch
 from unity_bridge.convention import UnitySurface
 from unity_bridge.errors import MalformedMessageError
 from unity_bridge.surface_payload import DecodedSurface
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Texts = NDArray[np.str_]
 
