@@ -39,7 +39,7 @@ format: setup ## put the format right
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wire: setup ## code and tables from unity_bridge/wire_schema.toml; commit what it writes
+wire: setup ## code and tables from unity_bridge/wire/wire_schema.toml; commit what it writes
 	$(BIN)/python -m scripts.wire
 
 clean: ## caches (out/, which holds your results, stays)

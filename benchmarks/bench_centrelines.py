@@ -4,7 +4,7 @@
     python benchmarks/bench_centrelines.py --limits
     python benchmarks/bench_centrelines.py --masks FOLDER [FOLDER ...]
 
-Every phantom (reconstruction/phantom_vessels.py) lies oblique to the grid, is blurred by a point spread of 1.4 mm, and
+Every phantom (reconstruction/phantom/vessels.py) lies oblique to the grid, is blurred by a point spread of 1.4 mm, and
 has noise of 0.05 in its probability; masks are the same, thresholded at 0.5. The bar is half a voxel, of the smallest
 spacing (0.35 mm where slices are 2.5 mm thick), for `axis` and `truth`, and no branch or loop missed or invented.
 
@@ -30,11 +30,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from reconstruction import phantom_vessels as phantoms
-from reconstruction.centreline_field import NoCentrelineError
-from reconstruction.centrelines import CentrelineGraph, NodeKind, extract_centrelines
-from reconstruction.dicom_door import read_dicom
-from reconstruction.quality import CtDoorSettings
+from reconstruction.centrelines.centrelines import CentrelineGraph, NodeKind, extract_centrelines
+from reconstruction.centrelines.field import NoCentrelineError
+from reconstruction.ct.dicom.read import read_dicom
+from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.phantom import vessels as phantoms
 
 PHANTOMS = {
     "arc": (phantoms.arc, 1, 0),

@@ -30,9 +30,9 @@ import zmq
 
 from unity_bridge.client.clock_offset import ClockExchange
 from unity_bridge.client.control_link import ControlLink, ControlSettings
-from unity_bridge.control_server import ControlServer
-from unity_bridge.messages import Hello, Welcome
-from unity_bridge.wire import NO_SESSION, Session, Validity
+from unity_bridge.control.server import ControlServer
+from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
+from unity_bridge.wire.messages import Hello, Welcome
 
 # Delay in ms of each message, there and back.
 Delays = Callable[[np.random.Generator], float]

@@ -23,8 +23,8 @@ from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from registration.correspondence import CorrespondenceSettings, match_landmarks
 from registration.errors import LandmarksRefusedError
+from registration.landmarks.correspondence import CorrespondenceSettings, match_landmarks
 
 FLE_MM = 0.7
 Case = tuple[np.ndarray, np.ndarray, dict[int, int]]

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.csharp.build import Build, Runtime, compile_csharp, run_command, write_facade
 from scripts.csharp.standard import mono_twin
 from scripts.csharp.toolchain import Toolchain, ensure_toolchain
-from unity_bridge.keys import KeyPair
+from unity_bridge.transport.keys import KeyPair
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BATCH_BYTES = 2700  # 30 tools and their names

@@ -24,7 +24,7 @@ import numpy as np
 from bench_pose_latency import CLOCK, bare_publisher, surgnav_publisher, warm_up
 
 from geometry.surface import Surface
-from unity_bridge.surface_levels import encode_level
+from unity_bridge.surfaces.levels import encode_level
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 

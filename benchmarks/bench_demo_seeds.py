@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from navigation.clock import MonotonicClock
-from navigation.demo.operation import SimulatedSurgeon, find_markers, operate, score
 from navigation.demo.subject import choose_subject
-from navigation.planning import plan_targets
+from navigation.demo.surgery import SimulatedSurgeon, find_markers, operate, score
+from navigation.planning.targets import plan_targets
 from reconstruction.pipeline import reconstruct
 
 BAR_MM = 1.5

@@ -32,9 +32,9 @@ from scipy.spatial.transform import Rotation
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from geometry import Surface, Transform
-from registration.distance_grid import DistanceGrid
-from registration.expected_error import PoseUncertainty, expected_tre, target_errors_mm
-from registration.global_start import register_from_nothing
+from registration.distance.distance_grid import DistanceGrid
+from registration.surface.global_start import register_from_nothing
+from registration.uncertainty.expected_error import PoseUncertainty, expected_tre, target_errors_mm
 from tests.registration.real_surfaces import real_surface
 from tests.registration.shapes import organ, sample, with_model_error
 

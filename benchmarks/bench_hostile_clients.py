@@ -30,8 +30,8 @@ import zmq
 
 from unity_bridge import ControlServer, PosePublisher
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.messages import ClockRequest, Hello, Welcome, encode_message
-from unity_bridge.wire import NO_SESSION, Session, Validity
+from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
+from unity_bridge.wire.messages import ClockRequest, Hello, Welcome, encode_message
 
 CLOCK = MonotonicClock()
 ATTACKS = {"frames": "requests", "unread": "requests", "silent": "requests", "subscriptions": "poses"}

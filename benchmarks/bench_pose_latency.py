@@ -31,11 +31,11 @@ from scipy.spatial.transform import Rotation
 
 from geometry.transform import Transform
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.client.pose_receiver import PoseReceiver
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import Header, Session, Validity
+from unity_bridge.client.poses.receiver import PoseReceiver
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import Header, Session, Validity
 
 CLOCK = MonotonicClock()
 CONFIGURATIONS = ((5, 100), (30, 200), (5, 1000))

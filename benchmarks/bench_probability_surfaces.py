@@ -19,10 +19,10 @@ import numpy as np
 from scipy.special import erf
 
 from geometry import Surface, Volume
-from reconstruction.phantom_anatomy import build_anatomy
-from reconstruction.phantom_shapes import FAR_MM, signed_distance_mm
-from reconstruction.simplification import simplify_surface
-from reconstruction.surfaces import SurfaceSettings, extract_surface
+from reconstruction.phantom.anatomy import build_anatomy
+from reconstruction.phantom.shapes import FAR_MM, signed_distance_mm
+from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
+from reconstruction.surfaces.simplification import simplify_surface
 
 NAMES = ("lung", "liver", "bone", "aorta", "vena_cava", "kidneys", "spleen", "heart")
 SIGMA_MM = 0.7

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from geometry import Surface, Transform
 from registration import refine_on_surface
-from registration.closest_point import ExactDistance
-from registration.distance_grid import DistanceGrid
-from registration.expected_error import target_errors_mm
+from registration.distance.closest_point import ExactDistance
+from registration.distance.distance_grid import DistanceGrid
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import T_TRUE, displaced, organ, sample
 
 TRIANGLES = 200_000
@@ -236,8 +236,8 @@ def _torso_surface() -> Surface:
     from scipy.ndimage import binary_fill_holes
 
     from geometry import Volume
-    from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels
-    from reconstruction.torso_phantom import make_torso_phantom
+    from reconstruction.phantom.torso import make_torso_phantom
+    from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surface_from_labels
 
     scan = make_torso_phantom(None, np.random.default_rng(0)).ct
     inside = np.stack([binary_fill_holes(plane) for plane in scan.voxels > -400]).astype(np.uint8)

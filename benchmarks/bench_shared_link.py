@@ -33,14 +33,14 @@ from bench_pose_latency import tool_states
 from geometry.surface import Surface
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.control_server import ControlServer
-from unity_bridge.messages import Welcome
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.surface_payload import encode_surface
-from unity_bridge.surface_server import SurfaceServer
-from unity_bridge.wire import MessageType, Session, Validity
+from unity_bridge.control.server import ControlServer
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.surfaces.payload import encode_surface
+from unity_bridge.surfaces.server import SurfaceServer
+from unity_bridge.wire.envelope import MessageType, Session, Validity
+from unity_bridge.wire.messages import Welcome
 
 CLOCK = MonotonicClock()
 NAMESPACE = "surgnav-bench"

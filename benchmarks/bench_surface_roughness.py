@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from geometry import Surface, Volume
-from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels
-from reconstruction.nifti_door import read_nifti_volume
-from reconstruction.staircase import smoothed_within_voxels
-from reconstruction.surfaces import flying_edges
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.surfaces.extract import flying_edges
+from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surface_from_labels
+from reconstruction.surfaces.staircase import smoothed_within_voxels
 from tests.reconstruction.shapes import SHAPES, centre_of, straight, turned, voxel_centres_mm
 
 Maker = Callable[[Volume], Surface]

@@ -23,8 +23,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Volume
-from reconstruction import simplification
-from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
+from reconstruction.surfaces import simplification
+from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
 
 Distance = Callable[[Any], Any]
 STAGES = ("contour", "smooth", "quadric", "pro")

@@ -36,18 +36,18 @@ import zmq
 from geometry.surface import Surface
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.client.surface_puller import PullerSettings
-from unity_bridge.client.transfer import PulledSurface
-from unity_bridge.client.transfer_window import WindowSettings
-from unity_bridge.control_server import ControlServer
-from unity_bridge.convention import MM_PER_M, surface_to_unity
-from unity_bridge.messages import SurfaceChunkRequest, SurfaceListRequest, Welcome, encode_message
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.surface_compression import decompress_surface, in_wire_order
-from unity_bridge.surface_levels import EncodedLevel, encode_level
-from unity_bridge.surface_payload import decode_surface
-from unity_bridge.surface_server import SurfaceServer
-from unity_bridge.wire import NO_SESSION, Session, Validity
+from unity_bridge.client.surfaces.puller import PullerSettings
+from unity_bridge.client.surfaces.transfer import PulledSurface
+from unity_bridge.client.surfaces.transfer_window import WindowSettings
+from unity_bridge.control.server import ControlServer
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.surfaces.compression import decompress_surface, in_wire_order
+from unity_bridge.surfaces.levels import EncodedLevel, encode_level
+from unity_bridge.surfaces.payload import decode_surface
+from unity_bridge.surfaces.server import SurfaceServer
+from unity_bridge.wire.convention import MM_PER_M, surface_to_unity
+from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
+from unity_bridge.wire.messages import SurfaceChunkRequest, SurfaceListRequest, Welcome, encode_message
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.unity_bridge.cutting_proxy import CuttingProxy  # what the functional test cuts with
@@ -64,9 +64,9 @@ PARTS = ("sizes", "time", "cut", "hostile")
 
 def phantom_surfaces(triangles: int) -> list[Surface]:
     """Body, bone, lungs and liver of the torso phantom, from its labels."""
-    from reconstruction.label_surfaces import LabelSurfaceSettings, surfaces_from_labels
-    from reconstruction.labels import CLASS_INDEX, STRUCTURES
-    from reconstruction.torso_phantom import make_torso_phantom
+    from reconstruction.network.classes import CLASS_INDEX, STRUCTURES
+    from reconstruction.phantom.torso import make_torso_phantom
+    from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 
     labels = make_torso_phantom(None, np.random.default_rng(1)).labels
     names = {CLASS_INDEX[name]: name for name in STRUCTURES}
@@ -123,7 +123,7 @@ def show_sizes(surfaces: list[Surface]) -> None:
 
 
 def show_levels(surfaces: list[Surface]) -> None:
-    from navigation.surface_levels import encode_levels
+    from navigation.live.offered_surfaces import encode_levels
 
     print("\nlevels as the service makes them, and how long that takes")
     for surface in surfaces:

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from navigation import reconstruct_options as options
-from navigation.json_files import write_json_file
-from navigation.reporting import reporting
+from navigation.commands.reconstruct import options
+from navigation.terminal.json_files import write_json_file
+from navigation.terminal.reporting import reporting
 
 PREPARE, OPERATING = "Before the operation", "At the patient"
 OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
@@ -39,8 +39,8 @@ def inspect_command(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here.")] = None,
 ) -> None:
     """Lists every series: good, usable or refused, and why. Exit code 0; 3 if all are refused; 1 if unreadable."""
-    from navigation.inspection_screen import render_inspection
-    from reconstruction.inspection import inspect, to_json
+    from navigation.commands.inspect import render_inspection
+    from reconstruction.ct.inspection import inspect, to_json
 
     with reporting(json_file=json_file) as (console, _):
         reports = inspect(path)
@@ -69,10 +69,10 @@ def reconstruct_command(
     json_file: options.JsonFile = None,
 ) -> None:
     """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
-    from navigation.reconstruction_command import GivenLabels, reconstruct_and_render
-    from reconstruction.ct_choice import CtChoice
+    from navigation.commands.reconstruct.command import GivenLabels, reconstruct_and_render
+    from reconstruction.ct.choice import CtChoice
+    from reconstruction.network.segmentation import SegmentationSettings
     from reconstruction.pipeline import ReconstructionSettings
-    from reconstruction.segmentation import SegmentationSettings
 
     if (label_names is not None or labels_on_ct_grid) and labels is None:
         option = "--label-names" if label_names is not None else "--labels-on-ct-grid"
@@ -111,8 +111,8 @@ def markers_command(
     json_file: options.JsonFile = None,
 ) -> None:
     """Finds radio-opaque balls on the skin. Exit code 0; 3 if none, or not as many as expected; 1 on errors."""
-    from navigation.markers_command import MarkersRequest, run_markers
-    from reconstruction.ct_choice import CtChoice
+    from navigation.commands.markers import MarkersRequest, run_markers
+    from reconstruction.ct.choice import CtChoice
 
     request = MarkersRequest(
         ct=ct,
@@ -145,7 +145,7 @@ def review_command(
     ] = None,
 ) -> None:
     """Shows what was suggested and decided; records a named person's decision on a structure."""
-    from navigation.review import ReviewRequest, review
+    from navigation.commands.review import ReviewRequest, review
 
     request = ReviewRequest(
         case=case, structure=structure, decision=decision, person=person, pictures=pictures, looked_at=looked_at
@@ -183,8 +183,8 @@ def register_command(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
     """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""
-    from navigation.registering.command import RegisterRequest, run_register
-    from navigation.registering.keys import open_keys
+    from navigation.commands.register.command import RegisterRequest, run_register
+    from navigation.commands.register.keyboard import open_keys
 
     request = RegisterRequest(
         case=case,
@@ -224,12 +224,12 @@ def serve_command(
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False,
 ) -> None:
     """Streams a case to headsets until Ctrl-C."""
-    from navigation.patience import saying
-    from navigation.stopping import stop_requested
+    from navigation.terminal.patience import saying
+    from navigation.terminal.stopping import stop_requested
 
     with reporting(live=False, case=case) as (console, _), stop_requested() as should_stop:
         with saying(console.print, "loading the program"):  # on a busy machine half a minute
-            from navigation.serving import ServeRequest, serve
+            from navigation.commands.serve import ServeRequest, serve
         request = ServeRequest(
             case=case,
             tracker=tracker,
@@ -255,8 +255,8 @@ def demo_command(
 ) -> None:
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored."""
     from navigation.clock import MonotonicClock
-    from navigation.demo.album import draw_album
     from navigation.demo.headset_program import Headset
+    from navigation.demo.pictures import draw_album
     from navigation.demo.report import as_json, check_ages, render
     from navigation.demo.run import DemoSettings, run_demo
 
@@ -336,7 +336,7 @@ KeyFolder = Annotated[
 @keys_app.command("new")
 def keys_new_command(folder: KeyFolder = None) -> None:
     """Makes the server's key pair; never overwrites one."""
-    from navigation.keys_command import key_folder, new_keys
+    from navigation.commands.keys import key_folder, new_keys
 
     with reporting(live=False) as (console, _):
         new_keys(folder or key_folder(), console)
@@ -358,7 +358,7 @@ def keys_enroll_command(
     folder: KeyFolder = None,
 ) -> None:
     """Allows a client in, and shows what it needs as a QR code."""
-    from navigation.keys_command import Address, enroll, key_folder
+    from navigation.commands.keys import Address, enroll, key_folder
 
     address = Address(hosts=tuple(host), poses=poses, surfaces=surfaces, control=control)
     with reporting(live=False) as (console, _):
@@ -368,7 +368,7 @@ def keys_enroll_command(
 @keys_app.command("list")
 def keys_list_command(folder: KeyFolder = None) -> None:
     """Shows who may connect, and who may not any more."""
-    from navigation.keys_command import key_folder, list_clients
+    from navigation.commands.keys import key_folder, list_clients
 
     with reporting(live=False) as (console, _):
         list_clients(folder or key_folder(), console)
@@ -379,7 +379,7 @@ def keys_revoke_command(
     name: Annotated[str, typer.Argument(help="The client's name.")], folder: KeyFolder = None
 ) -> None:
     """Takes a client's right away for good; a running server puts it out at once."""
-    from navigation.keys_command import key_folder, revoke
+    from navigation.commands.keys import key_folder, revoke
 
     with reporting(live=False) as (console, _):
         revoke(folder or key_folder(), name, console)

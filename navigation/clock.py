@@ -6,7 +6,7 @@ import time
 from typing import Protocol
 
 from geometry.clock import Clock, ManualClock
-from unity_bridge.clock_name import boot_clock_name
+from unity_bridge.wire.clock_name import boot_clock_name
 
 NS_PER_S = 1_000_000_000
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from geometry.errors import SurgNavError
 
 if TYPE_CHECKING:
-    from reconstruction.quality import QualityVerdict
+    from reconstruction.ct.quality import QualityVerdict
 
 
 class UnreadableInputError(SurgNavError):

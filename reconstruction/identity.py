@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconstruction.dicom_files import BROKEN, is_dicom, list_files, open_dataset, quiet_pydicom
+from reconstruction.ct.dicom.files import BROKEN, is_dicom, list_files, open_dataset, quiet_pydicom
 from reconstruction.errors import IdentityError
-from reconstruction.label_segments import in_ascii
-from reconstruction.labels import CLASSES
+from reconstruction.labels.segments import in_ascii
+from reconstruction.network.classes import CLASSES
 
 IDENTIFYING_TAGS = [
     *("PatientName", "PatientID", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName"),

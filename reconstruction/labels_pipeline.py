@@ -8,15 +8,15 @@ from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
+from case.case import Case, MadeBy
+from case.mesh_files import GREY
 from geometry import Clock
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
-from reconstruction.label_surfaces import LabelSurfaceSettings, surfaces_from_labels
-from reconstruction.labels_door import LabelledStructure, LabelReading, read_labels
-from reconstruction.mesh_files import GREY
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
+from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
 from reconstruction.pipeline import PROGRAM, ReconstructionSettings, Stages, add_ct, check_names
-from reconstruction.surfaces import ExtractedSurface
+from reconstruction.surfaces.extract import ExtractedSurface
+from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from case.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
+from case.colours import structure_rgba
 from geometry import Clock, Volume
-from reconstruction.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
-from reconstruction.ct_choice import CtChoice
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
 from reconstruction.identity import check_no_identity, identifying_words
-from reconstruction.labels import CLASSES
-from reconstruction.network_doubts import NetworkDoubts, network_doubts
-from reconstruction.segmentation import Segmentation, SegmentationSettings, segment
-from reconstruction.structure_colours import structure_rgba
-from reconstruction.surfaces import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
+from reconstruction.network.classes import CLASSES
+from reconstruction.network.doubts import NetworkDoubts, network_doubts
+from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
+from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
 
 PROGRAM = "surgnav"
 

@@ -27,7 +27,15 @@ def test_each_fault_fits_the_code(fault: Fault):
 def test_the_list_is_long_and_reaches_every_package():
     assert len(FAULTS) >= 50
     packages = {fault.file.partition("/")[0] for fault in FAULTS}
-    assert packages == {"geometry", "calibration", "reconstruction", "registration", "unity_bridge", "navigation"}
+    assert packages == {
+        "geometry",
+        "case",
+        "calibration",
+        "reconstruction",
+        "registration",
+        "unity_bridge",
+        "navigation",
+    }
 
 
 @pytest.mark.parametrize("change", ['tests = []\nnew = "b"', 'new = "a"', 'new = "b"\nlines = 3', ""])

@@ -3,10 +3,10 @@
 ``unity_bridge.client`` is the other end, in Python. docs/protocol.md is the wire, byte by byte.
 """
 
-from unity_bridge.control_server import ControlServer
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.surface_payload import decode_surface, encode_surface
-from unity_bridge.surface_server import SurfaceServer
-from unity_bridge.tool_state import ToolState
+from unity_bridge.control.server import ControlServer
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.surfaces.payload import decode_surface, encode_surface
+from unity_bridge.surfaces.server import SurfaceServer
 
 __all__ = ["ControlServer", "PosePublisher", "SurfaceServer", "ToolState", "decode_surface", "encode_surface"]

@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from case.case import Case, MadeBy
+from case.folder import MANIFEST
 from geometry import Clock, Surface
 from geometry.points import Floats
 from navigation.demo.headset_program import Headset
-from navigation.demo.operation import (
+from navigation.demo.streaming import StreamCheck, stream
+from navigation.demo.subject import Subject, choose_subject
+from navigation.demo.surgery import (
     BONE,
     SKIN_MARKER,
     Operation,
@@ -25,11 +29,13 @@ from navigation.demo.operation import (
     score,
     touch_bone,
 )
-from navigation.demo.streaming import StreamCheck, stream
-from navigation.demo.subject import Subject, choose_subject
-from navigation.planning import plan_bone_landmarks, plan_targets
-from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.records import (
+from navigation.live.pose_graph import AcceptedRegistration
+from navigation.planning.targets import plan_bone_landmarks, plan_targets
+from navigation.simulation.patient import SkinPoints
+from reconstruction.errors import CaseError
+from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
+from registration.record.attempt import Attempt, VerificationRecord
+from registration.record.attempts import (
     Circumstances,
     expected_after,
     keep_attempt,
@@ -38,14 +44,8 @@ from navigation.registering.records import (
     verdict_of,
     verifications,
 )
-from navigation.registering.verify import verify_planned
-from navigation.simulation.patient import SkinPoints
-from reconstruction.case import Case, MadeBy
-from reconstruction.case_folder import MANIFEST
-from reconstruction.errors import CaseError
-from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
-from registration.attempt import Attempt, VerificationRecord
-from registration.verdict import REFUSE, Verdict
+from registration.record.verify import verify_planned
+from registration.verdict.verdict import REFUSE, Verdict
 
 SURGEON = "demo (simulated surgeon)"
 

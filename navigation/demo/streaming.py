@@ -1,6 +1,7 @@
 """Streams to a client in another process and checks what it received, against the truth and in Unity's convention.
 
-The check has its own few lines of conversion on purpose: a mistake in `unity_bridge.convention` must not hide itself.
+The check has its own few lines of conversion on purpose: a mistake in `unity_bridge.wire.convention` must not hide
+itself.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
-from navigation.demo.operation import Operation, SimulatedSurgeon
 from navigation.demo.shown_ages import ShownAges
+from navigation.demo.surgery import Operation, SimulatedSurgeon
 from navigation.errors import ServiceError
-from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
-from navigation.sent_poses import SentPoses
-from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.sent_poses import SentPoses
+from navigation.live.service import ApprovedSurface, NavigationService, ServiceConfig
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from unity_bridge.client.recording import ClientRecording, load_recording
-from unity_bridge.surface_payload import DecodedSurface
+from unity_bridge.surfaces.payload import DecodedSurface
 
 Progress = Callable[[str, float], None]
 

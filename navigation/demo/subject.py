@@ -10,13 +10,13 @@ import numpy as np
 
 from geometry import Surface, Volume
 from geometry.points import Floats
-from navigation.demo_data import ATTRIBUTION, fetch_demo_ct
+from navigation.demo.data import ATTRIBUTION, fetch_demo_ct
 from navigation.errors import DemoDataError
 from navigation.simulation.patient import PatientSkin, SkinPoints
-from reconstruction.ct_scan import CtScan
-from reconstruction.nifti_door import write_nifti
-from reconstruction.surfaces import SurfaceSettings, extract_surface
-from reconstruction.torso_phantom import TorsoPhantom, make_torso_phantom
+from reconstruction.ct.nifti import write_nifti
+from reconstruction.ct.scan import CtScan
+from reconstruction.phantom.torso import TorsoPhantom, make_torso_phantom
+from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
 
 _AIR_HU = -1000.0
 _SKIN_HU = -500.0  # half maximum between air and soft tissue

@@ -68,8 +68,8 @@ class Tracker(Protocol):
     - number all frames as the device made them, so that those dropped are counted, by the gap;
     - stamp with the sensor's time, never with that of the reading, and never repeat a frame as if it were new.
 
-    Whoever reads judges age, repetition and order all the same (`navigation.newest_frame`, `navigation.supervisor`): a
-    driver that breaks the rule makes poses stale, not wrong.
+    Whoever reads judges age, repetition and order all the same (`navigation.live.newest_frame`,
+    `navigation.live.supervisor`): a driver that breaks the rule makes poses stale, not wrong.
     """
 
     @property

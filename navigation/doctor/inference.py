@@ -10,7 +10,7 @@ from importlib import metadata
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from navigation.doctor.report import Finding, Status
-from navigation.offscreen import offscreen_rendering_available
+from navigation.pictures.offscreen import offscreen_rendering_available
 
 GROUP = "inference"
 _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
@@ -33,7 +33,7 @@ def gpu_and_tensorrt() -> Iterator[Finding]:
 
 def engines(clock: Clock) -> Iterator[Finding]:
     """Loads the network's weights and runs each engine once; one that works is enough."""
-    from reconstruction.network.engines import available_engines
+    from reconstruction.network.engines.engine import available_engines
 
     try:
         reports = available_engines(clock)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from navigation.demo_data import cache_directory, cached_demo_ct
+from navigation.demo.data import cache_directory, cached_demo_ct
 from navigation.doctor.report import Finding, Status
 
 GROUP = "software"

@@ -8,16 +8,16 @@ from typing import get_args
 
 import numpy as np
 
+from case.case import Case
+from case.manifest import DecisionState
 from geometry.errors import SurgNavError
 from geometry.points import Floats
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.point_files import read_planned
-from navigation.registering.records import attempt_ids, in_force, load_attempt, record
-from navigation.registering.theatre import PLANNED
-from navigation.registering.verify import verify_planned
-from reconstruction.case import Case
-from reconstruction.case_manifest import DecisionState
-from registration.attempt import VerificationRecord
+from registration.assumptions import Assumptions
+from registration.record.attempt import VerificationRecord
+from registration.record.attempts import attempt_ids, in_force, load_attempt, record
+from registration.record.plan import PLANNED
+from registration.record.point_files import read_planned
+from registration.record.verify import verify_planned
 from unity_bridge.errors import EventRefusedError
 
 DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) if s in ("approved", "rejected"))

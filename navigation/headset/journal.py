@@ -21,11 +21,11 @@ from typing import Any
 
 from geometry.errors import SurgNavError
 from navigation.errors import EventLogError, ServiceError
+from unity_bridge.control.event_handler import Sender
+from unity_bridge.control.event_window import MAX_ANSWERS, Known, Outcome, answer_of, content_of
 from unity_bridge.errors import EventRefusedError, UncertainEventError
-from unity_bridge.event_desk import Sender
-from unity_bridge.event_window import MAX_ANSWERS, Known, Outcome, answer_of, content_of
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import ClientEvent, EventAnswer
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import ClientEvent, EventAnswer
 
 PATH = "headset/events.jsonl"
 _MAX_STREAMS = 4096

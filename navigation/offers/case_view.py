@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from case.case import Case
+from case.manifest import DecisionState
 from geometry.errors import SurgNavError
-from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.records import in_force
-from reconstruction.case import Case
-from reconstruction.case_manifest import DecisionState
+from navigation.live.pose_graph import AcceptedRegistration
+from registration.record.attempts import in_force
 
 _UNFIT = {
     "missing": "its file is missing",

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from case.case import Case
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.fingerprints import Fingerprints
-from reconstruction.case import Case
 
 # What a file of somebody else's can make our own code raise; anything worse ends the look's thread, which is noticed.
 _UNFORESEEN = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from case.atomic import file_sha256
 from navigation.clock import NS_PER_S
-from reconstruction.atomic import file_sha256
 
 # A file system's clock may stand still for some milliseconds (FAT: two seconds): a change within one tick of another
 # leaves the times as they were, so that what was written just now is not yet known by them.
@@ -17,7 +17,7 @@ _Stamp = tuple[int, int, int, int, int]
 
 
 class Fingerprints:
-    """Satisfies `reconstruction.case_folder.Fingerprint`; bounded by the files of one case, since others are forgotten.
+    """Satisfies `case.folder.Fingerprint`; bounded by the files of one case, since others are forgotten.
 
     Args:
         unix_time_ns: since 1970, the clock of the files' times.

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from case.atomic import file_sha256
+from case.mesh_files import read_surface
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
 from navigation.errors import ServiceError
-from navigation.surface_levels import LevelSettings, encode_levels
-from reconstruction.atomic import file_sha256
-from reconstruction.mesh_files import read_surface
-from unity_bridge.surface_levels import EncodedLevel
+from navigation.live.offered_surfaces import LevelSettings, encode_levels
+from unity_bridge.surfaces.levels import EncodedLevel
 
 _NICE = 5  # poses go first
 _PATIENCE_S = 300.0

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reconstruction.labels import CLASSES
+from reconstruction.network.classes import CLASSES
 
 if TYPE_CHECKING:
     import torch

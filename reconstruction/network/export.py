@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconstruction.labels import CLASSES
 from reconstruction.network.architecture import WINDOWS_HU, build_network, stride
+from reconstruction.network.classes import CLASSES
 from reconstruction.network.weights import FORMAT
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.points import Singles
-from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
 
 Mask = NDArray[np.bool_]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
 from reconstruction.network.patient import patient_hull
 
 # Half maximum between air and skin: what is below it belongs to the air, up to the point spread.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconstruction.labels import CLASSES
+from reconstruction.network.classes import CLASSES
 from reconstruction.network.errors import WeightsError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reconstruction.labels import CLASS_INDEX
+from reconstruction.network.classes import CLASS_INDEX
 from reconstruction.network.errors import TrainingConfigError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.points import Singles
-from reconstruction.labels import CLASS_INDEX, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
 from reconstruction.training.targets import TrainingVolume
 
 # Means that tissue can have without and with contrast medium, in HU: (class, tissue bin) -> (low, high).

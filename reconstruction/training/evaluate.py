@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
 from geometry.volume import Volume
-from reconstruction.ct_door import read_ct
-from reconstruction.labels import CLASS_INDEX, CLASSES, STRUCTURES
+from reconstruction.ct.read import read_ct
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, STRUCTURES
 from reconstruction.network.errors import TrainingDataError
-from reconstruction.segmentation import Progress, Segmentation, SegmentationSettings, segment
+from reconstruction.network.segmentation import Progress, Segmentation, SegmentationSettings, segment
 from reconstruction.training.scans import check_same_grid, read_volume
 from reconstruction.training.targets import TrainingVolume
 

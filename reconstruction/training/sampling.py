@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reconstruction.labels import CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX
 from reconstruction.training.config import Augmentation, TrainingConfig
 from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
 from reconstruction.training.targets import TrainingVolume

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.volume import Volume
-from reconstruction.labels import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
 from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.training.config import BoneRefinement, TrainingConfig
 from reconstruction.training.scans import LabelledScan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 NAMESPACE = "SurgNav.Core.Wire"
-NOTICE = "Generated from unity_bridge/wire_schema.toml by `make wire`: edit that, not this."
+NOTICE = "Generated from unity_bridge/wire/wire_schema.toml by `make wire`: edit that, not this."
 _INDENT = " " * 4
 
 

@@ -10,8 +10,8 @@ from scripts.wire.python_source import python_files
 from scripts.wire.schema_file import SCHEMA_FILE, load_schema
 from scripts.wire.unity_meta import assets, meta_path, meta_text
 
-PYTHON_PACKAGE = Path("unity_bridge")
-UNITY_PACKAGE = PYTHON_PACKAGE / "unity"
+UNITY_BRIDGE = Path("unity_bridge")
+UNITY_PACKAGE = UNITY_BRIDGE / "unity"
 CSHARP_FOLDER = UNITY_PACKAGE / "Runtime" / "Core" / "Wire" / "Generated"
 PROTOCOL_PAGE = Path("docs") / "protocol.md"
 
@@ -23,7 +23,7 @@ def generated_files(repository: Path) -> dict[Path, str]:
         SchemaFileError: the schema contradicts itself, or the page lacks the marks of a table.
     """
     schema = load_schema(SCHEMA_FILE.read_text("utf-8"))
-    files = {PYTHON_PACKAGE / path: text for path, text in python_files(schema).items()}
+    files = {UNITY_BRIDGE / "wire" / path: text for path, text in python_files(schema).items()}
     files |= {CSHARP_FOLDER / path: text for path, text in csharp_files(schema).items()}
     files[PROTOCOL_PAGE] = with_tables((repository / PROTOCOL_PAGE).read_text("utf-8"), schema)
     return files

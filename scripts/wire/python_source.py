@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def python_files(schema: WireSchema) -> dict[str, str]:
-    """Texts by path below ``unity_bridge/``, formatted as ruff would."""
+    """Texts by path below ``unity_bridge/wire/``, formatted as ruff would."""
     sockets = [socket for socket in SOCKETS if any(_declared(schema, socket))]
     files = {f"generated/{socket}_messages.py": _messages(schema, socket) for socket in sockets}
     files["generated/constants.py"] = _constants(schema)
@@ -114,14 +114,14 @@ def _messages(schema: WireSchema, socket: str) -> str:
     here = {message.name for message in declared}
     from_schema = {"tagged"} | {_helper(schema, field) for field in fields if not schema.nested_message(field.kind)}
     imports = {
-        "unity_bridge.generated.constants": {field.kind for field in fields if schema.enum(field.kind)},
-        "unity_bridge.message_methods": {message.python_methods for message in declared if message.python_methods},
-        "unity_bridge.schema": from_schema,
+        "unity_bridge.wire.generated.constants": {field.kind for field in fields if schema.enum(field.kind)},
+        "unity_bridge.wire.message_methods": {message.python_methods for message in declared if message.python_methods},
+        "unity_bridge.wire.schema": from_schema,
     }
     for field in fields:
         nested = schema.nested_message(field.kind)
         if nested and nested.name not in here:
-            imports.setdefault(f"unity_bridge.generated.{nested.socket}_messages", set()).add(nested.name)
+            imports.setdefault(f"unity_bridge.wire.generated.{nested.socket}_messages", set()).add(nested.name)
     lines = [
         f'"""Messages of the {socket} socket. {NOTICE}"""\n',
         "from __future__ import annotations\n",
@@ -177,8 +177,8 @@ def _helper(schema: WireSchema, field: Field) -> str:
 
 def _registry(schema: WireSchema, sockets: list[str]) -> str:
     declared = {socket: [message.name for message in _declared(schema, socket)] for socket in sockets}
-    imports = {"unity_bridge.generated.constants": {"MessageType"}} | {
-        f"unity_bridge.generated.{socket}_messages": set(names) for socket, names in declared.items()
+    imports = {"unity_bridge.wire.generated.constants": {"MessageType"}} | {
+        f"unity_bridge.wire.generated.{socket}_messages": set(names) for socket, names in declared.items()
     }
     types = [message for message in schema.messages if not message.own_codec]
     entries = "".join(f"{_INDENT}MessageType.{upper_snake(each.name)}: {each.name},\n" for each in types)

@@ -12,7 +12,7 @@ from typing import Any
 from geometry.errors import SurgNavError
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-SCHEMA_FILE = REPOSITORY / "unity_bridge" / "wire_schema.toml"
+SCHEMA_FILE = REPOSITORY / "unity_bridge" / "wire" / "wire_schema.toml"
 SIZES = {"bytes": 1, "pad": 1, "u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8}
 SIMPLE_KINDS = frozenset({"text", "u32", "u64", "i64", "f64", "flag", "sha256", "blob", "position"})
 FIELD_LIMIT = 64  # of one message: C# marks in a 64-bit number what it has seen

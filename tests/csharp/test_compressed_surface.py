@@ -12,7 +12,7 @@ from geometry.surface import Surface
 from scripts.csharp.build import Runtime
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from tests.unity_bridge.test_surface_compression import SURFACES, encoded, open_half
-from unity_bridge.surface_compression import compress_surface, decompress_surface
+from unity_bridge.surfaces.compression import compress_surface, decompress_surface
 
 GOOD = compress_surface(encoded(open_half()))
 BODY_AT = 16 + struct.unpack_from("<H", GOOD, 16 + 6)[0] + 8  # two names of five bytes, and zeros up to eight

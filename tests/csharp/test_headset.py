@@ -16,11 +16,11 @@ from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import Endpoints, load_recording
-from unity_bridge.convention import pose_to_unity, surface_to_unity
-from unity_bridge.event_log import Happening
-from unity_bridge.event_window import Outcome
-from unity_bridge.keys import Enrolment, KeyPair
-from unity_bridge.messages import ClientEvent, ClientReport, SelfTestVerdict
+from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_window import Outcome
+from unity_bridge.transport.keys import Enrolment, KeyPair
+from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
+from unity_bridge.wire.messages import ClientEvent, ClientReport, SelfTestVerdict
 
 PERIOD_NS = 10_000_000
 # Single precision at 2 m.

@@ -15,9 +15,9 @@ from tests.csharp.remote_probe import RemoteProbe
 from tests.csharp.tcp_relay import Relay
 from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server
-from unity_bridge.keys import KeyPair
-from unity_bridge.messages import SurfaceListRequest, encode_message
-from unity_bridge.wire import Session
+from unity_bridge.transport.keys import KeyPair
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.messages import SurfaceListRequest, encode_message
 
 ANY_PORT = "tcp://127.0.0.1:*"
 SIZES = (0, 1, 255, 256, 65_536, 1_000_000)

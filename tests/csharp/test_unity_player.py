@@ -10,15 +10,15 @@ from scipy.spatial.transform import Rotation
 
 from geometry.surface import Surface
 from geometry.transform import Transform
-from navigation.keys_command import Address, enroll, new_keys, open_security, revoke
+from navigation.commands.keys import Address, enroll, new_keys, open_security, revoke
 from tests.csharp.unity_builds import build_player
 from tests.csharp.unity_player import UnityPlayer
 from tests.unity_bridge.harness import CLOCK, Server
 from unity_bridge import ToolState, encode_surface
-from unity_bridge.convention import pose_to_unity
-from unity_bridge.event_desk import NoDesk
-from unity_bridge.event_window import Outcome
-from unity_bridge.wire import Validity
+from unity_bridge.control.event_handler import NoDesk
+from unity_bridge.control.event_window import Outcome
+from unity_bridge.wire.convention import pose_to_unity
+from unity_bridge.wire.envelope import Validity
 
 IDENTITY = [0.0, 0.0, 0.0, 1.0]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from navigation.registering.records import in_force
-from reconstruction.case import Case
+from case.case import Case
+from registration.record.attempts import in_force
 from tests.end_to_end.program import surgnav
 
 

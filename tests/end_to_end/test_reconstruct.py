@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction.case import Case
+from case.case import Case
 from tests.end_to_end.program import largest_child_gb, surgnav, unpacked
 
 

@@ -11,21 +11,21 @@ from dataclasses import replace
 import pytest
 import zmq
 
+from case.case import Case
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
+from navigation.live.offered_surfaces import LevelSettings
+from navigation.live.pose_graph import PoseGraph
+from navigation.live.session_state import RoomState
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.follow import CaseFollower
 from navigation.offers.level_maker import LevelRequest, Prepared, _prepared
-from navigation.pose_graph import PoseGraph
-from navigation.registering.records import in_force, put_in_force, record
-from navigation.room_state import RoomState
-from navigation.surface_levels import LevelSettings
-from reconstruction.case import Case
+from registration.record.attempts import in_force, put_in_force, record
 from tests.navigation.test_registering_records import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
-from unity_bridge.event_log import Happening
-from unity_bridge.messages import ServerEvent, encode_message
-from unity_bridge.surface_server import SurfaceServer, SurfaceServerSettings
-from unity_bridge.wire import Session
+from unity_bridge.control.event_log import Happening
+from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.messages import ServerEvent, encode_message
 
 PATIENCE_S = 120.0
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from case.case import Case
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
 from navigation.offers import case_watch
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.fingerprints import Fingerprints
-from navigation.registering.records import put_in_force
-from reconstruction.case import Case
 from reconstruction.errors import CaseError
+from registration.record.attempts import put_in_force
 from tests.navigation.test_registering_records import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from tests.registration.shapes import organ
 

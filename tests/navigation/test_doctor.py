@@ -23,8 +23,8 @@ from navigation.doctor import (
     render,
     software,
 )
-from navigation.offscreen import OffscreenReport
-from reconstruction.network import engines
+from navigation.pictures.offscreen import OffscreenReport
+from reconstruction.network.engines import engine as engines
 from reconstruction.network.errors import WeightsError
 
 

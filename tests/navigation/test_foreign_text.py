@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigation.foreign_text import fit_for_the_wire, quoted, shown
+from navigation.terminal.foreign_text import fit_for_the_wire, quoted, shown
 
 
 @pytest.mark.parametrize(

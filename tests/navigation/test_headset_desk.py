@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from case.case import Case
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import ServiceError
-from navigation.headset.case_surfaces import surfaces_of
-from navigation.headset.desk import DeskSettings
-from navigation.pose_graph import PATIENT, CalibratedTip, PoseGraph
-from navigation.registering.records import in_force, put_in_force, verifications
-from navigation.service import NavigationService
-from reconstruction.case import Case
+from navigation.headset.event_handler import DeskSettings
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
+from navigation.live.service import NavigationService
+from navigation.offers.case_surfaces import surfaces_of
+from registration.record.attempts import in_force, put_in_force, verifications
 from tests.navigation.test_registering_records import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from tests.navigation.test_service import service_config
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
-from unity_bridge.convention import points_to_unity
-from unity_bridge.event_desk import Sender
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import ClientEvent
-from unity_bridge.wire import Validity
+from unity_bridge.control.event_handler import Sender
+from unity_bridge.wire.convention import points_to_unity
+from unity_bridge.wire.envelope import Validity
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import ClientEvent
 
 DOCTOR = "Dr Test"
 CLOCK = MonotonicClock()

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from case.case import Case
 from navigation.errors import EventLogError
 from navigation.headset.journal import EventJournal
-from reconstruction.case import Case
 from tests.navigation.test_headset_desk import SENDER, STREAM, theatre
 from tests.navigation.test_registering_records import TIME, case  # noqa: F401 - a fixture
+from unity_bridge.control.event_window import Outcome, answer_of, content_of
 from unity_bridge.errors import EventRefusedError
-from unity_bridge.event_window import Outcome, answer_of, content_of
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import ClientEvent
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import ClientEvent
 
 
 def event(number: int) -> ClientEvent:

@@ -8,15 +8,15 @@ from typer.testing import CliRunner
 
 from navigation.cli import app
 from navigation.clock import MonotonicClock
-from navigation.keys_command import open_security
-from navigation.pose_graph import PoseGraph
-from navigation.service import NavigationService
+from navigation.commands.keys import open_security
+from navigation.live.pose_graph import PoseGraph
+from navigation.live.service import NavigationService
 from tests.navigation.test_service import service_config
-from unity_bridge.allow_list import load_allow_list
 from unity_bridge.client import Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import main as client_main
 from unity_bridge.errors import KeyFileError
-from unity_bridge.keys import Enrolment, KeyPair, read_private
+from unity_bridge.transport.allow_list import load_allow_list
+from unity_bridge.transport.keys import Enrolment, KeyPair, read_private
 
 HOST = ["--host", "192.168.1.10"]
 

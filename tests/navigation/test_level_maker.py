@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from case.case import Case
 from navigation.clock import MonotonicClock
 from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
-from reconstruction.case import Case
 from tests.conftest import REPOSITORY
 from tests.navigation.test_registering_records import GLB, ORGAN, case  # noqa: F401 - a fixture
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from case.case import Case, MadeBy
+from case.markups import read_markups, write_markups
 from geometry import Volume
 from navigation.cli import app
-from navigation.registering.point_files import read_planned
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_door import read_ct
-from reconstruction.markups import read_markups, write_markups
-from reconstruction.nifti_door import write_nifti
+from reconstruction.ct.nifti import write_nifti
+from reconstruction.ct.read import read_ct
+from registration.record.point_files import read_planned
 from tests.reconstruction.marker_scene import Scene
 
 TIME = "2026-01-02T03:04:05+00:00"

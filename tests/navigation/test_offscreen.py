@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from navigation import offscreen
 from navigation.errors import RenderingError
+from navigation.pictures import offscreen
 
 
 @pytest.fixture(autouse=True)

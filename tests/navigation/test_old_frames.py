@@ -14,14 +14,14 @@ from navigation.clock import VirtualClock
 from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import ServiceError
-from navigation.newest_frame import NewestFrame
-from navigation.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
-from navigation.pose_loop import PoseLoop
-from navigation.supervisor import Supervisor, SupervisorSettings
+from navigation.live.newest_frame import NewestFrame
+from navigation.live.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
+from navigation.live.pose_loop import PoseLoop
+from navigation.live.supervisor import Supervisor, SupervisorSettings
 from tests.navigation.test_supervisor import MS, TOOLS, seen, settled
 from tests.registration.shapes import T_TRUE
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.wire import Session, Validity
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.wire.envelope import Session, Validity
 
 PERIOD_NS = 10 * MS
 LAST_NS = 20 * MS  # capture time of the newest frame that `settled` has judged

@@ -11,15 +11,15 @@ from rich.console import Console
 
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
-from navigation.operator_screen import OperatorScreen, logs_on
-from navigation.refusals import RefusalForwarder, RefusalNews, Refused
-from navigation.service import EVENTS_LOG, _log_events
-from unity_bridge.authentication import Refusal
-from unity_bridge.control_server import ControlEvent
+from navigation.live.service import EVENTS_LOG, _log_events
+from navigation.operator_screen.refusals import RefusalForwarder, RefusalNews, Refused
+from navigation.operator_screen.screen import OperatorScreen, logs_on
+from unity_bridge.control.event_window import Outcome, answer_of
+from unity_bridge.control.server import ControlEvent
 from unity_bridge.errors import EventRefusedError
-from unity_bridge.event_window import Outcome, answer_of
-from unity_bridge.generated.constants import SelfTestState
-from unity_bridge.messages import ClientEvent, ClientReport, Goodbye, Hello, SelfTestVerdict
+from unity_bridge.transport.authentication import Refusal
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import ClientEvent, ClientReport, Goodbye, Hello, SelfTestVerdict
 
 STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 MINUTE_NS = 60 * NS_PER_S

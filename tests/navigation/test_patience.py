@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from navigation.patience import saying
+from navigation.terminal.patience import saying
 
 
 def test_what_takes_long_is_said_again_and_again_until_it_is_done() -> None:

@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 from scipy.spatial.transform import Rotation
 
+from case.colours import STRUCTURES, rgb, structure_colour
 from geometry import Surface, Transform, Volume
 from geometry.errors import FrameMismatchError
-from navigation.offscreen import offscreen_rendering_available
-from navigation.picture_scene import _spread
-from navigation.picture_slices import _VIEWS, _Plane
 from navigation.pictures import (
     ResidualPictureData,
     ScenePictureSettings,
@@ -20,7 +18,9 @@ from navigation.pictures import (
     scene_picture,
     slice_picture,
 )
-from reconstruction.structure_colours import STRUCTURES, rgb, structure_colour
+from navigation.pictures.offscreen import offscreen_rendering_available
+from navigation.pictures.scene import _spread
+from navigation.pictures.slices import _VIEWS, _Plane
 
 BOUNDS = np.array([[-30.0, -25.0, -20.0], [30.0, 25.0, 20.0]])
 
@@ -151,7 +151,7 @@ def test_the_scene_shows_everything_on_its_side(tmp_path):
 
 @needs_rendering
 def test_labels_point_at_what_was_drawn():
-    from navigation.picture_vtk import Canvas
+    from navigation.pictures.canvas import Canvas
 
     canvas, centre = Canvas(300, 240), np.array([12.0, 5.0, -30.0])
     canvas.add_surface(ball("body", (0, 0, 0), 60.0), "#ffffff", np.array([0.0, -1.0, 0.0]))

@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from navigation.errors import PointsFileError
-from navigation.registering.point_files import (
+from navigation.terminal.reporting import reporting
+from registration.record.point_files import (
     CSV_HEADER,
     read_planned,
     read_sweep,
@@ -18,7 +19,6 @@ from navigation.registering.point_files import (
     read_touched_or_unordered,
     write_sweep,
 )
-from navigation.reporting import reporting
 
 POINTS = np.array([[313.2323, -23.6282, 122.5], [0.25, -81.0, 4e-3]])
 

@@ -8,13 +8,13 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS, TRACKER
-from navigation.acquisition import reference_tip
+from navigation.acquisition.collect import reference_tip
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
-from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
-from navigation.supervisor import Judgement
+from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.supervisor import Judgement
 from tests.navigation.test_supervisor import HIDDEN, MS, frame, seen, settled
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import Validity
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import Validity
 
 # Quarter turns, so that every number can be followed on paper.
 QUARTER = {axis: Rotation.from_euler(axis, 90, degrees=True) for axis in "xyz"}

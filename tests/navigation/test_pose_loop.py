@@ -14,17 +14,17 @@ import zmq
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import VirtualClock
 from navigation.devices.tracker import ToolObservation, TrackerFrame
-from navigation.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
-from navigation.pose_loop import PoseLoop
-from navigation.pose_vitals import PoseVitals
-from navigation.sent_poses import SentLog
-from navigation.supervisor import Supervisor
+from navigation.live.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
+from navigation.live.pose_loop import PoseLoop
+from navigation.live.pose_vitals import PoseVitals
+from navigation.live.sent_poses import SentLog
+from navigation.live.supervisor import Supervisor
 from tests.navigation.test_supervisor import HIDDEN, MS, TOOLS, seen
 from tests.registration.shapes import T_TRUE
-from unity_bridge.client.pose_receiver import PoseReceiver
-from unity_bridge.pose_batch import PoseBatch
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.wire import Session, Validity
+from unity_bridge.client.poses.receiver import PoseReceiver
+from unity_bridge.poses.batch import PoseBatch
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.wire.envelope import Session, Validity
 
 PERIOD_NS = 10 * MS
 GRAPH = PoseGraph(registration=AcceptedRegistration(T_TRUE, "r-0001", 1.0, "accept", "Dr Test"))

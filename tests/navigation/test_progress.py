@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from navigation.progress import ProgressLine
+from navigation.terminal.progress import ProgressLine
 
 
 def work(progress: ProgressLine) -> None:

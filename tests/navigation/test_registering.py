@@ -12,23 +12,24 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from case.case import Case, MadeBy
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, STYLUS_TIP
-from navigation.acquisition import AcquisitionSettings, collect_sweep, collect_touch
+from navigation.acquisition import stylus as instrument
+from navigation.acquisition.collect import AcquisitionSettings, collect_sweep, collect_touch
 from navigation.cli import app
+from navigation.commands.register import dialogue
+from navigation.commands.register.command import RegisterRequest, run_register
+from navigation.commands.register.keyboard import PipedKeys
 from navigation.devices.hand import Rehearsal
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError, RegisteringError
-from navigation.registering import dialogue, instrument
-from navigation.registering.command import RegisterRequest, run_register
-from navigation.registering.history import history
-from navigation.registering.keys import PipedKeys
-from navigation.registering.records import attempt_ids, in_force, load_attempt, next_id
 from navigation.simulation.patient import PatientSkin
 from navigation.simulation.rehearsal import RehearsedTracker
-from reconstruction.case import Case, MadeBy
-from registration.attempt import TargetRecord
-from registration.expected_error import target_errors_mm
+from registration.record.attempt import TargetRecord
+from registration.record.attempts import attempt_ids, in_force, load_attempt, next_id
+from registration.record.history import history
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import organ
 
 TIME = "2026-01-02T03:04:05+00:00"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from navigation.acquisition import TouchedPoint
-from navigation.registering.advice import advise
-from navigation.registering.compute import Measured, register
-from navigation.registering.records import keep_attempt, verdict_of
-from reconstruction.case import Case
-from registration.verdict import Verdict
+from case.case import Case
+from navigation.acquisition.collect import TouchedPoint
+from registration.record.advice import advise
+from registration.record.attempts import keep_attempt, verdict_of
+from registration.register import Measured, register
+from registration.verdict.verdict import Verdict
 from tests.navigation.test_registering_records import ASSUMED, BY, MARKS, ORGAN, TARGETS, case, sweep, touched
 
 __all__ = ["case"]

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from navigation.acquisition import TouchedPoint
+from case.case import Case
+from navigation.acquisition.collect import TouchedPoint
 from navigation.errors import PointsFileError
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.compute import Measured, register
-from navigation.registering.point_files import read_touched, read_touched_or_unordered, write_sweep, write_unordered
-from navigation.registering.records import attempt_ids, in_force, load_attempt, record, verdict_of
-from reconstruction.case import Case
-from registration.attempt import VerificationRecord
-from registration.expected_error import target_errors_mm
-from registration.verdict import SKIN_ALONE
-from registration.verification import verify_landmark
+from registration.assumptions import Assumptions
+from registration.record.attempt import VerificationRecord
+from registration.record.attempts import attempt_ids, in_force, load_attempt, record, verdict_of
+from registration.record.point_files import read_touched, read_touched_or_unordered, write_sweep, write_unordered
+from registration.register import Measured, register
+from registration.uncertainty.expected_error import target_errors_mm
+from registration.verdict.verdict import SKIN_ALONE
+from registration.verdict.verification import verify_landmark
 from tests.navigation import test_registering as driven
 from tests.navigation.test_registering import TARGETS, TOUCH_FIVE, live, recorded, truth
 from tests.registration.shapes import T_TRUE, organ, sample

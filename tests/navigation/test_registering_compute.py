@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.compute import Measured, register, swept_area_cm2
-from navigation.registering.marks import Marks, leave_one_out
-from navigation.registering.suspects import name_suspects
+from registration.assumptions import Assumptions
+from registration.marks import Marks, leave_one_out
+from registration.register import Measured, register, swept_area_cm2
+from registration.verdict.suspects import name_suspects
 from tests.navigation.test_registering_records import MARKS, ORGAN, TARGETS, sweep, touched
 from tests.registration.shapes import T_TRUE
 

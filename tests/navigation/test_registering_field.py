@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from navigation.registering import field as field_module
-from navigation.registering.compute import Measured, register
-from navigation.registering.field import open_field
-from navigation.registering.records import keep_attempt
-from reconstruction.case import Case
-from reconstruction.nifti_door import read_nifti_volume
-from registration.distance_grid import DistanceGrid
+from case.case import Case
+from reconstruction.ct.nifti import read_nifti_volume
+from registration.distance.distance_grid import DistanceGrid
+from registration.record import kept_grid as field_module
+from registration.record.attempts import keep_attempt
+from registration.record.kept_grid import open_field
+from registration.register import Measured, register
 from tests.navigation.test_registering_records import (
     ASSUMED,
     BY,

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from navigation.acquisition import TouchedPoint
+from case.case import Case
+from navigation.acquisition.collect import TouchedPoint
+from navigation.commands.register.session import Session
+from navigation.commands.register.session_file import KeptSession, SessionFile, newest
 from navigation.errors import RegisteringError
-from navigation.registering.records import attempt_ids, load_attempt
-from navigation.registering.session import Session
-from navigation.registering.session_file import KeptSession, SessionFile, newest
-from reconstruction.case import Case
+from registration.record.attempts import attempt_ids, load_attempt
 from tests.conftest import REPOSITORY
 from tests.navigation import test_registering as driven
 from tests.navigation.test_registering import PERSON, TIME, TOUCH_FIVE, live
@@ -57,7 +57,7 @@ def test_five_touches_and_a_sweep_survive_q_and_make_the_registration_the_next_t
 
 def test_every_touch_survives_sigkill(case: Path) -> None:
     script = (
-        "import sys; from navigation.registering import dialogue, instrument; instrument.PIVOT_S = 6.0;"
+        "import sys; from navigation.commands.register import dialogue, instrument; instrument.PIVOT_S = 6.0;"
         "dialogue.SWEEP_S = 5.0; from navigation.cli import main; main()"
     )
     command = [sys.executable, "-c", script, "register", str(case), "--person", PERSON, "--tracker", "simulated"]

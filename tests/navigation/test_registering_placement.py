@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from navigation.registering.records import load_attempt
-from reconstruction.case import Case
+from case.case import Case
 from registration.errors import LandmarksRefusedError
+from registration.record.attempts import load_attempt
 from tests.navigation import test_registering as driven
 from tests.navigation.test_registering import MADE_BY, TOUCH_FIVE, live, recorded
 
@@ -73,7 +73,7 @@ def test_a_target_outside_the_patient_is_refused(case: Path, tmp_path: Path) -> 
 
 def test_the_ct_s_own_box_counts_where_the_case_holds_it(case: Path) -> None:
     from geometry import Volume
-    from navigation.registering.placement import _ct_box_mm
+    from registration.record.placement import _ct_box_mm
 
     opened = Case.open(case)
     assert _ct_box_mm(opened) is None

@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from case.case import Case, MadeBy
 from geometry import Transform, Volume
-from navigation.acquisition import TouchedPoint
+from navigation.acquisition.collect import TouchedPoint
 from navigation.errors import RegisteringError
-from navigation.pose_graph import AcceptedRegistration
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.compute import Measured, Outcome, register
-from navigation.registering.history import history
-from navigation.registering.point_files import read_planned, read_sweep, read_touched
-from navigation.registering.records import (
+from navigation.live.pose_graph import AcceptedRegistration
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
+from reconstruction.errors import CaseError
+from registration.assumptions import Assumptions
+from registration.errors import AttemptError
+from registration.record.attempt import Attempt, VerificationRecord
+from registration.record.attempts import (
     Circumstances,
     attempt_ids,
     in_force,
@@ -28,13 +31,10 @@ from navigation.registering.records import (
     record,
     verdict_of,
 )
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
-from reconstruction.errors import CaseError
-from registration.attempt import Attempt, VerificationRecord
-from registration.errors import AttemptError
-from registration.verification import verify_landmark
+from registration.record.history import history
+from registration.record.point_files import read_planned, read_sweep, read_touched
+from registration.register import Measured, Outcome, register
+from registration.verdict.verification import verify_landmark
 from tests.reconstruction.dicom_factory import write_series
 from tests.registration.shapes import T_TRUE, organ
 

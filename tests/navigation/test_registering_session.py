@@ -12,10 +12,13 @@ import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 
+from case.markups import write_markups
 from geometry import SurgNavError
-from navigation.acquisition import TouchedPoint
+from navigation.acquisition.collect import TouchedPoint
+from navigation.commands.register.session import Session
 from navigation.errors import PointsFileError, RegisteringError
-from navigation.registering.point_files import (
+from reconstruction.errors import MarkupsError
+from registration.record.point_files import (
     CSV_HEADER,
     read_planned,
     read_sweep,
@@ -23,9 +26,6 @@ from navigation.registering.point_files import (
     write_sweep,
     write_touched,
 )
-from navigation.registering.session import Session
-from reconstruction.errors import MarkupsError
-from reconstruction.markups import write_markups
 
 PLAN = {f"m{number}": np.array([float(number), 0.0, 0.0]) for number in range(1, 5)}
 NAMES = list(PLAN)

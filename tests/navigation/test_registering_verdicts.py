@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from geometry import Transform
-from navigation.acquisition import TouchedPoint
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.compute import Measured, register
-from registration.expected_error import target_errors_mm
-from registration.perturbation import moved
-from registration.verdict import Verdict, judge
-from registration.verification import verify_landmark
+from navigation.acquisition.collect import TouchedPoint
+from registration.assumptions import Assumptions
+from registration.register import Measured, register
+from registration.uncertainty.expected_error import target_errors_mm
+from registration.uncertainty.perturbation import moved
+from registration.verdict.verdict import Verdict, judge
+from registration.verdict.verification import verify_landmark
 from tests.registration.shapes import T_TRUE, organ
 
 ORGAN = organ(subdivisions=4)

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from case.case import Case
+from case.markups import write_markups
 from geometry import Surface
+from navigation.commands.register.screens import show_attempt
 from navigation.errors import RegisteringError
-from navigation.registering.compute import Measured, register
-from navigation.registering.landmark_kinds import kind_in, kinds_of, said_in
-from navigation.registering.records import (
+from registration.distance.closest_point import ExactDistance
+from registration.errors import VerificationRefusedError
+from registration.record.attempt import Attempt, VerificationRecord
+from registration.record.attempts import (
     expected_now,
     in_force,
     keep_attempt,
@@ -24,14 +28,10 @@ from navigation.registering.records import (
     record,
     verdict_of,
 )
-from navigation.registering.screens import show_attempt
-from navigation.registering.verify import verify_again, verify_planned, weight_of
-from reconstruction.case import Case
-from reconstruction.markups import write_markups
-from registration.attempt import Attempt, VerificationRecord
-from registration.closest_point import ExactDistance
-from registration.errors import VerificationRefusedError
-from registration.verdict import SKIN_ALONE
+from registration.record.landmark_kinds import kind_in, kinds_of, said_in
+from registration.record.verify import verify_again, verify_planned, weight_of
+from registration.register import Measured, register
+from registration.verdict.verdict import SKIN_ALONE
 from tests.navigation.test_registering_records import ASSUMED, BY, MADE_BY, MARKS, ORGAN, TARGETS, TIME, sweep, touched
 from tests.registration.shapes import T_TRUE
 

@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from case.case import Case
 from navigation.cli import app
-from navigation.review import ReviewRequest, review
+from navigation.commands.review import ReviewRequest, review
 from reconstruction import pipeline
-from reconstruction.case import Case
-from reconstruction.segmentation import Segmentation
+from reconstruction.network.segmentation import Segmentation
 from tests.reconstruction.label_files import boxes, ct_dicom, write_seg
 
 TIME = "2026-01-02T03:04:05+00:00"

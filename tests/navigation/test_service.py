@@ -16,17 +16,17 @@ from geometry import Surface, Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError, ServiceError
-from navigation.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
-from navigation.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.live.supervisor import SupervisorSettings
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions
-from navigation.supervisor import SupervisorSettings
 from tests.unity_bridge.guarded import Guarded
-from unity_bridge.client.pose_age import AgeLimits
+from unity_bridge.client.poses.age import AgeLimits
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
-from unity_bridge.wire import Validity
+from unity_bridge.wire.envelope import Validity
 
 CENTRE = np.array([0.0, 0.0, 0.0])
 TETRAHEDRON = Surface(

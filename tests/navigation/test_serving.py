@@ -16,10 +16,11 @@ from queue import Empty, Queue
 import pytest
 from typer.testing import CliRunner
 
+from case.case import Case
+from navigation.acquisition import stylus as instrument
 from navigation.cli import app
-from navigation.registering import dialogue, instrument
-from navigation.registering.records import in_force, load_attempt, record
-from reconstruction.case import Case
+from navigation.commands.register import dialogue
+from registration.record.attempts import in_force, load_attempt, record
 from tests.conftest import REPOSITORY
 from tests.navigation.test_registering import PERSON, TARGETS, TIME, TOUCH_FIVE, live, make_case
 

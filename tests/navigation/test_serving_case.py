@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from navigation.cli import app
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.pose_graph import PATIENT
+from navigation.live.pose_graph import PATIENT
 from tests.navigation.test_registering import TARGETS, make_case
 from tests.navigation.test_serving import ADDRESSES, PATIENCE_S, Screen, case, serving  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
-from unity_bridge.wire import Validity
+from unity_bridge.wire.envelope import Validity
 
 CLOCK = MonotonicClock()
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
-from navigation.acquisition import AcquisitionSettings, collect_poses, collect_sweep, collect_touch
+from navigation.acquisition.collect import AcquisitionSettings, collect_poses, collect_sweep, collect_touch
 from navigation.clock import VirtualClock
 from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import ToolObservation, Visibility

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigation.state_changes import ChangeReporter, StateChanges
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import Validity
+from navigation.live.state_changes import ChangeReporter, StateChanges
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import Validity
 
 SECOND_NS = 1_000_000_000
 

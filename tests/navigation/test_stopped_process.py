@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from geometry.frames import STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.service import NavigationService
+from navigation.live.service import NavigationService
 from navigation.simulation.operating_room import OperatingRoom
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from tests.navigation.test_service import registered, room_config, service_config
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
-from unity_bridge.wire import Validity
+from unity_bridge.wire.envelope import Validity
 
 LIMIT_NS = 100_000_000
 STOPPED_NS = 1_200_000_000

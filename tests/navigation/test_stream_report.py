@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from navigation.pose_vitals import Vitals
-from navigation.stream_report import StreamReport
+from navigation.live.pose_vitals import Vitals
+from navigation.operator_screen.stream_report import StreamReport
 
 MS = 1_000_000
 S = 1_000_000_000

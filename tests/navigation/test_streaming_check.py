@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from geometry import Surface, Transform
 from navigation.demo.streaming import _compare_surfaces, _differences
 from tests.geometry.strategies import transforms
-from unity_bridge.convention import pose_to_unity
-from unity_bridge.surface_payload import decode_surface, encode_surface
+from unity_bridge.surfaces.payload import decode_surface, encode_surface
+from unity_bridge.wire.convention import pose_to_unity
 
 BOX = Surface(
     np.array([[0, 0, 0], [40, 0, 0], [0, 60, 0], [0, 0, 80.0]]) + [10, -200, 900],

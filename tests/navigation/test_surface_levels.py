@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from geometry.surface import Surface
-from navigation.surface_levels import LevelSettings, encode_levels
-from reconstruction.simplification import surface_distance
+from navigation.live.offered_surfaces import LevelSettings, encode_levels
+from reconstruction.surfaces.simplification import surface_distance
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge.convention import surface_from_unity
-from unity_bridge.surface_compression import decompress_surface
-from unity_bridge.surface_payload import decode_surface
+from unity_bridge.surfaces.compression import decompress_surface
+from unity_bridge.surfaces.payload import decode_surface
+from unity_bridge.wire.convention import surface_from_unity
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from case.case import Case
 from navigation.cli import app
-from reconstruction.case import Case
 from tests.reconstruction.label_files import boxes, ct_dicom, write_seg
 from tests.reconstruction.test_bad_input import snapshot
 

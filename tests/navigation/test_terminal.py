@@ -10,9 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from typer.testing import CliRunner
 
+from case.case import Case, MadeBy
 from navigation.cli import app
-from navigation.terminal import Terminal
-from reconstruction.case import Case, MadeBy
+from navigation.terminal.console import Terminal
 
 NASTY = "a\x1b[2J\x1b]0;title\x07b\x9b31m\u202ec"
 LEFT = "a[2J]0;titleb31mc"

@@ -7,7 +7,7 @@ import pytest
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS
-from navigation.acquisition import AcquisitionSettings, collect_touch
+from navigation.acquisition.collect import AcquisitionSettings, collect_touch
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import AcquisitionError
 from tests.navigation.test_supervisor import MS, TOOLS, seen

@@ -7,7 +7,7 @@ import pytest
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, STYLUS_TIP
-from navigation.acquisition import AcquisitionSettings, collect_touch
+from navigation.acquisition.collect import AcquisitionSettings, collect_touch
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from reconstruction.atomic import atomic_path, atomic_write, held
-from reconstruction.case import Case, MadeBy
+from case.atomic import atomic_path, atomic_write, held
+from case.case import Case, MadeBy
+from case.leftovers import ABANDONED_AFTER_S, clear_leftovers
 from reconstruction.errors import CaseError
-from reconstruction.leftovers import ABANDONED_AFTER_S, clear_leftovers
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)
@@ -157,7 +157,7 @@ def test_who_does_not_wait_is_told_that_a_folder_is_held(tmp_path: Path) -> None
 # ------------------------------------------------------------------------------------------------------------ leftovers
 COMPOSE = """
 import sys, time
-from reconstruction.case import Case, MadeBy
+from case.case import Case, MadeBy
 with Case.create(sys.argv[1], "x", "2026-01-02T03:04:05+00:00") as case:
     case.write_json("notes", "one", {"a": 1}, MadeBy(program="t", version="1", time="2026-01-02T03:04:05+00:00"))
     print("composing", flush=True)

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import HTJ2KLossless, RLELossless
 from typer.testing import CliRunner
 
+from case.case import Case, MadeBy
 from navigation.cli import app
-from reconstruction.case import Case, MadeBy
 from tests.reconstruction import test_dicom_door, test_itk_door, test_nifti_door
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import in_syntax, write_enhanced

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from geometry import Surface, Volume
-from reconstruction.bone_refinement import refine_bone
-from reconstruction.ct_door import read_ct
-from reconstruction.surfaces import SurfaceSettings, extract_surface
+from reconstruction.ct.read import read_ct
+from reconstruction.surfaces.bone_refinement import refine_bone
+from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
 from tests.reconstruction.test_real_ct import unpacked
 
 START_MM = 0.4

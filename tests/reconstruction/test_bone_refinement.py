@@ -8,11 +8,11 @@ from scipy.special import ndtr
 
 from geometry import Surface, Volume
 from geometry.errors import FrameMismatchError
-from reconstruction.bone_refinement import BoneRefinementSettings, InvalidRefinementSettingsError, refine_bone
-from reconstruction.cortical_edge import CortexModel, estimate_cortex, fit_edges
-from reconstruction.label_surfaces import surface_from_labels
-from reconstruction.labels import CLASS_INDEX
-from reconstruction.torso_phantom import TorsoPhantomSettings, make_torso_phantom
+from reconstruction.network.classes import CLASS_INDEX
+from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
+from reconstruction.surfaces.bone_refinement import BoneRefinementSettings, InvalidRefinementSettingsError, refine_bone
+from reconstruction.surfaces.cortical_edge import CortexModel, estimate_cortex, fit_edges
+from reconstruction.surfaces.from_labels import surface_from_labels
 
 AT_MM = np.arange(-4.0, 2.75, 0.25)
 SIGMA_MM, CORTEX_HU = 0.66, 900.0

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import trimesh
 
+from case.atomic import atomic_path, atomic_write, file_sha256
+from case.case import Case, MadeBy
 from geometry import Surface, Volume
-from reconstruction.atomic import atomic_path, atomic_write, file_sha256
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_door import read_ct
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CaseError, MeshFileError
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geometry.volume import Volume
-from reconstruction.centreline_files import read_curve, write_centrelines, write_curve
-from reconstruction.centrelines import extract_centrelines
+from reconstruction.centrelines.centrelines import extract_centrelines
+from reconstruction.centrelines.files import read_curve, write_centrelines, write_curve
 from reconstruction.errors import MarkupsError
 
 finite = st.floats(-1e4, 1e4)

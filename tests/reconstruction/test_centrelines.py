@@ -11,16 +11,16 @@ from scipy.spatial.transform import Rotation
 
 from geometry.errors import InvalidVolumeError
 from geometry.volume import Volume
-from reconstruction import phantom_vessels as phantoms
-from reconstruction.centreline_field import NoCentrelineError
-from reconstruction.centrelines import (
+from reconstruction.centrelines.centrelines import (
     CentrelineGraph,
     CentrelineSettings,
     InvalidCentrelineSettingsError,
     NodeKind,
     extract_centrelines,
 )
-from reconstruction.nifti_door import read_nifti_volume
+from reconstruction.centrelines.field import NoCentrelineError
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.phantom import vessels as phantoms
 
 OBLIQUE = Rotation.from_rotvec([0.3, -0.5, 0.4])
 SHAPES = {

@@ -5,9 +5,9 @@ import pytest
 
 from geometry.errors import InvalidSurfaceError
 from geometry.surface import Surface
-from reconstruction.detail_levels import levels_of_detail
-from reconstruction.label_surfaces import surface_from_labels
-from reconstruction.simplification import surface_distance
+from reconstruction.surfaces.detail_levels import levels_of_detail
+from reconstruction.surfaces.from_labels import surface_from_labels
+from reconstruction.surfaces.simplification import surface_distance
 from tests.reconstruction.shapes import SHAPES, binary, centre_of, straight, turned, voxel_centres_mm
 
 

@@ -14,11 +14,11 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_choice import CtChoice
-from reconstruction.ct_door import read_ct
+from case.case import Case, MadeBy
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.inspection import inspect, to_json
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.inspection import inspect, to_json
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.test_dicom_door import BAD, SMALL
 from tests.reconstruction.test_intensities import mediastinum, trunk

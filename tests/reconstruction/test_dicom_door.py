@@ -15,11 +15,11 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 from scipy.spatial.transform import Rotation
 
-from reconstruction.ct_choice import CtChoice
-from reconstruction.ct_door import read_ct
-from reconstruction.dicom_headers import read_headers
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.dicom.headers import read_headers
+from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.quality import CtDoorSettings
 from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import IDENTIFYING, nothing, ramp, write_series
 

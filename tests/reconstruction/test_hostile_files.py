@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from geometry.errors import SurgNavError
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
-from reconstruction.inspection import inspect
-from reconstruction.labels_door import read_labels
+from reconstruction.ct.inspection import inspect
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
+from reconstruction.labels.read import read_labels
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import in_syntax, write_enhanced
 from tests.reconstruction.label_files import (

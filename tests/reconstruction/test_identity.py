@@ -10,13 +10,13 @@ import pytest
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
+from case.case import Case
 from geometry import ManualClock, Volume
 from navigation.cli import app
 from reconstruction import pipeline
-from reconstruction.case import Case
 from reconstruction.errors import IdentityError
 from reconstruction.identity import check_no_identity, identifying_words
-from reconstruction.segmentation import Segmentation
+from reconstruction.network.segmentation import Segmentation
 from tests.reconstruction.dicom_factory import IDENTIFYING, write_series
 from tests.reconstruction.label_files import ORIGIN, SPACING, boxes, hu, label_map, write_label_nifti, write_seg
 

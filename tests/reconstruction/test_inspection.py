@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from case.case import Case
 from navigation.cli import app
-from reconstruction.case import Case
-from reconstruction.ct_choice import CtChoice
-from reconstruction.ct_door import read_ct
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.inspection import inspect, to_json
+from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.inspection import inspect, to_json
-from reconstruction.quality import CtDoorSettings
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import write_enhanced
 from tests.reconstruction.label_files import affine_ras, write_label_nifti

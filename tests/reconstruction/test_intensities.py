@@ -8,10 +8,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from reconstruction.ct_choice import CtChoice
-from reconstruction.ct_door import read_ct
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.intensities import examine_intensities
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CtRefusedError
-from reconstruction.intensities import examine_intensities
 from tests.reconstruction.test_real_ct import unpacked
 
 CORRECT = CtChoice(correct_hu=True)

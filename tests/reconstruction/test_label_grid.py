@@ -14,14 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Volume
 from geometry.orientation import flip_affine_ras_lps
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
+from reconstruction.ct.nifti import write_nifti
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
 from reconstruction.errors import LabelsError
-from reconstruction.label_grid import place_labels
-from reconstruction.label_surfaces import surface_from_labels, surfaces_from_labels
-from reconstruction.labels_door import read_labels
-from reconstruction.nifti_door import write_nifti
-from reconstruction.simplification import surface_distance
+from reconstruction.labels.grid import place_labels
+from reconstruction.labels.read import read_labels
+from reconstruction.surfaces.from_labels import surface_from_labels, surfaces_from_labels
+from reconstruction.surfaces.simplification import surface_distance
 from tests.reconstruction.label_files import (
     ORIGIN,
     SHAPE,

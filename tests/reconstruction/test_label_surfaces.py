@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from geometry import Surface, Volume
 from geometry.errors import InvalidVolumeError
-from reconstruction.label_surfaces import (
+from reconstruction.surfaces.extract import EmptyStructureError
+from reconstruction.surfaces.from_labels import (
     InvalidLabelSurfaceSettingsError,
     LabelSurfaceSettings,
     surface_from_labels,
     surfaces_from_labels,
 )
-from reconstruction.surfaces import EmptyStructureError
 from tests.reconstruction.shapes import SHAPES, TURN, binary, centre_of, plate_mm, sphere_mm, straight, turned
 from tests.reconstruction.shapes import oblique as oblique_grid
 from tests.reconstruction.shapes import voxel_centres_mm as centres_mm

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reconstruction.labels import CLASS_INDEX, CLASSES, STRUCTURES, structure_probability
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, STRUCTURES, structure_probability
 
 
 def test_outside_comes_first_and_structures_follow_in_their_order():

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction.ct_door import read_ct
-from reconstruction.ct_scan import CtScan
-from reconstruction.dicom_seg import cielab_to_srgb, read_dicom_seg
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
 from reconstruction.errors import LabelsError
-from reconstruction.labels_door import LabelReading, read_labels
+from reconstruction.labels.dicom_seg import cielab_to_srgb, read_dicom_seg
+from reconstruction.labels.read import LabelReading, read_labels
 from tests.reconstruction.label_files import (
     SHAPE,
     boxes,

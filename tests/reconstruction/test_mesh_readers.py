@@ -12,11 +12,11 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
+from case.mesh_files import SUFFIXES, read_surface, write_surface
 from geometry import Surface, Volume
-from reconstruction.ct_door import read_ct
-from reconstruction.label_surfaces import surface_from_labels
-from reconstruction.mesh_files import SUFFIXES, read_surface, write_surface
-from reconstruction.surfaces import SurfaceSettings, extract_surface
+from reconstruction.ct.read import read_ct
+from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
+from reconstruction.surfaces.from_labels import surface_from_labels
 from tests.reconstruction.shapes import oblique, straight
 
 # float32 within 1 m of the origin: half a step is 3e-5 mm; the bar of the project.

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from geometry import Volume
-from reconstruction.ct_door import CtDoorSettings, read_ct
-from reconstruction.dicom_files import list_files
-from reconstruction.dicom_headers import read_headers
-from reconstruction.dicom_pixels import read_hu_voxels
+from reconstruction.ct.dicom.files import list_files
+from reconstruction.ct.dicom.headers import read_headers
+from reconstruction.ct.dicom.pixels import read_hu_voxels
+from reconstruction.ct.read import CtDoorSettings, read_ct
+from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
-from reconstruction.network_doubts import NetworkDoubts, network_doubts
-from reconstruction.segmentation import segment
+from reconstruction.network.segmentation import segment
 from tests.reconstruction.test_real_ct import unpacked
 
 SPACING = 2.0

@@ -15,9 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from geometry.orientation import flip_affine_ras_lps
 from geometry.volume import Volume
-from reconstruction.ct_door import read_ct
+from reconstruction.ct.nifti import read_nifti_volume, write_nifti, write_probability_nifti
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.nifti_door import read_nifti_volume, write_nifti, write_probability_nifti
 from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import ramp
 

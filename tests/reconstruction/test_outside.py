@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from geometry import Volume
-from reconstruction.labels import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
 from reconstruction.network.outside import air_around, clear_outside, place_skin
-from reconstruction.surfaces import extract_surface
+from reconstruction.surfaces.extract import extract_surface
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from reconstruction.labels import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
 from reconstruction.network.islands import IslandRule
 from reconstruction.network.patient import patient_hull
-from reconstruction.segmentation import DEFAULT_ISLANDS, tidy
+from reconstruction.network.segmentation import DEFAULT_ISLANDS, tidy
 
 SPACING_MM = 2.0
 VOXEL_ML = 0.008

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from case.case import Case, MadeBy
 from geometry import Volume
-from reconstruction.case import Case, MadeBy
-from reconstruction.ct_door import CtDoorSettings, read_ct
-from reconstruction.ct_scan import CtScan
+from reconstruction.ct.nifti import read_nifti_volume, write_nifti
+from reconstruction.ct.read import CtDoorSettings, read_ct
+from reconstruction.ct.scan import CtScan
 from reconstruction.errors import CtRefusedError, UnreadableInputError
-from reconstruction.nifti_door import read_nifti_volume, write_nifti
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)
@@ -152,7 +152,7 @@ def test_liver_of_the_left_handed_demo_scan_is_on_the_right() -> None:
 
     By the mask in the wheel, the liver is centred at x = -41.7 mm, the spleen at 96.5 mm, the body at 11.8 mm.
     """
-    from navigation.demo_data import cached_demo_ct
+    from navigation.demo.data import cached_demo_ct
 
     path = cached_demo_ct()
     if path is None:

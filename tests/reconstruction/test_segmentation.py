@@ -8,12 +8,12 @@ import pytest
 
 from geometry.errors import FrameMismatchError
 from geometry.volume import Volume
-from reconstruction.ct_door import read_ct
-from reconstruction.labels import CLASS_INDEX, CLASSES
+from reconstruction.ct.read import read_ct
+from reconstruction.network.classes import CLASS_INDEX, CLASSES
 from reconstruction.network.islands import IslandRule, clear_islands
+from reconstruction.network.segmentation import Segmentation, class_probabilities, normalised_entropy, segment, softmax
 from reconstruction.network.sliding_window import gaussian_weights, sliding_window
 from reconstruction.network.weights import load_weights
-from reconstruction.segmentation import Segmentation, class_probabilities, normalised_entropy, segment, softmax
 from reconstruction.training.evaluate import dice, evaluate_dicom_masks, sample_onto, surface_distance_mm
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geometry import Surface
-from reconstruction.simplification import surface_distance
+from reconstruction.surfaces.simplification import surface_distance
 
 CORNERS = np.array([[0.0, 0.0, 0.0], [10.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, 0.0, 10.0]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])

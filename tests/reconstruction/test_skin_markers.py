@@ -15,10 +15,10 @@ from scipy.spatial import cKDTree
 
 from geometry import Volume
 from geometry.errors import FrameMismatchError
-from reconstruction.ct_door import read_ct
+from reconstruction.ct.read import read_ct
 from reconstruction.errors import MarkerSearchError
-from reconstruction.skin_markers import SkinMarkers, find_skin_markers
-from reconstruction.torso_phantom import TorsoPhantomSettings, make_torso_phantom
+from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
+from reconstruction.skin_markers.find import SkinMarkers, find_skin_markers
 from tests.reconstruction.marker_rendering import put_balls
 from tests.reconstruction.marker_scene import STEEL_HU, Scene
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reconstruction.quality import CtDoorSettings
-from reconstruction.slice_geometry import SeriesGrid, SlicePlane, fit_grid
+from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.slice_geometry import SeriesGrid, SlicePlane, fit_grid
 
 
 def tilted(degrees: float) -> list[SlicePlane]:

@@ -9,10 +9,10 @@ from scipy.spatial.transform import Rotation
 
 from geometry.errors import InvalidVolumeError
 from geometry.volume import Volume
-from reconstruction.centreline_field import NoCentrelineError
-from reconstruction.nifti_door import read_nifti_volume
-from reconstruction.phantom_skeleton import _vertebra, along_spine, vertebra_centre_mm
-from reconstruction.spine_centreline import spine_centreline
+from reconstruction.centrelines.field import NoCentrelineError
+from reconstruction.centrelines.spine import spine_centreline
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.phantom.skeleton import _vertebra, along_spine, vertebra_centre_mm
 
 LEVELS = {1: -1, 2: 0, 3: 1, 4: 2}  # label -> the phantom's level, which counts upward
 NAMES = {1: "L4", 2: "vertebrae_L3", 3: "L2", 4: "vertebrae_L1"}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from geometry import Surface, Volume
-from reconstruction.label_surfaces import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
-from reconstruction.surfaces import extract_surface
+from reconstruction.surfaces.extract import extract_surface
+from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surface_from_labels, surfaces_from_labels
 
 SHAPE = (19, 24, 31)  # k, j, i
 SPACING_MM = np.array([0.8, 1.1, 1.7])

@@ -13,14 +13,14 @@ from scipy.special import erf
 
 from geometry import Surface, Volume
 from geometry.errors import FrameMismatchError, InvalidVolumeError
-from reconstruction.pinched_edges import cut_pinched_edges
-from reconstruction.simplification import simplify_surface, surface_distance
-from reconstruction.surfaces import (
+from reconstruction.surfaces.extract import (
     EmptyStructureError,
     InvalidSurfaceSettingsError,
     SurfaceSettings,
     extract_surface,
 )
+from reconstruction.surfaces.pinched_edges import cut_pinched_edges
+from reconstruction.surfaces.simplification import simplify_surface, surface_distance
 from tests.reconstruction.shapes import (
     SHAPES,
     centre_of,
@@ -254,7 +254,7 @@ def test_broken_fields_and_settings_are_refused():
 
 def test_triangles_folded_onto_each_other_are_taken_out():
     """A tetrahedron with a flap: two triangles back to back on one of its edges, and a vertex of theirs alone."""
-    from reconstruction.simplification import _without_flaps
+    from reconstruction.surfaces.simplification import _without_flaps
 
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
     solid = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)

@@ -7,10 +7,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from geometry import Volume
-from reconstruction.labels import CLASS_INDEX
-from reconstruction.phantom_shapes import capsule, ellipsoid, rounded_box, signed_distance_mm, tube, union
-from reconstruction.surfaces import SurfaceSettings, extract_surface
-from reconstruction.torso_phantom import (
+from reconstruction.network.classes import CLASS_INDEX
+from reconstruction.phantom.shapes import capsule, ellipsoid, rounded_box, signed_distance_mm, tube, union
+from reconstruction.phantom.torso import (
     MARKER_HU,
     InvalidPhantomError,
     TorsoPhantomSettings,
@@ -18,6 +17,7 @@ from reconstruction.torso_phantom import (
     _inside_share,
     make_torso_phantom,
 )
+from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
 
 CLEAN = TorsoPhantomSettings(spacing_mm=(2.0, 2.0, 2.0), noise_hu=0.0, texture_hu=0.0)
 

@@ -9,7 +9,7 @@ import pytest
 from geometry.clock import ManualClock
 from geometry.errors import SurgNavError
 from reconstruction.errors import EngineError
-from reconstruction.network.engines import ENGINES, available_engines, choose_engine
+from reconstruction.network.engines.engine import ENGINES, available_engines, choose_engine
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError, WeightsError
 from reconstruction.network.weights import Weights, load_weights
 from reconstruction.training.config import Schedule, read_config

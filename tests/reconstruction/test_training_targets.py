@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geometry.volume import Volume
-from reconstruction.labels import CLASS_INDEX
+from reconstruction.network.classes import CLASS_INDEX
 from reconstruction.training.config import BoneRefinement
 from reconstruction.training.scans import LabelledScan
 from reconstruction.training.targets import body_mask, prepare, refined_bone

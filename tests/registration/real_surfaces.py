@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from geometry import Surface
-from reconstruction.label_surfaces import surface_from_labels
-from reconstruction.nifti_door import read_nifti_volume
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.surfaces.from_labels import surface_from_labels
 
 # Values in the labels; the skin is where the CT begins, closed over the bowel's and the lungs' air.
 STRUCTURES = {

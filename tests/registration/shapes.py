@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
-from registration.perturbation import moved
+from registration.uncertainty.perturbation import moved
 
 T_TRUE = Transform.from_rotation(Rotation.from_rotvec([0.4, -1.2, 0.9]), [50.0, -30.0, -900.0], "reference", "ct")
 

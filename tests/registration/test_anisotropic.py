@@ -10,10 +10,10 @@ from scipy.stats import chi2
 
 from geometry import Transform
 from registration import expected_tre, register_landmarks
-from registration.anisotropic import fit_anisotropic
 from registration.errors import LandmarksRefusedError
-from registration.localisation_error import LocalisationError
-from registration.rigid_fit import fit_rigid
+from registration.landmarks.anisotropic import fit_anisotropic
+from registration.landmarks.rigid_fit import fit_rigid
+from registration.uncertainty.localisation_error import LocalisationError
 from tests.registration.shapes import T_TRUE
 from tests.registration.test_landmarks import CT_MM
 

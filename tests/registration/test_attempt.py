@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from geometry import Transform
 from registration import expected_tre, register_landmarks
-from registration.attempt import (
+from registration.errors import AttemptError
+from registration.record.attempt import (
     Attempt,
     AttemptInputs,
     LandmarkRecord,
@@ -22,11 +23,10 @@ from registration.attempt import (
     record_result,
     target_records,
 )
-from registration.errors import AttemptError
-from registration.expected_error import PoseUncertainty
-from registration.findings import gather_findings
-from registration.verdict import Findings, Verdict, judge
-from registration.verification import Verification
+from registration.uncertainty.expected_error import PoseUncertainty
+from registration.verdict.findings import gather_findings
+from registration.verdict.verdict import Findings, Verdict, judge
+from registration.verdict.verification import Verification
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE
 from tests.registration.test_verification import CT_MM, NAMES, POINT_CT

@@ -14,7 +14,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from registration import expected_tre, register_landmarks
-from registration.landmarks import LandmarkRegistration
+from registration.landmarks.fit import LandmarkRegistration
 from tests.registration.bard_phantom import find_fiducials, read_listed, read_mesh, read_shifted
 
 

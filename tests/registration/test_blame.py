@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from registration.blame import possibly_wrong
+from registration.landmarks.blame import possibly_wrong
 from tests.registration.shapes import T_TRUE
 
 STATED_SD_MM = 0.8 / np.sqrt(3.0)

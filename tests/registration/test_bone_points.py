@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
 from registration import expected_tre, refine_on_surface
-from registration.bone_points import BeamSettings, BoneEcho, BonePoints, locate_bone_points, register_bone
-from registration.distance_grid import DistanceGrid
+from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
-from registration.expected_error import target_errors_mm
-from registration.surfaces import SurfaceSettings
+from registration.surface.bone_points import BeamSettings, BoneEcho, BonePoints, locate_bone_points, register_bone
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import T_TRUE, displaced, organ, sample, sphere, with_model_error
 from tests.registration.ultrasound_bone import PIXEL_MM, T_PROBE_IMAGE, scan, vertebra
 

@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from registration import register_landmarks
-from registration.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
 from registration.errors import LandmarksRefusedError
+from registration.landmarks.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE
 

@@ -13,11 +13,11 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
 from registration import refine_on_surface
-from registration.closest_point import ExactDistance
-from registration.distance_grid import DistanceGrid, GridSettings
+from registration.distance.closest_point import ExactDistance
+from registration.distance.distance_grid import DistanceGrid, GridSettings
+from registration.distance.grid_file import DIGEST_BYTES, MAGIC
 from registration.errors import DistanceGridError
-from registration.expected_error import target_errors_mm
-from registration.grid_file import DIGEST_BYTES, MAGIC
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import T_TRUE, displaced, organ, plate, sample, sphere, tube
 
 ORGAN = organ()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from registration import register_landmarks
-from registration.drift import OrderTrend
-from registration.landmarks import with_shared_errors
-from registration.localisation_error import LocalisationError
-from registration.shared_errors import SharedErrors
+from registration.landmarks.fit import with_shared_errors
+from registration.uncertainty.drift import OrderTrend
+from registration.uncertainty.localisation_error import LocalisationError
+from registration.uncertainty.shared_errors import SharedErrors
 from tests.registration.shapes import T_TRUE
 from tests.registration.test_landmarks import CT_MM
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import chi2
 
 from registration import expected_tre, refine_on_surface, register_landmarks
-from registration.localisation_error import LocalisationError
-from registration.surfaces import SurfaceSettings
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.localisation_error import LocalisationError
 from tests.registration.shapes import T_TRUE, organ, sample, with_model_error
 from tests.registration.test_anisotropic import draw, random_covariances
 

@@ -11,8 +11,13 @@ from geometry import Transform
 from geometry.errors import FrameMismatchError, InvalidPointsError
 from registration import expected_tre, register_landmarks
 from registration.errors import InvalidCovarianceError
-from registration.expected_error import PoseUncertainty, length_quantile_mm, noise_inflation, target_errors_mm
-from registration.perturbation import motion_jacobian, moved
+from registration.uncertainty.expected_error import (
+    PoseUncertainty,
+    length_quantile_mm,
+    noise_inflation,
+    target_errors_mm,
+)
+from registration.uncertainty.perturbation import motion_jacobian, moved
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE
 from tests.registration.test_landmarks import CT_MM

@@ -9,10 +9,10 @@ from scipy.stats import chi2, f
 from geometry import Transform
 from geometry.points import Floats
 from registration import expected_tre
-from registration.closest_point import ExactDistance
-from registration.expected_error import PoseUncertainty
-from registration.next_touch import NextTouchSettings, next_touch
-from registration.surfaces import SurfaceSettings
+from registration.distance.closest_point import ExactDistance
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import PoseUncertainty
+from registration.verdict.next_touch import NextTouchSettings, next_touch
 from tests.registration.shapes import organ
 
 HERE = Transform(np.eye(4), "reference", "ct")

@@ -10,8 +10,8 @@ from hypothesis import given
 
 from geometry import Transform
 from registration import expected_tre, refine_on_surface, register_landmarks
-from registration.findings import gather_findings, in_patient_words
-from registration.pose_evidence import WeakestDirection
+from registration.surface.pose_evidence import WeakestDirection
+from registration.verdict.findings import gather_findings, in_patient_words
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE, organ, tube
 

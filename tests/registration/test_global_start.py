@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
-from registration.closest_point import ExactDistance
-from registration.coarse_field import CoarseField
-from registration.distance_grid import DistanceGrid
+from registration.distance.closest_point import ExactDistance
+from registration.distance.coarse_field import CoarseField
+from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
-from registration.expected_error import target_errors_mm
-from registration.global_start import GlobalStart, GlobalStartSettings, register_from_nothing
-from registration.surfaces import SurfaceSettings
+from registration.surface.global_start import GlobalStart, GlobalStartSettings, register_from_nothing
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.real_surfaces import real_surface
 from tests.registration.shapes import organ, sample, sphere, tube
 

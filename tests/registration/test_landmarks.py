@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from geometry import Transform
 from registration import register_landmarks
 from registration.errors import LandmarksRefusedError
-from registration.landmarks import LandmarkSettings
-from registration.rigid_fit import fit_rigid
+from registration.landmarks.fit import LandmarkSettings
+from registration.landmarks.rigid_fit import fit_rigid
 from tests.geometry.strategies import transforms
 from tests.registration.plus_recording import detect_landmarks, read_poses, read_result
 from tests.registration.shapes import T_TRUE

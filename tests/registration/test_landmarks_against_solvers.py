@@ -10,9 +10,9 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from registration.anisotropic import fit_anisotropic
-from registration.localisation_error import LocalisationError
-from registration.rigid_fit import fit_rigid
+from registration.landmarks.anisotropic import fit_anisotropic
+from registration.landmarks.rigid_fit import fit_rigid
+from registration.uncertainty.localisation_error import LocalisationError
 from tests.registration.test_landmarks import horn_quaternion
 
 CASES = 1000

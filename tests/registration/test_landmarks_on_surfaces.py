@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from registration.closest_point import ExactDistance
+from registration.distance.closest_point import ExactDistance
 from registration.errors import LandmarksRefusedError
-from registration.landmarks_on_surfaces import PlacementLimits, Surroundings, check_placement, lie_on, refuse_outside
+from registration.landmarks.on_surfaces import PlacementLimits, Surroundings, check_placement, lie_on, refuse_outside
 from tests.registration.shapes import organ
 
 ORGAN = organ(4)

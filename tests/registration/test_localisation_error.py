@@ -8,7 +8,7 @@ from hypothesis import given
 
 from geometry import Transform
 from registration.errors import InvalidCovarianceError, LandmarksRefusedError
-from registration.localisation_error import LocalisationError
+from registration.uncertainty.localisation_error import LocalisationError
 from tests.geometry.strategies import transforms
 
 QUARTER_TURN = Transform([[0, -1, 0, 5], [1, 0, 0, 6], [0, 0, 1, 7], [0, 0, 0, 1]], "reference", "ct")

@@ -7,11 +7,11 @@ import pytest
 
 from geometry import Transform
 from registration import expected_tre, refine_on_surface
-from registration.closest_point import ExactDistance
-from registration.distance_grid import DistanceGrid
-from registration.expected_error import PoseUncertainty
-from registration.next_touch import NextTouch, NextTouchSettings, next_touch, way_from_nearest
-from registration.surfaces import SurfaceSettings
+from registration.distance.closest_point import ExactDistance
+from registration.distance.distance_grid import DistanceGrid
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import PoseUncertainty
+from registration.verdict.next_touch import NextTouch, NextTouchSettings, next_touch, way_from_nearest
 from tests.registration.shapes import T_TRUE, organ, plate, sample
 
 ORGAN = organ(4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from registration import expected_tre, refine_on_surface
-from registration.distance_grid import DistanceGrid
-from registration.surfaces import SurfaceRegistration, SurfaceSettings
+from registration.distance.distance_grid import DistanceGrid
+from registration.surface.refine import SurfaceRegistration, SurfaceSettings
 from tests.registration.shapes import T_TRUE, organ, sample
 
 ORGAN = organ(4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from registration import expected_tre, refine_on_surface
-from registration.surfaces import SurfaceSettings
+from registration.surface.refine import SurfaceSettings
 from tests.registration.shapes import T_TRUE, organ, sample
 
 ORGAN = organ(4)

@@ -7,15 +7,15 @@ import pytest
 
 from geometry import Transform
 from registration import refine_on_surface, register_landmarks
-from registration.closest_point import ExactDistance
+from registration.distance.closest_point import ExactDistance
 from registration.errors import InvalidCovarianceError
-from registration.expected_error import PoseUncertainty, expected_tre
-from registration.icp import MAD_TO_SD, IcpSettings
-from registration.landmarks import with_shared_errors
-from registration.localisation_error import LocalisationError
-from registration.perturbation import MOTION, SCALE, SKIN
-from registration.shared_errors import SharedErrors, skin_shift_and_turn
-from registration.surfaces import SurfaceSettings
+from registration.landmarks.fit import with_shared_errors
+from registration.surface.icp import MAD_TO_SD, IcpSettings
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import PoseUncertainty, expected_tre
+from registration.uncertainty.localisation_error import LocalisationError
+from registration.uncertainty.perturbation import MOTION, SCALE, SKIN
+from registration.uncertainty.shared_errors import SharedErrors, skin_shift_and_turn
 from tests.registration.shapes import T_TRUE, organ, plate, sample
 from tests.registration.test_landmarks import CT_MM
 
@@ -154,8 +154,8 @@ def test_robust_weights_are_tukeys_by_hand() -> None:
     np.testing.assert_array_equal(made.inlier, np.abs(made.residuals_mm) < cutoff)
     assert made.inlier[50:].all()
     assert not made.inlier[:50].any()
-    from registration.icp import iterate
-    from registration.surfaces import _checked_pairs, _evidence
+    from registration.surface.icp import iterate
+    from registration.surface.refine import _checked_pairs, _evidence
 
     pairs = _checked_pairs((marks, marks), None, settings)
     evidence = _evidence(points, np.full(500, settings.point_noise_mm), pairs, settings, SharedErrors())

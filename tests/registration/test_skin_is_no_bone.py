@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from registration.mobility import BARE_SKIN, BONE, SKIN_MARKER
-from registration.perturbation import MOTION, SCALE, SKIN
-from registration.shared_errors import landmark_rows, surface_rows
-from registration.verdict import SKIN_ALONE, judge
-from registration.verification import Verification
+from registration.uncertainty.mobility import BARE_SKIN, BONE, SKIN_MARKER
+from registration.uncertainty.perturbation import MOTION, SCALE, SKIN
+from registration.uncertainty.shared_errors import landmark_rows, surface_rows
+from registration.verdict.verdict import SKIN_ALONE, judge
+from registration.verdict.verification import Verification
 from tests.registration.test_verdict import GOOD
 
 ON_SKIN = replace(GOOD, rests_on_skin=True)

@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
 from registration import expected_tre, refine_on_surface, register_landmarks
-from registration.closest_point import ExactDistance
+from registration.distance.closest_point import ExactDistance
 from registration.errors import LandmarksRefusedError, SurfacePointsRefusedError
-from registration.evidence import neighbour_counts, point_weights
-from registration.expected_error import target_errors_mm
-from registration.surfaces import SurfaceSettings
+from registration.surface.evidence import neighbour_counts, point_weights
+from registration.surface.refine import SurfaceSettings
+from registration.uncertainty.expected_error import target_errors_mm
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE, displaced, organ, plate, sample, sphere, tube, with_model_error
 

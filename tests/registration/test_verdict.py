@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.verdict import Findings, LandmarkFindings, SurfaceFindings, Verdict, judge
-from registration.verification import Verification
+from registration.verdict.verdict import Findings, LandmarkFindings, SurfaceFindings, Verdict, judge
+from registration.verdict.verification import Verification
 
 MARKS = LandmarkFindings(used=6, residual_factor=1.0, suspects=(), disagreement_factor=0.5)
 SKIN = SurfaceFindings(

@@ -8,11 +8,11 @@ from scipy.spatial.transform import Rotation
 
 from geometry.errors import InvalidPointsError
 from registration import register_landmarks
-from registration.closest_point import ExactDistance
+from registration.distance.closest_point import ExactDistance
 from registration.errors import VerificationRefusedError
-from registration.expected_error import PoseUncertainty
-from registration.perturbation import moved
-from registration.verification import VerificationSettings, verify_landmark, verify_surface
+from registration.uncertainty.expected_error import PoseUncertainty
+from registration.uncertainty.perturbation import moved
+from registration.verdict.verification import VerificationSettings, verify_landmark, verify_surface
 from tests.registration.shapes import T_TRUE, plate
 
 CT_MM = np.array([[0, 0, 0], [120, 10, 5], [20, 90, -10], [60, 40, 80], [-50, 60, 40], [90, -60, 30]], float)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from registration.expected_error import PoseUncertainty, expected_tre
-from registration.verification import VerificationSettings, repeat_of, verify_landmark, verify_surface
-from registration.verified_error import after_touches
+from registration.uncertainty.expected_error import PoseUncertainty, expected_tre
+from registration.verdict.verification import VerificationSettings, repeat_of, verify_landmark, verify_surface
+from registration.verdict.verified_error import after_touches
 from tests.registration.shapes import plate
 from tests.registration.test_shared_errors import HERE
 
@@ -49,7 +49,7 @@ def test_a_touch_on_the_same_skin_tells_nothing_about_all_skin() -> None:
 
 
 def test_a_touch_on_another_surface_tells_along_its_normal() -> None:
-    from registration.closest_point import ExactDistance
+    from registration.distance.closest_point import ExactDistance
 
     field = ExactDistance(plate(400.0))
     stated = VerificationSettings(surface_sd_mm=1.0)

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from geometry import Surface
-from navigation.acquisition import TouchedPoint
-from navigation.registering.assumptions import Assumptions
-from navigation.registering.compute import Measured, register
-from registration.distance_grid import DistanceGrid
-from registration.expected_error import expected_tre
-from registration.mobility import LandmarkKind
-from registration.verdict import judge
-from registration.verification import repeat_of, verify_landmark
-from registration.verified_error import after_touches
+from navigation.acquisition.collect import TouchedPoint
+from registration.assumptions import Assumptions
+from registration.distance.distance_grid import DistanceGrid
+from registration.register import Measured, register
+from registration.uncertainty.expected_error import expected_tre
+from registration.uncertainty.mobility import LandmarkKind
+from registration.verdict.verdict import judge
+from registration.verdict.verification import repeat_of, verify_landmark
+from registration.verdict.verified_error import after_touches
 from tests.registration.shapes import T_TRUE, icosphere
 
 ASSUMED = Assumptions()

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
-from reconstruction.label_surfaces import surface_from_labels
-from reconstruction.nifti_door import read_nifti_volume
-from registration.bone_points import BeamSettings, BoneEcho
-from registration.perturbation import moved
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.surfaces.from_labels import surface_from_labels
+from registration.surface.bone_points import BeamSettings, BoneEcho
+from registration.uncertainty.perturbation import moved
 
 PIXEL_MM = (0.2, 0.15)
 WIDTH_MM, DEPTH_MM, COLUMNS = 44.0, 70.0, 60

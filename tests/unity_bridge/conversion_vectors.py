@@ -2,7 +2,7 @@
 
     python -m tests.unity_bridge.conversion_vectors
 
-Both languages read the file. Interpolations are SciPy's; the rest is `unity_bridge.convention`.
+Both languages read the file. Interpolations are SciPy's; the rest is `unity_bridge.wire.convention`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from geometry.transform import Transform
-from unity_bridge.convention import points_to_unity, pose_to_unity
+from unity_bridge.wire.convention import points_to_unity, pose_to_unity
 
 FILE = Path(__file__).resolve().parent.parent / "golden" / "conversion" / "conversion.json"
 _SHARES = (0.0, 0.25, 0.5, 1.0, 1.75)

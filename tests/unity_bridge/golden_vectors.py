@@ -16,14 +16,14 @@ from scipy.spatial.transform import Rotation
 from geometry.clock import ManualClock
 from geometry.transform import Transform
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge import messages as m
-from unity_bridge.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.surface_compression import compress_surface, decompress_surface, in_wire_order
-from unity_bridge.surface_payload import decode_surface, encode_surface
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import Header, MessageType, Session, Validity, unpack_message
+from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.surfaces.compression import compress_surface, decompress_surface, in_wire_order
+from unity_bridge.surfaces.payload import decode_surface, encode_surface
+from unity_bridge.wire import messages as m
+from unity_bridge.wire.envelope import Header, MessageType, Session, Validity, unpack_message
+from unity_bridge.wire.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
 
 FOLDER = Path(__file__).resolve().parent.parent / "golden" / "wire"
 SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.unity_bridge.harness import Server
-from unity_bridge.allow_list import AllowedClient, load_allow_list, save_allow_list
-from unity_bridge.authentication import ServerSecurity
-from unity_bridge.keys import ClientKeys, KeyPair
+from unity_bridge.transport.allow_list import AllowedClient, load_allow_list, save_allow_list
+from unity_bridge.transport.authentication import ServerSecurity
+from unity_bridge.transport.keys import ClientKeys, KeyPair
 
 
 @dataclass

@@ -9,16 +9,16 @@ import zmq
 from geometry.surface import Surface
 from geometry.transform import Transform
 from unity_bridge import ControlServer, PosePublisher, SurfaceServer, ToolState, encode_surface
-from unity_bridge.authentication import Gate, ServerSecurity
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.event_desk import EventDesk
-from unity_bridge.keys import ClientKeys
-from unity_bridge.messages import SurfaceChunkRequest, Welcome
-from unity_bridge.router import Request
-from unity_bridge.self_test import SelfTest
-from unity_bridge.surface_server import SurfaceServerSettings
-from unity_bridge.wire import Session, Validity
+from unity_bridge.control.event_handler import EventDesk
+from unity_bridge.control.self_test import SelfTest
+from unity_bridge.surfaces.server import SurfaceServerSettings
+from unity_bridge.transport.authentication import Gate, ServerSecurity
+from unity_bridge.transport.keys import ClientKeys
+from unity_bridge.transport.router import Request
+from unity_bridge.wire.envelope import Session, Validity
+from unity_bridge.wire.messages import SurfaceChunkRequest, Welcome
 
 ANYWHERE = Endpoints(poses="tcp://127.0.0.1:*", surfaces="tcp://127.0.0.1:*", control="tcp://127.0.0.1:*")
 CLOCK = MonotonicClock()

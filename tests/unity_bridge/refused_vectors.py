@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.unity_bridge.golden_vectors import COMPRESSED, FOLDER, SESSION, SURFACE, build, other_messages
-from unity_bridge import messages as m
-from unity_bridge.generated.constants import MAX_LEVELS, MAX_TOOLS, REPEAT_LIMIT
-from unity_bridge.wire import pack_field, pack_message, unpack_fields, unpack_message
+from unity_bridge.wire import messages as m
+from unity_bridge.wire.envelope import pack_field, pack_message, unpack_fields, unpack_message
+from unity_bridge.wire.generated.constants import MAX_LEVELS, MAX_TOOLS, REPEAT_LIMIT
 
 REFUSED = FOLDER / "refused"
 NAN, INFINITY = float("nan"), float("inf")

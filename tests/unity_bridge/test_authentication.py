@@ -8,13 +8,13 @@ import zmq
 from tests.unity_bridge.guarded import Guarded, reasons
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.strategies import tetrahedron
-from unity_bridge.authentication import Gate
 from unity_bridge.client.link_watch import LinkState
-from unity_bridge.endpoints import check_bindable
 from unity_bridge.errors import EndpointRefusedError, KeyFileError
-from unity_bridge.keys import ClientKeys, KeyPair, fingerprint
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.wire import Session
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.transport.authentication import Gate
+from unity_bridge.transport.endpoints import check_bindable
+from unity_bridge.transport.keys import ClientKeys, KeyPair, fingerprint
+from unity_bridge.wire.envelope import Session
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import pytest
 
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from unity_bridge.client import ReferenceClient
+from unity_bridge.control.event_window import Outcome, answer_of
 from unity_bridge.errors import PeerRefusedError
-from unity_bridge.event_window import Outcome, answer_of
-from unity_bridge.generated.constants import SelfTestState
-from unity_bridge.messages import Acknowledge, ClockReply, SelfTestVerdict, ServerEvent
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import MessageType, Session, Validity
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import MessageType, Session, Validity
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import Acknowledge, ClockReply, SelfTestVerdict, ServerEvent
 
 LOST = ToolState(tool="drill", to_frame="reference", from_frame="drill", validity=Validity.LOST, reason="covered")
 

@@ -11,14 +11,14 @@ from geometry.clock import ManualClock
 from tests.unity_bridge.harness import stylus_pose
 from tests.unity_bridge.strategies import tetrahedron
 from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
-from unity_bridge.client.pose_log import LoggedBatch, PoseLog
+from unity_bridge.client.poses.log import LoggedBatch, PoseLog
 from unity_bridge.client.recording import load_recording, record, save_recording
 from unity_bridge.errors import MalformedMessageError
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.surface_payload import decode_surface, encode_surface
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import MessageType, Session, Validity
+from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.surfaces.payload import decode_surface, encode_surface
+from unity_bridge.wire.envelope import MessageType, Session, Validity
 
 FIRST_RUN, SECOND_RUN = b"first run 123456", b"second run 12345"
 

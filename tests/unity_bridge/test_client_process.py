@@ -14,9 +14,9 @@ from tests.unity_bridge.harness import CLOCK, Server, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import load_recording
 from unity_bridge.client.__main__ import main
-from unity_bridge.convention import pose_to_unity, surface_to_unity
-from unity_bridge.keys import Enrolment, KeyPair, fingerprint, write_private
-from unity_bridge.messages import ClientReport
+from unity_bridge.transport.keys import Enrolment, KeyPair, fingerprint, write_private
+from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
+from unity_bridge.wire.messages import ClientReport
 
 PERIOD_NS = 10_000_000
 # Single precision at 2 m.

@@ -9,7 +9,7 @@ import pytest
 
 from navigation.clock import MonotonicClock
 from unity_bridge.client.__main__ import MonotonicClock as ClientsClock
-from unity_bridge.clock_name import boot_clock_name
+from unity_bridge.wire.clock_name import boot_clock_name
 
 
 @pytest.fixture
@@ -53,6 +53,6 @@ def test_a_kernel_that_says_nothing_still_has_one_name_for_all_its_processes(pro
 
 
 def test_every_process_of_this_machine_has_one_name():
-    program = "from unity_bridge.clock_name import boot_clock_name; print(boot_clock_name())"
+    program = "from unity_bridge.wire.clock_name import boot_clock_name; print(boot_clock_name())"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert {printed.stdout.strip()} == {boot_clock_name(), MonotonicClock().clock_id, ClientsClock().clock_id}

@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 from geometry.errors import InvalidPointsError
 from geometry.transform import Transform
 from tests.unity_bridge.strategies import bumpy_sphere, points, tetrahedron, transforms
-from unity_bridge.convention import (
+from unity_bridge.errors import InvalidPoseError
+from unity_bridge.wire.convention import (
     UnityPose,
     directions_to_unity,
     points_from_unity,
@@ -20,7 +21,6 @@ from unity_bridge.convention import (
     surface_from_unity,
     surface_to_unity,
 )
-from unity_bridge.errors import InvalidPoseError
 
 # Double precision on coordinates of metres: rounding is 1e-13 mm, a thousand operations stay far below this.
 EXACT_MM = 1e-9

@@ -8,10 +8,10 @@ import pytest
 
 from tests.unity_bridge.harness import Server, run_until
 from tests.unity_bridge.test_surface_transfer import LIVER, PERSON, SPLEEN, client_with
-from unity_bridge.client.level_plan import Form
-from unity_bridge.client.transfer import PulledSurface
-from unity_bridge.messages import SurfaceChunk
-from unity_bridge.surface_compression import compress_surface, decompress_surface
+from unity_bridge.client.surfaces.level_plan import Form
+from unity_bridge.client.surfaces.transfer import PulledSurface
+from unity_bridge.surfaces.compression import compress_surface, decompress_surface
+from unity_bridge.wire.messages import SurfaceChunk
 
 FULL = LIVER[-1]
 # Of the payload: a vertex's position, which no check of counts or indices can see.

@@ -4,12 +4,12 @@ import pytest
 import zmq
 
 from geometry.clock import ManualClock
-from unity_bridge.control_server import ControlServer
-from unity_bridge.endpoints import bind, check_bindable, connect
+from unity_bridge.control.server import ControlServer
 from unity_bridge.errors import EndpointRefusedError
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.surface_server import SurfaceServer
-from unity_bridge.wire import Session
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.surfaces.server import SurfaceServer
+from unity_bridge.transport.endpoints import bind, check_bindable, connect
+from unity_bridge.wire.envelope import Session
 
 SESSION = Session(bytes(16), ManualClock())
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from tests.unity_bridge.test_events import STREAM, event
 from unity_bridge.client.event_link import EventLink
+from unity_bridge.control.event_log import MAX_KEPT, EventLog, Happening
+from unity_bridge.control.event_window import MAX_ANSWERS, MAX_PENDING, EventWindow, Outcome, answer_of
 from unity_bridge.errors import ForgottenEventError, TooManyRequestsError
-from unity_bridge.event_log import MAX_KEPT, EventLog, Happening
-from unity_bridge.event_window import MAX_ANSWERS, MAX_PENDING, EventWindow, Outcome, answer_of
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import ServerEvent
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import ServerEvent
 
 
 @given(st.lists(st.integers(1, 400), max_size=600))

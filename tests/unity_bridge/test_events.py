@@ -11,11 +11,12 @@ from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.test_hostile_clients import HELLO, SESSION, Peer
 from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.placing import take_self_test
+from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_window import Known, Outcome, answer_of, content_of
 from unity_bridge.errors import EventRefusedError, MalformedMessageError, UnknownClientError
-from unity_bridge.event_log import Happening
-from unity_bridge.event_window import Known, Outcome, answer_of, content_of
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import (
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import (
     ClientEvent,
     EventAnswer,
     EventReceipt,
@@ -25,7 +26,6 @@ from unity_bridge.messages import (
     ServerEvent,
     encode_message,
 )
-from unity_bridge.wire import Session
 
 STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 

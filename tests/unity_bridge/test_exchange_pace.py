@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from geometry.clock import ManualClock
-from unity_bridge.event_desk import NoDesk
-from unity_bridge.event_exchange import EventExchange
-from unity_bridge.event_log import Happening
-from unity_bridge.fair_share import FairShare
-from unity_bridge.messages import EventReceipt
-from unity_bridge.parties import Party
-from unity_bridge.wire import Session
+from unity_bridge.control.event_exchange import EventExchange
+from unity_bridge.control.event_handler import NoDesk
+from unity_bridge.control.event_log import Happening
+from unity_bridge.control.members import Party
+from unity_bridge.surfaces.fair_share import FairShare
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.messages import EventReceipt
 
 MS = 1_000_000
 MIB = 2**20

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unity_bridge.fair_share import FairShare, ShareSettings
+from unity_bridge.surfaces.fair_share import FairShare, ShareSettings
 
 PERIOD_NS = 100
 SETTINGS = ShareSettings(lead_bytes=1000, period_ns=PERIOD_NS)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from geometry.errors import SurgNavError
 from tests.unity_bridge.mutation import GOLDEN, mutated
-from unity_bridge.messages import decode_message
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.surface_compression import decompress_surface
-from unity_bridge.surface_payload import decode_surface
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.surfaces.compression import decompress_surface
+from unity_bridge.surfaces.payload import decode_surface
+from unity_bridge.wire.messages import decode_message
 
 # Python objects are larger than the bytes they stand for: a record of 56 bytes becomes a tuple of 16 numbers.
 ALLOWED_BYTES_PER_BYTE = 64

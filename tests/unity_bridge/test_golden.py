@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.unity_bridge.golden_vectors import FOLDER, build, meaning
-from unity_bridge.messages import MESSAGES
-from unity_bridge.surface_compression import decompress_surface
-from unity_bridge.wire import MessageType
+from unity_bridge.surfaces.compression import decompress_surface
+from unity_bridge.wire.envelope import MessageType
+from unity_bridge.wire.messages import MESSAGES
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.bin"))
 

@@ -8,9 +8,13 @@ import zmq
 from geometry.clock import ManualClock
 from tests.unity_bridge.harness import Server, client_of, run_until
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge.control_server import ControlServer, ControlServerSettings
+from unity_bridge.control.server import ControlServer, ControlServerSettings
 from unity_bridge.errors import SurfaceRefusedError, UnknownSurfaceError
-from unity_bridge.messages import (
+from unity_bridge.surfaces.payload import encode_surface
+from unity_bridge.surfaces.server import SurfaceServerSettings
+from unity_bridge.transport.router import RouterSettings
+from unity_bridge.wire.envelope import NO_SESSION, Session
+from unity_bridge.wire.messages import (
     Acknowledge,
     ClockRequest,
     Error,
@@ -23,10 +27,6 @@ from unity_bridge.messages import (
     decode_message,
     encode_message,
 )
-from unity_bridge.router import RouterSettings
-from unity_bridge.surface_payload import encode_surface
-from unity_bridge.surface_server import SurfaceServerSettings
-from unity_bridge.wire import NO_SESSION, Session
 
 SESSION = Session(NO_SESSION, ManualClock())
 HELLO = Hello(client_name="client", program="test")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unity_bridge.allow_list import AllowedClient, AllowList, load_allow_list, save_allow_list
 from unity_bridge.errors import KeyFileError
-from unity_bridge.keys import (
+from unity_bridge.transport.allow_list import AllowedClient, AllowList, load_allow_list, save_allow_list
+from unity_bridge.transport.keys import (
     Enrolment,
     KeyPair,
     check_key,

@@ -15,15 +15,15 @@ from tests.unity_bridge.guarded import Guarded, reasons
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.strategies import bumpy_sphere
 from tests.unity_bridge.test_hostile_clients import HELLO, Peer
-from unity_bridge import connections
-from unity_bridge.authentication import client_options
-from unity_bridge.connections import ConnectionSettings
-from unity_bridge.control_server import ControlServer, ControlServerSettings
-from unity_bridge.messages import ClockReply, ClockRequest, Error, SurfaceChunkRequest, encode_message
-from unity_bridge.pose_publisher import PosePublisher, PublisherSettings
-from unity_bridge.rate_limit import TokenBucket
-from unity_bridge.router import RouterSettings
-from unity_bridge.wire import Session
+from unity_bridge.control.server import ControlServer, ControlServerSettings
+from unity_bridge.poses.publisher import PosePublisher, PublisherSettings
+from unity_bridge.transport import connections
+from unity_bridge.transport.authentication import client_options
+from unity_bridge.transport.connections import ConnectionSettings
+from unity_bridge.transport.rate_limit import TokenBucket
+from unity_bridge.transport.router import RouterSettings
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.messages import ClockReply, ClockRequest, Error, SurfaceChunkRequest, encode_message
 
 SECOND_NS = 1_000_000_000
 GREETING, CURVE_HELLO, CURVE_WELCOME = 64, 202, 170  # bytes, ZeroMQ RFC 23 and 26 with the frame's two

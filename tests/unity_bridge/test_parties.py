@@ -7,8 +7,8 @@ from tests.unity_bridge.harness import Server
 from tests.unity_bridge.test_events import STREAM, Desk, event
 from tests.unity_bridge.test_hostile_clients import HELLO, Peer
 from unity_bridge.client.placing import take_self_test
-from unity_bridge.messages import Error, SelfTestRequest
-from unity_bridge.parties import MAX_PARTIES, Parties, Party
+from unity_bridge.control.members import MAX_PARTIES, Parties, Party
+from unity_bridge.wire.messages import Error, SelfTestRequest
 
 
 def test_those_that_are_not_connected_go_first():

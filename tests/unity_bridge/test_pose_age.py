@@ -8,13 +8,13 @@ from geometry.clock import ManualClock
 from tests.unity_bridge.harness import Server as HarnessServer
 from tests.unity_bridge.harness import client_of, run_until, stylus_pose
 from unity_bridge.client.clock_offset import ClockOffset
-from unity_bridge.client.display_log import DisplayLog
-from unity_bridge.client.pose_age import AgeLimits, ShownPoses
-from unity_bridge.messages import Welcome
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import MessageType, Session, Validity
+from unity_bridge.client.poses.age import AgeLimits, ShownPoses
+from unity_bridge.client.poses.display_log import DisplayLog
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import MessageType, Session, Validity
+from unity_bridge.wire.messages import Welcome
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -12,18 +12,16 @@ from geometry.clock import ManualClock
 from geometry.errors import InvalidFrameError
 from geometry.transform import Transform
 from tests.unity_bridge.strategies import transforms
-from unity_bridge.convention import pose_to_unity
 from unity_bridge.errors import InvalidPoseError, MalformedMessageError
-from unity_bridge.generated.constants import TAG_POSE_BATCH_STRINGS as TAG_STRINGS
-from unity_bridge.generated.constants import TAG_POSE_BATCH_TOOLS as TAG_TOOLS
-from unity_bridge.pose_batch import (
+from unity_bridge.poses.batch import (
     MAX_TOOLS,
     RECORD_BYTES,
     PoseBatchDecoder,
 )
-from unity_bridge.pose_encoder import encode_pose_batch
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import (
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.convention import pose_to_unity
+from unity_bridge.wire.envelope import (
     HEADER_BYTES,
     MessageType,
     Session,
@@ -33,6 +31,8 @@ from unity_bridge.wire import (
     unpack_fields,
     unpack_message,
 )
+from unity_bridge.wire.generated.constants import TAG_POSE_BATCH_STRINGS as TAG_STRINGS
+from unity_bridge.wire.generated.constants import TAG_POSE_BATCH_TOOLS as TAG_TOOLS
 
 CAPTURE_NS = 1_000_000_007
 HEADER = dataclasses.replace(

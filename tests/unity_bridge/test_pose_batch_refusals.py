@@ -9,9 +9,9 @@ import pytest
 
 from tests.unity_bridge.test_pose_batch import HEADER, SINGLE_M, patched, tool
 from unity_bridge.errors import MalformedMessageError
-from unity_bridge.generated.constants import HAS_POSE, VALIDITY_CODES, Validity
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.pose_encoder import encode_pose_batch
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.wire.generated.constants import HAS_POSE, VALIDITY_CODES, Validity
 
 # In a tool's record, docs/protocol.md: validity and flags, and the numbers of the pose.
 VALIDITY_AT, POSE_AT = 10, 24

@@ -14,11 +14,11 @@ from geometry.errors import SurgNavError
 from tests.unity_bridge.mutation import GOLDEN, mutated
 from tests.unity_bridge.strategies import transforms
 from tests.unity_bridge.test_pose_batch import HEADER
-from unity_bridge.generated.constants import MessageType
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
-from unity_bridge.pose_encoder import PoseBatchEncoder, encode_pose_batch
-from unity_bridge.tool_state import ToolState
-from unity_bridge.wire import HEADER_BYTES, Validity, unpack_message
+from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.poses.encoder import PoseBatchEncoder, encode_pose_batch
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import HEADER_BYTES, Validity, unpack_message
+from unity_bridge.wire.generated.constants import MessageType
 
 BATCH = GOLDEN["pose_batch"]
 

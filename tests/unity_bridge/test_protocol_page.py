@@ -10,27 +10,22 @@ import pytest
 import zmq
 
 from tests.unity_bridge.test_self_test import MESH_MISTAKES, POSE_MISTAKES, WORLD_MISTAKES
-from unity_bridge import (
-    control_server,
-    endpoints,
-    event_exchange,
-    event_log,
-    event_window,
-    pose_batch,
-    router,
-    schema,
-    self_test_verdict,
-    surface_payload,
-    surface_server,
-    wire,
-)
-from unity_bridge.client import ClientSettings, event_link, pose_receiver, silence
+from unity_bridge.client import ClientSettings, event_link, silence
 from unity_bridge.client.clock_offset import DRIFT_PPM, ClockOffset
-from unity_bridge.client.pose_age import MAX_AHEAD_MS, AgeLimits
-from unity_bridge.connections import ConnectionSettings
-from unity_bridge.generated import constants
-from unity_bridge.keys import Enrolment, fingerprint
-from unity_bridge.pose_publisher import PublisherSettings
+from unity_bridge.client.poses import receiver as pose_receiver
+from unity_bridge.client.poses.age import MAX_AHEAD_MS, AgeLimits
+from unity_bridge.control import event_exchange, event_log, event_window, self_test_verdict
+from unity_bridge.control import server as control_server
+from unity_bridge.poses import batch as pose_batch
+from unity_bridge.poses.publisher import PublisherSettings
+from unity_bridge.surfaces import payload as surface_payload
+from unity_bridge.surfaces import server as surface_server
+from unity_bridge.transport import endpoints, router
+from unity_bridge.transport.connections import ConnectionSettings
+from unity_bridge.transport.keys import Enrolment, fingerprint
+from unity_bridge.wire import envelope as wire
+from unity_bridge.wire import schema
+from unity_bridge.wire.generated import constants
 
 
 @pytest.fixture(scope="module")

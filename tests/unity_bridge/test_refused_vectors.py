@@ -8,9 +8,9 @@ import pytest
 from geometry.errors import SurgNavError
 from tests.unity_bridge.golden_vectors import meaning
 from tests.unity_bridge.refused_vectors import GOOD, REFUSED, build_refused
-from unity_bridge.messages import decode_message
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.surface_levels import levels_of
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.surfaces.levels import levels_of
+from unity_bridge.wire.messages import decode_message
 
 VECTORS = build_refused()
 NAMES = sorted(path.stem for path in REFUSED.glob("*.bin"))

@@ -15,15 +15,15 @@ from tests.unity_bridge.harness import Server, client_of, run_until
 from tests.unity_bridge.test_hostile_clients import HELLO, Peer
 from unity_bridge.client import placing
 from unity_bridge.client.placing import take_self_test
-from unity_bridge.convention import UnityPose, UnitySurface
+from unity_bridge.control.self_test import OBJECT, SelfTest
+from unity_bridge.control.self_test_verdict import judge
 from unity_bridge.errors import InvalidPoseError, WireError
-from unity_bridge.generated.constants import SelfTestState
-from unity_bridge.messages import ClockRequest, SelfTestReport, SelfTestRequest, SelfTestTask, SelfTestVerdict
-from unity_bridge.pose_batch import PoseBatchDecoder
-from unity_bridge.self_test import OBJECT, SelfTest
-from unity_bridge.self_test_verdict import judge
-from unity_bridge.surface_payload import decode_surface
-from unity_bridge.wire import Session
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.surfaces.payload import decode_surface
+from unity_bridge.wire.convention import UnityPose, UnitySurface
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import ClockRequest, SelfTestReport, SelfTestRequest, SelfTestTask, SelfTestVerdict
 
 SESSION = Session(bytes(16), ManualClock())
 TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])

@@ -10,15 +10,15 @@ from tests.unity_bridge.harness import Server, client_of, run_until, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import ClientSettings
 from unity_bridge.client.control_link import ControlSettings
-from unity_bridge.client.surface_puller import PullerSettings
-from unity_bridge.client.transfer_window import WindowSettings
-from unity_bridge.convention import points_to_unity, surface_to_unity
-from unity_bridge.event_log import Happening
-from unity_bridge.messages import ClientReport, Hello
-from unity_bridge.pose_publisher import PosePublisher
-from unity_bridge.surface_payload import encode_surface
-from unity_bridge.surface_server import SurfaceServerSettings
-from unity_bridge.wire import Validity
+from unity_bridge.client.surfaces.puller import PullerSettings
+from unity_bridge.client.surfaces.transfer_window import WindowSettings
+from unity_bridge.control.event_log import Happening
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.surfaces.payload import encode_surface
+from unity_bridge.surfaces.server import SurfaceServerSettings
+from unity_bridge.wire.convention import points_to_unity, surface_to_unity
+from unity_bridge.wire.envelope import Validity
+from unity_bridge.wire.messages import ClientReport, Hello
 
 SMALL_CHUNKS = SurfaceServerSettings(max_chunk_bytes=4096)
 # Links are given up after 0.2 s rather than 1 s, so that broken ones do not make the tests slow.

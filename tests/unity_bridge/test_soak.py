@@ -12,9 +12,9 @@ from tests.unity_bridge.test_hostile_clients import HELLO, Peer
 from unity_bridge.client import ReferenceClient
 from unity_bridge.client.control_link import ControlSettings
 from unity_bridge.client.reference_client import ClientSettings
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import Goodbye
-from unity_bridge.router import RouterSettings
+from unity_bridge.transport.router import RouterSettings
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import Goodbye
 
 CLIENTS, CYCLES, RESTARTS = 20, 1000, 4
 

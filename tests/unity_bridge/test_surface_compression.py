@@ -12,8 +12,8 @@ from geometry.errors import SurgNavError
 from geometry.surface import Surface
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.errors import MalformedMessageError, UnsupportedVersionError, WireError
-from unity_bridge.surface_compression import compress_surface, decompress_surface, in_wire_order
-from unity_bridge.surface_payload import encode_surface
+from unity_bridge.surfaces.compression import compress_surface, decompress_surface, in_wire_order
+from unity_bridge.surfaces.payload import encode_surface
 
 
 def encoded(surface: Surface) -> bytes:

@@ -10,8 +10,8 @@ import trimesh
 
 from geometry.surface import Surface
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge.convention import surface_to_unity
-from unity_bridge.surface_glb import surface_to_glb
+from unity_bridge.surfaces.glb import surface_to_glb
+from unity_bridge.wire.convention import surface_to_unity
 
 
 def loaded(surface: Surface) -> trimesh.Trimesh:

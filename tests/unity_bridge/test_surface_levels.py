@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge.client.level_plan import Form, choose_levels, plan
+from unity_bridge.client.surfaces.level_plan import Form, choose_levels, plan
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError
-from unity_bridge.messages import SurfaceEntry, SurfaceLevel
-from unity_bridge.schema import decode, encode
-from unity_bridge.surface_levels import EncodedLevel, encode_level, levels_of, make_entry
-from unity_bridge.surface_payload import encode_surface
+from unity_bridge.surfaces.levels import EncodedLevel, encode_level, levels_of, make_entry
+from unity_bridge.surfaces.payload import encode_surface
+from unity_bridge.wire.messages import SurfaceEntry, SurfaceLevel
+from unity_bridge.wire.schema import decode, encode
 
 COARSE, FINE = bumpy_sphere(6, 8), bumpy_sphere(20, 30)
 

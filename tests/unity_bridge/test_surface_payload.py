@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from geometry.surface import Surface
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from unity_bridge.convention import surface_from_unity, surface_to_unity
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError, UnsupportedVersionError
-from unity_bridge.surface_payload import HEADER_BYTES, VERTEX, decode_surface, encode_surface
+from unity_bridge.surfaces.payload import HEADER_BYTES, VERTEX, decode_surface, encode_surface
+from unity_bridge.wire.convention import surface_from_unity, surface_to_unity
 
 # A rounded position may lie half a step off, and the last digits of the arithmetic off that.
 ROUNDING = 1.0 + 1e-6

@@ -12,16 +12,16 @@ from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from tests.unity_bridge.test_hostile_clients import Peer
 from tests.unity_bridge.test_servers_and_client import IMPATIENT
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
-from unity_bridge.client.level_plan import Form
-from unity_bridge.client.surface_puller import PullerSettings
-from unity_bridge.client.transfer_window import WindowSettings
-from unity_bridge.convention import surface_to_unity
-from unity_bridge.endpoints import is_local
-from unity_bridge.messages import SurfaceChunkRequest, SurfaceListRequest
-from unity_bridge.surface_compression import compress_surface, in_wire_order
-from unity_bridge.surface_glb import surface_to_glb
-from unity_bridge.surface_levels import EncodedLevel, encode_level
-from unity_bridge.surface_payload import encode_surface
+from unity_bridge.client.surfaces.level_plan import Form
+from unity_bridge.client.surfaces.puller import PullerSettings
+from unity_bridge.client.surfaces.transfer_window import WindowSettings
+from unity_bridge.surfaces.compression import compress_surface, in_wire_order
+from unity_bridge.surfaces.glb import surface_to_glb
+from unity_bridge.surfaces.levels import EncodedLevel, encode_level
+from unity_bridge.surfaces.payload import encode_surface
+from unity_bridge.transport.endpoints import is_local
+from unity_bridge.wire.convention import surface_to_unity
+from unity_bridge.wire.messages import SurfaceChunkRequest, SurfaceListRequest
 
 PERSON = ("approved", "Dr. A. Example")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from geometry import Surface
-from unity_bridge.client.level_plan import Form, Item
-from unity_bridge.client.transfer import Transfer
+from unity_bridge.client.surfaces.level_plan import Form, Item
+from unity_bridge.client.surfaces.transfer import Transfer
 from unity_bridge.errors import MalformedMessageError
-from unity_bridge.messages import SurfaceChunk
-from unity_bridge.surface_levels import EncodedLevel, encode_level, levels_of, make_entry
+from unity_bridge.surfaces.levels import EncodedLevel, encode_level, levels_of, make_entry
+from unity_bridge.wire.messages import SurfaceChunk
 
 CORNERS = np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0], [0.0, 80.0, 0.0], [0.0, 0.0, 60.0]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])

@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from unity_bridge.client.transfer_window import TransferWindow, WindowSettings
+from unity_bridge.client.surfaces.transfer_window import TransferWindow, WindowSettings
 
 MS = 1_000_000
 

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geometry.clock import ManualClock
-from unity_bridge import schema
 from unity_bridge.errors import MalformedMessageError, SurfaceRefusedError, UnsupportedVersionError
-from unity_bridge.generated.constants import CODES
-from unity_bridge.messages import MESSAGES, Error, Hello, SurfaceEntry, Welcome, decode_message, encode_message
-from unity_bridge.wire import (
+from unity_bridge.wire import schema
+from unity_bridge.wire.envelope import (
     HEADER_BYTES,
     Header,
     MessageType,
@@ -25,6 +23,8 @@ from unity_bridge.wire import (
     unpack_fields,
     unpack_message,
 )
+from unity_bridge.wire.generated.constants import CODES
+from unity_bridge.wire.messages import MESSAGES, Error, Hello, SurfaceEntry, Welcome, decode_message, encode_message
 
 SESSION = Session(bytes(range(16)), ManualClock(123_456_789, "monotonic"))
 HEADER = Header(int(MessageType.HELLO), 7, -5, clock_key("monotonic"), bytes(range(16)), Validity.SUSPECT)

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from geometry.errors import SurgNavError
-from unity_bridge.client.display_log import DisplayLog, watch
+from unity_bridge.client.poses.display_log import DisplayLog, watch
 from unity_bridge.client.recording import save_recording
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
-from unity_bridge.client.surface_puller import PullerSettings
-from unity_bridge.client.transfer import PulledSurface
-from unity_bridge.clock_name import boot_clock_name
+from unity_bridge.client.surfaces.puller import PullerSettings
+from unity_bridge.client.surfaces.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
-from unity_bridge.keys import ClientKeys, Enrolment, read_private
+from unity_bridge.transport.keys import ClientKeys, Enrolment, read_private
+from unity_bridge.wire.clock_name import boot_clock_name
 
 _NS = 1_000_000_000
 

@@ -13,9 +13,10 @@ from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.link_watch import LinkState, LinkWatch
 from unity_bridge.client.placing import take_self_test
 from unity_bridge.client.silence import Silence
-from unity_bridge.generated.constants import SelfTestState
-from unity_bridge.keys import ClientKeys
-from unity_bridge.messages import (
+from unity_bridge.transport.keys import ClientKeys
+from unity_bridge.wire.envelope import NO_SESSION, Header, Session
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import (
     Acknowledge,
     ClientReport,
     ClockReply,
@@ -32,8 +33,7 @@ from unity_bridge.messages import (
     decode_message,
     encode_message,
 )
-from unity_bridge.schema import Declared
-from unity_bridge.wire import NO_SESSION, Header, Session
+from unity_bridge.wire.schema import Declared
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from unity_bridge.errors import TooManyRequestsError
-from unity_bridge.generated.constants import EventOutcome
-from unity_bridge.messages import ClientEvent, EventAnswer, EventReceipt, ServerEvent
-from unity_bridge.schema import encode
-from unity_bridge.wire import NO_SESSION
+from unity_bridge.wire.envelope import NO_SESSION
+from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.messages import ClientEvent, EventAnswer, EventReceipt, ServerEvent
+from unity_bridge.wire.schema import encode
 
 MAX_UNANSWERED = 16
 _MAX_ANSWERS = 256

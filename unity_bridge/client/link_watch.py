@@ -10,9 +10,9 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from geometry.clock import Clock
-from unity_bridge.authentication import client_options
-from unity_bridge.endpoints import connect
-from unity_bridge.keys import ClientKeys, fingerprint
+from unity_bridge.transport.authentication import client_options
+from unity_bridge.transport.endpoints import connect
+from unity_bridge.transport.keys import ClientKeys, fingerprint
 
 _RETRY_NS = 5_000_000_000
 # One handshake may break off because the server is just stopping; so many in a row mean that it does not want us.

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from geometry.points import Floats
-from unity_bridge.convention import UnityPose, UnitySurface
 from unity_bridge.errors import InvalidPoseError
-from unity_bridge.messages import PlacedPoint, PlacedTriangle, Placement, SelfTestReport, SelfTestTask
-from unity_bridge.pose_batch import PoseBatch, PoseBatchDecoder
-from unity_bridge.surface_payload import decode_surface
+from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
+from unity_bridge.surfaces.payload import decode_surface
+from unity_bridge.wire.convention import UnityPose, UnitySurface
+from unity_bridge.wire.messages import PlacedPoint, PlacedTriangle, Placement, SelfTestReport, SelfTestTask
 
 
 class Placer:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from geometry.points import Floats, read_only
 from unity_bridge.client.clock_offset import ClockOffset
-from unity_bridge.client.pose_log import LoggedBatch
-from unity_bridge.convention import UnitySurface
+from unity_bridge.client.poses.log import LoggedBatch
 from unity_bridge.errors import MalformedMessageError
-from unity_bridge.surface_payload import DecodedSurface
+from unity_bridge.surfaces.payload import DecodedSurface
+from unity_bridge.wire.convention import UnitySurface
 
 Integers = NDArray[np.int64]
 Texts = NDArray[np.str_]

@@ -17,15 +17,15 @@ from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
 from unity_bridge.client.link_watch import LinkState
-from unity_bridge.client.pose_age import AgeLimits, ShownPoses
-from unity_bridge.client.pose_receiver import PoseReceiver
+from unity_bridge.client.poses.age import AgeLimits, ShownPoses
+from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
-from unity_bridge.client.surface_puller import PullerSettings, SurfacePuller
-from unity_bridge.client.transfer import PulledSurface
+from unity_bridge.client.surfaces.puller import PullerSettings, SurfacePuller
+from unity_bridge.client.surfaces.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
-from unity_bridge.keys import ClientKeys
-from unity_bridge.messages import ClientReport, Hello, ReceivedSurface
-from unity_bridge.wire import NO_SESSION, Session
+from unity_bridge.transport.keys import ClientKeys
+from unity_bridge.wire.envelope import NO_SESSION, Session
+from unity_bridge.wire.messages import ClientReport, Hello, ReceivedSurface
 
 PROGRAM = "surgnav reference client 1.0"
 

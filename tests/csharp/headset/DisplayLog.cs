@@ -8,7 +8,7 @@ using SurgNav.Core.Wire;
 namespace SurgNav.Tests.Headset
 {
     /// <summary>
-    /// What a display saw, as unity_bridge/client/display_log.py has it: how old the poses were that it showed as valid, and
+    /// What a display saw, as unity_bridge/client/poses/display_log.py has it: how old the poses were that it showed as valid, and
     /// for which share of the time there were any. It measures from capture times and the clock, and does not ask the client.
     /// </summary>
     internal sealed class DisplayLog

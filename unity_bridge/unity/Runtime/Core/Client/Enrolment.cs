@@ -8,7 +8,7 @@ namespace SurgNav.Core.Client
 {
     /// <summary>
     /// What a client is handed when it is enrolled: whom to call, how to know them, how to be known. One line of ASCII,
-    /// surgnav:1?name=...; unity_bridge/keys.py writes it.
+    /// surgnav:1?name=...; unity_bridge/transport/keys.py writes it.
     /// </summary>
     internal sealed class Enrolment
     {

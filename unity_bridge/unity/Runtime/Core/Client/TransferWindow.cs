@@ -7,7 +7,7 @@ namespace SurgNav.Core.Client
     /// How many bytes of surfaces to have under way: enough to keep the link busy, too few for poses to queue behind
     /// them. What an answer takes longer than the fastest one is time in a queue; the window is the one that would hold
     /// that at a target (FAST TCP: Wei, Jin, Low and Hegde, IEEE/ACM TON 14(6), 2006, eq. 6). The twin of
-    /// unity_bridge/client/transfer_window.py. One for each connection.
+    /// unity_bridge/client/surfaces/transfer_window.py. One for each connection.
     /// </summary>
     internal sealed class TransferWindow
     {

@@ -1,4 +1,4 @@
-// Generated from unity_bridge/wire_schema.toml by `make wire`: edit that, not this.
+// Generated from unity_bridge/wire/wire_schema.toml by `make wire`: edit that, not this.
 #nullable enable
 using System;
 using System.Collections.Generic;

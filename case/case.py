@@ -1,0 +1,372 @@
+"""The case: a folder that a person can read, with a manifest of what made what from what.
+
+CT by reference or as NIfTI, labels and probabilities as NIfTI, surfaces as STL and GLB, landmarks and plans as 3D
+Slicer markups, the rest as JSON. A structure is a suggestion until a named person decides. Times come in as ISO 8601
+with a time zone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from case.folder import CaseFolder, validated
+from case.manifest import (
+    Artefact,
+    Decision,
+    DecisionState,
+    Level,
+    MadeBy,
+    RegistrationEvent,
+    RegistrationStep,
+    is_name,
+)
+from case.markups import Markups, read_markups, write_markups
+from case.mesh_files import GREY, Colour, read_surface, write_surface
+from geometry.surface import Surface
+from geometry.volume import Volume
+from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.nifti import read_nifti_volume, write_nifti, write_probability_nifti
+from reconstruction.ct.quality import QualityVerdict
+from reconstruction.ct.read import read_ct
+from reconstruction.ct.scan import CtScan
+from reconstruction.errors import CaseError
+
+__all__ = ["Artefact", "Case", "Decision", "MadeBy"]
+
+CT_ID = "ct"
+LABELS_ID = "labels/labels.nii.gz"
+LABEL_NAMES_ID = "labels/labels.json"
+UNCERTAINTY_ID = "probabilities/uncertainty.nii.gz"
+DOUBTS_KIND, DOUBTS_NAME = "quality", "network"
+DOUBTS_ID = f"{DOUBTS_KIND}/{DOUBTS_NAME}.json"
+
+
+class Case(CaseFolder):
+    """A case folder; make one with `Case.create`, come back to it with `Case.open`."""
+
+    def add_ct_copy(self, scan: CtScan, made_by: MadeBy) -> Artefact:
+        """Keeps the CT itself in the case, as NIfTI: the case stands alone and holds no DICOM header."""
+        return self.add(
+            "ct",
+            "ct/ct.nii.gz",
+            lambda path: write_nifti(path, scan.volume),
+            made_by,
+            artefact_id=CT_ID,
+            details=_ct_details(scan),
+        )
+
+    def add_ct_reference(self, scan: CtScan, path: str | PathLike[str], made_by: MadeBy) -> Artefact:
+        """Keeps only where the CT is, and its fingerprint. The path is stored: mind names of patients in folders."""
+        artefact = Artefact(
+            id=CT_ID,
+            kind="ct",
+            path=str(Path(path).absolute()),
+            sha256=scan.content_sha256,
+            made_by=made_by,
+            details=_ct_details(scan) | {"choice": asdict(scan.choice)},
+            by_reference=True,
+        )
+        self.save(self.manifest.with_artefacts(artefact))
+        return artefact
+
+    def add_labels(
+        self,
+        labels: Volume,
+        names: Mapping[int, str],
+        made_by: MadeBy,
+        made_from: Sequence[str] = (CT_ID,),
+        *,
+        layer: int = 0,
+        given_names: Mapping[str, str] | None = None,
+    ) -> Artefact:
+        """Adds a label volume as NIfTI on its own grid, and the names of its values as JSON beside it.
+
+        Structures that overlap need layers of their own: the first is ``labels/labels.nii.gz``, the second
+        ``labels/labels_2.nii.gz``.
+
+        Args:
+            given_names: name -> as somebody called it, in any script, where that is known.
+        """
+        labels_id, names_id = _label_ids(layer)
+        artefact = self.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
+        named = {str(value): name for value, name in names.items()}
+        given = {name: (given_names or {})[name] for name in names.values() if name in (given_names or {})}
+        details = {"given_names": given} if given else {}
+        self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,), details=details)
+        return artefact
+
+    def add_probability(
+        self, structure: str, probability: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
+    ) -> Artefact:
+        """Adds one structure's probability (floats from 0 to 1, or uint8 as 255ths) as NIfTI of one byte a voxel."""
+        path = f"probabilities/{_checked_name(structure)}.nii.gz"
+        return self.add(
+            "probability", path, lambda path: write_probability_nifti(path, probability), made_by, made_from
+        )
+
+    def add_uncertainty(self, uncertainty: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)) -> Artefact:
+        """Adds the entropy of the network's classes, 0 sure to 1 undecided, as NIfTI of one byte a voxel."""
+        write = partial(write_probability_nifti, probability=uncertainty)
+        return self.add("uncertainty", UNCERTAINTY_ID, write, made_by, made_from)
+
+    def add_surface(
+        self,
+        surface: Surface,
+        made_by: MadeBy,
+        made_from: Sequence[str] = (LABELS_ID,),
+        colour: Colour = GREY,
+        *,
+        details: Mapping[str, Any] | None = None,
+    ) -> Artefact:
+        """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to.
+
+        Args:
+            details: more about it: ``given_name`` as somebody called it, in any script; what simplifying did.
+        """
+        stem = f"surfaces/{_checked_name(surface.name)}"
+        described = {
+            **(details or {}),
+            "structure": surface.name,
+            "frame": surface.frame,
+            "volume_ml": round(surface.volume_ml, 3),
+            "triangles": len(surface.triangles),
+            "watertight": surface.is_watertight,
+        }
+        for suffix in (".stl", ".glb"):
+            artefact = self.add(
+                "surface",
+                stem + suffix,
+                lambda path: write_surface(path, surface, colour),
+                made_by,
+                made_from,
+                details=described,
+            )
+        return artefact
+
+    def add_markups(
+        self,
+        name: str,
+        points_ct_mm: Mapping[str, ArrayLike],
+        made_by: MadeBy,
+        made_from: Sequence[str] = (CT_ID,),
+        kind: str = "landmarks",
+        descriptions: Mapping[str, str] | None = None,
+    ) -> Artefact:
+        """Adds labelled points of the frame ``ct`` (landmarks, a plan) as 3D Slicer markups."""
+        path = f"markups/{_checked_name(name)}.mrk.json"
+        return self.add(
+            kind, path, lambda path: write_markups(path, name, points_ct_mm, descriptions), made_by, made_from
+        )
+
+    def write_json(
+        self, kind: str, name: str, payload: Mapping[str, Any], made_by: MadeBy, made_from: Sequence[str] = ()
+    ) -> Artefact:
+        """Adds anything else that JSON holds, such as a registration, as ``{kind}/{name}.json``."""
+        path = f"{_checked_name(kind)}/{_checked_name(name)}.json"
+        return self.add(kind, path, lambda path: _write_json(path, payload), made_by, made_from)
+
+    def read_ct(self) -> CtScan:
+        """The CT, with the verdict it got when it came in.
+
+        Raises:
+            CaseError: it is not the CT that the case was made from.
+            UnreadableInputError, CtRefusedError: it is no longer there, or no longer readable.
+        """
+        recorded = self.artefact(CT_ID).details
+        scan = read_ct(self.path_of(CT_ID), choice=_recorded_choice(self.artefact(CT_ID)))
+        if scan.content_sha256 != recorded["content_sha256"]:
+            raise CaseError("a CT other than the one the case was made from", "the same voxels", "make a new case")
+        verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
+        return replace(scan, verdict=verdict, source=recorded["source"])
+
+    def read_labels(self, layer: int = 0) -> tuple[Volume, dict[int, str]]:
+        """A label volume, and the names of its values; overlapping structures are in layers of their own."""
+        labels_id, names_id = _label_ids(layer)
+        names = json.loads(self.path_of(names_id).read_bytes())
+        return read_nifti_volume(self.path_of(labels_id)), {int(value): name for value, name in names.items()}
+
+    def read_probability(self, structure: str) -> Volume:
+        """One structure's probability, float32 from 0 to 1."""
+        return read_nifti_volume(self.path_of(f"probabilities/{structure}.nii.gz"))
+
+    def read_uncertainty(self) -> Volume | None:
+        """The entropy of the network's classes, 0 to 1; None for surfaces that no network made."""
+        known = any(artefact.id == UNCERTAINTY_ID for artefact in self.artefacts)
+        return read_nifti_volume(self.path_of(UNCERTAINTY_ID)) if known else None
+
+    def read_doubts(self) -> dict[str, Any] | None:
+        """`NetworkDoubts.to_json`; None for surfaces that no network made."""
+        known = any(artefact.id == DOUBTS_ID for artefact in self.artefacts)
+        return dict(json.loads(self.path_of(DOUBTS_ID).read_bytes())) if known else None
+
+    def read_surface(self, structure: str) -> Surface:
+        return read_surface(self.path_of(self._surface(structure).id))
+
+    def read_markups(self, name: str) -> Markups:
+        return read_markups(self.path_of(f"markups/{name}.mrk.json"))
+
+    def decide(
+        self, structure: str, state: DecisionState, person: str, time: str, *, looked_at: bool = False
+    ) -> Decision:
+        """Records what a person decided about a structure's surface as it is now.
+
+        Args:
+            looked_at: the person says to have looked at pictures of it; without that, the record says that nobody did.
+
+        Raises:
+            CaseError: no such structure, no name, an unknown state, or a surface that is stale or altered.
+        """
+        surface = self._surface(structure)
+        problem = self.stale().get(surface.id) or self.verify().get(surface.id)
+        if problem and state in ("approved", "edited"):
+            raise CaseError(f"'{structure}' cannot be {state}: {problem}", "a surface up to date", "make it again")
+        decision = validated(
+            Decision,
+            structure=structure,
+            state=state,
+            person=person,
+            time=time,
+            surface_sha256=surface.sha256,
+            looked_at=looked_at,
+        )
+        self.save(self.manifest.with_decision(decision))
+        return decision
+
+    def state(self, structure: str) -> DecisionState:
+        """The last decision, as long as the surface is still the one that was decided on; else ``suggested``."""
+        surface = self._surface(structure)
+        for decision in reversed(self.decisions):
+            if decision.structure == structure:
+                return decision.state if decision.surface_sha256 == surface.sha256 else "suggested"
+        return "suggested"
+
+    def record_registration(
+        self,
+        registration: str,
+        step: RegistrationStep,
+        verdict: tuple[Level, Sequence[str]],
+        person: str,
+        time: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> RegistrationEvent:
+        """Records what happened to the registration kept as ``registration/{registration}.json``.
+
+        Args:
+            verdict: level and reasons, at this moment.
+
+        Raises:
+            CaseError: no such registration, no name; or one that is to be in force although it was refused, is stale
+                or was altered.
+        """
+        artefact = self.artefact(f"registration/{registration}.json")
+        level, reasons = verdict
+        if step in ("accepted", "returned"):
+            problem = "it was refused" if level == "refuse" else self.registration_problem(registration)
+            if problem:
+                raise CaseError(
+                    f"'{registration}' cannot be put in force: {problem}", "one that holds", "register again"
+                )
+        event = validated(
+            RegistrationEvent,
+            registration=registration,
+            step=step,
+            person=person,
+            time=time,
+            level=level,
+            reasons=tuple(reasons),
+            registration_sha256=artefact.sha256,
+            details=dict(details or {}),
+        )
+        self.save(self.manifest.with_registration_event(event))
+        return event
+
+    def active_registration(self) -> RegistrationEvent | None:
+        """How the registration in force got there; None if there is none. `registration_problem` says if it holds."""
+        for event in reversed(self.manifest.registration_events):
+            if event.step in ("accepted", "returned"):
+                return event
+            if event.step == "withdrawn":
+                return None
+        return None
+
+    def registration_problem(self, registration: str) -> str | None:
+        """Why a registration may not be used: stale, missing, altered, its surface rejected since; None if it holds."""
+        artefact = self.artefact(f"registration/{registration}.json")
+        unfit = self.stale().get(artefact.id) or self.verify().get(artefact.id)
+        return unfit or self.rejected_under(registration)
+
+    def structures(self) -> tuple[str, ...]:
+        """Every structure that has a surface."""
+        return tuple(a.details["structure"] for a in self.artefacts if a.kind == "surface" and a.path.endswith(".glb"))
+
+    def approved_surfaces(self) -> tuple[Artefact, ...]:
+        """The surfaces that the headset may show: approved, or edited, by a person; neither stale nor altered."""
+        unfit = self.stale() | self.verify()
+        approved = (self._surface(name) for name in self.structures() if self.state(name) in ("approved", "edited"))
+        return tuple(surface for surface in approved if surface.id not in unfit)
+
+    def rejected_under(self, registration: str) -> str | None:
+        """Which surface that a registration was made from a person has rejected since; None if none."""
+        made_from = {source.id for source in self.artefact(f"registration/{registration}.json").made_from}
+        for structure in self.structures():
+            if f"surfaces/{structure}.glb" in made_from and self.state(structure) == "rejected":
+                person = next(d.person for d in reversed(self.decisions) if d.structure == structure)
+                return f"the surface '{structure}' that it rests on was rejected by {person}"
+        return None
+
+    def _surface(self, structure: str) -> Artefact:
+        if structure not in self.structures():
+            known = ", ".join(self.structures()) or "none yet"
+            raise CaseError(f"no surface of '{structure}' in the case", known, "use one of these")
+        return self.artefact(f"surfaces/{structure}.glb")
+
+
+def _label_ids(layer: int) -> tuple[str, str]:
+    if layer == 0:
+        return LABELS_ID, LABEL_NAMES_ID
+    return f"labels/labels_{layer + 1}.nii.gz", f"labels/labels_{layer + 1}.json"
+
+
+def _checked_name(name: str) -> str:
+    if not is_name(name):
+        raise CaseError(f"the name {name!r}", "lower-case letters, digits, _ and -, at most 64", "choose another name")
+    return name
+
+
+def _write_json(path: Path, payload: Mapping[str, Any]) -> None:
+    try:
+        text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise CaseError(f"a payload that is no JSON ({error})", "finite numbers, text, lists", "convert it") from error
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _recorded_choice(ct: Artefact) -> CtChoice:
+    """Which CT at its path was meant; a copy in the case is the only one there, and in HU already."""
+    if not ct.by_reference:
+        return CtChoice()
+    if "choice" in ct.details:
+        return CtChoice(**ct.details["choice"])
+    number = ct.details["series_number"]  # a case of an earlier version
+    return CtChoice(series=None if number is None else str(number))
+
+
+def _ct_details(scan: CtScan) -> dict[str, Any]:
+    return {
+        "source": scan.source,
+        "content_sha256": scan.content_sha256,
+        "series_number": scan.info.series_number,
+        "shape_ijk": list(scan.volume.shape_ijk),
+        "spacing_mm": scan.volume.spacing_mm.tolist(),
+        "verdict": scan.verdict.level,
+        "reasons": list(scan.verdict.reasons),
+        "notes": list(scan.verdict.notes),
+    }

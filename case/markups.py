@@ -1,0 +1,151 @@
+"""Points as 3D Slicer markups (``.mrk.json``): landmarks and plans that a surgeon can open, move and save.
+
+Format: Slicer's markups-schema-v1.0.3. Written in LPS and mm; LPS and RAS are read, anything else is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from case.atomic import atomic_write
+from case.text_files import ContentError, read_json
+from geometry.errors import InvalidPointsError
+from geometry.orientation import flip_ras_lps
+from geometry.points import Floats, as_points, read_only
+from reconstruction.errors import MarkupsError
+
+SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
+    "markups-schema-v1.0.3.json#"
+)
+MM = ("mm", ["mm", "UCUM", "millimeter"], None)  # the schema's default is mm
+ACTION = "save the points again from 3D Slicer as .mrk.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Markups:
+    """A named list of points.
+
+    Attributes:
+        name: of the list.
+        points_ct_mm: label -> point ``(3,)`` in the frame ``ct`` (LPS), in file order.
+        undefined: labels of points that were announced but never placed.
+        descriptions: label -> what Slicer shows beside the point; only where there is something.
+    """
+
+    name: str
+    points_ct_mm: Mapping[str, Floats]
+    undefined: tuple[str, ...] = ()
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_markups(
+    path: Path, name: str, points_ct_mm: Mapping[str, ArrayLike], descriptions: Mapping[str, str] | None = None
+) -> None:
+    """Writes labelled points of the frame ``ct`` as a Slicer point list, atomically.
+
+    Args:
+        descriptions: label -> text that Slicer shows beside the point.
+
+    Raises:
+        MarkupsError: no points, an empty label, or the wrong ending.
+        InvalidPointsError: a point that is not three finite coordinates.
+    """
+    if not path.name.endswith(".mrk.json"):
+        raise MarkupsError(f"a file name ending in '{path.suffix}'", ".mrk.json", "3D Slicer knows markups by it")
+    if not points_ct_mm or not all(points_ct_mm):
+        raise MarkupsError("no points, or a point without a label", "at least one labelled point", "label every point")
+    markup = {
+        "type": "Fiducial",
+        "name": name,
+        "coordinateSystem": "LPS",
+        "coordinateUnits": "mm",
+        "locked": False,
+        "fixedNumberOfControlPoints": False,
+        "labelFormat": "%N-%d",
+        "lastUsedControlPointNumber": len(points_ct_mm),
+        "controlPoints": [
+            _control_point(number, label, point, (descriptions or {}).get(label, ""))
+            for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
+        ],
+    }
+    content = json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=2, ensure_ascii=False)
+    atomic_write(path, content.encode())
+
+
+def read_markups(path: Path) -> Markups:
+    """Reads a file with one list of labelled points, LPS or RAS, as points of the frame ``ct``.
+
+    Raises:
+        MarkupsError: not markups, several lists, an unknown coordinate system or unit, a repeated or empty label.
+    """
+    markup = _only_markup(path)
+    system, units = markup.get("coordinateSystem"), markup.get("coordinateUnits")
+    if system not in ("LPS", "RAS"):
+        raise MarkupsError(f"the coordinate system {system!r}", "LPS or RAS, stated", ACTION)
+    if units not in MM:
+        raise MarkupsError(f"coordinates in {units!r}", "mm", ACTION)
+    points: dict[str, Floats] = {}
+    descriptions: dict[str, str] = {}
+    undefined = []
+    for control in markup.get("controlPoints", []):
+        label = str(control.get("label", ""))
+        if not label or label in points or label in undefined:
+            raise MarkupsError(f"a label that is empty or repeated ({label!r})", "one name for each point", ACTION)
+        if control.get("positionStatus", "defined") != "defined":
+            undefined.append(label)
+            continue
+        point = _position(control, label)
+        points[label] = read_only(flip_ras_lps(point) if system == "RAS" else point)
+        if control.get("description"):
+            descriptions[label] = str(control["description"])
+    name = str(markup.get("name") or path.name.removesuffix(".mrk.json"))
+    return Markups(name, MappingProxyType(points), tuple(undefined), MappingProxyType(descriptions))
+
+
+def _control_point(number: int, label: str, point_ct_mm: ArrayLike, description: str) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "label": label,
+        "description": description,
+        "associatedNodeID": "",
+        "position": as_points(point_ct_mm, f"the point '{label}'")[0].tolist(),
+        "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],  # Slicer's own axes (RAS), said in LPS
+        "selected": True,
+        "locked": False,
+        "visibility": True,
+        "positionStatus": "defined",
+    }
+
+
+def _position(control: Mapping[str, Any], label: str) -> Floats:
+    try:
+        return as_points(control["position"], f"the point '{label}'", minimum=1)[0]
+    except (KeyError, InvalidPointsError) as error:
+        raise MarkupsError(f"the point '{label}' without three finite coordinates", "x, y, z", ACTION) from error
+
+
+def _only_markup(path: Path) -> Mapping[str, Any]:
+    try:
+        markups = read_json(path)["markups"]
+    except ContentError as error:
+        raise MarkupsError(
+            f"{path.name}, which cannot be read as markups: {error}", "a .mrk.json file", ACTION
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MarkupsError(
+            f"a file that cannot be read as markups ({type(error).__name__})", "a .mrk.json file", ACTION
+        ) from error
+    if not isinstance(markups, list) or len(markups) != 1 or not isinstance(markups[0], dict):
+        count = len(markups) if isinstance(markups, list) else "no list of"
+        raise MarkupsError(f"{count} markups in one file", "one list of points", "save each list to its own file")
+    if markups[0].get("type") != "Fiducial":
+        raise MarkupsError(f"a markup of type {markups[0].get('type')!r}", "a list of points (Fiducial)", ACTION)
+    return markups[0]

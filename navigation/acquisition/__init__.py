@@ -1,0 +1,1 @@
+"""Measurements with a tracked stylus: pivoting, touching, sweeping."""

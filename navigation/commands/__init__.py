@@ -1,0 +1,1 @@
+"""What each command of ``surgnav`` does: one module or one room for each."""

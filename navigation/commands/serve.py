@@ -1,0 +1,157 @@
+"""``surgnav serve``: streams one case to headsets until it is stopped; what happens is said on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from time import time_ns
+
+from rich.console import Console
+
+from case.case import Case
+from geometry import Surface, SurgNavError
+from geometry.frames import STYLUS
+from navigation.acquisition.stylus import Stylus
+from navigation.clock import MonotonicClock, VirtualClock
+from navigation.commands.keys import key_folder, open_security
+from navigation.devices.hand import Rehearsal
+from navigation.devices.registry import SIMULATED, open_rehearsal, streaming_rehearsal
+from navigation.errors import ServiceError
+from navigation.headset.event_handler import DeskSettings
+from navigation.live.pose_graph import CalibratedTip, PoseGraph
+from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
+from navigation.offers.case_view import CaseView
+from navigation.offers.case_watch import CaseWatch
+from navigation.offers.follow import CaseFollower, News
+from navigation.offers.level_maker import LevelMaker
+from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen, logs_on
+from navigation.operator_screen.stream_report import StreamReport
+from navigation.terminal.patience import saying
+from unity_bridge.transport.endpoints import is_local
+
+POLL_MS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeRequest:
+    """What was asked for on the command line.
+
+    Attributes:
+        case: folder of the case; what is approved in it is offered, what is in force in it is streamed.
+        tracker: name of the tracker; `seed` decides a simulated one, as in ``surgnav register``.
+        bind: address to bind, ``*`` for all; other than loopback only with keys.
+        ports: of poses, surfaces and control; 0 takes a free one.
+        keys: folder of the server's keys; None for loopback without keys.
+        deciders: who may approve and verify from a headset.
+        research: suggested surfaces are offered too.
+    """
+
+    case: Path
+    tracker: str
+    seed: int = 1
+    bind: str = "127.0.0.1"
+    ports: tuple[int, int, int] = (5570, 5571, 5572)
+    keys: Path | None = None
+    deciders: frozenset[str] = frozenset()
+    research: bool = False
+
+
+def serve(request: ServeRequest, console: Console, should_stop: Callable[[], bool]) -> None:
+    """Runs until `should_stop`.
+
+    Raises:
+        SurgNavError: whatever keeps the service from starting, or ends it.
+    """
+    if request.tracker != SIMULATED:
+        raise ServiceError(f"the tracker {request.tracker!r}", SIMULATED, "correct the name")
+    clock = MonotonicClock()
+    screen = OperatorScreen(console, clock, datetime.now)
+    watch = CaseWatch(request.case, clock, time_ns)
+    preparing = "looking at the case, calibrating the stylus"
+    with console.status(preparing), saying(screen.say, preparing):
+        view = watch.look()
+        config = _rehearsed(request, _simulated_skin(Case.open(request.case), view), clock)
+    config = replace(config, graph=replace(config.graph, registration=view.registration))
+    with (
+        logs_on(screen, EVENTS_LOG),
+        NavigationService(config, screen.say) as service,
+        closing(LevelMaker(clock)) as maker,
+    ):
+        _say_where(service, screen)
+        follower = CaseFollower(watch, maker, service.room, clock, research_session=request.research)
+        _tell(follower.follow(view), screen)
+        ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
+        while not should_stop():
+            for event in service.poll(POLL_MS):
+                screen.event(event)
+            _tell(follower.poll(), screen)
+            for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
+                screen.say(line, WARNING if is_bad else PLAIN)
+            if problem := service.desk_problem:
+                problem = f"Nothing can be done from a headset: {problem}"
+            screen.say_if_new("desk", problem)
+            screen.poll()
+        service.stop()
+
+
+def _simulated_skin(case: Case, view: CaseView) -> Surface:
+    """The surface that the simulated patient is made of."""
+    structure = next((name for name in ("skin", "body") if name in case.structures()), None)
+    if structure is None:
+        raise ServiceError(
+            f"a rehearsal of a case with {', '.join(case.structures()) or 'no surface'}",
+            "a case with the surface 'skin' or 'body', on which the simulated stylus moves",
+            "reconstruct the case from a CT that shows the skin",
+        )
+    try:
+        return case.read_surface(structure)
+    except SurgNavError as error:
+        problems = (standing.problem for standing in view.surfaces if standing.structure == structure)
+        raise ServiceError(
+            f"the surface '{structure}', which the simulated patient is made of: {next(problems, '') or error.came}",
+            "a surface whose file is as it was made",
+            "restore the file, or reconstruct the case again",
+        ) from error
+
+
+def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -> ServiceConfig:
+    """The simulated room about the case's own skin, its stylus calibrated; tools move until the end."""
+    rehearsal = Rehearsal(skin_ct, request.seed)
+    tracker, hand = open_rehearsal(rehearsal, VirtualClock())
+    tracker.start()
+    found = Stylus("simulated tracker", tracker, hand).calibrate()
+    tracker.stop()
+    tools, rate_hz, tracker_config = streaming_rehearsal(rehearsal, clock.now_ns())
+    local = is_local(f"tcp://{request.bind}:1")
+    endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
+    tip = CalibratedTip(found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm)
+    return ServiceConfig(
+        tracker=SIMULATED,
+        tracker_config=tracker_config,
+        tools=tools,
+        rate_hz=rate_hz,
+        graph=PoseGraph({STYLUS: tip}, None),
+        pose_endpoint=endpoints[0],
+        surface_endpoint=endpoints[1],
+        control_endpoint=endpoints[2],
+        security=None if request.keys is None and local else open_security(request.keys or key_folder()),
+        desk=DeskSettings(case=request.case, deciders=request.deciders),
+        research_session=request.research,
+    )
+
+
+def _say_where(service: NavigationService, screen: OperatorScreen) -> None:
+    rehearsal = "Rehearsal: tracker, hand and patient are simulated, the patient's skin is the case's own surface."
+    screen.say(f"{rehearsal} Research software, not a medical device.", WARNING)
+    screen.say(
+        f"poses {service.pose_endpoint}  surfaces {service.surfaces.endpoint}  control {service.control.endpoint}"
+    )
+    screen.say("Ctrl-C stops it")
+
+
+def _tell(news: Iterable[News], screen: OperatorScreen) -> None:
+    for told in news:
+        screen.say(told.line, WARNING if told.is_bad else PLAIN)

@@ -1,0 +1,297 @@
+"""The desk: each event from a headset is done for real, or refused with what came, what is allowed and what to do.
+
+What a person decides (a surface, a verification touch) is done in their name only if the operator's settings name
+them. What changes the case takes a second, since a case checks its files first; it is done by one worker thread, one
+thing after the other, and the client is told when it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from geometry.errors import SurgNavError
+from geometry.frames import CT, REFERENCE
+from geometry.points import Floats
+from navigation.headset import case_work
+from navigation.headset.case_work import Touch, Verified
+from navigation.headset.journal import EventJournal
+from unity_bridge.control.event_handler import Sender
+from unity_bridge.control.event_window import Known, Outcome, answer_of
+from unity_bridge.errors import EventRefusedError
+from unity_bridge.wire.convention import points_from_unity
+from unity_bridge.wire.messages import ClientEvent
+
+_MAX_REQUESTS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskSettings:
+    """What headsets may do.
+
+    Attributes:
+        case: the folder of the case; its event log is kept there.
+        deciders: full names of those who may decide on surfaces and verify the registration from a headset; by
+            default nobody may, and it is done at the console.
+    """
+
+    case: Path
+    deciders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class OnOffer:
+    """A surface that clients may pull: its payload's hash, and that of the case's surface it was made from."""
+
+    sha256: str
+    case_sha256: str
+
+
+class Room(Protocol):
+    """What the desk needs of the service that runs it."""
+
+    @property
+    def registration_id(self) -> str:
+        """Of the registration in force; empty if there is none."""
+        ...
+
+    def surface_on_offer(self, name: str) -> OnOffer | None: ...
+    def tip_error_mm(self, tool: str) -> float | None:
+        """Expected error of a tracked tool's calibrated tip; None if it has none."""
+        ...
+
+    def surface_decided(self, name: str, decision: str, person: str) -> None: ...
+    def withdraw_registration(self, reason: str) -> None: ...
+    def select_target(self, name: str) -> None: ...
+    def open_request(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The end of an event that took longer, for `ControlServer.settle` and for the operator."""
+
+    event: ClientEvent
+    sender: Sender
+    outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What the worker does, and what follows from it in the room."""
+
+    event: ClientEvent
+    sender: Sender
+    future: Future[Any]
+    follow: Callable[[Any], str]
+
+
+class HeadsetDesk:
+    """Satisfies `unity_bridge.control.event_handler.EventDesk`; call `poll` often.
+
+    Args:
+        session: the service's, hexadecimal.
+        now: tells the time, ISO 8601 with a time zone.
+
+    Attributes:
+        problem: why the last event could not be written to the log, and so was refused; empty if it could.
+
+    Raises:
+        ServiceError: another service writes to the case's event log.
+        EventLogError: it cannot be written.
+    """
+
+    def __init__(self, settings: DeskSettings, session: str, now: Callable[[], str], room: Room) -> None:
+        self._settings, self._now, self._room = settings, now, room
+        self._journal = EventJournal(settings.case, session, now())
+        self._worker = ThreadPoolExecutor(1, "surgnav-desk")
+        self._work: list[_Work] = []
+        self.problem = ""
+        self._kinds: dict[str, Callable[[ClientEvent, Sender], Outcome | None]] = {
+            "landmark_touched": self._touched,
+            "landmark_picked": self._picked,
+            "verify_touch": self._verify,
+            "decide_surface": self._decide,
+            "request_registration": self._request,
+            "select_target": self._select,
+        }
+
+    @property
+    def sessions(self) -> set[str]:
+        return self._journal.sessions
+
+    def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
+        return self._journal.earlier(key, stream)
+
+    def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:
+        """As the Protocol has it; the log holds the event before anything is done, and its answer after."""
+        details: dict[str, Any] = {}
+        if event.position_m is not None:
+            details["position_mm"] = points_from_unity(event.position_m).tolist()
+        self._begin(event, sender, details)
+        try:
+            kind = self._kinds.get(event.kind)
+            if kind is None:
+                raise _refused(
+                    f"the event '{event.kind[:40]}'", f"one of {', '.join(self._kinds)}", "update this server"
+                )
+            outcome = kind(event, sender)
+        except SurgNavError as error:
+            outcome = Outcome(error=error)
+        except OSError as error:
+            outcome = Outcome(error=_out_of_reach(error))
+        if outcome is not None:
+            self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
+        return outcome
+
+    def _begin(self, event: ClientEvent, sender: Sender, details: dict[str, Any]) -> None:
+        try:
+            self._journal.begin(event, sender, self._now(), details)
+        except EventRefusedError as error:
+            self.problem = error.came
+            raise
+        self.problem = ""
+
+    def poll(self) -> tuple[Settled, ...]:
+        """What the worker has finished since the last call, with what follows from it done."""
+        finished = [work for work in self._work if work.future.done()]
+        self._work = [work for work in self._work if not work.future.done()]
+        return tuple(map(self._settle, finished))
+
+    def close(self) -> None:
+        """Waits for the worker, writes what became of its work, and closes the log. May be called again."""
+        self._worker.shutdown(wait=True)
+        self.poll()
+        self._journal.close()
+
+    def _settle(self, work: _Work) -> Settled:
+        event, sender = work.event, work.sender
+        try:
+            outcome = Outcome(work.follow(work.future.result()))
+        except SurgNavError as error:
+            outcome = Outcome(error=error)
+        except OSError as error:
+            outcome = Outcome(error=_out_of_reach(error))
+        self._journal.end(answer_of(event.stream, event.number, outcome), sender, self._now())
+        return Settled(event, sender, outcome)
+
+    # ----------------------------------------------------------------------------------------------------------- kinds
+    def _touched(self, event: ClientEvent, sender: Sender) -> Outcome:
+        _need(event, "name", "position_m", "tool")
+        _need_frame(event, REFERENCE)
+        self._planned(event.name, "landmarks")
+        self._tip_error_mm(event.tool)
+        return Outcome(f"the touch of '{event.name}' is in the case's event log; no registration is made from it yet")
+
+    def _picked(self, event: ClientEvent, sender: Sender) -> Outcome:
+        _need(event, "name", "position_m")
+        _need_frame(event, CT)
+        return Outcome(f"'{event.name}' is in the case's event log; the plan is not changed by it")
+
+    def _verify(self, event: ClientEvent, sender: Sender) -> None:
+        _need(event, "name", "position_m", "tool", "registration_id", "person")
+        _need_frame(event, REFERENCE)
+        self._check_decider(event.person)
+        if event.registration_id != self._room.registration_id:
+            raise _refused(
+                f"a touch under the registration '{event.registration_id[:40]}'",
+                f"the one in force: '{self._room.registration_id or 'none'}'",
+                "touch again, now that another is in force",
+            )
+        self._planned(event.name, "landmarks")
+        touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
+        by = event.person, self._now()
+        self._start(event, sender, partial(case_work.verify, self._settings.case, touch, by, event.registration_id))
+
+    def _decide(self, event: ClientEvent, sender: Sender) -> None:
+        _need(event, "name", "sha256", "person", "decision")
+        self._check_decider(event.person)
+        offered = self._room.surface_on_offer(event.name)
+        if offered is None or offered.sha256 != event.sha256:
+            raise _refused(
+                f"a decision on '{event.name[:40]}' with the hash {(event.sha256 or '')[:12]}",
+                f"a surface that is on offer{f', now {offered.sha256[:12]}' if offered else ''}",
+                "ask for the manifest, look at the surface, and decide again",
+            )
+        by = event.person, self._now()
+        work = partial(case_work.decide, self._settings.case, event.name, event.decision, by, offered.case_sha256)
+        self._start(event, sender, work)
+
+    def _request(self, event: ClientEvent, sender: Sender) -> Outcome:
+        _need(event, "reason")
+        self._room.open_request(f"registration, asked by {sender.name[:40]}: {event.reason[:200]}")
+        return Outcome("the operator sees the request")
+
+    def _select(self, event: ClientEvent, sender: Sender) -> Outcome:
+        if event.name:
+            self._planned(event.name, "targets")
+        self._room.select_target(event.name)
+        return Outcome(f"'{event.name}' is selected" if event.name else "no target is selected")
+
+    # ---------------------------------------------------------------------------------------------------------- helpers
+    def _start(self, event: ClientEvent, sender: Sender, work: Callable[[], Any]) -> None:
+        follow = self._after_decision if event.kind == "decide_surface" else self._after_verification
+        self._work.append(_Work(event, sender, self._worker.submit(work), partial(follow, event)))
+
+    def _after_decision(self, event: ClientEvent, done: str) -> str:
+        self._room.surface_decided(event.name, event.decision, event.person)
+        return done
+
+    def _after_verification(self, event: ClientEvent, found: Verified) -> str:
+        if not found.problem:
+            return found.note
+        self._room.withdraw_registration(f"{found.note}: {found.problem}")
+        return f"{found.note}; the registration is withdrawn: {found.problem}"
+
+    def _check_decider(self, person: str) -> None:
+        if person not in self._settings.deciders:
+            allowed = ", ".join(sorted(self._settings.deciders))
+            raise _refused(
+                f"a decision by '{person[:40]}' from a headset",
+                f"decisions by {allowed}" if allowed else "none from a headset in this session",
+                "decide at the console: surgnav review, surgnav register",
+            )
+
+    def _planned(self, name: str, kind: str) -> Floats:
+        known = case_work.planned(self._settings.case, kind)
+        if name not in known:
+            raise _refused(
+                f"the name '{name[:40]}'", f"planned {kind}: {', '.join(known) or 'none'}", "choose one of them"
+            )
+        return known[name]
+
+    def _tip_error_mm(self, tool: str) -> float:
+        error_mm = self._room.tip_error_mm(tool)
+        if error_mm is None:
+            raise _refused(f"a touch with '{tool[:40]}'", "a tracked tool with a calibrated tip", "calibrate it first")
+        return error_mm
+
+
+def _need(event: ClientEvent, *names: str) -> None:
+    missing = [name for name in names if getattr(event, name) in (None, "")]
+    if missing:
+        raise _refused(f"'{event.kind}' without {', '.join(missing)}", f"all of {', '.join(names)}", "fill them in")
+
+
+def _need_frame(event: ClientEvent, frame: str) -> None:
+    if event.frame != frame:
+        raise _refused(
+            f"a position in '{event.frame[:40]}'", f"one in '{frame}'", f"give it under the Transform of '{frame}'"
+        )
+
+
+def _position_mm(event: ClientEvent) -> Floats:
+    return points_from_unity(np.array(event.position_m))
+
+
+def _out_of_reach(error: OSError) -> EventRefusedError:
+    return _refused(f"the case: {error.strerror}", "a case that can be read and written", "check folder and disk")
+
+
+def _refused(came: str, allowed: str, action: str) -> EventRefusedError:
+    return EventRefusedError(came, allowed, action)

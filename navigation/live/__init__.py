@@ -1,0 +1,1 @@
+"""The running service: poses from the newest tracker frame, supervised; surfaces; and what clients are told."""

@@ -1,0 +1,142 @@
+"""From one frame of the tracker to the poses a client shows, each with its state and its expected error.
+
+tracker -> reference            the anchor of everything
+reference -> <tool>[_tip]       T_tracker_reference^-1 @ T_tracker_tool [@ T_tool_tip]
+reference -> ct                 the registration; the patient's surfaces hang from it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from geometry import Transform
+from geometry.frames import CT, REFERENCE, TRACKER
+from navigation.devices.tracker import TrackerFrame
+from navigation.errors import RegisteringError
+from navigation.live.supervisor import Judgement
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import Validity
+
+if TYPE_CHECKING:
+    from registration.verdict.verdict import Level
+
+PATIENT = "patient"
+
+
+@dataclass(frozen=True)
+class CalibratedTip:
+    """A tool's tip, ``T_<tool>_<tool>_tip``, and its expected error (RMS)."""
+
+    T_tool_tip: Transform
+    expected_error_mm: float
+
+
+@dataclass(frozen=True)
+class AcceptedRegistration:
+    """The registration in force: nothing else is ever streamed.
+
+    Attributes:
+        T_reference_ct: maps CT to the reference.
+        registration_id: names it in every message that rests on it.
+        expected_error_mm: expected 95 % TRE at the worst of the planned targets; None if none was planned.
+        level: its verdict, ``accept`` or ``check``.
+        accepted_by: who put it in force, by name; for ``check``, that is who consented knowing the reasons.
+
+    Raises:
+        RegisteringError: it was refused, or nobody accepted it.
+    """
+
+    T_reference_ct: Transform
+    registration_id: str
+    expected_error_mm: float | None
+    level: Level
+    accepted_by: str
+
+    def __post_init__(self) -> None:
+        # Here, not above: the pose process gets its registrations ready made, and starts sooner without the package.
+        from registration.verdict.verdict import ACCEPT, CHECK
+
+        if self.level not in (ACCEPT, CHECK) or not self.accepted_by.strip():
+            raise RegisteringError(
+                f"registration '{self.registration_id}' with the verdict '{self.level}', "
+                f"accepted by {self.accepted_by!r}",
+                f"'{ACCEPT}', or '{CHECK}' with the consent of a named person",
+                "register again, or have somebody accept it: surgnav register",
+            )
+
+
+@dataclass(frozen=True)
+class PoseGraph:
+    """What is known besides the tracker's frame.
+
+    Attributes:
+        tips: calibrated tips by tool; other tools are streamed by their marker's frame.
+        registration: None as long as the patient is not registered; then the patient is lost, and says so.
+    """
+
+    tips: Mapping[str, CalibratedTip] = field(default_factory=dict)
+    registration: AcceptedRegistration | None = None
+
+    def states(self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement]) -> list[ToolState]:
+        """One state per tool and one for the patient; a pose only where this frame holds what it needs."""
+        observed = {} if frame is None else {tool: seen.T_tracker_tool for tool, seen in frame.tools.items()}
+        T_tracker_reference = observed.get(REFERENCE)
+        states = [self._reference(T_tracker_reference, judgements[REFERENCE])]
+        T_reference_tracker = None if T_tracker_reference is None else T_tracker_reference.inverse()
+        for tool, judged in judgements.items():
+            if tool != REFERENCE:
+                states.append(self._tool(tool, judged, T_reference_tracker, observed.get(tool)))
+        states.append(self._patient(judgements[REFERENCE]))
+        return states
+
+    def _reference(self, T_tracker_reference: Transform | None, judged: Judgement) -> ToolState:
+        return ToolState(
+            tool=REFERENCE,
+            to_frame=TRACKER,
+            from_frame=REFERENCE,
+            validity=judged.validity,
+            reason=judged.reason,
+            T_to_from=_shown(T_tracker_reference, judged),
+        )
+
+    def _tool(
+        self, tool: str, judged: Judgement, T_reference_tracker: Transform | None, T_tracker_tool: Transform | None
+    ) -> ToolState:
+        tip = self.tips.get(tool)
+        pose = None
+        if T_reference_tracker is not None and T_tracker_tool is not None:
+            pose = T_reference_tracker @ T_tracker_tool
+            pose = pose if tip is None else pose @ tip.T_tool_tip
+        return ToolState(
+            tool=tool,
+            to_frame=REFERENCE,
+            from_frame=tool if tip is None else tip.T_tool_tip.from_frame,
+            validity=judged.validity,
+            reason=judged.reason,
+            T_to_from=_shown(pose, judged),
+            expected_error_mm=None if tip is None else tip.expected_error_mm,
+        )
+
+    def _patient(self, reference: Judgement) -> ToolState:
+        if self.registration is None:
+            return ToolState(
+                tool=PATIENT, to_frame=REFERENCE, from_frame=CT, validity=Validity.LOST, reason="not registered"
+            )
+        # The registration itself does not age, but without the reference nobody knows where the patient is now.
+        return ToolState(
+            tool=PATIENT,
+            to_frame=REFERENCE,
+            from_frame=CT,
+            validity=reference.validity,
+            reason="" if not reference.reason else f"reference {reference.validity.value}: {reference.reason}",
+            T_to_from=_shown(self.registration.T_reference_ct, reference),
+            expected_error_mm=self.registration.expected_error_mm,
+            registration_id=self.registration.registration_id,
+        )
+
+
+def _shown(pose: Transform | None, judged: Judgement) -> Transform | None:
+    """Lost and stale tools are sent without a pose: there is nothing new to show."""
+    return pose if judged.validity in (Validity.VALID, Validity.SUSPECT) else None

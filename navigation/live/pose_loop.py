@@ -1,0 +1,181 @@
+"""The pose loop: the newest tracker frame in, pose batch out, in a process of its own so that nothing can stall it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from geometry.errors import SurgNavError
+from navigation.clock import MonotonicClock, PacedClock
+from navigation.devices.registry import open_tracker
+from navigation.devices.tracker import Tracker
+from navigation.live.newest_frame import NewestFrame
+from navigation.live.pose_graph import PoseGraph
+from navigation.live.pose_vitals import PoseVitals
+from navigation.live.sent_poses import SentLog
+from navigation.live.state_changes import ChangeReporter
+from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.operator_screen.refusals import HEARD, RefusalForwarder
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.transport.authentication import ServerSecurity
+from unity_bridge.wire.envelope import Session, Validity
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseLoopConfig:
+    """What the pose process is started with; all of it can be pickled.
+
+    Attributes:
+        tracker, tracker_config: the driver's name in the registry, and its own settings.
+        graph: calibrations and registration at the start; later ones are sent through the pipe.
+        endpoint: where to publish, such as ``tcp://127.0.0.1:5570``.
+        session_id: the service's, 16 bytes.
+        supervisor: thresholds, the age limits among them.
+        security: keys and allow list; without them loopback only.
+        keep_sent: so many batches are kept for scoring and sent at the end; none in a service that runs for days.
+    """
+
+    tracker: str
+    tracker_config: object
+    graph: PoseGraph
+    endpoint: str
+    session_id: bytes
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    security: ServerSecurity | None = None
+    keep_sent: int = 0
+
+
+class PoseLoop:
+    """Takes the tracker's newest frame, judges, computes, publishes; once per frame.
+
+    Args:
+        vitals: told how old each frame was when it went out, and what was dropped.
+        log: keeps what was sent.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        graph: PoseGraph,
+        supervisor: Supervisor,
+        publisher: PosePublisher,
+        clock: PacedClock,
+        vitals: PoseVitals | None = None,
+        log: SentLog | None = None,
+    ) -> None:
+        self.graph = graph
+        self.states: list[ToolState] = []
+        self._tracker = tracker
+        self._frames = NewestFrame(tracker, clock)
+        self._supervisor = supervisor
+        self._publisher = publisher
+        self._clock = clock
+        self._vitals, self._log = vitals, log
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that the tracker made and nobody used."""
+        return self._frames.order.dropped
+
+    def step(self) -> int:
+        """Handles one frame, or its absence, and returns the sequence number of the published batch."""
+        frame = self._frames.take()
+        judged_ns = now_ns = self._clock.now_ns()
+        states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
+        if self._supervisor.is_aged(judged_ns, now_ns := self._clock.now_ns()):
+            # Put aside in between, by a busy machine or a suspended one: what was valid then is not any more.
+            states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
+        self.states = states
+        capture_ns = now_ns if frame is None else min(frame.capture_ns, now_ns)
+        anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
+        sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
+        published_ns = self._clock.now_ns()
+        if self._log is not None:
+            self._log.add(sequence, capture_ns, published_ns, states)
+        if self._vitals is not None:
+            self._vitals.note(sequence, self._frames.order, published_ns)
+        return sequence
+
+    def run(self, should_stop: Callable[[], bool]) -> None:
+        """Steps until told to stop."""
+        self._tracker.start()
+        try:
+            while not should_stop():
+                self.step()
+        finally:
+            self._tracker.stop()
+
+
+class Pipe(Protocol):
+    """The pose process's end of a `multiprocessing` pipe."""
+
+    def poll(self) -> bool: ...
+    def recv(self) -> Any: ...
+    def send(self, what: object) -> None: ...
+
+
+STOP = "stop"
+TAKEN = "taken"
+
+
+@dataclass(frozen=True)
+class Starting:
+    """What the pose process does before it streams, for whoever waits for it."""
+
+    what: str
+
+
+def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
+    """Entry of the pose process.
+
+    Says what it does (`Starting`) until it is ready, then sends its endpoint, then `StateChanges`, each of which is
+    answered by `TAKEN`, and who was `Refused`, answered by `HEARD`; takes a new `PoseGraph` or `STOP` from the pipe; at
+    the end it sends the `SentPoses`. If it cannot go on, it sends the `SurgNavError` and ends.
+
+    Args:
+        shared: of `PoseVitals`.
+    """
+    # Ctrl-C at the terminal reaches every process of it; when poses end is for the service to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    clock, vitals = MonotonicClock(), PoseVitals(shared)
+    try:
+        pipe.send(Starting(f"opening the tracker '{config.tracker}'"))
+        tracker = open_tracker(config.tracker, config.tracker_config, clock)
+        supervisor = Supervisor(tracker.tools, config.supervisor)
+        session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
+        with PosePublisher(config.endpoint, session, security=config.security) as publisher:
+            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log)
+            pipe.send(publisher.endpoint)
+            loop.run(_Orders(loop, pipe, publisher, clock).should_stop)
+        pipe.send(log.finish())
+    except SurgNavError as error:
+        pipe.send(error)
+    except (EOFError, BrokenPipeError):
+        return  # the service is gone: nobody is left to stop us or to hear from us
+
+
+class _Orders:
+    """Between two steps: what the service wants, and what it has to know."""
+
+    def __init__(self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock) -> None:
+        self._loop, self._pipe, self._publisher, self._clock = loop, pipe, publisher, clock
+        self._reporter = ChangeReporter(pipe.send)
+        self._refusals = RefusalForwarder(pipe.send, publisher.take_refusals)
+
+    def should_stop(self) -> bool:
+        self._refusals.forward()
+        while self._pipe.poll():
+            message = self._pipe.recv()
+            if message == STOP:
+                return True
+            if message == TAKEN:
+                self._reporter.taken()
+            elif message == HEARD:
+                self._refusals.heard()
+            else:
+                self._loop.graph = message
+        self._reporter.report(self._loop.states, self._clock.now_ns())
+        return False

@@ -1,0 +1,376 @@
+"""The service: the pose process, the surface socket and the control socket, under one session."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import zmq
+
+from geometry.surface import Surface
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.errors import EventLogError, ServiceError
+from navigation.headset.event_handler import DeskSettings, HeadsetDesk
+from navigation.live.offered_surfaces import LevelSettings, encode_levels
+from navigation.live.pose_graph import PATIENT, PoseGraph
+from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
+from navigation.live.pose_vitals import PoseVitals, Vitals
+from navigation.live.priority import going_first
+from navigation.live.sent_poses import SentPoses
+from navigation.live.session_state import OfferedSurface, RoomState
+from navigation.live.state_changes import StateChanges
+from navigation.live.supervisor import SupervisorSettings
+from navigation.operator_screen.refusals import HEARD, RefusalNews, Refused
+from navigation.terminal.foreign_text import quoted, shown
+from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_window import answer_of
+from unity_bridge.control.self_test import SelfTest
+from unity_bridge.control.server import ControlEvent, ControlServer
+from unity_bridge.errors import UnknownClientError
+from unity_bridge.surfaces.levels import EncodedLevel
+from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
+from unity_bridge.transport.authentication import Gate, ServerSecurity
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import ClientEvent, SelfTestVerdict, Welcome
+
+SERVER_NAME = "surgnav"
+EVENTS_LOG = "surgnav.headset"
+NOTICE = "Research software, not a medical device."
+_SAY_EVERY_S = 3.0
+
+
+@dataclass(frozen=True)
+class ApprovedSurface:
+    """A surface as it goes on the wire, coarse level first, with the decision that allows it to.
+
+    Attributes:
+        case_sha256: of the case's surface that it was made from, where people may decide on it from a headset.
+    """
+
+    levels: Sequence[EncodedLevel]
+    approval: str
+    approved_by: str
+    case_sha256: str = ""
+
+    @classmethod
+    def of(
+        cls, surface: Surface, approval: str, approved_by: str, settings: LevelSettings | None = None
+    ) -> ApprovedSurface:
+        """Makes and encodes the levels: about a second for 100,000 triangles, so before the service starts."""
+        return cls(encode_levels(surface, settings), approval, approved_by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    """What the service runs with.
+
+    Attributes:
+        tracker, tracker_config: the driver's name in the registry, and its own settings.
+        tools: names of the tracked tools, and `rate_hz`, for clients that join.
+        graph: calibrations and registration.
+        surfaces: what clients may pull.
+        pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
+        security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
+        desk: what headsets may do in which case; without it every event of theirs is refused.
+        research_session: offers suggested surfaces as well, and tells clients to say so on screen.
+        supervisor: thresholds; clients are told the age limits among them.
+        keep_sent: so many batches are kept for `stop`, for scoring.
+        goes_first: the pose process gets a higher priority, where the user may give it one.
+        start_timeout_s, stop_timeout_s: patience with the pose process.
+    """
+
+    tracker: str
+    tracker_config: object
+    tools: tuple[str, ...]
+    rate_hz: float
+    graph: PoseGraph
+    surfaces: Sequence[ApprovedSurface] = ()
+    pose_endpoint: str = "tcp://127.0.0.1:*"
+    surface_endpoint: str = "tcp://127.0.0.1:*"
+    control_endpoint: str = "tcp://127.0.0.1:*"
+    security: ServerSecurity | None = None
+    desk: DeskSettings | None = None
+    research_session: bool = False
+    supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
+    keep_sent: int = 0
+    goes_first: bool = True
+    start_timeout_s: float = 60.0
+    stop_timeout_s: float = 20.0
+
+
+class NavigationService:
+    """Runs from ``with`` to its end; call `poll` in between.
+
+    Args:
+        say: told every few seconds what is waited for while it starts.
+
+    Raises:
+        ServiceError: the pose process did not start, or ended by itself.
+        SurgNavError: whatever made the pose process give up, such as an endpoint in use.
+    """
+
+    def __init__(self, config: ServiceConfig, say: Callable[[str], None] | None = None) -> None:
+        self._config = config
+        self._say = say or logging.getLogger("surgnav.service").info
+        self._clock = MonotonicClock()
+        self._session = Session(uuid.uuid4().bytes, self._clock)
+        self._refusals = RefusalNews(self._clock)
+        self._desk: HeadsetDesk | None = None
+        self._no_desk = ""
+        self._early: Any = None  # came from the pose process before it was waited for
+        self._context = zmq.Context()
+
+    def __enter__(self) -> NavigationService:
+        spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's and OpenVINO's threads half
+        self._pipe, theirs = spawning.Pipe()
+        shared = PoseVitals.share(spawning)
+        self._vitals = PoseVitals(shared)
+        loop = PoseLoopConfig(
+            tracker=self._config.tracker,
+            tracker_config=self._config.tracker_config,
+            graph=self._config.graph,
+            endpoint=self._config.pose_endpoint,
+            session_id=self._session.session_id,
+            supervisor=self._config.supervisor,
+            security=self._config.security,
+            keep_sent=self._config.keep_sent,
+        )
+        self._process = spawning.Process(
+            target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
+        )
+        with going_first(self._config.goes_first):
+            self._process.start()
+        theirs.close()
+        try:
+            self.pose_endpoint: str = self._await_start()
+            self._open_sockets()
+        except BaseException:
+            self._close_desk()
+            self._end_process()
+            self._context.destroy(linger=0)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close_desk()
+        self._end_process()
+        self.surfaces.close()
+        self.control.close()
+        if self._gate is not None:
+            self._gate.close()
+        self._context.term()
+
+    def poll(self, timeout_ms: int) -> tuple[ControlEvent, ...]:
+        """Answers what clients asked within `timeout_ms`, and returns what they told.
+
+        Raises:
+            ServiceError: the pose process ended by itself.
+        """
+        self._poller.poll(timeout_ms)
+        self.surfaces.poll()
+        self.control.poll()
+        at_the_gate = () if self._gate is None else self._gate.refusals.take()
+        self._refusals.log((*self.surfaces.take_refusals(), *self.control.take_refusals(), *at_the_gate))
+        self._take_changes()
+        settled = self._settle()
+        if not self._process.is_alive():
+            self._receive(0.0, "to go on")
+        events = (*self.control.take_events(), *settled)
+        _log_events(events)
+        return events
+
+    def update(self, graph: PoseGraph, reason: str = "") -> None:
+        """Puts a new registration or calibration into force, from the next frame on, and tells every client.
+
+        Args:
+            reason: why there is no registration any more, if there was one.
+        """
+        self.room.update(graph, reason)
+
+    @property
+    def desk_problem(self) -> str:
+        """Why nothing can be done from a headset, although it was meant to be; empty if it can.
+
+        A case on a disk that is full, or that may not be written to, is streamed all the same.
+        """
+        return self._no_desk or ("" if self._desk is None else self._desk.problem)
+
+    def notify(self, text: str) -> None:
+        """Shows a notice at every client."""
+        self._announce(Happening(kind="notice", reason=text))
+
+    @property
+    def pose_process_id(self) -> int | None:
+        return self._process.pid
+
+    def vitals(self) -> Vitals:
+        """How old poses are, and how many frames were dropped, since the start."""
+        return self._vitals.read()
+
+    def stop(self) -> SentPoses:
+        """Ends the pose loop and returns what it published, as far as `keep_sent` had it kept."""
+        self._pipe.send(STOP)
+        sent: SentPoses = self._receive(self._config.stop_timeout_s, "to stop")
+        self._process.join(self._config.stop_timeout_s)
+        return sent
+
+    def _open_sockets(self) -> None:
+        security = self._config.security
+        self._gate = None if security is None else Gate(self._context, security)
+        self.surfaces = SurfaceServer(
+            self._config.surface_endpoint,
+            self._session,
+            self._context,
+            SurfaceServerSettings(research_session=self._config.research_session),
+            self._gate,
+        )
+        self.room = RoomState(self._config.graph, self.surfaces, self._publish, self._announce)
+        if self._config.desk is not None:
+            self._open_desk(self._config.desk)
+        self.control = ControlServer(
+            self._config.control_endpoint,
+            self._session,
+            self._context,
+            self._welcome,
+            gate=self._gate,
+            desk=self._desk,
+            self_test=SelfTest(np.random.default_rng()),
+        )
+        for offered in self._config.surfaces:
+            name = offered.levels[-1].payload.name
+            surface = OfferedSurface(name, offered.levels, offered.case_sha256)
+            self.room.offer_surface(surface, offered.approval, offered.approved_by)
+        self._poller = zmq.Poller()
+        for socket in {*self.surfaces.sockets, *self.control.sockets}:
+            self._poller.register(socket, zmq.POLLIN)
+
+    def _welcome(self) -> Welcome:
+        return Welcome(
+            server_name=SERVER_NAME,
+            program=SERVER_NAME,
+            clock_id=self._clock.clock_id,
+            rate_hz=self._config.rate_hz,
+            last_pose_sequence=self._vitals.last_sequence,
+            pose_stale_after_ms=self._config.supervisor.stale_after_ms,
+            pose_lost_after_ms=self._config.supervisor.lost_after_ms,
+            tools=(*self._config.tools, PATIENT),
+            research_session=self._config.research_session,
+            notice=NOTICE,
+            **self.room.welcome_fields(),
+        )
+
+    def _announce(self, happening: Happening) -> None:
+        self.control.announce(happening)
+
+    def _publish(self, graph: PoseGraph) -> None:
+        with contextlib.suppress(OSError):  # the pose process is gone: `poll` says so
+            self._pipe.send(graph)
+
+    def _open_desk(self, settings: DeskSettings) -> None:
+        try:
+            self._desk = HeadsetDesk(settings, self._session.session_id.hex(), _now, self.room)
+        except EventLogError as error:
+            self._no_desk = str(error)
+            logging.getLogger(EVENTS_LOG).error("events are refused: %s", error)
+
+    def _settle(self) -> tuple[ControlEvent, ...]:
+        """Tells clients the end of what took longer, and returns it for the operator."""
+        ended = []
+        for settled in () if self._desk is None else self._desk.poll():
+            event, sender = settled.event, settled.sender
+            with contextlib.suppress(UnknownClientError):  # it is in the log, should its client come again
+                self.control.settle(sender.key, event.stream, event.number, settled.outcome)
+            answer = answer_of(event.stream, event.number, settled.outcome)
+            ended.append(ControlEvent(sender.name, self._clock.now_ns(), event, answer))
+        return tuple(ended)
+
+    def _close_desk(self) -> None:
+        if self._desk is not None:
+            self._desk.close()
+
+    def _take_changes(self) -> None:
+        """What the pose process has told meanwhile; an error of its own stays in the pipe for `_receive`."""
+        if self._early is None:
+            self._early = self._next_message(0.0)
+
+    def _next_message(self, timeout_s: float) -> Any:
+        """The next message of the pose process that is no news of its own; news is taken in on the way."""
+        deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
+        message, self._early = self._early, None
+        try:
+            while message is None and self._pipe.poll(max(0.0, (deadline_ns - self._clock.now_ns()) / NS_PER_S)):
+                message = self._pipe.recv()
+                if isinstance(message, StateChanges):
+                    self.room.take_changes(message)
+                    self._pipe.send(TAKEN)
+                    message = None
+                elif isinstance(message, Refused):
+                    self._refusals.log(message.refusals)
+                    self._pipe.send(HEARD)
+                    message = None
+        except (EOFError, OSError):
+            return None
+        return message
+
+    def _await_start(self) -> str:
+        """The endpoint of the poses. What is waited for is said, for on a busy machine it takes a while."""
+        begun_ns, patience_s, what = self._clock.now_ns(), self._config.start_timeout_s, "loading"
+        while True:
+            waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
+            message = self._next_message(min(_SAY_EVERY_S, max(0.0, patience_s - waited_s)))
+            if isinstance(message, Starting):
+                what = message.what
+            elif isinstance(message, str):
+                return message
+            elif message is not None or not self._process.is_alive() or waited_s > patience_s:
+                self._early = message
+                self._receive(0.0, f"to start, which was {what}")
+            else:
+                waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
+                self._say(f"waiting for the pose process, {waited_s:.0f} s of {patience_s:.0f}: {what}")
+
+    def _receive(self, timeout_s: float, purpose: str) -> Any:
+        message = self._next_message(timeout_s)
+        if isinstance(message, Exception):
+            raise message
+        if message is None:
+            state = "alive but silent" if self._process.is_alive() else f"exit code {self._process.exitcode}"
+            raise ServiceError(
+                f"no answer from the pose process within {timeout_s:g} s when asked {purpose} ({state})",
+                "a running pose process",
+                "see its output above; run 'surgnav doctor'",
+            )
+        return message
+
+    def _end_process(self) -> None:
+        if self._process.is_alive():
+            self._process.terminate()
+        self._process.join(self._config.stop_timeout_s)
+        self._pipe.close()
+
+
+def _log_events(events: Sequence[ControlEvent]) -> None:
+    """What an operator has to know: who may not show anything, and what was done or asked at a headset."""
+    log = logging.getLogger(EVENTS_LOG)
+    for event in events:
+        who, what, answer = quoted(event.client_name), event.what, event.answer
+        if isinstance(what, SelfTestVerdict) and what.state is SelfTestState.FAILED:
+            log.warning("%s must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300))
+        elif isinstance(what, ClientEvent) and answer is not None:
+            said = shown(answer.note or answer.came or "", 200)
+            log.info("%s, %s: %s %s", who, shown(what.kind, 40), answer.outcome, said)
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -1,0 +1,275 @@
+"""The registered patient with the tool, in three dimensions: drawn by VTK off screen, lettered by matplotlib.
+
+The skin is drawn like glass: clear where it is seen face on, denser toward its outline, so that what lies beneath stays
+visible. Everything is in ``ct``; the viewer looks at the patient's front, so that his right is on the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from case.colours import structure_colour
+from geometry import Surface, Transform
+from geometry.errors import FrameMismatchError
+from geometry.frames import CT
+from geometry.points import as_points
+from navigation.pictures.canvas import Canvas
+from navigation.pictures.colours import FAINT_INK, INK, LANDMARK, LANDMARK_INK, PAPER, RESIDUAL_MAP, TARGET, TIP, TOOL
+
+Floats = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SceneTool:
+    """A tool to draw.
+
+    Attributes:
+        name: its label.
+        T_ct_tool: its marker's pose in `ct`.
+        tip_tool_mm: its tip in the marker's frame, ``(3,)``.
+    """
+
+    name: str
+    T_ct_tool: Transform
+    tip_tool_mm: Floats
+
+    def __post_init__(self) -> None:
+        if self.T_ct_tool.to_frame != CT:
+            raise FrameMismatchError(
+                f"{self.T_ct_tool} for '{self.name}'", "a pose in 'ct'", "compose it with T_ct_reference first"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenePictureSettings:
+    """How the scene is drawn.
+
+    Attributes:
+        width_px, height_px: of the picture; a third of the width is for the numbers.
+        view_ct: from the patient to the viewer, in `ct`: a little from the right, in front and above.
+        glass: structures drawn like glass.
+        residual_limit_mm: end of the residuals' colour scale; None for their 95th percentile.
+    """
+
+    width_px: int = 1600
+    height_px: int = 1000
+    view_ct: tuple[float, float, float] = (-0.42, -1.0, 0.30)
+    glass: tuple[str, ...] = ("body", "lung")
+    residual_limit_mm: float | None = None
+
+
+def scene_picture(
+    surfaces: Sequence[Surface],
+    path: Path,
+    *,
+    title: str,
+    numbers: Sequence[tuple[str, str]] = (),
+    tools: Sequence[SceneTool] = (),
+    landmarks_ct: Mapping[str, ArrayLike] | None = None,
+    targets_ct: Mapping[str, ArrayLike] | None = None,
+    swept_ct: ArrayLike | None = None,
+    swept_residuals_mm: ArrayLike | None = None,
+    settings: ScenePictureSettings | None = None,
+) -> Path:
+    """Writes a PNG of surfaces, tools, touched landmarks, targets and the swept points by their residual.
+
+    Args:
+        surfaces: in `ct`, coloured by their names.
+        path: of the PNG; its folder must exist.
+        title: the first line.
+        numbers: label and value, printed beside the scene in this order.
+        tools, landmarks_ct, targets_ct: what to draw, by name.
+        swept_ct: points of the sweep mapped to `ct`, ``(n, 3)``; `swept_residuals_mm` ``(n,)`` colours them.
+        settings: see `ScenePictureSettings`.
+
+    Raises:
+        RenderingError: this machine cannot draw off screen.
+        FrameMismatchError: a surface that is not in `ct`.
+    """
+    settings = settings or ScenePictureSettings()
+    for surface in surfaces:
+        if surface.frame != CT:
+            raise FrameMismatchError(f"'{surface.name}' in '{surface.frame}'", "surfaces in 'ct'", "transform it first")
+    width = round(settings.width_px * 0.74)
+    canvas = Canvas(width, settings.height_px)
+    view = np.array(settings.view_ct) / np.linalg.norm(settings.view_ct)
+    for surface in surfaces:
+        colour, glass = structure_colour(surface.name), surface.name in settings.glass
+        canvas.add_surface(surface, colour, view if glass else None)
+    for tool in tools:
+        _add_tool(canvas, tool)
+    for point in (landmarks_ct or {}).values():
+        canvas.add_ball(np.asarray(point, dtype=float), 4.5, LANDMARK)
+    swept = as_points(swept_ct if swept_ct is not None else np.empty((0, 3)), "swept points")
+    residuals = np.abs(np.asarray(swept_residuals_mm if swept_residuals_mm is not None else np.zeros(len(swept))))
+    limit = settings.residual_limit_mm or (max(float(np.percentile(residuals, 95)), 0.1) if len(swept) else 1.0)
+    if len(swept):
+        canvas.add_points(swept, residuals, limit, radius=1.7)
+    canvas.look_from(view)
+    picture = canvas.draw()
+    _compose(
+        picture, canvas, path, settings, title, numbers, tools, landmarks_ct or {}, targets_ct or {}, limit, len(swept)
+    )
+    return path
+
+
+def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
+    """A shaft from the tip to the marker, and the marker's four spheres in its own plane."""
+    tip = tool.T_ct_tool.apply(tool.tip_tool_mm)
+    origin = np.asarray(tool.T_ct_tool.translation_mm)
+    length = float(np.linalg.norm(origin - tip))
+    taper = tip + (origin - tip) * min(14.0 / max(length, 1.0), 0.5)
+    canvas.add_cone(tip, taper, 2.4, TIP)
+    canvas.add_rod(taper, origin, 2.4, TOOL)
+    along = (origin - tip) / max(length, 1e-9)
+    across = tool.T_ct_tool.rotation_matrix @ np.eye(3)
+    side = across[:, int(np.argmin(np.abs(along @ across)))]
+    canvas.add_ball(origin, 6.0, "#d5dbe1")
+    for u, v in ((42.0, 12.0), (-36.0, 24.0), (8.0, 52.0)):
+        ball = origin + u * side + v * along
+        canvas.add_rod(origin, ball, 1.6, TOOL)
+        canvas.add_ball(ball, 6.0, "#d5dbe1")
+
+
+def _compose(
+    picture: Floats,
+    canvas: Canvas,
+    path: Path,
+    settings: ScenePictureSettings,
+    title: str,
+    numbers: Sequence[tuple[str, str]],
+    tools: Sequence[SceneTool],
+    landmarks_ct: Mapping[str, ArrayLike],
+    targets_ct: Mapping[str, ArrayLike],
+    limit_mm: float,
+    swept: int,
+) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width, height = settings.width_px, settings.height_px
+    figure = Figure(figsize=(width / 100.0, height / 100.0), dpi=100, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    share = canvas.width_px / width
+    scene = figure.add_axes((0.0, 0.0, share, 1.0))
+    scene.imshow(picture, extent=(0, canvas.width_px, 0, height), interpolation="antialiased")
+    scene.set_axis_off()
+    targets = _labels(canvas, targets_ct, TARGET)
+    _mark_targets(scene, targets)
+    touched = _labels(canvas, landmarks_ct, LANDMARK_INK)
+    held = _labels(canvas, {tool.name: tool.T_ct_tool.translation_mm for tool in tools}, INK)
+    _write_labels(scene, canvas, [*targets, *touched, *held])
+    scene.set_xlim(0, canvas.width_px)
+    scene.set_ylim(0, height)
+    _orientation_cue(figure, canvas)
+    figure.text(0.018, 0.962, title, color=INK, size=20, weight="bold", va="center")
+    _print_numbers(figure, numbers, share + 0.012)
+    if swept:
+        _residual_bar(figure, (share + 0.014, 0.075, 0.2, 0.018), limit_mm, swept)
+    figure.savefig(path, facecolor=PAPER)
+
+
+@dataclass(frozen=True)
+class _Label:
+    text: str
+    pixel: tuple[float, float]
+    colour: str
+
+
+def _labels(canvas: Canvas, points_ct: Mapping[str, ArrayLike], colour: str) -> list[_Label]:
+    return [
+        _Label(name.replace("_", " "), canvas.pixel_of(np.asarray(point, dtype=float)), colour)
+        for name, point in points_ct.items()
+    ]
+
+
+def _write_labels(axes: Any, canvas: Canvas, labels: Sequence[_Label]) -> None:
+    """In a column on either side, as in an atlas: no name covers another, each has a line to its point."""
+    left, right = canvas.drawn_px
+    middle = float(np.median([label.pixel[0] for label in labels])) if labels else 0.0
+    for on_left in (True, False):
+        column = [label for label in labels if (label.pixel[0] <= middle) == on_left]
+        heights = _spread([label.pixel[1] for label in column], apart=30.0)
+        x = max(left - 24.0, 120.0) if on_left else min(right + 24.0, canvas.width_px - 120.0)
+        for label, y in zip(column, heights, strict=True):
+            axes.annotate(
+                label.text,
+                label.pixel,
+                xytext=(x, y),
+                ha="right" if on_left else "left",
+                va="center",
+                color=label.colour,
+                size=13,
+                weight="bold",
+                arrowprops={"arrowstyle": "-", "color": label.colour, "linewidth": 1.0, "shrinkA": 1, "shrinkB": 5},
+            )
+
+
+def _spread(heights: Sequence[float], apart: float) -> Floats:
+    """The heights moved as little as needed for each to be `apart` from the next."""
+    order = np.argsort(heights)
+    placed = np.array(heights, dtype=float)
+    for _ in range(60):
+        for lower, upper in pairwise(order):
+            lack = apart - (placed[upper] - placed[lower])
+            if lack > 0.0:
+                placed[lower] -= lack / 2.0
+                placed[upper] += lack / 2.0
+    return placed
+
+
+def _mark_targets(axes: Any, labels: Sequence[_Label]) -> None:
+    """Targets lie inside organs: their marks are drawn over everything."""
+    for label in labels:
+        x, y = label.pixel
+        for size, colour in ((17.0, "white"), (15.0, label.colour)):
+            axes.plot(x, y, "o", markersize=size, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=2.4)
+        axes.plot(x, y, "+", markersize=9, markeredgecolor="white", markeredgewidth=2.0)
+
+
+def _orientation_cue(figure: Any, canvas: Canvas) -> None:
+    """The axes of `ct` as the camera sees them."""
+    axes = figure.add_axes((0.012, 0.02, 0.115, 0.184))
+    axes.set_xlim(-1.35, 1.35)
+    axes.set_ylim(-1.35, 1.35)
+    axes.set_axis_off()
+    for direction, letter, colour in zip(np.eye(3), ("L", "P", "S"), ("#d1302f", "#009e73", "#0072b2"), strict=True):
+        x, y = canvas.direction_on_screen(direction)
+        axes.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.4})
+        reach = max(float(np.hypot(x, y)), 1e-6)
+        axes.text(
+            x + 0.24 * x / reach,
+            y + 0.24 * y / reach,
+            letter,
+            color=colour,
+            size=15,
+            weight="bold",
+            ha="center",
+            va="center",
+        )
+
+
+def _print_numbers(figure: Any, numbers: Sequence[tuple[str, str]], x: float) -> None:
+    step = min(0.085, 0.76 / max(len(numbers), 1))
+    for row, (label, value) in enumerate(numbers):
+        y = 0.955 - row * step
+        figure.text(x, y, label, color=FAINT_INK, size=12, va="top")
+        figure.text(x, y - 0.024, value, color=INK, size=16, weight="bold", va="top")
+
+
+def _residual_bar(figure: Any, box: tuple[float, float, float, float], limit_mm: float, swept: int) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    mappable = ScalarMappable(Normalize(0.0, limit_mm), RESIDUAL_MAP)
+    bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend="max")
+    bar.ax.set_title(f"distance of {swept:,} swept points to the skin, mm", size=11, color=INK, loc="left", pad=6)
+    bar.ax.tick_params(labelsize=11, colors=INK)
+    bar.outline.set_visible(False)

@@ -1,0 +1,1 @@
+"""Planning on the case: what the surgeon aims at."""

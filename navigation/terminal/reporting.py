@@ -1,0 +1,80 @@
+"""What every command prints around its work: progress, what killed runs left, and errors as people read them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from geometry.errors import SurgNavError
+    from navigation.terminal.progress import ProgressLine
+
+
+@contextmanager
+def reporting(
+    *, live: bool = True, case: Path | None = None, json_file: Path | None = None
+) -> Iterator[tuple[Console, ProgressLine]]:
+    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do.
+
+    Args:
+        live: whether the progress line is there from the start; not where a person is asked for keys.
+        case: the case folder that the command is about; what killed runs left there is cleared, and said.
+        json_file: where numbers will be written; that it can be is seen before the work.
+    """
+    from geometry.errors import SurgNavError
+    from navigation.terminal.console import Terminal
+    from navigation.terminal.json_files import check_json_file
+    from navigation.terminal.progress import ProgressLine
+    from navigation.terminal.system_failures import in_words
+
+    console, failures = Terminal(), Terminal(stderr=True)
+    progress = ProgressLine(console)
+    try:
+        check_json_file(json_file)
+        if case is not None:
+            _clear_leftovers(case, console)
+        with progress.shown() if live else nullcontext():
+            yield console, progress
+    except SurgNavError as error:
+        _print_error(error, failures)
+        raise typer.Exit(1) from error
+    except BrokenPipeError:
+        _silence_stdout()
+        raise typer.Exit(1) from None
+    except OSError as error:
+        _print_error(in_words(error, [path for path in (case, json_file) if path is not None]), failures)
+        raise typer.Exit(1) from error
+
+
+def _print_error(error: SurgNavError, failures: Console) -> None:
+    from rich.markup import escape
+
+    failures.print(f"[red bold]{type(error).__name__}[/]: {escape(error.came)}", highlight=False)
+    failures.print(f"  allowed: {escape(error.allowed)}\n  do: {escape(error.action)}", highlight=False)
+
+
+def _silence_stdout() -> None:
+    """Whoever read the output is gone (``| head``); Python must not complain about it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _clear_leftovers(case: Path, console: Console) -> None:
+    from rich.markup import escape
+
+    from case.leftovers import clear_leftovers
+
+    found = clear_leftovers(case, time.time())
+    for name in found.cleared:
+        console.print(f"[yellow]cleared {escape(name)}, which a killed run left half made[/]", highlight=False)
+    for problem in found.kept:
+        console.print(f"[yellow]left by a killed run, and still there: {escape(problem)}[/]", highlight=False)

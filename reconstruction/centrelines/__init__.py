@@ -1,0 +1,1 @@
+"""Centrelines of vessels and of the spine, with radius, at sub-voxel accuracy."""

@@ -1,0 +1,66 @@
+"""Values that are not HU are refused; with `CtChoice.correct_hu` an offset is taken away, and the verdict says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from reconstruction.ct.intensities import Intensities, examine_intensities
+from reconstruction.ct.nifti import as_compact
+from reconstruction.ct.quality import refusal
+from reconstruction.ct.scan import CtReading
+
+HOUNSFIELD = "Hounsfield units: air at -1000, water at 0"
+OPTION = "--correct-hu"
+
+
+def in_hounsfield(reading: CtReading, correct: bool) -> CtReading:
+    """The same reading, in HU, with what was found and done among its reasons and notes.
+
+    Args:
+        reading: a volume whose values span what a body's do.
+        correct: take an offset away where there is one.
+
+    Raises:
+        CtRefusedError: the values are not HU, or nothing vouches for it.
+    """
+    found = examine_intensities(reading.volume.voxels)
+    problem = not_hounsfield(found, reading.scale_doubt, correct)
+    if problem is not None:
+        raise refusal((problem[0],), HOUNSFIELD, problem[1], reading.notes)
+    doubt = f"{reading.scale_doubt}: " if reading.scale_doubt else ""
+    if found.kind == "offset":
+        voxels = as_compact(reading.volume.voxels.astype(np.float32) - np.float32(found.offset))
+        reason = f"{doubt}values with {found.words}: {found.offset:g} taken away, as asked ({OPTION})"
+        return replace(reading, volume=reading.volume.with_voxels(voxels), reasons=(*reading.reasons, reason))
+    if doubt:
+        taken = "values that look like HU" if found.kind == "hu" else f"values taken for HU, as asked ({OPTION})"
+        return replace(reading, reasons=(*reading.reasons, f"{doubt}{taken}: {found.words}"))
+    if found.kind == "unconfirmed" and found.air is not None and found.tissue is not None:
+        reason = f"a scale that may not be HU, as in cone-beam CT, or a crop: {found.words}"
+        return replace(reading, notes=(*reading.notes, reason))
+    return reading
+
+
+def not_hounsfield(found: Intensities, scale_doubt: str, correct: bool) -> tuple[str, str] | None:
+    """Why values are refused, and what to do; None where they may pass.
+
+    Args:
+        scale_doubt: why the header does not vouch for HU; empty where it does.
+        correct: whether an offset will be taken away.
+    """
+    again = "export the series again with its rescale slope and intercept"
+    if found.kind == "other":
+        return f"values that are not HU: {found.words}", "give the CT itself, in HU: MR and raw values are none"
+    if found.kind == "offset" and not correct:
+        return (
+            f"values that are not HU: {found.words}",
+            f"{OPTION} takes {found.offset:g} away, and says so in the verdict; or {again}",
+        )
+    if scale_doubt and found.kind == "unconfirmed" and not correct:
+        return (
+            f"{scale_doubt}, and {found.words}",
+            f"{again}; or, where you know that the values are HU, {OPTION} takes them for it, and says so",
+        )
+    return None

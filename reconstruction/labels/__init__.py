@@ -1,0 +1,1 @@
+"""Segmentations of others in: NIfTI, NRRD, 3D Slicer and DICOM SEG, on the grid that their header states."""

@@ -1,0 +1,1 @@
+"""Inference engines behind one Protocol: OpenVINO, ONNX Runtime, TensorRT, torch."""

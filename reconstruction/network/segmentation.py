@@ -1,0 +1,181 @@
+"""CT to structures: class probabilities on the network's grid, labels, and where to look twice.
+
+Probabilities, not labels, are the result: a surface at level 0.5 of a probability field lies between voxels, where the
+border is. Everything is a suggestion until a named person has approved it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry.points import Singles
+from geometry.volume import Volume
+from reconstruction.network.classes import CLASSES, STRUCTURES, structure_probability
+from reconstruction.network.engines.engine import InferenceEngine, choose_engine
+from reconstruction.network.fingerprint import scan_fingerprint
+from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
+from reconstruction.network.islands import IslandRule, clear_islands, clear_islands_of
+from reconstruction.network.outside import clear_beside_patient, clear_outside, place_skin
+from reconstruction.network.sliding_window import sliding_window
+from reconstruction.network.weights import Weights, load_weights
+
+Progress = Callable[[float], None]
+
+# The liver and the patient are one piece; lungs are two, ribs and cropped bones many. Below these volumes a piece is
+# noise: a rib's cross-section through a 5 mm slice has more than 0.3 ml, the smallest lung remnant of use some 5 ml.
+DEFAULT_ISLANDS: Mapping[str, IslandRule] = MappingProxyType(
+    {
+        "bone": IslandRule(smallest_ml=0.3),
+        "lung": IslandRule(smallest_ml=5.0),
+        "liver": IslandRule(largest_only=True),
+        "body": IslandRule(largest_only=True),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationSettings:
+    """How to run the network.
+
+    Attributes:
+        engine: an engine's name, or None for the first that loads here.
+        overlap: share of a window that its neighbour covers too.
+        islands: class to rule, which separate pieces stay; empty to keep everything.
+    """
+
+    engine: str | None = None
+    overlap: float = 0.25
+    islands: Mapping[str, IslandRule] = field(default_factory=lambda: DEFAULT_ISLANDS)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What the network makes of a CT, all on its own grid (isotropic, covering the CT), in the CT's frame.
+
+    Attributes:
+        probabilities: structure to probability, 0 to 1, float32. `body` is everything inside the skin.
+        labels: class index (`reconstruction.network.classes.CLASSES`) of the likeliest class, uint8.
+        uncertainty: entropy of the class probabilities over its maximum, 0 sure to 1 undecided, float32.
+        engine: what computed it.
+        weights_sha256: of the ONNX file.
+        trained_on: fingerprints of the scans that the network was trained on.
+        seen_in_training: this very scan is one of them, so its result says nothing about other patients.
+        hu: the CT as the network saw it, float32.
+    """
+
+    probabilities: Mapping[str, Volume]
+    labels: Volume
+    uncertainty: Volume
+    engine: str
+    weights_sha256: str
+    trained_on: tuple[str, ...]
+    seen_in_training: bool
+    hu: Volume
+
+
+def segment(
+    ct: Volume,
+    settings: SegmentationSettings | None = None,
+    progress: Progress | None = None,
+    engine: InferenceEngine | None = None,
+    weights: Weights | None = None,
+) -> Segmentation:
+    """Separates the structures in a CT.
+
+    Args:
+        ct: HU, any right-handed grid.
+        settings: how to run the network; None for the defaults.
+        progress: called with the share of windows done.
+        engine: an engine already loaded (for several CTs in a row); `settings.engine` is then ignored.
+        weights: other weights than the ones in the package.
+
+    Raises:
+        EngineError, WeightsError: nothing here can run the network.
+    """
+    settings = settings or SegmentationSettings()
+    weights = weights or load_weights()
+    engine = engine or choose_engine(settings.engine, weights)
+    lps = to_nearest_lps(ct)
+    grid = network_grid(lps, weights.spacing_mm)
+    hu = resample_hu(lps, grid)
+    probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
+    tidy(probabilities, hu, settings.islands, weights.spacing_mm)
+    return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
+
+
+def tidy(probabilities: Singles, hu: Singles, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
+    """What the scan knows better than the network, in place: room and table, islands, where the skin lies.
+
+    Giving away the probability of outside within the patient, and placing the skin, can raise a class above the others
+    in a few voxels; so islands are cleared once more in the end.
+    """
+    voxel_ml = spacing_mm**3 / 1000
+    clear_outside(probabilities, hu, spacing_mm)
+    clear_beside_patient(probabilities, hu, spacing_mm)
+    clear_islands(probabilities, dict(islands), voxel_ml)
+    place_skin(probabilities, hu)
+    for name, rule in islands.items():
+        if name != "body":
+            clear_islands_of(probabilities, name, rule, voxel_ml)
+
+
+def class_probabilities(
+    hu: Singles, weights: Weights, engine: InferenceEngine, overlap: float, progress: Progress | None = None
+) -> Singles:
+    """Softmax classes ``(5, nk, nj, ni)`` of HU ``(nk, nj, ni)`` on the network's grid."""
+    # No window larger than the scan needs. What is missing to a multiple of the stride continues the edge: air there
+    # would look like skin.
+    step = weights.stride
+    needed = [-(-n // step) * step for n in hu.shape]
+    window = [min(w, n) for w, n in zip(weights.window, needed, strict=True)]
+    missing = [max(0, w - n) for w, n in zip(window, hu.shape, strict=True)]
+    padded = np.pad(hu, [(m // 2, m - m // 2) for m in missing], mode="edge")
+
+    def predict(batch: Singles) -> Singles:
+        return softmax(engine.run(batch))
+
+    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, len(CLASSES), progress)
+    k, j, i = (slice(m // 2, m // 2 + n) for m, n in zip(missing, hu.shape, strict=True))
+    return np.ascontiguousarray(blended[:, k, j, i])
+
+
+def softmax(logits: Singles) -> Singles:
+    """Over axis 1 of ``(n, c, ...)``."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials /= exponentials.sum(axis=1, keepdims=True)
+    return exponentials
+
+
+def normalised_entropy(probabilities: Singles) -> Singles:
+    """Entropy over classes ``(c, ...)`` divided by that of a uniform guess: 0 sure, 1 undecided."""
+    entropy = np.zeros(probabilities.shape[1:], np.float32)
+    for p in probabilities:
+        entropy -= p * np.log(np.maximum(p, 1e-12))
+    return entropy / np.float32(np.log(len(probabilities)))
+
+
+def _as_segmentation(
+    probabilities: Singles, hu: Singles, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
+) -> Segmentation:
+    def volume(voxels: NDArray[np.generic]) -> Volume:
+        return Volume(voxels, grid.affine, grid.frame)
+
+    structures = {name: volume(structure_probability(probabilities, name)) for name in STRUCTURES}
+    return Segmentation(
+        probabilities=MappingProxyType(structures),
+        labels=volume(probabilities.argmax(axis=0).astype(np.uint8)),
+        uncertainty=volume(normalised_entropy(probabilities)),
+        engine=engine.name,
+        weights_sha256=weights.sha256,
+        trained_on=weights.trained_on,
+        seen_in_training=fingerprint in weights.trained_on,
+        hu=volume(hu),
+    )
+
+
+__all__ = ["CLASSES", "Segmentation", "SegmentationSettings", "segment"]

@@ -1,0 +1,1 @@
+"""Radio-opaque balls on the skin, found in the CT to a fraction of a voxel."""

@@ -1,0 +1,58 @@
+"""A distance field for searching: one plane per cell, thirty times as fast to read as the fine one, and rough.
+
+Each cell holds the tangent plane of the distance at its middle. Near a surface of 30 mm radius and with cells of 6 mm
+that errs by half a millimetre at the most: enough to tell thousands of poses apart, not to refine one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Surface
+from geometry.points import Floats
+from registration.distance.closest_point import DistanceField
+
+Singles = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseField:
+    """Planes on a regular grid; beyond it, the planes of its border go on.
+
+    Attributes:
+        centre_mm: of the surface, ``(3,)`` in ct: coordinates are relative to it, so that single precision suffices.
+        spacing_mm: of the cells.
+        low_mm: middle of the first cell, ``(3,)``, relative to the centre.
+        shape: of the grid, ``(3,)``.
+        planes: unit gradient and offset by cell, ``(cells, 4)``: the distance of p is ``gradient . p + offset``.
+    """
+
+    centre_mm: Floats
+    spacing_mm: float
+    low_mm: Singles
+    shape: NDArray[np.int64]
+    planes: Singles
+
+    @classmethod
+    def of(cls, surface: Surface, field: DistanceField, spacing_mm: float, margin_mm: float) -> CoarseField:
+        """Asks `field`, which is that of `surface`, at every cell's middle."""
+        low_mm, high_mm = surface.bounds_mm + [[-margin_mm], [margin_mm]]
+        centre_mm = (low_mm + high_mm) / 2.0
+        shape = np.ceil((high_mm - low_mm) / spacing_mm).astype(np.int64) + 1
+        middles_mm = low_mm - centre_mm + spacing_mm * np.argwhere(np.ones(shape, bool))
+        distance = field.distance(middles_mm + centre_mm)
+        offsets_mm = distance.signed_mm - np.einsum("nj,nj->n", distance.gradient, middles_mm)
+        planes = np.column_stack([distance.gradient, offsets_mm]).astype(np.float32)
+        return cls(centre_mm, spacing_mm, (low_mm - centre_mm).astype(np.float32), shape, planes)
+
+    def distance(self, points_mm: Singles) -> tuple[Singles, Singles]:
+        """Signed distance ``(...,)`` and its gradient ``(..., 3)`` of points ``(..., 3)`` relative to the centre."""
+        cell = np.rint((points_mm - self.low_mm) * np.float32(1.0 / self.spacing_mm))
+        np.clip(cell, 0.0, (self.shape - 1).astype(np.float32), out=cell)
+        strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
+        planes = self.planes[cell.astype(np.int32) @ strides.astype(np.int32)]
+        gradient = planes[..., :3]
+        return np.einsum("...j,...j->...", gradient, points_mm) + planes[..., 3], gradient

@@ -1,0 +1,373 @@
+"""The record of one attempt at a registration, as JSON: what went in, what came out, what was concluded.
+
+A record is written once and never changed; it holds every number with all its digits, so that reading it back gives
+the registration itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from geometry import SurgNavError, Transform
+from geometry.frames import CT, REFERENCE
+from geometry.points import Floats
+from registration.errors import AttemptError
+from registration.landmarks.fit import LandmarkRegistration
+from registration.surface.refine import SurfaceRegistration
+from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty
+from registration.uncertainty.mobility import LandmarkKind
+from registration.verdict.next_touch import NextTouch
+from registration.verdict.verdict import Findings, Verdict, VerdictSettings
+from registration.verdict.verification import Verification
+
+Point = tuple[float, float, float]
+Start = Literal["landmarks", "global"]
+Order = Literal["known", "unknown"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LandmarkRecord(_Record):
+    """One planned landmark, and where it was touched.
+
+    Attributes:
+        ct_mm: planned, in ct; reference_mm: touched, in reference; None if it was not.
+        spread_rms_mm: of the frames averaged into the touch; None if unknown.
+        used: whether the registration was made from it.
+        kind: what it is, and so how far it may have moved; None in a record of version 1.
+    """
+
+    name: str
+    ct_mm: Point
+    reference_mm: Point | None = None
+    spread_rms_mm: float | None = None
+    used: bool = True
+    kind: LandmarkKind | None = None
+
+
+class FileRecord(_Record):
+    """A file that went in: its path inside the case, its fingerprint, and how much is in it."""
+
+    path: str
+    sha256: str
+    points: int | None = None
+
+
+class AttemptInputs(_Record):
+    """Everything that was measured and planned.
+
+    Attributes:
+        measured_with: the device, or the files.
+        start: where the pose began: from the landmarks, or from the surface without any guess.
+        order: whether the touched points came with their landmarks' names, or were paired by their distances.
+        unpaired_reference_mm: touched points that were paired with no landmark.
+        sweep: swept points in reference.
+        surface: the surface in ct that they were matched to.
+        targets_ct_mm: planned targets.
+        tip_error_rms_mm: expected error of the tool's tip; None if unknown.
+    """
+
+    measured_with: str
+    start: Start
+    order: Order = "known"
+    unpaired_reference_mm: tuple[Point, ...] = ()
+    landmarks: tuple[LandmarkRecord, ...] = ()
+    sweep: FileRecord | None = None
+    surface: FileRecord | None = None
+    targets_ct_mm: dict[str, Point] = {}
+    tip_error_rms_mm: float | None = None
+
+
+class PoseRecord(_Record):
+    """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`), the pivot in reference, and the
+    degrees of freedom by which the covariance is known (null: it was stated).
+
+    ``T_true = motion o T``: the motion's axes are those of `to_frame`. `joint` is the covariance ``(13, 13)`` of the
+    motion with the CT's scale and the skin's motion (`PoseUncertainty`); null: a record of version 1, in which neither
+    was in doubt.
+    """
+
+    to_frame: Literal["reference"] = "reference"
+    from_frame: Literal["ct"] = "ct"
+    units: Literal["mm, rad"] = "mm, rad"
+    matrix: tuple[tuple[float, ...], ...]
+    covariance: tuple[tuple[float, ...], ...]
+    pivot_reference_mm: Point
+    degrees: float | None = None
+    joint: tuple[tuple[float, ...], ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_pose(self) -> PoseRecord:
+        self.transform()
+        self.uncertainty()
+        return self
+
+    def transform(self) -> Transform:
+        """``T_reference_ct``."""
+        return Transform(self.matrix, REFERENCE, CT)
+
+    def uncertainty(self) -> PoseUncertainty:
+        degrees = math.inf if self.degrees is None else self.degrees
+        joint = np.zeros((0, 0)) if self.joint is None else np.array(self.joint)
+        return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm), degrees, joint)
+
+
+class TargetRecord(_Record):
+    """Expected error at a target.
+
+    Attributes:
+        rms_mm, p95_mm: of the registration: root mean square, and what 95 of 100 errors are shorter than.
+        covariance_reference_mm2: of the error vector, axes of reference.
+        semi_axes_mm: of the ellipsoid that holds 95 of 100 errors, the longest first; `longest_ct`: its direction.
+        with_tool_p95_mm: once the tool's tip is pointed at the target; None where no tool was calibrated.
+    """
+
+    rms_mm: float
+    p95_mm: float
+    covariance_reference_mm2: tuple[Point, Point, Point]
+    semi_axes_mm: Point | None = None
+    longest_ct: Point | None = None
+    with_tool_p95_mm: float | None = None
+
+
+class NextTouchRecord(_Record):
+    """A `NextTouch`, as it is kept."""
+
+    kind: Literal["surface", "landmark"]
+    name: str
+    point_ct_mm: Point
+    outward_ct: Point | None
+    target: str
+    p95_now_mm: float
+    p95_then_mm: float
+    words: str
+
+    @classmethod
+    def of(cls, spot: NextTouch) -> NextTouchRecord:
+        return cls(
+            kind=spot.kind,
+            name=spot.name,
+            point_ct_mm=as_point(spot.point_ct_mm),
+            outward_ct=None if spot.outward_ct is None else as_point(spot.outward_ct),
+            target=spot.target,
+            p95_now_mm=spot.p95_now_mm,
+            p95_then_mm=spot.p95_then_mm,
+            words=spot.words,
+        )
+
+
+class VerificationRecord(_Record):
+    """A `Verification`, as it is kept."""
+
+    name: str
+    kind: Literal["landmark", "surface", "repeat"]
+    offset_reference_mm: Point
+    distance_mm: float
+    expected_p95_mm: float
+    on_skin: bool = False
+    away_mm: float = 0.0
+    own_rms_mm: float | None = None
+    point_reference_mm: Point | None = None
+    normal_reference: Point | None = None
+
+    @classmethod
+    def of(cls, touch: Verification) -> VerificationRecord:
+        return cls(
+            name=touch.name,
+            kind=touch.kind,
+            offset_reference_mm=as_point(touch.offset_reference_mm),
+            distance_mm=touch.distance_mm,
+            expected_p95_mm=touch.expected_p95_mm,
+            on_skin=touch.on_skin,
+            away_mm=touch.away_mm,
+            own_rms_mm=touch.own_rms_mm,
+            point_reference_mm=None if touch.point_reference_mm is None else as_point(touch.point_reference_mm),
+            normal_reference=None if touch.normal_reference is None else as_point(touch.normal_reference),
+        )
+
+    def verification(self) -> Verification:
+        return Verification(
+            name=self.name,
+            kind=self.kind,
+            offset_reference_mm=np.array(self.offset_reference_mm),
+            distance_mm=self.distance_mm,
+            expected_p95_mm=self.expected_p95_mm,
+            on_skin=self.on_skin,
+            away_mm=self.away_mm,
+            own_rms_mm=self.own_rms_mm,
+            point_reference_mm=None if self.point_reference_mm is None else np.array(self.point_reference_mm),
+            normal_reference=None if self.normal_reference is None else np.array(self.normal_reference),
+        )
+
+
+class AttemptResult(_Record):
+    """What came out.
+
+    Attributes:
+        fre_rms_mm: of the landmarks alone; not the accuracy at a target. `landmark_residuals_reference_mm`: touched
+            minus mapped. `left_out`: each as a verification of the others.
+        surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement; None
+            without it.
+        expected: error at each target.
+        next_touch: the spot whose touch would bring the worst of them down most; None if there is none.
+    """
+
+    pose: PoseRecord
+    fre_rms_mm: float | None = None
+    landmark_residuals_reference_mm: dict[str, Point] = {}
+    left_out: dict[str, VerificationRecord] = {}
+    surface_residual_rms_mm: float | None = None
+    surface_residual_p95_mm: float | None = None
+    surface_offset_mm: float | None = None
+    iterations: int | None = None
+    expected: dict[str, TargetRecord] = {}
+    next_touch: NextTouchRecord | None = None
+
+
+class Attempt(_Record):
+    """One attempt, whatever became of it.
+
+    Attributes:
+        id: its name in the case, such as ``r-0001``.
+        time: ISO 8601 with a time zone; `person`: who made it.
+        settings: everything that was assumed, by group.
+        limits: of the verdict.
+        result: None if it failed; then ``findings.failure`` says why.
+        verdict: as it was drawn at once; later touches can change it, and are kept beside it.
+    """
+
+    schema_name: Literal["surgnav.registration"] = "surgnav.registration"
+    schema_version: Literal[1, 2] = 2
+    id: str = Field(min_length=1)
+    time: str = Field(min_length=1)
+    person: str = Field(min_length=1)
+    inputs: AttemptInputs
+    settings: dict[str, Any] = {}
+    limits: VerdictSettings = VerdictSettings()
+    findings: Findings
+    result: AttemptResult | None
+    verdict: Verdict
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Attempt:
+        if (self.result is None) != bool(self.findings.failure):
+            raise ValueError("a result and a failure, or neither")
+        if self.result is None and self.verdict.level != "refuse":
+            raise ValueError(f"no result, yet the verdict '{self.verdict.level}'")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return self.model_dump(mode="json")
+
+    def used_landmarks_ct(self) -> dict[str, Floats]:
+        """The landmarks that the registration was made from: name -> ``(3,)`` in ct."""
+        return {mark.name: np.array(mark.ct_mm) for mark in self.inputs.landmarks if mark.used}
+
+
+def read_attempt(content: bytes | str) -> Attempt:
+    """The record that `Attempt.to_json` made.
+
+    Raises:
+        AttemptError: not such a record, or one that contradicts itself: numbers that are no pose or no covariance.
+    """
+    try:
+        return Attempt.model_validate_json(content)
+    except ValidationError as error:
+        raise _damaged("a registration", error) from error
+    except SurgNavError as error:
+        raise AttemptError(
+            f"a record of a registration with {error.came}", error.allowed, "restore it, or register again"
+        ) from error
+
+
+def read_verification(details: Mapping[str, Any]) -> Verification:
+    """The touch that ``{"touch": VerificationRecord}`` holds.
+
+    Raises:
+        AttemptError: there is none, or a damaged one.
+    """
+    try:
+        return VerificationRecord.model_validate(details.get("touch")).verification()
+    except ValidationError as error:
+        raise _damaged("a verification", error) from error
+
+
+def _damaged(what: str, error: ValidationError) -> AttemptError:
+    fault = error.errors(include_input=False, include_url=False)[0]
+    came = f"a record of {what} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
+    return AttemptError(came, "one that this program wrote", "restore it, or register again")
+
+
+def record_result(
+    by_landmarks: LandmarkRegistration | None,
+    by_surface: SurfaceRegistration | None,
+    uncertainty: PoseUncertainty,
+    expected: dict[str, TargetRecord],
+    left_out: Mapping[str, Verification],
+    next_touch: NextTouch | None = None,
+) -> AttemptResult:
+    """The record of what came out; the surface's pose is the one that counts, where there is one.
+
+    Args:
+        uncertainty: what is expected of the pose, all errors taken in.
+        left_out: each landmark held against the others, where that was possible.
+        next_touch: where the next touch is worth most.
+
+    Raises:
+        AttemptError: neither landmarks nor a surface.
+    """
+    registered = by_surface or by_landmarks
+    if registered is None:
+        raise AttemptError("a result of nothing", "landmarks or a surface", "register first")
+    marks = () if by_landmarks is None else zip(by_landmarks.names, by_landmarks.residuals_reference_mm, strict=True)
+    return AttemptResult(
+        pose=PoseRecord(
+            matrix=registered.T_reference_ct.matrix.tolist(),
+            covariance=uncertainty.covariance.tolist(),
+            pivot_reference_mm=as_point(uncertainty.pivot_reference_mm),
+            degrees=uncertainty.degrees if math.isfinite(uncertainty.degrees) else None,
+            joint=uncertainty.joint.tolist(),
+        ),
+        fre_rms_mm=None if by_landmarks is None else by_landmarks.fre_rms_mm,
+        landmark_residuals_reference_mm={name: as_point(vector) for name, vector in marks},
+        left_out={name: VerificationRecord.of(touch) for name, touch in left_out.items()},
+        surface_residual_rms_mm=None if by_surface is None else by_surface.residual_rms_mm,
+        surface_residual_p95_mm=None if by_surface is None else by_surface.residual_p95_mm,
+        surface_offset_mm=None if by_surface is None else by_surface.offset_mm,
+        iterations=None if by_surface is None else by_surface.iterations,
+        expected=expected,
+        next_touch=None if next_touch is None else NextTouchRecord.of(next_touch),
+    )
+
+
+def target_records(
+    names: list[str], expected: ExpectedTre, T_reference_ct: Transform, with_tool: ExpectedTre | None = None
+) -> dict[str, TargetRecord]:
+    """Expected errors ``(n,)`` by target name, for the record; `with_tool`: the tip's error included."""
+    axes, semi_axes_mm = expected.ellipsoids()
+    longest_ct = T_reference_ct.inverse().rotate(axes[:, :, 0])
+    return {
+        name: TargetRecord(
+            rms_mm=float(expected.rms_mm[i]),
+            p95_mm=float(expected.p95_mm[i]),
+            covariance_reference_mm2=expected.covariance_reference_mm2[i].tolist(),
+            semi_axes_mm=as_point(semi_axes_mm[i]),
+            longest_ct=as_point(longest_ct[i]),
+            with_tool_p95_mm=None if with_tool is None else float(with_tool.p95_mm[i]),
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def as_point(point: Floats) -> Point:
+    """``(3,)`` as JSON holds it."""
+    x, y, z = (float(value) for value in point)
+    return x, y, z

@@ -1,0 +1,367 @@
+"""Attempts in the case: each is kept for good, one may be in force, and who decided so stays readable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from case.case import Case, MadeBy
+from case.manifest import Artefact, RegistrationEvent, RegistrationStep
+from geometry.points import Floats
+from navigation.acquisition.collect import TouchedPoint
+from navigation.errors import RegisteringError
+from navigation.live.pose_graph import AcceptedRegistration
+from reconstruction.ct.nifti import write_nifti
+from registration.assumptions import Assumptions
+from registration.errors import AttemptError
+from registration.record.attempt import (
+    Attempt,
+    AttemptInputs,
+    FileRecord,
+    LandmarkRecord,
+    Start,
+    as_point,
+    read_attempt,
+    read_verification,
+    record_result,
+    target_records,
+)
+from registration.record.point_files import write_sweep, write_touched, write_unordered
+from registration.record.tre_map import expected_p95_map
+from registration.register import Measured, Outcome
+from registration.uncertainty.expected_error import ExpectedTre, expected_tre
+from registration.uncertainty.mobility import LandmarkKind
+from registration.verdict.verdict import CHECK, REFUSE, Verdict, judge
+from registration.verdict.verification import Verification
+from registration.verdict.verified_error import after_touches
+
+PROGRAM = "surgnav"
+KIND = "registration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """Who, when and with what.
+
+    Attributes:
+        time: ISO 8601 with a time zone.
+        measured_with: the device, or the files.
+        surface: id of the surface's artefact in the case.
+        plans: ids of the artefacts that landmarks and targets came from.
+        tip_error_rms_mm: expected error of the tool's tip; None if unknown.
+    """
+
+    person: str
+    time: str
+    measured_with: str
+    surface: str
+    plans: tuple[str, ...]
+    start: Start = "landmarks"
+    tip_error_rms_mm: float | None = None
+
+    def made_by(self, parameters: Mapping[str, Any] | None = None) -> MadeBy:
+        said = {"person": self.person, "measured_with": self.measured_with} | dict(parameters or {})
+        return MadeBy(program=PROGRAM, version=version(PROGRAM), time=self.time, parameters=said)
+
+
+def keep_attempt(
+    case: Case, measured: Measured, outcome: Outcome, assumptions: Assumptions, circumstances: Circumstances
+) -> Attempt:
+    """Writes the attempt, what it was made from, and its points for 3D Slicer, into the case."""
+    attempt_id = next_id(case)
+    files = _keep_inputs(case, attempt_id, measured, circumstances)
+    verdict = judge(outcome.findings, (), assumptions.verdict)
+    attempt = Attempt(
+        id=attempt_id,
+        time=circumstances.time,
+        person=circumstances.person,
+        inputs=_inputs(case, measured, outcome, circumstances, files),
+        settings=assumptions.to_json(),
+        limits=assumptions.verdict,
+        findings=outcome.findings,
+        result=_result(measured, outcome),
+        verdict=verdict,
+    )
+    made_from = (circumstances.surface, *circumstances.plans, *(artefact.id for artefact in files.values()))
+    kept = case.write_json(KIND, attempt_id, attempt.to_json(), circumstances.made_by(), made_from)
+    record(case, attempt, "computed", circumstances.person, circumstances.time)
+    if attempt.result is not None:
+        _keep_markups(case, attempt, kept, circumstances)
+    return attempt
+
+
+def load_attempt(case: Case, attempt_id: str) -> Attempt:
+    """The attempt, with the numbers it was written with.
+
+    Raises:
+        CaseError: no such attempt.
+        AttemptError: a record that is missing, altered, or damaged.
+    """
+    artefact = case.artefact(f"{KIND}/{attempt_id}.json")
+    try:
+        content = case.path_of(artefact.id).read_bytes()
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != artefact.sha256:
+        raise AttemptError(
+            f"the record of '{attempt_id}', which is {'altered' if content else 'missing'}",
+            "the record as it was written",
+            "restore it, or register again",
+        )
+    return read_attempt(content)
+
+
+def attempt_ids(case: Case) -> tuple[str, ...]:
+    """Every attempt, in the order they were made."""
+    prefix = f"{KIND}/"
+    kept = (artefact.id for artefact in case.artefacts if artefact.kind == KIND and artefact.path.endswith(".json"))
+    return tuple(kept_id.removeprefix(prefix).removesuffix(".json") for kept_id in kept)
+
+
+def next_id(case: Case) -> str:
+    """``r-0001``, ``r-0002``, ..."""
+    return f"r-{len(attempt_ids(case)) + 1:04d}"
+
+
+def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
+    """Every touch that tested the attempt."""
+    return tuple(
+        read_verification(event.details)
+        for event in case.manifest.registration_events
+        if event.registration == attempt_id and event.step == "verified"
+    )
+
+
+def verdict_of(case: Case, attempt: Attempt) -> Verdict:
+    """The verdict with every verification touch taken in, by the limits that the attempt was made with."""
+    touches = verifications(case, attempt.id)
+    return judge(replace(attempt.findings, tre_p95_mm=expected_now(attempt, touches)), touches, attempt.limits)
+
+
+def expected_now(attempt: Attempt, touches: Sequence[Verification]) -> dict[str, float | None]:
+    """Expected 95 % error in mm by target, with what the touches found taken in."""
+    expected = expected_after(attempt, touches)
+    if expected is None:
+        return dict(attempt.findings.tre_p95_mm)
+    return dict(zip(attempt.inputs.targets_ct_mm, map(float, expected.p95_mm), strict=True))
+
+
+def expected_after(attempt: Attempt, touches: Sequence[Verification]) -> ExpectedTre | None:
+    """Expected errors at the targets, in their order, once touches tested the registration; None without any."""
+    result = attempt.result
+    if result is None or not touches or not result.expected:
+        return None
+    known = after_touches(result.pose.uncertainty(), touches)
+    return expected_tre(result.pose.transform(), known, list(attempt.inputs.targets_ct_mm.values()))
+
+
+def record(
+    case: Case,
+    attempt: Attempt,
+    step: RegistrationStep,
+    person: str,
+    time: str,
+    details: Mapping[str, Any] | None = None,
+) -> RegistrationEvent:
+    """Adds a step to the history, with the verdict of this moment.
+
+    Raises:
+        CaseError: to be put in force although refused, stale or altered; or nobody's name.
+    """
+    verdict = verdict_of(case, attempt)
+    return case.record_registration(attempt.id, step, (verdict.level, verdict.reasons), person, time, details)
+
+
+def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consent: bool) -> AcceptedRegistration:
+    """Accepts the attempt, or returns to it if it was accepted before.
+
+    Args:
+        consent: the person knows the reasons of a ``check`` and consents.
+
+    Raises:
+        RegisteringError: a refused attempt, nobody's name, or ``check`` without consent.
+        CaseError: it is stale or was altered.
+    """
+    verdict = verdict_of(case, attempt)
+    if verdict.level == REFUSE or (verdict.reasons and not consent) or not person.strip():
+        raise RegisteringError(
+            f"'{attempt.id}' with the verdict '{verdict.level}' ({'; '.join(verdict.reasons) or 'no reason'}), "
+            f"accepted by {person!r}, {'with' if consent else 'without'} consent",
+            "'accept', or 'check' with the consent of a named person; never 'refuse'",
+            "register again" if verdict.level == REFUSE else "name the person, and say that they consent",
+        )
+    active = case.active_registration()
+    before = {e.registration for e in case.manifest.registration_events if e.step in ("accepted", "returned")}
+    again = attempt.id in before and (active is None or active.registration != attempt.id)
+    record(case, attempt, "returned" if again else "accepted", person, time)
+    accepted = in_force(case)
+    if accepted is None:
+        raise RegisteringError(f"'{attempt.id}', which did not come into force", "a case that can be written", "retry")
+    return accepted
+
+
+def in_force(case: Case) -> AcceptedRegistration | None:
+    """The registration that may be streamed; None if there is none.
+
+    Raises:
+        RegisteringError: there is one, but it is stale, was altered or replaced, or has been refused since; its surface
+            was rejected; or a verification touch gave reasons that nobody consented to.
+        AttemptError: its record is damaged.
+    """
+    event = case.active_registration()
+    if event is None:
+        return None
+    attempt = load_attempt(case, event.registration)
+    verdict = verdict_of(case, attempt)
+    problem = _changed_since(case, attempt, event) or case.registration_problem(attempt.id)
+    if verdict.level == CHECK and set(verdict.reasons) - set(event.reasons):
+        problem = f"nobody consented to: {'; '.join(verdict.reasons)}"
+    if problem or verdict.level == REFUSE or attempt.result is None:
+        raise RegisteringError(
+            f"the registration '{attempt.id}' in force: {problem or '; '.join(verdict.reasons)}",
+            "one whose inputs are unchanged, and whose verdict is 'accept', or 'check' with consent",
+            "register again, consent, or return to an older one that holds: surgnav register",
+        )
+    known = [p95_mm for p95_mm in expected_now(attempt, verifications(case, attempt.id)).values() if p95_mm is not None]
+    p95_mm = max(known, default=None)
+    return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
+
+
+def _changed_since(case: Case, attempt: Attempt, event: RegistrationEvent) -> str:
+    """What is not as it was when the person accepted: the record, or the surface by the record's own word.
+
+    The manifest says what the record was made from as well, but whoever replaces a record may leave that out.
+    """
+    if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
+        return "it was replaced since it was accepted"
+    surface = attempt.inputs.surface
+    if surface is None:
+        return ""
+    now = next((artefact.sha256 for artefact in case.artefacts if artefact.path == surface.path), "")
+    return "" if now == surface.sha256 else f"{surface.path} {'changed' if now else 'was taken away'} since"
+
+
+def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstances) -> dict[str, Artefact]:
+    files = {}
+    if measured.touched or measured.unordered:
+        path = f"{KIND}/{attempt_id}_touched.points.json"
+
+        def touched(path: Path) -> None:
+            if measured.unordered:
+                write_unordered(path, measured.unordered)
+            else:
+                write_touched(path, measured.touched)
+
+        files["touched"] = case.add("touched_points", path, touched, by.made_by())
+    if len(measured.swept_reference_mm):
+
+        def swept(path: Path) -> None:
+            write_sweep(path, measured.swept_reference_mm)
+
+        files["sweep"] = case.add("swept_points", f"{KIND}/{attempt_id}_sweep.csv", swept, by.made_by())
+    return files
+
+
+def _inputs(
+    case: Case, measured: Measured, outcome: Outcome, by: Circumstances, files: Mapping[str, Artefact]
+) -> AttemptInputs:
+    surface, sweep = case.artefact(by.surface), files.get("sweep")
+    touched = {**measured.touched, **outcome.paired}
+    return AttemptInputs(
+        measured_with=by.measured_with,
+        start=by.start,
+        order="unknown" if measured.unordered else "known",
+        unpaired_reference_mm=tuple(as_point(touch.point_reference_mm) for touch in outcome.unpaired),
+        landmarks=tuple(
+            _landmark(name, point, touched.get(name), outcome.kinds.get(name))
+            for name, point in measured.landmarks_ct.items()
+        ),
+        sweep=None if sweep is None else _file(sweep, len(measured.swept_reference_mm)),
+        surface=_file(surface, None),
+        targets_ct_mm={name: as_point(point) for name, point in measured.targets_ct.items()},
+        tip_error_rms_mm=by.tip_error_rms_mm,
+    )
+
+
+def _landmark(name: str, point_ct: Floats, touch: TouchedPoint | None, kind: LandmarkKind | None) -> LandmarkRecord:
+    if touch is None:
+        return LandmarkRecord(name=name, ct_mm=as_point(point_ct), used=False, kind=kind)
+    return LandmarkRecord(
+        name=name,
+        ct_mm=as_point(point_ct),
+        reference_mm=as_point(touch.point_reference_mm),
+        spread_rms_mm=touch.spread_rms_mm,
+        kind=kind,
+    )
+
+
+def _file(artefact: Artefact, points: int | None) -> FileRecord:
+    return FileRecord(path=artefact.path, sha256=artefact.sha256, points=points)
+
+
+def _result(measured: Measured, outcome: Outcome) -> Any:
+    if outcome.uncertainty is None:
+        return None
+    expected = {}
+    if outcome.expected is not None and outcome.T_reference_ct is not None:
+        names = list(measured.targets_ct)
+        expected = target_records(names, outcome.expected, outcome.T_reference_ct, outcome.with_tool)
+    return record_result(
+        outcome.by_landmarks, outcome.by_surface, outcome.uncertainty, expected, outcome.left_out, outcome.next_touch
+    )
+
+
+def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
+    """Touched points mapped to ct, and the targets with their expected errors, for 3D Slicer."""
+    if attempt.result is None:
+        return
+    T_ct_reference = attempt.result.pose.transform().inverse()
+    touched, said = {}, {}
+    for mark in attempt.inputs.landmarks:
+        if mark.reference_mm is not None:
+            touched[mark.name] = T_ct_reference.apply(np.array(mark.reference_mm))
+            distance_mm = float(np.linalg.norm(touched[mark.name] - np.array(mark.ct_mm)))
+            said[mark.name] = (
+                f"touched {distance_mm:.2f} mm from the planned landmark, mapped to the CT by {attempt.id}"
+            )
+    if touched:
+        case.add_markups(
+            f"{attempt.id}_touched", touched, by.made_by(), (kept.id,), kind="registration_points", descriptions=said
+        )
+    targets = {name: np.array(point) for name, point in attempt.inputs.targets_ct_mm.items()}
+    if targets:
+        said = {
+            name: f"expected error {target.rms_mm:.2f} mm RMS, 95 % below {target.p95_mm:.2f} mm, by {attempt.id}"
+            for name, target in attempt.result.expected.items()
+        }
+        case.add_markups(
+            f"{attempt.id}_targets", targets, by.made_by(), (kept.id,), kind="registration_points", descriptions=said
+        )
+    _keep_next_touch(case, attempt, kept, by)
+    tre_map = expected_p95_map(attempt)
+    if tre_map is not None:
+        path = f"{KIND}/{attempt.id}_expected_p95.nii.gz"
+        case.add("tre_map", path, lambda path: write_nifti(path, tre_map), by.made_by({"unit": "mm"}), (kept.id,))
+
+
+def _keep_next_touch(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
+    spot = None if attempt.result is None else attempt.result.next_touch
+    if spot is None:
+        return
+    said = (
+        f"touch here next: 95 % error at '{spot.target}' from {spot.p95_now_mm:.2f} to some {spot.p95_then_mm:.2f} mm"
+    )
+    case.add_markups(
+        f"{attempt.id}_next_touch",
+        {"next_touch": spot.point_ct_mm},
+        by.made_by(),
+        (kept.id,),
+        kind="registration_points",
+        descriptions={"next_touch": said},
+    )

@@ -1,0 +1,359 @@
+"""From what was measured to a pose, its expected error, and everything that the verdict rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from geometry import Surface, SurgNavError, Transform
+from geometry.points import Floats
+from navigation.acquisition.collect import TouchedPoint
+from navigation.errors import RegisteringError
+from registration.assumptions import Assumptions, with_tracker
+from registration.distance.closest_point import DistanceField, ExactDistance
+from registration.landmarks.correspondence import CorrespondenceSettings, LandmarkMatch, match_landmarks
+from registration.landmarks.fit import (
+    LandmarkRegistration,
+)
+from registration.marks import Marks, leave_one_out
+from registration.record.attempt import Start
+from registration.record.landmark_kinds import SKIN, kinds_of
+from registration.surface.evidence import neighbour_counts
+from registration.surface.global_start import register_from_nothing
+from registration.surface.refine import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.surface.sweep_units import check_sweep_units
+from registration.uncertainty.drift import OrderTrend
+from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty, expected_tre
+from registration.uncertainty.mobility import LandmarkKind
+from registration.uncertainty.shared_errors import SharedErrors
+from registration.verdict.findings import gather_findings
+from registration.verdict.next_touch import NextTouch, next_touch
+from registration.verdict.suspects import name_suspects
+from registration.verdict.verdict import Findings
+from registration.verdict.verification import Verification
+from registration.verdict.what_is_assumed import with_contradictions, words_of
+
+# So many landmarks in bone hold a pose by themselves.
+LEAST_IN_BONE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was planned and measured for one registration.
+
+    Attributes:
+        landmarks_ct: planned, name -> ``(3,)`` in ct; only those in `touched` take part.
+        touched: by the same names, in reference.
+        swept_reference_mm: ``(n, 3)``; empty without a sweep.
+        targets_ct: name -> ``(3,)`` in ct.
+        tip_error_rms_mm: expected error of the tip that touched; None if unknown.
+        unordered: touched points of which nobody knows the landmark, in place of `touched`.
+        doubts: about planned landmarks whose place nothing vouches for, in words, by name.
+        kinds: what each landmark is, and so how far it may have moved; where it is not said, by where it lies
+            (`landmark_kinds.py`).
+    """
+
+    landmarks_ct: Mapping[str, Floats]
+    touched: Mapping[str, TouchedPoint]
+    swept_reference_mm: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    targets_ct: Mapping[str, Floats] = field(default_factory=dict)
+    tip_error_rms_mm: float | None = None
+    unordered: tuple[TouchedPoint, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, LandmarkKind] = field(default_factory=dict)
+
+    @property
+    def start(self) -> Start:
+        """Where the pose begins: without any touched point, from the sweep alone."""
+        return "landmarks" if self.touched or self.unordered or not len(self.swept_reference_mm) else "global"
+
+    def pairs(self) -> tuple[tuple[str, ...], Floats, Floats]:
+        """Names, and the landmarks in ct and in reference, ``(n, 3)`` each."""
+        unknown = [name for name in self.touched if name not in self.landmarks_ct]
+        if unknown:
+            raise RegisteringError(
+                f"touched landmarks that nobody planned: {', '.join(unknown)}",
+                f"names among {', '.join(self.landmarks_ct) or 'none'}",
+                "give both sides the same names",
+            )
+        names = tuple(name for name in self.landmarks_ct if name in self.touched)
+        planned = np.array([self.landmarks_ct[name] for name in names]).reshape(-1, 3)
+        touched = np.array([self.touched[name].point_reference_mm for name in names]).reshape(-1, 3)
+        return names, planned, touched
+
+    def touch_order(self) -> tuple[int, ...]:
+        """In which place each of `pairs` was touched, counted from 0; empty where nobody knows."""
+        made = list(self.touched)
+        return tuple(made.index(name) for name in self.landmarks_ct if name in self.touched)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        by_landmarks, by_surface: the two registrations; the second is the one that counts, where it is there.
+        uncertainty: of the pose that counts, with what all measurements share.
+        expected: TRE at the targets, in their order. `with_tool`: the same with the error of the tip that touched.
+        left_out: each landmark as a verification of the others; only where the others give a pose.
+        next_touch: the spot whose touch would bring the worst target's error down most.
+        findings: for the verdict; with a `failure`, everything else is None.
+        paired: touched points of unknown order, by the landmark that each turned out to be. `unpaired`: the others.
+        kinds: what every planned landmark is taken for.
+    """
+
+    findings: Findings
+    by_landmarks: LandmarkRegistration | None = None
+    by_surface: SurfaceRegistration | None = None
+    uncertainty: PoseUncertainty | None = None
+    expected: ExpectedTre | None = None
+    with_tool: ExpectedTre | None = None
+    left_out: Mapping[str, Verification] = field(default_factory=dict)
+    next_touch: NextTouch | None = None
+    paired: Mapping[str, TouchedPoint] = field(default_factory=dict)
+    unpaired: tuple[TouchedPoint, ...] = ()
+    kinds: Mapping[str, LandmarkKind] = field(default_factory=dict)
+
+    @property
+    def T_reference_ct(self) -> Transform | None:
+        registered = self.by_surface or self.by_landmarks
+        return None if registered is None else registered.T_reference_ct
+
+
+def register(
+    measured: Measured, surface_ct: Surface, assumptions: Assumptions, field_ct: DistanceField | None = None
+) -> Outcome:
+    """Landmarks first, then the sweep with the landmarks in the same cost; without any, the sweep from nothing.
+
+    A refusal is an outcome, with its reason.
+
+    Args:
+        field_ct: the surface's distance, where it was built before.
+    """
+    try:
+        ordered, match = put_in_order(measured, assumptions)
+        outcome = _register(ordered, surface_ct, assumptions, field_ct or ExactDistance(surface_ct), match)
+    except SurgNavError as error:
+        return Outcome(Findings(failure=str(error)), unpaired=measured.unordered)
+    if match is None:
+        return outcome
+    unpaired = tuple(measured.unordered[number] for number in match.extra)
+    return replace(outcome, paired=ordered.touched, unpaired=unpaired)
+
+
+def _register(
+    measured: Measured,
+    surface_ct: Surface,
+    assumptions: Assumptions,
+    field_ct: DistanceField,
+    match: LandmarkMatch | None,
+) -> Outcome:
+    names, planned, touched = measured.pairs()
+    swept_skin = surface_ct.name in SKIN
+    kinds = kinds_of(measured.landmarks_ct, measured.kinds, field_ct, swept_skin=swept_skin)
+    marks = Marks(names, planned, touched, tuple(kinds[name] for name in names))
+    shared = assumptions.shared(marks.kinds, swept_skin and len(measured.swept_reference_mm) > 0)
+    by_landmarks, by_surface, beginning = _pose(measured, surface_ct, field_ct, marks, shared, match, assumptions)
+    registered = by_surface or by_landmarks
+    if registered is None:  # neither branch leaves both out
+        raise RegisteringError("nothing measured", "landmarks or a sweep", "touch three landmarks, or sweep")
+    known = registered.uncertainty if by_surface else marks.registered(assumptions, shared).uncertainty
+    uncertainty = in_use(known, registered.trend, measured.tip_error_rms_mm, assumptions)
+    expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
+    left_out = leave_one_out(marks, assumptions)
+    doubts = (*_doubts(measured, names, swept=by_surface is not None), *(left_over(match) if match else ()))
+    suspects = _suspects(marks, left_out, doubts, assumptions)
+    findings = gather_findings(by_landmarks, by_surface, measured.targets_ct, expected, suspects)
+    findings = replace(findings, beginning=beginning)
+    findings = _with_assumptions(findings, measured, marks, registered, surface_ct.name, assumptions)
+    spot = next_touch(
+        registered.T_reference_ct,
+        uncertainty,
+        measured.targets_ct,
+        np.vstack([touched, measured.swept_reference_mm]),
+        field_ct,
+        measured.landmarks_ct,
+        assumptions.surface,
+        surface_on_skin=swept_skin,
+        landmarks_on_skin=[name for name, kind in kinds.items() if kind != "bone"],
+    )
+    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds)
+
+
+def _pose(
+    measured: Measured,
+    surface_ct: Surface,
+    field_ct: DistanceField,
+    marks: Marks,
+    shared: SharedErrors,
+    match: LandmarkMatch | None,
+    assumptions: Assumptions,
+) -> tuple[LandmarkRegistration | None, SurfaceRegistration | None, str]:
+    """By landmarks, by the sweep with them, and how it began."""
+    swept = measured.swept_reference_mm
+    if measured.start == "global":
+        return None, *from_sweep_alone(swept, surface_ct, field_ct, assumptions, shared)
+    order = measured.touch_order() if match is None else ()
+    by_landmarks = marks.registered(assumptions, replace(shared, skin_rms_mm=0.0), order)
+    beginning = "" if match is None else match.reason
+    if not len(swept):
+        return by_landmarks, None, beginning
+    start = by_landmarks.T_reference_ct
+    return by_landmarks, _with_sweep(start, marks, swept, field_ct, assumptions, shared, order), beginning
+
+
+def _suspects(
+    marks: Marks, left_out: Mapping[str, Verification], doubts: tuple[str, ...], assumptions: Assumptions
+) -> tuple[str, ...] | None:
+    """In words, what speaks against single landmarks; None if nobody could look."""
+    fle_mm = marks.worst_fle_mm(assumptions)
+    suspects = name_suspects(marks.names, marks.planned_ct, marks.touched, fle_mm, left_out)
+    return (*(suspects or ()), *doubts) if doubts else suspects
+
+
+def _with_sweep(
+    start: Transform,
+    marks: Marks,
+    swept: Floats,
+    field_ct: DistanceField,
+    assumptions: Assumptions,
+    shared: SharedErrors,
+    order: tuple[int, ...],
+) -> SurfaceRegistration:
+    """From the landmarks' pose, with the landmarks in the same cost."""
+    check_sweep_units(swept, field_ct, start)
+    return refine_on_surface(
+        swept,
+        field_ct,
+        start,
+        (marks.planned_ct, marks.touched),
+        assumptions.surface,
+        landmark_error=marks.error(assumptions),
+        shared=shared,
+        touch_order=order,
+    )
+
+
+def _with_assumptions(
+    findings: Findings,
+    measured: Measured,
+    marks: Marks,
+    registered: LandmarkRegistration | SurfaceRegistration,
+    surface: str,
+    assumptions: Assumptions,
+) -> Findings:
+    """With what the expected errors take for granted, and what speaks against it."""
+    swept = measured.swept_reference_mm
+    by_surface = registered if isinstance(registered, SurfaceRegistration) else None
+    swept_skin = by_surface is not None and surface in SKIN
+    words = words_of(
+        marks.kinds,
+        tuple(assumptions.mobility(kind) for kind in marks.kinds),
+        assumptions.skin_rms_mm,
+        surface if len(swept) else "",
+        swept_skin,
+        assumptions.scale_sd,
+        max(assumptions.tip_rms_mm, measured.tip_error_rms_mm or 0.0),
+        None if by_surface is None else by_surface.residual_field,
+    )
+    held_by_bone = marks.kinds.count("bone") >= LEAST_IN_BONE or (by_surface is not None and not swept_skin)
+    return with_contradictions(
+        replace(findings, assumes=words),
+        np.vstack([marks.touched, swept]),
+        registered.scale,
+        registered.trend,
+        None if by_surface is None else (by_surface.offset_mm, assumptions.skin_offset_sd_mm),
+        rests_on_skin=not held_by_bone,
+    )
+
+
+def put_in_order(measured: Measured, assumptions: Assumptions) -> tuple[Measured, LandmarkMatch | None]:
+    """With touched points of unknown order paired with their landmarks, where there are any.
+
+    Raises:
+        LandmarksRefusedError: points that fit in no way.
+        RegisteringError: points that fit in several ways, or some with names and some without.
+    """
+    if not measured.unordered:
+        return measured, None
+    if measured.touched:
+        raise RegisteringError("touched points with and without names", "one kind of the two", "name all, or none")
+    points = [touch.point_reference_mm for touch in measured.unordered]
+    settings = CorrespondenceSettings(fle_rms_mm=assumptions.landmark_fle_rms_mm)
+    planned = np.array(list(measured.landmarks_ct.values())).reshape(-1, 3)
+    match = match_landmarks(planned, points, list(measured.landmarks_ct), settings)
+    if match.ambiguous:
+        raise RegisteringError(match.reason, "touched points that fit in one way only", match.action)
+    touched = {name: measured.unordered[number] for name, number in match.pairings[0].touched.items()}
+    return replace(measured, touched=touched, unordered=()), match
+
+
+def _doubts(measured: Measured, names: tuple[str, ...], *, swept: bool) -> tuple[str, ...]:
+    """About the landmarks used. A sweep would not fit landmarks in other axes; without one, nothing would notice."""
+    return () if swept else tuple(measured.doubts[name] for name in names if name in measured.doubts)
+
+
+def left_over(match: LandmarkMatch) -> tuple[str, ...]:
+    """In words, each touched point that is no planned landmark."""
+    return tuple(
+        f"touched point {number + 1} is none of the planned landmarks, and was left out" for number in match.extra
+    )
+
+
+def from_sweep_alone(
+    swept_reference_mm: Floats,
+    surface_ct: Surface,
+    field_ct: DistanceField,
+    assumptions: Assumptions,
+    shared: SharedErrors,
+) -> tuple[SurfaceRegistration, str]:
+    """The one pose that fits, and how it was found.
+
+    Raises:
+        RegisteringError: no pose, or more than one.
+        SurfacePointsRefusedError: points or a surface that cannot be registered.
+    """
+    rng = np.random.default_rng(assumptions.search_seed)
+    found = register_from_nothing(
+        swept_reference_mm, surface_ct, rng, field=field_ct, surface_settings=assumptions.surface
+    )
+    if found.registration is None:
+        raise RegisteringError(found.reason, "a sweep that fits in one pose only", found.action)
+    pose = found.registration.T_reference_ct
+    refined = refine_on_surface(swept_reference_mm, field_ct, pose, None, assumptions.surface, shared=shared)
+    return refined, f"from the sweep alone: {found.reason}"
+
+
+def _expected(
+    measured: Measured, T_reference_ct: Transform, uncertainty: PoseUncertainty
+) -> tuple[ExpectedTre | None, ExpectedTre | None]:
+    """At the targets: of the registration, and with the error of the tip that points at them."""
+    targets_ct = list(measured.targets_ct.values())
+    if not targets_ct:
+        return None, None
+    expected = expected_tre(T_reference_ct, uncertainty, targets_ct)
+    if measured.tip_error_rms_mm is None:
+        return expected, None
+    # How the tool will be held is not known: the same along every axis.
+    tip_mm2 = measured.tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    return expected, expected_tre(T_reference_ct, uncertainty, targets_ct, tip_mm2)
+
+
+def in_use(
+    known: PoseUncertainty, trend: OrderTrend | None, tip_error_rms_mm: float | None, assumptions: Assumptions
+) -> PoseUncertainty:
+    """With what every measurement shares: tracker, tip, and a reference that moved while it was measured."""
+    tip_mm = max(assumptions.tip_rms_mm, tip_error_rms_mm or 0.0)
+    moved_mm = 0.0 if trend is None else trend.moved_mm
+    return with_tracker(known, assumptions).with_common_error(math.hypot(tip_mm, moved_mm), 0.0)
+
+
+def swept_area_cm2(points_mm: Floats) -> float:
+    """Of the surface that swept points ``(n, 3)`` are evidence for: patches of the correlation length, each once."""
+    if not len(points_mm):
+        return 0.0
+    side_mm = SurfaceSettings().correlation_length_mm
+    return float(np.sum(1.0 / neighbour_counts(points_mm, side_mm))) * side_mm**2 / 100.0

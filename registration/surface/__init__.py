@@ -1,0 +1,1 @@
+"""A swept surface to a pose: iteration, start from nothing, bone points, and the evidence that the points carry."""

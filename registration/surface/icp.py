@@ -1,0 +1,275 @@
+"""The iteration of surface registration: Gauss-Newton on robustly weighted distances, landmarks in the same cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometry import Transform
+from geometry.points import Floats
+from registration.distance.closest_point import DistanceField, SurfaceDistance
+from registration.errors import SurfacePointsRefusedError
+from registration.uncertainty.localisation_error import LocalisationError
+from registration.uncertainty.perturbation import MOTION, SCALE, motion_jacobian, moved
+from registration.uncertainty.shared_errors import (
+    OFFSET,
+    UNKNOWNS,
+    inverse_of_free,
+    landmark_rows,
+    surface_rows,
+)
+
+# Median absolute deviation to standard deviation, for normal errors.
+MAD_TO_SD = 1.4826
+
+
+@dataclass(frozen=True, kw_only=True)
+class IcpSettings:
+    """How the iteration goes.
+
+    Attributes:
+        maximum_iterations: the result says so if they did not suffice.
+        step_tolerance_mm: converged when a step moves the points by less than this (RMS).
+        maximum_distance_mm: points farther from the surface than this take no part.
+        tukey_cutoff: residuals beyond this many robust standard deviations weigh nothing; 4.685 keeps 95 % efficiency.
+        annealing_start: the first cutoff is this many times wider, so that a poor start keeps its true points.
+        annealing_rate: factor per iteration on the way down.
+        minimum_points: fewer points within `maximum_distance_mm` of the surface are refused.
+    """
+
+    maximum_iterations: int = 60
+    step_tolerance_mm: float = 1e-3
+    maximum_distance_mm: float = 30.0
+    tukey_cutoff: float = 4.685
+    annealing_start: float = 2.0
+    annealing_rate: float = 0.7
+    minimum_points: int = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything that speaks about the pose, in mm.
+
+    Attributes:
+        points_reference: swept points ``(n, 3)``.
+        counts: how many like it share each one's patch of the surface, ``(n,)``.
+        weights: information of each along its normal, ``(n,)``, in 1/mm^2.
+        point_noise_mm: each point's own error, ``(n,)``; noise_sd_mm: with that of the surface, ``(n,)``.
+        trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
+        landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
+        landmark_error: of these pairs. on_skin: which of them lie on the skin, ``(m,)`` bool; surface_on_skin: whether
+            the swept surface is the skin.
+        prior_information: ``(20, 20)``, of the initial pose (weak, so that no direction is without any) and of what
+            measurements share (`shared_errors.py`). free: which of these unknowns there are.
+        pivot_reference: centroid of the points ``(3,)``: motions are about it.
+    """
+
+    points_reference: Floats
+    counts: Floats
+    weights: Floats
+    point_noise_mm: Floats
+    noise_sd_mm: Floats
+    trend_radius_mm: float
+    landmarks_ct: Floats
+    landmarks_reference: Floats
+    landmark_error: LocalisationError
+    on_skin: NDArray[np.bool_]
+    surface_on_skin: bool
+    prior_information: Floats
+    free: Floats
+    pivot_reference: Floats
+
+    @property
+    def arms_mm(self) -> Floats:
+        """From the pivot to each point, ``(n, 3)``."""
+        return self.points_reference - self.pivot_reference
+
+
+@dataclass(frozen=True, eq=False)
+class IcpOutcome:
+    """Where the iteration ended: the pose, and what the points say at it.
+
+    Attributes:
+        T_reference_ct: the pose.
+        residuals_mm: signed distances ``(n,)``.
+        shared: the unknowns ``(20,)`` beside the pose as they were estimated; its motion is 0.
+        shared_mm: the part ``(n,)`` of the residuals that they explain.
+        robust_weights: Tukey's, ``(n,)``, 0 to 1.
+        surface_information, landmark_information: ``(20, 20)`` each, about the evidence's pivot.
+        iterations, converged, last_step_mm: how the iteration ended.
+    """
+
+    T_reference_ct: Transform
+    residuals_mm: Floats
+    shared: Floats
+    shared_mm: Floats
+    robust_weights: Floats
+    surface_information: Floats
+    landmark_information: Floats
+    iterations: int
+    converged: bool
+    last_step_mm: float
+
+    @property
+    def offset_mm(self) -> float:
+        """The estimated offset that all points share."""
+        return float(self.shared[OFFSET])
+
+
+def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settings: IcpSettings) -> IcpOutcome:
+    """Iterates from `initial` until the points stop moving.
+
+    Raises:
+        SurfacePointsRefusedError: too few points near the surface, at the start or on the way.
+    """
+    gram = mean_gram(evidence)
+    pose, shared, step_mm, widening, iteration = initial, np.zeros(UNKNOWNS), np.inf, settings.annealing_start, 0
+    while iteration < settings.maximum_iterations and (widening > 1.0 or step_mm >= settings.step_tolerance_mm):
+        widening = max(1.0, settings.annealing_start * settings.annealing_rate**iteration)
+        distance = _distance(evidence, field, pose)
+        motion, shared = _step(evidence, distance, pose, shared, widening, settings)
+        pose = moved(pose, motion, evidence.pivot_reference)
+        step_mm = float(np.sqrt(motion @ gram @ motion))
+        iteration += 1
+    distance = _distance(evidence, field, pose)
+    shared_mm = _surface_rows(evidence, pose, distance) @ shared
+    robust = _robust_weights(distance, shared_mm, 1.0, evidence, settings)
+    return IcpOutcome(
+        T_reference_ct=pose,
+        residuals_mm=distance.signed_mm,
+        shared=shared,
+        shared_mm=shared_mm,
+        robust_weights=robust,
+        surface_information=_surface_information(evidence, field, pose, distance, evidence.weights * robust),
+        landmark_information=landmark_equations(evidence, pose)[0],
+        iterations=iteration,
+        converged=step_mm < settings.step_tolerance_mm,
+        last_step_mm=step_mm,
+    )
+
+
+def mean_gram(evidence: Evidence) -> Floats:
+    """``G`` (6, 6): a motion xi moves the swept points by ``sqrt(xi' G xi)`` mm RMS. Makes rad and mm comparable."""
+    jacobian = motion_jacobian(evidence.points_reference, evidence.pivot_reference)
+    return np.einsum("nki,nkj->ij", jacobian, jacobian) / len(jacobian)
+
+
+def landmark_residuals_mm(evidence: Evidence, pose: Transform) -> Floats:
+    """Touched minus mapped landmarks, ``(m, 3)``."""
+    return evidence.landmarks_reference - pose.apply(evidence.landmarks_ct)
+
+
+def landmark_prediction_mm(evidence: Evidence, pose: Transform, shared: Floats) -> Floats:
+    """The part ``(m, 3)`` of the landmarks' residuals that the unknowns ``(20,)`` beside the pose explain."""
+    predicted: Floats = _landmark_rows(evidence, pose) @ shared
+    return predicted
+
+
+def only_of_pose(information: Floats, evidence: Evidence) -> Floats:
+    """What ``(20, 20)`` says about the pose, ``(6, 6)``, once it has said what it must about everything else.
+
+    The Schur complement over offset and scale, each held by its prior: points that share an offset say nothing about a
+    motion that looks like one. Where the surface is skin, the pose is meant against the skin.
+    """
+    others = evidence.free[np.isin(evidence.free, (SCALE, OFFSET))]
+    if not len(others):
+        return information[MOTION, MOTION]
+    held = information[np.ix_(others, others)] + evidence.prior_information[np.ix_(others, others)]
+    mixed = information[MOTION, :][:, others]
+    reduced: Floats = information[MOTION, MOTION] - mixed @ np.linalg.solve(held, mixed.T)
+    return reduced
+
+
+def _step(
+    evidence: Evidence,
+    distance: SurfaceDistance,
+    pose: Transform,
+    shared: Floats,
+    widening: float,
+    settings: IcpSettings,
+) -> tuple[Floats, Floats]:
+    """The motion ``(6,)`` that minimises the cost linearised at `pose`, and the other unknowns with it ``(20,)``."""
+    rows = _surface_rows(evidence, pose, distance)
+    robust = _robust_weights(distance, rows @ shared, widening, evidence, settings)
+    information, gradient = surface_equations(rows, distance.signed_mm, evidence.weights * robust)
+    marks, pull = landmark_equations(evidence, pose)
+    # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
+    solution = inverse_of_free(information + marks + evidence.prior_information, evidence.free) @ (gradient + pull)
+    others = solution.copy()
+    others[MOTION] = 0.0
+    return solution[MOTION], others
+
+
+def surface_equations(rows: Floats, residuals_mm: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Information ``(20, 20)`` and gradient ``(20,)`` of weighted distances."""
+    weighted = weights[:, None] * rows
+    return rows.T @ weighted, weighted.T @ residuals_mm
+
+
+def _landmark_rows(evidence: Evidence, pose: Transform) -> Floats:
+    return landmark_rows(pose.apply(evidence.landmarks_ct), evidence.pivot_reference, evidence.on_skin)
+
+
+def landmark_equations(evidence: Evidence, pose: Transform) -> tuple[Floats, Floats]:
+    """Information ``(20, 20)`` and gradient ``(20,)`` of the landmarks; zero without any."""
+    if not len(evidence.landmarks_ct):
+        return np.zeros((UNKNOWNS, UNKNOWNS)), np.zeros(UNKNOWNS)
+    rows = _landmark_rows(evidence, pose)
+    weighted = evidence.landmark_error.information(pose) @ rows
+    information = np.einsum("nki,nkj->ij", rows, weighted)
+    return information, np.einsum("nki,nk->i", weighted, landmark_residuals_mm(evidence, pose))
+
+
+def _distance(evidence: Evidence, field: DistanceField, pose: Transform) -> SurfaceDistance:
+    return field.distance(pose.inverse().apply(evidence.points_reference))
+
+
+def surface_jacobian(evidence: Evidence, pose: Transform, field: DistanceField) -> Floats:
+    """``(n, 20)`` of all points at `pose`."""
+    return _surface_rows(evidence, pose, _distance(evidence, field, pose))
+
+
+def _surface_rows(evidence: Evidence, pose: Transform, distance: SurfaceDistance) -> Floats:
+    """``(n, 20)``: how much closer each point comes to the surface by each unknown."""
+    normals = pose.rotate(distance.gradient)
+    return surface_rows(
+        evidence.arms_mm, np.cross(evidence.arms_mm, normals), normals, on_skin=evidence.surface_on_skin
+    )
+
+
+def _surface_information(
+    evidence: Evidence, field: DistanceField, pose: Transform, distance: SurfaceDistance, weights: Floats
+) -> Floats:
+    """What the points really tell, ``(20, 20)``: by the surface's trend, not by its texture.
+
+    Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale of the surface's
+    own error its texture is as likely error as shape: no evidence may be drawn from it.
+    """
+    points_ct = pose.inverse().apply(evidence.points_reference)
+    feet_ct = points_ct - distance.signed_mm[:, None] * distance.gradient
+    normals_ct, moments_ct = np.hsplit(field.mean_normal_lines(feet_ct, evidence.trend_radius_mm), 2)
+    normals = pose.rotate(normals_ct)
+    # A moment about ct's origin, seen from the pivot: its line moves with the pose.
+    moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)
+    rows = surface_rows(evidence.arms_mm, moments, normals, on_skin=evidence.surface_on_skin)
+    return surface_equations(rows, distance.signed_mm, weights)[0]
+
+
+def _robust_weights(
+    distance: SurfaceDistance, shared_mm: Floats, widening: float, evidence: Evidence, settings: IcpSettings
+) -> NDArray[np.float64]:
+    near = np.abs(distance.signed_mm) <= settings.maximum_distance_mm
+    # In standard deviations, since each point has its own.
+    absolute = np.abs(distance.signed_mm - shared_mm) / evidence.noise_sd_mm
+    if np.count_nonzero(near) < settings.minimum_points:
+        raise SurfacePointsRefusedError(
+            f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
+            f"at least {settings.minimum_points}",
+            "check the landmark registration and that the right surface was swept",
+        )
+    # Deviation from the offset that was allowed for, not from the median: any other is an error to be seen.
+    scale = max(MAD_TO_SD * float(np.median(absolute[near])), 1.0)
+    cutoff = settings.tukey_cutoff * widening * scale
+    return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff) ** 2) ** 2, 0.0)

@@ -1,0 +1,1 @@
+"""The poses at the client: received, aged by its own clock, logged."""

@@ -1,0 +1,87 @@
+"""The client's end of the pose socket."""
+
+from __future__ import annotations
+
+import zmq
+
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from unity_bridge.client.link_watch import LinkState, LinkWatch
+from unity_bridge.client.poses.log import PoseLog
+from unity_bridge.client.silence import Silence
+from unity_bridge.poses.batch import PoseBatchDecoder
+from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES
+from unity_bridge.transport.keys import ClientKeys
+
+_MAX_BATCH_BYTES = 262_144
+# More than a stalled reader finds after some seconds, and few enough that the other sockets get their turn.
+_MAX_PER_DRAIN = 1024
+# However slow the server, so many batches in a row do not get lost.
+_SILENT_PERIODS = 10
+
+
+class PoseReceiver:
+    """Reads all that has arrived, so that a reader which was held up is up to date at once: `log.newest` is the newest.
+
+    Attributes:
+        watch: whether the connection stands.
+        refused: messages that were no pose batch, or were repeated; `last_refusal` says why.
+        reconnects: connections made after the first because nothing came any more.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        context: zmq.Context,
+        clock: Clock,
+        max_batches: int,
+        queued: int,
+        keys: ClientKeys | None = None,
+        silence_ns: int = 2_000_000_000,
+    ) -> None:
+        options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES, zmq.RCVBUF: POSE_BUFFER_BYTES}
+        self.watch = LinkWatch(context, clock, keys)
+        self.socket = self.watch.connect(zmq.SUB, endpoint, options)
+        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self.reconnects = 0
+        self._silence, self._silence_ns = Silence(clock.now_ns()), silence_ns
+        self.log = PoseLog(max_batches)
+        self.refused = 0
+        self.last_refusal = ""
+        self._clock = clock
+        self._decoder = PoseBatchDecoder()
+
+    def drain(self) -> int:
+        """Takes in what has arrived, without waiting; returns how many messages there were."""
+        for count in range(_MAX_PER_DRAIN):
+            try:
+                message = self.socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return count
+            received_ns = self._clock.now_ns()
+            self._silence.broken(received_ns)
+            try:
+                batch = self._decoder.decode(message)
+                self.log.add(batch, received_ns, self._clock.now_ns())
+            except SurgNavError as error:
+                self.refused += 1
+                self.last_refusal = str(error)
+        return _MAX_PER_DRAIN
+
+    def tick(self, rate_hz: float) -> None:
+        """Subscribes anew after too long a silence: of a link that broke without a word a subscriber never hears.
+
+        Args:
+            rate_hz: at which the server sends batches; 0 as long as it sends none.
+        """
+        now_ns = self._clock.now_ns()
+        if rate_hz <= 0 or self.watch.state is LinkState.REFUSED:
+            self._silence.excused(now_ns)
+        elif self._silence.is_too_long(max(self._silence_ns, round(_SILENT_PERIODS * 1e9 / rate_hz)), now_ns):
+            self.reconnects += 1
+            self.socket = self.watch.reconnect()
+            self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+
+    def close(self) -> None:
+        self.watch.close()
+        self.socket.close()

@@ -1,0 +1,1 @@
+"""The control socket: who is there, events both ways, and the self-test of each client."""

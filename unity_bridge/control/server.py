@@ -1,0 +1,256 @@
+"""The control socket: who is there, what time it is, what was received, what was done and what changed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import zmq
+
+from unity_bridge.control.event_exchange import EventExchange
+from unity_bridge.control.event_handler import EventDesk, NoDesk
+from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_window import Outcome
+from unity_bridge.control.members import Parties, Party, check_stream
+from unity_bridge.control.self_test import SelfTest
+from unity_bridge.control.self_test_verdict import judge
+from unity_bridge.errors import UnexpectedMessageError, UnknownClientError
+from unity_bridge.transport.authentication import Gate
+from unity_bridge.transport.rate_limit import Allowances
+from unity_bridge.transport.router import Request, RouterServer, RouterSettings
+from unity_bridge.wire.envelope import NO_SESSION, Session
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import (
+    Acknowledge,
+    ClientEvent,
+    ClientReport,
+    ClockReply,
+    ClockRequest,
+    EventAnswer,
+    EventReceipt,
+    Goodbye,
+    Hello,
+    SelfTestReport,
+    SelfTestRequest,
+    SelfTestTask,
+    SelfTestVerdict,
+    Welcome,
+)
+from unity_bridge.wire.schema import Declared
+
+# Explaining a failed test takes 15 ms: a key, or a connection without keys, gets few.
+_TESTS_PER_S, _TESTS_BURST, _MAX_TESTED = 2, 8, 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlServerSettings:
+    """Bounds of the control socket.
+
+    Attributes:
+        max_events: events kept until they are taken; beyond it the oldest is dropped and counted.
+    """
+
+    max_events: int = 256
+    router: RouterSettings = field(default_factory=RouterSettings)
+
+
+@dataclass(frozen=True)
+class ControlEvent:
+    """Something a client did, for the operator.
+
+    Attributes:
+        what: what it sent; of a self-test, the verdict on it.
+        answer: to a ClientEvent, as far as it is known now.
+    """
+
+    client_name: str
+    received_ns: int
+    what: Hello | ClientReport | Goodbye | ClientEvent | SelfTestVerdict
+    answer: EventAnswer | None = None
+
+
+class ControlServer(RouterServer):
+    """Welcomes clients with the full state, exchanges clocks, takes reports and events, tells what happens.
+
+    Args:
+        state: returns the state at this moment, for a client that joins at this moment.
+        desk: does what clients ask for; without one every event is refused.
+        self_test: tests clients, and only those that pass are heard; None for a server that tests nobody.
+
+    Attributes:
+        events_dropped: of those for `take_events`; what clients were answered is not touched by it.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        session: Session,
+        context: zmq.Context,
+        state: Callable[[], Welcome],
+        settings: ControlServerSettings | None = None,
+        gate: Gate | None = None,
+        desk: EventDesk | None = None,
+        self_test: SelfTest | None = None,
+    ) -> None:
+        options = settings or ControlServerSettings()
+        self._state = state
+        self._events: deque[ControlEvent] = deque(maxlen=options.max_events)
+        self.events_dropped = 0
+        self._self_test = self_test
+        self._exchange = EventExchange(session, desk or NoDesk(), tested=self_test is not None)
+        self._parties = Parties()
+        self._members: dict[bytes, Party] = {}
+        self._tests = Allowances(_TESTS_PER_S, _TESTS_BURST, _MAX_TESTED)
+        self._answers: dict[type, Callable[[Request, Party, Any], Declared | None]] = {
+            ClockRequest: self._tell_time,
+            ClientReport: self._take_report,
+            ClientEvent: self._take_event,
+            EventReceipt: self._take_receipt,
+            SelfTestRequest: self._give_test,
+            SelfTestReport: self._judge_test,
+            Goodbye: self._say_goodbye,
+        }
+        super().__init__(endpoint, session, context, options.router, gate)
+
+    def poll(self, timeout_ms: int = 0) -> int:
+        served = super().poll(timeout_ms)
+        for identity, party in list(self._members.items()):
+            for event in self._exchange.due(party):
+                self._send(identity, event)
+        return served
+
+    def take_events(self) -> tuple[ControlEvent, ...]:
+        """What clients did since the last call, oldest first."""
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
+    def announce(self, happening: Happening) -> int:
+        """Tells every client, until each has confirmed it; returns the event's number."""
+        return self._exchange.log.add(happening, self._session.clock.now_ns())
+
+    def settle(self, key: str, stream: str, number: int, outcome: Outcome) -> None:
+        """Ends an event that the desk left pending, and tells its client if it is there.
+
+        Raises:
+            UnknownClientError: nobody knows this client any more.
+        """
+        party = self._parties.find(key, stream)
+        if party is None:
+            raise UnknownClientError(f"the stream '{stream}'", "one of a client of this session", "drop its outcome")
+        answer = self._exchange.settle(party, number, outcome)
+        for identity, member in list(self._members.items()):
+            if member is party:
+                self._send(identity, answer)
+
+    def forget(self, identity: bytes) -> None:
+        super().forget(identity)
+        self._members.pop(identity, None)
+
+    def answer(self, request: Request) -> Declared | None:
+        message = request.message
+        if isinstance(message, Hello):
+            return self._welcome(request, message)
+        party = self._members.get(request.identity)
+        if party is None or request.header.session_id not in {self._session.session_id, NO_SESSION}:
+            raise UnknownClientError(
+                f"a {type(message).__name__} of session {request.header.session_id.hex()[:8]} before Hello",
+                f"session {self._session.session_id.hex()[:8]}",
+                "say Hello, then ask again",
+            )
+        answer = self._answers.get(type(message))
+        if answer is None:
+            raise UnexpectedMessageError(
+                f"a {type(message).__name__} on the control socket",
+                f"Hello, {', '.join(kind.__name__ for kind in self._answers)}",
+                "ask the surface socket for surfaces",
+            )
+        return answer(request, party, message)
+
+    # ---------------------------------------------------------------------------------------------------- coming, going
+    def _welcome(self, request: Request, hello: Hello) -> Welcome:
+        request.client.name = hello.client_name
+        party = self._party_of(request, hello)
+        resumes = request.header.session_id == self._session.session_id
+        self._exchange.join(party, hello.last_event if resumes else None)
+        self._members = {who: other for who, other in self._members.items() if other is not party}  # the newest counts
+        self._members[request.identity] = party
+        self._note(request, hello)
+        tested = self._self_test is not None
+        return replace(
+            self._state(),
+            last_event=self._exchange.log.last,
+            self_test=party.self_test if tested else None,
+            self_test_reasons=party.reasons,
+        )
+
+    def _party_of(self, request: Request, hello: Hello) -> Party:
+        if hello.stream is None:
+            mine = self._members.get(request.identity)
+            return mine if mine is not None and not mine.stream else Party(hello.client_name, request.client.key, "")
+        stream = check_stream(hello.stream)
+        party = self._parties.find(request.client.key, stream)
+        if party is None:
+            party = Party(hello.client_name, request.client.key, stream)
+            self._exchange.remember(self._parties.add(party, self._members.values()))
+        return party
+
+    def _say_goodbye(self, request: Request, _: Party, goodbye: Goodbye) -> None:
+        self._note(request, goodbye)
+        self.forget(request.identity)
+
+    # ---------------------------------------------------------------------------------------------------- clock, report
+    def _tell_time(self, request: Request, _: Party, message: ClockRequest) -> ClockReply:
+        return ClockReply(
+            client_sent_ns=message.client_sent_ns,
+            server_received_ns=request.received_ns,
+            server_sent_ns=self._session.clock.now_ns(),
+        )
+
+    def _take_report(self, request: Request, _: Party, report: ClientReport) -> Acknowledge:
+        self._note(request, report)
+        return Acknowledge(answers_sequence=request.header.sequence)
+
+    # ----------------------------------------------------------------------------------------------------------- events
+    def _take_event(self, request: Request, party: Party, event: ClientEvent) -> EventAnswer:
+        answer, is_new = self._exchange.take(event, party, request.client.key or request.identity)
+        if is_new:
+            self._note(request, event, answer)
+        return answer
+
+    def _take_receipt(self, request: Request, party: Party, receipt: EventReceipt) -> None:
+        self._exchange.confirm(party, receipt)
+
+    # -------------------------------------------------------------------------------------------------------- self-test
+    def _give_test(self, request: Request, party: Party, message: SelfTestRequest) -> SelfTestTask:
+        if self._self_test is None:
+            raise UnexpectedMessageError("a SelfTestRequest", "none: this server tests nobody", "go on without")
+        if party.issued is None:  # asked again, it is the same test: the answer to it may be under way
+            self._tests.check(request.client.key or request.identity, request.received_ns)
+            party.issued = self._self_test.issue(self._session)
+        return party.issued.task
+
+    def _judge_test(self, request: Request, party: Party, report: SelfTestReport) -> SelfTestVerdict:
+        if party.verdict is not None and party.verdict.challenge == report.challenge:
+            return party.verdict  # sent again: the first answer was lost
+        if party.issued is None or party.issued.task.challenge != report.challenge:
+            raise UnexpectedMessageError(
+                f"the report on test {report.challenge}", "one on the test that was given last", "ask for a test first"
+            )
+        party.reasons = judge(party.issued, report)
+        party.self_test = SelfTestState.FAILED if party.reasons else SelfTestState.PASSED
+        party.issued = None
+        party.verdict = SelfTestVerdict(challenge=report.challenge, state=party.self_test, reasons=party.reasons)
+        self._note(request, party.verdict)
+        return party.verdict
+
+    def _note(
+        self,
+        request: Request,
+        what: Hello | ClientReport | Goodbye | ClientEvent | SelfTestVerdict,
+        answer: EventAnswer | None = None,
+    ) -> None:
+        self.events_dropped += len(self._events) == self._events.maxlen
+        self._events.append(ControlEvent(request.client.name, request.received_ns, what, answer))

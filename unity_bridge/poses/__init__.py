@@ -1,0 +1,1 @@
+"""Tool states in batches: laid out, encoded, published."""

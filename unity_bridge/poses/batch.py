@@ -1,0 +1,333 @@
+"""PoseBatch: every tool at one instant, in one small message, laid out so that reading it makes no garbage.
+
+Two fields: a table of strings (tool and frame names, reasons, registration ids), and fixed records that index it. From
+one batch to the next hardly anything changes but the poses: a decoder that has accepted a batch keeps its bytes, and of
+one that has the same bytes elsewhere checks the poses only. Whatever differs is checked from the beginning.
+
+A lost tool has no pose: its record holds zeros, and a zero quaternion is no rotation, let alone the identity.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from geometry.points import read_only
+from unity_bridge.poses.record import FIXED_FIELDS, FIXED_PART, LIVE_FIELDS, LIVE_FORMAT
+from unity_bridge.poses.tool_state import ToolPose
+from unity_bridge.wire.convention import UnityPose
+from unity_bridge.wire.envelope import (
+    FIELD_BYTES,
+    HEADER_BYTES,
+    TOOL_VALIDITIES,
+    Header,
+    decode_frame,
+    decode_text,
+    malformed,
+    unpack_fields,
+    unpack_message,
+)
+from unity_bridge.wire.generated.constants import (
+    FLAG_UNITY_CONVENTION,
+    HAS_ERROR,
+    HAS_POSE,
+    MAX_ERROR_MM,
+    MAX_STRINGS,
+    MAX_TOOLS,
+    MESSAGE_HEADER,
+    POSITION_LIMIT_M,
+    TAG_POSE_BATCH_REASON,
+    TAG_POSE_BATCH_STRINGS,
+    TAG_POSE_BATCH_TOOLS,
+    TEXT_LIMIT_BYTES,
+    TOOL_RECORD,
+    TOOL_TABLE_HEAD,
+    UNIT_TOLERANCE,
+    VALIDITY_CODES,
+    MessageType,
+    Validity,
+)
+
+RECORD_BYTES = TOOL_RECORD.size
+_STRING_HEAD = struct.Struct("<H")
+# The header in parts: what is before the sequence number; that and the capture time; the rest.
+_HEAD_BYTES = struct.calcsize("<4sBBHHHI")
+_HEAD = f"{_HEAD_BYTES}sQq{MESSAGE_HEADER.size - _HEAD_BYTES - 16}s"
+# Values of the header and of what lies before the first record, and the stride from record to record.
+_FIRST = 5
+_STRIDE = 1 + LIVE_FIELDS
+
+_TAGS = (TAG_POSE_BATCH_STRINGS, TAG_POSE_BATCH_TOOLS, TAG_POSE_BATCH_REASON)
+_LOST = VALIDITY_CODES[Validity.LOST]
+_VALID = VALIDITY_CODES[Validity.VALID]
+
+Record = tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Accepted:
+    """A batch that passed every check, as far as later ones may share it.
+
+    Attributes:
+        header: with that batch's own sequence number and time.
+        layout: takes a message of the same length apart; `same`: its parts that must be the same, `fixed` those of the
+            records.
+        heads: the fields of each record before its capture time.
+        limits: of each record: how far away its position may be, in m, and what its quaternion's square is.
+    """
+
+    header: Header
+    validity: Validity
+    reason: str
+    strings: tuple[str, ...]
+    layout: struct.Struct
+    same: tuple[bytes, ...]
+    fixed: tuple[bytes, ...]
+    heads: tuple[Record, ...]
+    limits: tuple[tuple[float, float], ...]
+
+
+class PoseBatch:
+    """A decoded and checked batch; objects are made of it when they are asked for.
+
+    Attributes:
+        sequence: of the message. capture_ns: when the sensor saw this instant, on the server's clock.
+    """
+
+    __slots__ = ("__dict__", "_accepted", "_values", "capture_ns", "sequence")
+
+    def __init__(self, accepted: _Accepted, values: Record) -> None:
+        self._accepted = accepted
+        self._values = values
+        self.sequence: int = values[1]
+        self.capture_ns: int = values[2]
+
+    @property
+    def validity(self) -> Validity:
+        """Of what all poses stand on (the reference, the registration): unless valid, nothing is shown as is."""
+        return self._accepted.validity
+
+    @property
+    def reason(self) -> str:
+        return self._accepted.reason
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        return self._accepted.strings
+
+    @property
+    def session_id(self) -> bytes:
+        return self._accepted.header.session_id
+
+    @property
+    def clock(self) -> int:
+        """The clock that stamped it, as headers name it."""
+        return self._accepted.header.clock
+
+    @cached_property
+    def header(self) -> Header:
+        return replace(self._accepted.header, sequence=self.sequence, capture_ns=self.capture_ns)
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The numbers of each tool, as docs/protocol.md has them."""
+        starts = range(_FIRST + 1, len(self._values) - 1, _STRIDE)
+        live = (self._values[start : start + LIVE_FIELDS] for start in starts)
+        return tuple(head + pose for head, pose in zip(self._accepted.heads, live, strict=True))
+
+    @cached_property
+    def tools(self) -> dict[str, ToolPose]:
+        """Tools by name, in the order of the records."""
+        poses = [_tool_pose(record, self.strings) for record in self.records]
+        return {pose.tool: pose for pose in poses}
+
+
+class PoseBatchDecoder:
+    """Decodes batches, keeping what the last one shares with the next."""
+
+    def __init__(self) -> None:
+        self._last: _Accepted | None = None
+
+    def decode(self, message: bytes | memoryview) -> PoseBatch:
+        """Checks and decodes one message.
+
+        Raises:
+            WireError: not a well-formed pose batch; a lost tool with a pose, or a valid one without, counts as such.
+        """
+        last = self._last
+        if last is not None and len(message) == last.layout.size:
+            values = last.layout.unpack(message)
+            if (
+                (values[0], values[3], values[4], values[-1]) == last.same
+                and values[_FIRST:-1:_STRIDE] == last.fixed
+                and _poses_fit(values, last.limits)
+            ):
+                return PoseBatch(last, values)
+        self._last = accepted = _accepted(message)
+        return PoseBatch(accepted, accepted.layout.unpack(message))
+
+
+def _poses_fit(values: Record, limits: tuple[tuple[float, float], ...]) -> bool:
+    """Whether each record has a pose exactly if it says so, as `_check_numbers` has it; NaN fails."""
+    at = _FIRST + 2
+    columns = [values[at + column : -1 : _STRIDE] for column in range(7)]
+    for px, py, pz, qx, qy, qz, qw, (limit_m, unit) in zip(*columns, limits, strict=True):
+        if not (
+            -limit_m <= px <= limit_m
+            and -limit_m <= py <= limit_m
+            and -limit_m <= pz <= limit_m
+            and -UNIT_TOLERANCE < qx * qx + qy * qy + qz * qz + qw * qw - unit < UNIT_TOLERANCE
+        ):
+            return False
+    return True
+
+
+def _accepted(message: bytes | memoryview) -> _Accepted:
+    """Every check of a message.
+
+    Raises:
+        WireError: see `PoseBatchDecoder.decode`.
+    """
+    header, body = unpack_message(message)
+    if header.message_type != MessageType.POSE_BATCH:
+        raise malformed(f"message type {header.message_type}", f"{int(MessageType.POSE_BATCH)}, a pose batch")
+    if not header.flags & FLAG_UNITY_CONVENTION:
+        raise malformed("poses that are not in Unity's convention", "flag 0x0001 set")
+    fields, places = _fields(body)
+    if TAG_POSE_BATCH_STRINGS not in fields or TAG_POSE_BATCH_TOOLS not in fields or header.validity is None:
+        raise malformed("a pose batch without strings, tools or validity", "all three")
+    strings = _decode_strings(fields[TAG_POSE_BATCH_STRINGS])
+    table = fields[TAG_POSE_BATCH_TOOLS]
+    stride, records = _decode_records(table, strings)
+    reason = decode_text(fields[TAG_POSE_BATCH_REASON], TEXT_LIMIT_BYTES) if TAG_POSE_BATCH_REASON in fields else ""
+    # The body lies where the header says that it ends, which may be beyond the header that we know.
+    header_bytes = MESSAGE_HEADER.unpack_from(memoryview(message).cast("B"))[4]
+    first = header_bytes + places[TAG_POSE_BATCH_TOOLS] + TOOL_TABLE_HEAD.size
+    layout = _layout(len(memoryview(message).cast("B")), first, stride, len(records))
+    values = layout.unpack(message)
+    return _Accepted(
+        header=header,
+        validity=header.validity,
+        reason=reason,
+        strings=strings,
+        layout=layout,
+        same=(values[0], values[3], values[4], values[-1]),
+        fixed=values[_FIRST:-1:_STRIDE],
+        heads=tuple(record[:FIXED_FIELDS] for record in records),
+        limits=tuple((POSITION_LIMIT_M, 1.0) if record[6] & HAS_POSE else (0.0, 0.0) for record in records),
+    )
+
+
+def _layout(message_bytes: int, first: int, stride: int, count: int) -> struct.Struct:
+    """Takes a message apart: header, what is before the records, each record in two parts, what is after them."""
+    record = f"{FIXED_PART.size}s{LIVE_FORMAT}{stride - RECORD_BYTES}x"
+    after = message_bytes - first - stride * count
+    return struct.Struct(f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{after}s")
+
+
+def _fields(body: memoryview) -> tuple[dict[int, memoryview], dict[int, int]]:
+    """The fields that are ours by tag, each at most once, and where in the body each payload begins."""
+    fields: dict[int, memoryview] = {}
+    places: dict[int, int] = {}
+    at = 0
+    for tag, payload in unpack_fields(body):
+        if tag in fields:
+            raise malformed(f"field {tag} twice", "once")
+        if tag in _TAGS:
+            fields[tag], places[tag] = payload, at + FIELD_BYTES
+        at += FIELD_BYTES + len(payload)
+    return fields, places
+
+
+def _decode_strings(payload: memoryview) -> tuple[str, ...]:
+    strings = tuple(_unpack_strings(payload))
+    if not strings or strings[0] or len(set(strings)) != len(strings):
+        raise malformed("a string table with repetitions, or without '' at index 0", "each string once")
+    return strings
+
+
+def _decode_records(payload: memoryview, strings: tuple[str, ...]) -> tuple[int, tuple[Record, ...]]:
+    """The bytes from one record to the next, and the records."""
+    if len(payload) < TOOL_TABLE_HEAD.size:
+        raise malformed(f"a tool table of {len(payload)} bytes", f"at least {TOOL_TABLE_HEAD.size}")
+    stride, count = TOOL_TABLE_HEAD.unpack_from(payload)
+    if stride < RECORD_BYTES or count > MAX_TOOLS or stride * count > len(payload) - TOOL_TABLE_HEAD.size:
+        raise malformed(
+            f"{count} tools of {stride} bytes in {len(payload)} bytes",
+            f"at most {MAX_TOOLS} of at least {RECORD_BYTES} bytes, within the field",
+        )
+    # A later minor version may have longer records: what is beyond ours is stepped over.
+    starts = range(TOOL_TABLE_HEAD.size, TOOL_TABLE_HEAD.size + stride * count, stride)
+    records = tuple(TOOL_RECORD.unpack_from(payload, start) for start in starts)
+    for record in records:
+        _check_strings(record, strings)
+        _check_numbers(record)
+    if len({record[0] for record in records}) != count:
+        raise malformed("a tool twice", "each tool once")
+    return stride, records
+
+
+def _check_strings(record: Record, strings: tuple[str, ...]) -> None:
+    if max(record[:5]) >= len(strings):
+        raise malformed(f"string indices {record[:5]}", f"0 to {len(strings) - 1}")
+    for index in record[1:3]:
+        decode_frame(strings[index])
+
+
+def _unpack_strings(payload: memoryview) -> Iterator[str]:
+    at = 0
+    for _ in range(MAX_STRINGS):
+        if at == len(payload):
+            return
+        if len(payload) - at < _STRING_HEAD.size:
+            raise malformed(f"{len(payload) - at} stray bytes after the last string", "whole strings")
+        (length,) = _STRING_HEAD.unpack_from(payload, at)
+        at += _STRING_HEAD.size + length
+        if at > len(payload):
+            raise malformed(f"a string that ends {at - len(payload)} bytes too late", "strings within the field")
+        yield decode_text(payload[at - length : at], TEXT_LIMIT_BYTES)
+    if at < len(payload):
+        raise malformed(f"more than {MAX_STRINGS} strings", f"at most {MAX_STRINGS}")
+
+
+def _check_numbers(record: Record) -> None:
+    """Refuses what a sender that keeps the protocol cannot have meant. Written so that NaN fails."""
+    _, _, _, _, _, code, flags, error_mm, _, px, py, pz, qx, qy, qz, qw = record
+    has_pose = flags & HAS_POSE
+    if code not in TOOL_VALIDITIES:
+        raise malformed(f"a tool's validity code {code}", f"one of {sorted(TOOL_VALIDITIES)}")
+    if (code == _LOST and has_pose) or (code == _VALID and not has_pose):
+        raise malformed("a lost tool with a pose, or a valid one without", "a pose if valid, none if lost")
+    # Zeros where there is no pose; a rotation, and near, where there is one.
+    limit_m = POSITION_LIMIT_M * has_pose
+    near = abs(px) <= limit_m and abs(py) <= limit_m and abs(pz) <= limit_m
+    if not (near and abs(qx * qx + qy * qy + qz * qz + qw * qw - has_pose) < UNIT_TOLERANCE):
+        raise malformed(
+            f"a pose at {(px, py, pz)} m with quaternion {(qx, qy, qz, qw)}",
+            f"a unit quaternion within {POSITION_LIMIT_M:g} m; zeros where there is no pose",
+        )
+    if not 0.0 <= error_mm <= MAX_ERROR_MM:
+        raise malformed(f"an expected error of {error_mm} mm", f"0 to {MAX_ERROR_MM:g} mm")
+
+
+def _tool_pose(record: Record, strings: tuple[str, ...]) -> ToolPose:
+    tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns, *pose = record
+    frames = strings[to_frame], strings[from_frame]
+    numbers = read_only(np.array(pose))
+    has_pose = bool(flags & HAS_POSE)
+    return ToolPose(
+        tool=strings[tool],
+        to_frame=frames[0],
+        from_frame=frames[1],
+        validity=TOOL_VALIDITIES[code],
+        reason=strings[reason],
+        pose=UnityPose.trusted(numbers[:3], numbers[3:], *frames) if has_pose else None,
+        capture_ns=capture_ns if has_pose else None,
+        expected_error_mm=error_mm if flags & HAS_ERROR else None,
+        registration_id=strings[registration],
+    )

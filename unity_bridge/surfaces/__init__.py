@@ -1,0 +1,1 @@
+"""Surfaces as bytes: levels of detail, compression, and the socket that they are pulled from."""

@@ -1,0 +1,166 @@
+"""The surface socket: approved surfaces, pulled in chunks that the client asks for one by one.
+
+The client's requests are its credit: it has as many chunks under way as it asked for and no more. A chunk is named by
+a hash and an offset, so that a broken transfer goes on where it stopped, over whichever connection. Every level of
+detail, its compressed form and its GLB have a hash of their own, and are pulled alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import zmq
+
+from unity_bridge.errors import SurfaceRefusedError, UnexpectedMessageError, UnknownSurfaceError
+from unity_bridge.surfaces.fair_share import FairShare, ShareSettings
+from unity_bridge.surfaces.levels import EncodedLevel, make_entry
+from unity_bridge.surfaces.payload import SurfacePayload
+from unity_bridge.transport.authentication import Gate
+from unity_bridge.transport.router import Request, RouterServer, RouterSettings
+from unity_bridge.wire.envelope import Session
+from unity_bridge.wire.messages import (
+    EncodedMessage,
+    Goodbye,
+    SurfaceChunk,
+    SurfaceChunkRequest,
+    SurfaceEntry,
+    SurfaceListRequest,
+    SurfaceManifest,
+)
+from unity_bridge.wire.schema import Declared
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurfaceServerSettings:
+    """What is offered, and in which pieces.
+
+    Attributes:
+        research_session: offer 'suggested' surfaces too; the manifest marks them and the client must say so on screen.
+        max_chunk_bytes: 256 KiB is served in 0.1 ms, so that a surface never holds up the loop that polls.
+        small_chunk_bytes: what a client gets at a time that has had more than its share, while others ask too. Not so
+            small that somebody who asks for little could make everybody slow.
+        share: when that is.
+        max_surfaces: surfaces on offer at a time.
+        router: bounds of the socket. Replies queued for one client cost it `max_queued_replies` chunks of memory.
+    """
+
+    research_session: bool = False
+    max_chunk_bytes: int = 262_144
+    small_chunk_bytes: int = 65_536
+    share: ShareSettings = field(default_factory=ShareSettings)
+    max_surfaces: int = 256
+    router: RouterSettings = field(
+        default_factory=lambda: RouterSettings(
+            max_request_bytes=4096,
+            max_requests_per_poll=8,
+            requests_per_s=2000,
+            burst_requests=4096,
+            deaf_ns=20_000_000,
+        )
+    )
+
+
+class SurfaceServer(RouterServer):
+    """Serves the manifest and the chunks of the surfaces on offer."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        session: Session,
+        context: zmq.Context,
+        settings: SurfaceServerSettings | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self._options = settings or SurfaceServerSettings()
+        self._entries: dict[str, SurfaceEntry] = {}  # by name, in the order of the first offer
+        self._blobs: dict[str, dict[str, bytes]] = {}  # by name, then by hash
+        self._share = FairShare(self._options.share)
+        self._revision = 0
+        self._manifest = self._encode_manifest()
+        super().__init__(endpoint, session, context, self._options.router, gate)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each full surface on offer, hexadecimal."""
+        return tuple(entry.sha256 for entry in self._entries.values())
+
+    def offer(self, payload: SurfacePayload, approval: str, approved_by: str = "") -> None:
+        """Puts a surface on offer as it is, replacing any of the same name.
+
+        Args:
+            approval: the decision in the case: 'approved' or 'edited' (both by a named person), or 'suggested'.
+            approved_by: who decided; never a guess.
+
+        Raises:
+            SurfaceRefusedError: not approved by anybody outside a research session, or one surface too many.
+        """
+        self.offer_levels([EncodedLevel(payload)], approval, approved_by)
+
+    def offer_levels(self, levels: Sequence[EncodedLevel], approval: str, approved_by: str = "") -> None:
+        """Puts a surface on offer at several levels of detail, replacing any of the same name.
+
+        Args:
+            levels: coarse first, the last the full surface; all of one name and frame.
+            approval, approved_by: as for `offer`.
+
+        Raises:
+            SurfaceRefusedError: as for `offer`; levels that are not coarse first or of one surface.
+        """
+        entry = make_entry(levels, approval, approved_by)
+        entry.check_approval(self._options.research_session)
+        if entry.name not in self._entries and len(self._entries) >= self._options.max_surfaces:
+            raise SurfaceRefusedError(
+                f"surface {len(self._entries) + 1}", f"{self._options.max_surfaces} surfaces", "withdraw one"
+            )
+        self._entries[entry.name] = entry
+        self._blobs[entry.name] = {sha: blob for level in levels for sha, blob in level.blobs().items()}
+        self._changed()
+
+    def withdraw(self, name: str) -> None:
+        """Takes a surface off; requests for it are refused from now on.
+
+        Raises:
+            UnknownSurfaceError: no surface of this name is on offer.
+        """
+        if name not in self._entries:
+            raise UnknownSurfaceError(f"the surface '{name}'", f"one of {sorted(self._entries)}", "check the name")
+        del self._entries[name], self._blobs[name]
+        self._changed()
+
+    def answer(self, request: Request) -> Declared | None:
+        message = request.message
+        if isinstance(message, SurfaceChunkRequest):
+            return self._chunk(message, request)
+        if isinstance(message, SurfaceListRequest):
+            return self._manifest
+        if isinstance(message, Goodbye):
+            self.forget(request.identity)
+            return None
+        raise UnexpectedMessageError(
+            f"a {type(message).__name__} on the surface socket", "list and chunk requests", "use the control socket"
+        )
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self._manifest = self._encode_manifest()
+
+    def _encode_manifest(self) -> EncodedMessage:
+        """Once for every change: 256 surfaces take 10 ms, and a client may ask 2,000 times a second."""
+        return EncodedMessage.of(SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values())))
+
+    def _chunk(self, wish: SurfaceChunkRequest, request: Request) -> SurfaceChunk:
+        sha256, offset = wish.sha256, wish.offset
+        data = next((blobs[sha256] for blobs in self._blobs.values() if sha256 in blobs), b"")
+        if offset >= len(data) or not wish.length:
+            raise UnknownSurfaceError(
+                f"{wish.length} bytes at {offset} of surface {sha256[:12]} ({len(data)} bytes)",
+                "at least one byte within a surface on offer",
+                "ask for the manifest",
+            )
+        who = request.client.key or request.identity
+        is_ahead = self._share.is_ahead(who, request.received_ns)
+        largest = self._options.small_chunk_bytes if is_ahead else self._options.max_chunk_bytes
+        piece = data[offset : offset + min(wish.length, largest, self._options.max_chunk_bytes)]
+        self._share.took(who, len(piece))
+        return SurfaceChunk(sha256=sha256, offset=offset, total_bytes=len(data), data=piece)

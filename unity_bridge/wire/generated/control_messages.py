@@ -1,0 +1,327 @@
+"""Messages of the control socket. Generated from wire_schema.toml by `make wire`: edit that, not this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unity_bridge.wire.generated.constants import EventOutcome, SelfTestState, Validity
+from unity_bridge.wire.message_methods import ErrorMethods
+from unity_bridge.wire.schema import BLOB, F64, FLAG, I64, POSITION, SHA256, TEXT, U32, U64, choice, floats, tagged
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedSurface:
+    """A surface as a client holds it, checked against its hash and decoded."""
+
+    sha256: str = tagged(1, SHA256)
+    name: str = tagged(2, TEXT)
+    vertex_count: int = tagged(3, U32)
+    triangle_count: int = tagged(4, U32)
+    byte_count: int = tagged(5, U64)
+    seconds: float = tagged(6, F64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestPoint:
+    """A labelled vertex of the test object.
+
+    Attributes:
+        vertex: its index.
+    """
+
+    vertex: int = tagged(1, U32)
+    name: str = tagged(2, TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedPoint:
+    """A labelled vertex as the client has it.
+
+    Attributes:
+        position_m: in the world.
+        normal: in the world, as it is lit.
+    """
+
+    vertex: int = tagged(1, U32)
+    position_m: tuple[float, float, float] = tagged(2, floats(3))
+    normal: tuple[float, float, float] = tagged(3, floats(3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedTriangle:
+    """A triangle as the client draws it.
+
+    Attributes:
+        visible_side: a vector in the world out of the side that is drawn: (b - a) x (c - a) of its corners, where
+            clockwise is the front.
+    """
+
+    triangle: int = tagged(1, U32)
+    visible_side: tuple[float, float, float] = tagged(2, floats(3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The object under one of the poses.
+
+    Attributes:
+        batch: index of the pose batch in the task, from 0.
+    """
+
+    batch: int = tagged(1, U32)
+    points: tuple[PlacedPoint, ...] = tagged(2, PlacedPoint, repeated=True)
+    triangles: tuple[PlacedTriangle, ...] = tagged(3, PlacedTriangle, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """A client presents itself; the answer is a Welcome or an Error.
+
+    Attributes:
+        stream: drawn anew whenever the client's program starts, such as a UUID: 1 to 64 letters, digits and '-'; the
+            same after a broken link, and in its events.
+        last_event: of the header's session, the last event of the server that was taken in; absent from a client that
+            joins.
+    """
+
+    client_name: str = tagged(1, TEXT)
+    program: str = tagged(2, TEXT)
+    stream: str | None = tagged(3, TEXT, default=None)
+    last_event: int | None = tagged(4, U64, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """The full state for a client that joins, whenever it does.
+
+    Attributes:
+        clock_id: readable name of the server's clock; equal ids are one time scale (section 6).
+        rate_hz: how often pose batches are sent.
+        last_pose_sequence: the newest pose batch at this moment, 0 before the first.
+        registration_validity: of what all poses stand on; the reason if it is not valid.
+        research_session: unapproved surfaces may be shown; the client must say so on screen.
+        last_event: the newest event of the server that this state has in it; absent where the server has no events.
+        self_test: of this client; absent where the server has no self-test.
+        self_test_reasons: why it failed.
+        open_requests: what was asked of the operator and is not settled.
+        pose_stale_after_ms: a pose older than this, by your own clock, is stale, whatever the message says; 100 where
+            absent.
+        pose_lost_after_ms: and older than this it is lost; 250 where absent. Section 4 has the rule.
+    """
+
+    server_name: str = tagged(1, TEXT)
+    program: str = tagged(2, TEXT)
+    clock_id: str = tagged(3, TEXT)
+    rate_hz: float = tagged(4, F64)
+    last_pose_sequence: int = tagged(5, U64)
+    registration_id: str = tagged(6, TEXT)
+    registration_validity: Validity = tagged(7, choice(Validity))
+    registration_reason: str = tagged(8, TEXT, default="")
+    tools: tuple[str, ...] = tagged(9, TEXT, repeated=True)
+    surfaces: tuple[str, ...] = tagged(10, SHA256, repeated=True)
+    research_session: bool = tagged(11, FLAG, default=False)
+    notice: str = tagged(12, TEXT, default="")
+    last_event: int | None = tagged(13, U64, default=None)
+    self_test: SelfTestState | None = tagged(14, choice(SelfTestState), default=None)
+    self_test_reasons: tuple[str, ...] = tagged(15, TEXT, repeated=True)
+    selected_target: str | None = tagged(16, TEXT, default=None)
+    open_requests: tuple[str, ...] = tagged(17, TEXT, repeated=True)
+    pose_stale_after_ms: float | None = tagged(18, F64, default=None)
+    pose_lost_after_ms: float | None = tagged(19, F64, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockRequest:
+    """First of four timestamps, on the client's clock."""
+
+    client_sent_ns: int = tagged(1, I64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockReply:
+    """Timestamps one to three; the client takes the fourth when the reply is in its hands."""
+
+    client_sent_ns: int = tagged(1, I64)
+    server_received_ns: int = tagged(2, I64)
+    server_sent_ns: int = tagged(3, I64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientReport:
+    """What a client received. Latencies: sensor stamp to decoded, on the server's clock; absent without batches."""
+
+    batches_received: int = tagged(1, U64)
+    poses_lost: int = tagged(2, U64)
+    first_sequence: int = tagged(3, U64, default=0)
+    last_sequence: int = tagged(4, U64, default=0)
+    messages_refused: int = tagged(5, U64, default=0)
+    latency_p50_ms: float | None = tagged(6, F64, default=None)
+    latency_p99_ms: float | None = tagged(7, F64, default=None)
+    latency_p999_ms: float | None = tagged(8, F64, default=None)
+    clock_offset_ns: int | None = tagged(9, I64, default=None)
+    clock_error_ns: int | None = tagged(10, I64, default=None)
+    surfaces: tuple[ReceivedSurface, ...] = tagged(11, ReceivedSurface, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledge:
+    """The message with this sequence number was taken in."""
+
+    answers_sequence: int = tagged(1, U64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goodbye:
+    """The sender leaves on purpose."""
+
+    reason: str = tagged(1, TEXT, default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Error(ErrorMethods):
+    """A refusal: what came, what is allowed, what to do.
+
+    Attributes:
+        code: for programs; never changes its meaning.
+    """
+
+    code: str = tagged(1, TEXT)
+    came: str = tagged(2, TEXT)
+    allowed: str = tagged(3, TEXT)
+    action: str = tagged(4, TEXT)
+    answers_sequence: int = tagged(5, U64, default=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientEvent:
+    """What a person did at the client. Sent again until the EventAnswer is final; done once however often it comes.
+
+    Attributes:
+        stream: the Hello's.
+        number: counts the events of a stream from 1; an event that is sent again keeps its number.
+        kind: which of the other fields it needs; section 7 lists the kinds.
+        first_session: the server's session that the event was sent to first: 32 hexadecimal digits.
+        happened_ns: on the server's clock; absent while the clocks are not compared.
+        person: who did it.
+        name: of the landmark, the surface or the target.
+        frame: of the position.
+        position_m: in that frame, in Unity's convention.
+        sha256: of the surface payload that the person saw.
+        decision: on a surface: 'approved' or 'rejected'.
+        registration_id: in force when it happened, as the client knew it.
+        tool: that it was touched with.
+    """
+
+    stream: str = tagged(1, TEXT)
+    number: int = tagged(2, U64)
+    kind: str = tagged(3, TEXT)
+    first_session: str = tagged(4, TEXT)
+    happened_ns: int | None = tagged(5, I64, default=None)
+    person: str = tagged(6, TEXT, default="")
+    name: str = tagged(7, TEXT, default="")
+    frame: str = tagged(8, TEXT, default="")
+    position_m: tuple[float, float, float] | None = tagged(9, POSITION, default=None)
+    sha256: str | None = tagged(10, SHA256, default=None)
+    decision: str = tagged(11, TEXT, default="")
+    reason: str = tagged(12, TEXT, default="")
+    registration_id: str = tagged(13, TEXT, default="")
+    tool: str = tagged(14, TEXT, default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventAnswer:
+    """What became of a ClientEvent; the same answer whenever the event comes again.
+
+    Attributes:
+        note: what was done with it, for the person.
+        code: of a refusal, for programs.
+    """
+
+    stream: str = tagged(1, TEXT)
+    number: int = tagged(2, U64)
+    outcome: EventOutcome = tagged(3, choice(EventOutcome))
+    note: str = tagged(4, TEXT, default="")
+    code: str = tagged(5, TEXT, default="")
+    came: str = tagged(6, TEXT, default="")
+    allowed: str = tagged(7, TEXT, default="")
+    action: str = tagged(8, TEXT, default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerEvent:
+    """What changed at the server. Sent again until an EventReceipt has come for it or for a later one.
+
+    Attributes:
+        number: counts the events of the header's session from 1.
+        kind: section 7 lists the kinds; skip one that you do not know, and confirm it.
+        happened_ns: on the server's clock.
+        oldest_kept: the oldest event that the server still has: what is missing before it will not come again.
+        name: of the tool, the surface or the target.
+        sha256: of the surface payload.
+        person: who decided.
+    """
+
+    number: int = tagged(1, U64)
+    kind: str = tagged(2, TEXT)
+    happened_ns: int = tagged(3, I64)
+    oldest_kept: int = tagged(4, U64)
+    name: str = tagged(5, TEXT, default="")
+    validity: Validity | None = tagged(6, choice(Validity), default=None)
+    reason: str = tagged(7, TEXT, default="")
+    registration_id: str = tagged(8, TEXT, default="")
+    sha256: str | None = tagged(9, SHA256, default=None)
+    person: str = tagged(10, TEXT, default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventReceipt:
+    """All events of the header's session up to this one were taken in. No answer."""
+
+    last_event: int = tagged(1, U64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTestRequest:
+    """Asks for a test; the answer is a SelfTestTask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTestTask:
+    """An object and where to put it, to be decoded and placed by the code that places everything else.
+
+    Attributes:
+        challenge: names this test.
+        surface: a surface payload; it hangs from the frame that it names.
+        batches: whole messages of type 1, each a pose of the object.
+        root: the frame to put at the world's origin, unturned; all positions are in it.
+        points: where are they?.
+        triangles: indices: which side of them is seen?.
+    """
+
+    challenge: int = tagged(1, U64)
+    surface: bytes = tagged(2, BLOB)
+    batches: tuple[bytes, ...] = tagged(3, BLOB, repeated=True)
+    root: str = tagged(4, TEXT)
+    points: tuple[TestPoint, ...] = tagged(5, TestPoint, repeated=True)
+    triangles: tuple[int, ...] = tagged(6, U32, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTestReport:
+    """Where the client has put the object; the answer is a SelfTestVerdict."""
+
+    challenge: int = tagged(1, U64)
+    placements: tuple[Placement, ...] = tagged(2, Placement, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTestVerdict:
+    """What the server found; kept in the Welcome.
+
+    Attributes:
+        reasons: what is wrong, such as 'mirrored along x'; empty if passed.
+    """
+
+    challenge: int = tagged(1, U64)
+    state: SelfTestState = tagged(2, choice(SelfTestState))
+    reasons: tuple[str, ...] = tagged(3, TEXT, repeated=True)
