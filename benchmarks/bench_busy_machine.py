@@ -37,12 +37,13 @@ from geometry.frames import CT, REFERENCE, STYLUS
 from geometry.transform import Transform
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
-from navigation.live.pose_graph import AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.priority import going_first
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions
+from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import load_recording
 
 CLOCK = MonotonicClock()

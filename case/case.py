@@ -9,35 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from case.errors import CaseError
 from case.folder import CaseFolder, validated
-from case.manifest import (
-    Artefact,
-    Decision,
-    DecisionState,
-    Level,
-    MadeBy,
-    RegistrationEvent,
-    RegistrationStep,
-    is_name,
-)
+from case.levels import Level
+from case.manifest import Artefact, Decision, DecisionState, MadeBy, RegistrationEvent, RegistrationStep, is_name
 from case.markups import Markups, read_markups, write_markups
 from case.mesh_files import GREY, Colour, read_surface, write_surface
 from geometry.surface import Surface
-from geometry.volume import Volume
-from reconstruction.ct.choice import CtChoice
-from reconstruction.ct.nifti import read_nifti_volume, write_nifti, write_probability_nifti
-from reconstruction.ct.quality import QualityVerdict
-from reconstruction.ct.read import read_ct
-from reconstruction.ct.scan import CtScan
-from reconstruction.errors import CaseError
 
 __all__ = ["Artefact", "Case", "Decision", "MadeBy"]
 
@@ -51,71 +34,6 @@ DOUBTS_ID = f"{DOUBTS_KIND}/{DOUBTS_NAME}.json"
 
 class Case(CaseFolder):
     """A case folder; make one with `Case.create`, come back to it with `Case.open`."""
-
-    def add_ct_copy(self, scan: CtScan, made_by: MadeBy) -> Artefact:
-        """Keeps the CT itself in the case, as NIfTI: the case stands alone and holds no DICOM header."""
-        return self.add(
-            "ct",
-            "ct/ct.nii.gz",
-            lambda path: write_nifti(path, scan.volume),
-            made_by,
-            artefact_id=CT_ID,
-            details=_ct_details(scan),
-        )
-
-    def add_ct_reference(self, scan: CtScan, path: str | PathLike[str], made_by: MadeBy) -> Artefact:
-        """Keeps only where the CT is, and its fingerprint. The path is stored: mind names of patients in folders."""
-        artefact = Artefact(
-            id=CT_ID,
-            kind="ct",
-            path=str(Path(path).absolute()),
-            sha256=scan.content_sha256,
-            made_by=made_by,
-            details=_ct_details(scan) | {"choice": asdict(scan.choice)},
-            by_reference=True,
-        )
-        self.save(self.manifest.with_artefacts(artefact))
-        return artefact
-
-    def add_labels(
-        self,
-        labels: Volume,
-        names: Mapping[int, str],
-        made_by: MadeBy,
-        made_from: Sequence[str] = (CT_ID,),
-        *,
-        layer: int = 0,
-        given_names: Mapping[str, str] | None = None,
-    ) -> Artefact:
-        """Adds a label volume as NIfTI on its own grid, and the names of its values as JSON beside it.
-
-        Structures that overlap need layers of their own: the first is ``labels/labels.nii.gz``, the second
-        ``labels/labels_2.nii.gz``.
-
-        Args:
-            given_names: name -> as somebody called it, in any script, where that is known.
-        """
-        labels_id, names_id = _label_ids(layer)
-        artefact = self.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
-        named = {str(value): name for value, name in names.items()}
-        given = {name: (given_names or {})[name] for name in names.values() if name in (given_names or {})}
-        details = {"given_names": given} if given else {}
-        self.add("label_names", names_id, lambda path: _write_json(path, named), made_by, (labels_id,), details=details)
-        return artefact
-
-    def add_probability(
-        self, structure: str, probability: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)
-    ) -> Artefact:
-        """Adds one structure's probability (floats from 0 to 1, or uint8 as 255ths) as NIfTI of one byte a voxel."""
-        path = f"probabilities/{_checked_name(structure)}.nii.gz"
-        return self.add(
-            "probability", path, lambda path: write_probability_nifti(path, probability), made_by, made_from
-        )
-
-    def add_uncertainty(self, uncertainty: Volume, made_by: MadeBy, made_from: Sequence[str] = (CT_ID,)) -> Artefact:
-        """Adds the entropy of the network's classes, 0 sure to 1 undecided, as NIfTI of one byte a voxel."""
-        write = partial(write_probability_nifti, probability=uncertainty)
-        return self.add("uncertainty", UNCERTAINTY_ID, write, made_by, made_from)
 
     def add_surface(
         self,
@@ -131,7 +49,7 @@ class Case(CaseFolder):
         Args:
             details: more about it: ``given_name`` as somebody called it, in any script; what simplifying did.
         """
-        stem = f"surfaces/{_checked_name(surface.name)}"
+        stem = f"surfaces/{checked_name(surface.name)}"
         described = {
             **(details or {}),
             "structure": surface.name,
@@ -161,7 +79,7 @@ class Case(CaseFolder):
         descriptions: Mapping[str, str] | None = None,
     ) -> Artefact:
         """Adds labelled points of the frame ``ct`` (landmarks, a plan) as 3D Slicer markups."""
-        path = f"markups/{_checked_name(name)}.mrk.json"
+        path = f"markups/{checked_name(name)}.mrk.json"
         return self.add(
             kind, path, lambda path: write_markups(path, name, points_ct_mm, descriptions), made_by, made_from
         )
@@ -170,37 +88,8 @@ class Case(CaseFolder):
         self, kind: str, name: str, payload: Mapping[str, Any], made_by: MadeBy, made_from: Sequence[str] = ()
     ) -> Artefact:
         """Adds anything else that JSON holds, such as a registration, as ``{kind}/{name}.json``."""
-        path = f"{_checked_name(kind)}/{_checked_name(name)}.json"
-        return self.add(kind, path, lambda path: _write_json(path, payload), made_by, made_from)
-
-    def read_ct(self) -> CtScan:
-        """The CT, with the verdict it got when it came in.
-
-        Raises:
-            CaseError: it is not the CT that the case was made from.
-            UnreadableInputError, CtRefusedError: it is no longer there, or no longer readable.
-        """
-        recorded = self.artefact(CT_ID).details
-        scan = read_ct(self.path_of(CT_ID), choice=_recorded_choice(self.artefact(CT_ID)))
-        if scan.content_sha256 != recorded["content_sha256"]:
-            raise CaseError("a CT other than the one the case was made from", "the same voxels", "make a new case")
-        verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
-        return replace(scan, verdict=verdict, source=recorded["source"])
-
-    def read_labels(self, layer: int = 0) -> tuple[Volume, dict[int, str]]:
-        """A label volume, and the names of its values; overlapping structures are in layers of their own."""
-        labels_id, names_id = _label_ids(layer)
-        names = json.loads(self.path_of(names_id).read_bytes())
-        return read_nifti_volume(self.path_of(labels_id)), {int(value): name for value, name in names.items()}
-
-    def read_probability(self, structure: str) -> Volume:
-        """One structure's probability, float32 from 0 to 1."""
-        return read_nifti_volume(self.path_of(f"probabilities/{structure}.nii.gz"))
-
-    def read_uncertainty(self) -> Volume | None:
-        """The entropy of the network's classes, 0 to 1; None for surfaces that no network made."""
-        known = any(artefact.id == UNCERTAINTY_ID for artefact in self.artefacts)
-        return read_nifti_volume(self.path_of(UNCERTAINTY_ID)) if known else None
+        path = f"{checked_name(kind)}/{checked_name(name)}.json"
+        return self.add(kind, path, lambda path: write_payload(path, payload), made_by, made_from)
 
     def read_doubts(self) -> dict[str, Any] | None:
         """`NetworkDoubts.to_json`; None for surfaces that no network made."""
@@ -329,44 +218,17 @@ class Case(CaseFolder):
         return self.artefact(f"surfaces/{structure}.glb")
 
 
-def _label_ids(layer: int) -> tuple[str, str]:
-    if layer == 0:
-        return LABELS_ID, LABEL_NAMES_ID
-    return f"labels/labels_{layer + 1}.nii.gz", f"labels/labels_{layer + 1}.json"
-
-
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The same name, or `CaseError` where it cannot be part of an artefact's path."""
     if not is_name(name):
         raise CaseError(f"the name {name!r}", "lower-case letters, digits, _ and -, at most 64", "choose another name")
     return name
 
 
-def _write_json(path: Path, payload: Mapping[str, Any]) -> None:
+def write_payload(path: Path, payload: Mapping[str, Any]) -> None:
+    """Writes JSON that every reader takes: finite numbers only, UTF-8, a line break at its end."""
     try:
         text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CaseError(f"a payload that is no JSON ({error})", "finite numbers, text, lists", "convert it") from error
     path.write_text(text + "\n", encoding="utf-8")
-
-
-def _recorded_choice(ct: Artefact) -> CtChoice:
-    """Which CT at its path was meant; a copy in the case is the only one there, and in HU already."""
-    if not ct.by_reference:
-        return CtChoice()
-    if "choice" in ct.details:
-        return CtChoice(**ct.details["choice"])
-    number = ct.details["series_number"]  # a case of an earlier version
-    return CtChoice(series=None if number is None else str(number))
-
-
-def _ct_details(scan: CtScan) -> dict[str, Any]:
-    return {
-        "source": scan.source,
-        "content_sha256": scan.content_sha256,
-        "series_number": scan.info.series_number,
-        "shape_ijk": list(scan.volume.shape_ijk),
-        "spacing_mm": scan.volume.spacing_mm.tolist(),
-        "verdict": scan.verdict.level,
-        "reasons": list(scan.verdict.reasons),
-        "notes": list(scan.verdict.notes),
-    }

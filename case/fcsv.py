@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from case.errors import MarkupsError
 from case.markups import Markups
 from case.text_files import ContentError, read_text
 from geometry.errors import InvalidPointsError
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
-from reconstruction.errors import MarkupsError
 
 SYSTEMS = {"0": "RAS", "RAS": "RAS", "1": "LPS", "LPS": "LPS"}
 COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"

@@ -16,9 +16,9 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from case.atomic import atomic_path, atomic_write, file_sha256, held, sibling, sync
+from case.errors import CaseError
 from case.leftovers import MANIFEST
 from case.manifest import Artefact, Decision, Input, MadeBy, Manifest, stays_inside
-from reconstruction.errors import CaseError
 
 __all__ = ["MANIFEST", "CaseFolder", "validated"]
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from case.levels import Level
+
 DecisionState = Literal["suggested", "approved", "edited", "rejected"]
 RegistrationStep = Literal["computed", "verified", "accepted", "returned", "undone", "withdrawn"]
-Level = Literal["accept", "check", "refuse"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

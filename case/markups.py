@@ -15,11 +15,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from case.atomic import atomic_write
+from case.errors import MarkupsError
 from case.text_files import ContentError, read_json
 from geometry.errors import InvalidPointsError
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
-from reconstruction.errors import MarkupsError
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"

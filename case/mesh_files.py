@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from case.atomic import atomic_write
+from case.errors import MeshFileError
 from geometry.errors import SurgNavError
 from geometry.frames import CT
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats
 from geometry.surface import Surface
-from reconstruction.errors import MeshFileError
 
 Colour = tuple[float, float, float, float]
 

@@ -35,13 +35,5 @@ class ReviewError(SurgNavError):
     """A decision on a structure that is not whole."""
 
 
-class RegisteringError(SurgNavError):
-    """A registration that cannot be made from what is there, or may not be put in force."""
-
-
 class MarkersError(SurgNavError):
     """Skin markers that cannot be looked for, or that would overwrite somebody's landmarks."""
-
-
-class PointsFileError(SurgNavError):
-    """A file of measured points whose frame, units or content are not certain."""

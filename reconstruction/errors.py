@@ -7,32 +7,7 @@ from typing import TYPE_CHECKING
 from geometry.errors import SurgNavError
 
 if TYPE_CHECKING:
-    from reconstruction.ct.quality import QualityVerdict
-
-
-class UnreadableInputError(SurgNavError):
-    """The input is not one CT that this program can read: choose or convert another one."""
-
-
-class CtRefusedError(SurgNavError):
-    """It is a CT, but one that would be meshed or placed wrongly; `verdict` lists every reason at once."""
-
-    def __init__(self, came: str, allowed: str, action: str, verdict: QualityVerdict) -> None:
-        super().__init__(came, allowed, action)
-        self.verdict = verdict
-        self.args = (came, allowed, action, verdict)  # pickling rebuilds an exception from its args
-
-
-class CaseError(SurgNavError):
-    """A case folder that cannot be made, opened or extended as asked."""
-
-
-class MeshFileError(SurgNavError):
-    """A surface file that cannot be written, or read without guessing its frame or units."""
-
-
-class MarkupsError(SurgNavError):
-    """A markups file whose points, frame or units are not certain."""
+    pass
 
 
 class EngineError(SurgNavError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from case.case import Case, MadeBy
 from case.mesh_files import GREY
 from geometry import Clock
+from reconstruction import in_case
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
@@ -115,7 +116,9 @@ def _write(
     )
     given = {structure.name: structure.given_name for structure in made.labels.structures if structure.given_name}
     label_ids = [
-        case.add_labels(volume, _names(made.labels.structures, layer), taken_over, layer=layer, given_names=given).id
+        in_case.add_labels(
+            case, volume, _names(made.labels.structures, layer), taken_over, layer=layer, given_names=given
+        ).id
         for layer, volume in enumerate(made.labels.layers)
     ]
     extracted_by = made_by.model_copy(update={"parameters": {"max_triangles": settings.max_triangles}})

@@ -12,6 +12,7 @@ from typing import Any
 from case.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
 from case.colours import structure_rgba
 from geometry import Clock, Volume
+from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
@@ -137,9 +138,9 @@ def add_ct(
 ) -> None:
     """The CT itself, or where it is: an anonymous case must not say that."""
     if settings.copy_ct or settings.anonymize:
-        case.add_ct_copy(scan, made_by)
+        in_case.add_ct_copy(case, scan, made_by)
     else:
-        case.add_ct_reference(scan, ct_path, made_by)
+        in_case.add_ct_reference(case, scan, ct_path, made_by)
 
 
 def _extract_all(
@@ -184,14 +185,14 @@ def _write(
             }
         }
     )
-    case.add_labels(segmentation.labels, dict(enumerate(CLASSES)), by_network)
+    in_case.add_labels(case, segmentation.labels, dict(enumerate(CLASSES)), by_network)
     probability_ids = {}
     for structure in made.surfaces:
         probability = segmentation.probabilities[structure]
-        probability_ids[structure] = case.add_probability(structure, probability, by_network, (CT_ID,)).id
+        probability_ids[structure] = in_case.add_probability(case, structure, probability, by_network, (CT_ID,)).id
     for structure, extracted in made.surfaces.items():
         colour = structure_rgba(structure)
         made_from = (probability_ids[structure],)
         case.add_surface(extracted.surface, by_network, made_from, colour, details=extracted.simplified())
-    uncertainty_id = case.add_uncertainty(segmentation.uncertainty, by_network).id
+    uncertainty_id = in_case.add_uncertainty(case, segmentation.uncertainty, by_network).id
     case.write_json(DOUBTS_KIND, DOUBTS_NAME, made.doubts.to_json(), by_network, (CT_ID, uncertainty_id))

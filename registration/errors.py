@@ -27,3 +27,11 @@ class AttemptError(SurgNavError):
 
 class DistanceGridError(SurgNavError):
     """A distance grid that cannot be built, or a file that does not hold one of this surface."""
+
+
+class RegisteringError(SurgNavError):
+    """A registration that cannot be made from what is there, or may not be put in force."""
+
+
+class PointsFileError(SurgNavError):
+    """A file of measured points whose frame, units or content are not certain."""

@@ -19,6 +19,7 @@ from navigation.clock import NS_PER_S
 from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
+from registration.measurements import TouchedPoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +37,6 @@ class AcquisitionSettings:
     hold_s: float = 0.6
     still_mm: float = 0.6
     touch_timeout_s: float = 30.0
-
-
-@dataclass(frozen=True, eq=False)
-class TouchedPoint:
-    """A landmark touched with the tip: mean ``(3,)`` in ``reference``, RMS spread of its frames, their number.
-
-    Spread and number are None where a file did not tell them.
-    """
-
-    point_reference_mm: Floats
-    spread_rms_mm: float | None
-    n_frames: int | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,11 @@ import numpy as np
 from calibration.pivot import PivotCalibration, calibrate_pivot
 from geometry.frames import STYLUS
 from geometry.points import Floats
-from navigation.acquisition.collect import (
-    AcquisitionSettings,
-    SweptPoints,
-    TouchedPoint,
-    collect_poses,
-    collect_sweep,
-    collect_touch,
-)
+from navigation.acquisition.collect import AcquisitionSettings, SweptPoints, collect_poses, collect_sweep, collect_touch
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
-from navigation.errors import RegisteringError
+from registration.errors import RegisteringError
+from registration.measurements import TouchedPoint
 
 PIVOT_S = 12.0
 

@@ -15,13 +15,14 @@ from rich.table import Table
 from case.case import CT_ID, Case, MadeBy
 from case.manifest import Artefact
 from case.markups import Markups, read_markups
+from case.plans import PLANNED
 from navigation.errors import MarkersError
 from navigation.terminal.json_files import write_json_file
+from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.skin_markers.find import SkinMarker, SkinMarkers, find_skin_markers
-from registration.record.plan import PLANNED
 
 PROGRAM, COMMAND = "surgnav", "markers"
 LANDMARKS = "landmarks"
@@ -80,7 +81,7 @@ def _scan(request: MarkersRequest, case: Case | None) -> CtScan:
     if request.ct is None:
         if case is None:
             raise MarkersError("neither a CT nor a case", "a CT, a case, or both", "name one")
-        return case.read_ct()
+        return in_case.read_ct(case)
     scan = read_ct(request.ct, choice=request.choice)
     if case is not None and scan.content_sha256 != case.artefact(CT_ID).details["content_sha256"]:
         raise MarkersError(

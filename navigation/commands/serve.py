@@ -17,8 +17,8 @@ from geometry.frames import STYLUS
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock, VirtualClock
 from navigation.commands.keys import key_folder, open_security
-from navigation.devices.hand import Rehearsal
 from navigation.devices.registry import SIMULATED, open_rehearsal, streaming_rehearsal
+from navigation.devices.rehearsal import Rehearsal
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import DeskSettings
 from navigation.live.pose_graph import CalibratedTip, PoseGraph

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from case.case import Case, MadeBy
+from case.errors import CaseError
 from case.folder import MANIFEST
+from case.levels import REFUSE
 from geometry import Clock, Surface
 from geometry.points import Floats
 from navigation.demo.headset_program import Headset
@@ -29,23 +31,15 @@ from navigation.demo.surgery import (
     score,
     touch_bone,
 )
-from navigation.live.pose_graph import AcceptedRegistration
 from navigation.planning.targets import plan_bone_landmarks, plan_targets
 from navigation.simulation.patient import SkinPoints
-from reconstruction.errors import CaseError
 from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
+from registration.record.accepted import AcceptedRegistration
 from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import (
-    Circumstances,
-    expected_after,
-    keep_attempt,
-    put_in_force,
-    record,
-    verdict_of,
-    verifications,
-)
+from registration.record.attempts import Circumstances, expected_after, keep_attempt, record, verdict_of, verifications
+from registration.record.in_force import put_in_force
 from registration.record.verify import verify_planned
-from registration.verdict.verdict import REFUSE, Verdict
+from registration.verdict.verdict import Verdict
 
 SURGEON = "demo (simulated surgeon)"
 

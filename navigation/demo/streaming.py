@@ -27,10 +27,12 @@ from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.shown_ages import ShownAges
 from navigation.demo.surgery import Operation, SimulatedSurgeon
 from navigation.errors import ServiceError
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.offered_surfaces import ApprovedSurface
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.sent_poses import SentPoses
-from navigation.live.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.live.service import NavigationService, ServiceConfig
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surfaces.payload import DecodedSurface
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from case.nifti_files import write_nifti
 from geometry import Surface, Volume
 from geometry.points import Floats
 from navigation.demo.data import ATTRIBUTION, fetch_demo_ct
 from navigation.errors import DemoDataError
 from navigation.simulation.patient import PatientSkin, SkinPoints
-from reconstruction.ct.nifti import write_nifti
 from reconstruction.ct.scan import CtScan
 from reconstruction.phantom.torso import TorsoPhantom, make_torso_phantom
 from reconstruction.surfaces.extract import SurfaceSettings, extract_surface

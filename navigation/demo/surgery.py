@@ -15,17 +15,18 @@ from calibration.pivot import PivotCalibration, calibrate_pivot
 from geometry import Surface, Transform
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
-from navigation.acquisition.collect import SweptPoints, TouchedPoint, collect_poses, collect_sweep, collect_touch
+from navigation.acquisition.collect import SweptPoints, collect_poses, collect_sweep, collect_touch
 from navigation.clock import VirtualClock
 from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
-from navigation.errors import RegisteringError
 from navigation.simulation.actions import Action, Pivot, Sweep, Touch, pivot_near
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import PatientSkin, SkinPoints, shaft_directions
 from registration.assumptions import Assumptions, with_tracker
+from registration.errors import RegisteringError
 from registration.landmarks.fit import LandmarkRegistration
-from registration.register import Measured, Outcome, register
+from registration.measurements import Measured, TouchedPoint
+from registration.register import Outcome, register
 from registration.surface.refine import SurfaceRegistration
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre, target_errors_mm
 from registration.uncertainty.mobility import LandmarkKind

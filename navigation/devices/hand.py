@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from geometry import Surface
 from geometry.points import Floats
 
 
@@ -38,16 +37,3 @@ class PersonsHand:
     def touch(self, point_ct_mm: Floats) -> None: ...
     def sweep(self, duration_s: float) -> None: ...
     def touch_surface(self) -> None: ...
-
-
-class Rehearsal:
-    """What a rehearsal is made from.
-
-    Args:
-        skin_ct: what the simulated patient's skin is; the stylus touches and sweeps it.
-        seed: decides pose, noise and hand.
-    """
-
-    def __init__(self, skin_ct: Surface, seed: int) -> None:
-        self.skin_ct = skin_ct
-        self.seed = seed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from navigation.clock import PacedClock, VirtualClock
-from navigation.devices.hand import Hand, Rehearsal
+from navigation.devices.hand import Hand
+from navigation.devices.rehearsal import Rehearsal
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 

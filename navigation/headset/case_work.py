@@ -10,12 +10,13 @@ import numpy as np
 
 from case.case import Case
 from case.manifest import DecisionState
+from case.plans import PLANNED
 from geometry.errors import SurgNavError
 from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.record.attempt import VerificationRecord
-from registration.record.attempts import attempt_ids, in_force, load_attempt, record
-from registration.record.plan import PLANNED
+from registration.record.attempts import attempt_ids, load_attempt, record
+from registration.record.in_force import in_force
 from registration.record.point_files import read_planned
 from registration.record.verify import verify_planned
 from unity_bridge.errors import EventRefusedError

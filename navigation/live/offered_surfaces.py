@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from geometry.surface import Surface
@@ -49,3 +50,24 @@ def encode_levels(surface: Surface, settings: LevelSettings | None = None) -> tu
         deviations = (distance.max_mm, distance.p95_mm) if distance else (0.0, 0.0)
         made.append(encode_level(level.surface, *deviations, glb=settings.glb))
     return tuple(reversed(made))
+
+
+@dataclass(frozen=True)
+class ApprovedSurface:
+    """A surface as it goes on the wire, coarse level first, with the decision that allows it to.
+
+    Attributes:
+        case_sha256: of the case's surface that it was made from, where people may decide on it from a headset.
+    """
+
+    levels: Sequence[EncodedLevel]
+    approval: str
+    approved_by: str
+    case_sha256: str = ""
+
+    @classmethod
+    def of(
+        cls, surface: Surface, approval: str, approved_by: str, settings: LevelSettings | None = None
+    ) -> ApprovedSurface:
+        """Makes and encodes the levels: about a second for 100,000 triangles, so before the service starts."""
+        return cls(encode_levels(surface, settings), approval, approved_by)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, TRACKER
 from navigation.devices.tracker import TrackerFrame
-from navigation.errors import RegisteringError
 from navigation.live.supervisor import Judgement
+from registration.record.accepted import AcceptedRegistration
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
 if TYPE_CHECKING:
-    from registration.verdict.verdict import Level
+    pass
 
 PATIENT = "patient"
 
@@ -31,40 +31,6 @@ class CalibratedTip:
 
     T_tool_tip: Transform
     expected_error_mm: float
-
-
-@dataclass(frozen=True)
-class AcceptedRegistration:
-    """The registration in force: nothing else is ever streamed.
-
-    Attributes:
-        T_reference_ct: maps CT to the reference.
-        registration_id: names it in every message that rests on it.
-        expected_error_mm: expected 95 % TRE at the worst of the planned targets; None if none was planned.
-        level: its verdict, ``accept`` or ``check``.
-        accepted_by: who put it in force, by name; for ``check``, that is who consented knowing the reasons.
-
-    Raises:
-        RegisteringError: it was refused, or nobody accepted it.
-    """
-
-    T_reference_ct: Transform
-    registration_id: str
-    expected_error_mm: float | None
-    level: Level
-    accepted_by: str
-
-    def __post_init__(self) -> None:
-        # Here, not above: the pose process gets its registrations ready made, and starts sooner without the package.
-        from registration.verdict.verdict import ACCEPT, CHECK
-
-        if self.level not in (ACCEPT, CHECK) or not self.accepted_by.strip():
-            raise RegisteringError(
-                f"registration '{self.registration_id}' with the verdict '{self.level}', "
-                f"accepted by {self.accepted_by!r}",
-                f"'{ACCEPT}', or '{CHECK}' with the consent of a named person",
-                "register again, or have somebody accept it: surgnav register",
-            )
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import zmq
 
-from geometry.surface import Surface
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import EventLogError, ServiceError
 from navigation.headset.event_handler import DeskSettings, HeadsetDesk
-from navigation.live.offered_surfaces import LevelSettings, encode_levels
+from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
 from navigation.live.pose_vitals import PoseVitals, Vitals
@@ -35,7 +34,6 @@ from unity_bridge.control.event_window import answer_of
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.server import ControlEvent, ControlServer
 from unity_bridge.errors import UnknownClientError
-from unity_bridge.surfaces.levels import EncodedLevel
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.wire.envelope import Session
@@ -46,27 +44,6 @@ SERVER_NAME = "surgnav"
 EVENTS_LOG = "surgnav.headset"
 NOTICE = "Research software, not a medical device."
 _SAY_EVERY_S = 3.0
-
-
-@dataclass(frozen=True)
-class ApprovedSurface:
-    """A surface as it goes on the wire, coarse level first, with the decision that allows it to.
-
-    Attributes:
-        case_sha256: of the case's surface that it was made from, where people may decide on it from a headset.
-    """
-
-    levels: Sequence[EncodedLevel]
-    approval: str
-    approved_by: str
-    case_sha256: str = ""
-
-    @classmethod
-    def of(
-        cls, surface: Surface, approval: str, approved_by: str, settings: LevelSettings | None = None
-    ) -> ApprovedSurface:
-        """Makes and encodes the levels: about a second for 100,000 triangles, so before the service starts."""
-        return cls(encode_levels(surface, settings), approval, approved_by)
 
 
 @dataclass(frozen=True, kw_only=True)

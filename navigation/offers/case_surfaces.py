@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from case.case import Case
-from navigation.live.offered_surfaces import LevelSettings
-from navigation.live.service import ApprovedSurface
+from navigation.live.offered_surfaces import ApprovedSurface, LevelSettings
 from navigation.offers.case_view import view_of
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from case.case import Case
 from case.manifest import DecisionState
 from geometry.errors import SurgNavError
-from navigation.live.pose_graph import AcceptedRegistration
-from registration.record.attempts import in_force
+from registration.record.accepted import AcceptedRegistration
+from registration.record.in_force import in_force
 
 _UNFIT = {
     "missing": "its file is missing",

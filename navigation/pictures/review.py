@@ -8,6 +8,7 @@ import numpy as np
 
 from case.case import Case, MadeBy
 from geometry.volume import Volume
+from reconstruction import in_case
 
 KIND = "pictures"
 
@@ -23,8 +24,8 @@ def draw_structure(case: Case, structure: str, made_by: MadeBy) -> Path:
 
     surface = case.artefact(f"surfaces/{structure}.glb")
     probabilities = {structure: _extent(case, structure)}
-    uncertainty = case.read_uncertainty()
-    ct = case.read_ct().volume
+    uncertainty = in_case.read_uncertainty(case)
+    ct = in_case.read_ct(case).volume
     title = f"{case.name}: {structure}, {case.state(structure)}"
     middle = _middle(probabilities[structure])
 
@@ -38,14 +39,14 @@ def draw_structure(case: Case, structure: str, made_by: MadeBy) -> Path:
 def _extent(case: Case, structure: str) -> Volume:
     """Where the structure is: its probability, or the voxels of its label."""
     if any(artefact.id == f"probabilities/{structure}.nii.gz" for artefact in case.artefacts):
-        return case.read_probability(structure)
+        return in_case.read_probability(case, structure)
     layers = sum(artefact.kind == "labels" for artefact in case.artefacts)
     for layer in range(layers):
-        labels, names = case.read_labels(layer)
+        labels, names = in_case.read_labels(case, layer)
         value = next((value for value, name in names.items() if name == structure), None)
         if value is not None:
             return labels.with_voxels((np.asarray(labels.voxels) == value).astype(np.float32))
-    return case.read_probability(structure)  # which raises, and lists what there is
+    return in_case.read_probability(case, structure)  # which raises, and lists what there is
 
 
 def _middle(extent: Volume) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import PacedClock
-from navigation.devices.hand import Rehearsal
+from navigation.devices.rehearsal import Rehearsal
 from navigation.devices.tracker import TrackerFrame
 from navigation.simulation.actions import Action, Touch, pivot_near
 from navigation.simulation.operating_room import (

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from case.atomic import atomic_write
+from case.errors import MarkupsError
 from case.markups import ACTION, MM, SCHEMA
 from geometry.errors import FrameMismatchError, InvalidPointsError
 from geometry.frames import CT
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
 from reconstruction.centrelines.centrelines import CentrelineGraph
-from reconstruction.errors import MarkupsError
 
 _AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), said in LPS
 

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from reconstruction.ct.dicom.files import is_dicom
-from reconstruction.errors import UnreadableInputError
+from reconstruction.ct.errors import UnreadableInputError
 
 ALLOWED = "a folder of DICOM files, or one file: .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd or enhanced CT"
 FORMAT_NAMES = {"dicom": "DICOM", "nifti": "NIfTI", "nrrd": "NRRD", "metaimage": "MetaImage"}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from reconstruction.ct.intensities import Intensities, examine_intensities
-from reconstruction.ct.nifti import as_compact
 from reconstruction.ct.quality import refusal
 from reconstruction.ct.scan import CtReading
+from reconstruction.ct.voxels import as_compact
 
 HOUNSFIELD = "Hounsfield units: air at -1000, water at 0"
 OPTION = "--correct-hu"

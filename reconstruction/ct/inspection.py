@@ -29,13 +29,14 @@ from reconstruction.ct.dicom.read import (
     with_offer,
 )
 from reconstruction.ct.dicom.series import Series, apart_by_uid, choose_series, ct_images, group_ct
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.file_kinds import SUFFIXES, FileKind, file_kind
 from reconstruction.ct.hounsfield import not_hounsfield
 from reconstruction.ct.intensities import examine_intensities
-from reconstruction.ct.quality import CtDoorSettings, Level, QualityVerdict, counted, cut_findings, grid_reasons
+from reconstruction.ct.quality import CtDoorSettings, counted, cut_findings, grid_reasons
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.slice_geometry import SeriesGrid
-from reconstruction.errors import CtRefusedError, UnreadableInputError
+from reconstruction.ct.verdict import Level, QualityVerdict
 
 VOLUME_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 SAMPLES = 3  # slices decoded per series: enough to tell HU from a mask and to find a codec that is missing

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from geometry.points import Floats
 from geometry.volume import Volume
+from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.file_kinds import SUFFIXES, FileKind
-from reconstruction.ct.nifti import as_compact, check_axes, finite, is_left_handed, right_handed
 from reconstruction.ct.quality import CtDoorSettings, find_slice_axis, refusal
 from reconstruction.ct.scan import CtInfo, CtReading
-from reconstruction.errors import UnreadableInputError
+from reconstruction.ct.voxels import as_compact, check_axes, finite, is_left_handed, right_handed
 
 # What SimpleITK turns into LPS; scanner-xyz and the like say nothing about the patient.
 KNOWN_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior", "lps", "ras", "las")

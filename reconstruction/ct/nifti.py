@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.frames import CT
 from geometry.orientation import flip_affine_ras_lps
 from geometry.points import Floats
-from geometry.volume import ORTHOGONALITY_TOLERANCE, Volume
-from reconstruction.ct.quality import CtDoorSettings, counted, find_slice_axis, refusal
+from geometry.volume import Volume
+from reconstruction.ct.errors import UnreadableInputError
+from reconstruction.ct.quality import CtDoorSettings, find_slice_axis, refusal
 from reconstruction.ct.scan import CtInfo, CtReading
-from reconstruction.errors import UnreadableInputError
+from reconstruction.ct.voxels import as_compact, check_axes, finite, is_left_handed, right_handed
 
 # What nibabel and the decompressors raise on a file that breaks off or holds nonsense, depending on where.
 BROKEN = (OSError, EOFError, ValueError, TypeError, LookupError, OverflowError, MemoryError, zlib.error)
@@ -48,68 +48,6 @@ def read_nifti_volume(path: Path, settings: CtDoorSettings | None = None) -> Vol
     image = load_nifti(path)
     affine_ras, _, _ = _checked_affine(image, settings or CtDoorSettings())
     return right_handed(_values(image), flip_affine_ras_lps(affine_ras))
-
-
-def write_nifti(path: Path, volume: Volume) -> None:
-    """Writes a volume in the frame ``ct`` as NIfTI-1: RAS affine as sform and qform, code 1 (scanner), mm.
-
-    `path` ends in ``.nii`` or ``.nii.gz``. The same volume gives the same bytes.
-    """
-    _save(path, volume.voxels, volume.affine)
-
-
-def write_probability_nifti(path: Path, probability: Volume) -> None:
-    """Writes a probability as one byte a voxel with a scale of 1/255, so that every reader sees 0 to 1.
-
-    Args:
-        path: ends in ``.nii`` or ``.nii.gz``.
-        probability: floats from 0 to 1, kept within 1/510; or uint8, taken as 255ths and kept exactly.
-    """
-    in_255ths = np.asarray(probability.voxels)
-    if in_255ths.dtype != np.uint8:
-        in_255ths = np.rint(np.clip(in_255ths, 0.0, 1.0) * 255.0).astype(np.uint8)
-    _save(path, in_255ths, probability.affine, slope=1.0 / 255.0)
-
-
-def _save(path: Path, voxels: NDArray[np.generic], affine: Floats, slope: float = 1.0) -> None:
-    import nibabel
-
-    affine_ras = flip_affine_ras_lps(affine)
-    image = nibabel.Nifti1Image(voxels.T, affine_ras, dtype=voxels.dtype)
-    image.header.set_xyzt_units("mm")
-    image.header.set_slope_inter(slope, 0.0)  # a slope that is set is written beside the voxels, which stay as they are
-    image.set_sform(affine_ras, code=1)
-    image.set_qform(affine_ras, code=1, strip_shears=True)
-    nibabel.save(image, path)
-
-
-def is_left_handed(affine: Floats) -> bool:
-    return bool(np.linalg.det(affine[:3, :3]) < 0.0)
-
-
-def right_handed(voxels: NDArray[np.generic], affine: Floats) -> Volume:
-    """Volume of voxels ``(nk, nj, ni)``; a left-handed affine is righted by reversing i together with its column.
-
-    The centre of every voxel stays where it was.
-    """
-    if is_left_handed(affine):
-        last = voxels.shape[2] - 1
-        affine = affine.copy()
-        affine[:3, 3] += last * affine[:3, 0]
-        affine[:3, 0] *= -1.0
-        voxels = voxels[:, :, ::-1]
-    return Volume(np.ascontiguousarray(voxels), affine + 0.0, CT)  # + 0.0: no -0.0
-
-
-def as_compact(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """HU as int16 where they are whole numbers that fit, else as float32; slice by slice, to spare memory."""
-    if values.dtype == np.int16:
-        return values
-    limits = np.iinfo(np.int16)
-    fits = values.min() >= limits.min and values.max() <= limits.max
-    if fits and (values.dtype.kind in "iu" or all(np.array_equal(part, np.rint(part)) for part in values)):
-        return values.astype(np.int16)
-    return values.astype(np.float32)
 
 
 def load_nifti(path: Path) -> Any:
@@ -157,17 +95,6 @@ def _values(image: Any) -> NDArray[np.generic]:
     return finite(values.astype(values.dtype.newbyteorder("="), copy=False))
 
 
-def finite(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same voxels ``(nk, nj, ni)``, or `UnreadableInputError` where some are NaN or infinite."""
-    if values.dtype.kind == "f":
-        bad = sum(int(values[k].size - np.isfinite(values[k]).sum()) for k in range(len(values)))
-        if bad:
-            raise UnreadableInputError(
-                f"NaN or infinity in {counted(bad, 'voxel')}", "finite values", "export again without masking"
-            )
-    return values
-
-
 def _checked_affine(image: Any, settings: CtDoorSettings) -> tuple[Floats, list[str], list[str]]:
     """The affine to RAS mm that counts, with reasons against ``good`` and notes."""
     header = image.header
@@ -213,21 +140,4 @@ def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], set
             (f"an sform and a qform that place a corner {apart:.4g} mm apart",),
             f"at most {settings.max_form_disagreement_mm:g} mm",
             "export it again from DICOM; which of the two is true cannot be told",
-        )
-
-
-def check_axes(affine: Floats) -> None:
-    """Refuses an affine that is not finite, flat or sheared."""
-    axes = affine[:3, :3]
-    lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(affine).all() or (lengths <= 0).any():
-        raise refusal(
-            ("an affine that is not finite, or flat",), "three axes with a length", "export it again from DICOM"
-        )
-    cosines = np.abs((axes / lengths).T @ (axes / lengths) - np.eye(3))
-    if cosines.max() > ORTHOGONALITY_TOLERANCE:
-        raise refusal(
-            (f"a sheared grid: axes {90 - np.degrees(np.arccos(cosines.max())):.2f} degrees off square",),
-            "orthogonal axes",
-            "resample it onto an orthogonal grid, or export the untilted series",
         )

@@ -8,31 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geometry.volume import Volume
-from reconstruction.errors import CtRefusedError
-
-Level = Literal["good", "usable", "refused"]
-
-
-@dataclass(frozen=True)
-class QualityVerdict:
-    """How far a CT can be trusted.
-
-    Attributes:
-        level: ``good`` (no reasons), ``usable`` (readable and true, with the limits that `reasons` name) or
-            ``refused`` (it would be meshed or placed wrongly).
-        reasons: what cost it ``good``, each with its number.
-        notes: what was seen at the door and costs nothing, such as a localizer left out.
-    """
-
-    level: Level
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+from reconstruction.ct.errors import CtRefusedError
+from reconstruction.ct.verdict import QualityVerdict
 
 
 @dataclass(frozen=True, kw_only=True)

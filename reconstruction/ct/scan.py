@@ -11,7 +11,7 @@ import numpy as np
 
 from geometry.volume import Volume
 from reconstruction.ct.choice import CtChoice
-from reconstruction.ct.quality import QualityVerdict
+from reconstruction.ct.verdict import QualityVerdict
 
 
 @dataclass(frozen=True, kw_only=True)

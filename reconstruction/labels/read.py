@@ -19,11 +19,12 @@ from case.mesh_files import Colour
 from geometry.volume import Volume
 from reconstruction.ct.dicom.files import is_dicom, list_files
 from reconstruction.ct.dicom.headers import scan_headers
+from reconstruction.ct.errors import CtRefusedError
 from reconstruction.ct.file_kinds import SUFFIXES, FileKind, file_kind
 from reconstruction.ct.itk import read_itk_volume
 from reconstruction.ct.nifti import load_nifti, read_nifti_volume
 from reconstruction.ct.scan import CtScan
-from reconstruction.errors import CtRefusedError, LabelsError
+from reconstruction.errors import LabelsError
 from reconstruction.labels.dicom_seg import SEG_CLASSES, read_dicom_seg
 from reconstruction.labels.grid import Placement, place_labels, same_grid, take_for_ct_voxels
 from reconstruction.labels.names import names_in_nifti, read_label_names

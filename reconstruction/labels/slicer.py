@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from case.mesh_files import Colour
 from reconstruction.ct.itk import ItkHeader, read_components, read_itk_header
-from reconstruction.ct.nifti import right_handed
+from reconstruction.ct.voxels import right_handed
 from reconstruction.errors import LabelsError
 from reconstruction.labels.segments import Segment, SegmentLayers
 

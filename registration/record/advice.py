@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from case.levels import ACCEPT, REFUSE
 from geometry.points import Floats
 from registration.landmarks.blame import possibly_wrong
 from registration.record.attempt import Attempt, AttemptResult
-from registration.verdict.verdict import ACCEPT, REFUSE, SKIN_ALONE, Verdict
+from registration.verdict.verdict import SKIN_ALONE, Verdict
 
 # A spot that takes less than a tenth off the error is not worth another minute of the operation.
 WORTH_IT = 0.9

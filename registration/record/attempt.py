@@ -18,6 +18,7 @@ from geometry.frames import CT, REFERENCE
 from geometry.points import Floats
 from registration.errors import AttemptError
 from registration.landmarks.fit import LandmarkRegistration
+from registration.measurements import Start
 from registration.surface.refine import SurfaceRegistration
 from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty
 from registration.uncertainty.mobility import LandmarkKind
@@ -26,7 +27,6 @@ from registration.verdict.verdict import Findings, Verdict, VerdictSettings
 from registration.verdict.verification import Verification
 
 Point = tuple[float, float, float]
-Start = Literal["landmarks", "global"]
 Order = Literal["known", "unknown"]
 
 

@@ -13,19 +13,16 @@ import numpy as np
 
 from case.case import Case, MadeBy
 from case.manifest import Artefact, RegistrationEvent, RegistrationStep
+from case.nifti_files import write_nifti
 from geometry.points import Floats
-from navigation.acquisition.collect import TouchedPoint
-from navigation.errors import RegisteringError
-from navigation.live.pose_graph import AcceptedRegistration
-from reconstruction.ct.nifti import write_nifti
 from registration.assumptions import Assumptions
 from registration.errors import AttemptError
+from registration.measurements import Measured, Start, TouchedPoint
 from registration.record.attempt import (
     Attempt,
     AttemptInputs,
     FileRecord,
     LandmarkRecord,
-    Start,
     as_point,
     read_attempt,
     read_verification,
@@ -34,10 +31,10 @@ from registration.record.attempt import (
 )
 from registration.record.point_files import write_sweep, write_touched, write_unordered
 from registration.record.tre_map import expected_p95_map
-from registration.register import Measured, Outcome
+from registration.register import Outcome
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre
 from registration.uncertainty.mobility import LandmarkKind
-from registration.verdict.verdict import CHECK, REFUSE, Verdict, judge
+from registration.verdict.verdict import Verdict, judge
 from registration.verdict.verification import Verification
 from registration.verdict.verified_error import after_touches
 
@@ -176,75 +173,6 @@ def record(
     """
     verdict = verdict_of(case, attempt)
     return case.record_registration(attempt.id, step, (verdict.level, verdict.reasons), person, time, details)
-
-
-def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consent: bool) -> AcceptedRegistration:
-    """Accepts the attempt, or returns to it if it was accepted before.
-
-    Args:
-        consent: the person knows the reasons of a ``check`` and consents.
-
-    Raises:
-        RegisteringError: a refused attempt, nobody's name, or ``check`` without consent.
-        CaseError: it is stale or was altered.
-    """
-    verdict = verdict_of(case, attempt)
-    if verdict.level == REFUSE or (verdict.reasons and not consent) or not person.strip():
-        raise RegisteringError(
-            f"'{attempt.id}' with the verdict '{verdict.level}' ({'; '.join(verdict.reasons) or 'no reason'}), "
-            f"accepted by {person!r}, {'with' if consent else 'without'} consent",
-            "'accept', or 'check' with the consent of a named person; never 'refuse'",
-            "register again" if verdict.level == REFUSE else "name the person, and say that they consent",
-        )
-    active = case.active_registration()
-    before = {e.registration for e in case.manifest.registration_events if e.step in ("accepted", "returned")}
-    again = attempt.id in before and (active is None or active.registration != attempt.id)
-    record(case, attempt, "returned" if again else "accepted", person, time)
-    accepted = in_force(case)
-    if accepted is None:
-        raise RegisteringError(f"'{attempt.id}', which did not come into force", "a case that can be written", "retry")
-    return accepted
-
-
-def in_force(case: Case) -> AcceptedRegistration | None:
-    """The registration that may be streamed; None if there is none.
-
-    Raises:
-        RegisteringError: there is one, but it is stale, was altered or replaced, or has been refused since; its surface
-            was rejected; or a verification touch gave reasons that nobody consented to.
-        AttemptError: its record is damaged.
-    """
-    event = case.active_registration()
-    if event is None:
-        return None
-    attempt = load_attempt(case, event.registration)
-    verdict = verdict_of(case, attempt)
-    problem = _changed_since(case, attempt, event) or case.registration_problem(attempt.id)
-    if verdict.level == CHECK and set(verdict.reasons) - set(event.reasons):
-        problem = f"nobody consented to: {'; '.join(verdict.reasons)}"
-    if problem or verdict.level == REFUSE or attempt.result is None:
-        raise RegisteringError(
-            f"the registration '{attempt.id}' in force: {problem or '; '.join(verdict.reasons)}",
-            "one whose inputs are unchanged, and whose verdict is 'accept', or 'check' with consent",
-            "register again, consent, or return to an older one that holds: surgnav register",
-        )
-    known = [p95_mm for p95_mm in expected_now(attempt, verifications(case, attempt.id)).values() if p95_mm is not None]
-    p95_mm = max(known, default=None)
-    return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
-
-
-def _changed_since(case: Case, attempt: Attempt, event: RegistrationEvent) -> str:
-    """What is not as it was when the person accepted: the record, or the surface by the record's own word.
-
-    The manifest says what the record was made from as well, but whoever replaces a record may leave that out.
-    """
-    if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
-        return "it was replaced since it was accepted"
-    surface = attempt.inputs.surface
-    if surface is None:
-        return ""
-    now = next((artefact.sha256 for artefact in case.artefacts if artefact.path == surface.path), "")
-    return "" if now == surface.sha256 else f"{surface.path} {'changed' if now else 'was taken away'} since"
 
 
 def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstances) -> dict[str, Artefact]:

@@ -10,15 +10,8 @@ from case.case import Case
 from case.manifest import RegistrationEvent
 from geometry.errors import SurgNavError
 from registration.errors import AttemptError
-from registration.record.attempts import (
-    KIND,
-    attempt_ids,
-    expected_now,
-    in_force,
-    load_attempt,
-    verdict_of,
-    verifications,
-)
+from registration.record.attempts import KIND, attempt_ids, expected_now, load_attempt, verdict_of, verifications
+from registration.record.in_force import in_force
 
 
 @dataclass(frozen=True, kw_only=True)

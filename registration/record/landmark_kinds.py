@@ -8,37 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from case.markups import read_markups
-from geometry.points import Floats
-from navigation.errors import RegisteringError
-from registration.distance.closest_point import DistanceField
+from registration.errors import RegisteringError
 from registration.uncertainty.mobility import KINDS, LandmarkKind
 
-# Structures that are skin. Every other one is taken to be as rigid as the CT shows it, and the verdict says so.
-SKIN = ("skin", "body")
-# A landmark deeper than this under the skin is none on it. Balls lie outside, and segmented skin is off by some mm.
-DEEP_MM = 12.0
 _SAID = re.compile(r"\bkind:\s*([A-Za-z_]+)")
-
-
-def kinds_of(
-    landmarks_ct: Mapping[str, Floats], said: Mapping[str, LandmarkKind], field_ct: DistanceField, *, swept_skin: bool
-) -> dict[str, LandmarkKind]:
-    """Of every planned landmark. Where it is not said: bare skin near the skin, which is the most careful; else bone.
-
-    Args:
-        field_ct: distance to the surface that is registered to; swept_skin: whether it is the skin.
-    """
-    if not landmarks_ct:
-        return {}
-    depth_mm = -field_ct.distance(np.array(list(landmarks_ct.values()))).signed_mm
-    near: list[LandmarkKind] = ["bare_skin" if swept_skin and depth < DEEP_MM else "bone" for depth in depth_mm]
-    return {name: said.get(name, kind) for name, kind in zip(landmarks_ct, near, strict=True)}
 
 
 def said_in(path: Path) -> dict[str, LandmarkKind]:

@@ -9,20 +9,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from case.case import Case, MadeBy
+from case.plans import PLANNED
 from geometry import Surface
 from geometry.points import Floats
-from navigation.errors import RegisteringError
 from registration.assumptions import Assumptions
 from registration.distance.closest_point import DistanceField
-from registration.record.attempt import Start
+from registration.errors import RegisteringError
+from registration.landmarks.kinds import SKIN
+from registration.measurements import Start
 from registration.record.attempts import PROGRAM, Circumstances, next_id
 from registration.record.kept_grid import open_field
-from registration.record.landmark_kinds import SKIN, said_in
+from registration.record.landmark_kinds import said_in
 from registration.record.placement import check_plan
 from registration.record.point_files import read_planned
 from registration.uncertainty.mobility import LandmarkKind
-
-PLANNED = {"landmarks": "markups/landmarks.mrk.json", "targets": "markups/targets.mrk.json"}
 
 
 @dataclass(frozen=True, eq=False)

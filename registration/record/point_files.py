@@ -22,8 +22,8 @@ from geometry.errors import InvalidPointsError
 from geometry.frames import CT, REFERENCE
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
-from navigation.acquisition.collect import TouchedPoint
-from navigation.errors import PointsFileError
+from registration.errors import PointsFileError
+from registration.measurements import TouchedPoint
 from registration.record.point_tables import read_point_table
 from registration.uncertainty.mobility import LandmarkKind
 

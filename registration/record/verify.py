@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from geometry.points import Floats
-from navigation.errors import RegisteringError
 from registration.assumptions import Assumptions
+from registration.errors import RegisteringError
+from registration.landmarks.kinds import SKIN
 from registration.record.attempt import Attempt
-from registration.record.landmark_kinds import SKIN
 from registration.uncertainty.mobility import LandmarkKind
 from registration.verdict.verification import Verification, repeat_of, verify_landmark
 

@@ -9,14 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from case.levels import ACCEPT, CHECK, REFUSE, Level
 from registration.verdict.verification import Verification
 
-Level = Literal["accept", "check", "refuse"]
-ACCEPT: Level = "accept"
-CHECK: Level = "check"
-REFUSE: Level = "refuse"
 SKIN_ALONE = "all of it rests on the skin, and nothing shows whether that has moved since the CT: verify on bone"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from case.case import Case
-from registration.record.attempts import in_force
+from registration.record.in_force import in_force
 from tests.end_to_end.program import surgnav
 
 

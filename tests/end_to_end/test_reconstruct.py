@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from case.case import Case
+from reconstruction import in_case
 from tests.end_to_end.program import largest_child_gb, surgnav, unpacked
 
 
@@ -123,8 +124,8 @@ def test_review_records_a_named_decision_and_nothing_less(ircadb_case: Case) -> 
 
 
 def test_labels_and_probabilities_lie_on_one_grid_in_the_case(ircadb_case: Case) -> None:
-    labels, names = ircadb_case.read_labels()
-    liver = ircadb_case.read_probability("liver")
+    labels, names = in_case.read_labels(ircadb_case)
+    liver = in_case.read_probability(ircadb_case, "liver")
     np.testing.assert_allclose(labels.affine, liver.affine, atol=1e-5)
     value = next(value for value, name in names.items() if name == "liver")
     agreement = ((np.asarray(liver.voxels) > 0.5) == (np.asarray(labels.voxels) == value)).mean()

@@ -20,7 +20,8 @@ from navigation.live.session_state import RoomState
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.follow import CaseFollower
 from navigation.offers.level_maker import LevelRequest, Prepared, _prepared
-from registration.record.attempts import in_force, put_in_force, record
+from registration.record.attempts import record
+from registration.record.in_force import in_force, put_in_force
 from tests.navigation.test_registering_records import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.control.event_log import Happening
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from case.case import Case
+from case.errors import CaseError
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
 from navigation.offers import case_watch
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.fingerprints import Fingerprints
-from reconstruction.errors import CaseError
-from registration.record.attempts import put_in_force
+from registration.record.in_force import put_in_force
 from tests.navigation.test_registering_records import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from tests.registration.shapes import organ
 

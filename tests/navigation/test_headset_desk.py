@@ -19,7 +19,8 @@ from navigation.headset.event_handler import DeskSettings
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.offers.case_surfaces import surfaces_of
-from registration.record.attempts import in_force, put_in_force, verifications
+from registration.record.attempts import verifications
+from registration.record.in_force import in_force, put_in_force
 from tests.navigation.test_registering_records import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from tests.navigation.test_service import service_config
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient

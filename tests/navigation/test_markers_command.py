@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from case.case import Case, MadeBy
 from case.markups import read_markups, write_markups
+from case.nifti_files import write_nifti
 from geometry import Volume
 from navigation.cli import app
-from reconstruction.ct.nifti import write_nifti
+from reconstruction import in_case
 from reconstruction.ct.read import read_ct
 from registration.record.point_files import read_planned
 from tests.reconstruction.marker_scene import Scene
@@ -39,7 +40,7 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]
 @pytest.fixture
 def case(scanned: tuple[Path, np.ndarray], tmp_path: Path) -> Path:
     with Case.create(tmp_path / "case", "phantom", TIME) as made:
-        made.add_ct_reference(read_ct(scanned[0]), scanned[0], BY_HAND)
+        in_case.add_ct_reference(made, read_ct(scanned[0]), scanned[0], BY_HAND)
     return tmp_path / "case"
 
 

@@ -15,9 +15,10 @@ from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import ServiceError
 from navigation.live.newest_frame import NewestFrame
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
+from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import PoseLoop
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from registration.record.accepted import AcceptedRegistration
 from tests.navigation.test_supervisor import MS, TOOLS, seen, settled
 from tests.registration.shapes import T_TRUE
 from unity_bridge.poses.publisher import PosePublisher

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import typer
 
-from navigation.errors import PointsFileError
 from navigation.terminal.reporting import reporting
+from registration.errors import PointsFileError
 from registration.record.point_files import (
     CSV_HEADER,
     read_planned,

@@ -10,8 +10,9 @@ from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS, TRACKER
 from navigation.acquisition.collect import reference_tip
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.supervisor import Judgement
+from registration.record.accepted import AcceptedRegistration
 from tests.navigation.test_supervisor import HIDDEN, MS, frame, seen, settled
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity

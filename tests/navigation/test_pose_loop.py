@@ -14,11 +14,12 @@ import zmq
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import VirtualClock
 from navigation.devices.tracker import ToolObservation, TrackerFrame
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, PoseGraph
+from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import PoseLoop
 from navigation.live.pose_vitals import PoseVitals
 from navigation.live.sent_poses import SentLog
 from navigation.live.supervisor import Supervisor
+from registration.record.accepted import AcceptedRegistration
 from tests.navigation.test_supervisor import HIDDEN, MS, TOOLS, seen
 from tests.registration.shapes import T_TRUE
 from unity_bridge.client.poses.receiver import PoseReceiver

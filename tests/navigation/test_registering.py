@@ -21,14 +21,16 @@ from navigation.cli import app
 from navigation.commands.register import dialogue
 from navigation.commands.register.command import RegisterRequest, run_register
 from navigation.commands.register.keyboard import PipedKeys
-from navigation.devices.hand import Rehearsal
+from navigation.devices.rehearsal import Rehearsal
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
-from navigation.errors import AcquisitionError, RegisteringError
+from navigation.errors import AcquisitionError
 from navigation.simulation.patient import PatientSkin
 from navigation.simulation.rehearsal import RehearsedTracker
+from registration.errors import RegisteringError
 from registration.record.attempt import TargetRecord
-from registration.record.attempts import attempt_ids, in_force, load_attempt, next_id
+from registration.record.attempts import attempt_ids, load_attempt, next_id
 from registration.record.history import history
+from registration.record.in_force import in_force
 from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import organ
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from case.case import Case
-from navigation.acquisition.collect import TouchedPoint
+from registration.measurements import Measured, TouchedPoint
 from registration.record.advice import advise
 from registration.record.attempts import keep_attempt, verdict_of
-from registration.register import Measured, register
+from registration.register import register
 from registration.verdict.verdict import Verdict
 from tests.navigation.test_registering_records import ASSUMED, BY, MARKS, ORGAN, TARGETS, case, sweep, touched
 

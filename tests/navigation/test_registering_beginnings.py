@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from case.case import Case
-from navigation.acquisition.collect import TouchedPoint
-from navigation.errors import PointsFileError
 from registration.assumptions import Assumptions
+from registration.errors import PointsFileError
+from registration.measurements import Measured, TouchedPoint
 from registration.record.attempt import VerificationRecord
-from registration.record.attempts import attempt_ids, in_force, load_attempt, record, verdict_of
+from registration.record.attempts import attempt_ids, load_attempt, record, verdict_of
+from registration.record.in_force import in_force
 from registration.record.point_files import read_touched, read_touched_or_unordered, write_sweep, write_unordered
-from registration.register import Measured, register
+from registration.register import register
 from registration.uncertainty.expected_error import target_errors_mm
 from registration.verdict.verdict import SKIN_ALONE
 from registration.verdict.verification import verify_landmark

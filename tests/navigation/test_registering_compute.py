@@ -7,7 +7,8 @@ import pytest
 
 from registration.assumptions import Assumptions
 from registration.marks import Marks, leave_one_out
-from registration.register import Measured, register, swept_area_cm2
+from registration.measurements import Measured
+from registration.register import register, swept_area_cm2
 from registration.verdict.suspects import name_suspects
 from tests.navigation.test_registering_records import MARKS, ORGAN, TARGETS, sweep, touched
 from tests.registration.shapes import T_TRUE

@@ -11,10 +11,11 @@ from scipy.interpolate import RegularGridInterpolator
 from case.case import Case
 from reconstruction.ct.nifti import read_nifti_volume
 from registration.distance.distance_grid import DistanceGrid
+from registration.measurements import Measured
 from registration.record import kept_grid as field_module
 from registration.record.attempts import keep_attempt
 from registration.record.kept_grid import open_field
-from registration.register import Measured, register
+from registration.register import register
 from tests.navigation.test_registering_records import (
     ASSUMED,
     BY,

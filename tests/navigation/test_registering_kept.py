@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from case.case import Case
-from navigation.acquisition.collect import TouchedPoint
 from navigation.commands.register.session import Session
 from navigation.commands.register.session_file import KeptSession, SessionFile, newest
-from navigation.errors import RegisteringError
+from registration.errors import RegisteringError
+from registration.measurements import TouchedPoint
 from registration.record.attempts import attempt_ids, load_attempt
 from tests.conftest import REPOSITORY
 from tests.navigation import test_registering as driven

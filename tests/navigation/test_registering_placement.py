@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from case.case import Case
+from reconstruction import in_case
 from registration.errors import LandmarksRefusedError
 from registration.record.attempts import load_attempt
 from tests.navigation import test_registering as driven
@@ -79,6 +80,6 @@ def test_the_ct_s_own_box_counts_where_the_case_holds_it(case: Path) -> None:
     assert _ct_box_mm(opened) is None
     affine = np.diag([2.0, 3.0, 4.0, 1.0])
     affine[:3, 3] = [-10.0, -20.0, 30.0]
-    opened.add_labels(Volume(np.zeros((5, 6, 7), np.uint8), affine, "ct"), {1: "body"}, MADE_BY, made_from=())
+    in_case.add_labels(opened, Volume(np.zeros((5, 6, 7), np.uint8), affine, "ct"), {1: "body"}, MADE_BY, made_from=())
     # Voxels of 2, 3 and 4 mm, 7 along x: their outer faces.
     np.testing.assert_allclose(_ct_box_mm(opened), [[-11.0, -21.5, 28.0], [3.0, -3.5, 48.0]])

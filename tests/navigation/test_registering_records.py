@@ -11,29 +11,21 @@ import numpy as np
 import pytest
 
 from case.case import Case, MadeBy
+from case.errors import CaseError
 from geometry import Transform, Volume
-from navigation.acquisition.collect import TouchedPoint
-from navigation.errors import RegisteringError
-from navigation.live.pose_graph import AcceptedRegistration
+from reconstruction import in_case
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
-from reconstruction.errors import CaseError
 from registration.assumptions import Assumptions
-from registration.errors import AttemptError
+from registration.errors import AttemptError, RegisteringError
+from registration.measurements import Measured, TouchedPoint
+from registration.record.accepted import AcceptedRegistration
 from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import (
-    Circumstances,
-    attempt_ids,
-    in_force,
-    keep_attempt,
-    load_attempt,
-    put_in_force,
-    record,
-    verdict_of,
-)
+from registration.record.attempts import Circumstances, attempt_ids, keep_attempt, load_attempt, record, verdict_of
 from registration.record.history import history
+from registration.record.in_force import in_force, put_in_force
 from registration.record.point_files import read_planned, read_sweep, read_touched
-from registration.register import Measured, Outcome, register
+from registration.register import Outcome, register
 from registration.verdict.verification import verify_landmark
 from tests.reconstruction.dicom_factory import write_series
 from tests.registration.shapes import T_TRUE, organ
@@ -338,6 +330,6 @@ def test_another_ct_takes_a_registration_out_of_force(tmp_path: Path, by_referen
 
 def _add_ct(case: Case, scan: CtScan, by_reference: bool) -> None:
     if by_reference:
-        case.add_ct_reference(scan, case.root.parent, MADE_BY)
+        in_case.add_ct_reference(case, scan, case.root.parent, MADE_BY)
     else:
-        case.add_ct_copy(scan, MADE_BY)
+        in_case.add_ct_copy(case, scan, MADE_BY)

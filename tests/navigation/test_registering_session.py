@@ -12,12 +12,12 @@ import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 
+from case.errors import MarkupsError
 from case.markups import write_markups
 from geometry import SurgNavError
-from navigation.acquisition.collect import TouchedPoint
 from navigation.commands.register.session import Session
-from navigation.errors import PointsFileError, RegisteringError
-from reconstruction.errors import MarkupsError
+from registration.errors import PointsFileError, RegisteringError
+from registration.measurements import TouchedPoint
 from registration.record.point_files import (
     CSV_HEADER,
     read_planned,

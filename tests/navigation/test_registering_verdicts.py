@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from geometry import Transform
-from navigation.acquisition.collect import TouchedPoint
 from registration.assumptions import Assumptions
-from registration.register import Measured, register
+from registration.measurements import Measured, TouchedPoint
+from registration.register import register
 from registration.uncertainty.expected_error import target_errors_mm
 from registration.uncertainty.perturbation import moved
 from registration.verdict.verdict import Verdict, judge

@@ -15,22 +15,16 @@ from case.case import Case
 from case.markups import write_markups
 from geometry import Surface
 from navigation.commands.register.screens import show_attempt
-from navigation.errors import RegisteringError
 from registration.distance.closest_point import ExactDistance
-from registration.errors import VerificationRefusedError
+from registration.errors import RegisteringError, VerificationRefusedError
+from registration.landmarks.kinds import kinds_of
+from registration.measurements import Measured
 from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import (
-    expected_now,
-    in_force,
-    keep_attempt,
-    load_attempt,
-    put_in_force,
-    record,
-    verdict_of,
-)
-from registration.record.landmark_kinds import kind_in, kinds_of, said_in
+from registration.record.attempts import expected_now, keep_attempt, load_attempt, record, verdict_of
+from registration.record.in_force import in_force, put_in_force
+from registration.record.landmark_kinds import kind_in, said_in
 from registration.record.verify import verify_again, verify_planned, weight_of
-from registration.register import Measured, register
+from registration.register import register
 from registration.verdict.verdict import SKIN_ALONE
 from tests.navigation.test_registering_records import ASSUMED, BY, MADE_BY, MARKS, ORGAN, TARGETS, TIME, sweep, touched
 from tests.registration.shapes import T_TRUE

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from case.case import Case
 from navigation.cli import app
 from navigation.commands.review import ReviewRequest, review
-from reconstruction import pipeline
+from reconstruction import in_case, pipeline
 from reconstruction.network.segmentation import Segmentation
 from tests.reconstruction.label_files import boxes, ct_dicom, write_seg
 
@@ -129,7 +129,7 @@ def test_doubts_are_in_the_case_and_on_both_screens(doubtful: tuple[Path, dict, 
     assert kept["structures"]["bone"]["mean_probability"] == pytest.approx(0.6, abs=1e-3)
     assert kept["mean_uncertainty"] == pytest.approx(0.25)
     assert case.artefact("quality/network.json").made_from
-    np.testing.assert_allclose(case.read_uncertainty().voxels, 0.25, atol=1 / 255)
+    np.testing.assert_allclose(in_case.read_uncertainty(case).voxels, 0.25, atol=1 / 255)
     for screen in (printed, reviewed(path)):
         assert "look bone: the network is not sure of it: mean probability 0.60" in screen
         assert "no thorax or abdomen in the field of view" in screen

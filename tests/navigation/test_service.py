@@ -16,12 +16,14 @@ from geometry import Surface, Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError, ServiceError
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
-from navigation.live.service import ApprovedSurface, NavigationService, ServiceConfig
+from navigation.live.offered_surfaces import ApprovedSurface
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
+from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions
+from registration.record.accepted import AcceptedRegistration
 from tests.unity_bridge.guarded import Guarded
 from unity_bridge.client.poses.age import AgeLimits
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient

@@ -20,7 +20,8 @@ from case.case import Case
 from navigation.acquisition import stylus as instrument
 from navigation.cli import app
 from navigation.commands.register import dialogue
-from registration.record.attempts import in_force, load_attempt, record
+from registration.record.attempts import load_attempt, record
+from registration.record.in_force import in_force
 from tests.conftest import REPOSITORY
 from tests.navigation.test_registering import PERSON, TARGETS, TIME, TOUCH_FIVE, live, make_case
 

@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
-from navigation.live.pose_graph import PATIENT, AcceptedRegistration, CalibratedTip, PoseGraph
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.supervisor import Supervisor
+from registration.record.accepted import AcceptedRegistration
 from unity_bridge.wire.envelope import Validity
 
 MS = 1_000_000

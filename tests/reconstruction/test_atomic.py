@@ -15,8 +15,8 @@ import pytest
 
 from case.atomic import atomic_path, atomic_write, held
 from case.case import Case, MadeBy
+from case.errors import CaseError
 from case.leftovers import ABANDONED_AFTER_S, clear_leftovers
-from reconstruction.errors import CaseError
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)

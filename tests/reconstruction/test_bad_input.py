@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from case.case import Case, MadeBy
 from navigation.cli import app
+from reconstruction import in_case
 from tests.reconstruction import test_dicom_door, test_itk_door, test_nifti_door
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import in_syntax, write_enhanced
@@ -268,7 +269,7 @@ def test_good_labels_do_become_a_case(tmp_path: Path, good_ct: Path) -> None:
     # A box of 6 x 6 x 7 voxels encloses 252 of them; corners are rounded off, and no face moves by half a voxel.
     volume_ml = case.read_surface("segment_n_1").volume_ml
     assert volume_ml == pytest.approx(252 * 0.56e-3, rel=0.1)
-    labels, names = case.read_labels(layer=1)
+    labels, names = in_case.read_labels(case, layer=1)
     assert names == {3: "segment_n_3"}
     np.testing.assert_array_equal(labels.voxels == 3, boxes()[3])
 
@@ -293,7 +294,7 @@ def test_labels_without_a_place_become_a_case_when_asked_and_names_in_any_script
     assert details["given_name"] == "肝臓"
     assert details["triangles"] <= 100
     assert details["simplified"]["p95_mm"] > 0.0
-    np.testing.assert_array_equal(case.read_labels()[0].voxels, label_map())
+    np.testing.assert_array_equal(in_case.read_labels(case)[0].voxels, label_map())
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

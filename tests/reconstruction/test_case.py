@@ -11,9 +11,10 @@ import trimesh
 
 from case.atomic import atomic_path, atomic_write, file_sha256
 from case.case import Case, MadeBy
+from case.errors import CaseError, MeshFileError
 from geometry import Surface, Volume
+from reconstruction import in_case
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CaseError, MeshFileError
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 
 TIME = "2026-01-02T03:04:05+00:00"
@@ -38,8 +39,8 @@ def dicom(tmp_path: Path) -> Path:
 def case(tmp_path: Path, dicom: Path) -> Case:
     """CT -> labels -> surface, and a registration made from the surface."""
     with Case.create(tmp_path / "case", "knee", TIME) as case:
-        case.add_ct_reference(read_ct(dicom), dicom, MADE_BY)
-        case.add_labels(LABELS, {0: "outside", 1: "body", 2: "liver"}, MADE_BY)
+        in_case.add_ct_reference(case, read_ct(dicom), dicom, MADE_BY)
+        in_case.add_labels(case, LABELS, {0: "outside", 1: "body", 2: "liver"}, MADE_BY)
         case.add_surface(ball(), MADE_BY)
         case.add_markups("landmarks", {"nose": [1.0, 2.0, 3.0]}, MADE_BY)
         case.write_json("registration", "first", {"fre_rms_mm": 0.4}, MADE_BY, (GLB, "markups/landmarks.mrk.json"))
@@ -62,24 +63,24 @@ def test_a_new_case_is_whole_and_readable(case: Case, tmp_path: Path) -> None:
 
 def test_everything_comes_back(case: Case, dicom: Path) -> None:
     case = Case.open(case.root)
-    labels, names = case.read_labels()
+    labels, names = in_case.read_labels(case)
     np.testing.assert_array_equal(labels.voxels, LABELS.voxels)
     np.testing.assert_allclose(labels.affine, LABELS.affine, atol=1e-6)
     assert names == {0: "outside", 1: "body", 2: "liver"}
-    case.add_probability("liver", Volume(np.full((2, 2, 2), 0.4, np.float32), np.eye(4)), MADE_BY)
-    np.testing.assert_allclose(case.read_probability("liver").voxels, 0.4, atol=1 / 510)
+    in_case.add_probability(case, "liver", Volume(np.full((2, 2, 2), 0.4, np.float32), np.eye(4)), MADE_BY)
+    np.testing.assert_allclose(in_case.read_probability(case, "liver").voxels, 0.4, atol=1 / 510)
     surface = case.read_surface("liver")
     np.testing.assert_allclose(surface.vertices_mm, ball().vertices_mm, atol=1e-4)
     np.testing.assert_array_equal(case.read_markups("landmarks").points_ct_mm["nose"], [1.0, 2.0, 3.0])
-    assert case.read_ct().content_sha256 == read_ct(dicom).content_sha256
+    assert in_case.read_ct(case).content_sha256 == read_ct(dicom).content_sha256
     assert case.artefact(GLB).details["watertight"] is True
 
 
 def test_a_copied_ct_is_the_same_ct_with_its_verdict_and_no_name(tmp_path: Path, dicom: Path) -> None:
     scan = read_ct(dicom)
     with Case.create(tmp_path / "case", "copy", TIME) as case:
-        case.add_ct_copy(scan, MADE_BY)
-    back = case.read_ct()
+        in_case.add_ct_copy(case, scan, MADE_BY)
+    back = in_case.read_ct(case)
     np.testing.assert_array_equal(back.volume.voxels, scan.volume.voxels)
     assert (back.verdict, back.source, back.content_sha256) == (scan.verdict, scan.source, scan.content_sha256)
     text = (case.root / "case.json").read_text().lower()
@@ -89,7 +90,7 @@ def test_a_copied_ct_is_the_same_ct_with_its_verdict_and_no_name(tmp_path: Path,
 def test_a_referenced_ct_that_changed_is_not_taken_for_the_old_one(case: Case, dicom: Path) -> None:
     write_series(dicom, ramp((12, 8, 10))[::-1])
     with pytest.raises(CaseError, match="other than the one"):
-        case.read_ct()
+        in_case.read_ct(case)
 
 
 # ------------------------------------------------------------------------------------------------------- all or nothing
@@ -186,7 +187,7 @@ def test_a_changed_ct_makes_everything_downstream_stale(case: Case, tmp_path: Pa
     other = ramp((12, 8, 10))
     other[3, 3, 3] += 1
     write_series(tmp_path / "other", other)
-    case.add_ct_reference(read_ct(tmp_path / "other"), tmp_path / "other", MADE_BY)
+    in_case.add_ct_reference(case, read_ct(tmp_path / "other"), tmp_path / "other", MADE_BY)
     stale = Case.open(case.root).stale()
     assert stale["labels/labels.nii.gz"] == "ct changed since"
     assert stale[GLB] == "labels/labels.nii.gz is stale"
@@ -199,7 +200,7 @@ def test_a_file_changed_behind_the_manifest_makes_what_follows_stale(case: Case)
 
 
 def test_making_it_again_makes_it_fresh(case: Case) -> None:
-    case.add_labels(Volume(LABELS.voxels[::-1], LABELS.affine), {0: "outside"}, MADE_BY)
+    in_case.add_labels(case, Volume(LABELS.voxels[::-1], LABELS.affine), {0: "outside"}, MADE_BY)
     assert set(case.stale()) == {GLB, STL, "registration/first.json"}
     case.add_surface(ball(radius_mm=31.0), MADE_BY)
     assert set(case.stale()) == {"registration/first.json"}
@@ -242,7 +243,7 @@ def test_a_new_surface_is_a_suggestion_again(case: Case) -> None:
 
 def test_stale_or_altered_surfaces_are_neither_shown_nor_approved(case: Case) -> None:
     case.decide("liver", "approved", "Dr Panza", LATER)
-    case.add_labels(Volume(LABELS.voxels[::-1], LABELS.affine), {0: "outside"}, MADE_BY)
+    in_case.add_labels(case, Volume(LABELS.voxels[::-1], LABELS.affine), {0: "outside"}, MADE_BY)
     assert case.approved_surfaces() == ()
     with pytest.raises(CaseError, match=r"cannot be approved: labels/labels.nii.gz changed since"):
         case.decide("liver", "approved", "Dr Panza", LATER)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from case.errors import MarkupsError
 from geometry.volume import Volume
 from reconstruction.centrelines.centrelines import extract_centrelines
 from reconstruction.centrelines.files import read_curve, write_centrelines, write_curve
-from reconstruction.errors import MarkupsError
 
 finite = st.floats(-1e4, 1e4)
 POINTS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0], [6.0, 6.0, 9.0]])

@@ -15,10 +15,11 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from case.case import Case, MadeBy
+from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.inspection import inspect, to_json
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.test_dicom_door import BAD, SMALL
 from tests.reconstruction.test_intensities import mediastinum, trunk
@@ -113,9 +114,9 @@ def test_the_case_finds_the_series_again_and_keeps_no_uid(tmp_path: Path) -> Non
     two_studies(tmp_path / "dicom")
     chosen = read_ct(tmp_path / "dicom", SMALL, CtChoice(series=uid_of("b")))
     with Case.create(tmp_path / "case", "x", TIME) as case:
-        case.add_ct_reference(chosen, tmp_path / "dicom", MADE_BY)
+        in_case.add_ct_reference(case, chosen, tmp_path / "dicom", MADE_BY)
     case = Case.open(tmp_path / "case")
-    assert case.read_ct().content_sha256 == chosen.content_sha256
+    assert in_case.read_ct(case).content_sha256 == chosen.content_sha256
     assert uid_of("b") not in (tmp_path / "case" / "case.json").read_text()
 
 
@@ -251,8 +252,8 @@ def test_a_scale_that_is_missing_is_found_by_air_and_tissue_where_that_was_asked
     scan = read_ct(tmp_path, choice=CORRECT)
     np.testing.assert_array_equal(scan.volume.voxels, trunk().clip(-1024))
     with Case.create(tmp_path / "case", "x", TIME) as case:
-        case.add_ct_reference(scan, tmp_path / "quixote_dulcinea", MADE_BY)
-    assert Case.open(tmp_path / "case").read_ct().content_sha256 == scan.content_sha256
+        in_case.add_ct_reference(case, scan, tmp_path / "quixote_dulcinea", MADE_BY)
+    assert in_case.read_ct(Case.open(tmp_path / "case")).content_sha256 == scan.content_sha256
 
 
 def test_a_capture_that_says_where_it_lies_stands_in_for_a_ct(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from scipy.spatial.transform import Rotation
 
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.headers import read_headers
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import IDENTIFYING, nothing, ramp, write_series
 

@@ -9,9 +9,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import CODECS, PLAIN, in_syntax, without_preamble, write_enhanced
 

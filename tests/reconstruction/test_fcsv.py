@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from case.errors import MarkupsError
 from case.fcsv import COLUMNS, read_fcsv
-from reconstruction.errors import MarkupsError
 
 POINTS_LPS = {"F-1": [1.29, -40.18, 60.15], "nose, tip": [-7.5, 13.0602, 74.4859]}
 

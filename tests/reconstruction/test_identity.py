@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from case.case import Case
 from geometry import ManualClock, Volume
 from navigation.cli import app
-from reconstruction import pipeline
+from reconstruction import in_case, pipeline
 from reconstruction.errors import IdentityError
 from reconstruction.identity import check_no_identity, identifying_words
 from reconstruction.network.segmentation import Segmentation
@@ -61,7 +61,7 @@ def test_no_byte_of_an_anonymous_case_bears_a_name(tmp_path: Path, study: Path, 
     assert not words
     assert not [word for word in (*IDENTIFYING, *FURTHER) if word in run.output.lower()]
     case = Case.open(tmp_path / "case")
-    np.testing.assert_array_equal(case.read_ct().volume.voxels, hu())
+    np.testing.assert_array_equal(in_case.read_ct(case).volume.voxels, hu())
     assert not any(artefact.by_reference for artefact in case.artefacts)
     assert not any(
         content.startswith(b"DICM", 128) for content in map(Path.read_bytes, (tmp_path / "case").glob("*/*"))

@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from case.case import Case
 from navigation.cli import app
+from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.inspection import inspect, to_json
 from reconstruction.ct.quality import CtDoorSettings
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.dicom_formats import write_enhanced
 from tests.reconstruction.label_files import affine_ras, write_label_nifti
@@ -125,8 +126,8 @@ def test_one_of_several_series_becomes_a_case(tmp_path: Path) -> None:
     chosen = CliRunner().invoke(app, [*command, "--series", "4", "--case", str(tmp_path / "case")])
     assert chosen.exit_code == 0, chosen.output
     case = Case.open(tmp_path / "case")
-    assert case.read_ct().volume.shape_ijk == (10, 8, 14)  # by reference, so the number must be kept
-    np.testing.assert_array_equal(case.read_labels()[0].voxels, labels)
+    assert in_case.read_ct(case).volume.shape_ijk == (10, 8, 14)  # by reference, so the number must be kept
+    np.testing.assert_array_equal(in_case.read_labels(case)[0].voxels, labels)
 
 
 def test_lidc_by_headers(shared_data: Path, tmp_path: Path) -> None:

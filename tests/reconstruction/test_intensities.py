@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.errors import CtRefusedError
 from reconstruction.ct.intensities import examine_intensities
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError
 from tests.reconstruction.test_real_ct import unpacked
 
 CORRECT = CtChoice(correct_hu=True)

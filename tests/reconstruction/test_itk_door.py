@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.dicom_factory import ramp
 
 SMALL = CtDoorSettings(good_matrix=8, good_coverage_mm=1.0, good_cut_fraction=1.0)

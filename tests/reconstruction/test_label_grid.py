@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from case.nifti_files import write_nifti
 from geometry import Surface, Volume
 from geometry.orientation import flip_affine_ras_lps
-from reconstruction.ct.nifti import write_nifti
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.errors import LabelsError

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from case.errors import MarkupsError
 from case.markups import read_markups, write_markups
 from geometry.errors import InvalidPointsError
-from reconstruction.errors import MarkupsError
 
 coordinates = st.floats(-1000, 1000)
 labels = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())

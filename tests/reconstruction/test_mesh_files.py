@@ -12,9 +12,9 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from case.errors import MeshFileError
 from case.mesh_files import SUFFIXES, read_surface, write_surface
 from geometry import Surface
-from reconstruction.errors import MeshFileError
 
 # float32 within 1 m of the origin: half a step is 3e-5 mm.
 FLOAT32_MM = 1e-4

@@ -13,11 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from case.nifti_files import write_nifti, write_probability_nifti
 from geometry.orientation import flip_affine_ras_lps
 from geometry.volume import Volume
-from reconstruction.ct.nifti import read_nifti_volume, write_nifti, write_probability_nifti
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
+from reconstruction.ct.nifti import read_nifti_volume
 from reconstruction.ct.read import read_ct
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.dicom_factory import ramp
 

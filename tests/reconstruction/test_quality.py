@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from geometry import Volume
+from reconstruction.ct.errors import CtRefusedError
 from reconstruction.ct.quality import CtDoorSettings, cut_fraction, find_slice_axis, judge
-from reconstruction.errors import CtRefusedError
 
 SETTINGS = CtDoorSettings()
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from case.case import Case, MadeBy
+from case.nifti_files import write_nifti
 from geometry import Volume
-from reconstruction.ct.nifti import read_nifti_volume, write_nifti
+from reconstruction import in_case
+from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
+from reconstruction.ct.nifti import read_nifti_volume
 from reconstruction.ct.read import CtDoorSettings, read_ct
 from reconstruction.ct.scan import CtScan
-from reconstruction.errors import CtRefusedError, UnreadableInputError
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)
@@ -196,11 +198,11 @@ def test_case_of_a_real_scan(ircadb: CtScan, ircadb_folder: Path, tmp_path: Path
     mask = read_ct(ircadb_folder / "MASKS_DICOM" / "liver", MASKS).volume
     labels = mask.with_voxels((mask.voxels > 0).astype(np.uint8))
     with Case.create(tmp_path / "case", "ircadb17", TIME) as case:
-        case.add_ct_reference(ircadb, ircadb_folder / "PATIENT_DICOM", MADE_BY)
-        case.add_labels(labels, {0: "outside", 1: "liver"}, MADE_BY)
+        in_case.add_ct_reference(case, ircadb, ircadb_folder / "PATIENT_DICOM", MADE_BY)
+        in_case.add_labels(case, labels, {0: "outside", 1: "liver"}, MADE_BY)
     case = Case.open(tmp_path / "case")
-    assert case.read_ct().content_sha256 == ircadb.content_sha256
-    back, _ = case.read_labels()
+    assert in_case.read_ct(case).content_sha256 == ircadb.content_sha256
+    back, _ = in_case.read_labels(case)
     np.testing.assert_array_equal(back.voxels, labels.voxels)
     assert (case.verify(), case.stale()) == ({}, {})
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from case.errors import MarkupsError
 from case.markups import read_markups
 from case.text_files import ContentError, read_json, read_text
-from reconstruction.errors import MarkupsError
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

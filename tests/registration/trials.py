@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from geometry import Surface
-from navigation.acquisition.collect import TouchedPoint
 from registration.assumptions import Assumptions
 from registration.distance.distance_grid import DistanceGrid
-from registration.register import Measured, register
+from registration.measurements import Measured, TouchedPoint
+from registration.register import register
 from registration.uncertainty.expected_error import expected_tre
 from registration.uncertainty.mobility import LandmarkKind
 from registration.verdict.verdict import judge

@@ -10,23 +10,25 @@ from typing import Any, Literal
 import numpy as np
 from rich.console import Console
 
+from case.levels import ACCEPT, CHECK, REFUSE
 from geometry import SurgNavError
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import VirtualClock
 from navigation.commands.register.dialogue import Dialogue
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.screens import plain, show_attempt
-from navigation.devices.hand import Rehearsal
 from navigation.devices.registry import SIMULATED, open_rehearsal
-from navigation.errors import RegisteringError
+from navigation.devices.rehearsal import Rehearsal
 from navigation.terminal.json_files import write_json_file
+from registration.errors import RegisteringError
+from registration.measurements import Measured
 from registration.record.advice import advise
-from registration.record.attempts import in_force, keep_attempt, put_in_force
+from registration.record.attempts import keep_attempt
+from registration.record.in_force import in_force, put_in_force
 from registration.record.plan import Theatre, open_theatre
 from registration.record.point_files import read_sweep, read_touched_or_unordered
-from registration.register import Measured, register
+from registration.register import register
 from registration.uncertainty.mobility import LandmarkKind
-from registration.verdict.verdict import ACCEPT, CHECK, REFUSE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from case.levels import CHECK
 from case.manifest import RegistrationStep
 from geometry import SurgNavError
 from geometry.points import Floats
@@ -26,25 +27,16 @@ from navigation.commands.register.screens import (
     verdict_text,
 )
 from navigation.commands.register.session_file import FOLDER, KeptSession, SessionFile, take_off_torn_line
-from navigation.errors import RegisteringError
+from registration.errors import RegisteringError
 from registration.record.advice import advise
 from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import (
-    attempt_ids,
-    in_force,
-    keep_attempt,
-    load_attempt,
-    put_in_force,
-    record,
-    verdict_of,
-    verifications,
-)
+from registration.record.attempts import attempt_ids, keep_attempt, load_attempt, record, verdict_of, verifications
 from registration.record.history import history
+from registration.record.in_force import in_force, put_in_force
 from registration.record.plan import Theatre
 from registration.record.verify import kind_of, on_skin, verify_again, verify_planned
 from registration.register import register, swept_area_cm2
 from registration.uncertainty.mobility import KIND_WORDS
-from registration.verdict.verdict import CHECK
 from registration.verdict.verification import Verification, verify_surface
 
 SWEEP_S = 15.0

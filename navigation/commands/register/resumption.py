@@ -11,7 +11,7 @@ import numpy as np
 from geometry.points import Floats
 from navigation.commands.register.session import Session
 from navigation.commands.register.session_file import Kept, minutes_between, newest
-from navigation.errors import RegisteringError
+from registration.errors import RegisteringError
 
 # A patient on the table is the same one for so long, and the reference in one place.
 LONGEST_MIN = 6 * 60.0

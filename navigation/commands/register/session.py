@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 
 from geometry.points import Floats
-from navigation.acquisition.collect import TouchedPoint
-from navigation.errors import RegisteringError
-from registration.register import Measured
+from registration.errors import RegisteringError
+from registration.measurements import Measured, TouchedPoint
 
 Stage = Literal["landmarks", "sweep", "ready", "computed"]
 Step = Literal["measured", "computed", "accepted"]

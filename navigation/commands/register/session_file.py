@@ -19,9 +19,9 @@ import numpy as np
 
 from case.atomic import sync
 from geometry.points import Floats, read_only
-from navigation.acquisition.collect import TouchedPoint
 from navigation.commands.register.session import Session
-from navigation.errors import RegisteringError
+from registration.errors import RegisteringError
+from registration.measurements import TouchedPoint
 
 FOLDER = "registration"
 PATTERN = "session-*.jsonl"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from reconstruction.ct.dicom.headers import SliceHeader
 from reconstruction.ct.dicom.series import Series
+from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings, counted
 from reconstruction.ct.slice_geometry import SeriesGrid, fit_grid
-from reconstruction.errors import UnreadableInputError
 
 MOST = 50  # parts; more are slices, not acquisitions
 KEYS: tuple[tuple[str, Callable[[SliceHeader], object]], ...] = (

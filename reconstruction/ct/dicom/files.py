@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from pydicom.errors import BytesLengthException
 
-from reconstruction.errors import UnreadableInputError
+from reconstruction.ct.errors import UnreadableInputError
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"

@@ -24,8 +24,8 @@ from reconstruction.ct.dicom.files import (
     open_dataset,
     quiet_pydicom,
 )
+from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.slice_geometry import SlicePlane
-from reconstruction.errors import UnreadableInputError
 
 SHARED_GROUPS, FRAME_GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 TAGS = [

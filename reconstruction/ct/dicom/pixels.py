@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reconstruction.ct.dicom.files import BROKEN, CT_IMAGE_STORAGE, open_pixels, quiet_pydicom
 from reconstruction.ct.dicom.headers import SliceHeader
-from reconstruction.errors import UnreadableInputError
+from reconstruction.ct.errors import UnreadableInputError
 
 LAYOUT = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 UNDECODED = ("HTJ2K", "High-Throughput", "MPEG", "HEVC", "JPIP", "SMPTE", "JPEG XL")  # in the names of syntaxes

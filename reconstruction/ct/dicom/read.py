@@ -13,10 +13,10 @@ from reconstruction.ct.dicom.files import list_files
 from reconstruction.ct.dicom.headers import FolderHeaders, SliceHeader, read_headers
 from reconstruction.ct.dicom.pixels import read_hu_voxels
 from reconstruction.ct.dicom.series import Series, choose_series
+from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings, Fault, counted, cut_fraction, refusal, refusal_of
 from reconstruction.ct.scan import CtInfo, CtReading
 from reconstruction.ct.slice_geometry import WHOLE, SeriesGrid, SlicePlane, fit_grid
-from reconstruction.errors import UnreadableInputError
 
 REGULAR = "slices of one size and orientation on a regular grid, with their place and HU scale in the header"
 PLACED = "export the series again from the archive, with orientation, position and pixel spacing in every slice"

@@ -11,8 +11,8 @@ from pathlib import Path
 from case.atomic import file_sha256
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.headers import SliceHeader, count_by
+from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings, counted
-from reconstruction.errors import UnreadableInputError
 from reconstruction.identity import words_of_file
 
 

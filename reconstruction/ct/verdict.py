@@ -1,0 +1,24 @@
+"""The quality verdict as a value: how far a CT can be trusted, and why. Making one is `reconstruction.ct.quality`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["good", "usable", "refused"]
+
+
+@dataclass(frozen=True)
+class QualityVerdict:
+    """How far a CT can be trusted.
+
+    Attributes:
+        level: ``good`` (no reasons), ``usable`` (readable and true, with the limits that `reasons` name) or
+            ``refused`` (it would be meshed or placed wrongly).
+        reasons: what cost it ``good``, each with its number.
+        notes: what was seen at the door and costs nothing, such as a localizer left out.
+    """
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
