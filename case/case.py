@@ -26,6 +26,7 @@ __all__ = ["Artefact", "Case", "Decision", "MadeBy"]
 
 CT_ID = "ct"
 LABELS_ID = "labels/labels.nii.gz"
+PLANNED = {"landmarks": "markups/landmarks.mrk.json", "targets": "markups/targets.mrk.json"}
 LABEL_NAMES_ID = "labels/labels.json"
 UNCERTAINTY_ID = "probabilities/uncertainty.nii.gz"
 DOUBTS_KIND, DOUBTS_NAME = "quality", "network"

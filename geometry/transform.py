@@ -138,8 +138,15 @@ class Transform:
     def __hash__(self) -> int:
         return hash((self._to_frame, self._from_frame, self._matrix.tobytes()))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
+        """The name alone, ``T_a_b``, as messages use it."""
         return f"T_{self._to_frame}_{self._from_frame}"
+
+    def __repr__(self) -> str:
+        """The name with what it does: the translation in mm and the angle of the rotation in degrees."""
+        x, y, z = self.translation_mm.tolist()
+        angle_deg = float(np.degrees(self.rotation.magnitude()))
+        return f"<{self}: translation ({x:.2f}, {y:.2f}, {z:.2f}) mm, rotation {angle_deg:.2f} deg>"
 
 
 def _as_vectors(points: ArrayLike) -> Floats:

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from geometry.errors import SurgNavError
-
-if TYPE_CHECKING:
-    pass
-
-
-class EngineError(SurgNavError):
-    """An inference engine that is missing, or that failed on this machine."""
 
 
 class LabelsError(SurgNavError):

@@ -14,9 +14,10 @@ from case.colours import structure_rgba
 from geometry import Clock, Volume
 from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
+from reconstruction.ct.dicom.identity import identifying_words
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
-from reconstruction.identity import check_no_identity, identifying_words
+from reconstruction.identity import check_no_identity
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment

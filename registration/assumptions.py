@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from registration.landmarks.fit import LandmarkSettings
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty
 from registration.uncertainty.mobility import BARE_SKIN, BONE, SKIN_MARKER, LandmarkKind, Mobility
 from registration.uncertainty.shared_errors import SharedErrors
@@ -82,8 +82,8 @@ class Assumptions:
         )
 
     @property
-    def surface(self) -> SurfaceSettings:
-        return SurfaceSettings(landmark_fle_rms_mm=self.landmark_fle_rms_mm, offset_sd_mm=self.skin_offset_sd_mm)
+    def surface(self) -> SurfaceFitSettings:
+        return SurfaceFitSettings(landmark_fle_rms_mm=self.landmark_fle_rms_mm, offset_sd_mm=self.skin_offset_sd_mm)
 
 
 def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:

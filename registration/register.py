@@ -22,7 +22,7 @@ from registration.marks import Marks, leave_one_out
 from registration.measurements import Measured, TouchedPoint
 from registration.surface.evidence import neighbour_counts
 from registration.surface.global_start import register_from_nothing
-from registration.surface.refine import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
 from registration.surface.sweep_units import check_sweep_units
 from registration.uncertainty.drift import OrderTrend
 from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty, expected_tre
@@ -40,7 +40,7 @@ LEAST_IN_BONE = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class RegistrationOutcome:
     """What came of it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Outcome:
 
 def register(
     measured: Measured, surface_ct: Surface, assumptions: Assumptions, field_ct: DistanceField | None = None
-) -> Outcome:
+) -> RegistrationOutcome:
     """Landmarks first, then the sweep with the landmarks in the same cost; without any, the sweep from nothing.
 
     A refusal is an outcome, with its reason.
@@ -86,7 +86,7 @@ def register(
         ordered, match = put_in_order(measured, assumptions)
         outcome = _register(ordered, surface_ct, assumptions, field_ct or ExactDistance(surface_ct), match)
     except SurgNavError as error:
-        return Outcome(Findings(failure=str(error)), unpaired=measured.unordered)
+        return RegistrationOutcome(Findings(failure=str(error)), unpaired=measured.unordered)
     if match is None:
         return outcome
     unpaired = tuple(measured.unordered[number] for number in match.extra)
@@ -99,7 +99,7 @@ def _register(
     assumptions: Assumptions,
     field_ct: DistanceField,
     match: LandmarkMatch | None,
-) -> Outcome:
+) -> RegistrationOutcome:
     names, planned, touched = measured.pairs()
     swept_skin = surface_ct.name in SKIN
     kinds = kinds_of(measured.landmarks_ct, measured.kinds, field_ct, swept_skin=swept_skin)
@@ -129,7 +129,9 @@ def _register(
         surface_on_skin=swept_skin,
         landmarks_on_skin=[name for name, kind in kinds.items() if kind != "bone"],
     )
-    return Outcome(findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds)
+    return RegistrationOutcome(
+        findings, by_landmarks, by_surface, uncertainty, expected, with_tool, left_out, spot, kinds=kinds
+    )
 
 
 def _pose(
@@ -304,5 +306,5 @@ def swept_area_cm2(points_mm: Floats) -> float:
     """Of the surface that swept points ``(n, 3)`` are evidence for: patches of the correlation length, each once."""
     if not len(points_mm):
         return 0.0
-    side_mm = SurfaceSettings().correlation_length_mm
+    side_mm = SurfaceFitSettings().correlation_length_mm
     return float(np.sum(1.0 / neighbour_counts(points_mm, side_mm))) * side_mm**2 / 100.0

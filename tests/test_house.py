@@ -106,26 +106,60 @@ def test_the_command_line_imports_nothing_heavy():
     assert not (HEAVY | {"scipy"}) & set(answer.stdout.split())
 
 
+def copy_packages(folder: Path) -> None:
+    for package in PACKAGES:
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("weights", "unity"))
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+
+
+def lint_imports(folder: Path, contract: str) -> subprocess.CompletedProcess[str]:
+    lint = Path(sys.executable).parent / "lint-imports"
+    command = [sys.executable, str(lint), "--contract", contract, "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize(
     ("where", "what", "contract"),
     [
-        ("geometry/frames.py", "import navigation.clock", "layers"),
-        ("registration/errors.py", "import reconstruction.errors", "layers"),
+        ("geometry/frames.py", "import navigation.clock", "floors"),
+        ("registration/errors.py", "import reconstruction.errors", "floors"),
+        ("case/folder.py", "import reconstruction.ct.read", "floors"),
+        ("case/manifest.py", "import case.case", "rooms-of-case"),
+        ("calibration/errors.py", "import calibration.pivot", "rooms-of-calibration"),
+        ("reconstruction/ct/scan.py", "import reconstruction.labels.grid", "rooms-of-reconstruction"),
+        ("registration/surface/icp.py", "import registration.verdict.verdict", "rooms-of-registration"),
+        ("registration/landmarks/fit.py", "import case.case", "science-without-case"),
+        ("unity_bridge/poses/batch.py", "import unity_bridge.surfaces.payload", "rooms-of-unity-bridge"),
+        ("navigation/live/pose_graph.py", "import navigation.commands.serve", "rooms-of-navigation"),
         ("calibration/pivot.py", "import threading", "no-threads"),
         ("navigation/clock.py", "import navigation.simulation.patient", "simulation"),
     ],
 )
 def test_each_layer_contract_can_break(tmp_path: Path, where: str, what: str, contract: str):
-    for package in PACKAGES:
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("weights", "unity"))
-    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    copy_packages(tmp_path)
     with (tmp_path / where).open("a") as file:
         file.write(f"\n{what}\n")
-    lint = Path(sys.executable).parent / "lint-imports"
-    command = [sys.executable, str(lint), "--contract", contract, "--no-cache"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = lint_imports(tmp_path, contract)
     assert result.returncode == 1
     assert "0 kept, 1 broken" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if package not in ("geometry", "surgnav")])
+def test_a_room_without_a_place_among_the_layers_is_noticed(tmp_path: Path, package: str):
+    copy_packages(tmp_path)
+    (tmp_path / package / "attic").mkdir()
+    (tmp_path / package / "attic" / "__init__.py").write_text('"""Nobody said where this belongs."""\n')
+    result = lint_imports(tmp_path, f"rooms-of-{package.replace('_', '-')}")
+    assert result.returncode == 1
+    assert "attic" in result.stdout, result.stdout + result.stderr
+
+
+def test_every_package_has_its_floor():
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]
+    floors = next(contract for contract in settings["contracts"] if contract["id"] == "floors")
+    placed = {package for floor in floors["layers"] for package in floor.split(" | ")}
+    there = {path.parent.name for path in REPOSITORY.glob("*/__init__.py")} - {"tests", "scripts", "benchmarks"}
+    assert placed == set(settings["root_packages"]) == set(PACKAGES) == there
 
 
 # -------------------------------------------------------------------------------------------------------- dependencies

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from case.case import CT_ID, Case, MadeBy
+from case.case import CT_ID, PLANNED, Case, MadeBy
 from case.manifest import Artefact
 from case.markups import Markups, read_markups
-from case.plans import PLANNED
 from navigation.errors import MarkersError
 from navigation.terminal.json_files import write_json_file
 from reconstruction import in_case

@@ -26,7 +26,7 @@ from registration.assumptions import Assumptions, with_tracker
 from registration.errors import RegisteringError
 from registration.landmarks.fit import LandmarkRegistration
 from registration.measurements import Measured, TouchedPoint
-from registration.register import Outcome, register
+from registration.register import RegistrationOutcome, register
 from registration.surface.refine import SurfaceRegistration
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre, target_errors_mm
 from registration.uncertainty.mobility import LandmarkKind
@@ -77,7 +77,7 @@ class Operation:
     by_surface: SurfaceRegistration
     expected: ExpectedTre
     measured: Measured
-    outcome: Outcome
+    outcome: RegistrationOutcome
     assumptions: Assumptions
 
     @property

@@ -8,9 +8,8 @@ from typing import get_args
 
 import numpy as np
 
-from case.case import Case
+from case.case import PLANNED, Case
 from case.manifest import DecisionState
-from case.plans import PLANNED
 from geometry.errors import SurgNavError
 from geometry.points import Floats
 from registration.assumptions import Assumptions

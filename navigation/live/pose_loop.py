@@ -14,10 +14,10 @@ from navigation.devices.tracker import Tracker
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.pose_vitals import PoseVitals
+from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
-from navigation.operator_screen.refusals import HEARD, RefusalForwarder
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.transport.authentication import ServerSecurity

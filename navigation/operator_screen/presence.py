@@ -6,8 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from navigation.clock import NS_PER_S
-from navigation.operator_screen.repeated_news import EVERY_NS
 from navigation.terminal.foreign_text import quoted, shown
+from navigation.terminal.repeated_news import EVERY_NS
 
 MOST_NAMES = 64
 _SETTLED_NS = 5 * NS_PER_S

@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from navigation.clock import NS_PER_S, Clock
+from navigation.live.refusals import LOG
 from navigation.operator_screen.presence import Presence
-from navigation.operator_screen.refusals import LOG
-from navigation.operator_screen.repeated_news import EVERY_NS, LineBudget, RepeatedNews
 from navigation.terminal.foreign_text import quoted, shown
+from navigation.terminal.repeated_news import EVERY_NS, LineBudget, RepeatedNews
 from unity_bridge.control.server import ControlEvent
 from unity_bridge.wire.generated.constants import EventOutcome
 from unity_bridge.wire.messages import ClientEvent, ClientReport, Goodbye, Hello, SelfTestVerdict

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from case.mesh_files import Colour
+from case.names import plain_name
 from geometry.volume import Volume
 from reconstruction.ct.dicom.files import is_dicom, list_files
 from reconstruction.ct.dicom.headers import scan_headers
@@ -28,7 +29,7 @@ from reconstruction.errors import LabelsError
 from reconstruction.labels.dicom_seg import SEG_CLASSES, read_dicom_seg
 from reconstruction.labels.grid import Placement, place_labels, same_grid, take_for_ct_voxels
 from reconstruction.labels.names import names_in_nifti, read_label_names
-from reconstruction.labels.segments import LABELS_ALLOWED, Segment, SegmentLayers, plain_name, shown_name, unique_names
+from reconstruction.labels.segments import LABELS_ALLOWED, Segment, SegmentLayers, shown_name, unique_names
 from reconstruction.labels.slicer import read_slicer_segmentation
 
 HIGHEST_LABEL = 65_535

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,11 +11,6 @@ from geometry.volume import Volume
 LABELS_ALLOWED = (
     "a label volume (.nii, .nii.gz, .nrrd, .seg.nrrd, .mha, .mhd), a DICOM SEG, or a folder of DICOM SEG or of one "
     "mask a structure"
-)
-
-# Letters that no decomposition turns into ASCII.
-NO_ACCENTS = str.maketrans(
-    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss"}
 )
 
 
@@ -62,27 +55,6 @@ class SegmentLayers:
 def shown_name(text: str) -> str:
     """A name as a person reads it, in any script: one line, nothing that steers a terminal, at most 80 characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:80]
-
-
-def plain_name(text: str, value: int) -> str:
-    """A name that files can bear: lower case, digits, ``_`` and ``-``; ``vertebrae_L1`` -> ``vertebrae_l1``.
-
-    Letters that have no like in ASCII are lost, and what is left of the name may be that of another structure: then the
-    label's value is part of it: ``肝臓`` of value 1 -> ``label_1``, ``肺 left`` of value 2 -> ``left_2``.
-    """
-    plain = in_ascii(text)
-    lost = any(ord(letter) > 127 and letter.isalnum() for letter in _folded(text))
-    return f"{plain or 'label'}_{value}" if lost or not plain else plain
-
-
-def in_ascii(text: str) -> str:
-    """What ASCII has of a text, without accents: lower case, digits, ``_`` and ``-``; empty for other scripts."""
-    letters = _folded(text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9_-]+", "_", letters).strip("_-")[:48]
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKD", text.translate(NO_ACCENTS))
 
 
 def unique_names(wanted: Iterable[str]) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from geometry.errors import SurgNavError
-from reconstruction.errors import EngineError
 
-__all__ = ["EngineError", "TrainingConfigError", "TrainingDataError", "WeightsError"]
+
+class EngineError(SurgNavError):
+    """An inference engine that is missing, or that failed on this machine."""
 
 
 class WeightsError(SurgNavError):

@@ -31,7 +31,7 @@ from registration.record.attempt import (
 )
 from registration.record.point_files import write_sweep, write_touched, write_unordered
 from registration.record.tre_map import expected_p95_map
-from registration.register import Outcome
+from registration.register import RegistrationOutcome
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre
 from registration.uncertainty.mobility import LandmarkKind
 from registration.verdict.verdict import Verdict, judge
@@ -68,7 +68,7 @@ class Circumstances:
 
 
 def keep_attempt(
-    case: Case, measured: Measured, outcome: Outcome, assumptions: Assumptions, circumstances: Circumstances
+    case: Case, measured: Measured, outcome: RegistrationOutcome, assumptions: Assumptions, circumstances: Circumstances
 ) -> Attempt:
     """Writes the attempt, what it was made from, and its points for 3D Slicer, into the case."""
     attempt_id = next_id(case)
@@ -197,7 +197,7 @@ def _keep_inputs(case: Case, attempt_id: str, measured: Measured, by: Circumstan
 
 
 def _inputs(
-    case: Case, measured: Measured, outcome: Outcome, by: Circumstances, files: Mapping[str, Artefact]
+    case: Case, measured: Measured, outcome: RegistrationOutcome, by: Circumstances, files: Mapping[str, Artefact]
 ) -> AttemptInputs:
     surface, sweep = case.artefact(by.surface), files.get("sweep")
     touched = {**measured.touched, **outcome.paired}
@@ -233,7 +233,7 @@ def _file(artefact: Artefact, points: int | None) -> FileRecord:
     return FileRecord(path=artefact.path, sha256=artefact.sha256, points=points)
 
 
-def _result(measured: Measured, outcome: Outcome) -> Any:
+def _result(measured: Measured, outcome: RegistrationOutcome) -> Any:
     if outcome.uncertainty is None:
         return None
     expected = {}

@@ -8,8 +8,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from case.case import Case, MadeBy
-from case.plans import PLANNED
+from case.case import PLANNED, Case, MadeBy
 from geometry import Surface
 from geometry.points import Floats
 from registration.assumptions import Assumptions

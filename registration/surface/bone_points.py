@@ -24,7 +24,7 @@ from geometry.points import Floats, read_only
 from registration.distance.closest_point import DistanceField, ExactDistance
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.evidence import neighbour_counts, point_weights
-from registration.surface.refine import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
 
 # Beyond this a pixel is no pixel of a scanner but metres, or the size of the frame.
 LARGEST_PIXEL_MM = 2.0
@@ -141,7 +141,7 @@ def register_bone(
     surface_ct: Surface | DistanceField,
     initial: Transform,
     landmarks: tuple[ArrayLike, ArrayLike] | None = None,
-    settings: SurfaceSettings | None = None,
+    settings: SurfaceFitSettings | None = None,
 ) -> SurfaceRegistration:
     """Refines `initial` (``T_reference_ct``) so that the bone's echoes lie on its surface.
 
@@ -161,7 +161,7 @@ def register_bone(
             f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
         )
     field = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
-    settings = settings or SurfaceSettings()
+    settings = settings or SurfaceFitSettings()
     # Where nobody knows which way the surface faces, the mean over all directions.
     noise_mm = np.sqrt(np.trace(bone.covariance_reference_mm2, axis1=1, axis2=2) / 3.0)
     pose, normals = initial, np.empty((0, 3))
@@ -176,7 +176,7 @@ def register_bone(
 
 
 def _tracking_covariance(
-    bone: BonePoints, found: SurfaceRegistration, normals: Floats, noise_mm: Floats, settings: SurfaceSettings
+    bone: BonePoints, found: SurfaceRegistration, normals: Floats, noise_mm: Floats, settings: SurfaceFitSettings
 ) -> Floats:
     """Covariance ``(6, 6)`` of the pose from errors that each frame's points share.
 

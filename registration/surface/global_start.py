@@ -23,7 +23,7 @@ from registration.distance.coarse_field import CoarseField
 from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.evidence import neighbour_counts, point_weights
-from registration.surface.refine import SurfaceRegistration, SurfaceSettings, refine_on_surface
+from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
 from registration.surface.start_search import Poses, Round, lay_on, run
 
 # One of a thousand estimates of the same pose lies farther than this from another, in its own six deviations.
@@ -111,7 +111,7 @@ def register_from_nothing(
     settings: GlobalStartSettings | None = None,
     *,
     field: DistanceField | None = None,
-    surface_settings: SurfaceSettings | None = None,
+    surface_settings: SurfaceFitSettings | None = None,
 ) -> GlobalStart:
     """Registers swept points ``(n, 3)`` in reference to the surface in ct, wherever the patient lies.
 
@@ -125,7 +125,7 @@ def register_from_nothing(
         FrameMismatchError: a surface in another frame than ct.
     """
     settings = settings or GlobalStartSettings()
-    solver = surface_settings or SurfaceSettings()
+    solver = surface_settings or SurfaceFitSettings()
     points_mm = _checked(points_reference, surface_ct, solver)
     field = field or DistanceGrid.from_surface(surface_ct)
     coarse = CoarseField.of(surface_ct, field, settings.coarse_spacing_mm, settings.margin_mm)
@@ -143,7 +143,7 @@ def register_from_nothing(
     return _concluded(sorted(refined, key=lambda end: end.cost), points_mm, settings)
 
 
-def _checked(points_reference: ArrayLike, surface_ct: Surface, solver: SurfaceSettings) -> Floats:
+def _checked(points_reference: ArrayLike, surface_ct: Surface, solver: SurfaceFitSettings) -> Floats:
     if surface_ct.frame != CT:
         raise FrameMismatchError(f"a surface in '{surface_ct.frame}'", f"a surface in '{CT}'", "map it to ct")
     if not len(surface_ct.triangles):
@@ -186,7 +186,7 @@ def _transforms(ends: Poses, sweep_centre_mm: Floats, surface_centre_mm: Floats)
     return poses
 
 
-def _weighed(points_mm: Floats, registration: SurfaceRegistration, solver: SurfaceSettings) -> StartPose:
+def _weighed(points_mm: Floats, registration: SurfaceRegistration, solver: SurfaceFitSettings) -> StartPose:
     noise_mm = np.full(len(points_mm), solver.point_noise_mm)
     counts = neighbour_counts(points_mm, solver.correlation_length_mm, noise_mm)
     weights = point_weights(counts, noise_mm, solver.model_error_mm)

@@ -38,7 +38,7 @@ from registration.uncertainty.shared_errors import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SurfaceSettings(IcpSettings):
+class SurfaceFitSettings(IcpSettings):
     """What is known about the errors, on top of how the iteration goes.
 
     Attributes:
@@ -114,7 +114,7 @@ def refine_on_surface(
     surface_ct: Surface | DistanceField,
     initial: Transform,
     landmarks: tuple[ArrayLike, ArrayLike] | None = None,
-    settings: SurfaceSettings | None = None,
+    settings: SurfaceFitSettings | None = None,
     *,
     point_noise_mm: ArrayLike | None = None,
     landmark_error: LocalisationError | None = None,
@@ -139,7 +139,7 @@ def refine_on_surface(
         LandmarksRefusedError: landmarks that do not pair up, or an error for another number of them.
         FrameMismatchError: another frame than ct and reference.
     """
-    settings = settings or SurfaceSettings()
+    settings = settings or SurfaceFitSettings()
     field = _checked_field(surface_ct, initial)
     points_mm = _checked_points(points_reference, settings)
     noise_mm = _checked_noise(point_noise_mm, len(points_mm), settings)
@@ -172,14 +172,14 @@ def _checked_field(surface_ct: Surface | DistanceField, initial: Transform) -> D
     return ExactDistance(surface_ct)
 
 
-def _checked_points(points_reference: ArrayLike, settings: SurfaceSettings) -> Floats:
+def _checked_points(points_reference: ArrayLike, settings: SurfaceFitSettings) -> Floats:
     try:
         return as_points(points_reference, "swept points", settings.minimum_points)
     except InvalidPointsError as error:
         raise SurfacePointsRefusedError(error.came, error.allowed, error.action) from error
 
 
-def _checked_noise(point_noise_mm: ArrayLike | None, count: int, settings: SurfaceSettings) -> Floats:
+def _checked_noise(point_noise_mm: ArrayLike | None, count: int, settings: SurfaceFitSettings) -> Floats:
     if point_noise_mm is None:
         return np.full(count, settings.point_noise_mm)
     noise_mm = np.asarray(point_noise_mm, dtype=np.float64)
@@ -196,7 +196,7 @@ _Pairs = tuple[Floats, Floats, LocalisationError]
 
 
 def _evidence(
-    points_mm: Floats, noise_mm: Floats, pairs: _Pairs, settings: SurfaceSettings, shared: SharedErrors
+    points_mm: Floats, noise_mm: Floats, pairs: _Pairs, settings: SurfaceFitSettings, shared: SharedErrors
 ) -> Evidence:
     counts = neighbour_counts(points_mm, settings.correlation_length_mm, noise_mm)
     marks_ct, marks_reference, error = pairs
@@ -225,7 +225,7 @@ def _evidence(
 
 
 def _checked_pairs(
-    landmarks: tuple[ArrayLike, ArrayLike] | None, error: LocalisationError | None, settings: SurfaceSettings
+    landmarks: tuple[ArrayLike, ArrayLike] | None, error: LocalisationError | None, settings: SurfaceFitSettings
 ) -> _Pairs:
     if landmarks is None:
         return np.empty((0, 3)), np.empty((0, 3)), LocalisationError(np.empty((0, 3, 3)), np.empty((0, 3, 3)))
@@ -241,7 +241,7 @@ def _checked_pairs(
 
 
 def _result(
-    evidence: Evidence, outcome: IcpOutcome, settings: SurfaceSettings, found: ResidualField | None
+    evidence: Evidence, outcome: IcpOutcome, settings: SurfaceFitSettings, found: ResidualField | None
 ) -> SurfaceRegistration:
     inlier = outcome.robust_weights > 0.0
     inlier_mm = np.abs(outcome.residuals_mm[inlier] - outcome.offset_mm)
@@ -280,7 +280,7 @@ def _trend(evidence: Evidence, outcome: IcpOutcome, touch_order: tuple[int, ...]
     return order_trend(rows, evidence.landmark_error.information(pose), left_mm, covariance, touch_order)
 
 
-def _verdict(inlier_fraction: float, outcome: IcpOutcome, settings: SurfaceSettings) -> tuple[bool, str]:
+def _verdict(inlier_fraction: float, outcome: IcpOutcome, settings: SurfaceFitSettings) -> tuple[bool, str]:
     if not outcome.converged:
         return False, f"still moving by {outcome.last_step_mm:.2g} mm after {outcome.iterations} iterations"
     if inlier_fraction < settings.minimum_inlier_fraction:

@@ -39,7 +39,7 @@ class ResidualField:
 
     Attributes:
         model_error_mm: standard deviation with which it counts, the stated error included; correlation_length_mm: as
-            in `SurfaceSettings`.
+            in `SurfaceFitSettings`.
         variance_factor: of the variance that was found over the stated one, never below 1.
     """
 

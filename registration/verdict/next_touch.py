@@ -17,7 +17,7 @@ import numpy as np
 from geometry import Transform
 from geometry.points import Floats, read_only
 from registration.distance.closest_point import DistanceField
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty, length_quantile_mm
 from registration.uncertainty.perturbation import JOINT, joint_jacobian
 
@@ -77,7 +77,7 @@ def next_touch(
     measured_reference_mm: Floats,
     field_ct: DistanceField,
     landmarks_ct: Mapping[str, Floats],
-    assumed: SurfaceSettings,
+    assumed: SurfaceFitSettings,
     settings: NextTouchSettings | None = None,
     *,
     surface_on_skin: bool = False,
@@ -146,7 +146,7 @@ def _within_reach(field_ct: DistanceField, measured_ct: Floats, settings: NextTo
     return sites_ct[possible], normals_ct[possible]
 
 
-def _look_variance_mm2(assumed: SurfaceSettings, settings: NextTouchSettings) -> float:
+def _look_variance_mm2(assumed: SurfaceFitSettings, settings: NextTouchSettings) -> float:
     """Of the mean distance of the points swept at one spot: their own noise averages out, the surface's error stays."""
     return assumed.point_noise_mm**2 / settings.points + assumed.model_error_mm**2 + assumed.offset_sd_mm**2
 
@@ -182,7 +182,7 @@ def _after_landmark(
     uncertainty: PoseUncertainty,
     T_reference_ct: Transform,
     landmarks_ct: Mapping[str, Floats],
-    assumed: SurfaceSettings,
+    assumed: SurfaceFitSettings,
     on_skin: Collection[str],
 ) -> Floats:
     """Covariances ``(k, 13, 13)`` with each landmark added (Woodbury)."""

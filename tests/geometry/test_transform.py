@@ -105,3 +105,10 @@ def test_a_transform_cannot_change_under_its_holder() -> None:
     assert T_a_b == Transform(np.eye(4), "a", "b")
     assert T_a_b != Transform(np.eye(4), "a", "c")
     assert hash(T_a_b) == hash(Transform(np.eye(4), "a", "b"))
+
+
+def test_repr_shows_what_it_does_and_str_its_name():
+    quarter = np.array([[0.0, -1, 0, 10.5], [1, 0, 0, -2], [0, 0, 1, 300], [0, 0, 0, 1]])
+    pose = Transform(quarter, "reference", "ct")
+    assert str(pose) == "T_reference_ct"
+    assert repr(pose) == "<T_reference_ct: translation (10.50, -2.00, 300.00) mm, rotation 90.00 deg>"

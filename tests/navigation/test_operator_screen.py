@@ -11,8 +11,8 @@ from rich.console import Console
 
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
+from navigation.live.refusals import RefusalForwarder, RefusalNews, Refused
 from navigation.live.service import EVENTS_LOG, _log_events
-from navigation.operator_screen.refusals import RefusalForwarder, RefusalNews, Refused
 from navigation.operator_screen.screen import OperatorScreen, logs_on
 from unity_bridge.control.event_window import Outcome, answer_of
 from unity_bridge.control.server import ControlEvent

@@ -25,7 +25,7 @@ from registration.record.attempts import Circumstances, attempt_ids, keep_attemp
 from registration.record.history import history
 from registration.record.in_force import in_force, put_in_force
 from registration.record.point_files import read_planned, read_sweep, read_touched
-from registration.register import Outcome, register
+from registration.register import RegistrationOutcome, register
 from registration.verdict.verification import verify_landmark
 from tests.reconstruction.dicom_factory import write_series
 from tests.registration.shapes import T_TRUE, organ
@@ -64,7 +64,9 @@ def sweep(seed: int = 0) -> np.ndarray:
     return T_TRUE.apply(seen[rng.integers(len(seen), size=400)]) + rng.normal(scale=0.3, size=(400, 3))
 
 
-def made(case: Case, seed: int = 0, marks: Mapping[str, TouchedPoint] | None = None) -> tuple[Attempt, Outcome]:
+def made(
+    case: Case, seed: int = 0, marks: Mapping[str, TouchedPoint] | None = None
+) -> tuple[Attempt, RegistrationOutcome]:
     measured = Measured(MARKS, touched(seed=seed) if marks is None else marks, sweep(seed), TARGETS)
     outcome = register(measured, ORGAN, ASSUMED)
     return keep_attempt(case, measured, outcome, ASSUMED, BY), outcome

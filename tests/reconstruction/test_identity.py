@@ -14,8 +14,9 @@ from case.case import Case
 from geometry import ManualClock, Volume
 from navigation.cli import app
 from reconstruction import in_case, pipeline
+from reconstruction.ct.dicom.identity import identifying_words
 from reconstruction.errors import IdentityError
-from reconstruction.identity import check_no_identity, identifying_words
+from reconstruction.identity import check_no_identity
 from reconstruction.network.segmentation import Segmentation
 from tests.reconstruction.dicom_factory import IDENTIFYING, write_series
 from tests.reconstruction.label_files import ORIGIN, SPACING, boxes, hu, label_map, write_label_nifti, write_seg

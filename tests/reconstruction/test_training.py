@@ -8,9 +8,8 @@ import pytest
 
 from geometry.clock import ManualClock
 from geometry.errors import SurgNavError
-from reconstruction.errors import EngineError
 from reconstruction.network.engines.engine import ENGINES, available_engines, choose_engine
-from reconstruction.network.errors import TrainingConfigError, TrainingDataError, WeightsError
+from reconstruction.network.errors import EngineError, TrainingConfigError, TrainingDataError, WeightsError
 from reconstruction.network.weights import Weights, load_weights
 from reconstruction.training.config import Schedule, read_config
 from reconstruction.training.train import learning_rate, run_training

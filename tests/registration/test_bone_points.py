@@ -14,7 +14,7 @@ from registration import expected_tre, refine_on_surface
 from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.bone_points import BeamSettings, BoneEcho, BonePoints, locate_bone_points, register_bone
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.shapes import T_TRUE, displaced, organ, sample, sphere, with_model_error
 from tests.registration.ultrasound_bone import PIXEL_MM, T_PROBE_IMAGE, scan, vertebra
@@ -23,7 +23,7 @@ from tests.registration.ultrasound_bone import PIXEL_MM, T_PROBE_IMAGE, scan, ve
 UPRIGHT = Transform([[1, 0, 0, 5], [0, 0, 1, 0], [0, -1, 0, -10], [0, 0, 0, 1]], "probe", "image")
 STILL = Transform(np.eye(4), "reference", "probe")
 BEAM = BeamSettings(axial_sd_mm=0.3, lateral_sd_mm=0.4, elevation_sd_mm=1.2, tracking_sd_mm=0.0)
-SETTINGS = SurfaceSettings(model_error_mm=0.3, correlation_length_mm=10.0, trend_radius_mm=8.0)
+SETTINGS = SurfaceFitSettings(model_error_mm=0.3, correlation_length_mm=10.0, trend_radius_mm=8.0)
 
 
 def test_a_pixel_by_hand() -> None:

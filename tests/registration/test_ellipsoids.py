@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2
 
 from registration import expected_tre, refine_on_surface, register_landmarks
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.localisation_error import LocalisationError
 from tests.registration.shapes import T_TRUE, organ, sample, with_model_error
 from tests.registration.test_anisotropic import draw, random_covariances
@@ -28,7 +28,7 @@ def coverage(kind: str, cases: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     error, correlated over `correlation_length_mm`.
     """
     rng = np.random.default_rng(seed)
-    settings = SurfaceSettings()
+    settings = SurfaceFitSettings()
     reach_mm = settings.correlation_length_mm / np.sqrt(2.0 * np.pi)
     count = len(LANDMARKS_MM)
     error = LocalisationError.isotropic(0.7, count)

@@ -10,7 +10,7 @@ from geometry import Transform
 from geometry.points import Floats
 from registration import expected_tre
 from registration.distance.closest_point import ExactDistance
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty
 from registration.verdict.next_touch import NextTouchSettings, next_touch
 from tests.registration.shapes import organ
@@ -63,7 +63,7 @@ def test_a_turn_that_all_measurements_share_moves_a_target_by_two_thirds_of_its_
 
 def test_the_promise_of_a_landmark_is_that_of_two_looks_at_one_shift() -> None:
     """A shift known to 4 mm^2 along each axis and a touch with 1 mm^2 make 4 / 5 mm^2, wherever the target lies."""
-    assumed = SurfaceSettings(landmark_fle_rms_mm=float(np.sqrt(3.0)))
+    assumed = SurfaceFitSettings(landmark_fle_rms_mm=float(np.sqrt(3.0)))
     body = organ(4)
     spot = next_touch(
         HERE,

@@ -16,7 +16,7 @@ from registration.distance.coarse_field import CoarseField
 from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.global_start import GlobalStart, GlobalStartSettings, register_from_nothing
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import target_errors_mm
 from tests.registration.real_surfaces import real_surface
 from tests.registration.shapes import organ, sample, sphere, tube
@@ -162,7 +162,7 @@ def test_the_offset_of_pressed_skin_is_no_obstacle() -> None:
     truth = any_pose(rng)
     points = swept(ORGAN, rng, np.array([0.0, 0.0, 1.0]))
     pressed = points - 1.5 * ExactDistance(ORGAN).distance(points).gradient
-    settings = SurfaceSettings(offset_sd_mm=1.0)
+    settings = SurfaceFitSettings(offset_sd_mm=1.0)
     found = register_from_nothing(truth.apply(pressed), ORGAN, rng, field=FIELD, surface_settings=settings)
     assert error_mm(found, truth, ORGAN) < 2.0
     assert found.registration.offset_mm == pytest.approx(-1.5, abs=0.5)

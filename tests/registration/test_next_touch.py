@@ -9,7 +9,7 @@ from geometry import Transform
 from registration import expected_tre, refine_on_surface
 from registration.distance.closest_point import ExactDistance
 from registration.distance.distance_grid import DistanceGrid
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty
 from registration.verdict.next_touch import NextTouch, NextTouchSettings, next_touch, way_from_nearest
 from tests.registration.shapes import T_TRUE, organ, plate, sample
@@ -19,7 +19,7 @@ FIELD = ExactDistance(ORGAN)
 CENTRE_MM = ORGAN.vertices_mm.mean(axis=0)
 TARGETS = {"near": CENTRE_MM + [30.0, 0.0, 0.0], "deep": CENTRE_MM - [60.0, 20.0, 30.0]}
 LANDMARKS = {"apex": ORGAN.vertices_mm[np.argmax(ORGAN.vertices_mm[:, 0])]}
-SETTINGS = SurfaceSettings(offset_sd_mm=0.0)
+SETTINGS = SurfaceFitSettings(offset_sd_mm=0.0)
 ALL_ROUND = NextTouchSettings(least_facing=-1.0, reach_mm=1e3)
 
 
@@ -118,7 +118,7 @@ def test_a_plate_by_hand() -> None:
         np.zeros((1, 3)),
         DistanceGrid.from_surface(plate(200.0)),
         {},
-        SurfaceSettings(point_noise_mm=0.0, model_error_mm=0.5),
+        SurfaceFitSettings(point_noise_mm=0.0, model_error_mm=0.5),
     )
     assert abs(spot.point_ct_mm[1]) > 90.0
     assert spot.p95_now_mm == pytest.approx(1.96, abs=0.01)

@@ -7,13 +7,13 @@ import pytest
 
 from registration import expected_tre, refine_on_surface
 from registration.distance.distance_grid import DistanceGrid
-from registration.surface.refine import SurfaceRegistration, SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration
 from tests.registration.shapes import T_TRUE, organ, sample
 
 ORGAN = organ(4)
 FIELD = DistanceGrid.from_surface(ORGAN)
 UP = np.array([0.0, 0.0, 1.0])
-SETTINGS = SurfaceSettings()
+SETTINGS = SurfaceFitSettings()
 MARKS = ORGAN.vertices_mm[np.argmax(ORGAN.vertices_mm @ np.random.default_rng(9).normal(size=(3, 6)), axis=0)]
 TARGET = ORGAN.vertices_mm.mean(axis=0)[None]
 

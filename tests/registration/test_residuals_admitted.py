@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from registration import expected_tre, refine_on_surface
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from tests.registration.shapes import T_TRUE, organ, sample
 
 ORGAN = organ(4)
@@ -15,7 +15,7 @@ NOISE_MM = 1.2
 
 
 def expected_p95_mm(points: np.ndarray, stated_mm: float) -> float:
-    settings = SurfaceSettings(point_noise_mm=stated_mm, model_error_mm=0.0, correlation_length_mm=0.5)
+    settings = SurfaceFitSettings(point_noise_mm=stated_mm, model_error_mm=0.0, correlation_length_mm=0.5)
     made = refine_on_surface(points, ORGAN, T_TRUE, settings=settings)
     return float(expected_tre(made.T_reference_ct, made.uncertainty, TARGET_MM).p95_mm[0])
 

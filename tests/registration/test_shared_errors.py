@@ -11,7 +11,7 @@ from registration.distance.closest_point import ExactDistance
 from registration.errors import InvalidCovarianceError
 from registration.landmarks.fit import with_shared_errors
 from registration.surface.icp import MAD_TO_SD, IcpSettings
-from registration.surface.refine import SurfaceSettings
+from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty, expected_tre
 from registration.uncertainty.localisation_error import LocalisationError
 from registration.uncertainty.perturbation import MOTION, SCALE, SKIN
@@ -41,13 +41,13 @@ def test_a_common_error_by_hand() -> None:
 def test_an_offset_that_all_points_share_is_no_evidence_along_their_normal() -> None:
     rng = np.random.default_rng(0)
     points = np.column_stack([rng.uniform(-90.0, 90.0, (400, 2)), np.zeros(400)])
-    settings = SurfaceSettings(offset_sd_mm=1.0)
+    settings = SurfaceFitSettings(offset_sd_mm=1.0)
     # Landmarks that hold the sliding, and say next to nothing along z: 50 mm.
     marks = np.array([[0.0, 0, 0], [80, 0, 0], [0, 80, 0], [-70, -60, 0]])
     loose = LocalisationError.from_covariances(None, np.diag([0.01, 0.01, 2500.0]), 4)
     variances, free = [], []
     for offset_mm in (0.0, 1.0):
-        stated = SurfaceSettings(offset_sd_mm=offset_mm, point_noise_mm=settings.point_noise_mm)
+        stated = SurfaceFitSettings(offset_sd_mm=offset_mm, point_noise_mm=settings.point_noise_mm)
         made = refine_on_surface(points, plate(200.0), HERE, (marks, marks), stated, landmark_error=loose)
         free.append(int((made.weakest_direction.sd_mm > 0.9).sum()))
         variances.append(made.uncertainty.at(made.uncertainty.pivot_reference_mm[None])[0, 2, 2])
@@ -145,7 +145,7 @@ def test_robust_weights_are_tukeys_by_hand() -> None:
     points = np.column_stack([rng.uniform(-90.0, 90.0, (500, 2)), rng.normal(scale=1.5, size=500)])
     points[:50, 2] += 20.0  # outliers
     marks = np.array([[0.0, 0, 0], [80, 0, 0], [0, 80, 0], [-70, -60, 0]])
-    settings = SurfaceSettings(correlation_length_mm=0.5)
+    settings = SurfaceFitSettings(correlation_length_mm=0.5)
     made = refine_on_surface(points, plate(400.0), HERE, (marks, marks), settings)
     # Beaton and Tukey 1974: (1 - (r / c s)^2)^2 within c s, c = 4.685 for 95 % efficiency, s = 1.4826 times the median
     # absolute residual. In units of the stated noise, sqrt(0.4^2 + 0.5^2), and never below it.
@@ -171,6 +171,6 @@ def test_the_cutoff_narrows_from_twice_its_width_by_0_7_a_step() -> None:
     points = T_TRUE.apply(sample(surface, 300, np.random.default_rng(4)))
     # From the pose itself no step moves anything: what is left are the steps from 2 over 1.4 to 1.
     assert refine_on_surface(points, surface, T_TRUE).iterations == 3
-    wide = SurfaceSettings(annealing_start=4.0)
+    wide = SurfaceFitSettings(annealing_start=4.0)
     assert refine_on_surface(points, surface, T_TRUE, settings=wide).iterations == 5  # 4, 2.8, 1.96, 1.37, 1
     assert IcpSettings().annealing_rate == 0.7

@@ -11,9 +11,9 @@ from pathlib import Path
 from case.atomic import file_sha256
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.headers import SliceHeader, count_by
+from reconstruction.ct.dicom.identity import words_of_file
 from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.quality import CtDoorSettings, counted
-from reconstruction.identity import words_of_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from navigation.clock import Clock
-from navigation.operator_screen.repeated_news import RepeatedNews
 from navigation.terminal.foreign_text import shown
+from navigation.terminal.repeated_news import RepeatedNews
 from unity_bridge.transport.authentication import Refusal
 
 LOG = "surgnav.wire"
