@@ -23,7 +23,7 @@ class SurgNavError(Exception):
         super().__init__(came, allowed, action)
 
     def __str__(self) -> str:
-        return f"{self.came}. Allowed: {self.allowed}. Do: {self.action}."
+        return f"Got {self.came}; expected {self.allowed}. Fix: {self.action}."
 
 
 class FrameMismatchError(SurgNavError):

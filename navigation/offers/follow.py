@@ -81,7 +81,7 @@ class CaseFollower:
         try:
             self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
         except SurgNavError as error:  # such as one surface too many: the others are on offer all the same
-            self._failed[standing.sha256] = f"{error.came}; allowed: {error.allowed}", self._clock.now_ns()
+            self._failed[standing.sha256] = f"{error.came}; expected {error.allowed}", self._clock.now_ns()
 
     # --------------------------------------------------------------------------------------------------------- prepare
     def _may(self, standing: Standing) -> bool:

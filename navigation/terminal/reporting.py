@@ -57,8 +57,8 @@ def reporting(
 def _print_error(error: SurgNavError, failures: Console) -> None:
     from rich.markup import escape
 
-    failures.print(f"[red bold]{type(error).__name__}[/]: {escape(error.came)}", highlight=False)
-    failures.print(f"  allowed: {escape(error.allowed)}\n  do: {escape(error.action)}", highlight=False)
+    failures.print(f"[red bold]{type(error).__name__}[/]: got {escape(error.came)}", highlight=False)
+    failures.print(f"  expected: {escape(error.allowed)}\n  fix: {escape(error.action)}", highlight=False)
 
 
 def _silence_stdout() -> None:

@@ -117,7 +117,7 @@ PACKS_ANOTHER = 'echo "$@" >../../../asked\necho another >autorest-csharp-0.tgz\
     ("npm", "complaint"),
     [
         (PACKS_ANOTHER, "SHA-256 .*Do: find out why"),
-        ("echo not found >&2\nexit 1", r"no @autorest/csharp@0: not found.*Allowed: package sources within reach"),
+        ("echo not found >&2\nexit 1", r"no @autorest/csharp@0: not found.*expected package sources within reach"),
         ("exit 0", "no @autorest/csharp@0"),
         (None, "no npm, .*Do: make setup-tests"),
     ],

@@ -26,7 +26,7 @@ def test_the_frame_table_names_each_frame_once_and_only_unity_is_left_handed_and
 
 def test_an_error_says_what_came_what_is_allowed_and_what_to_do() -> None:
     error = SurgNavError("a mirror", "a patient", "turn round")
-    assert str(error) == "a mirror. Allowed: a patient. Do: turn round."
+    assert str(error) == "Got a mirror; expected a patient. Fix: turn round."
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_error_says_what_came_what_is_allowed_and_what_to_do() -> None:
 def test_points_that_are_refused(points: object, words: str) -> None:
     with pytest.raises(InvalidPointsError, match=words):
         as_points(points, "landmarks")
-    with pytest.raises(InvalidPointsError, match=r"1 landmarks\. Allowed: at least 3"):
+    with pytest.raises(InvalidPointsError, match=r"1 landmarks; expected at least 3"):
         as_points([1, 2, 3], "landmarks", minimum=3)
 
 

@@ -93,8 +93,8 @@ def said(arguments: list[str], words: str) -> str:
     assert run.exit_code == 1, run.output
     assert isinstance(run.exception, SystemExit), run.exception  # no traceback
     assert words in text
-    assert "allowed: " in text
-    assert "do: " in text
+    assert "expected: " in text
+    assert "fix: " in text
     return text
 
 

@@ -235,8 +235,8 @@ def test_bad_input_is_a_named_error_and_writes_nothing(tmp_path: Path, good_ct: 
     assert run.exit_code == 1, run.output
     said = " ".join(run.stderr.split())
     assert any(said.startswith(f"{name}:") for name in kind.error), said
-    assert "allowed: " in said
-    assert "do: " in said
+    assert "expected: " in said
+    assert "fix: " in said
     assert not list(cases.iterdir())
     assert snapshot(given) == before
     assert not [word for word in IDENTIFYING if word in run.output.lower()]

@@ -100,7 +100,7 @@ def test_a_failed_attempt_is_a_record_too() -> None:
         time="2026-01-02T03:04:05+00:00",
         person="Dr Test",
         inputs=AttemptInputs(measured_with="test", start="landmarks"),
-        findings=Findings(failure="2 landmarks. Allowed: at least three."),
+        findings=Findings(failure="Got 2 landmarks; expected at least three. Fix: touch more."),
         result=None,
         verdict=Verdict("refuse", ("2 landmarks",)),
     )

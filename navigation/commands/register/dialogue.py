@@ -132,7 +132,7 @@ class Dialogue:
         try:
             step()
         except SurgNavError as error:
-            self._say(f"[red]{plain(error.came)}[/]\n  allowed: {plain(error.allowed)}\n  do: {plain(error.action)}")
+            self._say(f"[red]{plain(error.came)}[/]\n  expected: {plain(error.allowed)}\n  fix: {plain(error.action)}")
 
     def _prompt(self) -> str:
         session = self._session

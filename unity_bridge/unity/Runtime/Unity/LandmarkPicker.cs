@@ -136,7 +136,7 @@ namespace SurgNav.Unity
         {
             if (answer.Number == lastNumber)
             {
-                string refusal = $"refused: {answer.Came}. Allowed: {answer.Allowed}. Do: {answer.Action}";
+                string refusal = $"refused: got {answer.Came}; expected {answer.Allowed}. Fix: {answer.Action}";
                 Say(answer.Outcome == EventOutcome.Accepted ? $"accepted {answer.Note}".TrimEnd() : refusal);
             }
         }

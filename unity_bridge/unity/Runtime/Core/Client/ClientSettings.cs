@@ -142,7 +142,7 @@ namespace SurgNav.Core.Client
     public sealed class SettingsException : Exception
     {
         public SettingsException(string came, string allowed, string action)
-            : base($"{came}. Allowed: {allowed}. Do: {action}.")
+            : base($"Got {came}; expected {allowed}. Fix: {action}.")
         {
         }
     }

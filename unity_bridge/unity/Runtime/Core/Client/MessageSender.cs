@@ -47,7 +47,7 @@ namespace SurgNav.Core.Client
     {
         internal static string InWords(this Error error)
         {
-            return $"the server refuses ({error.Code}): {error.Came}. Allowed: {error.Allowed}. Do: {error.Action}.";
+            return $"the server refuses ({error.Code}): got {error.Came}; expected {error.Allowed}. Fix: {error.Action}.";
         }
     }
 }

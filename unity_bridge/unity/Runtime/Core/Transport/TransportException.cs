@@ -7,7 +7,7 @@ namespace SurgNav.Core.Transport
     public sealed class TransportException : Exception
     {
         public TransportException(string came, string allowed, string action)
-            : base($"{came}. Allowed: {allowed}. Do: {action}.")
+            : base($"Got {came}; expected {allowed}. Fix: {action}.")
         {
             Came = came;
             Allowed = allowed;

@@ -22,7 +22,7 @@ namespace SurgNav.Core.Transport
         /// <summary>The peer does what the protocol does not allow.</summary>
         internal static ZmtpFailure Protocol(string came, string allowed)
         {
-            return new ZmtpFailure($"the server does not keep to ZMTP: {came}. Allowed: {allowed}", false);
+            return new ZmtpFailure($"the server does not keep to ZMTP: got {came}; expected {allowed}", false);
         }
 
         internal static ZmtpFailure Link(string reason) => new ZmtpFailure(reason, false);

@@ -7,7 +7,7 @@ namespace SurgNav.Core.Wire
     public abstract class WireException : Exception
     {
         protected WireException(string came, string allowed, string action)
-            : base($"{came}. Allowed: {allowed}. Do: {action}.")
+            : base($"Got {came}; expected {allowed}. Fix: {action}.")
         {
             Came = came;
             Allowed = allowed;
