@@ -116,10 +116,10 @@ PACKS_ANOTHER = 'echo "$@" >../../../asked\necho another >autorest-csharp-0.tgz\
 @pytest.mark.parametrize(
     ("npm", "complaint"),
     [
-        (PACKS_ANOTHER, "SHA-256 .*Do: find out why"),
+        (PACKS_ANOTHER, "SHA-256 .*Fix: find out why"),
         ("echo not found >&2\nexit 1", r"no @autorest/csharp@0: not found.*expected package sources within reach"),
         ("exit 0", "no @autorest/csharp@0"),
-        (None, "no npm, .*Do: make setup-tests"),
+        (None, "no npm, .*Fix: make setup-tests"),
     ],
     ids=["another file", "out of reach", "says yes and brings nothing", "no npm"],
 )
