@@ -35,8 +35,8 @@ from geometry import Surface, Transform
 from registration.distance.distance_grid import DistanceGrid
 from registration.surface.global_start import register_from_nothing
 from registration.uncertainty.expected_error import PoseUncertainty, expected_tre, target_errors_mm
-from tests.registration.real_surfaces import real_surface
 from tests.registration.shapes import organ, sample, with_model_error
+from tests.registration.trials.real_surfaces import real_surface
 
 VOXEL_MM = 5.0
 RIGHT_MM = 2.0

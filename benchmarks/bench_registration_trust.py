@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from tests.registration.trial_faults import SCENARIOS, Scenario
-from tests.registration.trials import ASSUMED, WAYS, Row, one
+from tests.registration.trials.trial_faults import SCENARIOS, Scenario
+from tests.registration.trials.trials import ASSUMED, WAYS, Row, one
 
 LIMIT_MM = ASSUMED.verdict.tre_p95_mm[0]
 

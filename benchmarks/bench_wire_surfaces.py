@@ -50,7 +50,7 @@ from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
 from unity_bridge.wire.messages import SurfaceChunkRequest, SurfaceListRequest, Welcome, encode_message
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.unity_bridge.cutting_proxy import CuttingProxy  # what the functional test cuts with
+from tests.unity_bridge.transport.cutting_proxy import CuttingProxy  # what the functional test cuts with
 
 CLOCK = MonotonicClock()
 CHUNK_BYTES, CREDIT = 262_144, 8

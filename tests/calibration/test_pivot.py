@@ -18,7 +18,7 @@ from calibration.pivot import PivotSettings
 from geometry import Transform
 from geometry.errors import FrameMismatchError
 from tests.geometry.strategies import points_mm, transforms
-from tests.registration.plus_recording import PLUS_TIP_STYLUS_MM, detect_landmarks, read_poses, rigid
+from tests.registration.trials.plus_recording import PLUS_TIP_STYLUS_MM, detect_landmarks, read_poses, rigid
 
 TIP_MM = np.array([3.0, -5.0, -160.0])
 PIVOT_MM = np.array([120.0, -80.0, -1500.0])

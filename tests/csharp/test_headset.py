@@ -11,10 +11,10 @@ import pytest
 from scripts.csharp.build import Runtime, run_command
 from scripts.csharp.headset import build_headset
 from scripts.csharp.toolchain import Toolchain
-from tests.unity_bridge.cutting_proxy import CuttingProxy
-from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
+from tests.unity_bridge.transport.cutting_proxy import CuttingProxy
+from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.client import Endpoints, load_recording
 from unity_bridge.control.event_log import Happening
 from unity_bridge.control.event_window import Outcome

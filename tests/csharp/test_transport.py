@@ -13,8 +13,8 @@ import zmq
 from scripts.csharp.build import Runtime
 from tests.csharp.remote_probe import RemoteProbe
 from tests.csharp.tcp_relay import Relay
-from tests.unity_bridge.guarded import Guarded
 from tests.unity_bridge.harness import CLOCK, Server
+from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.transport.keys import KeyPair
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.messages import SurfaceListRequest, encode_message

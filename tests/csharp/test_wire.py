@@ -15,10 +15,10 @@ from scripts.csharp.build import Build, CompilationError, Runtime, compile_cshar
 from scripts.wire.csharp_source import csharp_files
 from scripts.wire.schema_file import load_schema
 from tests.csharp.conftest import CORE
-from tests.unity_bridge.golden_vectors import FOLDER, meaning
-from tests.unity_bridge.mutation import GOLDEN, mutated
-from tests.unity_bridge.refused_vectors import REFUSED
-from tests.unity_bridge.schema_with_everything import WITH_EVERYTHING
+from tests.unity_bridge.wire.golden_vectors import FOLDER, meaning
+from tests.unity_bridge.wire.mutation import GOLDEN, mutated
+from tests.unity_bridge.wire.refused_vectors import REFUSED
+from tests.unity_bridge.wire.schema_with_everything import WITH_EVERYTHING
 
 POSES = [data for name, data in GOLDEN.items() if name.startswith("pose_batch")]
 
@@ -33,7 +33,7 @@ def test_golden_vectors_mean_the_same(probe):
 
 
 def test_what_the_page_says_to_refuse_is_refused(probe):
-    """The same vectors as Python's (tests/unity_bridge/test_refused_vectors.py), and the same code for each."""
+    """The same vectors as Python's (tests/unity_bridge/wire/test_refused_vectors.py), and the same code for each."""
     vectors = {path: json.loads(path.with_suffix(".json").read_text("utf-8")) for path in REFUSED.glob("*.bin")}
     vectors = {path: told for path, told in sorted(vectors.items()) if told["stage"] == "decode"}
     assert len(vectors) > 60

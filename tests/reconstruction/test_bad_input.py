@@ -17,10 +17,12 @@ from typer.testing import CliRunner
 from case.case import Case, MadeBy
 from navigation.cli import app
 from reconstruction import in_case
-from tests.reconstruction import test_dicom_door, test_itk_door, test_nifti_door
-from tests.reconstruction.dicom_factory import IDENTIFYING, ramp, write_series
-from tests.reconstruction.dicom_formats import in_syntax, write_enhanced
-from tests.reconstruction.label_files import (
+from tests.reconstruction.ct import test_itk as test_itk_door
+from tests.reconstruction.ct import test_nifti as test_nifti_door
+from tests.reconstruction.ct.dicom import test_read as test_dicom_door
+from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
+from tests.reconstruction.ct.dicom.dicom_formats import in_syntax, write_enhanced
+from tests.reconstruction.labels.label_files import (
     SHAPE,
     affine_ras,
     boxes,

@@ -1,0 +1,154 @@
+"""The running service: its processes, its sockets, and what it does when something breaks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+from scipy.spatial.transform import Rotation
+
+from geometry import Surface, Transform
+from geometry.frames import CT, REFERENCE, STYLUS
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.errors import DeviceError, ServiceError
+from navigation.live.offered_surfaces import ApprovedSurface
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
+from navigation.live.service import NavigationService, ServiceConfig
+from navigation.live.supervisor import SupervisorSettings
+from navigation.simulation.actions import Touch
+from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from navigation.simulation.patient import shaft_directions
+from registration.record.accepted import AcceptedRegistration
+from tests.unity_bridge.transport.guarded import Guarded
+from unity_bridge.client.poses.age import AgeLimits
+from unity_bridge.client.reference_client import Endpoints, ReferenceClient
+from unity_bridge.errors import EndpointRefusedError
+from unity_bridge.wire.envelope import Validity
+
+CENTRE = np.array([0.0, 0.0, 0.0])
+TETRAHEDRON = Surface(
+    np.array([[0, 0, 0], [40, 0, 0], [0, 60, 0], [0, 0, 80.0]]),
+    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
+    CT,
+    "tetrahedron",
+)
+
+
+def room_config() -> OperatingRoomConfig:
+    bare = OperatingRoom(OperatingRoomConfig(seed=1, centre_ct_mm=CENTRE))
+    shaft = shaft_directions(np.array([[0.0, -1.0, 0.0]]), bare.towards_camera_ct)[0]
+    return OperatingRoomConfig(seed=1, centre_ct_mm=CENTRE, action=Touch(CENTRE + [0.0, -100.0, 0.0], shaft))
+
+
+def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
+    surfaces = [ApprovedSurface.of(TETRAHEDRON, "approved", "Dr Test")]
+    return ServiceConfig(
+        tracker="simulated",
+        tracker_config=room_config(),
+        tools=tuple(SPHERES_MM),
+        rate_hz=100.0,
+        graph=graph,
+        surfaces=surfaces,
+        **changes,
+    )
+
+
+def registered(room: OperatingRoom) -> PoseGraph:
+    tip = Transform.from_rotation(Rotation.identity(), room.tip_stylus_mm, STYLUS, "stylus_tip")
+    accepted = AcceptedRegistration(room.T_reference_ct, "r1", 1.0, "accept", "Dr Test")
+    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, accepted)
+
+
+def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
+    room = OperatingRoom(room_config())
+    clock = MonotonicClock()
+    limits = SupervisorSettings(stale_after_ms=90.0, lost_after_ms=240.0)
+    with NavigationService(service_config(PoseGraph(), keep_sent=10_000, supervisor=limits)) as service:
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        with ReferenceClient(endpoints, clock) as client:
+
+            def until(condition: object, seconds: float = 30.0) -> bool:
+                deadline_ns = clock.now_ns() + int(seconds * NS_PER_S)
+                while not condition():
+                    service.poll(1)
+                    client.poll(1)
+                    if clock.now_ns() > deadline_ns:
+                        return False
+                return True
+
+            assert until(lambda: client.is_ready)
+            assert client.control.welcome.registration_validity == "lost"
+            assert client.age_limits == AgeLimits(stale_after_ms=90.0, lost_after_ms=240.0)
+            assert until(lambda: client.newest.tools[STYLUS].validity is Validity.VALID)
+            patient = client.newest.tools[PATIENT]
+            assert (patient.validity, patient.reason, patient.pose) == (Validity.LOST, "not registered", None)
+
+            service.update(registered(room))
+            assert until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
+            patient = client.newest.tools[PATIENT]
+            assert (patient.registration_id, patient.to_frame, patient.from_frame) == ("r1", REFERENCE, CT)
+            x, y, z = room.T_reference_ct.translation_mm
+            np.testing.assert_allclose(patient.pose.position_m, [-x / 1000, z / 1000, -y / 1000], atol=1e-6)
+            [pulled] = client.surfaces.surfaces.values()
+            assert pulled.decoded.surface.name == "tetrahedron"
+        sent = service.stop()
+    assert sent.tools == (*SPHERES_MM, PATIENT)
+    np.testing.assert_array_equal(np.diff(sent.sequence), 1)
+    assert (np.isnan(sent.matrices[:, -1, 0, 0]) == (sent.validity[:, -1] != "valid")).all()
+
+
+def test_an_open_address_is_refused_and_nothing_keeps_running() -> None:
+    with (
+        pytest.raises(EndpointRefusedError, match="loopback"),
+        NavigationService(service_config(PoseGraph(), pose_endpoint="tcp://0.0.0.0:5570")),
+    ):
+        pass
+    with (
+        pytest.raises(EndpointRefusedError, match="loopback"),
+        NavigationService(service_config(PoseGraph(), control_endpoint="tcp://0.0.0.0:5572")),
+    ):
+        pass
+
+
+def test_a_tracker_that_cannot_be_opened_is_told_to_the_caller() -> None:
+    config = service_config(PoseGraph())
+    broken = ServiceConfig(**{**vars(config), "tracker": "nonesuch"})
+    with pytest.raises(DeviceError, match="nonesuch"), NavigationService(broken):
+        pass
+
+
+def test_a_pose_process_that_dies_is_noticed() -> None:
+    with NavigationService(service_config(PoseGraph())) as service:
+        service._process.kill()
+        service._process.join(10.0)
+        with pytest.raises(ServiceError, match="exit code"):
+            service.poll(1)
+
+
+def test_a_client_without_keys_that_knocks_everywhere_for_ever_is_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Poses are another process's, and each handshake ends in one of two ways: it is one client all the same."""
+    security = replace(Guarded(tmp_path).security, unix_time_s=time.time)
+    clock, context = MonotonicClock(), zmq.Context()
+    with NavigationService(service_config(PoseGraph(), security=security)) as service, caplog.at_level(logging.INFO):
+        deadline_ns = clock.now_ns() + 60 * NS_PER_S
+        while sum(known.withheld for known in service._refusals._repeated._known.values()) < 60:
+            assert clock.now_ns() < deadline_ns
+            for endpoint in (service.pose_endpoint, service.surfaces.endpoint, service.control.endpoint):
+                with context.socket(zmq.DEALER) as socket:
+                    socket.linger = 0
+                    socket.connect(endpoint)
+                    for _ in range(20):
+                        service.poll(1)
+    context.term()
+    said = [record.getMessage() for record in caplog.records if record.name == "surgnav.wire"]
+    assert len(said) == 1
+    assert said[0].startswith("refused a peer: no handshake: ")

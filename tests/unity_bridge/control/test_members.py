@@ -1,0 +1,41 @@
+"""Who takes part: bounded, and nobody who is connected is forgotten for somebody who is not."""
+
+import contextlib
+import dataclasses
+
+from tests.unity_bridge.control.test_events import STREAM, Desk, event
+from tests.unity_bridge.harness import Server
+from tests.unity_bridge.transport.test_hostile_clients import HELLO, Peer
+from unity_bridge.client.placing import take_self_test
+from unity_bridge.control.members import MAX_PARTIES, Parties, Party
+from unity_bridge.wire.messages import Error, SelfTestRequest
+
+
+def test_those_that_are_not_connected_go_first():
+    parties = Parties()
+    connected = [parties.add(Party("first", "", "first"), ()), parties.add(Party("other", "", "other"), ())]
+    for number in range(3 * MAX_PARTIES):
+        parties.add(Party("passer-by", "", str(number)), connected)
+    assert [parties.find("", name) for name in ("first", "other")] == connected
+    assert parties.find("", "0") is None
+    assert parties.find("", str(3 * MAX_PARTIES - 1)) is not None
+    assert parties.find("another key", "first") is None
+    assert len(parties._parties) == MAX_PARTIES
+
+
+def test_streams_without_end_push_nobody_out():
+    """One connection that says another stream in every Hello; who is there keeps its answers, and its passed test."""
+    desk = Desk()
+    with contextlib.closing(Server(desk=desk)) as server, contextlib.closing(Peer(server.control.endpoint)) as peer:
+        peer.ask(server.control, dataclasses.replace(HELLO, stream=STREAM))
+        peer.ask(server.control, take_self_test(peer.ask(server.control, SelfTestRequest())))
+        sent = event(session=server.session.session_id)
+        answer = peer.ask(server.control, sent)
+        with contextlib.closing(Peer(server.control.endpoint)) as flooder:
+            for number in range(600):
+                heard = flooder.ask(server.control, dataclasses.replace(HELLO, stream=str(number)))
+                assert not isinstance(heard, Error)
+        assert len(server.control._parties._parties) == MAX_PARTIES
+        assert len(server.control._members) == 2
+        assert peer.ask(server.control, sent) == answer
+        assert len(desk.done) == 1
