@@ -33,7 +33,7 @@ from scipy.spatial.transform import Rotation
 from reconstruction.centrelines.centrelines import CentrelineGraph, NodeKind, extract_centrelines
 from reconstruction.centrelines.field import NoCentrelineError
 from reconstruction.ct.dicom.read import read_dicom
-from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.quality import CtReadSettings
 from reconstruction.phantom import vessels as phantoms
 
 PHANTOMS = {
@@ -106,7 +106,7 @@ def limits() -> None:
 
 
 def real(folder: Path) -> None:
-    stored = read_dicom(folder, CtDoorSettings()).volume
+    stored = read_dicom(folder, CtReadSettings()).volume
     mask = stored.with_voxels(np.asarray(stored.voxels) > np.asarray(stored.voxels).min())
     start = time.perf_counter()
     graph = extract_centrelines(mask)

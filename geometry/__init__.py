@@ -1,6 +1,6 @@
 """The shared vocabulary: frames, rigid transforms, volumes, surfaces, errors and time.
 
-Everything is right-handed, in mm, rad and integer nanoseconds. Conversions happen at the doors of other packages.
+Everything is right-handed, in mm, rad and integer nanoseconds. Other packages convert where they read or write.
 """
 
 from geometry.clock import Clock, ManualClock

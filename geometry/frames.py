@@ -64,6 +64,6 @@ def check_frame(name: str) -> str:
         raise InvalidFrameError(
             "the frame 'unity' in a right-handed transform",
             "right-handed frames in mm",
-            "convert at the door with unity_bridge.wire.convention",
+            "convert with unity_bridge.wire.convention",
         )
     return name

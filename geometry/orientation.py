@@ -1,4 +1,4 @@
-"""RAS and LPS: the two patient conventions, converted once, at the doors.
+"""RAS and LPS: the two patient conventions, converted once, where files are read or written.
 
 DICOM uses LPS (x to the patient's left, y posterior, z superior); NIfTI and 3D Slicer's scene use RAS. Both are
 right-handed; they differ by half a turn about z.

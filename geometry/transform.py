@@ -180,7 +180,7 @@ def _checked_rigid(matrix: ArrayLike) -> Floats:
         )
     if a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0.0:
         raise InvalidTransformError(
-            "a reflection (determinant -1)", "right-handed frames", "convert handedness at the door"
+            "a reflection (determinant -1)", "a rotation (determinant 1)", "convert handedness where the data is read"
         )
     array.flags.writeable = False
     return array

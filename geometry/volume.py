@@ -122,6 +122,6 @@ def _checked_affine(affine: ArrayLike) -> Floats:
         raise InvalidVolumeError(
             "a left-handed affine",
             "right-handed grids",
-            "flip one voxel axis at the door, together with its affine column",
+            "flip one voxel axis where the file is read, together with its affine column",
         )
     return array

@@ -1,1 +1,1 @@
-"""CT to labelled volumes to surfaces: the door, the network, the case."""
+"""CT to labelled volumes to surfaces: readers, the segmentation network, surface extraction and the case."""

@@ -54,8 +54,8 @@ def reconstruct_from_labels(
     """Reads a CT and a segmentation of it, extracts the surfaces and writes the case; all are suggestions.
 
     Args:
-        ct_path: as `ct_door.read_ct` takes it.
-        labels_path: as `labels_door.read_labels` takes it.
+        ct_path: a DICOM folder or an image file, as for `reconstruction.ct.read.read_ct`.
+        labels_path: a segmentation, as for `reconstruction.labels.read.read_labels`.
         case_path: must not exist yet; it appears whole, or not at all.
         name: of the case; not the patient's name.
         time: ISO 8601 with a time zone, recorded as when everything was made.

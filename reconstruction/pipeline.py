@@ -1,4 +1,4 @@
-"""The whole way of a CT: door, network, surfaces, case. This is what ``surgnav reconstruct`` runs."""
+"""From a CT to a case: read, segment, extract surfaces, write. This is what ``surgnav reconstruct`` runs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def reconstruct(
     """Reads a CT, segments it, extracts the surfaces and writes the case; all surfaces are suggestions.
 
     Args:
-        ct_path: DICOM folder, or a file as `ct_door.read_ct` takes it.
+        ct_path: a DICOM folder or an image file, as for `reconstruction.ct.read.read_ct`.
         case_path: must not exist yet; it appears whole, or not at all.
         name: of the case; not the patient's name.
         time: ISO 8601 with a time zone, recorded as when everything was made.

@@ -1,4 +1,4 @@
-"""What a path holds, series by series, with the verdict that the door would give: ``surgnav inspect``.
+"""What a path holds, series by series, with the verdict that `read_ct` would give: ``surgnav inspect``.
 
 DICOM is judged by its headers and three slices of each CT series, so that a study of hundreds of slices takes seconds;
 a file of one volume is read. No report bears a name, an ID, a date, a UID or a path.
@@ -33,7 +33,7 @@ from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.file_kinds import SUFFIXES, FileKind, file_kind
 from reconstruction.ct.hounsfield import not_hounsfield
 from reconstruction.ct.intensities import examine_intensities
-from reconstruction.ct.quality import CtDoorSettings, counted, cut_findings, grid_reasons
+from reconstruction.ct.quality import CtReadSettings, counted, cut_findings, grid_reasons
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.slice_geometry import SeriesGrid
 from reconstruction.ct.verdict import Level, QualityVerdict
@@ -58,7 +58,7 @@ class SeriesReport:
         thickness_mm: the slice thickness in the header.
         kernel: the reconstruction kernel.
         manufacturer: of the scanner.
-        verdict: as the door gives it.
+        verdict: the verdict that `read_ct` would give.
         read_by_default: `read_ct` takes this one when no series is named.
         apart: how to name it where several have its number: UID, folder and description; for the screen only.
         judged_by: what was looked at: ``headers``, ``headers and 3 slices``, ``all voxels``.
@@ -87,17 +87,17 @@ class SeriesReport:
         return plain | {"verdict": verdict["level"], "reasons": verdict["reasons"], "notes": verdict["notes"]}
 
 
-def inspect(path: str | PathLike[str], settings: CtDoorSettings | None = None) -> tuple[SeriesReport, ...]:
+def inspect(path: str | PathLike[str], settings: CtReadSettings | None = None) -> tuple[SeriesReport, ...]:
     """Lists every series under `path` with a verdict: CT first, the best first.
 
     Args:
         path: a folder of DICOM files, searched with its subfolders; a folder of other volumes; or one file.
-        settings: the door's tolerances.
+        settings: the reader's tolerances; None for the defaults.
 
     Raises:
         UnreadableInputError: nothing here that could be listed: no DICOM, an archive, a file that is no image.
     """
-    settings = settings or CtDoorSettings()
+    settings = settings or CtReadSettings()
     place = Path(path)
     kind = file_kind(place)
     if kind not in (FileKind.FOLDER, FileKind.DICOM):
@@ -123,8 +123,8 @@ def _rank(report: SeriesReport) -> tuple[int, int, int]:
     return ("ct", "localizer", "other").index(report.kind), ORDER[report.verdict.level], -report.images
 
 
-def _volume_reports(volumes: Sequence[Path], settings: CtDoorSettings) -> tuple[SeriesReport, ...]:
-    """A folder of volumes without DICOM: each in its own right; the door reads one of them, not their folder."""
+def _volume_reports(volumes: Sequence[Path], settings: CtReadSettings) -> tuple[SeriesReport, ...]:
+    """One report for each volume of a folder without DICOM; `read_ct` reads one of the files, not their folder."""
     reports = []
     for number, path in enumerate(volumes, start=1):
         place = f"volume {number} of {len(volumes)} in path order; give the file itself"
@@ -138,7 +138,7 @@ def _volume_reports(volumes: Sequence[Path], settings: CtDoorSettings) -> tuple[
     return tuple(sorted(reports, key=_rank))
 
 
-def _file_report(path: Path, kind: FileKind, settings: CtDoorSettings) -> SeriesReport:
+def _file_report(path: Path, kind: FileKind, settings: CtReadSettings) -> SeriesReport:
     name = kind.name.lower()
     try:
         scan = read_ct(path, settings)
@@ -157,7 +157,7 @@ def _file_report(path: Path, kind: FileKind, settings: CtDoorSettings) -> Series
     )
 
 
-def _dicom_reports(found: FolderHeaders, settings: CtDoorSettings) -> list[SeriesReport]:
+def _dicom_reports(found: FolderHeaders, settings: CtReadSettings) -> list[SeriesReport]:
     ct = [header for header in ct_images(found.slices) if not header.is_localizer]
     chosen = _chosen(found, settings)
     grouped = group_ct(ct, settings)
@@ -175,8 +175,8 @@ def _dicom_reports(found: FolderHeaders, settings: CtDoorSettings) -> list[Serie
     return reports + [_other_report(group, localizer=key[2]) for key, group in rest.items()]
 
 
-def _chosen(found: FolderHeaders, settings: CtDoorSettings) -> SliceHeader | None:
-    """The first slice of the series that the door reads when none is named."""
+def _chosen(found: FolderHeaders, settings: CtReadSettings) -> SliceHeader | None:
+    """The first slice of the series that `read_ct` reads when none is named; None where it would refuse to choose."""
     if found.broken or found.forbidden:
         return None
     try:
@@ -201,7 +201,7 @@ def _other_report(group: Sequence[SliceHeader], localizer: bool) -> SeriesReport
 
 
 def _ct_report(
-    series: Series, found: FolderHeaders, chosen: SliceHeader | None, settings: CtDoorSettings
+    series: Series, found: FolderHeaders, chosen: SliceHeader | None, settings: CtReadSettings
 ) -> SeriesReport:
     first = series.slices[0]
     thicknesses = [header.thickness_mm for header in series.slices if header.thickness_mm is not None]
@@ -226,7 +226,7 @@ def _ct_report(
 
 
 def _judged(
-    series: Series, found: FolderHeaders, thickness_mm: float | None, settings: CtDoorSettings
+    series: Series, found: FolderHeaders, thickness_mm: float | None, settings: CtReadSettings
 ) -> tuple[QualityVerdict, SeriesGrid | None, int]:
     """The verdict, the grid if there is one, and how many slices were decoded."""
     fitted = fitted_grid(series, settings)
@@ -249,7 +249,7 @@ def _judged(
 
 
 def _judged_by_values(
-    series: Series, sample: Volume, thickness_mm: float | None, settings: CtDoorSettings
+    series: Series, sample: Volume, thickness_mm: float | None, settings: CtReadSettings
 ) -> QualityVerdict:
     low, high = float(sample.voxels.min()), float(sample.voxels.max())
     if high - low < settings.min_hu_span:
@@ -266,7 +266,7 @@ def _judged_by_values(
     return QualityVerdict("usable" if reasons else "good", tuple(reasons), (*series.notes, *notes, *cut_notes))
 
 
-def _sample(series: Series, grid: SeriesGrid, settings: CtDoorSettings) -> tuple[Volume, int]:
+def _sample(series: Series, grid: SeriesGrid, settings: CtReadSettings) -> tuple[Volume, int]:
     """A few slices in HU, as if they were the volume; all of them where those few do not look like HU."""
     ordered = [series.slices[index] for index in grid.order]
     picked = sorted({round(share * (len(ordered) - 1)) for share in np.linspace(0.25, 0.75, SAMPLES)})

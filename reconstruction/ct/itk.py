@@ -19,7 +19,7 @@ from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.ct.errors import UnreadableInputError
 from reconstruction.ct.file_kinds import SUFFIXES, FileKind
-from reconstruction.ct.quality import CtDoorSettings, find_slice_axis, refusal
+from reconstruction.ct.quality import CtReadSettings, find_slice_axis, refusal
 from reconstruction.ct.scan import CtInfo, CtReading
 from reconstruction.ct.voxels import as_compact, check_axes, finite, is_left_handed, right_handed
 
@@ -54,7 +54,7 @@ class ItkHeader:
         return "" if name.upper() == "LOCAL" else name
 
 
-def read_itk(path: Path, settings: CtDoorSettings) -> CtReading:
+def read_itk(path: Path, settings: CtReadSettings) -> CtReading:
     """Reads an NRRD (``.nrrd``, ``.nhdr``) or MetaImage (``.mha``, ``.mhd``) file whose values are HU.
 
     Raises:

@@ -17,7 +17,7 @@ from geometry.orientation import flip_affine_ras_lps
 from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.ct.errors import UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings, find_slice_axis, refusal
+from reconstruction.ct.quality import CtReadSettings, find_slice_axis, refusal
 from reconstruction.ct.scan import CtInfo, CtReading
 from reconstruction.ct.voxels import as_compact, check_axes, finite, is_left_handed, right_handed
 
@@ -27,7 +27,7 @@ ATLAS_CODES = {3: "Talairach", 4: "MNI 152", 5: "template"}
 ONE_IMAGE = "one three-dimensional image of real numbers"
 
 
-def read_nifti(path: Path, settings: CtDoorSettings) -> CtReading:
+def read_nifti(path: Path, settings: CtReadSettings) -> CtReading:
     """Reads a NIfTI file whose values are HU.
 
     Raises:
@@ -43,10 +43,10 @@ def read_nifti(path: Path, settings: CtDoorSettings) -> CtReading:
     return CtReading(volume, info, tuple(reasons), tuple(notes))
 
 
-def read_nifti_volume(path: Path, settings: CtDoorSettings | None = None) -> Volume:
+def read_nifti_volume(path: Path, settings: CtReadSettings | None = None) -> Volume:
     """Reads any scalar NIfTI image (labels, probabilities) by the same rules, its values as they are stored."""
     image = load_nifti(path)
-    affine_ras, _, _ = _checked_affine(image, settings or CtDoorSettings())
+    affine_ras, _, _ = _checked_affine(image, settings or CtReadSettings())
     return right_handed(_values(image), flip_affine_ras_lps(affine_ras))
 
 
@@ -95,7 +95,7 @@ def _values(image: Any) -> NDArray[np.generic]:
     return finite(values.astype(values.dtype.newbyteorder("="), copy=False))
 
 
-def _checked_affine(image: Any, settings: CtDoorSettings) -> tuple[Floats, list[str], list[str]]:
+def _checked_affine(image: Any, settings: CtReadSettings) -> tuple[Floats, list[str], list[str]]:
     """The affine to RAS mm that counts, with reasons against ``good`` and notes."""
     header = image.header
     reasons: list[str] = []
@@ -132,7 +132,7 @@ def _qform(header: Any) -> tuple[Floats | None, int]:
         raise refusal(("a qform that is no rotation",), "a unit quaternion", "export it again from DICOM") from None
 
 
-def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], settings: CtDoorSettings) -> None:
+def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], settings: CtReadSettings) -> None:
     corners = np.array([[i, j, k, 1.0] for i in (0, shape[0]) for j in (0, shape[1]) for k in (0, shape[2])])
     apart = float(np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max())
     if not apart <= settings.max_form_disagreement_mm:  # a NaN is no agreement either

@@ -1,7 +1,7 @@
 """The quality verdict: how far a CT can be trusted for surfaces of sub-millimetre meaning, and why.
 
-`good` and `usable` come with the volume; `refused` comes as `CtRefusedError`. Reasons are what the level costs; notes
-are what was seen at the door and costs nothing. Neither ever names the patient.
+`good` and `usable` come with the volume; `refused` comes as `CtRefusedError`. Reasons lower the level; notes are
+observations that do not. Neither ever names the patient.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from reconstruction.ct.verdict import QualityVerdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class CtDoorSettings:
-    """Every tolerance of the door, in the units of its name.
+class CtReadSettings:
+    """Every tolerance of the CT readers; each field's name ends in its unit.
 
     Attributes:
         max_grid_error_mm: a slice further than this from the regular grid that fits the series refuses it; 0.1 mm is
@@ -90,7 +90,7 @@ def refusal_of(faults: Sequence[Fault], allowed: str, notes: tuple[str, ...] = (
 
 def judge(
     volume: Volume,
-    settings: CtDoorSettings,
+    settings: CtReadSettings,
     *,
     slice_axis: int | None = None,
     thickness_mm: float | None = None,
@@ -104,8 +104,8 @@ def judge(
         settings: the thresholds.
         slice_axis: which voxel axis (0 = i, 1 = j, 2 = k) the slices are stacked along; None: see `find_slice_axis`.
         thickness_mm: the slice thickness that the header states; None where the format has none.
-        reasons: what the door itself holds against ``good``.
-        notes: what the door saw besides.
+        reasons: the reader's own reasons against ``good``.
+        notes: the reader's own notes.
 
     Raises:
         CtRefusedError: the values cannot be HU.
@@ -128,7 +128,7 @@ def judge(
     return QualityVerdict("usable" if found else "good", tuple(found), tuple(seen))
 
 
-def _value_notes(low: float, settings: CtDoorSettings) -> list[str]:
+def _value_notes(low: float, settings: CtReadSettings) -> list[str]:
     if low < settings.max_padding_hu:
         return [f"values down to {low:g} HU: padding outside the field of view, kept as it is"]
     if low > settings.tissue_hu:
@@ -136,7 +136,7 @@ def _value_notes(low: float, settings: CtDoorSettings) -> list[str]:
     return []
 
 
-def cut_findings(volume: Volume, axis: int, settings: CtDoorSettings) -> tuple[list[str], list[str]]:
+def cut_findings(volume: Volume, axis: int, settings: CtReadSettings) -> tuple[list[str], list[str]]:
     """What the share of tissue on the side faces costs, and what of it is only noted."""
     cut = cut_fraction(volume, axis, settings)
     if cut <= settings.noted_cut_fraction:
@@ -149,7 +149,7 @@ def grid_reasons(
     shape_ijk: Sequence[int],
     spacing_mm: NDArray[np.float64],
     axis: int,
-    settings: CtDoorSettings,
+    settings: CtReadSettings,
     thickness_mm: float | None,
 ) -> list[str]:
     """What a grid's resolution and extent hold against ``good``; `axis`: the one that slices are stacked along."""
@@ -185,7 +185,7 @@ def find_slice_axis(volume: Volume) -> int:
     return int(np.argmax(np.abs(volume.direction[2])))
 
 
-def cut_fraction(volume: Volume, axis: int, settings: CtDoorSettings) -> float:
+def cut_fraction(volume: Volume, axis: int, settings: CtReadSettings) -> float:
     """Share of tissue among the voxels of the four faces beside the slice axis, 0 to 1."""
     faces = []
     for side in (array_axis for array_axis in range(3) if array_axis != 2 - axis):

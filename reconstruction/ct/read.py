@@ -1,4 +1,4 @@
-"""The door for CT: it leaves here as Hounsfield units in the frame `ct` (LPS, right-handed, mm), or not at all."""
+"""Reads a CT of any supported format as Hounsfield units in the frame `ct` (LPS, right-handed, mm), or refuses it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from reconstruction.ct.file_kinds import FORMAT_NAMES, FileKind, file_kind
 from reconstruction.ct.hounsfield import in_hounsfield
 from reconstruction.ct.itk import read_itk
 from reconstruction.ct.nifti import read_nifti
-from reconstruction.ct.quality import CtDoorSettings, judge
+from reconstruction.ct.quality import CtReadSettings, judge
 from reconstruction.ct.scan import CtReading, CtScan
 
-__all__ = ["CtChoice", "CtDoorSettings", "CtScan", "read_ct"]
+__all__ = ["CtChoice", "CtReadSettings", "CtScan", "read_ct"]
 
 
 def read_ct(
-    path: str | PathLike[str], settings: CtDoorSettings | None = None, choice: CtChoice | None = None
+    path: str | PathLike[str], settings: CtReadSettings | None = None, choice: CtChoice | None = None
 ) -> CtScan:
     """Reads one CT and judges it.
 
     Args:
         path: a folder of DICOM files, searched with its subfolders; or one file: NIfTI, NRRD, MetaImage or enhanced CT.
-        settings: every tolerance of the door; None for the defaults.
+        settings: the reader's tolerances; None for the defaults.
         choice: which series or acquisition, where a path holds several; and whether values may be corrected to HU.
 
     Returns:
@@ -36,7 +36,7 @@ def read_ct(
         UnreadableInputError: there is no single CT here that can be read.
         CtRefusedError: there is one, but it would be meshed or placed wrongly; its verdict has every reason.
     """
-    settings, choice = settings or CtDoorSettings(), choice or CtChoice()
+    settings, choice = settings or CtReadSettings(), choice or CtChoice()
     reading = _read(Path(path), settings, choice)
     if float(np.ptp(reading.volume.voxels)) >= settings.min_hu_span:  # else no scale at all: `judge` refuses it
         reading = in_hounsfield(reading, choice.correct_hu)
@@ -51,7 +51,7 @@ def read_ct(
     return CtScan(reading.volume, verdict, _source(reading), reading.info, choice.kept(reading.series_uid))
 
 
-def _read(path: Path, settings: CtDoorSettings, choice: CtChoice) -> CtReading:
+def _read(path: Path, settings: CtReadSettings, choice: CtChoice) -> CtReading:
     kind = file_kind(path)
     if kind in (FileKind.FOLDER, FileKind.DICOM):
         return read_dicom(path, settings, choice)

@@ -47,7 +47,7 @@ class CtInfo:
 
 @dataclass(frozen=True)
 class CtReading:
-    """What a door hands to `ct_door.read_ct`, before the verdict: a volume that passed every geometry check."""
+    """A format reader's result, before the verdict: a volume that passed every geometry check."""
 
     volume: Volume
     info: CtInfo

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geometry.points import Floats
-from reconstruction.ct.quality import CtDoorSettings, Fault, counted
+from reconstruction.ct.quality import CtReadSettings, Fault, counted
 
 DUPLICATE_MM = 0.01  # closer than this, two slices are at the same place: no scanner steps by 10 micrometres
 WHOLE = "copy or export the series again, with every slice"
@@ -49,7 +49,7 @@ class SeriesGrid:
     affine: Floats
 
 
-def fit_grid(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> SeriesGrid | tuple[Fault, ...]:
+def fit_grid(planes: Sequence[SlicePlane], settings: CtReadSettings) -> SeriesGrid | tuple[Fault, ...]:
     """Fits a regular right-handed grid to slices in any order.
 
     Returns:
@@ -79,7 +79,7 @@ def fit_grid(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> SeriesGr
     return SeriesGrid(tuple(int(index) for index in order), affine)
 
 
-def _layout_reasons(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> list[Fault]:
+def _layout_reasons(planes: Sequence[SlicePlane], settings: CtReadSettings) -> list[Fault]:
     matrices = sorted({(plane.columns, plane.rows) for plane in planes})
     if len(matrices) > 1:
         named = ", ".join(f"{columns} x {rows}" for columns, rows in matrices[:LISTED])
@@ -101,7 +101,7 @@ def _layout_reasons(planes: Sequence[SlicePlane], settings: CtDoorSettings) -> l
     return reasons
 
 
-def _tilt_reasons(step: Floats, normal: Floats, settings: CtDoorSettings) -> list[Fault]:
+def _tilt_reasons(step: Floats, normal: Floats, settings: CtReadSettings) -> list[Fault]:
     along = float(step @ normal)
     across = float(np.linalg.norm(step - along * normal))
     if along < DUPLICATE_MM and across < DUPLICATE_MM:
@@ -113,7 +113,7 @@ def _tilt_reasons(step: Floats, normal: Floats, settings: CtDoorSettings) -> lis
     return [Fault(what, UNTILTED)]
 
 
-def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[Fault]:
+def _gap_reasons(heights: Floats, settings: CtReadSettings) -> list[Fault]:
     """Names duplicates, missing slices and a variable gap, measured along the slices' normal."""
     gaps = np.diff(heights)
     doubled = np.flatnonzero(gaps < DUPLICATE_MM)
@@ -144,7 +144,7 @@ def _gap_reasons(heights: Floats, settings: CtDoorSettings) -> list[Fault]:
     return reasons
 
 
-def _regularity_reasons(positions: Floats, step: Floats, settings: CtDoorSettings) -> list[Fault]:
+def _regularity_reasons(positions: Floats, step: Floats, settings: CtReadSettings) -> list[Fault]:
     """A gap may vary by little and still add up: what counts is how far a slice lies from the regular grid."""
     expected = positions[0] + np.arange(len(positions))[:, None] * step
     errors = np.linalg.norm(positions - expected, axis=1)

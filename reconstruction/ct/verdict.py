@@ -16,7 +16,7 @@ class QualityVerdict:
         level: ``good`` (no reasons), ``usable`` (readable and true, with the limits that `reasons` name) or
             ``refused`` (it would be meshed or placed wrongly).
         reasons: what cost it ``good``, each with its number.
-        notes: what was seen at the door and costs nothing, such as a localizer left out.
+        notes: observations that do not lower the level, such as a localizer left out.
     """
 
     level: Level

@@ -1,4 +1,4 @@
-"""Voxels of any file as the door hands them on: right-handed, compact, finite, on orthogonal axes."""
+"""Checks and conversions that every reader applies: right-handed, compact, finite voxels on orthogonal axes."""
 
 from __future__ import annotations
 

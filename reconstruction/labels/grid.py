@@ -117,7 +117,7 @@ def _check_has_place(labels: Volume, ct: Volume) -> None:
 def _says_no_place(volume: Volume) -> bool:
     """Axes along the patient's and a first voxel at exactly (0, 0, 0) mm: what a program writes that has no geometry.
 
-    A left-handed file has had its i reversed at the door: then the voxel at the other end of i is the file's first.
+    The reader has reversed i in a left-handed file: then the voxel at the other end of i is the file's first.
     """
     if not np.allclose(np.abs(volume.direction), np.eye(3), atol=1e-6):
         return False

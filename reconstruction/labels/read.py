@@ -101,7 +101,7 @@ def read_labels(
         packer = _Packer(scan, single=len(parts) == 1 and len(parts[0].layers) == 1, on_ct_grid=on_ct_grid)
         for part in parts:
             packer.add(part, names)
-    except CtRefusedError as error:  # the volume doors speak of a CT
+    except CtRefusedError as error:  # the volume readers' messages name a CT
         reasons = "; ".join(error.verdict.reasons)
         raise LabelsError(f"a segmentation with {reasons}", error.allowed, error.action) from None
     return packer.result()

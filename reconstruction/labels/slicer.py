@@ -22,7 +22,7 @@ def read_slicer_segmentation(path: Path) -> SegmentLayers:
 
     Raises:
         LabelsError: a segment without a value, or in a layer that is not there.
-        UnreadableInputError, CtRefusedError: the NRRD itself, as `itk_door` says.
+        UnreadableInputError, CtRefusedError: the NRRD cannot be read, or is refused; see `reconstruction.ct.itk`.
     """
     header = read_itk_header(path)
     components, affine, notes = read_components(path, header)

@@ -9,7 +9,7 @@ import numpy as np
 from geometry.volume import Volume
 from reconstruction.network.grid import to_nearest_lps
 
-# What doors may differ in must not matter: padding below air, metal above the scale, axis order, int or float.
+# Differences between readers must not matter: padding below air, metal above the scale, axis order, int or float.
 LOWEST_HU, HIGHEST_HU = -1000, 2000
 
 

@@ -90,7 +90,7 @@ def evaluate_dicom_masks(
 
     Raises:
         TrainingDataError: a mask is missing, or the masks of one structure lie on different grids.
-        UnreadableInputError, CtRefusedError: the door does not take the CT.
+        UnreadableInputError, CtRefusedError: the CT cannot be read, or is refused.
     """
     unknown = sorted(set(masks) - set(STRUCTURES))
     if unknown:

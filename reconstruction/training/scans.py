@@ -1,7 +1,7 @@
 """Labelled scans from files: found by glob, read into LPS, their labels named.
 
-A training set is anybody's folder, so the images here are read without the CT door's quality verdict, but with the same
-care for axes: ITK gives LPS, and a left-handed grid is flipped together with its affine.
+A training set may come from any source, so the images here are read without the CT reader's quality verdict, but with
+the same care for axes: ITK gives LPS, and a left-handed grid is flipped together with its affine.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def from_oblique(_: Path) -> Surface:
 
 
 def from_left_handed(folder: Path) -> Surface:
-    """A NIfTI with a left-handed, turned affine, through the door: RAS becomes LPS, the grid is righted."""
+    """A NIfTI with a left-handed, turned affine, as it is read: RAS becomes LPS, the grid becomes right-handed."""
     grid = straight(n=34)
     hu = np.where(limb(grid) > 0, 400, -1000).astype(np.int16)
     affine = np.diag([-0.8, -0.9, 1.1, 1.0])[[2, 0, 1, 3]] * np.array([[1.0], [-1.0], [1.0], [1.0]])
@@ -56,7 +56,7 @@ def from_left_handed(folder: Path) -> Surface:
     ).surface
     low, high = ((affine @ [*ijk, 1.0])[:3] * [-1.0, -1.0, 1.0] for ijk in ((8, 8, 8), (29, 21, 16)))
     centre = made.bounds_mm.mean(axis=0)
-    np.testing.assert_allclose(centre, (low + high) / 2.0, atol=0.01)  # by hand: where the door must have put it
+    np.testing.assert_allclose(centre, (low + high) / 2.0, atol=0.01)  # computed by hand
     return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Bad:
-    """`make` is given the path, which does not exist yet, of what the door is then asked to read."""
+    """`make` is given the path, which does not exist yet, of what is then to be read."""
 
     name: str
     make: Callable[[Path], object]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reconstruction.ct.dicom.headers import SliceHeader
 from reconstruction.ct.dicom.series import Series
 from reconstruction.ct.errors import UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings, counted
+from reconstruction.ct.quality import CtReadSettings, counted
 from reconstruction.ct.slice_geometry import SeriesGrid, fit_grid
 
 MOST = 50  # parts; more are slices, not acquisitions
@@ -36,7 +36,7 @@ class Acquisitions:
         return f"--acquisition with one of {listed}, told apart by {self.told_by}"
 
 
-def find_acquisitions(series: Series, settings: CtDoorSettings) -> Acquisitions | None:
+def find_acquisitions(series: Series, settings: CtReadSettings) -> Acquisitions | None:
     """The parts of a series where each of them is a regular grid by itself; None where nothing tells such parts apart.
 
     Acquisition numbers name their parts; parts that differ in something else are numbered in its order.
@@ -55,7 +55,7 @@ def find_acquisitions(series: Series, settings: CtDoorSettings) -> Acquisitions 
     return None
 
 
-def chosen_acquisition(series: Series, name: str, settings: CtDoorSettings) -> Series:
+def chosen_acquisition(series: Series, name: str, settings: CtReadSettings) -> Series:
     """The part of a series that was asked for, which is noted.
 
     Raises:
@@ -76,7 +76,7 @@ def _in_order(value: object) -> tuple[float, str]:
     return (float(value), "") if isinstance(value, int | float) else (0.0, str(value))
 
 
-def _is_regular(part: Series, settings: CtDoorSettings) -> bool:
+def _is_regular(part: Series, settings: CtReadSettings) -> bool:
     planes = [header.plane for header in part.slices if header.plane is not None]
     if len(planes) < max(len(part.slices), settings.min_slices):
         return False

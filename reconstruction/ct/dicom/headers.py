@@ -1,4 +1,4 @@
-"""What the door needs to know of each DICOM image: the header as plain values, without the patient's identity.
+"""The headers of DICOM images as plain values, without the patient's identity.
 
 An enhanced (multi-frame) CT becomes one header a frame: its own functional groups count before the shared ones, and
 those before the file's own attributes (DICOM PS3.3 C.7.6.16).

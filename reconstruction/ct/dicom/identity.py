@@ -27,7 +27,7 @@ def words_of_file(path: Path) -> frozenset[str]:
     try:
         with quiet_pydicom():
             words = _words_of_header(path)
-    except BROKEN:  # the door speaks about broken files
+    except BROKEN:  # the reader reports broken files
         return frozenset()
     return frozenset(word for word in words if len(word) >= SHORTEST or not word.isascii())
 

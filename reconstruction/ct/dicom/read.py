@@ -14,7 +14,7 @@ from reconstruction.ct.dicom.headers import FolderHeaders, SliceHeader, read_hea
 from reconstruction.ct.dicom.pixels import read_hu_voxels
 from reconstruction.ct.dicom.series import Series, choose_series
 from reconstruction.ct.errors import UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings, Fault, counted, cut_fraction, refusal, refusal_of
+from reconstruction.ct.quality import CtReadSettings, Fault, counted, cut_fraction, refusal, refusal_of
 from reconstruction.ct.scan import CtInfo, CtReading
 from reconstruction.ct.slice_geometry import WHOLE, SeriesGrid, SlicePlane, fit_grid
 
@@ -30,7 +30,7 @@ ELSEWHERE = {
 }
 
 
-def read_dicom(path: Path, settings: CtDoorSettings, choice: CtChoice | None = None) -> CtReading:
+def read_dicom(path: Path, settings: CtReadSettings, choice: CtChoice | None = None) -> CtReading:
     """Reads the only CT series under a folder, searched with its subfolders, or an enhanced (multi-frame) CT file.
 
     Args:
@@ -113,7 +113,7 @@ def unreadable_pixels(series: Series) -> str:
     return ""
 
 
-def fitted_grid(series: Series, settings: CtDoorSettings, *, unscaled: bool = False) -> SeriesGrid | tuple[Fault, ...]:
+def fitted_grid(series: Series, settings: CtReadSettings, *, unscaled: bool = False) -> SeriesGrid | tuple[Fault, ...]:
     """The regular grid of a series in HU, or every reason why there is none; `unscaled`: its scale is found later."""
     planes: list[SlicePlane] = [header.plane for header in series.slices if header.plane is not None]
     count = len(series.slices)
@@ -131,7 +131,7 @@ def fitted_grid(series: Series, settings: CtDoorSettings, *, unscaled: bool = Fa
     return tuple(reasons) or fitted
 
 
-def with_offer(faults: tuple[Fault, ...], series: Series, settings: CtDoorSettings) -> tuple[Fault, ...]:
+def with_offer(faults: tuple[Fault, ...], series: Series, settings: CtReadSettings) -> tuple[Fault, ...]:
     """The same faults; where the series holds several acquisitions, the way out is to name one, and nothing else."""
     found = find_acquisitions(series, settings)
     if found is None:
@@ -164,7 +164,7 @@ def scale_doubt(series: Series) -> str:
     return f"the header calls the values {', '.join(units)}, which may be anything" if units else ""
 
 
-def _check_not_inverted(series: Series, volume: Volume, settings: CtDoorSettings) -> None:
+def _check_not_inverted(series: Series, volume: Volume, settings: CtReadSettings) -> None:
     """MONOCHROME1 is a matter of display (PS3.3 C.7.6.3.1.2) and leaves HU alone, but some writers invert them."""
     if not any(header.photometric == "MONOCHROME1" for header in series.slices):
         return

@@ -13,7 +13,7 @@ from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.headers import SliceHeader, count_by
 from reconstruction.ct.dicom.identity import words_of_file
 from reconstruction.ct.errors import UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings, counted
+from reconstruction.ct.quality import CtReadSettings, counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Series:
         return f"series {number}{stack} ({counted(len(self.slices), 'slice')})"
 
 
-def choose_series(headers: Sequence[SliceHeader], settings: CtDoorSettings, wanted: str | None = None) -> Series:
+def choose_series(headers: Sequence[SliceHeader], settings: CtReadSettings, wanted: str | None = None) -> Series:
     """Picks the one CT series among DICOM files.
 
     Localizers, and series under ``settings.min_series_slices`` slices beside a longer one, are left out and noted.
@@ -78,7 +78,7 @@ def ct_images(headers: Sequence[SliceHeader]) -> list[SliceHeader]:
     return images or [header for header in headers if header.is_placed_capture]
 
 
-def group_ct(headers: Sequence[SliceHeader], settings: CtDoorSettings) -> list[Series]:
+def group_ct(headers: Sequence[SliceHeader], settings: CtReadSettings) -> list[Series]:
     """Slices by series, and by stack within an enhanced one; a slice that came twice, byte for byte, counts once."""
     groups: dict[tuple[str, str], list[SliceHeader]] = defaultdict(list)
     for header in headers:
@@ -88,7 +88,7 @@ def group_ct(headers: Sequence[SliceHeader], settings: CtDoorSettings) -> list[S
     return [replace(s, reasons=captured + s.reasons) if s.slices[0].is_placed_capture else s for s in found]
 
 
-def _put_together(found: list[Series], settings: CtDoorSettings) -> list[Series]:
+def _put_together(found: list[Series], settings: CtReadSettings) -> list[Series]:
     """Slices that some programs name a series each: those of one study, number and make-up are one again.
 
     Whether they are is for their places to say: slices off one regular grid are refused as in any other series.
@@ -134,7 +134,7 @@ def _without_copies(group: list[SliceHeader]) -> Series:
     return Series(tuple(kept), (f"left out: {counted(copies, 'slice')} sent twice, byte for byte",) if copies else ())
 
 
-def _only(found: list[Series], settings: CtDoorSettings, notes: list[str]) -> Series:
+def _only(found: list[Series], settings: CtReadSettings, notes: list[str]) -> Series:
     long = [series for series in found if len(series.slices) >= settings.min_series_slices]
     candidates = long or found
     if len(candidates) > 1:

@@ -1,4 +1,4 @@
-"""`inspect` lists every series with the verdict that the door then gives, by headers, and without a name."""
+"""`inspect` lists every series with the verdict that `read_ct` then gives, by headers, and without a name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.inspection import inspect, to_json
-from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.quality import CtReadSettings
 from reconstruction.ct.read import read_ct
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import write_enhanced
@@ -64,7 +64,7 @@ def test_every_series_of_a_study_with_its_verdict(tmp_path: Path) -> None:
     assert by_number[4].verdict.reasons == ("slice thickness 3 mm, over 1 mm",)
     assert "missing slice" in by_number[5].verdict.reasons[0]
     assert by_number[7].spacing_mm == (0.8, 0.7, 1.5)
-    for number in (3, 4, 7):  # the door agrees
+    for number in (3, 4, 7):  # `read_ct` agrees
         scan = read_ct(tmp_path, SMALL, CtChoice(series=str(number)))
         assert scan.verdict.level == by_number[number].verdict.level
         assert scan.volume.shape_ijk == by_number[number].shape_ijk
@@ -141,7 +141,7 @@ def test_lidc_by_headers(shared_data: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_is_read_whole(shared_data: Path) -> None:
-    (report,) = inspect(shared_data / "ct" / "totalseg_example" / "totalseg_example_ct_3mm.nii.gz", CtDoorSettings())
+    (report,) = inspect(shared_data / "ct" / "totalseg_example" / "totalseg_example_ct_3mm.nii.gz", CtReadSettings())
     assert (report.format, report.verdict.level, report.judged_by) == ("nifti", "usable", "all voxels")
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.quality import CtReadSettings
 from reconstruction.ct.read import read_ct
 from tests.reconstruction.ct.dicom.dicom_factory import ramp
 
-SMALL = CtDoorSettings(good_matrix=8, good_coverage_mm=1.0, good_cut_fraction=1.0)
+SMALL = CtReadSettings(good_matrix=8, good_coverage_mm=1.0, good_cut_fraction=1.0)
 HU = ramp((5, 8, 10))
 LPS_FROM = {"left-posterior-superior": (1, 1, 1), "RAS": (-1, -1, 1), "left-anterior-superior": (1, -1, 1)}
 NRRD = {

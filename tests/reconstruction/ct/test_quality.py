@@ -9,9 +9,9 @@ import pytest
 
 from geometry import Volume
 from reconstruction.ct.errors import CtRefusedError
-from reconstruction.ct.quality import CtDoorSettings, cut_fraction, find_slice_axis, judge
+from reconstruction.ct.quality import CtReadSettings, cut_fraction, find_slice_axis, judge
 
-SETTINGS = CtDoorSettings()
+SETTINGS = CtReadSettings()
 
 
 def scan(

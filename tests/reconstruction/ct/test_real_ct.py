@@ -1,4 +1,4 @@
-"""The door on real scans: what each one is, what it is not, and on which side of the body the liver lies.
+"""`read_ct` on real scans: what each one is, what it is not, and on which side of the body the liver lies.
 
 Patient right is -x in LPS. Data: see shared/data/README.md; everything here is public and de-identified.
 """
@@ -17,12 +17,12 @@ from geometry import Volume
 from reconstruction import in_case
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.nifti import read_nifti_volume
-from reconstruction.ct.read import CtDoorSettings, read_ct
+from reconstruction.ct.read import CtReadSettings, read_ct
 from reconstruction.ct.scan import CtScan
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)
-MASKS = CtDoorSettings(min_hu_span=0.0)  # the door refuses masks as CT; here they are wanted
+MASKS = CtReadSettings(min_hu_span=0.0)  # `read_ct` refuses masks as CT; here they are wanted
 TISSUE_HU = -300
 
 

@@ -165,7 +165,7 @@ def test_where_voxel_centres_coincide_labels_come_on_the_cts_grid(scan: CtScan, 
             columns[:, axis] *= -1
     affine[:3, :3] = columns
     if np.linalg.det(columns) < 0:
-        return  # no such volume: the doors right them before
+        return  # no such volume: the readers make them right-handed
     placed = place_labels(Volume(np.ascontiguousarray(voxels), affine), scan.volume)
     np.testing.assert_array_equal(placed.labels.voxels, truth)
     np.testing.assert_array_equal(placed.labels.affine, scan.volume.affine)

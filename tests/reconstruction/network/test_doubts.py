@@ -11,7 +11,7 @@ from geometry import Volume
 from reconstruction.ct.dicom.files import list_files
 from reconstruction.ct.dicom.headers import read_headers
 from reconstruction.ct.dicom.pixels import read_hu_voxels
-from reconstruction.ct.read import CtDoorSettings, read_ct
+from reconstruction.ct.read import CtReadSettings, read_ct
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.network.segmentation import segment
@@ -134,7 +134,7 @@ def test_an_empty_answer_is_an_answer() -> None:
 
 @pytest.mark.slow
 def test_a_liver_in_a_real_skull_is_out_of_place(shared_data: Path, tmp_path: Path) -> None:
-    """The door refuses this head for its tilt and its gaps: its slices are stacked here as if they had none."""
+    """`read_ct` refuses this head for its tilt and its gaps: its slices are stacked here as if they had none."""
     files = list_files(unpacked(shared_data / "ct" / "ge_head_gantry_tilt.tar.gz", tmp_path))
     slices = [header for header in read_headers(files).slices if header.plane is not None]
     slices.sort(key=lambda header: header.plane.position_mm[2])
@@ -155,7 +155,7 @@ def test_what_an_experts_bone_reaches_against_the_thresholds(shared_data: Path, 
     archive = shared_data / "ct" / "ircadb17_dicom_ct_and_masks.tar.gz"
     folder = unpacked(archive, tmp_path, "PATIENT_DICOM/", "MASKS_DICOM/bone/")
     ct = to_nearest_lps(read_ct(folder / "PATIENT_DICOM").volume)
-    mask = to_nearest_lps(read_ct(folder / "MASKS_DICOM" / "bone", CtDoorSettings(min_hu_span=0.0)).volume)
+    mask = to_nearest_lps(read_ct(folder / "MASKS_DICOM" / "bone", CtReadSettings(min_hu_span=0.0)).volume)
     grid = network_grid(ct, 2.0)
     hu = Volume(resample_hu(ct, grid), grid.affine)
     bone = resample(mask.with_voxels((np.asarray(mask.voxels) > 0).astype(np.float32)), grid)

@@ -1,7 +1,7 @@
 """Writes small synthetic DICOM series, so that every kind of bad input can be produced on purpose.
 
-Every file bears the name of a patient, in its header, in its file name and in its folder's name: none of them may ever
-come out of the door.
+Every file bears the name of a patient, in its header, in its file name and in its folder's name: none of them may
+appear in any output.
 """
 
 from __future__ import annotations

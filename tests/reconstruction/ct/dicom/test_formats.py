@@ -10,12 +10,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.quality import CtReadSettings
 from reconstruction.ct.read import read_ct
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import CODECS, PLAIN, in_syntax, without_preamble, write_enhanced
 
-SMALL = CtDoorSettings(good_matrix=8, good_coverage_mm=1.0, good_cut_fraction=1.0, max_inverted_fraction=1.0)
+SMALL = CtReadSettings(good_matrix=8, good_coverage_mm=1.0, good_cut_fraction=1.0, max_inverted_fraction=1.0)
 HU = ramp((4, 8, 10))
 
 
@@ -149,7 +149,7 @@ def test_monochrome1_with_inverted_values_is_refused(tmp_path: Path) -> None:
         dataset.PhotometricInterpretation = "MONOCHROME1"
 
     write_series(tmp_path / "plain", body, edit=edit)
-    assert read_ct(tmp_path / "plain", CtDoorSettings(good_matrix=8)).verdict.level == "usable"
+    assert read_ct(tmp_path / "plain", CtReadSettings(good_matrix=8)).verdict.level == "usable"
     write_series(tmp_path / "inverted", -body, edit=edit)
     with pytest.raises(CtRefusedError, match="as if its values were inverted"):
         read_ct(tmp_path / "inverted")

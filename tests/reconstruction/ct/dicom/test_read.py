@@ -18,12 +18,12 @@ from scipy.spatial.transform import Rotation
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.headers import read_headers
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
-from reconstruction.ct.quality import CtDoorSettings
+from reconstruction.ct.quality import CtReadSettings
 from reconstruction.ct.read import read_ct
 from tests.reconstruction.bad_input import Bad
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, nothing, ramp, write_series
 
-SMALL = CtDoorSettings(good_matrix=8, good_coverage_mm=5.0, good_cut_fraction=1.0)  # what a test series can reach
+SMALL = CtReadSettings(good_matrix=8, good_coverage_mm=5.0, good_cut_fraction=1.0)  # what a test series can reach
 
 
 def test_values_place_and_origin_of_a_plain_series(tmp_path: Path) -> None:
