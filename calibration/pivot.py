@@ -199,8 +199,8 @@ def _checked_tilt_rms_rad(rotations: Floats, settings: PivotSettings) -> float:
     if share > settings.maximum_share:
         raise PivotRefusedError(
             f"a stylus tilted in {len(farthest)} of {len(squared)} poses only: they hold {share:.0%} of all tilt",
-            f"at most {settings.maximum_share:.0%} in so few",
-            "go on tilting it to all sides, without haste, and check that its marker is not taken for another one",
+            f"at most {settings.maximum_share:.0%} in so few poses",
+            "go on tilting it slowly to all sides, and check that its marker is not taken for another one",
         )
     return tilt_rms_rad
 
@@ -232,12 +232,13 @@ def _check_frames(poses: Sequence[Transform], settings: PivotSettings) -> None:
     if len(poses) < settings.minimum_poses:
         raise PivotRefusedError(
             f"{len(poses)} poses of the stylus",
-            f"at least {settings.minimum_poses}",
+            f"at least {settings.minimum_poses} poses",
             "keep the tip still and go on tilting the stylus",
         )
     for pose in poses:
         if (pose.to_frame, pose.from_frame) != (poses[0].to_frame, poses[0].from_frame):
-            raise FrameMismatchError(f"{pose} among {poses[0]}", "poses between the same frames", "sort them by tool")
+            came = f"the pose {pose} among poses {poses[0]}"
+            raise FrameMismatchError(came, "poses between the same two frames", "separate the poses by tool")
 
 
 def _check_majority(n_used: int, n_rejected: int, settings: PivotSettings) -> None:
@@ -255,7 +256,7 @@ def _check_expected(expected_mm: float, tilt_rms_rad: float, settings: PivotSett
         raise PivotRefusedError(
             f"a tip known to {expected_mm:.2f} mm RMS only, at {np.rad2deg(tilt_rms_rad):.0f} degrees RMS of tilt",
             f"at most {settings.maximum_tip_error_rms_mm:g} mm",
-            "tilt it farther to all sides, and for longer; nearer to the camera, in its middle, it is measured better",
+            "tilt it farther to all sides and for longer, close to the camera and in the middle of its view",
         )
 
 

@@ -117,7 +117,8 @@ class Case(CaseFolder):
         surface = self._surface(structure)
         problem = self.stale().get(surface.id) or self.verify().get(surface.id)
         if problem and state in ("approved", "edited"):
-            raise CaseError(f"'{structure}' cannot be {state}: {problem}", "a surface up to date", "make it again")
+            came = f"a surface '{structure}' that cannot be {state}: {problem}"
+            raise CaseError(came, "a surface that is up to date", "make the surface again")
         decision = validated(
             Decision,
             structure=structure,
@@ -161,9 +162,8 @@ class Case(CaseFolder):
         if step in ("accepted", "returned"):
             problem = "it was refused" if level == "refuse" else self.registration_problem(registration)
             if problem:
-                raise CaseError(
-                    f"'{registration}' cannot be put in force: {problem}", "one that holds", "register again"
-                )
+                came = f"a registration '{registration}' that cannot be put in force: {problem}"
+                raise CaseError(came, "a registration that is valid", "register again")
         event = validated(
             RegistrationEvent,
             registration=registration,
@@ -214,15 +214,16 @@ class Case(CaseFolder):
 
     def _surface(self, structure: str) -> Artefact:
         if structure not in self.structures():
-            known = ", ".join(self.structures()) or "none yet"
-            raise CaseError(f"no surface of '{structure}' in the case", known, "use one of these")
+            known = f"one of {', '.join(self.structures())}" if self.structures() else "a structure with a surface"
+            raise CaseError(f"the structure '{structure}', which has no surface in the case", known, "check its name")
         return self.artefact(f"surfaces/{structure}.glb")
 
 
 def checked_name(name: str) -> str:
     """The same name, or `CaseError` where it cannot be part of an artefact's path."""
     if not is_name(name):
-        raise CaseError(f"the name {name!r}", "lower-case letters, digits, _ and -, at most 64", "choose another name")
+        allowed = "lower-case letters, digits, _ and -, at most 64 characters"
+        raise CaseError(f"the name {name!r}", allowed, "choose another name")
     return name
 
 
@@ -231,5 +232,7 @@ def write_payload(path: Path, payload: Mapping[str, Any]) -> None:
     try:
         text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise CaseError(f"a payload that is no JSON ({error})", "finite numbers, text, lists", "convert it") from error
+        raise CaseError(
+            f"a payload that is no JSON ({error})", "finite numbers, text and lists", "convert its values"
+        ) from error
     path.write_text(text + "\n", encoding="utf-8")

@@ -94,4 +94,4 @@ def _position(row: Mapping[str, str], label: str) -> Floats:
 
 
 def _reason(error: OSError | ContentError) -> str:
-    return str(error) if isinstance(error, ContentError) else f"not to be read ({error.strerror or error})"
+    return str(error) if isinstance(error, ContentError) else f"not readable ({error.strerror or error})"

@@ -123,8 +123,9 @@ class CaseFolder:
         for artefact in self.artefacts:
             if artefact.id == artefact_id:
                 return artefact
-        known = ", ".join(artefact.id for artefact in self.artefacts) or "none yet"
-        raise CaseError(f"no artefact '{artefact_id}' in the case", known, "add it first, or use one of these")
+        known = ", ".join(artefact.id for artefact in self.artefacts)
+        allowed = f"one of {known}" if known else "an artefact that was added before"
+        raise CaseError(f"no artefact '{artefact_id}' in the case", allowed, "add it first, or use another id")
 
     def path_of(self, artefact_id: str) -> Path:
         """Where an artefact's file is; for a CT by reference, where the CT was."""
@@ -176,7 +177,8 @@ class CaseFolder:
         """Records a file as somebody changed it in another program; what was made from it becomes stale."""
         old = self.artefact(artefact_id)
         if old.by_reference or not self.path_of(artefact_id).is_file():
-            raise CaseError(f"'{artefact_id}', which is no file of this case", "a file in the case", "add it instead")
+            came = f"the artefact '{artefact_id}', which is no file of this case"
+            raise CaseError(came, "a file in the case", "add it instead")
         new = old.model_copy(update={"sha256": file_sha256(self.path_of(artefact_id)), "made_by": made_by})
         self.save(self._manifest.with_artefacts(new))
         return new
@@ -255,7 +257,8 @@ class CaseFolder:
 
     def _check_unchanged(self) -> None:
         if self._on_disk is not None and _content(self._root / MANIFEST) != self._on_disk:
-            raise CaseError("a case that somebody else has changed meanwhile", "one writer", "open it again")
+            came = "a case that somebody else has changed meanwhile"
+            raise CaseError(came, "one writer at a time", "open the case again and repeat the change")
 
 
 def validated(model: type[Record], **fields: Any) -> Record:
@@ -264,7 +267,7 @@ def validated(model: type[Record], **fields: Any) -> Record:
         return model(**fields)
     except ValidationError as error:
         allowed = "names that are not empty, times as ISO 8601 with a time zone, plain JSON values"
-        raise CaseError(_first_fault(error), allowed, "correct this field") from error
+        raise CaseError(f"an invalid field ({_first_fault(error)})", allowed, "correct this field") from error
 
 
 def _is_there(path: Path) -> bool:
@@ -284,10 +287,10 @@ def _content(path: Path) -> bytes | None:
 def _check_free(target: Path) -> None:
     if (target / MANIFEST).exists():
         action = "name another folder (--case), or look at this one with 'surgnav review'"
-        raise CaseError(f"a case is already at {target}", "a new place", action)
+        raise CaseError(f"the path {target}, where a case is already", "a path that does not exist yet", action)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        came = f"{target} is {'not empty' if target.is_dir() else 'a file'}"
-        raise CaseError(came, "a new place or an empty folder", "name another folder (--case)")
+        came = f"the path {target}, which is {'not empty' if target.is_dir() else 'a file'}"
+        raise CaseError(came, "a path that does not exist yet, or an empty folder", "name another folder (--case)")
 
 
 def _first_fault(error: ValidationError) -> str:

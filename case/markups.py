@@ -6,7 +6,7 @@ Format: Slicer's markups-schema-v1.0.3. Written in LPS and mm; LPS and RAS are r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +26,8 @@ SCHEMA = (
     "markups-schema-v1.0.3.json#"
 )
 MM = ("mm", ["mm", "UCUM", "millimeter"], None)  # the schema's default is mm
+KINDS = {"Fiducial": "a list of points", "Curve": "an open curve"}
+AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), given in LPS
 ACTION = "save the points again from 3D Slicer as .mrk.json"
 
 
@@ -58,25 +60,54 @@ def write_markups(
         MarkupsError: no points, an empty label, or the wrong ending.
         InvalidPointsError: a point that is not three finite coordinates.
     """
-    if not path.name.endswith(".mrk.json"):
-        raise MarkupsError(f"a file name ending in '{path.suffix}'", ".mrk.json", "3D Slicer knows markups by it")
     if not points_ct_mm or not all(points_ct_mm):
         raise MarkupsError("no points, or a point without a label", "at least one labelled point", "label every point")
+    control_points = [
+        _control_point(number, label, point, (descriptions or {}).get(label, ""))
+        for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
+    ]
+    write_markup(path, "Fiducial", name, control_points, locked=False, indent=2)
+
+
+def write_markup(
+    path: Path,
+    kind: str,
+    name: str,
+    control_points: Sequence[Mapping[str, Any]],
+    *,
+    locked: bool,
+    indent: int | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes one markup in LPS and mm as a document of its own, atomically.
+
+    Args:
+        path: ends in ``.mrk.json``.
+        kind: the schema's type, one of `KINDS`.
+        control_points: as the schema has them, positions in the frame ``ct``.
+        locked: whether Slicer keeps the points from being dragged.
+        indent: spaces per level of the JSON; None for one line.
+        more: further fields of the markup, such as ``measurements``.
+
+    Raises:
+        MarkupsError: the wrong ending.
+    """
+    if not path.name.endswith(".mrk.json"):
+        action = "rename the file: 3D Slicer recognises markups by this ending"
+        raise MarkupsError(f"a file name ending in '{path.suffix}'", "a name ending in .mrk.json", action)
     markup = {
-        "type": "Fiducial",
+        "type": kind,
         "name": name,
         "coordinateSystem": "LPS",
         "coordinateUnits": "mm",
-        "locked": False,
+        "locked": locked,
         "fixedNumberOfControlPoints": False,
         "labelFormat": "%N-%d",
-        "lastUsedControlPointNumber": len(points_ct_mm),
-        "controlPoints": [
-            _control_point(number, label, point, (descriptions or {}).get(label, ""))
-            for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
-        ],
+        "lastUsedControlPointNumber": len(control_points),
+        "controlPoints": control_points,
+        **(more or {}),
     }
-    content = json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=2, ensure_ascii=False)
+    content = json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=indent, ensure_ascii=False)
     atomic_write(path, content.encode())
 
 
@@ -86,12 +117,8 @@ def read_markups(path: Path) -> Markups:
     Raises:
         MarkupsError: not markups, several lists, an unknown coordinate system or unit, a repeated or empty label.
     """
-    markup = _only_markup(path)
-    system, units = markup.get("coordinateSystem"), markup.get("coordinateUnits")
-    if system not in ("LPS", "RAS"):
-        raise MarkupsError(f"the coordinate system {system!r}", "LPS or RAS, stated", ACTION)
-    if units not in MM:
-        raise MarkupsError(f"coordinates in {units!r}", "mm", ACTION)
+    markup = only_markup(path, "Fiducial")
+    flip = needs_flip(markup)
     points: dict[str, Floats] = {}
     descriptions: dict[str, str] = {}
     undefined = []
@@ -103,7 +130,7 @@ def read_markups(path: Path) -> Markups:
             undefined.append(label)
             continue
         point = _position(control, label)
-        points[label] = read_only(flip_ras_lps(point) if system == "RAS" else point)
+        points[label] = read_only(flip_ras_lps(point) if flip else point)
         if control.get("description"):
             descriptions[label] = str(control["description"])
     name = str(markup.get("name") or path.name.removesuffix(".mrk.json"))
@@ -117,7 +144,7 @@ def _control_point(number: int, label: str, point_ct_mm: ArrayLike, description:
         "description": description,
         "associatedNodeID": "",
         "position": as_points(point_ct_mm, f"the point '{label}'")[0].tolist(),
-        "orientation": [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0],  # Slicer's own axes (RAS), said in LPS
+        "orientation": AXES_LPS,
         "selected": True,
         "locked": False,
         "visibility": True,
@@ -132,7 +159,26 @@ def _position(control: Mapping[str, Any], label: str) -> Floats:
         raise MarkupsError(f"the point '{label}' without three finite coordinates", "x, y, z", ACTION) from error
 
 
-def _only_markup(path: Path) -> Mapping[str, Any]:
+def needs_flip(markup: Mapping[str, Any]) -> bool:
+    """Whether a markup's coordinates are RAS, not LPS.
+
+    Raises:
+        MarkupsError: an unknown coordinate system, none, or a unit other than mm.
+    """
+    system, units = markup.get("coordinateSystem"), markup.get("coordinateUnits")
+    if system not in ("LPS", "RAS"):
+        raise MarkupsError(f"the coordinate system {system!r}", "LPS or RAS, stated in the file", ACTION)
+    if units not in MM:
+        raise MarkupsError(f"coordinates in {units!r}", "coordinates in mm", ACTION)
+    return bool(system == "RAS")
+
+
+def only_markup(path: Path, kind: str) -> Mapping[str, Any]:
+    """The one markup of a file, of the type `kind` (one of `KINDS`), as JSON.
+
+    Raises:
+        MarkupsError: not readable, not markups, several of them, or of another type.
+    """
     try:
         markups = read_json(path)["markups"]
     except ContentError as error:
@@ -145,7 +191,7 @@ def _only_markup(path: Path) -> Mapping[str, Any]:
         ) from error
     if not isinstance(markups, list) or len(markups) != 1 or not isinstance(markups[0], dict):
         count = len(markups) if isinstance(markups, list) else "no list of"
-        raise MarkupsError(f"{count} markups in one file", "one list of points", "save each list to its own file")
-    if markups[0].get("type") != "Fiducial":
-        raise MarkupsError(f"a markup of type {markups[0].get('type')!r}", "a list of points (Fiducial)", ACTION)
+        raise MarkupsError(f"{count} markups in one file", KINDS[kind], "save each markup to its own file")
+    if markups[0].get("type") != kind:
+        raise MarkupsError(f"a markup of type {markups[0].get('type')!r}", f"{KINDS[kind]} ({kind})", ACTION)
     return markups[0]

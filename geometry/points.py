@@ -39,10 +39,10 @@ def as_points(points: ArrayLike, name: str = "points", minimum: int = 0) -> Floa
         raise InvalidPointsError(
             f"{name} with NaN or infinity in row {int(np.flatnonzero(bad)[0])}",
             "finite coordinates",
-            "leave out what was not measured",
+            "leave out points that were not measured",
         )
     if len(array) < minimum:
-        raise InvalidPointsError(f"{len(array)} {name}", f"at least {minimum}", "collect more points")
+        raise InvalidPointsError(f"{len(array)} {name}", f"at least {minimum}", "pass more points")
     return array
 
 

@@ -37,11 +37,12 @@ class Surface:
         vertices = as_points(self.vertices_mm, f"vertices of '{self.name}'")
         raw = np.asarray(self.triangles)
         if raw.ndim != 2 or raw.shape[1] != 3 or not np.issubdtype(raw.dtype, np.integer):
-            raise InvalidSurfaceError(f"triangles of shape {raw.shape}, {raw.dtype}", "integers (m, 3)", "pass indices")
+            came = f"triangles of shape {raw.shape} and type {raw.dtype}"
+            raise InvalidSurfaceError(came, "integers of shape (m, 3)", "pass three vertex indices per triangle")
         if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= len(vertices)):
             raise InvalidSurfaceError(
                 f"triangle indices from {int(raw.min())} to {int(raw.max())}",
-                f"0 to {len(vertices) - 1}",
+                f"indices from 0 to {len(vertices) - 1}",
                 "check that vertices and triangles belong together",
             )
         object.__setattr__(self, "vertices_mm", read_only(vertices))
@@ -106,6 +107,6 @@ class Surface:
             raise FrameMismatchError(
                 f"{transform} for the surface '{self.name}' in '{self.frame}'",
                 f"a transform from '{self.frame}'",
-                "invert it, or use another one",
+                "invert the transform, or use another one",
             )
         return Surface(transform.apply(self.vertices_mm), self.triangles, transform.to_frame, self.name)

@@ -89,7 +89,7 @@ class Transform:
             return NotImplemented
         if self._from_frame != other._to_frame:
             raise FrameMismatchError(
-                f"{self} @ {other}: '{self._from_frame}' meets '{other._to_frame}'",
+                f"the product {self} @ {other}: '{self._from_frame}' meets '{other._to_frame}'",
                 "neighbouring frames that are the same, as in T_a_b @ T_b_c",
                 "check the order of the product, or invert one of the two",
             )
@@ -126,7 +126,9 @@ class Transform:
     def _check_same_frames(self, other: Transform) -> None:
         if (self._to_frame, self._from_frame) != (other._to_frame, other._from_frame):
             raise FrameMismatchError(
-                f"{self} compared with {other}", "two transforms between the same frames", "invert one"
+                f"a comparison of {self} with {other}",
+                "two transforms between the same frames",
+                "invert one of the two",
             )
 
     def __eq__(self, other: object) -> bool:
@@ -166,7 +168,7 @@ def _checked_rigid(matrix: ArrayLike) -> Floats:
         )
     if not np.array_equal(array[3], (0.0, 0.0, 0.0, 1.0)):
         raise InvalidTransformError(
-            f"a last row of {array[3].tolist()}", "(0, 0, 0, 1)", "check whether it is transposed"
+            f"a last row of {array[3].tolist()}", "(0, 0, 0, 1)", "check whether the matrix is transposed"
         )
     # In scalars: every tracker pose is checked, and array code is slow where there are only nine numbers.
     (a, b, c, _), (d, e, f, _), (g, h, i, _), _ = array.tolist()

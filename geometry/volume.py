@@ -101,12 +101,13 @@ class Volume:
 
 def _checked_affine(affine: ArrayLike) -> Floats:
     array = np.array(affine, dtype=np.float64)
-    if array.shape != (4, 4) or not np.isfinite(array).all():
-        raise InvalidVolumeError(
-            f"an affine of shape {array.shape}, or not finite", "a finite (4, 4)", "check the header"
-        )
+    if array.shape != (4, 4):
+        raise InvalidVolumeError(f"an affine of shape {array.shape}", "shape (4, 4)", "check the header")
+    if not np.isfinite(array).all():
+        raise InvalidVolumeError("an affine with NaN or infinity", "finite numbers", "check the header")
     if not np.array_equal(array[3], (0.0, 0.0, 0.0, 1.0)):
-        raise InvalidVolumeError(f"a last row of {array[3].tolist()}", "(0, 0, 0, 1)", "check whether it is transposed")
+        came = f"an affine whose last row is {array[3].tolist()}"
+        raise InvalidVolumeError(came, "(0, 0, 0, 1)", "check whether the affine is transposed")
     spacing = np.linalg.norm(array[:3, :3], axis=0)
     if (spacing <= 0).any():
         raise InvalidVolumeError(f"a spacing of {spacing.tolist()} mm", "positive spacings", "check the header")

@@ -65,7 +65,9 @@ class CentrelineSettings:
         radii = np.array([self.prune_radii, self.merge_radii, self.smoothing_radii])
         step = 1.0 if self.step_mm is None else self.step_mm
         if not (np.isfinite([*radii, step, self.level]).all() and (radii >= 0.0).all() and step > 0.0):
-            raise InvalidCentrelineSettingsError(f"{self}", "finite numbers, not below 0", "correct the settings")
+            raise InvalidCentrelineSettingsError(
+                f"the settings {self}", "finite numbers, not below 0", "correct the settings"
+            )
         if not 0.0 < self.level < 1.0 or self.smallest_voxels < 1 or self.rounds < 1:
             raise InvalidCentrelineSettingsError(
                 f"level {self.level}, {self.smallest_voxels} voxels, {self.rounds} rounds",
@@ -164,7 +166,7 @@ def extract_centrelines(structure: Volume, settings: CentrelineSettings | None =
         raise NoCentrelineError(
             "a structure without any tube in it",
             "a part longer than it is wide",
-            "look at it, or lower smallest_voxels",
+            "look at the structure, or lower smallest_voxels",
         )
     axes = refine(graph, field, field.step_mm, settings.smoothing_radii, settings.rounds)
     return _result(axes, field, structure, cleaning.twigs, dropped)

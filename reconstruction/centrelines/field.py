@@ -100,7 +100,8 @@ def _inside(structure: Volume, level: float) -> tuple[Bools, bool]:
     """The voxels of the structure, and whether the volume says no more than that."""
     voxels = np.asarray(structure.voxels)
     if voxels.dtype.kind not in "biuf" or (voxels.dtype.kind == "f" and not np.isfinite(voxels).all()):
-        raise InvalidVolumeError(f"values of type {voxels.dtype}, or NaN", "finite real numbers", "clean the field")
+        came = f"values of type {voxels.dtype} that are not real numbers, or NaN or infinity among them"
+        raise InvalidVolumeError(came, "finite real numbers", "convert or replace these values")
     if voxels.dtype.kind in "iu":
         largest = voxels.max()
         if ((voxels != 0) & (voxels != largest)).any():

@@ -7,7 +7,7 @@ a file of its own.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from case.atomic import atomic_write
 from case.errors import MarkupsError
-from case.markups import ACTION, MM, SCHEMA
+from case.markups import ACTION, AXES_LPS, needs_flip, only_markup, write_markup
 from geometry.errors import FrameMismatchError, InvalidPointsError
 from geometry.frames import CT
 from geometry.orientation import flip_ras_lps
 from geometry.points import Floats, as_points, read_only
 from reconstruction.centrelines.centrelines import CentrelineGraph
-
-_AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), said in LPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +40,7 @@ def write_centrelines(folder: Path, name: str, graph: CentrelineGraph) -> tuple[
         FrameMismatchError: a graph that is not in `ct`.
     """
     if graph.frame != CT:
-        raise FrameMismatchError(f"centrelines in '{graph.frame}'", CT, "bring them to ct first")
+        raise FrameMismatchError(f"centrelines in '{graph.frame}'", f"points in '{CT}'", "transform them first")
     paths = []
     for number, branch in enumerate(graph.branches, start=1):
         path = folder / f"{name}_{number:02d}.mrk.json"
@@ -61,28 +58,16 @@ def write_curve(path: Path, name: str, points_ct_mm: ArrayLike, radius_mm: Array
         MarkupsError: fewer than two points, another number of radii, or the wrong ending.
         InvalidPointsError: points that are not finite ``(n, 3)``.
     """
-    if not path.name.endswith(".mrk.json"):
-        raise MarkupsError(f"a file name ending in '{path.suffix}'", ".mrk.json", "3D Slicer knows markups by it")
     points = as_points(points_ct_mm, "curve points")
     radii = None if radius_mm is None else np.asarray(radius_mm, dtype=np.float64)
     if len(points) < 2 or (radii is not None and (radii.shape != (len(points),) or not np.isfinite(radii).all())):
         raise MarkupsError(f"{len(points)} points", "two or more, with one finite radius each", "pass a whole curve")
-    markup: dict[str, Any] = {
-        "type": "Curve",
-        "name": name,
-        "coordinateSystem": "LPS",
-        "coordinateUnits": "mm",
-        "locked": True,
-        "fixedNumberOfControlPoints": False,
-        "labelFormat": "%N-%d",
-        "lastUsedControlPointNumber": len(points),
-        "controlPoints": [_control_point(number, point) for number, point in enumerate(points, start=1)],
-    }
+    more: dict[str, Any] = {}
     if radii is not None:
-        markup["measurements"] = [
-            {"name": "Radius", "enabled": False, "units": "mm", "controlPointValues": radii.tolist()}
-        ]
-    atomic_write(path, json.dumps({"@schema": SCHEMA, "markups": [markup]}, ensure_ascii=False).encode())
+        radius = {"name": "Radius", "enabled": False, "units": "mm", "controlPointValues": radii.tolist()}
+        more["measurements"] = [radius]
+    control_points = [_control_point(number, point) for number, point in enumerate(points, start=1)]
+    write_markup(path, "Curve", name, control_points, locked=True, more=more)
 
 
 def read_curve(path: Path) -> Curve:
@@ -92,22 +77,18 @@ def read_curve(path: Path) -> Curve:
         MarkupsError: not one curve, an unknown coordinate system or unit, a point without a place, or radii that do
             not match the points.
     """
-    markup = _only_curve(path)
-    system, units = markup.get("coordinateSystem"), markup.get("coordinateUnits")
-    if system not in ("LPS", "RAS"):
-        raise MarkupsError(f"the coordinate system {system!r}", "LPS or RAS, stated", ACTION)
-    if units not in MM:
-        raise MarkupsError(f"coordinates in {units!r}", "mm", ACTION)
+    markup = only_markup(path, "Curve")
+    flip = needs_flip(markup)
     try:
         points = as_points([control["position"] for control in markup["controlPoints"]], "curve points", minimum=2)
         radius = _radius(markup, len(points))
     except (KeyError, TypeError, ValueError, InvalidPointsError) as error:
-        raise MarkupsError("points or radii that are not finite numbers", "x, y, z each", ACTION) from error
-    points = flip_ras_lps(points) if system == "RAS" else points
+        raise MarkupsError("points or radii that are not finite numbers", "x, y, z of each point", ACTION) from error
+    points = flip_ras_lps(points) if flip else points
     return Curve(str(markup.get("name", "")), read_only(points), radius)
 
 
-def _radius(markup: dict[str, Any], count: int) -> Floats | None:
+def _radius(markup: Mapping[str, Any], count: int) -> Floats | None:
     for measurement in markup.get("measurements", []):
         if measurement.get("name") == "Radius" and "controlPointValues" in measurement:
             if measurement.get("units", "mm") != "mm":
@@ -119,23 +100,12 @@ def _radius(markup: dict[str, Any], count: int) -> Floats | None:
     return None
 
 
-def _only_curve(path: Path) -> dict[str, Any]:
-    try:
-        markups = json.loads(path.read_text(encoding="utf-8"))["markups"]
-        kinds = [markup["type"] for markup in markups]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MarkupsError(f"a file that is no markups ({type(error).__name__})", "a .mrk.json file", ACTION) from error
-    if kinds != ["Curve"]:
-        raise MarkupsError(f"markups of type {kinds}", "one Curve", "save each curve to its own file")
-    return dict(markups[0])
-
-
 def _control_point(number: int, point_ct_mm: Floats) -> dict[str, Any]:
     return {
         "id": str(number),
         "label": "",
         "position": point_ct_mm.tolist(),
-        "orientation": _AXES_LPS,
+        "orientation": AXES_LPS,
         "selected": True,
         "locked": True,
         "visibility": True,

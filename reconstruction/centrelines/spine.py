@@ -92,7 +92,9 @@ def _from_the_head(vertebrae: Mapping[int, str]) -> list[tuple[str, int]]:
         short = f"{match[1]}{int(match[2])}" if match else ""
         if match is None or short in found:
             raise InvalidVolumeError(
-                f"'{name}'", "a vertebra such as L3, each once", "pass the vertebrae's labels only"
+                f"the name '{name}'",
+                "the name of a vertebra, such as L3, each once",
+                "pass the vertebrae's labels only",
             )
         found[short] = (_LEVELS.index(match[1]), int(match[2]), label)
     return [(name, found[name][2]) for name in sorted(found, key=lambda name: found[name])]

@@ -52,15 +52,15 @@ def not_hounsfield(found: Intensities, scale_doubt: str, correct: bool) -> tuple
     """
     again = "export the series again with its rescale slope and intercept"
     if found.kind == "other":
-        return f"values that are not HU: {found.words}", "give the CT itself, in HU: MR and raw values are none"
+        return f"values that are not HU: {found.words}", "give the CT itself, in HU: MR and raw values are not HU"
     if found.kind == "offset" and not correct:
         return (
             f"values that are not HU: {found.words}",
-            f"{OPTION} takes {found.offset:g} away, and says so in the verdict; or {again}",
+            f"pass {OPTION}, which subtracts {found.offset:g} and says so in the verdict; or {again}",
         )
     if scale_doubt and found.kind == "unconfirmed" and not correct:
         return (
             f"{scale_doubt}, and {found.words}",
-            f"{again}; or, where you know that the values are HU, {OPTION} takes them for it, and says so",
+            f"{again}; or, where you know that the values are HU, pass {OPTION}, which says so in the verdict",
         )
     return None

@@ -221,7 +221,7 @@ def _load(path: Path) -> Any:
 
 
 def _not_such_a_file(kind: str) -> UnreadableInputError:
-    return UnreadableInputError(f"a file that is no {kind} image", f"{kind}, as its name says", "export it again")
+    return UnreadableInputError(f"a file that is no {kind} image", f"{kind}, as its ending says", "export it again")
 
 
 def _cut_short(why: str) -> UnreadableInputError:

@@ -139,5 +139,5 @@ def _check_forms_agree(sform: Floats, qform: Floats, shape: tuple[int, ...], set
         raise refusal(
             (f"an sform and a qform that place a corner {apart:.4g} mm apart",),
             f"at most {settings.max_form_disagreement_mm:g} mm",
-            "export it again from DICOM; which of the two is true cannot be told",
+            "export it again from DICOM: which of the two is right cannot be known",
         )

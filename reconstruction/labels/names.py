@@ -42,7 +42,7 @@ def read_label_names(path: Path) -> dict[int, str]:
         name = row[name_at] if len(row) > name_at else ""
         if not value.isascii() or not value.isdigit() or not name or int(value) in names:
             raise LabelsError(
-                f"line {number} of the label names, without a value, without a name, or of a value that came before",
+                f"line {number} of the label names, which lacks a value or a name, or repeats a value",
                 CSV_ALLOWED,
                 "correct this line",
             )

@@ -141,8 +141,8 @@ def _read_folder(folder: Path) -> Iterator[SegmentLayers]:
         if not np.isin(volume.voxels, (0, 1, 255)).all():
             raise LabelsError(
                 f"mask {number} of {len(masks)} with values other than 0 and 1",
-                "one mask a file where there are several files",
-                "give a volume of several labels by itself",
+                "one mask per file where there are several files",
+                "give the path of the volume of several labels itself",
             )
         mask = volume.with_voxels((volume.voxels != 0).astype(np.uint8))
         yield SegmentLayers((mask,), (Segment(1, path.name.partition(".")[0]),), "NIfTI masks")

@@ -56,17 +56,19 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
         digest = hashlib.sha256(onnx.read_bytes()).hexdigest()
     except (OSError, KeyError, ValueError) as error:
         raise WeightsError(
-            f"{path.name} or its ONNX file cannot be read ({type(error).__name__}: {error})",
+            f"weights that cannot be read: {path.name} or its ONNX file ({type(error).__name__}: {error})",
             "a description and the ONNX file it names, side by side",
-            "check out the weights again, or export them with the training code",
+            "restore the weights from the repository, or export them with the training code",
         ) from error
     if digest != text.get("sha256"):
         raise WeightsError(
-            f"{onnx.name} has the SHA-256 {digest[:12]}", f"{str(text.get('sha256'))[:12]}", "check it out again"
+            f"{onnx.name} with the SHA-256 {digest[:12]}",
+            f"the SHA-256 {str(text.get('sha256'))[:12]} of its description",
+            "restore both files from the repository, or export them again",
         )
     if text.get("format") != FORMAT or tuple(text.get("classes", ())) != CLASSES:
         raise WeightsError(
-            f"format {text.get('format')} with classes {text.get('classes')}",
+            f"weights of format {text.get('format')} with classes {text.get('classes')}",
             f"format {FORMAT} with {list(CLASSES)}",
             "use weights exported by this version",
         )

@@ -97,11 +97,15 @@ class TorsoPhantomSettings:
         rest = np.array([self.psf_fwhm_mm, self.noise_hu, self.texture_hu])
         if not (np.isfinite([*sizes, *rest, *self.centre_ct]).all() and (sizes > 0.0).all() and (rest >= 0.0).all()):
             raise InvalidPhantomError(
-                f"{self}", "finite numbers, sizes above 0, blur and noise not below 0", "correct the settings"
+                f"the settings {self}",
+                "finite numbers, sizes above 0, blur and noise not below 0",
+                "correct the settings",
             )
         if (np.array(self.extent_mm) < 8.0 * np.array(self.spacing_mm)).any():
             raise InvalidPhantomError(
-                f"{self.extent_mm} mm at {self.spacing_mm} mm", "at least 8 voxels along each axis", "scan a larger box"
+                f"a box of {self.extent_mm} mm with voxels of {self.spacing_mm} mm",
+                "at least 8 voxels along each axis",
+                "scan a larger box",
             )
 
 
@@ -139,7 +143,9 @@ class TorsoPhantom:
         the nearest point can be missed). From 8 mm on only the sign can be relied on. Structures go on beyond the scan.
         """
         if name not in self._shapes:
-            raise InvalidPhantomError(f"structure '{name}'", f"one of {', '.join(self.structures)}", "use its name")
+            raise InvalidPhantomError(
+                f"the structure '{name}'", f"one of {', '.join(self.structures)}", "use one of these names"
+            )
         return signed_distance_mm(self._shapes[name], as_points(points_ct) - np.array(self.settings.centre_ct))
 
 

@@ -132,11 +132,11 @@ def find_skin_markers(
     """
     settings = settings or MarkerSettings()
     if ct.frame != CT:
-        raise FrameMismatchError(f"a volume in '{ct.frame}'", f"'{CT}'", "look for skin markers in the CT itself")
+        raise FrameMismatchError(f"a volume in '{ct.frame}'", f"a volume in '{CT}'", "search the CT itself for markers")
     low, high = settings.diameters_mm
     if diameter_mm is not None and not low <= diameter_mm <= high:
         raise MarkerSearchError(
-            f"balls of {diameter_mm:g} mm", f"{low:g} to {high:g} mm", "give the ball's diameter in mm"
+            f"balls of {diameter_mm:g} mm", f"a diameter from {low:g} to {high:g} mm", "give the ball's diameter in mm"
         )
     skin = find_skin(ct)
     if not skin.found:

@@ -59,7 +59,8 @@ class BoneRefinementSettings:
     def __post_init__(self) -> None:
         lengths = (self.bound_mm, self.inside_mm, self.outside_mm, self.step_mm, self.most_uncertain_mm)
         if not (np.isfinite(lengths).all() and min(lengths) > 0.0 and self.smoothing_mm >= 0.0):
-            raise InvalidRefinementSettingsError(f"{self}", "finite lengths above 0 mm", "correct the settings")
+            came = f"the settings {self}"
+            raise InvalidRefinementSettingsError(came, "finite lengths above 0 mm", "correct the settings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,9 @@ def refine_bone(ct: Volume, surface: Surface, settings: BoneRefinementSettings |
     settings = settings or BoneRefinementSettings()
     if ct.frame != surface.frame:
         raise FrameMismatchError(
-            f"'{surface.name}' in '{surface.frame}' and a CT in '{ct.frame}'", "one frame", "transform the surface"
+            f"the surface '{surface.name}' in '{surface.frame}' and a CT in '{ct.frame}'",
+            "one frame",
+            "transform the surface",
         )
     mesh = _Mesh(surface)
     normals = mesh.smoothed_normals()

@@ -59,16 +59,11 @@ class SurfaceSettings:
     def __post_init__(self) -> None:
         if not np.isfinite([self.level, self.outside]).all() or self.outside >= self.level:
             raise InvalidSurfaceSettingsError(
-                f"level {self.level} with {self.outside} outside", "outside below level", "swap or negate the field"
+                f"the level {self.level} with the value {self.outside} outside",
+                "a value outside that is below the level",
+                "swap the two, or negate the field",
             )
-        if not self.smallest_part_ml >= 0.0:
-            raise InvalidSurfaceSettingsError(
-                f"a smallest part of {self.smallest_part_ml} ml", "0 ml or more", "use 0 to keep every part"
-            )
-        if self.max_triangles is not None and self.max_triangles < 4:
-            raise InvalidSurfaceSettingsError(
-                f"at most {self.max_triangles} triangles", "4 or more, or None", "a closed surface needs four"
-            )
+        check_part_settings(self, InvalidSurfaceSettingsError)
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,7 @@ def _cropped_and_padded(field: Volume, name: str, settings: SurfaceSettings) -> 
         raise InvalidVolumeError(f"NaN or infinity in the field of '{name}'", "finite values", "check the network")
     if highest < settings.level:
         raise EmptyStructureError(
-            f"'{name}' with values from {lowest:g} to {highest:g}",
+            f"the structure '{name}' with values from {lowest:g} to {highest:g}",
             f"values above the level {settings.level:g} somewhere",
             "treat the structure as absent, or lower the level",
         )
@@ -208,15 +203,27 @@ def flying_edges(block: NDArray[Any], level: float) -> tuple[Floats, Triangles]:
     return vertices, triangles.astype(np.int32)
 
 
-class _Parts(Protocol):
+class PartSettings(Protocol):
+    """The settings that surfaces from probabilities and from labels have in common; see `SurfaceSettings`."""
+
     @property
     def smallest_part_ml(self) -> float: ...
     @property
     def keep_cavities(self) -> bool: ...
+    @property
+    def max_triangles(self) -> int | None: ...
+
+
+def check_part_settings(settings: PartSettings, error: type[SurgNavError]) -> None:
+    """Raises `error` for a smallest part below 0 ml, or a maximum below the 4 triangles of a closed surface."""
+    if not settings.smallest_part_ml >= 0.0:
+        raise error(f"a smallest part of {settings.smallest_part_ml} ml", "0 ml or more", "use 0 to keep every part")
+    if settings.max_triangles is not None and settings.max_triangles < 4:
+        raise error(f"a maximum of {settings.max_triangles} triangles", "4 or more, or None", "raise max_triangles")
 
 
 def chosen_parts(
-    vertices_mm: Floats, triangles: Triangles, name: str, settings: _Parts
+    vertices_mm: Floats, triangles: Triangles, name: str, settings: PartSettings
 ) -> tuple[Triangles, NDArray[np.intp], int, int]:
     """The triangles of the parts that stay, over the rows of their vertices, and how many parts stay and go.
 
@@ -239,7 +246,7 @@ def chosen_parts(
         stays &= volumes_ml > 0.0
     if not (stays & (volumes_ml > 0.0)).any():  # a cavity alone bounds nothing
         raise EmptyStructureError(
-            f"'{name}' in {parts} parts, all too small",
+            f"the structure '{name}' in {parts} parts, all too small",
             f"at least one part of {settings.smallest_part_ml:g} ml",
             "lower smallest_part_ml, or treat the structure as absent",
         )

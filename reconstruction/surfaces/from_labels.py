@@ -23,6 +23,7 @@ from reconstruction.surfaces.extract import (
     EmptyStructureError,
     ExtractedSurface,
     capped_faces,
+    check_part_settings,
     chosen_parts,
     compacted,
     described_surface,
@@ -57,17 +58,10 @@ class LabelSurfaceSettings:
     shared_borders: bool = False
 
     def __post_init__(self) -> None:
-        if not self.smallest_part_ml >= 0.0:
-            raise InvalidLabelSurfaceSettingsError(
-                f"a smallest part of {self.smallest_part_ml} ml", "0 ml or more", "use 0 to keep every part"
-            )
-        if self.max_triangles is not None and self.max_triangles < 4:
-            raise InvalidLabelSurfaceSettingsError(
-                f"at most {self.max_triangles} triangles", "4 or more, or None", "a closed surface needs four"
-            )
+        check_part_settings(self, InvalidLabelSurfaceSettingsError)
         if self.shared_borders and self.max_triangles is not None:
             raise InvalidLabelSurfaceSettingsError(
-                "shared borders, simplified", "one of the two", "leave max_triangles out, or let borders part"
+                "shared_borders together with max_triangles", "one of the two", "leave one of the two out"
             )
 
 
@@ -89,7 +83,7 @@ def surface_from_labels(
     box = _boxes(labels.voxels, value).get(value)
     if box is None:
         raise EmptyStructureError(
-            f"'{name}' as label {value}, which no voxel holds",
+            f"the structure '{name}' as label {value}, which no voxel holds",
             "a value that occurs",
             "treat the structure as absent, or look up its value",
         )
@@ -114,7 +108,8 @@ def surfaces_from_labels(
     settings = settings or LabelSurfaceSettings()
     _check(labels, tuple(names))
     if len(set(names.values())) != len(names):
-        raise InvalidVolumeError(f"the names {sorted(names.values())}", "one value per name", "merge the labels first")
+        came = f"the names {sorted(names.values())}, some of them for several values"
+        raise InvalidVolumeError(came, "one value per name", "merge the labels first")
     boxes = _boxes(labels.voxels, max(names, default=0))
     if settings.shared_borders:
         return _sharing(labels, {value: name for value, name in names.items() if value in boxes}, boxes, settings)
@@ -135,7 +130,7 @@ def _check(labels: Volume, values: tuple[int, ...]) -> None:
         )
     wrong = [value for value in values if value <= 0]
     if wrong:
-        raise InvalidVolumeError(f"label values {wrong}", "1 or more: 0 is what has no name", "correct the label table")
+        raise InvalidVolumeError(f"the label values {wrong}", "1 or more: 0 is no structure", "correct the label table")
 
 
 def _boxes(voxels: NDArray[Any], highest: int) -> dict[int, Box]:

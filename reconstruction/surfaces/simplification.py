@@ -133,7 +133,7 @@ def surface_distance(first: Surface, second: Surface) -> SurfaceDistance:
     """Exact distances from samples of each surface to the other one (open3d's ``RaycastingScene``)."""
     if first.frame != second.frame:
         raise FrameMismatchError(
-            f"'{first.name}' in '{first.frame}' against '{second.name}' in '{second.frame}'",
+            f"the surfaces '{first.name}' in '{first.frame}' and '{second.name}' in '{second.frame}'",
             "two surfaces in one frame",
             "transform one of them first",
         )

@@ -141,11 +141,13 @@ def read_config(path: Path) -> TrainingConfig:
     except FileNotFoundError as error:
         raise TrainingConfigError(f"no file {path}", "a training TOML", "check the path") from error
     except tomllib.TOMLDecodeError as error:
-        raise TrainingConfigError(f"{path.name} is not TOML ({error})", "TOML 1.0", "mend the line named") from error
+        raise TrainingConfigError(
+            f"{path.name}, which is not TOML ({error})", "TOML 1.0", "correct the line named"
+        ) from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise TrainingConfigError(
-            f"{path.name} has {error.error_count()} fault(s): {faults}",
+            f"{path.name} with {error.error_count()} fault(s): {faults}",
             "the keys of first_network.toml",
-            "mend these keys",
+            "correct these keys",
         ) from error

@@ -94,7 +94,7 @@ def evaluate_dicom_masks(
     """
     unknown = sorted(set(masks) - set(STRUCTURES))
     if unknown:
-        raise TrainingDataError(f"the structure {unknown[0]!r}", ", ".join(STRUCTURES), "rename it")
+        raise TrainingDataError(f"the structure {unknown[0]!r}", f"one of {', '.join(STRUCTURES)}", "rename it")
     truths = {structure: _read_union(masks_folder, globs) for structure, globs in masks.items()}
     segmentation = segment(read_ct(ct_folder).volume, settings, progress, weights=weights)
     scores = tuple(score(segmentation, structure, truth) for structure, truth in truths.items())
@@ -145,7 +145,7 @@ def sample_onto(volume: Volume, grid: Volume) -> NDArray[np.float32]:
 
     if volume.frame != grid.frame:
         raise FrameMismatchError(
-            f"values in {volume.frame!r} for a grid in {grid.frame!r}", "one frame", "bring it over"
+            f"values in {volume.frame!r} for a grid in {grid.frame!r}", "one frame", "transform the values first"
         )
     image = sitk.GetImageFromArray(np.asarray(volume.voxels, np.float32))
     image.SetOrigin(volume.origin_mm.tolist())
@@ -190,7 +190,7 @@ def dice_of_training_volumes(
 def _read_union(folder: Path, globs: Sequence[str]) -> Volume:
     paths = sorted({path for pattern in globs for path in folder.glob(pattern)})
     if not paths:
-        raise TrainingDataError(f"no mask matches {list(globs)}", "at least one", "check the folder of masks")
+        raise TrainingDataError(f"no mask that matches {list(globs)}", "at least one", "check the folder of masks")
     first = read_volume(paths[0])
     union = np.greater(first.voxels, 0)
     for path in paths[1:]:

@@ -54,7 +54,7 @@ def find_scans(source: Source, data: Path) -> list[ScanFiles]:
     images = sorted(data.glob(source.images))
     if not images:
         raise TrainingDataError(
-            f"no file under the data folder matches {source.images!r} (source {source.name!r})",
+            f"no file under the data folder that matches {source.images!r} (source {source.name!r})",
             "at least one image per source",
             f"get the data ({source.attribution}) or name its folder with the data option",
         )
@@ -65,7 +65,8 @@ def find_scans(source: Source, data: Path) -> list[ScanFiles]:
         pattern = source.labels.format(folder=folder, stem=_stem(image))
         labels = tuple(sorted(data.glob(pattern)))
         if not labels:
-            raise TrainingDataError(f"{image.name} has no labels at {pattern!r}", "labels for each image", "add them")
+            came = f"{image.name}, which has no labels at {pattern!r}"
+            raise TrainingDataError(came, "labels for each image", "add them")
         scans.append(ScanFiles(source.name, image, labels, image in validation))
     return scans
 
@@ -102,12 +103,13 @@ def read_names(source: Source, data: Path) -> dict[int, str]:
                 names.update({int(row[source.csv_id]): row[source.csv_name] for row in csv.DictReader(file)})
         except (OSError, KeyError, ValueError) as error:
             raise TrainingDataError(
-                f"{path.name}: {type(error).__name__} {error}",
+                f"{path.name}, which cannot be read ({type(error).__name__}: {error})",
                 f"a csv with the columns {source.csv_id!r} and {source.csv_name!r}",
                 "name the columns in csv_id and csv_name",
             ) from error
     if not names:
-        raise TrainingDataError(f"source {source.name!r} names no labels", "names_csv or [source.names]", "add one")
+        came = f"the source {source.name!r} without names of labels"
+        raise TrainingDataError(came, "names_csv or [source.names]", "add one of them")
     return names
 
 
@@ -121,7 +123,9 @@ def read_volume(path: Path) -> Volume:
         else:
             image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise TrainingDataError(f"{path.name} cannot be read", "an image ITK reads", "check the file") from error
+        raise TrainingDataError(
+            f"{path.name}, which cannot be read", "an image that ITK reads", "check the file"
+        ) from error
     voxels = sitk.GetArrayFromImage(image)
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
@@ -137,7 +141,7 @@ def check_same_grid(a: Volume, b: Volume, path: Path) -> None:
     """Raises TrainingDataError where `b`, read from `path`, does not lie on the grid of `a`."""
     if a.shape_ijk != b.shape_ijk or np.abs(a.corners_mm - b.corners_mm).max() > GRID_TOLERANCE_MM:
         raise TrainingDataError(
-            f"{path.name} has the grid {b.shape_ijk}, not {a.shape_ijk}, or lies elsewhere",
+            f"{path.name} on a grid of {b.shape_ijk} voxels, not {a.shape_ijk}, or at another place",
             "one grid for an image and its labels",
             "resample the labels",
         )

@@ -101,7 +101,8 @@ def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
     # Every file is looked for before the first is read: a missing scan must not cost the minutes before it.
     found: list[tuple[Source, ScanFiles]] = [(s, files) for s in config.source for files in find_scans(s, data)]
     if all(files.validation for _, files in found):
-        raise TrainingDataError("every scan is held out for validation", "at least one to train on", "hold out fewer")
+        came = "no scan to train on: every scan is held out for validation"
+        raise TrainingDataError(came, "at least one scan to train on", "hold out fewer")
     prepared = []
     for source, files in found:
         scan = read_scan(files, source, data)
@@ -193,7 +194,9 @@ class _Run:
         network = self.config.network.model_dump(mode="json")
         if state["config"]["network"] != network:
             raise TrainingConfigError(
-                f"a checkpoint of another network, {state['config']['network']}", f"{network}", "start afresh"
+                f"a checkpoint of another network, {state['config']['network']}",
+                f"the network {network}",
+                "start without the checkpoint",
             )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])

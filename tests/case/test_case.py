@@ -259,7 +259,7 @@ def test_an_altered_surface_is_not_shown(case: Case) -> None:
 @pytest.mark.parametrize(
     ("structure", "state", "person", "time", "words"),
     [
-        ("spleen", "approved", "Dr Panza", TIME, "no surface of 'spleen'"),
+        ("spleen", "approved", "Dr Panza", TIME, "the structure 'spleen', which has no surface"),
         ("liver", "perfect", "Dr Panza", TIME, "state"),
         ("liver", "approved", "", TIME, "person"),
         ("liver", "approved", "Dr Panza", "2026-01-02T03:04:05", "without a time zone"),

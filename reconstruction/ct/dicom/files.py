@@ -80,7 +80,7 @@ def list_files(path: Path) -> list[Path]:
 
 def not_readable(came: str) -> UnreadableInputError:
     """The error for what is there, but not for this user's eyes."""
-    action = "give yourself permission to read it (chmod), or copy the series as somebody who may"
+    action = "change its permissions (chmod), or have the series copied by somebody who may read it"
     return UnreadableInputError(came, "files that you may read", action)
 
 

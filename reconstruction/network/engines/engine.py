@@ -93,7 +93,7 @@ def choose_engine(name: str | None = None, weights: Weights | None = None) -> In
     weights = weights or load_weights()
     if name is not None:
         if name not in ENGINES:
-            raise EngineError(f"the engine {name!r}", ", ".join(ENGINES), "choose one of these")
+            raise EngineError(f"the engine {name!r}", f"one of {', '.join(ENGINES)}", "choose one of these")
         return ENGINES[name](weights)
     reasons = []
     for candidate, make in ENGINES.items():
@@ -101,7 +101,8 @@ def choose_engine(name: str | None = None, weights: Weights | None = None) -> In
             return make(weights)
         except EngineError as error:
             reasons.append(f"{candidate}: {error.came}")
-    raise EngineError(f"no engine loads ({'; '.join(reasons)})", ", ".join(ENGINES), "install the project again")
+    came = f"no engine that loads ({'; '.join(reasons)})"
+    raise EngineError(came, f"one of {', '.join(ENGINES)}", "install the project again")
 
 
 def available_engines(clock: Clock, weights: Weights | None = None) -> tuple[EngineReport, ...]:

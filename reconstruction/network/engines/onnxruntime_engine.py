@@ -17,7 +17,7 @@ class OnnxRuntimeEngine:
             import onnxruntime
         except ImportError as error:
             raise EngineError(
-                f"ONNX Runtime is not installed ({error})", "onnxruntime", "install the project again"
+                f"no ONNX Runtime ({error})", "the package onnxruntime", "install the project again"
             ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -31,5 +31,7 @@ class OnnxRuntimeEngine:
             return np.asarray(self._session.run(None, {"hu": np.ascontiguousarray(batch)})[0], np.float32)
         except RuntimeError as error:
             raise EngineError(
-                f"ONNX Runtime failed on {batch.shape}: {error}", "windows that are multiples of the stride", "pad them"
+                f"a batch of shape {batch.shape}, on which ONNX Runtime failed ({error})",
+                "windows whose sides are multiples of the stride",
+                "pad them",
             ) from error

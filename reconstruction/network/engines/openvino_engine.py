@@ -21,9 +21,7 @@ class OpenVinoEngine:
         try:
             import openvino
         except ImportError as error:
-            raise EngineError(
-                f"OpenVINO is not installed ({error})", "openvino", "install the project again"
-            ) from error
+            raise EngineError(f"no OpenVINO ({error})", "the package openvino", "install the project again") from error
         self._core = openvino.Core()
         self._path = str(weights.onnx)
         self._compiled: dict[tuple[int, ...], Any] = {}
@@ -44,7 +42,9 @@ class OpenVinoEngine:
             )
         except RuntimeError as error:
             raise EngineError(
-                f"OpenVINO cannot compile for {shape}: {error}", "its CPU plugin", "choose another engine"
+                f"a window of shape {shape}, for which OpenVINO cannot compile the network ({error})",
+                "a working CPU plugin of OpenVINO",
+                "choose another engine",
             ) from error
         while len(self._compiled) >= KEPT_SHAPES:
             self._compiled.pop(next(iter(self._compiled)))

@@ -35,13 +35,13 @@ class TensorRtEngine:
         self._engine = self._load_or_build(weights, cache)
         self._context = self._engine.create_execution_context()
         if self._context is None:
-            raise EngineError("TensorRT has no memory for a context", "a GPU with 4 GB free", "close other programs")
+            raise EngineError("too little GPU memory for TensorRT", "a GPU with 4 GB free", "close other programs")
 
     def run(self, batch: Singles) -> Singles:
         batch = np.ascontiguousarray(batch, np.float32)
         if not self._context.set_input_shape("hu", batch.shape):
             raise EngineError(
-                f"a batch of shape {batch.shape}", "shapes up to the trained window", "use smaller windows"
+                f"a batch of shape {batch.shape}", "at most the shape of the trained window", "use smaller windows"
             )
         logits = np.empty((batch.shape[0], len(CLASSES), *batch.shape[2:]), np.float32)
         with self._cuda.buffer(batch.nbytes) as source, self._cuda.buffer(logits.nbytes) as target:
@@ -49,7 +49,7 @@ class TensorRtEngine:
             self._context.set_tensor_address("hu", source)
             self._context.set_tensor_address("logits", target)
             if not self._context.execute_async_v3(self._cuda.stream):
-                raise EngineError("TensorRT failed to run", "a working GPU", "see its log; choose another engine")
+                raise EngineError("a failure while TensorRT ran", "a working GPU", "see its log; choose another engine")
             self._cuda.synchronise()
             self._cuda.to_host(logits, target)
         return logits
@@ -71,7 +71,8 @@ class TensorRtEngine:
             temporary.replace(path)
         engine = runtime.deserialize_cuda_engine(plan)
         if engine is None:
-            raise EngineError("TensorRT cannot load the engine it built", "a supported GPU", "choose another engine")
+            came = "an engine that TensorRT has built and cannot load"
+            raise EngineError(came, "a GPU that TensorRT supports", "choose another engine")
         return engine
 
     def _build(self, weights: Weights) -> bytes:
@@ -81,7 +82,8 @@ class TensorRtEngine:
         parser = trt.OnnxParser(network, self._logger)
         if not parser.parse(weights.onnx.read_bytes()):
             faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
-            raise EngineError(f"TensorRT cannot read the network: {faults}", "its supported operators", "update it")
+            came = f"a network that TensorRT cannot read ({faults})"
+            raise EngineError(came, "operators that TensorRT supports", "update TensorRT")
         config = builder.create_builder_config()
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
         if hasattr(trt.BuilderFlag, "TF32"):
@@ -92,7 +94,8 @@ class TensorRtEngine:
         config.add_optimization_profile(profile)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            raise EngineError("TensorRT cannot build the network", "a GPU with 4 GB free", "choose another engine")
+            came = "a network that TensorRT cannot build an engine from"
+            raise EngineError(came, "a GPU with 4 GB free", "choose another engine")
         return bytes(plan)
 
 
@@ -103,17 +106,17 @@ class _CudaRuntime:
         try:
             runtime = importlib.import_module("cuda.bindings.runtime")
         except ImportError as error:
-            raise EngineError(f"the CUDA runtime is not installed ({error})", "cuda-python", _INSTALL) from error
+            raise EngineError(f"no CUDA runtime ({error})", "the package cuda-python", _INSTALL) from error
         self._runtime = runtime
         if self._call(runtime.cudaGetDeviceCount()) < 1:
-            raise EngineError("no NVIDIA GPU", "one", _INSTALL)
+            raise EngineError("no NVIDIA GPU", "at least one", _INSTALL)
         self.device_name = self._call(runtime.cudaGetDeviceProperties(0)).name.decode().strip("\0")
         self.stream = int(self._call(runtime.cudaStreamCreate()))
 
     def _call(self, result: tuple[Any, ...]) -> Any:
         code, *values = result
         if int(code) != 0:
-            raise EngineError(f"CUDA says {code}", "a working NVIDIA driver", _INSTALL)
+            raise EngineError(f"the CUDA error {code}", "a working NVIDIA driver", _INSTALL)
         return values[0] if values else None
 
     def buffer(self, size: int) -> _Buffer:
@@ -158,4 +161,4 @@ def _import_tensorrt() -> Any:
             return importlib.import_module(module)
         except ImportError as error:
             faults.append(str(error))
-    raise EngineError(f"TensorRT is not installed ({'; '.join(faults)})", "tensorrt or tensorrt_rtx", _INSTALL)
+    raise EngineError(f"no TensorRT ({'; '.join(faults)})", "the package tensorrt or tensorrt_rtx", _INSTALL)

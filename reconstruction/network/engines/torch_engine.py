@@ -17,12 +17,13 @@ class TorchEngine:
         try:
             import torch
         except ImportError as error:
-            raise EngineError(f"torch is not installed ({error})", "torch", "install the project again") from error
+            raise EngineError(f"no torch ({error})", "the package torch", "install the project again") from error
         network = build_network(weights.channels)
         values = read_parameters(weights.onnx)
         missing = sorted(set(network.state_dict()) - set(values))
         if missing:
-            raise EngineError(f"the ONNX file names no {missing[0]!r}", "this version's export", "export it again")
+            came = f"an ONNX file without the parameter {missing[0]!r}"
+            raise EngineError(came, "a file that this version exported", "export the weights again")
         network.load_state_dict({name: torch.from_numpy(values[name].copy()) for name in network.state_dict()})
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network = network.eval().to(self._device)

@@ -117,7 +117,7 @@ def test_hu_plus_1024_is_refused_and_read_in_hu_where_that_was_asked_for(tmp_pat
     with pytest.raises(CtRefusedError) as caught:
         read_ct(path)
     assert "HU + 1024" in caught.value.verdict.reasons[0]
-    assert "--correct-hu takes 1024 away" in caught.value.action
+    assert "pass --correct-hu, which subtracts 1024" in caught.value.action
     assert "tilt" not in str(caught.value)
     scan = read_ct(path, choice=CORRECT)
     expected = read_ct(nifti(tmp_path / "hu.nii.gz", trunk().clip(-1024.0)))
