@@ -264,7 +264,7 @@ def test_the_command_line_takes_keys_from_a_pipe_and_answers_with_its_exit_code(
     assert runner.invoke(app, [*arguments, "--tracker", "simulated"], input="c x q").exit_code == 3
     done = runner.invoke(app, [*arguments, *files, "--surface", "heart"])
     assert done.exit_code == 1
-    assert "no surface of 'heart'" in done.output
+    assert "the structure 'heart'" in done.output
 
 
 # ------------------------------------------------------------------------------------------------------------- recorded
@@ -334,7 +334,7 @@ def test_a_refusal_from_files_is_kept_and_says_so(case: Path) -> None:
     ("prepare", "changes", "said"),
     [
         (None, {"person": " "}, "--person"),
-        (None, {"surface": "liver"}, "no surface of 'liver'"),
+        (None, {"surface": "liver"}, "the structure 'liver'"),
         ("rejected", {}, "surgnav review"),
         (None, {"tracker": None}, "--tracker simulated"),
         (None, {"tracker": "optical"}, "'optical'"),
