@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from geometry.orientation import flip_affine_ras_lps
 from geometry.points import Floats
 from geometry.volume import Volume
@@ -34,8 +35,8 @@ def write_probability_nifti(path: Path, probability: Volume) -> None:
 
 
 def _save(path: Path, voxels: NDArray[np.generic], affine: Floats, slope: float = 1.0) -> None:
-
-    import nibabel
+    with from_extra("reconstruction"):
+        import nibabel
 
     affine_ras = flip_affine_ras_lps(affine)
     image = nibabel.Nifti1Image(voxels.T, affine_ras, dtype=voxels.dtype)

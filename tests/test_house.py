@@ -47,8 +47,10 @@ def project() -> dict:
 
 
 def requirements() -> list[Requirement]:
+    """What make installs: the base, every extra but TensorRT, and what is needed to work on it."""
     extras = project()["optional-dependencies"]
-    return [Requirement(line) for line in [*project()["dependencies"], *extras["dev"]]]
+    lines = [line for name in extras if name not in ("all", "tensorrt") for line in extras[name]]
+    return [Requirement(line) for line in [*project()["dependencies"], *lines]]
 
 
 # ---------------------------------------------------------------------------------------------------------------- size
@@ -201,7 +203,8 @@ def test_every_dependency_is_imported_somewhere():
         for name in imported_names(node)
         for distribution in distributions.get(name.partition(".")[0], [])
     }
-    declared = {canonicalize_name(Requirement(line).name) for line in project()["dependencies"]}
+    dev = {canonicalize_name(Requirement(line).name) for line in project()["optional-dependencies"]["dev"]}
+    declared = {canonicalize_name(requirement.name) for requirement in requirements()} - dev
     assert declared - imported == set(), "declared, but nothing imports it"
     ours = {"surgnav"}
     assert imported - declared - ours == set(), "imported, but only there by chance"

@@ -16,6 +16,7 @@ from case.errors import CaseError
 from case.folder import MANIFEST
 from case.levels import REFUSE
 from geometry import Clock, Surface
+from geometry.extras import require_extras
 from geometry.points import Floats
 from navigation.demo.headset_program import Headset
 from navigation.demo.streaming import StreamCheck, stream
@@ -96,6 +97,7 @@ def run_demo(
     Raises:
         SurgNavError: whatever a stage refuses, with what to do.
     """
+    require_extras("registration", "reconstruction", "segmentation", "pictures")
     watch = _StopWatch(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
     case_path = _free_case(settings.out / "case")

@@ -72,6 +72,7 @@ def _checks(settings: DoctorSettings, clock: PacedClock) -> dict[str, Check]:
         "ports": partial(machine.bridge_ports, settings.ports),
         "python": partial(software.python, _SUPPORTED_PYTHON),
         "libraries": partial(software.libraries, settings.lock_file),
+        "extras": software.extras,
         "demo CT": software.demo_ct,
         "gpu": inference.gpu_and_tensorrt,
         "engines": partial(inference.engines, clock),

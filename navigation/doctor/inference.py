@@ -9,6 +9,7 @@ from importlib import metadata
 
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
+from geometry.extras import install_command, missing_packages
 from navigation.doctor.report import Finding, Status
 from navigation.pictures.offscreen import offscreen_rendering_available
 
@@ -23,9 +24,9 @@ def gpu_and_tensorrt() -> Iterator[Finding]:
         yield Finding(GROUP, "gpu", Status.OK, "no NVIDIA GPU: inference runs on the processor", values={"gpus": 0})
         yield Finding(GROUP, "tensorrt", Status.OK, "not of use without an NVIDIA GPU", values={"version": None})
         return
-    build = metadata.version("torch")
-    usable = "+cpu" not in build
-    found = "; ".join(gpus) if usable else f"{'; '.join(gpus)}; torch {build} cannot use it"
+    build = _version_of_torch()
+    usable = build != "" and "+cpu" not in build
+    found = "; ".join(gpus) if usable else f"{'; '.join(gpus)}; torch {build or 'is not installed and'} cannot use it"
     action = "SURGNAV_TORCH=cuda make setup, to let torch use the GPU"
     yield Finding.judged(GROUP, "gpu", usable, found, action, {"gpus": len(gpus)})
     yield _tensorrt()
@@ -40,6 +41,10 @@ def engines(clock: Clock) -> Iterator[Finding]:
     except SurgNavError as error:
         yield Finding(GROUP, "engines", Status.FAIL, error.came, error.action)
         return
+    reports = tuple(report for report in reports if report.ok or _is_installed(report.name))
+    if not reports:  # for whom these are no trouble: the base has no CT to segment
+        yield Finding(GROUP, "engines", Status.WARN, "none is installed", install_command("segmentation"))
+        return
     one_works = any(report.ok for report in reports)
     for report in reports:
         name = f"engine {report.name}"
@@ -47,17 +52,33 @@ def engines(clock: Clock) -> Iterator[Finding]:
         if report.ok:
             found = f"{report.version}, a test window in {report.ms:.0f} ms"
             yield Finding(GROUP, name, Status.OK, found, values=values)
-        elif report.name != "tensorrt" or _tensorrt_modules():  # absent: `gpu_and_tensorrt` says it
+        else:
             status = Status.WARN if one_works else Status.FAIL
             yield Finding(GROUP, name, status, report.reason, "run make setup; the other engines do its work", values)
 
 
 def rendering() -> Iterator[Finding]:
     """Whether VTK can draw off screen; found out in another process, since failing it crashes."""
+    if "vtkmodules" in missing_packages("pictures"):
+        yield Finding(GROUP, "rendering", Status.WARN, "VTK is not installed", install_command("pictures"))
+        return
     report = offscreen_rendering_available()
     found = f"off screen: {report.reason}" if report.ok else report.reason
     action = "make setup installs libegl1 and libegl-mesa0; without them the demo has no pictures"
     yield Finding.judged(GROUP, "rendering", report.ok, found, action, {"backend": report.backend})
+
+
+def _version_of_torch() -> str:
+    """With the label of its build; empty where it is not installed."""
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _is_installed(engine: str) -> bool:
+    """Whether somebody installed an engine. What is absent, `software.extras` and `gpu_and_tensorrt` say."""
+    return bool(_tensorrt_modules()) if engine == "tensorrt" else importlib.util.find_spec(engine) is not None
 
 
 def _nvidia_gpus() -> list[str]:

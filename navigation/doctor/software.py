@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from geometry.extras import EXTRAS, install_command, missing_packages
 from navigation.demo.data import cache_directory, cached_demo_ct
 from navigation.doctor.report import Finding, Status
 
 GROUP = "software"
-_KEY_LIBRARIES = ("numpy", "scipy", "torch", "monai", "openvino", "onnxruntime", "vtk", "open3d", "simpleitk", "pyzmq")
+_BASE_LIBRARIES = ("numpy", "pydantic", "pyzmq", "scipy", "trimesh")
+_EXTRA_LIBRARIES = ("torch", "monai", "openvino", "onnxruntime", "vtk", "open3d", "simpleitk")
 _REPAIR = "run make setup in the checkout"
 
 
@@ -27,7 +29,8 @@ def python(supported: tuple[int, int]) -> Iterator[Finding]:
 def libraries(lock_file: Path) -> Iterator[Finding]:
     """Every locked package against what is installed; the ones that matter most by name and version."""
     installed = _installed()
-    key = {name: installed.get(name) for name in _KEY_LIBRARIES}
+    key = {name: installed.get(name) for name in _BASE_LIBRARIES}
+    key |= {name: installed[name] for name in _EXTRA_LIBRARIES if name in installed}
     found = ", ".join(f"{name} {version or 'missing'}" for name, version in key.items())
     absent = [name for name, version in key.items() if version is None]
     if absent:
@@ -49,6 +52,18 @@ def libraries(lock_file: Path) -> Iterator[Finding]:
     found = f"{len(other)} of {len(locked)} packages differ: {', '.join(other)}" if other else good
     values = {"locked": len(locked), "differing": len(other)}
     yield Finding.judged(GROUP, "lock file", not other, found, _REPAIR, values)
+
+
+def extras() -> Iterator[Finding]:
+    """Which extras are installed as a whole; one that nobody needs is no trouble."""
+    missing = {extra: missing_packages(extra) for extra in EXTRAS}
+    found = ", ".join(extra for extra, packages in missing.items() if not packages) or "the base alone"
+    absent = [f"{extra} (no {', '.join(packages)})" for extra, packages in missing.items() if packages]
+    if absent:
+        names = [extra for extra, packages in missing.items() if packages]
+        found += f"; not installed: {', '.join(absent)}; where you need them: {install_command(*names)}"
+    values = {extra: int(not packages) for extra, packages in missing.items()}
+    yield Finding(GROUP, "extras", Status.OK, found, values=values)
 
 
 def demo_ct() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from case.colours import rgb
 from geometry import Surface
+from geometry.extras import from_extra
 from navigation.pictures.colours import RESIDUAL_MAP
 from navigation.pictures.offscreen import make_offscreen_window
 
@@ -33,7 +34,8 @@ class Canvas:
     def __init__(self, width_px: int, height_px: int) -> None:
         self.width_px, self.height_px = width_px, height_px
         self._window = make_offscreen_window(width_px * _SUPERSAMPLING, height_px * _SUPERSAMPLING)
-        from vtkmodules.vtkRenderingCore import vtkRenderer
+        with from_extra("pictures"):
+            from vtkmodules.vtkRenderingCore import vtkRenderer
 
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(0.965, 0.97, 0.975)
@@ -51,7 +53,8 @@ class Canvas:
 
     def add_surface(self, surface: Surface, colour: str, glass_view: Floats | None) -> None:
         """A surface; like glass where a viewing direction ``(3,)`` is given."""
-        from vtkmodules.util.numpy_support import numpy_to_vtk
+        with from_extra("pictures"):
+            from vtkmodules.util.numpy_support import numpy_to_vtk
 
         normals = surface.vertex_normals()
         data = _poly_data(surface.vertices_mm, surface.triangles)
@@ -69,7 +72,8 @@ class Canvas:
         self._grow(surface.vertices_mm[:: max(1, len(surface.vertices_mm) // 5000)])
 
     def add_ball(self, centre_mm: Floats, radius: float, colour: str) -> None:
-        from vtkmodules.vtkFiltersSources import vtkSphereSource
+        with from_extra("pictures"):
+            from vtkmodules.vtkFiltersSources import vtkSphereSource
 
         ball = vtkSphereSource()
         ball.SetCenter(*centre_mm)
@@ -87,10 +91,11 @@ class Canvas:
 
     def add_points(self, points_mm: Floats, values: Floats, limit: float, radius: float) -> None:
         """Small balls coloured by a value from 0 to `limit`."""
-        from matplotlib import colormaps
-        from vtkmodules.util.numpy_support import numpy_to_vtk
-        from vtkmodules.vtkFiltersSources import vtkSphereSource
-        from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper
+        with from_extra("pictures"):
+            from matplotlib import colormaps
+            from vtkmodules.util.numpy_support import numpy_to_vtk
+            from vtkmodules.vtkFiltersSources import vtkSphereSource
+            from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper
 
         data = _poly_data(points_mm, np.empty((0, 3), dtype=np.int32))
         colours = colormaps[RESIDUAL_MAP](np.clip(values / limit, 0.0, 1.0), bytes=True)[:, :3]
@@ -116,7 +121,8 @@ class Canvas:
         Args:
             fill: share of the picture's width and height that the scene may take.
         """
-        from vtkmodules.vtkRenderingCore import vtkLightKit
+        with from_extra("pictures"):
+            from vtkmodules.vtkRenderingCore import vtkLightKit
 
         camera = self._renderer.GetActiveCamera()
         centre = (self._drawn_low + self._drawn_high) / 2.0
@@ -139,8 +145,9 @@ class Canvas:
 
     def draw(self) -> Floats:
         """The picture, ``(height, width, 3)`` uint8, top row first."""
-        from vtkmodules.util.numpy_support import vtk_to_numpy
-        from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
+        with from_extra("pictures"):
+            from vtkmodules.util.numpy_support import vtk_to_numpy
+            from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
 
         self._window.Render()
         grab = vtkWindowToImageFilter()
@@ -210,7 +217,8 @@ class Canvas:
         return self._add(source.GetOutput(), colour)
 
     def _add(self, data: Any, colour: str) -> Any:
-        from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+        with from_extra("pictures"):
+            from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
         mapper = vtkPolyDataMapper()
         mapper.SetInputData(data)
@@ -227,9 +235,10 @@ class Canvas:
 
 
 def _poly_data(vertices_mm: Floats, triangles: Floats) -> Any:
-    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+    with from_extra("pictures"):
+        from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+        from vtkmodules.vtkCommonCore import vtkPoints
+        from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
     points = vtkPoints()
     points.SetData(numpy_to_vtk(np.ascontiguousarray(vertices_mm, dtype=np.float64), deep=True))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from geometry.extras import from_extra, require_extras
 from navigation.errors import RenderingError
 
 BACKENDS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
@@ -75,12 +76,15 @@ def make_offscreen_window(width_px: int, height_px: int) -> Any:
     """A ``vtkRenderWindow`` of the backend that was seen to work: never the default one, which may crash.
 
     Raises:
+        MissingExtraError: the extra for pictures is not installed.
         RenderingError: this machine cannot draw off screen; the message says what to install.
     """
+    require_extras("pictures")
     report = offscreen_rendering_available()
     if report.backend is None:
         raise RenderingError(report.reason, " or ".join(BACKENDS), "install libegl1 and libegl-mesa0: make setup does")
-    import vtkmodules.vtkRenderingOpenGL2 as opengl
+    with from_extra("pictures"):
+        import vtkmodules.vtkRenderingOpenGL2 as opengl
 
     window = getattr(opengl, report.backend)()
     window.SetOffScreenRendering(1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from navigation.pictures.colours import EXPECTED, FAINT_INK, INK, LANDMARK, PAPER, TIP, TRUE
 
 Floats = NDArray[Any]
@@ -49,8 +50,9 @@ def residual_picture(data: ResidualPictureData, path: Path, *, title: str) -> Pa
         path: of the PNG; its folder must exist.
         title: the first line.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with from_extra("pictures"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(16.0, 10.0), dpi=100, facecolor=PAPER)
     FigureCanvasAgg(figure)
@@ -84,7 +86,8 @@ def _prepare(axes: Any, title: str, label: str, empty: bool) -> bool:
 
 def _subtitle(axes: Any, parts: list[tuple[str, str]]) -> None:
     """One line below the title; each part in its own colour, which is the legend."""
-    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
+    with from_extra("pictures"):
+        from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
 
     words = [TextArea(text, textprops={"color": colour, "size": 12, "weight": "bold"}) for text, colour in parts]
     line = HPacker(children=words, pad=0, sep=16)
@@ -102,7 +105,8 @@ def _subtitle(axes: Any, parts: list[tuple[str, str]]) -> None:
 
 def _plain_ticks(axis: Any) -> None:
     """1, 2, 5 in plain digits on a logarithmic axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    with from_extra("pictures"):
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())

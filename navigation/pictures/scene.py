@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from case.colours import structure_colour
 from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
+from geometry.extras import from_extra
 from geometry.frames import CT
 from geometry.points import as_points
 from navigation.pictures.canvas import Canvas
@@ -151,8 +152,9 @@ def _compose(
     limit_mm: float,
     swept: int,
 ) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with from_extra("pictures"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     width, height = settings.width_px, settings.height_px
     figure = Figure(figsize=(width / 100.0, height / 100.0), dpi=100, facecolor=PAPER)
@@ -265,8 +267,9 @@ def _print_numbers(figure: Any, numbers: Sequence[tuple[str, str]], x: float) ->
 
 
 def _residual_bar(figure: Any, box: tuple[float, float, float, float], limit_mm: float, swept: int) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    with from_extra("pictures"):
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
 
     mappable = ScalarMappable(Normalize(0.0, limit_mm), RESIDUAL_MAP)
     bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend="max")

@@ -18,6 +18,7 @@ from scipy.ndimage import map_coordinates
 from case.colours import rgb, structure_colour
 from geometry import Volume
 from geometry.errors import FrameMismatchError
+from geometry.extras import from_extra
 from navigation.pictures.colours import NIGHT, NIGHT_INK, UNCERTAINTY_MAP
 
 Floats = NDArray[Any]
@@ -91,8 +92,9 @@ def slice_picture(
     Raises:
         FrameMismatchError: a volume in another frame than the CT.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with from_extra("pictures"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     settings = settings or SlicePictureSettings()
     _check_frames(ct, [*probabilities.values(), *([uncertainty] if uncertainty else [])])
@@ -247,7 +249,8 @@ def _draw_structures(
 
 
 def _draw_uncertainty(axes: Any, plane: _Plane, uncertainty: Volume, body: Volume | None) -> Any:
-    from matplotlib import colormaps
+    with from_extra("pictures"):
+        from matplotlib import colormaps
 
     values = plane.sample(uncertainty, outside=0.0)
     colours = colormaps[UNCERTAINTY_MAP]
@@ -259,8 +262,9 @@ def _draw_uncertainty(axes: Any, plane: _Plane, uncertainty: Volume, body: Volum
         if share.min() < 0.5 < share.max():
             colour = structure_colour("body")
             axes.contour(share, [0.5], colors=[colour], linewidths=0.7, origin="lower", extent=plane.extent)
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    with from_extra("pictures"):
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
 
     return ScalarMappable(Normalize(0.0, 1.0), colours)
 
@@ -289,7 +293,8 @@ def _annotate(axes: Any, plane: _Plane, scale_bar: bool, cross: bool) -> None:
 
 
 def _add_legend(figure: Any, probabilities: Mapping[str, Volume], settings: SlicePictureSettings, y: float) -> None:
-    from matplotlib.patches import Patch
+    with from_extra("pictures"):
+        from matplotlib.patches import Patch
 
     handles = []
     for name in probabilities:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geometry import Surface
+from geometry.extras import from_extra
 from geometry.points import Floats
 from navigation.errors import PlanError
 from navigation.simulation.actions import Sweep
@@ -42,7 +43,8 @@ class PatientSkin:
     """
 
     def __init__(self, skin_ct: Surface) -> None:
-        import open3d
+        with from_extra("registration"):
+            import open3d
 
         self._scene = open3d.t.geometry.RaycastingScene()
         vertices = open3d.core.Tensor(skin_ct.vertices_mm, open3d.core.float32)
@@ -57,7 +59,8 @@ class PatientSkin:
         Raises:
             PlanError: a ray that meets no skin.
         """
-        import open3d
+        with from_extra("registration"):
+            import open3d
 
         angle = np.deg2rad(angle_deg)
         outward = np.stack([np.sin(angle), -np.cos(angle), np.zeros_like(angle)], axis=1)  # LPS: the front is -y

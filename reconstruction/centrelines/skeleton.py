@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from geometry.extras import from_extra
 from reconstruction.centrelines.field import Floats, Ints, TubeField
 
 
@@ -73,7 +74,8 @@ def thin(field: TubeField, smallest_voxels: int) -> tuple[Ints, int]:
 
     Cavities are filled first: around one, thinning would leave a shell.
     """
-    from skimage.morphology import skeletonize
+    with from_extra("reconstruction"):
+        from skimage.morphology import skeletonize
 
     filled = binary_fill_holes(field.inside)
     parts, count = label(filled, structure=np.ones((3, 3, 3)))

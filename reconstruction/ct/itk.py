@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.ct.errors import UnreadableInputError
@@ -95,7 +96,8 @@ def read_components(path: Path, header: ItkHeader) -> tuple[NDArray[np.generic],
         raise UnreadableInputError(
             f"an image of {image.GetDimension()} dimensions", ONE_IMAGE, "export a single volume"
         )
-    import SimpleITK
+    with from_extra("reconstruction"):
+        import SimpleITK
 
     voxels = SimpleITK.GetArrayFromImage(image)
     if voxels.dtype.kind not in "iuf":
@@ -209,7 +211,8 @@ def _check_stream_ends(path: Path, header: ItkHeader) -> None:
 
 
 def _load(path: Path) -> Any:
-    import SimpleITK
+    with from_extra("reconstruction"):
+        import SimpleITK
 
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))

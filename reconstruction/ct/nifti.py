@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from geometry.orientation import flip_affine_ras_lps
 from geometry.points import Floats
 from geometry.volume import Volume
@@ -52,10 +53,11 @@ def read_nifti_volume(path: Path, settings: CtReadSettings | None = None) -> Vol
 
 def load_nifti(path: Path) -> Any:
     """The image, voxels not yet read, or `UnreadableInputError` where it is not one scalar volume."""
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-    from nibabel.wrapstruct import WrapStructError
+    with from_extra("reconstruction"):
+        import nibabel
+        from nibabel.filebasedimages import ImageFileError
+        from nibabel.spatialimages import HeaderDataError
+        from nibabel.wrapstruct import WrapStructError
 
     try:
         image = nibabel.load(path, mmap=False)  # a mapped file could change under the volume
@@ -124,7 +126,8 @@ def _checked_affine(image: Any, settings: CtReadSettings) -> tuple[Floats, list[
 
 
 def _qform(header: Any) -> tuple[Floats | None, int]:
-    from nibabel.spatialimages import HeaderDataError
+    with from_extra("reconstruction"):
+        from nibabel.spatialimages import HeaderDataError
 
     try:
         return header.get_qform(coded=True)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from case.mesh_files import Colour
+from geometry.extras import from_extra
 from geometry.frames import CT
 from geometry.points import Floats
 from geometry.volume import Volume
-from reconstruction.ct.dicom.files import BROKEN, open_pixels, quiet_pydicom
+from reconstruction.ct.dicom.files import errors_of_broken, open_pixels, quiet_pydicom
 from reconstruction.ct.slice_geometry import DUPLICATE_MM
 from reconstruction.errors import LabelsError
 from reconstruction.labels.segments import Segment, SegmentLayers
@@ -53,7 +54,7 @@ def read_dicom_seg(path: Path) -> SegmentLayers:
             if dataset.get("SOPClassUID") not in SEG_CLASSES:
                 raise LabelsError("a DICOM file that is no segmentation", ALLOWED, "give the SEG object")
             return _read(dataset)
-    except (*BROKEN, RuntimeError) as error:
+    except errors_of_broken(RuntimeError) as error:
         raise LabelsError(
             f"a DICOM SEG that is broken, cut short, or in a syntax without a decoder ({type(error).__name__})",
             ALLOWED,
@@ -166,7 +167,8 @@ def _step(heights: Floats, measures: Any) -> float:
 
 def _frames(dataset: Any) -> Iterator[NDArray[Any]]:
     """Frame after frame: hundreds of segments of a whole CT would not fit into memory at once."""
-    from pydicom.pixels import iter_pixels
+    with from_extra("reconstruction"):
+        from pydicom.pixels import iter_pixels
 
     yield from iter_pixels(dataset)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from geometry.extras import from_extra
 from reconstruction.network.classes import CLASSES
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ FEATURES = 8
 
 def build_network(channels: Sequence[int]) -> torch.nn.Module:
     """HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``; d, h, w multiples of ``stride(channels)``."""
-    import torch
-    from monai.networks.nets import UNet
+    with from_extra("training"):
+        import torch
+        from monai.networks.nets import UNet
 
     class HuUNet(torch.nn.Module):
         def __init__(self) -> None:

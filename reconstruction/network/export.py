@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geometry.extras import from_extra
 from reconstruction.network.architecture import WINDOWS_HU, build_network, stride
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.weights import FORMAT
@@ -55,15 +56,17 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's tensors and plain values; nothing in it is executed."""
-    import torch
+    with from_extra("training"):
+        import torch
 
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:
     """Exports the network with free batch and window sizes."""
-    import onnx
-    import torch
+    with from_extra("training"):
+        import onnx
+        import torch
 
     axes = {0: "n", 2: "d", 3: "h", 4: "w"}
     temporary = path.with_suffix(".tmp")
@@ -91,7 +94,9 @@ def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:
 def _store_in_half_precision(model: Any) -> None:
     """Large parameters become float16 with a Cast to float32 after them: half the file, the same arithmetic."""
     import numpy as np
-    from onnx import TensorProto, helper, numpy_helper
+
+    with from_extra("training"):
+        from onnx import TensorProto, helper, numpy_helper
 
     casts = []
     for initializer in model.graph.initializer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geometry.extras import from_extra
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.errors import WeightsError
 
@@ -87,8 +88,10 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
 def read_parameters(onnx_path: Path) -> dict[str, NDArray[np.float32]]:
     """The parameters by their torch names; follows the shared and half-precision ones to their values."""
     import numpy as np
-    import onnx
-    from onnx import numpy_helper
+
+    with from_extra("training"):
+        import onnx
+        from onnx import numpy_helper
 
     graph = onnx.load(str(onnx_path)).graph
     values = {i.name: numpy_helper.to_array(i).astype(np.float32) for i in graph.initializer}

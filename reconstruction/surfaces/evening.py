@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from geometry.points import Floats
 from reconstruction.surfaces.staircase import Singles, Triangles, neighbour_mean, unit_normals
 
@@ -133,7 +134,8 @@ def _every_centre_on_its_side(
 
 def _inside(vertices: Floats, triangles: Triangles, points: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether just before and just after each point ``(n, 2)`` is inside."""
-    import open3d
+    with from_extra("reconstruction"):
+        import open3d
 
     centre = vertices.mean(axis=0)
     scene = open3d.t.geometry.RaycastingScene()

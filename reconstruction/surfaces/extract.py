@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import InvalidSurfaceError, InvalidVolumeError, SurgNavError
+from geometry.extras import from_extra
 from geometry.points import Floats
 from geometry.surface import Surface
 from geometry.volume import Volume
@@ -183,9 +184,10 @@ def _keep_off_level(block: NDArray[np.float32], level: float, value_range: float
 
 def flying_edges(block: NDArray[Any], level: float) -> tuple[Floats, Triangles]:
     """Vertices (i, j, k) within the block, and outward triangles. VTK reads the block in place."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
+    with from_extra("reconstruction"):
+        from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+        from vtkmodules.vtkCommonDataModel import vtkImageData
+        from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
     image = vtkImageData()
     image.SetDimensions(*block.shape[::-1])

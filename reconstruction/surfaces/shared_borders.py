@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.extras import from_extra
 from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.surfaces.staircase import PASS_BAND, WEAK_DEGREE, neighbour_mean, windowed_sinc
@@ -58,9 +59,10 @@ def _of_label(triangles: Triangles, sides: NDArray[Any], label: int) -> Triangle
 
 def _surface_nets(block: NDArray[np.uint16], labels: int) -> tuple[Floats, Triangles, NDArray[Any]]:
     """Cell centres (i, j, k), triangles, and the two labels on either side of each triangle."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkSurfaceNets3D
+    with from_extra("reconstruction"):
+        from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+        from vtkmodules.vtkCommonDataModel import vtkImageData
+        from vtkmodules.vtkFiltersCore import vtkSurfaceNets3D
 
     image = vtkImageData()
     image.SetDimensions(*block.shape[::-1])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
+from geometry.extras import from_extra
 from geometry.points import Floats
 from geometry.surface import Surface
 from reconstruction.surfaces.pinched_edges import cut_pinched_edges
@@ -95,7 +96,8 @@ def _collapsed(surface: Surface, wish: int, keep_watertight: bool) -> Surface:
 
 
 def _collapsed_once(surface: Surface, ask: int, keep_watertight: bool) -> Surface:
-    from fast_simplification import simplify
+    with from_extra("reconstruction"):
+        from fast_simplification import simplify
 
     # Single precision inside: centred, so that a scan far from the origin loses no digits.
     centre = surface.vertices_mm.mean(axis=0)
@@ -142,7 +144,8 @@ def surface_distance(first: Surface, second: Surface) -> SurfaceDistance:
 
 
 def _distances_mm(samples_of: Surface, to: Surface) -> Floats:
-    import open3d
+    with from_extra("reconstruction"):
+        import open3d
 
     centre = to.vertices_mm.mean(axis=0)  # single precision there: centred it resolves 0.00002 mm
     vertices, triangles = samples_of.vertices_mm, samples_of.triangles

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
+from geometry.extras import from_extra
 from geometry.volume import Volume
 from reconstruction.ct.read import read_ct
 from reconstruction.network.classes import CLASS_INDEX, CLASSES, STRUCTURES
@@ -141,7 +142,8 @@ def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], perce
 
 def sample_onto(volume: Volume, grid: Volume) -> NDArray[np.float32]:
     """Values of `volume` at the voxel centres of `grid` by linear interpolation, 0 beyond its extent: grid's shape."""
-    import SimpleITK as sitk
+    with from_extra("training"):
+        import SimpleITK as sitk
 
     if volume.frame != grid.frame:
         raise FrameMismatchError(
@@ -168,8 +170,9 @@ def dice_of_training_volumes(
     network: torch.nn.Module, volumes: Sequence[TrainingVolume], window: tuple[int, int, int]
 ) -> dict[str, float]:
     """Mean Dice of each class over held-out scans that have it, on the network's grid."""
-    import torch
-    from monai.inferers import sliding_window_inference
+    with from_extra("training"):
+        import torch
+        from monai.inferers import sliding_window_inference
 
     results: dict[str, list[float]] = {}
     for volume in volumes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.extras import from_extra
 from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX
 from reconstruction.training.config import Augmentation, TrainingConfig
 from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
@@ -42,7 +43,8 @@ class Sampler:
         self._places = [[np.flatnonzero(v.fractions[c].ravel() > 200) for c in range(len(CLASSES))] for v in volumes]
 
     def draw(self, number: int) -> Sample:
-        import torch
+        with from_extra("training"):
+            import torch
 
         seed = (self._config.schedule.seed, number)
         rng = np.random.default_rng(seed)
@@ -82,7 +84,8 @@ class Sampler:
 
 def spatial_transforms(config: TrainingConfig) -> Any:
     """MONAI's transforms of HU and fractions together, one stack of channels: each resampling is paid for once."""
-    from monai.transforms import Compose, RandAffine, RandSmoothDeform
+    with from_extra("training"):
+        from monai.transforms import Compose, RandAffine, RandSmoothDeform
 
     a, window = config.augmentation, config.network.window
     # MONAI's deformation is a fraction of the half window, interpolated between 6 control points along each axis.
@@ -114,14 +117,15 @@ def spatial_transforms(config: TrainingConfig) -> Any:
 
 def intensity_transforms(a: Augmentation) -> Any:
     """MONAI's transforms of HU above air ``(1, k, j, i)``: gamma, bias field, blur, low resolution, noise."""
-    from monai.transforms import (
-        Compose,
-        RandAdjustContrast,
-        RandBiasField,
-        RandGaussianNoise,
-        RandGaussianSmooth,
-        RandSimulateLowResolution,
-    )
+    with from_extra("training"):
+        from monai.transforms import (
+            Compose,
+            RandAdjustContrast,
+            RandBiasField,
+            RandGaussianNoise,
+            RandGaussianSmooth,
+            RandSimulateLowResolution,
+        )
 
     return Compose(
         [

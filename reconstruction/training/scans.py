@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geometry.extras import from_extra
 from geometry.volume import Volume
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.training.config import Source
@@ -115,7 +116,8 @@ def read_names(source: Source, data: Path) -> dict[int, str]:
 
 def read_volume(path: Path) -> Volume:
     """Any image file that ITK reads, or a folder with one DICOM series, as a right-handed Volume in `ct`."""
-    import SimpleITK as sitk
+    with from_extra("training"):
+        import SimpleITK as sitk
 
     try:
         if path.is_dir():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geometry.extras import from_extra
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError
 from reconstruction.network.export import export_checkpoint, load_checkpoint
@@ -114,7 +115,8 @@ class _Run:
     """State of a training run: network, its running average, optimiser, iteration."""
 
     def __init__(self, config: TrainingConfig, volumes: list[TrainingVolume], trained_on: tuple[str, ...]) -> None:
-        import torch
+        with from_extra("training"):
+            import torch
 
         schedule = config.schedule
         torch.manual_seed(schedule.seed)
@@ -145,7 +147,8 @@ class _Run:
         return loss
 
     def step(self, sample: Sample) -> float:
-        import torch
+        with from_extra("training"):
+            import torch
 
         schedule = self.config.schedule
         for group in self.optimiser.param_groups:
@@ -175,7 +178,8 @@ class _Run:
         return network.eval()
 
     def save(self, path: Path) -> None:
-        import torch
+        with from_extra("training"):
+            import torch
 
         state = {
             "network": self.network.state_dict(),
@@ -217,6 +221,7 @@ def learning_rate(iteration: int, schedule: Schedule) -> float:
 
 def soft_dice_cross_entropy() -> Any:
     """Dice plus cross-entropy on fractions; squared denominators, as only then p = t is the best Dice for a soft t."""
-    from monai.losses import DiceCELoss
+    with from_extra("training"):
+        from monai.losses import DiceCELoss
 
     return DiceCELoss(softmax=True, squared_pred=True, smooth_nr=1e-2, smooth_dr=1e-2)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from geometry import Surface
+from geometry.extras import from_extra
 from geometry.points import Floats
 from registration.distance.normal_trend import NormalTrend
 
@@ -59,7 +60,8 @@ class ExactDistance:
     """
 
     def __init__(self, surface: Surface) -> None:
-        import open3d as o3d
+        with from_extra("registration"):
+            import open3d as o3d
 
         self._surface = surface
         self._trend: NormalTrend | None = None  # made when first asked for: half of the callers never do
@@ -102,7 +104,8 @@ class ExactDistance:
 
     def _feet(self, points_mm: Floats) -> tuple[Floats, Floats]:
         """From foot to point ``(n, 3)`` in mm, and the unit normal interpolated at the foot ``(n, 3)``."""
-        import open3d as o3d
+        with from_extra("registration"):
+            import open3d as o3d
 
         centred = points_mm - self._centre_mm
         hit = self._scene.compute_closest_points(o3d.core.Tensor(centred.astype(np.float32)))

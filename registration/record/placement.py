@@ -9,6 +9,7 @@ import numpy as np
 
 from case.case import CT_ID, LABELS_ID, Case
 from geometry import Surface
+from geometry.extras import from_extra
 from geometry.orientation import flip_affine_ras_lps
 from geometry.points import Floats
 from registration.distance.closest_point import ExactDistance
@@ -60,7 +61,8 @@ def _ct_box_mm(case: Case) -> Floats | None:
 
 
 def _nifti_box_mm(path: Path) -> Floats | None:
-    import nibabel
+    with from_extra("registration"):
+        import nibabel
 
     try:
         image = nibabel.load(path)

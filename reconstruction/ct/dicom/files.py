@@ -12,11 +12,11 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.errors import BytesLengthException
-
+from geometry.extras import from_extra
 from reconstruction.ct.errors import UnreadableInputError
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -28,17 +28,25 @@ DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")  # a file that says DICOM in its nam
 DICOMDIR_STORAGE = "1.2.840.10008.1.3.10"
 STANDARD_UIDS = "1.2.840.10008."
 
-# What pydicom raises on a file that breaks off or holds nonsense, depending on where.
-BROKEN = (
-    *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError),
-    *(struct.error, zlib.error, RecursionError, OverflowError, MemoryError, BytesLengthException),
-)
+
+@cache
+def errors_of_broken(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What pydicom raises on a file that breaks off or holds nonsense, depending on where; and `others`."""
+    with from_extra("reconstruction"):
+        from pydicom.errors import BytesLengthException
+
+    return (
+        *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError),
+        *(struct.error, zlib.error, RecursionError, OverflowError, MemoryError, BytesLengthException),
+        *others,
+    )
 
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
     """Keeps pydicom from quoting header values and paths, each of which may bear a name, in warnings and logs."""
-    from pydicom.config import disable_value_validation
+    with from_extra("reconstruction"):
+        from pydicom.config import disable_value_validation
 
     log = logging.getLogger("pydicom")
     was_disabled, log.disabled = log.disabled, True  # it quotes paths
@@ -98,9 +106,10 @@ def open_dataset(path: Path, tags: list[str]) -> Any | None:
 
     Raises:
         InvalidDicomError: no DICOM at all.
-        EOFError, ...: any of `BROKEN`: the file is empty, or ends before it says what it should.
+        EOFError, ...: any of `errors_of_broken`: the file is empty, or ends before it says what it should.
     """
-    from pydicom import dcmread
+    with from_extra("reconstruction"):
+        from pydicom import dcmread
 
     with path.open("rb") as file, quiet_pydicom():
         head = file.read(136)
@@ -122,7 +131,8 @@ def open_dataset(path: Path, tags: list[str]) -> Any | None:
 
 def open_pixels(path: Path) -> Any:
     """The whole dataset of a file that `open_dataset` has accepted, ready for decoding."""
-    from pydicom import dcmread
+    with from_extra("reconstruction"):
+        from pydicom import dcmread
 
     with quiet_pydicom():
         dataset = dcmread(path, force=True)  # it is DICOM: that was settled with its header
@@ -141,7 +151,8 @@ def _begins_as_dicom(head: bytes) -> bool:
 
 def _settle_syntax(dataset: Any) -> None:
     """Names the transfer syntax of a file without meta header, which pydicom found out while reading."""
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+    with from_extra("reconstruction"):
+        from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     if "TransferSyntaxUID" in dataset.file_meta:
         return
@@ -152,7 +163,8 @@ def _settle_syntax(dataset: Any) -> None:
 
 def _check_reaches_pixels(dataset: Any, stored_class: str, file: BinaryIO) -> None:
     """pydicom takes the end of the file for the end of the header; an image's header ends at its pixels."""
-    from pydicom.uid import DeflatedExplicitVRLittleEndian
+    with from_extra("reconstruction"):
+        from pydicom.uid import DeflatedExplicitVRLittleEndian
 
     deflated = dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
     if not file.read(1) and not deflated and (dataset.get("Modality", "") in ("", "CT") or stored_class in CT_CLASSES):

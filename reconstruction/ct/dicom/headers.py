@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from geometry.extras import from_extra
 from reconstruction.ct.dicom.files import (
-    BROKEN,
     CT_CLASSES,
     CT_IMAGE_STORAGE,
     DICOM_SUFFIXES,
     SECONDARY_CAPTURE_STORAGE,
+    errors_of_broken,
     not_readable,
     open_dataset,
     quiet_pydicom,
@@ -127,7 +128,8 @@ class FolderHeaders:
 
 def scan_headers(files: Sequence[Path]) -> FolderHeaders:
     """Reads the header of every DICOM file among `files`."""
-    from pydicom.errors import InvalidDicomError
+    with from_extra("reconstruction"):
+        from pydicom.errors import InvalidDicomError
 
     headers: list[SliceHeader] = []
     foreign: list[Path] = []
@@ -141,7 +143,7 @@ def scan_headers(files: Sequence[Path]) -> FolderHeaders:
             directories += dataset is None
         except PermissionError:
             forbidden.append(f"{place}, which you may not read (permission denied)")
-        except (*BROKEN, InvalidDicomError) as error:
+        except errors_of_broken(InvalidDicomError) as error:
             if isinstance(error, InvalidDicomError) and path.suffix.lower() not in DICOM_SUFFIXES:
                 foreign.append(path)
                 continue

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from case.names import in_ascii
-from reconstruction.ct.dicom.files import BROKEN, is_dicom, list_files, open_dataset, quiet_pydicom
+from reconstruction.ct.dicom.files import errors_of_broken, is_dicom, list_files, open_dataset, quiet_pydicom
 
 IDENTIFYING_TAGS = [
     *("PatientName", "PatientID", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName"),
@@ -27,7 +27,7 @@ def words_of_file(path: Path) -> frozenset[str]:
     try:
         with quiet_pydicom():
             words = _words_of_header(path)
-    except BROKEN:  # the reader reports broken files
+    except errors_of_broken():  # the reader reports broken files
         return frozenset()
     return frozenset(word for word in words if len(word) >= SHORTEST or not word.isascii())
 

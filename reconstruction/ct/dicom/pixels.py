@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reconstruction.ct.dicom.files import BROKEN, CT_IMAGE_STORAGE, open_pixels, quiet_pydicom
+from geometry.extras import from_extra
+from reconstruction.ct.dicom.files import CT_IMAGE_STORAGE, errors_of_broken, open_pixels, quiet_pydicom
 from reconstruction.ct.dicom.headers import SliceHeader
 from reconstruction.ct.errors import UnreadableInputError
 
@@ -58,7 +59,8 @@ class _FrameReader:
         self._dataset: Any = None
 
     def stored_values(self, header: SliceHeader) -> NDArray[np.generic]:
-        from pydicom.pixels import pixel_array
+        with from_extra("reconstruction"):
+            from pydicom.pixels import pixel_array
 
         if header.path != self._path:
             self._dataset, self._path = open_pixels(header.path), header.path
@@ -67,7 +69,8 @@ class _FrameReader:
         return pixel_array(self._dataset, index=header.frame)
 
     def _decode_by_gdcm(self, header: SliceHeader) -> NDArray[np.generic]:
-        import SimpleITK
+        with from_extra("reconstruction"):
+            import SimpleITK
 
         path = self._scratch / "frame.dcm"
         _write_one_frame(path, self._dataset, header.frame or 0)
@@ -79,9 +82,10 @@ class _FrameReader:
 
 def _write_one_frame(path: Path, dataset: Any, frame: int) -> None:
     """A frame as a file of its own: layout and compressed bytes, no patient, no scale."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.encaps import encapsulate, get_frame
-    from pydicom.uid import generate_uid
+    with from_extra("reconstruction"):
+        from pydicom.dataset import Dataset, FileMetaDataset
+        from pydicom.encaps import encapsulate, get_frame
+        from pydicom.uid import generate_uid
 
     count = int(dataset.get("NumberOfFrames") or 1)
     extended = None
@@ -110,7 +114,7 @@ def _read_hu(reader: _FrameReader, header: SliceHeader, shape: tuple[int, ...], 
     try:
         with quiet_pydicom():
             stored = reader.stored_values(header)
-    except (*BROKEN, RuntimeError) as error:  # SimpleITK raises RuntimeError
+    except errors_of_broken(RuntimeError) as error:  # SimpleITK raises RuntimeError
         raise _broken(header, files, type(error).__name__) from None  # the text may quote path or header
     if stored.shape != shape:
         raise _broken(header, files, f"{stored.shape} pixels instead of {shape}")

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from geometry.clock import Clock
+from geometry.extras import install_command
 from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights, load_weights
@@ -102,7 +103,7 @@ def choose_engine(name: str | None = None, weights: Weights | None = None) -> In
         except EngineError as error:
             reasons.append(f"{candidate}: {error.came}")
     came = f"no engine that loads ({'; '.join(reasons)})"
-    raise EngineError(came, f"one of {', '.join(ENGINES)}", "install the project again")
+    raise EngineError(came, f"one of {', '.join(ENGINES)}", install_command("segmentation"))
 
 
 def available_engines(clock: Clock, weights: Weights | None = None) -> tuple[EngineReport, ...]:

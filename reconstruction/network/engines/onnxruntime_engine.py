@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from geometry.extras import install_command
 from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
@@ -17,7 +18,7 @@ class OnnxRuntimeEngine:
             import onnxruntime
         except ImportError as error:
             raise EngineError(
-                f"no ONNX Runtime ({error})", "the package onnxruntime", "install the project again"
+                f"no ONNX Runtime ({error})", "the package onnxruntime", install_command("segmentation")
             ) from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

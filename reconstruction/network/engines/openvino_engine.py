@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from geometry.extras import install_command
 from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
@@ -21,7 +22,9 @@ class OpenVinoEngine:
         try:
             import openvino
         except ImportError as error:
-            raise EngineError(f"no OpenVINO ({error})", "the package openvino", "install the project again") from error
+            raise EngineError(
+                f"no OpenVINO ({error})", "the package openvino", install_command("segmentation")
+            ) from error
         self._core = openvino.Core()
         self._path = str(weights.onnx)
         self._compiled: dict[tuple[int, ...], Any] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from geometry.extras import install_command
 from geometry.points import Singles
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import EngineError
@@ -16,10 +17,11 @@ class TorchEngine:
     def __init__(self, weights: Weights) -> None:
         try:
             import torch
+
+            network = build_network(weights.channels)
+            values = read_parameters(weights.onnx)
         except ImportError as error:
-            raise EngineError(f"no torch ({error})", "the package torch", "install the project again") from error
-        network = build_network(weights.channels)
-        values = read_parameters(weights.onnx)
+            raise EngineError(f"no torch ({error})", "the package torch", install_command("training")) from error
         missing = sorted(set(network.state_dict()) - set(values))
         if missing:
             came = f"an ONNX file without the parameter {missing[0]!r}"
