@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from geometry.extras import EXTRAS
 from navigation.doctor.examination import _SUPPORTED_PYTHON
 from navigation.doctor.software import read_lock
 from tests.conftest import REPOSITORY
@@ -192,6 +194,35 @@ def test_the_lock_holds_what_is_needed_and_nothing_else():
                 to_visit.append(name)
     needed |= {canonicalize_name(requirement.name) for requirement in requirements()}
     assert set(read_lock(REPOSITORY / "requirements.lock")) == needed
+
+
+def test_packages_of_extras_are_imported_where_their_absence_is_told():
+    """Inside `from_extra`, with an extra that brings them; or tried, where another engine would do."""
+    silent = [
+        f"{module}:{node.lineno} {package}"
+        for module in MODULES
+        for node, extras in imports_and_extras(syntax(module))
+        for name in imported_names(node)
+        if (package := name.partition(".")[0]) in set().union(*EXTRAS.values())
+        if not any(package in EXTRAS.get(extra, (package,)) for extra in extras)
+    ]
+    assert not silent
+
+
+def imports_and_extras(tree: ast.AST, extras: tuple[str, ...] = ()) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
+    """Each import, with the extras of the `from_extra` that it stands in; "" for a try, or for types alone."""
+    for node in ast.iter_child_nodes(tree):
+        inner = extras
+        if isinstance(node, ast.With):
+            calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+            inner += tuple(ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "from_extra")
+        elif (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING") or (
+            isinstance(node, ast.Try) and "ImportError" in [ast.unparse(one.type or one) for one in node.handlers]
+        ):
+            inner += ("",)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, inner
+        yield from imports_and_extras(node, inner)
 
 
 def test_every_dependency_is_imported_somewhere():

@@ -88,7 +88,7 @@ def _label_table(raw: bytes) -> tuple[Segment, ...]:
         segments = tuple(
             Segment(int(label.attrib["Key"]), (label.text or "").strip(), _colour(label.attrib)) for label in labels
         )
-    except (ElementTree.ParseError, KeyError, ValueError):
+    except (ElementTree.ParseError, LookupError, ValueError):  # LookupError: an encoding that nobody knows, too
         raise LabelsError(
             "a NIfTI file whose label table is broken",
             "the XML that TotalSegmentator writes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geometry.extras import install_command
+from geometry.extras import from_extra, install_command
 from geometry.points import Singles
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import EngineError
@@ -32,7 +32,8 @@ class TorchEngine:
         self.name = f"torch {torch.__version__} {self._device.type}"
 
     def run(self, batch: Singles) -> Singles:
-        import torch
+        with from_extra("training"):
+            import torch
 
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))

@@ -115,6 +115,13 @@ def test_names_from_the_header_and_from_a_table(tmp_path: Path, scan: CtScan) ->
     assert reading.warnings == ()
 
 
+def test_a_label_table_in_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, scan: CtScan) -> None:
+    path = write_label_nifti(tmp_path / "labels.nii", label_map(), names={5: "liver"})
+    path.write_bytes(path.read_bytes().replace(b"UTF-8", b"ATF-8"))
+    with pytest.raises(LabelsError, match="label table is broken"):
+        read_labels(path, scan)
+
+
 def test_names_in_any_script_stay_for_display_and_files_get_a_name_of_their_own(tmp_path: Path, scan: CtScan) -> None:
     """Left and right lung differ only in letters that ASCII lacks; an accent alone loses nothing."""
     path = write_label_nifti(tmp_path / "a.nii.gz", label_map())
