@@ -92,17 +92,12 @@ def slice_picture(
     Raises:
         FrameMismatchError: a volume in another frame than the CT.
     """
-    with from_extra("pictures"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
     settings = settings or SlicePictureSettings()
     _check_frames(ct, [*probabilities.values(), *([uncertainty] if uncertainty else [])])
     bounds = _shown_bounds(ct, probabilities.get("body"), settings.margin_mm)
     point = _crossing_point(bounds, probabilities) if point_ct is None else np.asarray(point_ct, dtype=float)
     layout = _Layout.of(bounds, settings.width_px / 100.0, rows=1 if uncertainty is None else 2)
-    figure = Figure(figsize=(layout.width, layout.height), dpi=100, facecolor=NIGHT)
-    FigureCanvasAgg(figure)
+    figure = _empty_figure(layout.width, layout.height)
     heading_y = 1.0 - 0.34 / layout.height
     figure.text(_LEFT / layout.width, heading_y, title, color=NIGHT_INK, size=19, weight="bold", va="center")
     for column, view in enumerate(_VIEWS):
@@ -122,6 +117,17 @@ def slice_picture(
         _add_colour_bar(figure, image, layout.colour_bar())
     figure.savefig(path, facecolor=NIGHT)
     return path
+
+
+def _empty_figure(width: float, height: float) -> Any:
+    """A figure of matplotlib's, in inches, that is drawn without a screen."""
+    with from_extra("pictures"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=100, facecolor=NIGHT)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _check_frames(ct: Volume, volumes: Sequence[Volume]) -> None:
