@@ -1,4 +1,8 @@
-"""From a CT to a case: read, segment, extract surfaces, write. This is what ``surgnav reconstruct`` runs."""
+"""From a CT to a case: read, find the structures, extract their surfaces, write. ``surgnav reconstruct`` runs this.
+
+The structures come from one of two sources, the network (`reconstruct`) or somebody's segmentation
+(`reconstruct_from_labels`); the rest is common to both.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from case.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
 from case.colours import structure_rgba
+from case.mesh_files import GREY
 from geometry import Clock, Volume
 from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
@@ -18,12 +23,17 @@ from reconstruction.ct.dicom.identity import identifying_words
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.identity import check_no_identity
+from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
+from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 
 PROGRAM = "surgnav"
+
+StrPath = str | PathLike[str]
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +41,11 @@ class ReconstructionSettings:
     """How a CT becomes surfaces.
 
     Attributes:
-        segmentation: how the network runs.
-        max_triangles: per structure; the surfaces are simplified to it, with the error measured.
-        copy_ct: keep the CT itself in the case, instead of where it is and its fingerprint.
+        segmentation: how the network runs; unused where labels are given.
+        max_triangles: per structure; surfaces are simplified down to this number and the error is measured.
+        copy_ct: keep the CT itself in the case, instead of its path and fingerprint.
         choice: which series or acquisition, where there are several, and whether values may be corrected to HU.
-        anonymize: nothing in the case tells who the patient is: the CT is kept as NIfTI, not where it came from.
+        anonymize: write nothing that identifies the patient; the CT is kept as NIfTI, without its path.
     """
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
@@ -45,81 +55,163 @@ class ReconstructionSettings:
     anonymize: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """What a CT became.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MadeSurfaces:
+    """The common part of both results.
 
     Attributes:
-        surfaces: by structure; a structure that the CT does not show is missing here and named in `absent`.
+        scan: the CT as it was read.
+        surfaces: structure -> its surface; a structure without one is named in `absent`.
         absent: structure -> why it has no surface.
-        seconds: stage -> duration.
-        doubts: how far the network's result can be believed.
+        seconds: stage -> duration in s.
     """
 
     scan: CtScan
-    segmentation: Segmentation
     surfaces: Mapping[str, ExtractedSurface]
     absent: Mapping[str, str]
     seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reconstruction(MadeSurfaces):
+    """The result of `reconstruct`.
+
+    Attributes:
+        segmentation: the network's probabilities, labels and uncertainty.
+        doubts: how far these can be believed.
+    """
+
+    segmentation: Segmentation
     doubts: NetworkDoubts
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelReconstruction(MadeSurfaces):
+    """The result of `reconstruct_from_labels`.
+
+    Attributes:
+        labels: the segmentation as it was placed in the CT, with warnings.
+    """
+
+    labels: LabelReading
+
+
 def reconstruct(
-    ct_path: str | PathLike[str],
-    case_path: str | PathLike[str],
+    ct_path: StrPath,
+    case_path: StrPath,
     *,
     name: str,
     time: str,
     clock: Clock,
     settings: ReconstructionSettings | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Reconstruction:
     """Reads a CT, segments it, extracts the surfaces and writes the case; all surfaces are suggestions.
 
     Args:
         ct_path: a DICOM folder or an image file, as for `reconstruction.ct.read.read_ct`.
-        case_path: must not exist yet; it appears whole, or not at all.
+        case_path: must not exist yet; it appears in full, or not at all.
         name: of the case; not the patient's name.
-        time: ISO 8601 with a time zone, recorded as when everything was made.
-        clock: measures the stages.
-        progress: called with a stage's name and the share done.
+        time: ISO 8601 with a time zone, recorded as the time at which everything was made.
+        clock: measures the duration of each stage.
+        settings: None for the defaults.
+        progress: called with a stage's name and the share done, 0 to 1.
 
     Raises:
-        UnreadableInputError, CtRefusedError: the CT.
+        UnreadableInputError, CtRefusedError: the CT cannot be read, or is refused.
         CaseError: the place for the case is taken.
-        EngineError, WeightsError: nothing here runs the network.
-        IdentityError: `settings.anonymize`, and the case's name says who the patient is.
+        EngineError, WeightsError: no engine here can run the network.
+        IdentityError: `settings.anonymize` is set, and the case's name identifies the patient.
     """
-    settings = settings or ReconstructionSettings()
-    stages = Stages(clock, progress or (lambda stage, share: None))
-    with Case.create(case_path, name, time) as case:
-        check_names((name, Path(case_path).name), ct_path, settings)
-        scan = stages.run("read", lambda: read_ct(ct_path, choice=settings.choice))
-        segmentation = stages.run(
-            # 0.99: the stage is done when the islands are cleared too, not with its last window.
-            "segment",
-            lambda: segment(scan.volume, settings.segmentation, lambda share: stages.show("segment", 0.99 * share)),
-        )
-        doubts = stages.run(
-            "check",
-            lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty),
-        )
-        surfaces, absent = stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, settings))
-        made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=_parameters(settings))
-        reconstruction = Reconstruction(scan, segmentation, surfaces, absent, stages.seconds, doubts)
-        stages.run("write", lambda: _write(case, reconstruction, ct_path, settings, made_by))
-    return reconstruction
+    run = _Run(ct_path, case_path, name, time, settings, clock, progress)
+    return run.make_case(_by_network, _write_network_result, _parameters(run.settings))
 
 
-class Stages:
-    """Runs the stages of a reconstruction, shows and measures them."""
+def reconstruct_from_labels(
+    ct_path: StrPath,
+    labels_path: StrPath,
+    case_path: StrPath,
+    *,
+    name: str,
+    time: str,
+    clock: Clock,
+    names_csv: StrPath | None = None,
+    on_ct_grid: bool = False,
+    settings: ReconstructionSettings | None = None,
+    progress: Progress | None = None,
+) -> LabelReconstruction:
+    """Reads a CT and a segmentation of it, extracts the surfaces and writes the case; all are suggestions.
 
-    def __init__(self, clock: Clock, show: Callable[[str, float], None]) -> None:
-        self._clock = clock
-        self.show = show
+    Args:
+        ct_path, case_path, name, time, clock, settings, progress: as for `reconstruct`.
+        labels_path: a segmentation, as for `reconstruction.labels.read.read_labels`.
+        names_csv: values and names of labels, where the segmentation has no names or other ones are wanted.
+        on_ct_grid: take labels whose header gives no position as the CT's voxels, one for one; else they are refused.
+
+    Raises:
+        UnreadableInputError, CtRefusedError: the CT cannot be read, or is refused.
+        LabelsError, UnreadableInputError: the segmentation cannot be read, or does not fit the CT.
+        CaseError: the place for the case is taken.
+        IdentityError: `settings.anonymize` is set, and a name identifies the patient.
+    """
+    run = _Run(ct_path, case_path, name, time, settings, clock, progress)
+
+    def from_labels(scan: CtScan, run: _Run) -> LabelReconstruction:
+        labels = run.stage("labels", lambda: read_labels(labels_path, scan, names_csv=names_csv, on_ct_grid=on_ct_grid))
+        return _from_labels(scan, labels, run)
+
+    return run.make_case(from_labels, _write_labels_result, {})
+
+
+Made = TypeVar("Made", bound=MadeSurfaces)
+
+
+class _Run:
+    """One run: its paths and settings, and its stages, which it shows and times."""
+
+    def __init__(
+        self,
+        ct_path: StrPath,
+        case_path: StrPath,
+        name: str,
+        time: str,
+        settings: ReconstructionSettings | None,
+        clock: Clock,
+        progress: Progress | None,
+    ) -> None:
+        self.settings = settings or ReconstructionSettings()
         self.seconds: dict[str, float] = {}
+        self._ct_path, self._case_path, self._name, self._time = ct_path, case_path, name, time
+        self._clock = clock
+        self.show: Progress = progress or (lambda stage, share: None)
 
-    def run(self, stage: str, work: Callable[[], Any]) -> Any:
+    def make_case(
+        self,
+        make: Callable[[CtScan, _Run], Made],
+        write: Callable[[Case, Made, MadeBy, ReconstructionSettings], None],
+        parameters: Mapping[str, Any],
+    ) -> Made:
+        """Reads the CT, makes the surfaces and writes both into a new case.
+
+        Args:
+            make: finds the structures in the CT and extracts their surfaces.
+            write: adds all but the CT to the case.
+            parameters: the settings that the case records for everything.
+        """
+        with Case.create(self._case_path, self._name, self._time) as case:
+            self.check_names()
+            scan = self.stage("read", lambda: read_ct(self._ct_path, choice=self.settings.choice))
+            made = make(scan, self)
+            made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=self._time, parameters=dict(parameters))
+
+            def write_all() -> None:
+                self._add_ct(case, scan, made_by)
+                write(case, made, made_by, self.settings)
+
+            self.stage("write", write_all)
+        return made
+
+    def stage(self, stage: str, work: Callable[[], Any]) -> Any:
         self.show(stage, 0.0)
         start_ns = self._clock.now_ns()
         result = work()
@@ -127,21 +219,34 @@ class Stages:
         self.show(stage, 1.0)
         return result
 
+    def check_names(self, given: Iterable[str] = ()) -> None:
+        """Raises `IdentityError` where the case is to be anonymous and a name in it identifies the patient."""
+        if self.settings.anonymize:
+            names = (self._name, Path(self._case_path).name, *given)
+            check_no_identity(names, identifying_words(Path(self._ct_path)))
 
-def check_names(names: Iterable[str], ct_path: str | PathLike[str], settings: ReconstructionSettings) -> None:
-    """Raises `IdentityError` where the case is to be anonymous and one of `names` is the patient's."""
-    if settings.anonymize:
-        check_no_identity(names, identifying_words(Path(ct_path)))
+    def _add_ct(self, case: Case, scan: CtScan, made_by: MadeBy) -> None:
+        # An anonymous case must not name the CT's path, which may bear the patient's name.
+        if self.settings.copy_ct or self.settings.anonymize:
+            in_case.add_ct_copy(case, scan, made_by)
+        else:
+            in_case.add_ct_reference(case, scan, self._ct_path, made_by)
 
 
-def add_ct(
-    case: Case, scan: CtScan, ct_path: str | PathLike[str], settings: ReconstructionSettings, made_by: MadeBy
-) -> None:
-    """The CT itself, or where it is: an anonymous case must not say that."""
-    if settings.copy_ct or settings.anonymize:
-        in_case.add_ct_copy(case, scan, made_by)
-    else:
-        in_case.add_ct_reference(case, scan, ct_path, made_by)
+# ------------------------------------------------------------------------------------------------------- by the network
+def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
+    # 0.99: the stage is done when the islands are cleared too, not with its last window.
+    segmentation = run.stage(
+        "segment",
+        lambda: segment(scan.volume, run.settings.segmentation, lambda share: run.show("segment", 0.99 * share)),
+    )
+    doubts = run.stage(
+        "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)
+    )
+    surfaces, absent = run.stage("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
+    return Reconstruction(
+        scan=scan, surfaces=surfaces, absent=absent, seconds=run.seconds, segmentation=segmentation, doubts=doubts
+    )
 
 
 def _extract_all(
@@ -167,25 +272,14 @@ def _parameters(settings: ReconstructionSettings) -> dict[str, Any]:
     }
 
 
-def _write(
-    case: Case,
-    made: Reconstruction,
-    ct_path: str | PathLike[str],
-    settings: ReconstructionSettings,
-    made_by: MadeBy,
-) -> None:
-    add_ct(case, made.scan, ct_path, settings, made_by)
+def _write_network_result(case: Case, made: Reconstruction, made_by: MadeBy, _: ReconstructionSettings) -> None:
     segmentation = made.segmentation
-    by_network = made_by.model_copy(
-        update={
-            "parameters": made_by.parameters
-            | {
-                "engine": segmentation.engine,
-                "weights_sha256": segmentation.weights_sha256,
-                "seen_in_training": segmentation.seen_in_training,
-            }
-        }
-    )
+    network = {
+        "engine": segmentation.engine,
+        "weights_sha256": segmentation.weights_sha256,
+        "seen_in_training": segmentation.seen_in_training,
+    }
+    by_network = made_by.model_copy(update={"parameters": made_by.parameters | network})
     in_case.add_labels(case, segmentation.labels, dict(enumerate(CLASSES)), by_network)
     probability_ids = {}
     for structure in made.surfaces:
@@ -197,3 +291,47 @@ def _write(
         case.add_surface(extracted.surface, by_network, made_from, colour, details=extracted.simplified())
     uncertainty_id = in_case.add_uncertainty(case, segmentation.uncertainty, by_network).id
     case.write_json(DOUBTS_KIND, DOUBTS_NAME, made.doubts.to_json(), by_network, (CT_ID, uncertainty_id))
+
+
+# ---------------------------------------------------------------------------------------------------------- from labels
+def _from_labels(scan: CtScan, labels: LabelReading, run: _Run) -> LabelReconstruction:
+    run.check_names(text for s in labels.structures for text in (s.name, s.given_name))
+    surfaces = run.stage("surfaces", lambda: _label_surfaces(labels, run.settings))
+    absent = {s.name: f"only {s.voxels} voxels, which enclose nothing" for s in labels.structures}
+    absent = {structure: why for structure, why in absent.items() if structure not in surfaces}
+    return LabelReconstruction(scan=scan, surfaces=surfaces, absent=absent, seconds=run.seconds, labels=labels)
+
+
+def _label_surfaces(labels: LabelReading, settings: ReconstructionSettings) -> dict[str, ExtractedSurface]:
+    """The surfaces of all structures, every part of each: a part that a person has marked is kept, however small."""
+    how = LabelSurfaceSettings(max_triangles=settings.max_triangles, smallest_part_ml=0.0)
+    surfaces: dict[str, ExtractedSurface] = {}
+    for layer, volume in enumerate(labels.layers):
+        surfaces |= surfaces_from_labels(volume, _names(labels.structures, layer), how)
+    return surfaces
+
+
+def _names(structures: tuple[LabelledStructure, ...], layer: int) -> dict[int, str]:
+    return {structure.value: structure.name for structure in structures if structure.layer == layer}
+
+
+def _write_labels_result(
+    case: Case, made: LabelReconstruction, made_by: MadeBy, settings: ReconstructionSettings
+) -> None:
+    taken_over = made_by.model_copy(
+        update={"parameters": {"labels_from": made.labels.format, "warnings": list(made.labels.warnings)}}
+    )
+    given = {structure.name: structure.given_name for structure in made.labels.structures if structure.given_name}
+    label_ids = [
+        in_case.add_labels(
+            case, volume, _names(made.labels.structures, layer), taken_over, layer=layer, given_names=given
+        ).id
+        for layer, volume in enumerate(made.labels.layers)
+    ]
+    extracted_by = made_by.model_copy(update={"parameters": {"max_triangles": settings.max_triangles}})
+    for structure in made.labels.structures:
+        if structure.name in made.surfaces:
+            extracted = made.surfaces[structure.name]
+            details = extracted.simplified() | ({"given_name": structure.given_name} if structure.given_name else {})
+            made_from, colour = (label_ids[structure.layer],), structure.colour or GREY
+            case.add_surface(extracted.surface, extracted_by, made_from, colour, details=details)

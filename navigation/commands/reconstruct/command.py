@@ -13,8 +13,7 @@ from navigation.clock import MonotonicClock
 from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
 from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
 from navigation.commands.reconstruct.screen import render_reconstruction
-from reconstruction.labels_pipeline import reconstruct_from_labels
-from reconstruction.pipeline import ReconstructionSettings, reconstruct
+from reconstruction.pipeline import ReconstructionSettings, reconstruct, reconstruct_from_labels
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from navigation.commands.reconstruct.screen import SIMPLIFIED, name_on_screen, render_limits_missed, simplified_by
-from reconstruction.labels_pipeline import LabelReconstruction
+from reconstruction.pipeline import LabelReconstruction
 
 
 def render_label_reconstruction(made: LabelReconstruction, case_path: Path, console: Console) -> None:

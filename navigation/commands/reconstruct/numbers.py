@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction.ct.scan import CtScan
-from reconstruction.labels_pipeline import LabelReconstruction
-from reconstruction.pipeline import Reconstruction
+from reconstruction.pipeline import LabelReconstruction, Reconstruction
 from reconstruction.surfaces.extract import ExtractedSurface
 
 SCHEMA, VERSION = "surgnav.reconstruction", 1
