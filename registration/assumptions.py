@@ -1,4 +1,4 @@
-"""What a registration takes for granted about the errors, as one frozen object that is kept with every attempt."""
+"""What a registration assumes about its errors, as one frozen object that is kept with every attempt."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from registration.verdict.verification import VerificationSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Assumptions:
-    """What is taken for granted about the errors. The verdict is worth what these are worth.
+    """What is assumed about the errors. The expected error and the verdict are only as good as these numbers.
 
     Attributes:
-        landmark_fle_rms_mm: RMS length of the 3-D error of a landmark: picked in the CT, touched, tracked.
-        skin_offset_sd_mm: how far swept skin may lie beside the segmented one, everywhere.
-        skin_rms_mm: how far all skin together may have moved against the body since the CT, RMS.
-        skin_marker, bare_skin: how far landmarks on the skin may have moved besides
-            (`registration/uncertainty/mobility.py`).
-        scale_sd: standard deviation of the CT's scale (spacing, table feed, gantry).
-        tracker_shift_mm, tracker_turn_rad: the tracker's distortion over the field of operation, RMS.
-        tip_rms_mm: error of the tip, which all measurements share; a calibration that is worse counts instead. One that
-            is better does not: it tells nothing about a tip that was bent since.
-        verdict, verification: where the lines are drawn, and what a verification touch is worth.
-        search_seed: of the search for a pose without landmarks, so that the same points give the same result.
+        landmark_fle_rms_mm: FLE: RMS length of the 3-D error of a landmark, picked in the CT, touched and tracked.
+        skin_offset_sd_mm: standard deviation of an offset between swept and segmented skin that is the same everywhere.
+        skin_rms_mm: RMS motion of the whole skin against the body since the CT.
+        skin_marker, bare_skin: additional motion of landmarks on the skin (`uncertainty/mobility.py`).
+        scale_sd: relative standard deviation of the CT's scale (spacing, table feed, gantry).
+        tracker_shift_mm, tracker_turn_rad: the tracker's distortion over the surgical field, RMS shift and rotation.
+        tip_rms_mm: RMS error of the stylus tip, which all measurements share. A larger error from the tip's calibration
+            replaces it. A smaller one does not: the tip may have been bent since it was calibrated.
+        verdict, verification: limits of the verdict, and the errors of a verification touch.
+        search_seed: seed of the search for a pose without landmarks: the same points give the same result.
     """
 
     landmark_fle_rms_mm: float = 0.8
@@ -49,30 +48,31 @@ class Assumptions:
     search_seed: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """With the settings of the solvers, for the record."""
+        """All values as JSON, including the settings of the solvers that follow from them."""
         settings = asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
         plain: dict[str, Any] = json.loads(json.dumps(settings))  # JSON knows no tuples
         return plain
 
     @property
     def landmarks(self) -> LandmarkSettings:
+        """Settings of the landmark registration."""
         return LandmarkSettings(fle_rms_mm=self.landmark_fle_rms_mm)
 
     def mobility(self, kind: LandmarkKind) -> Mobility:
-        """Of landmarks of this kind."""
+        """How far landmarks of this kind may have moved since the CT."""
         return {"bone": BONE, "skin_marker": self.skin_marker, "bare_skin": self.bare_skin}[kind]
 
     def fle_of(self, kind: LandmarkKind) -> float:
-        """RMS error in mm of one landmark of this kind, what it shares with others left out."""
+        """FLE, RMS in mm, of one landmark of this kind, without the errors that it shares with others."""
         return math.hypot(self.landmark_fle_rms_mm, self.mobility(kind).own_mm)
 
     def verification_of(self, kind: LandmarkKind) -> VerificationSettings:
-        """What a touch of such a landmark is worth."""
+        """Settings for a verification touch of a landmark of this kind."""
         own_mm = math.hypot(self.verification.fle_rms_mm, self.mobility(kind).own_mm)
         return replace(self.verification, fle_rms_mm=own_mm)
 
     def shared(self, kinds: Sequence[LandmarkKind], swept_skin: bool) -> SharedErrors:
-        """What landmarks of these kinds and the sweep have in common."""
+        """The errors that landmarks of these kinds share, with the sweep if that is of the skin."""
         return SharedErrors(
             scale_sd=self.scale_sd,
             skin_rms_mm=self.skin_rms_mm,
@@ -83,9 +83,10 @@ class Assumptions:
 
     @property
     def surface(self) -> SurfaceFitSettings:
+        """Settings of the surface registration."""
         return SurfaceFitSettings(landmark_fle_rms_mm=self.landmark_fle_rms_mm, offset_sd_mm=self.skin_offset_sd_mm)
 
 
 def with_tracker(uncertainty: PoseUncertainty, assumptions: Assumptions) -> PoseUncertainty:
-    """With the tracker's distortion, which all measurements share."""
+    """Adds the tracker's distortion, an error that all measurements share."""
     return uncertainty.with_common_error(assumptions.tracker_shift_mm, assumptions.tracker_turn_rad)

@@ -1,4 +1,4 @@
-"""What registration refuses. A solution that did not converge is no error but a value with its reason."""
+"""Exceptions of registration. A fit that does not converge is not an exception: the result says so, with the reason."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from geometry.errors import SurgNavError
 
 
 class LandmarksRefusedError(SurgNavError):
-    """Landmarks that cannot determine a pose, or whose pairs cannot belong together."""
+    """The landmarks cannot determine a pose, or their pairs contradict one another."""
 
 
 class SurfacePointsRefusedError(SurgNavError):
-    """Points, a surface or an initial pose from which no refinement can start."""
+    """The swept points, the surface or the initial pose do not allow a refinement."""
 
 
 class InvalidCovarianceError(SurgNavError):
-    """A matrix that is not the covariance of a pose, of a point, or of a localisation error."""
+    """A matrix is not a covariance of a pose, a point or a localisation error."""
 
 
 class VerificationRefusedError(SurgNavError):
-    """A touch that cannot test the registration, since the registration was made from it."""
+    """A touch cannot verify the registration, since the registration was made from the same landmark."""
 
 
 class AttemptError(SurgNavError):
-    """A record of a registration that is damaged, or that contradicts itself."""
+    """The record of a registration is damaged, or contradicts itself."""
 
 
 class DistanceGridError(SurgNavError):
-    """A distance grid that cannot be built, or a file that does not hold one of this surface."""
+    """A distance grid cannot be built, or a file does not hold the grid of this surface."""
 
 
 class RegisteringError(SurgNavError):
-    """A registration that cannot be made from what is there, or may not be put in force."""
+    """A registration cannot be computed from the measurements, or may not be put in force."""
 
 
 class PointsFileError(SurgNavError):
-    """A file of measured points whose frame, units or content are not certain."""
+    """A file of points does not state its frame and units, or has no valid content."""

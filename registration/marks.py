@@ -1,4 +1,7 @@
-"""Touched landmarks by what they are: the pose they give, and each of them held against the others."""
+"""Touched landmarks with their kinds (bone, skin marker, bare skin): the pose from them, and leave-one-out.
+
+The kind decides each landmark's localisation error, and which errors it shares with the others.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,14 @@ from registration.verdict.verification import Verification, verify_landmark
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """Touched landmarks: names, where they were planned and touched ``(n, 3)``, and what they are."""
+    """n touched landmarks.
+
+    Attributes:
+        names: one for each.
+        planned_ct: planned positions ``(n, 3)`` in ct, in mm.
+        touched: touched positions ``(n, 3)`` in reference, in mm.
+        kinds: the kind of each.
+    """
 
     names: tuple[str, ...]
     planned_ct: Floats
@@ -24,25 +34,30 @@ class Marks:
     kinds: tuple[LandmarkKind, ...]
 
     def but(self, left_out: int) -> Marks:
+        """All landmarks except the one with this index."""
         keep = [i for i in range(len(self.names)) if i != left_out]
         names, kinds = tuple(self.names[i] for i in keep), tuple(self.kinds[i] for i in keep)
         return Marks(names, self.planned_ct[keep], self.touched[keep], kinds)
 
     def error(self, assumptions: Assumptions) -> LocalisationError:
-        """Of each by itself, by its kind."""
+        """The localisation error of each landmark by its kind, without the errors that landmarks share."""
         fle_mm = [assumptions.fle_of(kind) for kind in self.kinds]
         return LocalisationError.isotropic(fle_mm or 1.0, len(self.names))
 
     def worst_fle_mm(self, assumptions: Assumptions) -> float:
+        """The largest FLE of these landmarks, RMS in mm."""
         return max((assumptions.fle_of(kind) for kind in self.kinds), default=assumptions.landmark_fle_rms_mm)
 
     def registered(
         self, assumptions: Assumptions, shared: SharedErrors, order: tuple[int, ...] = ()
     ) -> LandmarkRegistration:
-        """By these alone.
+        """Registers from these landmarks alone.
+
+        Args:
+            order: the place in which each landmark was touched, counted from 0; empty if unknown.
 
         Raises:
-            LandmarksRefusedError: they give no pose.
+            LandmarksRefusedError: these landmarks give no pose.
         """
         error = self.error(assumptions)
         made = register_landmarks(
@@ -52,9 +67,9 @@ class Marks:
 
 
 def leave_one_out(marks: Marks, assumptions: Assumptions) -> dict[str, Verification]:
-    """Each landmark held against where all others put it; those the others cannot place are left out.
+    """Compares each landmark with where the pose from all others puts it; leaves out those the others cannot place.
 
-    They go with the same skin, so that its motion against the body is not in it.
+    Motion of the whole skin is not part of the expected error here: it moves all landmarks on the skin alike.
     """
     found = {}
     for i, (name, kind) in enumerate(zip(marks.names, marks.kinds, strict=True)):

@@ -15,9 +15,12 @@ from registration.uncertainty.mobility import LandmarkKind
 
 @dataclass(frozen=True, eq=False)
 class TouchedPoint:
-    """A landmark touched with the tip: mean ``(3,)`` in ``reference``, RMS spread of its frames, their number.
+    """A landmark touched with the tip of the stylus.
 
-    Spread and number are None where a file did not tell them.
+    Attributes:
+        point_reference_mm: mean position ``(3,)`` over the frames, in reference.
+        spread_rms_mm: RMS distance of the frames from that mean; None if unknown.
+        n_frames: number of frames averaged; None if unknown.
     """
 
     point_reference_mm: Floats
@@ -33,15 +36,15 @@ class Measured:
     """What was planned and measured for one registration.
 
     Attributes:
-        landmarks_ct: planned, name -> ``(3,)`` in ct; only those in `touched` take part.
-        touched: by the same names, in reference.
-        swept_reference_mm: ``(n, 3)``; empty without a sweep.
-        targets_ct: name -> ``(3,)`` in ct.
-        tip_error_rms_mm: expected error of the tip that touched; None if unknown.
-        unordered: touched points of which nobody knows the landmark, in place of `touched`.
-        doubts: about planned landmarks whose place nothing vouches for, in words, by name.
-        kinds: what each landmark is, and so how far it may have moved; where it is not said, by where it lies
-            (`landmark_kinds.py`).
+        landmarks_ct: planned landmarks, name -> ``(3,)`` in ct, in mm; only those in `touched` take part.
+        touched: touched landmarks by the same names, in the order of touching.
+        swept_reference_mm: swept points ``(n, 3)`` in reference; empty without a sweep.
+        targets_ct: name -> ``(3,)`` in ct, in mm.
+        tip_error_rms_mm: expected RMS error of the stylus tip; None if unknown.
+        unordered: touched points whose landmark is unknown; given instead of `touched`.
+        doubts: by landmark name, in words: planned landmarks that lie on no approved surface.
+        kinds: the kinds that the plan states, by landmark name; the others follow from where the landmark lies
+            (`landmarks/kinds.py`).
     """
 
     landmarks_ct: Mapping[str, Floats]
@@ -55,17 +58,21 @@ class Measured:
 
     @property
     def start(self) -> Start:
-        """Where the pose begins: without any touched point, from the sweep alone."""
+        """How the pose is found first: from landmarks, or, without any touched point, from the sweep alone."""
         return "landmarks" if self.touched or self.unordered or not len(self.swept_reference_mm) else "global"
 
     def pairs(self) -> tuple[tuple[str, ...], Floats, Floats]:
-        """Names, and the landmarks in ct and in reference, ``(n, 3)`` each."""
+        """Names of the touched landmarks, and their positions in ct and in reference, ``(n, 3)`` each, in mm.
+
+        Raises:
+            RegisteringError: a touched landmark has no planned one of its name.
+        """
         unknown = [name for name in self.touched if name not in self.landmarks_ct]
         if unknown:
             raise RegisteringError(
-                f"touched landmarks that nobody planned: {', '.join(unknown)}",
-                f"names among {', '.join(self.landmarks_ct) or 'none'}",
-                "give both sides the same names",
+                f"touched landmarks that were not planned: {', '.join(unknown)}",
+                f"names of planned landmarks ({', '.join(self.landmarks_ct) or 'there are none'})",
+                "give planned and touched landmarks the same names",
             )
         names = tuple(name for name in self.landmarks_ct if name in self.touched)
         planned = np.array([self.landmarks_ct[name] for name in names]).reshape(-1, 3)
@@ -73,6 +80,6 @@ class Measured:
         return names, planned, touched
 
     def touch_order(self) -> tuple[int, ...]:
-        """In which place each of `pairs` was touched, counted from 0; empty where nobody knows."""
+        """The place in which each landmark of `pairs` was touched, counted from 0."""
         made = list(self.touched)
         return tuple(made.index(name) for name in self.landmarks_ct if name in self.touched)

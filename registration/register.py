@@ -1,4 +1,9 @@
-"""From what was measured to a pose, its expected error, and everything that the verdict rests on."""
+"""Runs a whole registration: from the measurements to a pose, its expected error and the findings for the verdict.
+
+The steps: pair touched points of unknown order, register the landmarks, refine on the swept surface with the landmarks
+in the same cost, add the errors that all measurements share, test each landmark against the others, and gather the
+findings. Nothing is written here; `record/attempts.py` keeps the outcome in the case.
+"""
 
 from __future__ import annotations
 
@@ -35,23 +40,27 @@ from registration.verdict.verdict import Findings
 from registration.verdict.verification import Verification
 from registration.verdict.what_is_assumed import with_contradictions, words_of
 
-# So many landmarks in bone hold a pose by themselves.
+# With at least this many landmarks in bone, the pose does not rest on the skin.
 LEAST_IN_BONE = 3
 
 
 @dataclass(frozen=True, eq=False)
 class RegistrationOutcome:
-    """What came of it.
+    """The result of one registration, successful or not.
 
     Attributes:
-        by_landmarks, by_surface: the two registrations; the second is the one that counts, where it is there.
-        uncertainty: of the pose that counts, with what all measurements share.
-        expected: TRE at the targets, in their order. `with_tool`: the same with the error of the tip that touched.
-        left_out: each landmark as a verification of the others; only where the others give a pose.
-        next_touch: the spot whose touch would bring the worst target's error down most.
-        findings: for the verdict; with a `failure`, everything else is None.
-        paired: touched points of unknown order, by the landmark that each turned out to be. `unpaired`: the others.
-        kinds: what every planned landmark is taken for.
+        findings: the numbers that the verdict rests on; where they hold a `failure`, there is no pose.
+        by_landmarks: the registration from landmarks alone; None without landmarks.
+        by_surface: the registration from the swept surface, with the landmarks; None without a sweep. Where it exists,
+            its pose is the result.
+        uncertainty: covariance of the resulting pose, including the errors that all measurements share.
+        expected: expected TRE at the targets, in their order; None without targets.
+        with_tool: the same, including the error of the tool's tip; None where that error is unknown.
+        left_out: leave-one-out: each landmark as a verification of the pose from the others, where they give one.
+        next_touch: the touch that would reduce the expected error at the worst target most; None if none would.
+        paired: for touched points of unknown order: the touched point by the name of its landmark.
+        unpaired: touched points that match no planned landmark.
+        kinds: the kind of each planned landmark, stated or inferred.
     """
 
     findings: Findings
@@ -68,6 +77,7 @@ class RegistrationOutcome:
 
     @property
     def T_reference_ct(self) -> Transform | None:
+        """The resulting pose, ct to reference in mm; None where the registration failed."""
         registered = self.by_surface or self.by_landmarks
         return None if registered is None else registered.T_reference_ct
 
@@ -75,12 +85,15 @@ class RegistrationOutcome:
 def register(
     measured: Measured, surface_ct: Surface, assumptions: Assumptions, field_ct: DistanceField | None = None
 ) -> RegistrationOutcome:
-    """Landmarks first, then the sweep with the landmarks in the same cost; without any, the sweep from nothing.
+    """Registers from landmarks, then on the sweep with the landmarks in the same cost, or from the sweep alone.
 
-    A refusal is an outcome, with its reason.
+    Measurements that cannot be registered are no exception: the outcome's findings hold the reason as `failure`.
 
     Args:
-        field_ct: the surface's distance, where it was built before.
+        measured: landmarks, touched points, swept points and targets.
+        surface_ct: the surface that was swept, in ct.
+        assumptions: standard deviations, settings and limits.
+        field_ct: distance to `surface_ct`, where it was built before; else the exact distance is used.
     """
     try:
         ordered, match = put_in_order(measured, assumptions)
@@ -108,7 +121,9 @@ def _register(
     by_landmarks, by_surface, beginning = _pose(measured, surface_ct, field_ct, marks, shared, match, assumptions)
     registered = by_surface or by_landmarks
     if registered is None:  # neither branch leaves both out
-        raise RegisteringError("nothing measured", "landmarks or a sweep", "touch three landmarks, or sweep")
+        raise RegisteringError(
+            "no measurements", "touched landmarks or a sweep", "touch three landmarks, or sweep the surface"
+        )
     known = registered.uncertainty if by_surface else marks.registered(assumptions, shared).uncertainty
     uncertainty = in_use(known, registered.trend, measured.tip_error_rms_mm, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
@@ -143,7 +158,7 @@ def _pose(
     match: LandmarkMatch | None,
     assumptions: Assumptions,
 ) -> tuple[LandmarkRegistration | None, SurfaceRegistration | None, str]:
-    """By landmarks, by the sweep with them, and how it began."""
+    """The registration from landmarks, the one from the sweep, and in words how the pose was found."""
     swept = measured.swept_reference_mm
     if measured.start == "global":
         return None, *from_sweep_alone(swept, surface_ct, field_ct, assumptions, shared)
@@ -159,7 +174,7 @@ def _pose(
 def _suspects(
     marks: Marks, left_out: Mapping[str, Verification], doubts: tuple[str, ...], assumptions: Assumptions
 ) -> tuple[str, ...] | None:
-    """In words, what speaks against single landmarks; None if nobody could look."""
+    """What speaks against single landmarks, in words; None if there are too few landmarks to test."""
     fle_mm = marks.worst_fle_mm(assumptions)
     suspects = name_suspects(marks.names, marks.planned_ct, marks.touched, fle_mm, left_out)
     return (*(suspects or ()), *doubts) if doubts else suspects
@@ -174,7 +189,7 @@ def _with_sweep(
     shared: SharedErrors,
     order: tuple[int, ...],
 ) -> SurfaceRegistration:
-    """From the landmarks' pose, with the landmarks in the same cost."""
+    """Refines the landmarks' pose on the sweep, with the landmarks in the same cost."""
     check_sweep_units(swept, field_ct, start)
     return refine_on_surface(
         swept,
@@ -196,7 +211,7 @@ def _with_assumptions(
     surface: str,
     assumptions: Assumptions,
 ) -> Findings:
-    """With what the expected errors take for granted, and what speaks against it."""
+    """Adds to the findings what the expected errors assume, and what the measurements say against it."""
     swept = measured.swept_reference_mm
     by_surface = registered if isinstance(registered, SurfaceRegistration) else None
     swept_skin = by_surface is not None and surface in SKIN
@@ -222,36 +237,40 @@ def _with_assumptions(
 
 
 def put_in_order(measured: Measured, assumptions: Assumptions) -> tuple[Measured, LandmarkMatch | None]:
-    """With touched points of unknown order paired with their landmarks, where there are any.
+    """Pairs touched points of unknown order with their landmarks; the match is None where all points have names.
 
     Raises:
-        LandmarksRefusedError: points that fit in no way.
-        RegisteringError: points that fit in several ways, or some with names and some without.
+        LandmarksRefusedError: no pairing fits.
+        RegisteringError: several pairings fit about equally well, or only some of the points have names.
     """
     if not measured.unordered:
         return measured, None
     if measured.touched:
-        raise RegisteringError("touched points with and without names", "one kind of the two", "name all, or none")
+        raise RegisteringError(
+            "touched points of which only some have names",
+            "names for all of them, or for none",
+            "name every touched point, or none",
+        )
     points = [touch.point_reference_mm for touch in measured.unordered]
     settings = CorrespondenceSettings(fle_rms_mm=assumptions.landmark_fle_rms_mm)
     planned = np.array(list(measured.landmarks_ct.values())).reshape(-1, 3)
     match = match_landmarks(planned, points, list(measured.landmarks_ct), settings)
     if match.ambiguous:
-        raise RegisteringError(match.reason, "touched points that fit in one way only", match.action)
+        raise RegisteringError(
+            f"an ambiguous pairing: {match.reason}", "touched points that fit in one way only", match.action
+        )
     touched = {name: measured.unordered[number] for name, number in match.pairings[0].touched.items()}
     return replace(measured, touched=touched, unordered=()), match
 
 
 def _doubts(measured: Measured, names: tuple[str, ...], *, swept: bool) -> tuple[str, ...]:
-    """About the landmarks used. A sweep would not fit landmarks in other axes; without one, nothing would notice."""
+    """Doubts about the landmarks used. None with a sweep: it would not fit landmarks given in other axes."""
     return () if swept else tuple(measured.doubts[name] for name in names if name in measured.doubts)
 
 
 def left_over(match: LandmarkMatch) -> tuple[str, ...]:
-    """In words, each touched point that is no planned landmark."""
-    return tuple(
-        f"touched point {number + 1} is none of the planned landmarks, and was left out" for number in match.extra
-    )
+    """One sentence for each touched point that matches no planned landmark."""
+    return tuple(f"touched point {number + 1} matches no planned landmark, and was left out" for number in match.extra)
 
 
 def from_sweep_alone(
@@ -261,18 +280,20 @@ def from_sweep_alone(
     assumptions: Assumptions,
     shared: SharedErrors,
 ) -> tuple[SurfaceRegistration, str]:
-    """The one pose that fits, and how it was found.
+    """Registers swept points ``(n, 3)`` in reference without landmarks: the registration, and how it was found.
 
     Raises:
-        RegisteringError: no pose, or more than one.
-        SurfacePointsRefusedError: points or a surface that cannot be registered.
+        RegisteringError: no pose fits, or more than one.
+        SurfacePointsRefusedError: the points or the surface cannot be registered.
     """
     rng = np.random.default_rng(assumptions.search_seed)
     found = register_from_nothing(
         swept_reference_mm, surface_ct, rng, field=field_ct, surface_settings=assumptions.surface
     )
     if found.registration is None:
-        raise RegisteringError(found.reason, "a sweep that fits in one pose only", found.action)
+        raise RegisteringError(
+            f"a sweep without a single best pose: {found.reason}", "a sweep that fits in one pose only", found.action
+        )
     pose = found.registration.T_reference_ct
     refined = refine_on_surface(swept_reference_mm, field_ct, pose, None, assumptions.surface, shared=shared)
     return refined, f"from the sweep alone: {found.reason}"
@@ -281,14 +302,14 @@ def from_sweep_alone(
 def _expected(
     measured: Measured, T_reference_ct: Transform, uncertainty: PoseUncertainty
 ) -> tuple[ExpectedTre | None, ExpectedTre | None]:
-    """At the targets: of the registration, and with the error of the tip that points at them."""
+    """Expected TRE at the targets: of the registration alone, and including the error of the tool's tip."""
     targets_ct = list(measured.targets_ct.values())
     if not targets_ct:
         return None, None
     expected = expected_tre(T_reference_ct, uncertainty, targets_ct)
     if measured.tip_error_rms_mm is None:
         return expected, None
-    # How the tool will be held is not known: the same along every axis.
+    # The orientation of the tool at the target is not known: the tip's error is taken as isotropic.
     tip_mm2 = measured.tip_error_rms_mm**2 / 3.0 * np.eye(3)
     return expected, expected_tre(T_reference_ct, uncertainty, targets_ct, tip_mm2)
 
@@ -296,14 +317,14 @@ def _expected(
 def in_use(
     known: PoseUncertainty, trend: OrderTrend | None, tip_error_rms_mm: float | None, assumptions: Assumptions
 ) -> PoseUncertainty:
-    """With what every measurement shares: tracker, tip, and a reference that moved while it was measured."""
+    """Adds the errors that all measurements share: tracker, tip, and motion of the reference during measurement."""
     tip_mm = max(assumptions.tip_rms_mm, tip_error_rms_mm or 0.0)
     moved_mm = 0.0 if trend is None else trend.moved_mm
     return with_tracker(known, assumptions).with_common_error(math.hypot(tip_mm, moved_mm), 0.0)
 
 
 def swept_area_cm2(points_mm: Floats) -> float:
-    """Of the surface that swept points ``(n, 3)`` are evidence for: patches of the correlation length, each once."""
+    """Area in cm^2 that swept points ``(n, 3)`` cover: square patches of the correlation length, each counted once."""
     if not len(points_mm):
         return 0.0
     side_mm = SurfaceFitSettings().correlation_length_mm

@@ -1,1 +1,1 @@
-"""What a pose is worth: error of each landmark, errors that all share, and the error to expect at any point."""
+"""Localisation errors, errors that measurements share, the covariance of a pose, and the expected TRE at any point."""

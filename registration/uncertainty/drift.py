@@ -1,8 +1,8 @@
-"""Whether the touches wander with the order they were made in: a reference that creeps, or was bumped between two.
+"""Detects a reference that crept, or was bumped, while the landmarks were touched.
 
-Every touch is one look at its landmark; a pose that changed on the way shows as residuals that follow the order. The
-sweep comes last, so the pose that counts is that of the end. A small drift hides within the pose itself: the touch that
-shows it for certain is a second one of the first landmark, at the end (`verification.repeat_of`).
+Motion of the reference shows as residuals that follow the order of the touches. The sweep comes last, so the pose is
+that of the end of the measurement. The fitted pose absorbs a small drift: touching the first landmark once more at the
+end detects it reliably (`verification.repeat_of`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.special import chdtri
 
 from geometry.points import Floats
 
-# By chance once in so many registrations, over all ways that were tried.
+# False alarms per registration, over all the courses of motion that are tested.
 CHANCE = 0.01
 
 
@@ -23,9 +23,9 @@ class OrderTrend:
     """Residuals that follow the order of the touches.
 
     Attributes:
-        moved_mm: how far the reference moved, from the first touch to the last measurement.
-        words: for a person, without the landmark's name.
-        before: number of touches before the jump; None if it crept.
+        moved_mm: how far the reference moved between the first touch and the last measurement.
+        words: the finding as a sentence.
+        before: number of touches before the jump; None if the reference crept.
     """
 
     moved_mm: float
@@ -36,12 +36,14 @@ class OrderTrend:
 def order_trend(
     rows: Floats, information: Floats, residuals_mm: Floats, covariance: Floats, order: tuple[int, ...]
 ) -> OrderTrend | None:
-    """The trend that the residuals speak for; None where chance explains them.
+    """The most significant trend of the residuals with the order of the touches; None where chance explains them.
 
     Args:
-        rows: of the landmarks ``(m, 3, k)``, their information ``(m, 3, 3)`` and residuals ``(m, 3)`` at the solution.
-        covariance: of its k unknowns, ``(k, k)``.
-        order: in which place each landmark was touched, counted from 0.
+        rows: Jacobian ``(m, 3, k)`` of the m landmarks by the k unknowns of the fit.
+        information: inverse covariance of each landmark, ``(m, 3, 3)`` in 1/mm^2.
+        residuals_mm: residuals ``(m, 3)`` at the solution.
+        covariance: covariance ``(k, k)`` of the unknowns.
+        order: the place in which each landmark was touched, counted from 0.
     """
     count = len(residuals_mm)
     if count < 4 or sorted(order) != list(range(count)):
@@ -49,7 +51,7 @@ def order_trend(
     place = np.array(order, dtype=np.float64)
     crept = (place - count) / count
     jumps = [np.where(place < before, -1.0, 0.0) for before in range(1, count + 1)]
-    # Half of the chance to creeping, half to all jumps.
+    # Half of the false-alarm probability goes to creeping, half to all jumps together.
     limits = [float(chdtri(3, CHANCE / 2.0)), *[float(chdtri(3, CHANCE / 2.0 / count))] * count]
     best: tuple[float, int, float] | None = None
     for number, (course, limit) in enumerate(zip([crept, *jumps], limits, strict=True)):
@@ -72,11 +74,11 @@ def order_trend(
 def _gain(
     rows: Floats, information: Floats, residuals_mm: Floats, covariance: Floats, course: Floats
 ) -> tuple[float, float]:
-    """By how much a shift that goes with `course` ``(m,)`` lowers chi-square, and its length in mm (a score test)."""
+    """Score test: how much a shift proportional to `course` ``(m,)`` reduces chi-square, and its length in mm."""
     pull = np.einsum("n,nij,nj->i", course, information, residuals_mm)
     mixed = np.einsum("n,nki,nkj->ij", course, rows, information)
     own = np.einsum("n,nij->ij", course**2, information) - mixed.T @ covariance @ mixed
     if np.linalg.eigvalsh(own)[0] <= 1e-6 * np.trace(information.sum(axis=0)):
-        return 0.0, 0.0  # the pose explains any such shift
+        return 0.0, 0.0  # the pose absorbs any such shift
     shift_mm = np.linalg.solve(own, pull)
     return float(pull @ shift_mm), float(np.linalg.norm(shift_mm))

@@ -1,7 +1,7 @@
-"""How precisely each landmark is localised, in the CT and on the patient: not a number but an ellipsoid each.
+"""Localisation error (FLE) of landmarks as covariances, for the CT side and the patient side.
 
-A slice thickness blurs the CT along one axis, a tracking camera is worse along its line of sight, skin gives way along
-its normal. Both sides' errors meet in `reference`, once the CT's is turned there; a residual holds their sum.
+FLE is rarely isotropic: thick slices blur the CT along one axis, a tracking camera is worse along its line of sight,
+and skin yields along its normal. The covariance of a residual is the sum of both sides', the CT's rotated to reference.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from geometry import Transform
 from geometry.points import Floats, read_only
 from registration.errors import InvalidCovarianceError, LandmarksRefusedError
 
-# An axis known this many times better than the worst one is a mistake in units, and leaves no digits to solve with.
+# Standard deviations with a larger ratio than this are a mistake in units, and make the equations ill-conditioned.
 MAXIMUM_SD_RATIO = 1e5
 
 
 @dataclass(frozen=True, eq=False)
 class LocalisationError:
-    """Covariances of landmarks' localisation errors (FLE), each in the frame where it was made.
+    """Covariances of the localisation errors of n landmarks, each side in its own frame.
 
     Attributes:
-        covariance_ct_mm2: ``(n, 3, 3)``, axes of ct; zero where a landmark's place in the CT is exact.
-        covariance_reference_mm2: ``(n, 3, 3)``, axes of reference; zero where its place on the patient is exact.
+        covariance_ct_mm2: ``(n, 3, 3)`` in the axes of ct; zero where the position in the CT is exact.
+        covariance_reference_mm2: ``(n, 3, 3)`` in the axes of reference; zero where the touched position is exact.
 
     Raises:
-        InvalidCovarianceError: other shapes, not finite, not symmetric, a negative variance, or a landmark of which
-            both sides are exact along some axis (then its error could vanish for some pose).
+        InvalidCovarianceError: wrong shapes, not finite, not symmetric, a negative variance, or a landmark without
+            error along some axis on both sides: the sum of both could then be singular for some pose.
     """
 
     covariance_ct_mm2: Floats
@@ -47,24 +47,24 @@ class LocalisationError:
                 "state both sides of each landmark, zero for one that is exact",
             )
         variances = np.stack([np.linalg.eigvalsh(ct), np.linalg.eigvalsh(reference)])
-        # Whatever the rotation, the sum has no variance below the larger of the two smallest ones.
+        # For any rotation, the smallest variance of the sum is at least the larger of the two sides' smallest ones.
         exact = variances[:, :, 0].max(axis=0) <= variances[:, :, 2].max(axis=0, initial=0.0) / MAXIMUM_SD_RATIO**2
         if exact.any():
             raise InvalidCovarianceError(
                 f"a localisation error of landmark {int(np.flatnonzero(exact)[0]) + 1} that vanishes along an axis",
-                f"on one side at least, variances above zero along all axes, of sizes within {MAXIMUM_SD_RATIO:g}^2",
-                "state how precisely it can be localised along its best axis",
+                f"variances above zero along all axes on at least one side, with ratios below {MAXIMUM_SD_RATIO:g}^2",
+                "state how precisely the landmark is localised along its best axis",
             )
         object.__setattr__(self, "covariance_ct_mm2", read_only(ct))
         object.__setattr__(self, "covariance_reference_mm2", read_only(reference))
 
     @classmethod
     def isotropic(cls, fle_rms_mm: float | ArrayLike, count: int) -> LocalisationError:
-        """The same along all axes.
+        """Makes an error that is the same along all axes.
 
         Args:
-            fle_rms_mm: RMS length of the 3-D error of both sides together: one number, or one per landmark.
-            count: of landmarks.
+            fle_rms_mm: RMS length of the 3-D error, both sides together: one number, or one per landmark.
+            count: number of landmarks.
 
         Raises:
             LandmarksRefusedError: not one or `count` positive numbers.
@@ -76,10 +76,14 @@ class LocalisationError:
     def from_covariances(
         cls, covariance_ct_mm2: ArrayLike | None, covariance_reference_mm2: ArrayLike | None, count: int
     ) -> LocalisationError:
-        """From covariances ``(3, 3)`` for all landmarks or ``(count, 3, 3)``; None for a side that is exact.
+        """Makes the error from covariances in mm^2, ``(3, 3)`` for all landmarks or ``(count, 3, 3)``.
+
+        Args:
+            covariance_ct_mm2, covariance_reference_mm2: in the axes of their frame; None for a side that is exact.
+            count: number of landmarks.
 
         Raises:
-            InvalidCovarianceError: as the class does.
+            InvalidCovarianceError: as for the class.
         """
         sides = []
         for covariance_mm2 in (covariance_ct_mm2, covariance_reference_mm2):
@@ -93,19 +97,19 @@ class LocalisationError:
         return len(self.covariance_ct_mm2)
 
     def covariance(self, T_reference_ct: Transform) -> Floats:
-        """Of touched minus mapped position, in reference, ``(n, 3, 3)`` in mm^2: ``R C_ct R' + C_reference``."""
+        """Covariance ``R C_ct R' + C_reference`` of touched minus mapped positions, ``(n, 3, 3)`` in mm^2."""
         rotation = T_reference_ct.rotation_matrix
         covariance_mm2: Floats = rotation @ self.covariance_ct_mm2 @ rotation.T + self.covariance_reference_mm2
         return covariance_mm2
 
     def information(self, T_reference_ct: Transform) -> Floats:
-        """Inverse of `covariance`, ``(n, 3, 3)`` in 1/mm^2: what a residual's squares are weighed with."""
+        """Inverse of `covariance`, ``(n, 3, 3)`` in 1/mm^2: the weight of the squared residuals."""
         information = np.asarray(np.linalg.inv(self.covariance(T_reference_ct)), dtype=np.float64)
         return (information + information.transpose(0, 2, 1)) / 2.0
 
     @property
     def is_isotropic(self) -> bool:
-        """Whether each landmark's error is the same along all axes, to rounding."""
+        """Whether each landmark's error is the same along all axes, up to rounding."""
         return bool(
             all(
                 (np.abs(matrices - _mean_variance(matrices)[:, None, None] * np.eye(3)).max(axis=(1, 2)) <= limit).all()
@@ -115,13 +119,13 @@ class LocalisationError:
 
     @property
     def mean_sd_mm(self) -> Floats:
-        """Root mean square standard deviation along an axis, ``(n,)``, both sides together."""
+        """Standard deviation along one axis in mm, ``(n,)``: root mean square over the axes, both sides together."""
         ct, reference = self._sides()
         return np.sqrt(_mean_variance(ct) + _mean_variance(reference))
 
     @property
     def largest_sd_mm(self) -> Floats:
-        """Along the worst axis, ``(n,)``, both sides together, should these axes meet."""
+        """Upper bound of the standard deviation in mm, ``(n,)``: the worst axes of both sides taken as parallel."""
         ct, reference = (np.linalg.eigvalsh(side)[:, 2] for side in self._sides())
         return np.sqrt(np.maximum(ct + reference, 0.0))
 
@@ -129,7 +133,7 @@ class LocalisationError:
         return self.covariance_ct_mm2, self.covariance_reference_mm2
 
     def subset(self, chosen: ArrayLike) -> LocalisationError:
-        """Of the landmarks that an index array or mask selects."""
+        """The errors of the landmarks that an index array or a mask selects."""
         index = np.asarray(chosen)
         return LocalisationError(self.covariance_ct_mm2[index], self.covariance_reference_mm2[index])
 
@@ -185,7 +189,9 @@ def _numbers(covariance_mm2: ArrayLike) -> Floats:
         array = np.array(np.nan)
     if not np.isfinite(array).all():
         raise InvalidCovarianceError(
-            "localisation errors that are not finite numbers", "finite covariances in mm^2", "state how they are made"
+            "localisation errors that are not finite numbers",
+            "finite covariances in mm^2",
+            "pass None for a side that is exact",
         )
     return array
 

@@ -1,8 +1,7 @@
-"""Small rigid motions: the six numbers in which registrations step and in which their covariance is stated.
+"""Small rigid motions: the parameters of a registration's step and of its covariance.
 
-Beside the motion an error may have a part by scale, and the skin may have moved against the body: thirteen numbers in
-all, in this order (`JOINT`): the motion (6), the scale by which the patient is larger than the CT says (1), and the
-motion (6) of the skin against the body that carries it.
+The joint error of a registration has thirteen parameters (`JOINT`), in this order: the motion of the pose (6), the
+relative scale by which the patient is larger than the CT (1), and the motion of the skin against the body (6).
 
 A motion is ``xi = (omega, tau)``: a rotation vector in rad and a translation in mm, both in the ``to_frame`` of the
 pose, applied from the left about a pivot: ``p -> exp(omega) (p - pivot) + pivot + tau``.
@@ -28,7 +27,7 @@ def moved(transform: Transform, motion: Floats, pivot_mm: Floats) -> Transform:
 
 
 def motion_jacobian(points_mm: Floats, pivot_mm: Floats) -> Floats:
-    """``(n, 3, 6)``: how points ``(n, 3)`` move with a small motion about the pivot: ``omega x (p - pivot) + tau``."""
+    """Jacobian ``(n, 3, 6)`` of points ``(n, 3)`` by a small motion about the pivot: ``omega x (p - pivot) + tau``."""
     x, y, z = (points_mm - pivot_mm).T
     jacobian = np.zeros((len(points_mm), 3, 6))
     jacobian[:, 0, 1], jacobian[:, 0, 2] = z, -y
@@ -39,7 +38,11 @@ def motion_jacobian(points_mm: Floats, pivot_mm: Floats) -> Floats:
 
 
 def joint_jacobian(points_mm: Floats, pivot_mm: Floats, *, on_skin: bool = False) -> Floats:
-    """``(n, 3, 13)``: how points ``(n, 3)`` move with motion, scale and skin; bone does not follow the skin."""
+    """Jacobian ``(n, 3, 13)`` of points ``(n, 3)`` by motion, scale and skin.
+
+    Args:
+        on_skin: whether the points move with the skin; points in the body do not.
+    """
     jacobian = np.zeros((len(points_mm), 3, JOINT))
     jacobian[:, :, MOTION] = motion_jacobian(points_mm, pivot_mm)
     jacobian[:, :, SCALE] = points_mm - pivot_mm
@@ -49,5 +52,5 @@ def joint_jacobian(points_mm: Floats, pivot_mm: Floats, *, on_skin: bool = False
 
 
 def motion_variances(shift_rms_mm: float, turn_rms_rad: float) -> Floats:
-    """``(6, 6)`` of a motion of no preferred direction, from the RMS lengths of its shift and its turn."""
+    """Covariance ``(6, 6)`` of an isotropic motion, from the RMS lengths of its shift and its rotation."""
     return np.diag(np.repeat([turn_rms_rad**2 / 3.0, shift_rms_mm**2 / 3.0], 3))

@@ -1,8 +1,8 @@
-"""What many measurements have in common, so that no number of them averages it out, and how much of it is allowed for.
+"""Errors that many measurements share, which therefore do not average out.
 
-The scale of the CT, a motion of the skin against the body and a slide of the marks on it are unknowns of their own in
-the registration, each held by what is stated here and by whatever the measurements say about it. What they leave open
-is in the pose's covariance: where everything was measured on skin, the whole motion of the skin is.
+The scale of the CT, the motion of the skin against the body and the slide of landmarks along the skin are additional
+unknowns of the fit, each with a prior that is stated here. The measurements may narrow them down; what remains is part
+of the pose's covariance. Where everything was measured on skin, the whole prior of the skin's motion remains.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from geometry.points import Floats
 from registration.errors import InvalidCovarianceError
 from registration.uncertainty.perturbation import JOINT, MOTION, SCALE, SKIN, motion_jacobian, motion_variances
 
-# The unknowns of a fit: those of `perturbation.JOINT`, then the slide (6) of the marks on the skin, and the offset (1)
-# that all swept points share.
+# The 20 unknowns of a fit: those of `perturbation.JOINT` (13), then the slide of the landmarks on the skin (6), and the
+# offset that all swept points share (1).
 SLIDE = slice(JOINT, JOINT + 6)
 OFFSET = JOINT + 6
 UNKNOWNS = OFFSET + 1
@@ -25,15 +25,18 @@ UNKNOWNS = OFFSET + 1
 
 @dataclass(frozen=True, kw_only=True)
 class SharedErrors:
-    """How large shared errors may be; 0 where there are none.
+    """Priors of the shared errors; 0 for an error that does not occur.
 
     Attributes:
-        scale_sd: standard deviation of the CT's scale: 0.003 is 0.3 %.
-        skin_rms_mm: RMS length by which all skin, touched or swept, has moved against the body, shift and turn.
-        slide_rms_mm: RMS length by which landmarks on the skin have moved together besides, against the swept surface:
-            skin that slides along itself leaves the surface as it was.
-        landmarks_on_skin: which of the landmarks lie on the skin; empty: none.
+        scale_sd: relative standard deviation of the CT's scale: 0.003 is 0.3 %.
+        skin_rms_mm: RMS displacement of all skin, touched or swept, against the body, by shift and rotation.
+        slide_rms_mm: RMS displacement of all landmarks on the skin along the swept surface, in addition; skin that
+            slides along itself does not change the surface.
+        landmarks_on_skin: one flag per landmark: whether it lies on the skin; empty if none does.
         surface_on_skin: whether the swept surface is the skin.
+
+    Raises:
+        InvalidCovarianceError: a value that is negative or not finite.
     """
 
     scale_sd: float = 0.0
@@ -45,35 +48,51 @@ class SharedErrors:
     def __post_init__(self) -> None:
         values = (self.scale_sd, self.skin_rms_mm, self.slide_rms_mm)
         if not all(math.isfinite(value) and value >= 0.0 for value in values):
-            raise InvalidCovarianceError(f"shared errors of {values}", "finite, not negative", "state each in its unit")
+            raise InvalidCovarianceError(
+                f"shared errors (scale, skin, slide) of {values}",
+                "finite values of at least 0",
+                "state each in its unit",
+            )
 
     def skin_mask(self, count: int) -> np.ndarray:
-        """Which of `count` landmarks lie on the skin, ``(count,)`` bool."""
+        """Which of `count` landmarks lie on the skin, ``(count,)`` bool.
+
+        Raises:
+            InvalidCovarianceError: flags for another number of landmarks.
+        """
         stated = self.landmarks_on_skin
         if len(stated) not in (0, count):
             raise InvalidCovarianceError(
-                f"{len(stated)} statements about skin for {count} landmarks", "one for each", "state all, or none"
+                f"{len(stated)} flags of landmarks on the skin for {count} landmarks",
+                "one flag per landmark, or none at all",
+                "pass `landmarks_on_skin` in the order of the landmarks",
             )
         return np.array(stated, dtype=bool) if stated else np.zeros(count, dtype=bool)
 
 
 @dataclass(frozen=True)
 class ScaleEstimate:
-    """What landmarks and sweep say about the CT's scale by themselves: patient over CT, less 1, and its deviation."""
+    """The CT's scale as the measurements alone give it, without the prior.
+
+    Attributes:
+        scale: distances on the patient over those in the CT, minus 1.
+        sd: standard deviation of `scale`.
+    """
 
     scale: float
     sd: float
 
     @property
     def excess(self) -> float:
-        """How many standard deviations it is off."""
+        """How many standard deviations the scale differs from 0."""
         return abs(self.scale) / self.sd if math.isfinite(self.sd) and self.sd > 0.0 else 0.0
 
 
 def skin_shift_and_turn(rms_mm: float, reach_mm: float) -> tuple[float, float]:
-    """Splits an RMS displacement of skin into shift (RMS, mm) and turn (RMS, rad) about the middle.
+    """Splits an RMS displacement of skin into an RMS shift in mm and an RMS rotation in rad about the pivot.
 
-    Two thirds of its variance are shift. A turn of RMS w moves what lies `reach_mm` away by ``w sqrt(2/3)`` of that.
+    Two thirds of the variance are assigned to the shift. An isotropic rotation of RMS angle w displaces a point at
+    distance `reach_mm` by ``w sqrt(2/3) reach_mm`` RMS.
     """
     turn_rms_rad = rms_mm * math.sqrt(1.0 / 3.0) / (math.sqrt(2.0 / 3.0) * max(reach_mm, 1.0))
     return rms_mm * math.sqrt(2.0 / 3.0), turn_rms_rad
@@ -85,10 +104,11 @@ def reach_of(points_mm: Floats, pivot_mm: Floats) -> float:
 
 
 def shared_information(shared: SharedErrors, offset_sd_mm: float, reach_mm: float) -> tuple[Floats, Floats]:
-    """Prior information ``(20, 20)`` of the shared errors, and which of the unknowns there are at all.
+    """Prior information ``(20, 20)`` of the shared errors, and the indices of the unknowns that take part in the fit.
 
     Args:
-        reach_mm: of what was measured on skin, from the pivot (`reach_of`).
+        offset_sd_mm: standard deviation of the offset that all swept points share; 0 if there is none.
+        reach_mm: RMS distance of the measurements on skin from the pivot (`reach_of`).
     """
     information = np.zeros((UNKNOWNS, UNKNOWNS))
     free = list(range(MOTION.stop))
@@ -110,7 +130,11 @@ def shared_information(shared: SharedErrors, offset_sd_mm: float, reach_mm: floa
 
 
 def landmark_rows(mapped_mm: Floats, pivot_mm: Floats, on_skin: np.ndarray) -> Floats:
-    """``(m, 3, 20)``: how landmarks, mapped to reference, move with each unknown; skin moves those on it only."""
+    """Jacobian ``(m, 3, 20)`` of landmarks mapped to reference ``(m, 3)`` by the unknowns.
+
+    Args:
+        on_skin: which landmarks move with the skin, ``(m,)`` bool.
+    """
     rows = np.zeros((len(mapped_mm), 3, UNKNOWNS))
     if len(mapped_mm):
         rows[:, :, MOTION] = motion_jacobian(mapped_mm, pivot_mm)
@@ -121,10 +145,12 @@ def landmark_rows(mapped_mm: Floats, pivot_mm: Floats, on_skin: np.ndarray) -> F
 
 
 def surface_rows(arms_mm: Floats, moments: Floats, normals: Floats, *, on_skin: bool) -> Floats:
-    """``(n, 20)``: how much closer each swept point comes to the surface with each unknown.
+    """Jacobian ``(n, 20)`` of the swept points' distances to the surface by the unknowns, positive where they shrink.
 
     Args:
-        arms_mm: from the pivot to the points, ``(n, 3)``; `moments`: arm x normal.
+        arms_mm: vectors from the pivot to the points, ``(n, 3)``.
+        moments: cross products of arm and normal, ``(n, 3)``.
+        normals: unit normals of the surface in reference, ``(n, 3)``.
     """
     rows = np.zeros((len(arms_mm), UNKNOWNS))
     rows[:, MOTION] = np.hstack([moments, normals])
@@ -136,7 +162,7 @@ def surface_rows(arms_mm: Floats, moments: Floats, normals: Floats, *, on_skin: 
 
 
 def inverse_of_free(information: Floats, free: Floats) -> Floats:
-    """Inverse ``(20, 20)`` over the unknowns there are; zero for the others."""
+    """Inverse ``(20, 20)`` over the unknowns with the indices `free`; zero for the others."""
     chosen = np.ix_(free, free)
     inverse = np.zeros_like(information)
     inverse[chosen] = np.linalg.inv(information[chosen])
@@ -144,7 +170,7 @@ def inverse_of_free(information: Floats, free: Floats) -> Floats:
 
 
 def joint_of(covariance: Floats) -> Floats:
-    """Of ``(20, 20)``, the part ``(13, 13)`` that tells where things are: marks have moved by skin and slide."""
+    """Joint covariance ``(13, 13)`` from that of all unknowns ``(20, 20)``: adds the slide to the skin's motion."""
     merge = np.zeros((JOINT, UNKNOWNS))
     merge[:, :JOINT] = np.eye(JOINT)
     merge[SKIN, SLIDE] = np.eye(6)
@@ -153,7 +179,13 @@ def joint_of(covariance: Floats) -> Floats:
 
 
 def scale_estimate(mean: float, variance: float, scale_sd: float, inflation: float) -> ScaleEstimate | None:
-    """What the measurements alone say, from the posterior with the stated scale; None where they say nothing."""
+    """Removes the prior from the posterior of the scale; None where the measurements say nothing about the scale.
+
+    Args:
+        mean, variance: of the posterior.
+        scale_sd: standard deviation of the prior.
+        inflation: factor on the measurements' variance (`noise_inflation`).
+    """
     if scale_sd <= 0.0 or variance <= 0.0:
         return None
     told = 1.0 / variance - scale_sd**-2.0
