@@ -249,7 +249,7 @@ def test_the_pose_graph_takes_nothing_that_was_refused_or_that_nobody_accepted(l
 
 def test_a_touched_landmark_that_nobody_planned_is_refused() -> None:
     outcome = register(Measured(MARKS, {"nose": touched()["m1"]}, sweep(), TARGETS), ORGAN, ASSUMED)
-    assert "nobody planned: nose" in outcome.findings.failure
+    assert "not planned: nose" in outcome.findings.failure
 
 
 def test_limits_are_those_the_attempt_was_made_with(case: Case) -> None:
