@@ -1,1 +1,1 @@
-"""A swept surface to a pose: iteration, start from nothing, bone points, and the evidence that the points carry."""
+"""Registration of swept points to a surface: robust ICP, search without an initial pose, ultrasound points of bone."""

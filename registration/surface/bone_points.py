@@ -1,12 +1,12 @@
-"""Bone seen by tracked ultrasound: points of the echo in frames become points in reference, each with its ellipsoid.
+"""Registration of bone points from tracked ultrasound, each with its own covariance.
 
-A beam is thin along its way and wide across it: a bone's echo is known to a fraction of a millimetre in depth, to a
-millimetre along the row, and to the thickness of the slice out of the plane. So how well a point tells the surface
-depends on how the surface is tilted to the beam. The solver is that of every swept surface (`surfaces.py`), given each
-point's error along the bone's normal; it does not find the bone in a frame, whoever calls it does.
+The echo of a bone is localised to a fraction of a millimetre in depth, to about a millimetre along the transducer's
+row, and only to the thickness of the slice out of the image plane. So a point's error along the bone's normal depends
+on the angle between bone and beam. The solver is that of every swept surface (`refine.py`), given that error for each
+point. Segmenting the bone in the frames is the caller's task.
 
-The tracker's error is another matter: it moves all points of a frame together, so that a hundred points of one frame
-do not average it out. It is carried to the pose frame by frame.
+The tracker's error is shared by all points of a frame and does not average out over them: it is propagated to the pose
+frame by frame.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from registration.errors import SurfacePointsRefusedError
 from registration.surface.evidence import neighbour_counts, point_weights
 from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
 
-# Beyond this a pixel is no pixel of a scanner but metres, or the size of the frame.
+# No scanner has larger pixels: a larger value is in another unit, or the size of the whole frame.
 LARGEST_PIXEL_MM = 2.0
-# The normals, and with them the noise, are looked up anew at each pose: the second pose moves by micrometres.
+# Normals and noise are updated at each pose; after the second pass the pose changes by micrometres only.
 PASSES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class BeamSettings:
-    """How precisely the echo of a bone is localised, standard deviations.
+    """Standard deviations of the localisation of a bone's echo.
 
     Attributes:
         axial_sd_mm: along the beam: length of the pulse, and where on its echo the bone was marked.
-        lateral_sd_mm: along the row: width of the beam in the plane.
-        elevation_sd_mm: out of the plane: thickness of the slice; it differs most between probes, measure it.
-        tracking_sd_mm: of the probe's pose at the bone, along each axis: shared by all points of a frame.
+        lateral_sd_mm: along the transducer's row: width of the beam in the image plane.
+        elevation_sd_mm: out of the image plane: thickness of the slice. It differs most between probes: measure it.
+        tracking_sd_mm: error of the probe's tracked pose at the bone along each axis, shared by all points of a frame.
     """
 
     axial_sd_mm: float = 0.3
@@ -49,7 +49,7 @@ class BeamSettings:
     tracking_sd_mm: float = 0.25
 
     def covariance_image_mm2(self) -> Floats:
-        """Of the beam, along the axes of ``image``, ``(3, 3)``.
+        """Covariance ``(3, 3)`` in mm^2 of a point in the axes of ``image``, without the tracking error.
 
         Raises:
             SurfacePointsRefusedError: deviations that are not positive numbers.
@@ -57,17 +57,19 @@ class BeamSettings:
         sd_mm = np.array([self.lateral_sd_mm, self.axial_sd_mm, self.elevation_sd_mm, self.tracking_sd_mm])
         if not (np.isfinite(sd_mm).all() and (sd_mm >= 0.0).all() and (sd_mm[:3] > 0.0).all()):
             raise SurfacePointsRefusedError(
-                f"{self}", "positive standard deviations in mm", "state how precisely the echo of a bone is known"
+                f"beam deviations (lateral, axial, elevation, tracking) of {tuple(sd_mm.tolist())} mm",
+                "positive standard deviations in mm",
+                "state how precisely the echo of a bone is localised",
             )
         return np.diag(sd_mm[:3] ** 2)
 
 
 @dataclass(frozen=True, eq=False)
 class BoneEcho:
-    """What one frame shows of the bone.
+    """Bone points of one ultrasound frame.
 
     Attributes:
-        points_image_px: ``(n, 2)``: x along the row, y down the depth; n may be 0.
+        points_image_px: pixels ``(n, 2)``: x along the row, y along the depth; n may be 0.
         T_reference_probe: pose of the probe when the frame was taken.
     """
 
@@ -77,13 +79,13 @@ class BoneEcho:
 
 @dataclass(frozen=True, eq=False)
 class BonePoints:
-    """Points of the bone.
+    """n bone points in reference.
 
     Attributes:
-        points_reference_mm: ``(n, 3)``.
-        covariance_reference_mm2: of each one's own error, ``(n, 3, 3)``.
-        frame_index: the frame that each came from, ``(n,)``.
-        tracking_sd_mm: along each axis, of the error that all points of a frame share.
+        points_reference_mm: positions ``(n, 3)``.
+        covariance_reference_mm2: covariance of each point's own error, ``(n, 3, 3)``.
+        frame_index: index of the frame of each point, ``(n,)``.
+        tracking_sd_mm: standard deviation along each axis of the error that all points of a frame share.
     """
 
     points_reference_mm: Floats
@@ -92,7 +94,7 @@ class BonePoints:
     tracking_sd_mm: float
 
     def sd_along_mm(self, directions_reference: Floats) -> Floats:
-        """Standard deviation of each point along a unit vector, both ``(n, 3)`` in reference."""
+        """Standard deviation ``(n,)`` in mm of each point along its unit vector ``(n, 3)`` in reference."""
         variance_mm2 = np.einsum(
             "ni,nij,nj->n", directions_reference, self.covariance_reference_mm2, directions_reference
         )
@@ -105,14 +107,16 @@ def locate_bone_points(
     pixel_mm: tuple[float, float],
     beam: BeamSettings | None = None,
 ) -> BonePoints:
-    """Pixels to reference.
+    """Maps bone points from the pixels of ultrasound frames to reference.
 
     Args:
-        T_probe_image: the probe's calibration, from ``image`` scaled to mm.
+        echoes: points and probe pose of each frame.
+        T_probe_image: the probe's calibration; ``image`` is in mm.
         pixel_mm: size of a pixel along x and y.
+        beam: standard deviations of the echo's localisation.
 
     Raises:
-        SurfacePointsRefusedError: no points, NaN, another shape, a pixel that is none.
+        SurfacePointsRefusedError: no points, NaN, a wrong shape, or an impossible pixel size.
         FrameMismatchError: transforms between other frames.
     """
     beam = beam or BeamSettings()
@@ -130,7 +134,7 @@ def locate_bone_points(
         index.append(np.full(len(pixels), number))
     if not sum(map(len, points)):
         raise SurfacePointsRefusedError(
-            f"{len(echoes)} ultrasound frames without a point of bone", "at least one", "mark the bone's echo"
+            f"{len(echoes)} ultrasound frames without a point of bone", "at least one point", "mark the bone's echo"
         )
     located, ellipsoids, frame_index = (read_only(np.concatenate(parts)) for parts in (points, covariances, index))
     return BonePoints(located, ellipsoids, frame_index, beam.tracking_sd_mm)
@@ -143,26 +147,29 @@ def register_bone(
     landmarks: tuple[ArrayLike, ArrayLike] | None = None,
     settings: SurfaceFitSettings | None = None,
 ) -> SurfaceRegistration:
-    """Refines `initial` (``T_reference_ct``) so that the bone's echoes lie on its surface.
+    """Refines `initial` (``T_reference_ct``) so that the bone points lie on the bone's surface.
 
     Args:
+        bone: points of `locate_bone_points`.
+        surface_ct: surface of the bone in ct, or its distance field.
+        initial: pose to start from.
         landmarks: as for `refine_on_surface`.
-        settings: ``point_noise_mm`` is not used: every point brings its own. ``offset_sd_mm`` takes in what all points
-            share: the echo of a bone is drawn a little above or below it, and a wrong speed of sound shifts its depth.
+        settings: ``point_noise_mm`` is not used, since every point has its own. ``offset_sd_mm`` covers what all points
+            share: marking the echo above or below the bone, and a wrong speed of sound, which shifts the depth.
 
     Returns:
-        As `refine_on_surface`; the covariance has the tracker's error in it, `weakest_direction` tells of the rest.
+        As `refine_on_surface`. The covariance includes the tracker's error; `weakest_direction` does not.
 
     Raises:
         SurfacePointsRefusedError, LandmarksRefusedError, FrameMismatchError: as `refine_on_surface`.
     """
     if isinstance(surface_ct, Surface) and not len(surface_ct.triangles):
         raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
+            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
         )
     field = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
     settings = settings or SurfaceFitSettings()
-    # Where nobody knows which way the surface faces, the mean over all directions.
+    # Before the first pass the normals are not known: the mean over all directions is used.
     noise_mm = np.sqrt(np.trace(bone.covariance_reference_mm2, axis1=1, axis2=2) / 3.0)
     pose, normals = initial, np.empty((0, 3))
     for number in range(PASSES):
@@ -178,10 +185,10 @@ def register_bone(
 def _tracking_covariance(
     bone: BonePoints, found: SurfaceRegistration, normals: Floats, noise_mm: Floats, settings: SurfaceFitSettings
 ) -> Floats:
-    """Covariance ``(6, 6)`` of the pose from errors that each frame's points share.
+    """Covariance ``(6, 6)`` of the pose that follows from the tracking errors of the frames.
 
-    An error e of frame f moves the solution by ``H^-1 sum_i w_i j_i n_i' e`` over its points, j being the gradient of
-    their distance by the pose; H^-1 is the covariance without this error, H the information.
+    An error e of one frame moves the solution by ``H^-1 sum_i w_i j_i n_i' e`` over its points, where j_i is the
+    gradient of the point's distance by the pose, and H^-1 the covariance without this error.
     """
     counts = neighbour_counts(bone.points_reference_mm, settings.correlation_length_mm, noise_mm)
     weights = np.where(found.inlier, point_weights(counts, noise_mm, settings.model_error_mm), 0.0)
@@ -211,13 +218,15 @@ def _checked_pixels(points_px: ArrayLike, number: int) -> Floats:
         return np.empty((0, 2))
     if pixels.ndim != 2 or pixels.shape[1] != 2 or not np.isfinite(pixels).all():
         raise SurfacePointsRefusedError(
-            f"points of shape {pixels.shape} in frame {number}, or not finite",
-            "finite (n, 2): x along the row, y down the depth, in px",
-            "leave out what was not seen",
+            f"points of shape {pixels.shape} in frame {number}, of a wrong shape or not finite",
+            "a finite (n, 2) array in px: x along the row, y along the depth",
+            "leave out pixels where no bone was seen",
         )
     return pixels
 
 
 def _check_frames(transform: Transform, allowed: tuple[str, str], what: str) -> None:
     if (transform.to_frame, transform.from_frame) != allowed:
-        raise FrameMismatchError(f"{transform} as {what}", f"T_{allowed[0]}_{allowed[1]}", "invert it, or use another")
+        raise FrameMismatchError(
+            f"{transform} as {what}", f"T_{allowed[0]}_{allowed[1]}", "invert the transform, or pass the right one"
+        )

@@ -1,8 +1,8 @@
-"""A swept surface registered from nothing: no landmarks, no initial pose.
+"""Registration of a swept surface without landmarks and without an initial pose.
 
-Thousands of starts on a coarse field (`start_search.py`), the best few distinct ends refined by the solver itself
-(`surfaces.py`). Where a second pose explains the sweep about as well, as on anything symmetric, nothing is chosen: both
-are returned, with their costs.
+Thousands of starting poses are optimised on a coarse distance field (`start_search.py`), and the best distinct results
+are refined with all points (`refine.py`). Where a second pose explains the sweep about as well, as on a symmetric
+surface, none is chosen: all of them are returned with their costs.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from registration.surface.evidence import neighbour_counts, point_weights
 from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
 from registration.surface.start_search import Poses, Round, lay_on, run
 
-# One of a thousand estimates of the same pose lies farther than this from another, in its own six deviations.
+# Two results are different poses if their distance, by the covariance, is so large that chance gives it more rarely.
 SAME_POSE_CHANCE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalStartSettings:
-    """How widely is searched, and when two poses count as equal.
+    """Extent of the search, and when a pose counts as found, or as possible.
 
     Attributes:
-        spots, angles: starts are this many spots of the surface times this many angles, and twice that.
-        rounds: see `start_search.Round`; widths in mm suit organs and skin.
-        refined: how many distinct ends are refined with all points.
-        coarse_spacing_mm, margin_mm: of the coarse field.
-        odds: a second pose counts as possible unless the data speak against it by this factor.
-        same_within_mm: ends that move the swept points by less than this (RMS) from one another are one pose.
+        spots, angles: the number of starting poses is spots times angles times two (either side of the surface).
+        rounds: see `start_search.Round`; the default widths suit organs and skin.
+        refined: number of distinct results that are refined with all points.
+        coarse_spacing_mm, margin_mm: spacing of the coarse field, and how far it reaches beyond the surface.
+        odds: likelihood ratio below which a second pose counts as possible.
+        same_within_mm: results that differ by less than this, RMS over the swept points, are the same pose.
         minimum_fit: share of the points that must lie on the surface within the stated errors.
-        loosest_mm: a pose that the sweep leaves free by more than this (RMS over its points) is none.
+        loosest_mm: largest standard deviation, RMS over the swept points, along the least constrained motion.
     """
 
     spots: int = 150
@@ -63,12 +63,12 @@ class GlobalStartSettings:
 
 @dataclass(frozen=True, eq=False)
 class StartPose:
-    """One end of the search, refined.
+    """One refined result of the search.
 
     Attributes:
-        registration: of the sweep from there.
+        registration: the refined registration.
         cost: squared distances over their variances, summed over independent patches of the surface and capped for
-            outliers: twice the negative log-likelihood. Costs of one search may be compared, no others.
+            outliers: twice the negative log-likelihood. Only costs of the same search are comparable.
         on_surface: share of the points that lie on the surface within the stated errors, 0 to 1.
     """
 
@@ -78,19 +78,20 @@ class StartPose:
 
     @property
     def T_reference_ct(self) -> Transform:
+        """The refined pose."""
         return self.registration.T_reference_ct
 
 
 @dataclass(frozen=True, eq=False)
 class GlobalStart:
-    """What the search found.
+    """Result of the search.
 
     Attributes:
-        registration: the one pose that fits; None if there is none, or more than one.
+        registration: the only pose that fits; None if no pose fits, or more than one.
         possible: poses that explain the sweep about equally well, best first; empty if none does.
-        runner_up: the best distinct pose that the data exclude; None if no other end was found.
-        reason: for a person: what was found, or why nothing is chosen.
-        action: what to do where nothing is.
+        runner_up: the best distinct pose that the data exclude; None if no other result was found.
+        reason: in words, what was found, or why no pose was chosen.
+        action: in words, what to do if no pose was chosen; else empty.
     """
 
     registration: SurfaceRegistration | None
@@ -101,6 +102,7 @@ class GlobalStart:
 
     @property
     def ambiguous(self) -> bool:
+        """Whether more than one pose is possible."""
         return len(self.possible) > 1
 
 
@@ -113,15 +115,18 @@ def register_from_nothing(
     field: DistanceField | None = None,
     surface_settings: SurfaceFitSettings | None = None,
 ) -> GlobalStart:
-    """Registers swept points ``(n, 3)`` in reference to the surface in ct, wherever the patient lies.
+    """Registers swept points ``(n, 3)`` in reference, in mm, to the surface in ct without an initial pose.
 
     Args:
-        rng: draws which points and spots are looked at; the same generator, the same result.
-        field: the surface's distance, where it was built before.
-        surface_settings: of the refinement.
+        points_reference: the swept points.
+        surface_ct: the surface that was swept.
+        rng: random generator; the same seed gives the same result.
+        settings: extent of the search.
+        field: distance to the surface, where it was built before.
+        surface_settings: settings of the refinement.
 
     Raises:
-        SurfacePointsRefusedError: too few points, NaN, an empty surface.
+        SurfacePointsRefusedError: too few points, NaN, an empty surface, or a sweep of an impossible size.
         FrameMismatchError: a surface in another frame than ct.
     """
     settings = settings or GlobalStartSettings()
@@ -137,7 +142,7 @@ def register_from_nothing(
     for pose in _transforms(ends, centre_mm, coarse.centre_mm):
         try:
             registration = refine_on_surface(points_mm, field, pose, settings=solver)
-        except SurfacePointsRefusedError:  # an end so bad that too few points are near the surface
+        except SurfacePointsRefusedError:  # a result so poor that too few points are near the surface
             continue
         refined.append(_weighed(points_mm, registration, solver))
     return _concluded(sorted(refined, key=lambda end: end.cost), points_mm, settings)
@@ -148,7 +153,7 @@ def _checked(points_reference: ArrayLike, surface_ct: Surface, solver: SurfaceFi
         raise FrameMismatchError(f"a surface in '{surface_ct.frame}'", f"a surface in '{CT}'", "map it to ct")
     if not len(surface_ct.triangles):
         raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
+            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
         )
     try:
         points_mm = as_points(points_reference, "swept points", solver.minimum_points)
@@ -159,7 +164,7 @@ def _checked(points_reference: ArrayLike, surface_ct: Surface, solver: SurfaceFi
 
 
 def _check_size(points_mm: Floats, surface_ct: Surface) -> None:
-    """A sweep in metres would fit into any dent, and anything far larger than the surface is not a sweep of it."""
+    """Refuses a sweep far smaller than the surface, such as one in metres, or far larger: it would fit anywhere."""
     sweep_mm, surface_mm = (float(np.linalg.norm(np.ptp(p, axis=0))) for p in _middles(points_mm, surface_ct))
     if not 0.02 < sweep_mm / surface_mm < 2.0:
         raise SurfacePointsRefusedError(
@@ -170,7 +175,7 @@ def _check_size(points_mm: Floats, surface_ct: Surface) -> None:
 
 
 def _middles(points_mm: Floats, surface_ct: Surface) -> tuple[Floats, Floats]:
-    """The middle 90 % of the sweep along each axis, since outliers lie anywhere; and the surface's box."""
+    """The box of the middle 90 % of the sweep along each axis, to exclude outliers, and the surface's box."""
     return np.percentile(points_mm, [5.0, 95.0], axis=0), surface_ct.bounds_mm
 
 
@@ -178,7 +183,7 @@ def _transforms(ends: Poses, sweep_centre_mm: Floats, surface_centre_mm: Floats)
     """``T_reference_ct`` of poses that take the centred sweep to the centred surface."""
     poses = []
     for matrix, translation in zip(ends.rotations, ends.translations, strict=True):
-        u, _, vt = np.linalg.svd(matrix.astype(np.float64))  # single precision, made a rotation to the last digit
+        u, _, vt = np.linalg.svd(matrix.astype(np.float64))  # the nearest rotation: the matrix is in single precision
         T_ct_reference = np.eye(4)
         T_ct_reference[:3, :3] = u @ vt
         T_ct_reference[:3, 3] = translation + surface_centre_mm - u @ vt @ sweep_centre_mm
@@ -190,11 +195,11 @@ def _weighed(points_mm: Floats, registration: SurfaceRegistration, solver: Surfa
     noise_mm = np.full(len(points_mm), solver.point_noise_mm)
     counts = neighbour_counts(points_mm, solver.correlation_length_mm, noise_mm)
     weights = point_weights(counts, noise_mm, solver.model_error_mm)
-    # Outliers lie alone: with the weight of a whole patch each, their luck would decide between poses.
+    # An outlier is alone in its patch and would get the patch's whole weight: outliers would decide between poses.
     weights = np.minimum(weights, np.median(weights))
     cutoff_mm = solver.tukey_cutoff * math.hypot(solver.point_noise_mm, solver.model_error_mm)
     off_mm = np.minimum(np.abs(registration.residuals_mm - registration.offset_mm), cutoff_mm)
-    # Not the inliers: their scale follows the residuals, and grows with a bad fit.
+    # Not the solver's inliers: their scale follows the residuals, and grows with a bad fit.
     on_surface = float(np.mean(off_mm < cutoff_mm))
     stretch = registration.offset_mm / solver.offset_sd_mm if solver.offset_sd_mm > 0.0 else 0.0
     return StartPose(registration, float(weights @ off_mm**2 + stretch**2), on_surface)
@@ -234,7 +239,7 @@ def _fits(end: StartPose, settings: GlobalStartSettings) -> bool:
 
 
 def _same(one: StartPose, other: StartPose, points_mm: Floats, settings: GlobalStartSettings) -> bool:
-    """Whether two ends are estimates of one pose: near together, or as far apart as the better one may be wrong."""
+    """Whether two results are the same pose: near together, or not farther apart than the known one is uncertain."""
     if _apart_mm(one, other, points_mm) < settings.same_within_mm:
         return True
     known = other.registration.uncertainty
@@ -245,7 +250,7 @@ def _same(one: StartPose, other: StartPose, points_mm: Floats, settings: GlobalS
 
 
 def _apart_mm(one: StartPose, other: StartPose, points_mm: Floats) -> float:
-    """How far apart two poses put the patient's points in the CT, RMS."""
+    """RMS distance in mm between the points mapped to ct by either pose."""
     apart_mm = one.T_reference_ct.inverse().apply(points_mm) - other.T_reference_ct.inverse().apply(points_mm)
     return float(np.sqrt(np.mean(np.sum(apart_mm**2, axis=1))))
 

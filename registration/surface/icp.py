@@ -1,4 +1,4 @@
-"""The iteration of surface registration: Gauss-Newton on robustly weighted distances, landmarks in the same cost."""
+"""The solver of surface registration: Gauss-Newton on robustly weighted distances, with landmarks in the same cost."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from registration.uncertainty.shared_errors import (
     surface_rows,
 )
 
-# Median absolute deviation to standard deviation, for normal errors.
+# Factor from median absolute deviation to standard deviation for normal errors.
 MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True, kw_only=True)
 class IcpSettings:
-    """How the iteration goes.
+    """Settings of the iteration.
 
     Attributes:
-        maximum_iterations: the result says so if they did not suffice.
+        maximum_iterations: limit; a result that needs more is returned as not converged.
         step_tolerance_mm: converged when a step moves the points by less than this (RMS).
-        maximum_distance_mm: points farther from the surface than this take no part.
-        tukey_cutoff: residuals beyond this many robust standard deviations weigh nothing; 4.685 keeps 95 % efficiency.
-        annealing_start: the first cutoff is this many times wider, so that a poor start keeps its true points.
-        annealing_rate: factor per iteration on the way down.
+        maximum_distance_mm: points farther from the surface than this have no weight.
+        tukey_cutoff: residuals beyond this many robust standard deviations have no weight; 4.685 gives 95 % efficiency.
+        annealing_start: factor by which the first cutoff is wider, so that a poor initial pose keeps its inliers.
+        annealing_rate: factor on that width per iteration.
         minimum_points: fewer points within `maximum_distance_mm` of the surface are refused.
     """
 
@@ -50,20 +50,23 @@ class IcpSettings:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Everything that speaks about the pose, in mm.
+    """The measurements and priors of one fit, in mm.
 
     Attributes:
         points_reference: swept points ``(n, 3)``.
-        counts: how many like it share each one's patch of the surface, ``(n,)``.
-        weights: information of each along its normal, ``(n,)``, in 1/mm^2.
-        point_noise_mm: each point's own error, ``(n,)``; noise_sd_mm: with that of the surface, ``(n,)``.
-        trend_radius_mm: of the disc over which the surface's normals are averaged before they count as evidence.
+        counts: effective number of points in each one's patch of the surface, ``(n,)`` (`neighbour_counts`).
+        weights: information of each point along its normal, ``(n,)``, in 1/mm^2.
+        point_noise_mm: standard deviation of each point's own error, ``(n,)``.
+        noise_sd_mm: the same including the surface's error, ``(n,)``.
+        trend_radius_mm: radius of the disc over which the surface's normals are averaged for the information.
         landmarks_ct, landmarks_reference: pairs ``(m, 3)``; m may be 0.
-        landmark_error: of these pairs. on_skin: which of them lie on the skin, ``(m,)`` bool; surface_on_skin: whether
-            the swept surface is the skin.
-        prior_information: ``(20, 20)``, of the initial pose (weak, so that no direction is without any) and of what
-            measurements share (`shared_errors.py`). free: which of these unknowns there are.
-        pivot_reference: centroid of the points ``(3,)``: motions are about it.
+        landmark_error: localisation error of these pairs.
+        on_skin: which of them lie on the skin, ``(m,)`` bool.
+        surface_on_skin: whether the swept surface is the skin.
+        prior_information: ``(20, 20)``: a weak one of the initial pose, which keeps the equations regular, and that of
+            the shared errors (`shared_errors.py`).
+        free: indices of the unknowns that take part in the fit.
+        pivot_reference: centroid ``(3,)`` of the swept points; motions are about it.
     """
 
     points_reference: Floats
@@ -83,21 +86,21 @@ class Evidence:
 
     @property
     def arms_mm(self) -> Floats:
-        """From the pivot to each point, ``(n, 3)``."""
+        """Vectors from the pivot to each swept point, ``(n, 3)``."""
         return self.points_reference - self.pivot_reference
 
 
 @dataclass(frozen=True, eq=False)
 class IcpOutcome:
-    """Where the iteration ended: the pose, and what the points say at it.
+    """Result of the iteration.
 
     Attributes:
         T_reference_ct: the pose.
-        residuals_mm: signed distances ``(n,)``.
-        shared: the unknowns ``(20,)`` beside the pose as they were estimated; its motion is 0.
-        shared_mm: the part ``(n,)`` of the residuals that they explain.
-        robust_weights: Tukey's, ``(n,)``, 0 to 1.
-        surface_information, landmark_information: ``(20, 20)`` each, about the evidence's pivot.
+        residuals_mm: signed distances ``(n,)`` of the swept points, positive outside.
+        shared: estimates ``(20,)`` of the unknowns other than the pose; the first six, the motion, are 0.
+        shared_mm: the part ``(n,)`` of the residuals that these explain.
+        robust_weights: Tukey weights ``(n,)``, 0 to 1.
+        surface_information, landmark_information: Fisher information ``(20, 20)`` of swept points and of landmarks.
         iterations, converged, last_step_mm: how the iteration ended.
     """
 
@@ -114,15 +117,15 @@ class IcpOutcome:
 
     @property
     def offset_mm(self) -> float:
-        """The estimated offset that all points share."""
+        """The estimated offset in mm that all points share, positive outside."""
         return float(self.shared[OFFSET])
 
 
 def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settings: IcpSettings) -> IcpOutcome:
-    """Iterates from `initial` until the points stop moving.
+    """Iterates from `initial` (``T_reference_ct``) until the steps are smaller than the tolerance.
 
     Raises:
-        SurfacePointsRefusedError: too few points near the surface, at the start or on the way.
+        SurfacePointsRefusedError: too few points near the surface, initially or in a later iteration.
     """
     gram = mean_gram(evidence)
     pose, shared, step_mm, widening, iteration = initial, np.zeros(UNKNOWNS), np.inf, settings.annealing_start, 0
@@ -151,27 +154,27 @@ def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settin
 
 
 def mean_gram(evidence: Evidence) -> Floats:
-    """``G`` (6, 6): a motion xi moves the swept points by ``sqrt(xi' G xi)`` mm RMS. Makes rad and mm comparable."""
+    """Matrix ``G`` (6, 6) for which a motion xi moves the swept points by ``sqrt(xi' G xi)`` mm RMS."""
     jacobian = motion_jacobian(evidence.points_reference, evidence.pivot_reference)
     return np.einsum("nki,nkj->ij", jacobian, jacobian) / len(jacobian)
 
 
 def landmark_residuals_mm(evidence: Evidence, pose: Transform) -> Floats:
-    """Touched minus mapped landmarks, ``(m, 3)``."""
+    """Touched minus mapped landmarks, ``(m, 3)`` in reference."""
     return evidence.landmarks_reference - pose.apply(evidence.landmarks_ct)
 
 
 def landmark_prediction_mm(evidence: Evidence, pose: Transform, shared: Floats) -> Floats:
-    """The part ``(m, 3)`` of the landmarks' residuals that the unknowns ``(20,)`` beside the pose explain."""
+    """The part ``(m, 3)`` of the landmarks' residuals that the unknowns ``(20,)`` other than the pose explain."""
     predicted: Floats = _landmark_rows(evidence, pose) @ shared
     return predicted
 
 
 def only_of_pose(information: Floats, evidence: Evidence) -> Floats:
-    """What ``(20, 20)`` says about the pose, ``(6, 6)``, once it has said what it must about everything else.
+    """Marginal information ``(6, 6)`` about the pose from that about all unknowns ``(20, 20)``.
 
-    The Schur complement over offset and scale, each held by its prior: points that share an offset say nothing about a
-    motion that looks like one. Where the surface is skin, the pose is meant against the skin.
+    The Schur complement over offset and scale, each with its prior: points that share an unknown offset say nothing
+    about a motion with the same effect. Where the surface is skin, this is the pose relative to the skin.
     """
     others = evidence.free[np.isin(evidence.free, (SCALE, OFFSET))]
     if not len(others):
@@ -195,7 +198,7 @@ def _step(
     robust = _robust_weights(distance, rows @ shared, widening, evidence, settings)
     information, gradient = surface_equations(rows, distance.signed_mm, evidence.weights * robust)
     marks, pull = landmark_equations(evidence, pose)
-    # The initial pose's weak information damps the step (Levenberg) where nothing else speaks; it pulls nowhere.
+    # The initial pose's weak information only damps the step (Levenberg) in undetermined directions: no gradient.
     solution = inverse_of_free(information + marks + evidence.prior_information, evidence.free) @ (gradient + pull)
     others = solution.copy()
     others[MOTION] = 0.0
@@ -227,12 +230,12 @@ def _distance(evidence: Evidence, field: DistanceField, pose: Transform) -> Surf
 
 
 def surface_jacobian(evidence: Evidence, pose: Transform, field: DistanceField) -> Floats:
-    """``(n, 20)`` of all points at `pose`."""
+    """Jacobian ``(n, 20)`` of the swept points' distances at `pose` (`surface_rows`)."""
     return _surface_rows(evidence, pose, _distance(evidence, field, pose))
 
 
 def _surface_rows(evidence: Evidence, pose: Transform, distance: SurfaceDistance) -> Floats:
-    """``(n, 20)``: how much closer each point comes to the surface by each unknown."""
+    """Jacobian ``(n, 20)`` of the points' distances by the unknowns, positive where they shrink."""
     normals = pose.rotate(distance.gradient)
     return surface_rows(
         evidence.arms_mm, np.cross(evidence.arms_mm, normals), normals, on_skin=evidence.surface_on_skin
@@ -242,16 +245,16 @@ def _surface_rows(evidence: Evidence, pose: Transform, distance: SurfaceDistance
 def _surface_information(
     evidence: Evidence, field: DistanceField, pose: Transform, distance: SurfaceDistance, weights: Floats
 ) -> Floats:
-    """What the points really tell, ``(20, 20)``: by the surface's trend, not by its texture.
+    """Information ``(20, 20)`` of the swept points, from normals averaged over a disc.
 
-    Facets and ripples tilt the normals, so that even a sphere seems to resist turning. On the scale of the surface's
-    own error its texture is as likely error as shape: no evidence may be drawn from it.
+    Facets and ripples tilt single normals, so that even a sphere would seem to resist rotation. Texture as small as the
+    surface's own error is as likely error as shape, and must not count as information.
     """
     points_ct = pose.inverse().apply(evidence.points_reference)
     feet_ct = points_ct - distance.signed_mm[:, None] * distance.gradient
     normals_ct, moments_ct = np.hsplit(field.mean_normal_lines(feet_ct, evidence.trend_radius_mm), 2)
     normals = pose.rotate(normals_ct)
-    # A moment about ct's origin, seen from the pivot: its line moves with the pose.
+    # Moments about ct's origin, rotated to reference and moved to the pivot.
     moments = pose.rotate(moments_ct) + np.cross(pose.translation_mm - evidence.pivot_reference, normals)
     rows = surface_rows(evidence.arms_mm, moments, normals, on_skin=evidence.surface_on_skin)
     return surface_equations(rows, distance.signed_mm, weights)[0]
@@ -266,10 +269,10 @@ def _robust_weights(
     if np.count_nonzero(near) < settings.minimum_points:
         raise SurfacePointsRefusedError(
             f"{np.count_nonzero(near)} of {len(near)} points within {settings.maximum_distance_mm:g} mm of the surface",
-            f"at least {settings.minimum_points}",
+            f"at least {settings.minimum_points} points that near",
             "check the landmark registration and that the right surface was swept",
         )
-    # Deviation from the offset that was allowed for, not from the median: any other is an error to be seen.
+    # Deviations from the estimated offset, not from the median: an offset beyond the prior must show as residuals.
     scale = max(MAD_TO_SD * float(np.median(absolute[near])), 1.0)
     cutoff = settings.tukey_cutoff * widening * scale
     return np.where(near, np.maximum(0.0, 1.0 - (absolute / cutoff) ** 2) ** 2, 0.0)

@@ -1,4 +1,4 @@
-"""From the evidence at the solution to its covariance, and to the motion that the surface resists least."""
+"""Covariance of a surface registration, and the motion that the swept surface constrains least."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from registration.uncertainty.shared_errors import ScaleEstimate, inverse_of_fre
 
 @dataclass(frozen=True, eq=False)
 class WeakestDirection:
-    """The motion that the swept surface resists least: along a cylinder it slides, about a sphere it turns.
+    """The motion that the swept surface constrains least, such as sliding along a cylinder or turning about a sphere.
 
     Attributes:
-        motion: one standard deviation of it by the surface alone, ``(6,)``: rotation vector in rad and translation in
-            mm about `pivot_reference_mm`, axes of reference.
+        motion: one standard deviation of this motion from the surface alone, ``(6,)``: rotation vector in rad and
+            translation in mm about `pivot_reference_mm`, in the axes of reference.
         pivot_reference_mm: centroid of the swept points, ``(3,)``.
-        surface_sd_mm: how far (RMS over the swept points) it may have gone, by the surface alone; limited by what was
-            assumed about the initial pose.
-        combined_sd_mm: the same once landmarks are taken in.
-        sd_mm: ``(6,)``, falling: the surface's standard deviation along six independent motions. How many are large
-            tells what was swept: two for a cylinder, three for a plane or a sphere.
-        description: for a person.
+        surface_sd_mm: its standard deviation, RMS over the swept points, from the surface alone; limited by the prior
+            of the initial pose.
+        combined_sd_mm: the same with the landmarks included.
+        sd_mm: standard deviations ``(6,)`` from the surface along six independent motions, descending. Two large ones
+            indicate a cylinder, three a plane or a sphere.
+        description: the motion in words.
     """
 
     motion: Floats
@@ -47,18 +47,19 @@ class WeakestDirection:
 def combined_uncertainty(
     evidence: Evidence, outcome: IcpOutcome
 ) -> tuple[PoseUncertainty, float, ScaleEstimate | None]:
-    """Covariance of the pose, the factor by which the surface residuals exceed the noise that was stated, the scale.
+    """Uncertainty of the pose, noise inflation of the surface points, and the estimated scale (None if undetermined).
 
-    Surface and landmarks are inflated each by its own residuals. The solution's weights did not know of that, so the
-    covariance is the sandwich ``H^-1 M H^-1``, M being the covariance of the cost's gradient under the larger noise.
+    The variances of surface and landmarks are inflated by their own residuals. The solution was weighted with the stated
+    variances, so the covariance is the sandwich ``H^-1 M H^-1``, M being the gradient's covariance with the inflated
+    ones.
     """
     surface, marks, prior = outcome.surface_information, outcome.landmark_information, evidence.prior_information
     inverse = inverse_of_free(surface + marks + prior, evidence.free)
     surface_factor = _surface_inflation(evidence, outcome, float(np.trace(inverse @ surface)))
     marks_factor = _landmark_inflation(evidence, outcome, float(np.trace(inverse @ marks)))
-    # Unknowns that there are not have no row in the inverse, whatever the other matrices say of them.
+    # Rows of unknowns that take no part are zero in the inverse, and so in the covariance.
     covariance = inverse @ (surface_factor * surface + marks_factor * marks + prior) @ inverse
-    # Scale, skin and slide were estimated, and the pose that is used has none of them: their means are errors too.
+    # The pose in use does not include the estimated scale, skin and slide: these estimates are errors of it.
     joint = joint_of(covariance + np.outer(outcome.shared, outcome.shared))
     prior_scale = prior[SCALE, SCALE]
     scale_sd = float(prior_scale**-0.5) if prior_scale > 0.0 else 0.0
@@ -70,15 +71,15 @@ def combined_uncertainty(
 def weakest_direction(
     evidence: Evidence, outcome: IcpOutcome, uncertainty: PoseUncertainty, inflation: float
 ) -> WeakestDirection:
-    """Principal motions of the surface's own covariance, in the metric of how far they move the swept points."""
+    """The motion with the largest variance from the surface, measured by how far it moves the swept points."""
     surface = only_of_pose(outcome.surface_information, evidence)
     surface_covariance = np.linalg.inv(surface / inflation + evidence.prior_information[MOTION, MOTION])
-    # A sliver of the identity: points on one line have a rotation that moves none of them.
+    # The small multiple of the identity regularises points on a line, which a rotation about the line does not move.
     factor = np.linalg.cholesky(mean_gram(evidence) + 1e-6 * np.eye(6))
     variances, motions = np.linalg.eigh(factor.T @ surface_covariance @ factor)
     weakest = motions[:, -1]
     surface_sd_mm = float(np.sqrt(variances[-1]))
-    # Against what was swept: that the skin itself may have moved is no looseness of the fit.
+    # Relative to the swept surface: a motion of the skin itself is not a weakness of the fit.
     follow = np.zeros((6, JOINT))
     follow[:, MOTION] = np.eye(6)
     if evidence.surface_on_skin:

@@ -1,8 +1,8 @@
-"""Registration of a swept surface to the CT's: robust point-to-plane ICP that knows what it does not know.
+"""Registration of swept points to a surface of the CT: robust point-to-plane ICP with the covariance of the pose.
 
 Chen and Medioni, "Object modelling by registration of multiple range images", IVC 10(3), 1992, with exact closest
-points on the triangles, Tukey weights whose scale follows the residuals down, and the landmarks in the same cost:
-a torso is smooth, and without them it would slide. The covariance counts correlated points once (`evidence.py`).
+points on the triangles, Tukey weights with a scale estimated from the residuals, and landmarks in the same cost, since
+a smooth torso alone does not determine the pose. The covariance accounts for correlated points (`evidence.py`).
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from registration.uncertainty.shared_errors import (
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceFitSettings(IcpSettings):
-    """What is known about the errors, on top of how the iteration goes.
+    """Stated errors of a surface registration, in addition to the settings of the iteration.
 
     Attributes:
         point_noise_mm: standard deviation along the normal of each point's own error: tracker and stylus.
         model_error_mm: standard deviation of the surface's error, shared by neighbouring points: segmentation, skin.
         offset_sd_mm: standard deviation of an offset that all points share: skin pressed in by the stylus, or a
-            segmentation that is too large everywhere. It is estimated together with the pose, and what it leaves open
-            shows in the uncertainty. 0 where the points lie on the very surface; about 1 mm for swept skin.
-        correlation_length_mm: side of the square patch within which that error is one and the same. For an error
+            segmentation that is too large everywhere. The offset is estimated together with the pose, and its remaining
+            uncertainty is part of the pose's. 0 where no offset is possible; about 1 mm for swept skin.
+        correlation_length_mm: side of the square patch within which the model error is taken as constant. For an error
             correlated as ``exp(-d^2 / 2 l^2)`` it is ``sqrt(2 pi) l``.
-        trend_radius_mm: normals are averaged over a disc of this radius before they count as evidence. Wide enough to
-            average out the slopes of the model error, whose ripples would otherwise seem to hold a smooth body.
-        landmark_fle_rms_mm: RMS length of the landmarks' 3-D error; one number, or one per landmark.
-        initial_sd_mm, initial_sd_rad: how far off the initial pose may be. Keeps a direction that nothing determines at
-            this, visibly huge, instead of infinite.
-        minimum_inlier_fraction: below it, the result is returned as not converged.
+        trend_radius_mm: radius of the disc over which normals are averaged for the covariance. Large enough to average
+            out the slopes of the model error, which would otherwise seem to constrain a smooth body.
+        landmark_fle_rms_mm: FLE, RMS length of the landmarks' 3-D error; one number, or one per landmark.
+        initial_sd_mm, initial_sd_rad: standard deviations of the initial pose. They bound the uncertainty of motions
+            that no measurement constrains.
+        minimum_inlier_fraction: with a smaller share of inliers, the result is returned as not converged.
     """
 
     point_noise_mm: float = 0.4
@@ -75,20 +75,22 @@ class SurfaceRegistration:
     Attributes:
         T_reference_ct: maps ct to reference.
         residuals_mm: signed distance of each point to the surface, ``(n,)``, positive outside.
-        inlier: the points that took part, ``(n,)`` bool.
-        offset_mm: the part of the residuals that all points share, as far as it was allowed for; positive outside.
-        residual_rms_mm, residual_p95_mm: of the inliers' distances about that offset. Not the accuracy at a target.
+        inlier: which points have a weight above zero, ``(n,)`` bool.
+        offset_mm: estimated offset that all points share, positive outside; 0 unless `offset_sd_mm` allows for one.
+        residual_rms_mm, residual_p95_mm: RMS and 95 % quantile of the inliers' distances from that offset. Not the
+            accuracy at a target.
         landmark_fre_rms_mm: RMS distance of the landmarks under this pose; None without landmarks.
-        iterations: of the solver.
-        converged: whether the pose may be used at all; `reason` says why or why not.
-        reason: for a person.
-        weakest_direction: the motion that the surface resists least.
+        iterations: number of iterations of the solver.
+        converged: whether the pose may be used; `reason` says why or why not.
+        reason: the reason in words.
+        weakest_direction: the motion that the surface constrains least.
         uncertainty: covariance of the pose.
-        noise_inflation: factor on the variance of the surface points since the residuals exceed what was stated.
-        residual_field: the error of the surface that the residuals show, where it is larger, or hangs together over
-            more, than was stated: then points and covariance count by it. None where the statement holds.
-        scale: what landmarks and points say about the scale between CT and patient; None where it was not in doubt.
-        trend: of the landmarks' residuals with the order of the touches; None where there is none.
+        noise_inflation: factor on the stated variance of the surface points, from their residuals; 1 where they agree.
+        residual_field: the surface's error as estimated from the residuals, where it is larger, or correlated over a
+            longer distance, than stated: then weights and covariance are based on it. None where the stated one holds.
+        scale: scale between CT and patient as the measurements alone give it; None where it was taken as known, or
+            where they do not determine it.
+        trend: trend of the landmarks' residuals with the order of the touches; None if there is none.
     """
 
     T_reference_ct: Transform
@@ -121,17 +123,20 @@ def refine_on_surface(
     shared: SharedErrors | None = None,
     touch_order: tuple[int, ...] = (),
 ) -> SurfaceRegistration:
-    """Refines `initial` (``T_reference_ct``) so that swept points lie on the surface and landmarks stay paired.
+    """Refines `initial` (``T_reference_ct``) by swept points on the surface and by landmarks, in one cost.
 
     Args:
         points_reference: swept points ``(n, 3)`` in reference, in mm.
-        surface_ct: in ct, winding outward; it may be open. Or its distance, built beforehand from such a surface:
-            a `DistanceGrid` for speed.
+        surface_ct: surface in ct with outward winding, which may be open; or a distance field built from such a
+            surface, such as a `DistanceGrid` for speed.
+        initial: pose to start from.
         landmarks: ``(points_ct, points_reference)``, each ``(m, 3)`` in mm, any m >= 1.
+        settings: stated errors, and settings of the iteration.
         point_noise_mm: standard deviation of each point ``(n,)``, in place of the settings'.
-        landmark_error: of each landmark, in place of the settings' isotropic one.
-        shared: what landmarks and points have in common besides; nothing if left out.
-        touch_order: in which place each landmark was touched, counted from 0, before the sweep; unknown if left out.
+        landmark_error: localisation errors of the landmarks, in place of the settings' isotropic one.
+        shared: priors of the errors that landmarks and points share; none if left out.
+        touch_order: the place in which each landmark was touched, counted from 0, before the sweep; unknown if left
+            out.
 
     Raises:
         SurfacePointsRefusedError: too few points, an empty surface, no point near the surface under `initial`, a noise
@@ -148,7 +153,7 @@ def refine_on_surface(
     outcome = iterate(evidence, field, initial, settings)
     found = estimate_field(evidence, outcome, field, settings.model_error_mm, settings.correlation_length_mm)
     if found is not None:
-        # By what the residuals show, the points weigh less against the landmarks: the pose itself changes.
+        # With a larger surface error the points weigh less against the landmarks, so the pose must be fitted again.
         told = replace(settings, model_error_mm=found.model_error_mm, correlation_length_mm=found.correlation_length_mm)
         evidence = _evidence(points_mm, noise_mm, pairs, told, shared or SharedErrors())
         outcome = iterate(evidence, field, outcome.T_reference_ct, told)
@@ -167,7 +172,7 @@ def _checked_field(surface_ct: Surface | DistanceField, initial: Transform) -> D
         return surface_ct
     if not len(surface_ct.triangles):
         raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one", "check its segmentation"
+            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
         )
     return ExactDistance(surface_ct)
 
@@ -185,7 +190,7 @@ def _checked_noise(point_noise_mm: ArrayLike | None, count: int, settings: Surfa
     noise_mm = np.asarray(point_noise_mm, dtype=np.float64)
     if noise_mm.shape != (count,) or not np.isfinite(noise_mm).all() or (noise_mm <= 0.0).any():
         raise SurfacePointsRefusedError(
-            f"noise of shape {noise_mm.shape} for {count} points, or not positive",
+            f"noise of shape {noise_mm.shape} for {count} points, of a wrong shape or not positive",
             "one positive standard deviation in mm for each point",
             "state how precisely each point was measured",
         )
@@ -233,7 +238,7 @@ def _checked_pairs(
     error = error or LocalisationError.isotropic(settings.landmark_fle_rms_mm, len(marks_ct))
     if len(error) != len(marks_ct):
         raise LandmarksRefusedError(
-            f"localisation errors of {len(error)} landmarks for {len(marks_ct)}",
+            f"localisation errors of {len(error)} landmarks for {len(marks_ct)} landmarks",
             "one for each landmark",
             "state them in the landmarks' order",
         )
@@ -246,7 +251,7 @@ def _result(
     inlier = outcome.robust_weights > 0.0
     inlier_mm = np.abs(outcome.residuals_mm[inlier] - outcome.offset_mm)
     uncertainty, inflation, scale = combined_uncertainty(evidence, outcome)
-    # The statement was exceeded by as much as the field that was found exceeds it, and whatever is left over then.
+    # The residuals exceed the stated error by the estimated field's excess, or by what remains with that field.
     exceeded = 1.0 if found is None else found.variance_factor
     marks_mm = landmark_residuals_mm(evidence, outcome.T_reference_ct)
     converged, reason = _verdict(float(inlier.mean()), outcome, settings)

@@ -1,10 +1,10 @@
-"""The error of a surface as its own residuals show it: how large it is, and over what length it hangs together.
+"""Estimates the size and the correlation length of a surface's error from the residuals of a registration.
 
-A statement ("0.5 mm, together over 15 mm") is a guess about a segmentation, or about skin. Where the residuals speak
-against it, they decide: an error that hangs together over 80 mm leaves a sweep a few independent looks, not a hundred.
-The pose itself takes up much of such an error, so the plain variogram of what is left would make it too small and too
-short; here the likelihood of the residuals is taken with the pose integrated out over what the landmarks leave open
-(restricted maximum likelihood: Patterson and Thompson, Biometrika 58(3), 1971).
+The stated error (such as 0.5 mm, correlated over 15 mm) is an assumption about a segmentation or about skin. Where the
+residuals contradict it, the estimate replaces it: with a correlation length of 80 mm a sweep holds a few independent
+observations, not a hundred. The fitted pose absorbs much of such an error, so a variogram of the residuals would
+underestimate its size and length. Therefore the likelihood of the residuals is marginalised over the pose, within what
+the landmarks leave open (restricted maximum likelihood: Patterson and Thompson, Biometrika 58(3), 1971).
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from registration.surface.icp import Evidence, IcpOutcome, landmark_equations, s
 from registration.uncertainty.expected_error import SIGNIFICANCE
 from registration.uncertainty.shared_errors import inverse_of_free
 
-# Means of the residuals over cells at least this wide, and at most so many of them: the likelihood costs their cube.
+# Residuals are averaged over cells of at least this width, and over at most so many: the likelihood costs O(cells^3).
 CELL_MM = 8.0
 MOST_CELLS = 140
-# Of the stated length and size; an error as smooth as the patient is long cannot be told from a pose.
+# Candidates as multiples of the stated length and size. A longer correlation could not be told from a change of pose.
 LENGTHS = (1.0, 1.6, 2.5, 4.0, 6.3, 10.0)
 SIZES = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
-# Side of the square with the same area as the correlation of ``exp(-d^2 / 2 l^2)``, over l.
+# Ratio of `correlation_length_mm` to l for an error correlated as ``exp(-d^2 / 2 l^2)``: the areas are equal.
 SIDE_PER_REACH = math.sqrt(2.0 * math.pi)
 
 
 @dataclass(frozen=True)
 class ResidualField:
-    """A surface's error, where it contradicts what was stated.
+    """A surface's error as estimated from residuals that contradict the stated one.
 
     Attributes:
-        model_error_mm: standard deviation with which it counts, the stated error included; correlation_length_mm: as
-            in `SurfaceFitSettings`.
-        variance_factor: of the variance that was found over the stated one, never below 1.
+        model_error_mm: its standard deviation, the stated error included.
+        correlation_length_mm: as in `SurfaceFitSettings`.
+        variance_factor: estimated over stated variance, never below 1.
     """
 
     model_error_mm: float
@@ -51,12 +51,14 @@ class ResidualField:
 def estimate_field(
     evidence: Evidence, outcome: IcpOutcome, field: DistanceField, stated_mm: float, stated_length_mm: float
 ) -> ResidualField | None:
-    """The most likely size and length; None where the stated length explains the residuals about as well.
+    """The most likely size and correlation length; None where the stated length explains the residuals about as well.
 
-    Whether the size alone exceeds what was stated is the business of `noise_inflation`.
+    An error that is only larger than stated, at the stated length, is left to `noise_inflation`.
 
     Args:
-        stated_mm, stated_length_mm: of the surface's error.
+        evidence, outcome: measurements and result of the fit with the stated error.
+        field: distance to the surface.
+        stated_mm, stated_length_mm: standard deviation and correlation length that were stated.
     """
     if stated_mm <= 0.0 or stated_length_mm <= 0.0:
         return None
@@ -72,20 +74,26 @@ def estimate_field(
     )
     longest, largest = np.unravel_index(int(likelihoods.argmax()), likelihoods.shape)
     times, size = LENGTHS[longest], SIZES[largest]
-    # The size is chosen at either length: twice the gain is chi-square with one degree if the stated length is true.
+    # The size is fitted for each length: if the stated length is true, twice the gain is chi-square with one degree.
     significant = 2.0 * (likelihoods.max() - likelihoods[0].max()) > chdtri(1, SIGNIFICANCE)
-    if not significant or times * size <= 1.0:  # small errors that hang together weigh no more than the stated ones
+    if not significant or times * size <= 1.0:  # a smaller error with a longer correlation weighs no more
         return None
-    # Both are there: what was stated, over its own length, and what was found. The variance of a mean over an area
-    # goes with the square of size times length.
+    # Stated and estimated error add up, each over its own length: the variance of a mean over an area is proportional
+    # to the square of size times length.
     counted = math.hypot(size, 1.0 / times)
     return ResidualField(counted * stated_mm, times * stated_length_mm, max(1.0, size**2))
 
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """Mean residuals ``(k,)`` over cells of the sweep, less what the landmarks predict, and their covariance without
-    the surface's error: of each point's own noise, and of the pose as far as landmarks and priors leave it open."""
+    """Mean residuals over k cells of the sweep.
+
+    Attributes:
+        centres_mm: of the cells, ``(k, 3)``.
+        means_mm: mean residuals ``(k,)`` minus what the landmarks predict.
+        covariance_mm2: covariance ``(k, k)`` without the surface's error: from the points' noise, and from the pose as
+            far as landmarks and priors leave it open.
+    """
 
     centres_mm: Floats
     means_mm: Floats
@@ -115,7 +123,7 @@ class _Cells:
         )
 
     def log_likelihood(self, squared_mm2: Floats, size_mm: float, length_mm: float) -> float:
-        """Of the means, up to a constant, for an error of the surface of this size and length of correlation."""
+        """Log-likelihood of the means, up to a constant, for a surface error of this size and correlation length."""
         reach_mm = length_mm / SIDE_PER_REACH
         covariance = self.covariance_mm2 + size_mm**2 * np.exp(-squared_mm2 / (2.0 * reach_mm**2))
         factor = cho_factor(covariance, lower=True)
@@ -124,7 +132,7 @@ class _Cells:
 
 
 def _gathered(points_mm: Floats) -> tuple[np.ndarray, int]:
-    """Which cube each point lies in, and how many cubes hold any; they grow until there are few enough."""
+    """Cell index of each point, and the number of cells; the cells grow until there are at most `MOST_CELLS`."""
     edge_mm = CELL_MM
     while True:
         cubes = np.floor((points_mm - points_mm.min(axis=0)) / edge_mm).astype(np.int64)

@@ -1,9 +1,9 @@
-"""Thousands of poses at once: a sweep laid onto every part of a surface, turned every way, and let go.
+"""Search for the pose of a sweep without an initial one: thousands of starting poses, optimised together.
 
-Every start puts the middle of the sweep, with its tangent plane, onto one of some hundred spots of the surface, at one
-of some angles about the normal: two dimensions and one angle instead of six unknowns. All of them take Gauss-Newton
-steps together on a coarse distance field, robustly (Geman and McClure's weights, the width shrinking); after each round
-the worse ones are dropped and the others see more points.
+Each starting pose maps the middle of the sweep, with its tangent plane, to one of some hundred spots of the surface, at
+one of some angles about the normal: three degrees of freedom are searched instead of six. All poses take Gauss-Newton
+steps on a coarse distance field with robust weights (Geman and McClure) of decreasing width. After each round the
+worse ones are dropped, and the others are evaluated with more points.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from geometry import Surface
 from geometry.points import Floats
 from registration.distance.coarse_field import CoarseField, Singles
 
-# Keeps a direction that nothing determines at rest: this share of what a well determined one has.
+# Damping of undetermined directions, relative to the information of a well determined one.
 DAMPING = 1e-3
 MAXIMUM_TURN_RAD = 0.4
-CHUNK = 400  # starts at a time: what one step needs stays in the cache
+CHUNK = 400  # poses processed at a time, so that their arrays stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Round:
-    """One round.
+    """Settings of one round of the search.
 
     Attributes:
-        starts: how many take part at the most.
-        points: of the sweep that they are seen by.
-        steps: of Gauss-Newton, while the width of the weights shrinks from the first of `widths_mm` to the second.
-        apart_mm: of two that put the sweep nearer together than this (RMS) at the end, the better one stays.
+        starts: largest number of poses that take part.
+        points: number of swept points used.
+        steps: number of Gauss-Newton steps.
+        widths_mm: width of the robust weights at the first and at the last step.
+        apart_mm: of two poses that differ by less than this at the end, RMS over the points, the better one is kept.
     """
 
     starts: int
@@ -50,6 +51,7 @@ class Poses:
     translations: Singles
 
     def taken(self, index: NDArray[np.int64]) -> Poses:
+        """The poses with these indices, in this order."""
         return Poses(self.rotations[index], self.translations[index])
 
     def __len__(self) -> int:
@@ -59,10 +61,13 @@ class Poses:
 def lay_on(
     sweep_mm: Floats, surface: Surface, coarse: CoarseField, spots: int, angles: int, rng: np.random.Generator
 ) -> Poses:
-    """All starts: spots times angles, and as many upside down, since a sweep does not know its outside.
+    """All starting poses: spots times angles times two, since the sweep does not tell which of its sides is outside.
 
     Args:
-        sweep_mm: points ``(n, 3)`` about their centre.
+        sweep_mm: points ``(n, 3)`` relative to their centre.
+        surface, coarse: the surface and its coarse distance field.
+        spots, angles: numbers of spots and of angles.
+        rng: draws the spots.
     """
     middle_mm, normal = _tangent(sweep_mm)
     centres_mm = _spread(surface, spots, rng) - coarse.centre_mm
@@ -77,7 +82,7 @@ def lay_on(
 def run(
     sweep_mm: Floats, coarse: CoarseField, poses: Poses, rounds: tuple[Round, ...], keep: int, rng: np.random.Generator
 ) -> Poses:
-    """The poses that came through all rounds, best first, `keep` at the most."""
+    """Runs all rounds and returns up to `keep` distinct poses, best first."""
     order = rng.permutation(len(sweep_mm))
     limits = (*(turn.starts for turn in rounds[1:]), keep)
     for turn, limit in zip(rounds, limits, strict=True):
@@ -94,9 +99,9 @@ def run(
 
 
 def _distinct(poses: Poses, points: Singles, apart_mm: float, limit: int) -> NDArray[np.int64]:
-    """The first `limit` poses of which none puts the points within `apart_mm` RMS of where a better one puts them."""
+    """Indices of up to `limit` poses, best first, that map the points more than `apart_mm` RMS apart."""
     spread = np.linalg.cholesky(np.cov(points.T) + 1e-6 * np.eye(3))
-    # RMS over the points of the difference of two poses is the length of the difference of these.
+    # The distance of two rows is the RMS distance between the points mapped by the two poses.
     images = np.concatenate([(poses.rotations @ spread).reshape(len(poses), 9), poses.translations], axis=1)
     left = np.arange(len(images))
     kept: list[int] = []
@@ -107,7 +112,7 @@ def _distinct(poses: Poses, points: Singles, apart_mm: float, limit: int) -> NDA
 
 
 def _descend(points: Singles, coarse: CoarseField, poses: Poses, widths_mm: Floats) -> tuple[Poses, Floats]:
-    """The poses after one step per width, and their mean robust cost at the last width, 0 to 1."""
+    """The poses after one Gauss-Newton step per width, and their mean robust cost ``(s,)`` at the last width."""
     reach_mm = float(np.sqrt(np.mean(np.sum(points**2, axis=1))))
     damping = DAMPING * len(points) * np.repeat([reach_mm**2, 1.0], 3)
     rotations, translations = poses.rotations, poses.translations
@@ -140,14 +145,14 @@ def _cross(a: Singles, b: Singles) -> Singles:
 
 
 def _tangent(sweep_mm: Floats) -> tuple[Floats, Floats]:
-    """A point in the middle of the sweep ``(3,)`` and the normal there, its sign unknown, by a disc of its points."""
+    """A point ``(3,)`` in the middle of the sweep and the normal ``(3,)`` of the points around it, of unknown sign."""
     middle_mm = np.median(sweep_mm, axis=0)
     nearest_mm = sweep_mm[np.argsort(np.linalg.norm(sweep_mm - middle_mm, axis=1))[: max(len(sweep_mm) // 20, 10)]]
     middle_mm = np.median(nearest_mm, axis=0)
     away_mm = np.linalg.norm(sweep_mm - middle_mm, axis=1)
     disc = sweep_mm[np.argsort(away_mm)[: max(len(sweep_mm) // 10, 10)]]
     for _ in range(3):
-        # Points off the plane are outliers; the median of the others' distances tells which.
+        # Points with a distance from the plane above three medians are outliers.
         _, _, axes = np.linalg.svd(disc - np.median(disc, axis=0))
         off_mm = np.abs((disc - np.median(disc, axis=0)) @ axes[2])
         disc = disc[off_mm <= 3.0 * max(float(np.median(off_mm)), 1e-9)]
@@ -155,7 +160,7 @@ def _tangent(sweep_mm: Floats) -> tuple[Floats, Floats]:
 
 
 def _spread(surface: Surface, count: int, rng: np.random.Generator) -> Floats:
-    """Some `count` spots ``(k, 3)`` spread evenly over the surface: one vertex per cube."""
+    """At least about `count` spots ``(k, 3)`` spread evenly over the surface: one vertex per cube."""
     vertices_mm = surface.vertices_mm[surface.triangles[rng.integers(0, len(surface.triangles), 50 * count), 0]]
     edge_mm = float(np.ptp(surface.bounds_mm, axis=0).max())
     first = np.zeros(1, np.int64)

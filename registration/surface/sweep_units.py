@@ -1,4 +1,4 @@
-"""A sweep in another unit than the landmarks: under their pose it lies nowhere near the surface, converted it does."""
+"""Detects a sweep in another unit than the landmarks: it lies near the surface only once it is converted."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from registration.distance.closest_point import DistanceField
 from registration.errors import SurfacePointsRefusedError
 from registration.landmarks.units import IN_MM
 
-# Landmarks may be some mm off, and a sweep has outliers: near the surface lies what lies within this.
+# Points within this distance count as near the surface: landmarks may be some mm off, and a sweep has outliers.
 NEAR_MM = 15.0
 LEAST_SHARE = 0.8
-# Fewer mm than this from side to side are no sweep, wherever they lie.
+# Points within a smaller extent are no sweep in mm, even if they lie near the surface.
 LEAST_SPREAD_MM = 5.0
 ENOUGH_POINTS = 300
 
@@ -22,20 +22,21 @@ def check_sweep_units(points_reference: Floats, field_ct: DistanceField, T_refer
     """Raises `SurfacePointsRefusedError` if swept points fit the surface only once converted to mm.
 
     Args:
-        points_reference: ``(n, 3)``, said to be mm.
-        T_reference_ct: the landmarks' pose.
+        points_reference: swept points ``(n, 3)``, supposedly in mm.
+        field_ct: distance to the surface.
+        T_reference_ct: the pose from the landmarks.
     """
     points = points_reference[:: max(1, len(points_reference) // ENOUGH_POINTS)]
     spread = float(np.linalg.norm(np.ptp(np.percentile(points, [5.0, 95.0], axis=0), axis=0)))
     if spread >= LEAST_SPREAD_MM and _share_near(points, field_ct, T_reference_ct) >= 0.5:
         return
-    # The largest first: too small a factor leaves a small sweep, which lies near the surface if the reference does.
+    # Largest factor first: with too small a one the sweep stays small, and may lie near the surface by accident.
     for unit, factor in sorted(IN_MM.items(), key=lambda known: -known[1]):
         share = _share_near(factor * points, field_ct, T_reference_ct)
         if share >= LEAST_SHARE and factor * spread >= LEAST_SPREAD_MM:
             raise SurfacePointsRefusedError(
-                f"a sweep that spreads over {spread:.3g} and lies nowhere on the surface, beside landmarks in mm; "
-                f"taken for {unit}, {share:.0%} of its points lie within {NEAR_MM:g} mm of it",
+                f"a sweep with an extent of {spread:.3g} that does not lie on the surface under the landmarks' pose "
+                f"(taken for {unit}, {share:.0%} of its points lie within {NEAR_MM:g} mm of it)",
                 "millimetres in both",
                 f"convert the sweep from {unit} to millimetres",
             )

@@ -1,1 +1,1 @@
-"""Whether a registration may guide anybody: findings, touches that test it, the verdict with its reasons."""
+"""Decides whether a registration may be used: findings, verification touches, and the verdict with its reasons."""

@@ -1,4 +1,4 @@
-"""From the results of a registration to the plain numbers that its verdict rests on."""
+"""Reduces the results of a registration to the numbers that its verdict rests on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registration.uncertainty.expected_error import ExpectedTre, expected_tre, t
 from registration.verdict.verdict import Findings, LandmarkFindings, SurfaceFindings
 
 PATIENT_AXES = ("left-right", "front-back", "head-feet")
-# A direction's component beyond this is mentioned: every direction has one, since 3 * 0.5^2 < 1.
+# Components of a unit vector above this are named: every unit vector has at least one, since 3 * 0.5^2 < 1.
 MENTIONED_ABOVE = 0.5
 
 
@@ -27,12 +27,14 @@ def gather_findings(
     expected: ExpectedTre | None,
     suspects: tuple[str, ...] | None,
 ) -> Findings:
-    """Gathers what was found.
+    """Gathers the findings of a registration; numbers that are not finite become None.
 
     Args:
+        by_landmarks: the registration from landmarks alone; None without landmarks.
+        by_surface: the registration from the swept surface; None without a sweep.
         targets_ct: name -> ``(3,)`` in ct, in mm.
-        expected: of the registration to be judged, at the targets in their order; None if it could not be worked out.
-        suspects: in words, each landmark that the others contradict; None if nobody could look.
+        expected: expected TRE of the registration to be judged, at the targets in their order; None if unknown.
+        suspects: in words, each landmark that the others contradict; None if there are too few landmarks to test.
     """
     p95_mm = [None] * len(targets_ct) if expected is None else [_finite(value) for value in expected.p95_mm]
     landmarks = surface = None
@@ -56,9 +58,9 @@ def gather_findings(
 
 
 def in_patient_words(weakest: WeakestDirection, T_reference_ct: Transform) -> str:
-    """The weakest motion by the patient's own axes, which a person at the table can see; ct is LPS."""
+    """Describes the weakest motion along the patient's axes (ct is LPS), for a person at the table."""
     turn, shift = weakest.motion[:3], weakest.motion[3:]
-    # About the centroid of the points, their mean squared motion is that of the shift plus that of the turn.
+    # The pivot is the points' centroid: their mean squared motion is that of the shift plus that of the rotation.
     slides = 2.0 * float(shift @ shift) > weakest.surface_sd_mm**2
     vector = T_reference_ct.inverse().rotate(shift if slides else turn)
     kind = "slide along" if slides else "turn about"
@@ -69,7 +71,7 @@ def in_patient_words(weakest: WeakestDirection, T_reference_ct: Transform) -> st
 
 
 def along_text(vector_ct: Floats) -> str:
-    """A direction ``(3,)`` in ct by the patient's axes, those that have hardly a part in it left out."""
+    """Names the patient's axes that a direction ``(3,)`` in ct mainly follows, largest component first."""
     share = np.abs(vector_ct) / np.linalg.norm(vector_ct)
     return " and ".join(PATIENT_AXES[axis] for axis in np.argsort(-share) if share[axis] > MENTIONED_ABOVE)
 
@@ -77,10 +79,10 @@ def along_text(vector_ct: Floats) -> str:
 def _disagreement(
     by_landmarks: LandmarkRegistration, by_surface: SurfaceRegistration, targets_ct: Mapping[str, Floats]
 ) -> float | None:
-    """How far apart the two poses put a target, over the 95 % error of the landmarks' pose there; the worst target.
+    """Distance between the two poses at a target over the landmarks' 95 % error there, at the worst target.
 
-    The surface's pose contains the landmarks, so the true 95 % of the difference is somewhat smaller (Hausman 1978).
-    Without targets, the pivot of the landmarks stands in.
+    The surface's pose uses the landmarks too, so the true 95 % quantile of the difference is somewhat smaller (Hausman
+    1978). Without targets, the pivot of the landmarks is used.
     """
     T_landmarks, T_surface = by_landmarks.T_reference_ct, by_surface.T_reference_ct
     if targets_ct:

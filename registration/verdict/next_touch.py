@@ -1,9 +1,9 @@
-"""Which spot to touch next: the one that brings the expected error at the worst target down most.
+"""Chooses the next touch: the one that reduces the expected error at the worst target most.
 
-Each spot on the surface holds the pose along its normal only, each landmark in all directions: what one more of either
-would be worth follows from the covariance, before anybody touches it. The greedy D-/E-optimal choice of Simon, Hebert
-and Kanade, "Real-time 3-D pose estimation using a high-speed range sensor" (ICRA 1994, constraint analysis), but for
-the error at the targets instead of the pose's own numbers.
+A touch on the surface constrains the pose along the surface's normal only, a landmark in all directions. How much one
+more of either would reduce the error follows from the covariance alone. A greedy choice as in the constraint analysis
+of Simon, Hebert and Kanade, "Real-time 3-D pose estimation using a high-speed range sensor" (ICRA 1994), but for the
+error at the targets instead of the pose's parameters.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from registration.uncertainty.expected_error import PoseUncertainty, length_quan
 from registration.uncertainty.perturbation import JOINT, joint_jacobian
 
 PROBABILITY = 0.95
-# Names of both ways along each axis of ct, which is LPS.
+# Words for the positive and the negative direction along each axis of ct, which is LPS.
 PATIENT_WAYS = (
     ("to the left", "to the right"),
     ("to the back", "to the front"),
     ("towards the head", "towards the feet"),
 )
-# A part of the way shorter than this is within what a hand understands as "there".
+# Components of the way shorter than this are not mentioned. A landmark with a measured point nearer than this counts as
+# touched.
 MENTIONED_ABOVE_MM = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class NextTouchSettings:
-    """Where a hand may go, and what it brings back.
+    """Which spots may be proposed, and how much one more sweep is worth.
 
     Attributes:
-        points: swept at the spot, within one patch of `correlation_length_mm`.
-        reach_mm: spots farther than this from everything measured so far are not asked for.
-        least_facing: cosine between the spot's normal and the mean normal of what was swept; below it the spot lies on
-            the side that a hand did not come to, such as the one the patient lies on.
+        points: number of points swept at the spot, within one patch of `correlation_length_mm`.
+        reach_mm: largest distance of a spot from everything measured so far.
+        least_facing: smallest cosine between the spot's normal and the mean normal of the measured points: below it,
+            the spot may be out of reach, such as on the side the patient lies on.
     """
 
     points: int = 20
@@ -50,14 +51,17 @@ class NextTouchSettings:
 
 @dataclass(frozen=True, eq=False)
 class NextTouch:
-    """The spot that is worth most, and what it is worth.
+    """The most useful next touch.
 
     Attributes:
-        kind: ``surface``: a short sweep there; ``landmark``: the planned landmark `name`.
-        name: of the landmark; empty for a spot on the surface.
-        point_ct_mm: where, ``(3,)`` in ct. outward_ct: the surface's normal there, ``(3,)``; None for a landmark.
-        target: the worst target; p95_now_mm: its expected 95 % error; p95_then_mm: the worst one's afterwards.
-        words: the spot for a person: the way from the nearest planned landmark, along the patient's own axes.
+        kind: ``surface``: a short sweep at the spot; ``landmark``: the planned landmark `name`.
+        name: name of the landmark; empty for a spot on the surface.
+        point_ct_mm: the spot, ``(3,)`` in ct.
+        outward_ct: unit normal of the surface there, ``(3,)``; None for a landmark.
+        target: the target with the largest expected error now.
+        p95_now_mm: its expected 95 % error.
+        p95_then_mm: the largest expected 95 % error of all targets after the touch.
+        words: the spot in words: the way from the nearest planned landmark along the patient's axes.
     """
 
     kind: Literal["surface", "landmark"]
@@ -83,15 +87,19 @@ def next_touch(
     surface_on_skin: bool = False,
     landmarks_on_skin: Collection[str] = (),
 ) -> NextTouch | None:
-    """Ranks every spot within reach; None without targets, or where nothing would make the worst one better.
+    """The most useful of all spots within reach; None without targets, without measurements, or without such a spot.
 
     Args:
+        T_reference_ct: the estimated pose.
+        uncertainty: its covariance.
+        targets_ct: name -> ``(3,)`` in ct, in mm.
         measured_reference_mm: everything touched and swept so far, ``(n, 3)``.
-        field_ct: of the surface that may be touched.
-        landmarks_ct: planned ones, name -> ``(3,)`` in ct, those not touched yet being spots too.
-        assumed: the errors of points and surface. An offset that all points share counts as an error of the new spot
-            too, although the sweep may know part of it: the promise is rather too small.
-        surface_on_skin, landmarks_on_skin: what goes where the skin goes. What all skin shares, no touch of it lowers.
+        field_ct: distance to the surface that may be touched.
+        landmarks_ct: planned landmarks, name -> ``(3,)`` in ct; those not touched yet are candidates.
+        assumed: the errors of points and surface. The offset that all points share counts in full as an error of the
+            new spot, although the sweep may have determined part of it: the predicted gain is conservative.
+        surface_on_skin, landmarks_on_skin: what moves with the skin. No touch of the skin reduces the error from a
+            motion of all skin.
     """
     if not targets_ct or not len(measured_reference_mm):
         return None
@@ -122,7 +130,7 @@ def next_touch(
 
 
 def way_from_nearest(point_ct_mm: Floats, landmarks_ct: Mapping[str, Floats]) -> str:
-    """A place in words, such as ``40 mm to the left and 25 mm towards the feet of 'marker_2'``."""
+    """Describes a point ``(3,)`` in ct, such as ``40 mm to the left and 25 mm towards the feet of 'marker_2'``."""
     x, y, z = point_ct_mm
     if not landmarks_ct:
         return f"({x:.0f}, {y:.0f}, {z:.0f}) mm in ct"
@@ -137,7 +145,7 @@ def way_from_nearest(point_ct_mm: Floats, landmarks_ct: Mapping[str, Floats]) ->
 
 
 def _within_reach(field_ct: DistanceField, measured_ct: Floats, settings: NextTouchSettings) -> tuple[Floats, Floats]:
-    """Spots ``(k, 3)`` and their normals, on the side that was measured and not too far from it."""
+    """Spots ``(k, 3)`` and their unit normals ``(k, 3)`` on the surface that fulfil the settings."""
     sites_ct, normals_ct = field_ct.sites()
     outward = field_ct.distance(measured_ct).gradient.mean(axis=0)
     outward = outward / max(float(np.linalg.norm(outward)), 1e-12)
@@ -147,12 +155,12 @@ def _within_reach(field_ct: DistanceField, measured_ct: Floats, settings: NextTo
 
 
 def _look_variance_mm2(assumed: SurfaceFitSettings, settings: NextTouchSettings) -> float:
-    """Of the mean distance of the points swept at one spot: their own noise averages out, the surface's error stays."""
+    """Variance of the mean distance of the points swept at one spot: only their own noise averages out."""
     return assumed.point_noise_mm**2 / settings.points + assumed.model_error_mm**2 + assumed.offset_sd_mm**2
 
 
 def _thinned(points_mm: Floats) -> Floats:
-    """At most some hundreds of the points: enough to tell what is within reach."""
+    """At most some hundreds of the points, which suffice to tell what is within reach."""
     return points_mm[:: max(1, len(points_mm) // 200)]
 
 
@@ -168,7 +176,7 @@ def _after_surface(
     variance_mm2: float,
     on_skin: bool,
 ) -> Floats:
-    """Covariances ``(k, 13, 13)`` with one look along each normal added (Sherman and Morrison)."""
+    """Covariances ``(k, 13, 13)`` after one measurement along each normal (Sherman-Morrison formula)."""
     normals = T_reference_ct.rotate(normals_ct) if len(normals_ct) else normals_ct
     feet = T_reference_ct.apply(feet_ct) if len(feet_ct) else feet_ct
     rows = np.einsum("ka,kai->ki", normals, joint_jacobian(feet, uncertainty.pivot_reference_mm, on_skin=on_skin))
@@ -185,7 +193,7 @@ def _after_landmark(
     assumed: SurfaceFitSettings,
     on_skin: Collection[str],
 ) -> Floats:
-    """Covariances ``(k, 13, 13)`` with each landmark added (Woodbury)."""
+    """Covariances ``(k, 13, 13)`` after a touch of each landmark (Woodbury formula)."""
     if not landmarks_ct:
         return np.empty((0, JOINT, JOINT))
     points, pivot_mm = T_reference_ct.apply(np.array(list(landmarks_ct.values()))), uncertainty.pivot_reference_mm

@@ -1,4 +1,4 @@
-"""The landmark that the others contradict, in words: by name only where they leave no doubt which one it is."""
+"""Reports a landmark that the others contradict, by name only where there is no doubt which one is wrong."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from geometry.points import Floats
 from registration.landmarks.blame import names_of, possibly_wrong
 from registration.verdict.verification import Verification
 
-# Three landmarks always agree on some pose: with one left out of four, three remain.
+# Leave-one-out needs three remaining landmarks for a pose.
 LEAST = 4
-# Beyond this many times the 95 % length lie 7 of 10,000; the worst of ten landmarks, less than 1 of 100.
+# 7 of 10,000 errors exceed this multiple of their 95 % length; of the worst of ten landmarks, fewer than 1 of 100.
 SUSPECT_FACTOR = 1.5
 
 
 def name_suspects(
     names: tuple[str, ...], planned_ct: Floats, touched: Floats, fle_rms_mm: float, left_out: Mapping[str, Verification]
 ) -> tuple[str, ...] | None:
-    """That one of the landmarks is wrong, if they contradict one another so, and which, if that can be told.
+    """A sentence if the landmarks contradict one another, naming the wrong one if that can be decided; else empty.
 
-    None if nobody could look.
+    None if there are fewer than four landmarks, so that no contradiction could show.
 
     Args:
-        planned_ct, touched: pairs ``(n, 3)``.
-        fle_rms_mm: RMS length of the error of a landmark.
-        left_out: each landmark held against all others.
+        names: one per landmark.
+        planned_ct, touched: pairs ``(n, 3)`` in mm, in ct and in reference.
+        fle_rms_mm: RMS length of the 3-D error of a landmark.
+        left_out: leave-one-out result of each landmark, by name.
     """
     if len(names) < LEAST:
         return None

@@ -1,7 +1,7 @@
-"""`accept`, `check` or `refuse`, with the reasons in words: whether a registration may guide anybody.
+"""The verdict on a registration: `accept`, `check` or `refuse`, with the reasons in words.
 
-FRE has no part in it: a small one is no accuracy, and a large one shows as residuals beyond what was stated. What is
-not known is never accepted.
+FRE is no criterion: a small FRE does not prove accuracy, and a large one shows as residuals beyond the stated errors.
+A number that is not known never leads to `accept`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ SKIN_ALONE = "all of it rests on the skin, and nothing shows whether that has mo
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictSettings:
-    """Where the lines are drawn; each pair is (no longer accepted above, refused above).
+    """Limits of the verdict. Each pair is (`check` above, `refuse` above).
 
     Attributes:
         tre_p95_mm: expected 95 % TRE at the worst target.
-        weakest_sd_mm: how far, RMS over the swept points, the pose may have gone along the motion that all evidence
-            together resists least.
-        residual_factor: residuals over what was stated, as a ratio of standard deviations; what chance brings counts
-            as 1. Twice as much means that the statement of the errors was wrong, and the expected TRE rests on it.
-        inlier_fraction: the same for the share of swept points on the surface, below instead of above.
-        disagreement_factor: distance between the poses by landmarks and by surface at the worst target, over what is
-            expected of it in 95 of 100.
-        verification_factor: distance found by a verification touch, over what is expected in 95 of 100. Above 1.5
-            lie 7 of 10,000 if the registration is what it says.
-        scale_excess: standard deviations by which patient and CT differ in scale, by landmarks and sweep alone. By
-            chance, 1 in 100 is above 2.6.
-        least_away_mm: how far from the landmarks a touch lies that tells a structure from its neighbour.
+        weakest_sd_mm: standard deviation, RMS over the swept points, along the least constrained motion of the pose.
+        residual_factor: ratio of the residuals' standard deviation to the stated one, 1 where not significant. At 2 the
+            stated errors, on which the expected TRE rests, were wrong.
+        inlier_fraction: share of swept points on the surface; here (`check` below, `refuse` below).
+        disagreement_factor: distance between the poses from landmarks and from the surface at the worst target, over
+            its expected 95 % quantile.
+        verification_factor: distance found by a verification touch over its expected 95 % quantile. If all stated
+            errors are right, 7 of 10,000 exceed 1.5.
+        scale_excess: difference in scale between patient and CT as the measurements alone give it, in standard
+            deviations. By chance, 1 in 100 exceeds 2.6.
+        least_away_mm: distance from the landmarks beyond which a touch can tell a structure from its neighbour, such as
+            one vertebra from the next.
     """
 
     tre_p95_mm: tuple[float, float] = (2.0, 4.0)
@@ -48,7 +48,13 @@ class VerdictSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceFindings:
-    """What the refinement on the surface found; None where it is not known."""
+    """Findings of the refinement on the surface; None where a value is not known.
+
+    Attributes:
+        converged, reason: as in `SurfaceRegistration`.
+        inlier_fraction, residual_factor, weakest_sd_mm: as in `VerdictSettings`.
+        weakest_description: the least constrained motion in words.
+    """
 
     converged: bool | None
     reason: str
@@ -60,12 +66,12 @@ class SurfaceFindings:
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkFindings:
-    """What the landmarks found; None where it is not known.
+    """Findings of the landmark registration; None where a value is not known.
 
     Attributes:
-        used: how many.
+        used: number of landmarks.
         residual_factor: as in `VerdictSettings`.
-        suspects: in words, each landmark that the others contradict; None if nobody could look (fewer than four).
+        suspects: in words, each landmark that the others contradict; None if there are fewer than four landmarks.
         disagreement_factor: as in `VerdictSettings`; None without a surface to compare with.
     """
 
@@ -77,18 +83,19 @@ class LandmarkFindings:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """Everything that the verdict looks at, in plain numbers.
+    """Everything that the verdict rests on.
 
     Attributes:
-        tre_p95_mm: expected 95 % TRE by target; empty if no target was given.
-        landmarks, surface: None if there were none; one of the two must be there.
-        failure: why there is no pose at all; then nothing else counts.
-        beginning: in words, how the pose was found, where it was not from landmarks in a known order.
-        assumes: in words, what the expected errors take for granted.
-        rests_on_skin: all that was measured goes where the skin goes.
-        doubts: in words, whatever the measurements say against what was assumed.
-        narrow: in words, why a neighbour of the same shape would fit as well; empty if none would.
-        scale_excess: as in `VerdictSettings`; None where scale was not in doubt. scale_words: the scale for a person.
+        tre_p95_mm: expected 95 % TRE in mm by target; empty if no target was given.
+        landmarks, surface: findings of either registration; None if it was not made; one of the two must be there.
+        failure: why there is no pose; then the other fields do not count.
+        beginning: in words, how the pose was found, unless from landmarks in a known order.
+        assumes: in words, the assumptions of the expected errors.
+        rests_on_skin: whether nothing but the skin holds the pose, so that a motion of the skin moves it too.
+        doubts: in words, what the measurements say against the assumptions.
+        narrow: in words, why a neighbouring structure of the same shape would fit as well; empty if none would.
+        scale_excess: as in `VerdictSettings`; None where the scale was taken as known.
+        scale_words: the difference in scale in words.
     """
 
     tre_p95_mm: Mapping[str, float | None] = field(default_factory=dict)
@@ -106,12 +113,12 @@ class Findings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict.
+    """The verdict on a registration.
 
     Attributes:
-        level: ``accept``; ``check``: a named person may consent, knowing the reasons; ``refuse``: nobody may.
-        reasons: why it is not better, gravest first; empty if accepted.
-        notes: what else a person should know.
+        level: ``accept``; ``check``: may be used with the consent of a named person; ``refuse``: must not be used.
+        reasons: why the level is not ``accept``, gravest first; empty for ``accept``.
+        notes: further remarks that do not change the level.
     """
 
     level: Level
@@ -122,7 +129,7 @@ class Verdict:
 def judge(
     findings: Findings, verifications: Sequence[Verification] = (), settings: VerdictSettings | None = None
 ) -> Verdict:
-    """Draws the verdict; the gravest single reason decides."""
+    """Draws the verdict from the findings and the verification touches; the gravest single reason decides its level."""
     settings = settings or VerdictSettings()
     if findings.failure or (findings.landmarks is None and findings.surface is None):
         return Verdict(REFUSE, (findings.failure or "neither landmarks nor a surface: there is no evidence",))
@@ -141,7 +148,7 @@ def judge(
 
 
 class _Court:
-    """Gathers reasons by level."""
+    """Collects reasons by level."""
 
     def __init__(self) -> None:
         self._reasons: dict[Level, list[str]] = {REFUSE: [], CHECK: []}
@@ -151,7 +158,7 @@ class _Court:
         self._reasons[level].append(reason)
 
     def above(self, value: float | None, limits: tuple[float, float], words: str) -> None:
-        """A reason if `value` is above the limits; unknown or not a number is never accepted."""
+        """Adds a reason if `value` is above the limits; an unknown value, or NaN, gives at least ``check``."""
         if value is None or not math.isfinite(value):
             self.add(CHECK, f"not known: {words}")
         elif value > limits[1]:
@@ -176,7 +183,7 @@ def _judge_targets(court: _Court, tre_p95_mm: Mapping[str, float | None], settin
 def _judge_surface(court: _Court, surface: SurfaceFindings, settings: VerdictSettings) -> None:
     if not surface.converged:
         court.add(REFUSE, f"the refinement did not converge: {surface.reason}")
-    # Below is above, mirrored.
+    # The fraction is limited from below: negated, it is limited from above like all other numbers.
     fraction = None if surface.inlier_fraction is None else -surface.inlier_fraction
     limits = (-settings.inlier_fraction[0], -settings.inlier_fraction[1])
     shown = "" if surface.inlier_fraction is None else f": {surface.inlier_fraction:.0%}"
@@ -206,7 +213,7 @@ def _judge_landmarks(court: _Court, findings: Findings, settings: VerdictSetting
 def _judge_touches(
     court: _Court, findings: Findings, verifications: Sequence[Verification], settings: VerdictSettings
 ) -> None:
-    """Each touch by what it found, and all together by what they are independent of."""
+    """Judges each touch by its distance, and all together by whether they are independent of skin and landmarks."""
     for touch in verifications:
         words = (
             f"'{touch.name}' touched again is {touch.distance_mm:.2f} mm from where it was: the reference or it moved"

@@ -1,8 +1,8 @@
-"""The touch that tests a registration: at a point of known CT position that had no part in making it.
+"""Verification of a registration by touching a point that it was not made from.
 
-What the registration was made from always fits it; only what it was not made from can contradict it. And a touch counts
-by what it is independent of: one on the skin that was swept goes wherever that skin went, and sees a slip, a wrong
-landmark or a wrong pose, but not that all skin has moved; one on bone sees that too.
+Points that the registration was made from always fit it, so they cannot test it. A touch on the same skin detects a
+slip, a wrong landmark or a wrong pose, but not a motion of all skin, which moves the touched point too. A touch on bone
+detects that as well.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from registration.errors import VerificationRefusedError
 from registration.uncertainty.expected_error import PoseUncertainty, length_quantile_mm
 
 PROBABILITY = 0.95
-# Of 100 errors of one normal variable, 95 are smaller than this many standard deviations.
+# 95 % quantile of the absolute value of a standard normal variable.
 P95_OF_ONE = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationSettings:
-    """What a touch is worth by itself, besides the registration.
+    """Errors of a verification touch itself, without those of the registration.
 
     Attributes:
-        fle_rms_mm: RMS length of the 3-D error of picking the point in the CT and putting the tip on it, together.
-        surface_sd_mm: standard deviation along the normal of one touch on the surface: segmentation, pressed skin, tip.
-        repeat_rms_mm: RMS length of the 3-D error of putting the tip on the same point again, picking left out.
-        used_within_mm: a point nearer than this to one that was used is that one, whatever it is called.
+        fle_rms_mm: RMS length of the 3-D error of picking the point in the CT and touching it, together.
+        surface_sd_mm: standard deviation of a touch along the surface's normal: segmentation, pressed skin, tip.
+        repeat_rms_mm: RMS length of the 3-D error of touching the same point again, without the error of picking.
+        used_within_mm: a point nearer than this to a used landmark counts as that landmark, whatever its name.
     """
 
     fle_rms_mm: float = 0.8
@@ -45,20 +45,21 @@ class VerificationSettings:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What a touch found.
+    """Result of one verification touch.
 
     Attributes:
-        name: of the point, or ``surface``.
-        kind: ``landmark`` (a point of known CT position), ``surface`` (anywhere on it; tells one direction only) or
-            ``repeat`` (a landmark that was used, touched again: tells whether the reference moved, and nothing else).
-        offset_reference_mm: from where the registration puts the point to where it was touched, ``(3,)`` in reference;
-            of a repeat, from the first touch.
-        distance_mm: its length.
-        expected_p95_mm: 95 of 100 such distances are shorter if the registration is what it says, all errors included.
-        on_skin: whether the point goes where the skin goes.
-        away_mm: from the nearest landmark that was used.
-        own_rms_mm: RMS error of the touch by itself; None where a record does not tell. point_reference_mm: where the
-            tip was, ``(3,)``; normal_reference: of the surface there, for a touch on it.
+        name: name of the point, or ``surface``.
+        kind: ``landmark``: a point of known CT position; ``surface``: anywhere on the surface, which tests one
+            direction only; ``repeat``: a used landmark touched again, which only tests whether the reference moved.
+        offset_reference_mm: touched minus mapped position, ``(3,)`` in reference; of a repeat, second minus first.
+        distance_mm: length of the offset.
+        expected_p95_mm: expected 95 % quantile of that length, if all stated errors are right.
+        on_skin: whether the point moves with the skin.
+        away_mm: distance in ct to the nearest landmark that was used.
+        own_rms_mm: RMS error of the touch itself; for a touch on the surface, its standard deviation along the normal.
+            None where a record does not hold it.
+        point_reference_mm: position of the tip, ``(3,)``; None where a record does not hold it.
+        normal_reference: unit normal of the surface there, ``(3,)``, of a touch on it; else None.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Verification:
 
     @property
     def consistent(self) -> bool:
+        """Whether the distance is within its expected 95 % quantile."""
         return self.distance_mm <= self.expected_p95_mm
 
 
@@ -88,17 +90,20 @@ def verify_landmark(
     tool_covariance_reference_mm2: ArrayLike | None = None,
     on_skin: bool = False,
 ) -> Verification:
-    """Compares a touched point with where the registration puts it.
+    """Compares a touched point with the position to which the registration maps it.
 
     Args:
-        name: of the point.
-        on_skin: it goes where the skin goes: then what all skin shares cannot show, and is not expected either.
-        points: where it is in ct, and where it was touched in reference, ``(3,)`` each, in mm.
+        T_reference_ct: the pose to be tested.
+        uncertainty: its covariance.
+        name: name of the point.
+        points: its position in ct, and the touched position in reference, ``(3,)`` each, in mm.
         used_ct: the landmarks that the registration was made from: name -> ``(3,)`` in ct.
-        tool_covariance_reference_mm2: of the tip's position, ``(3, 3)``; zero if left out.
+        settings: errors of the touch.
+        tool_covariance_reference_mm2: covariance of the tip's position, ``(3, 3)``; zero if left out.
+        on_skin: whether the point moves with the skin: then a motion of all skin is not part of the expected distance.
 
     Raises:
-        VerificationRefusedError: a landmark that was used, by its name or its place.
+        VerificationRefusedError: the point was used for the registration, by its name or its position.
         InvalidPointsError: points that are not finite ``(3,)``.
     """
     settings = settings or VerificationSettings()
@@ -127,10 +132,12 @@ def repeat_of(
     again_reference: ArrayLike,
     settings: VerificationSettings | None = None,
 ) -> Verification:
-    """Compares a landmark that was used with itself, touched again: the two differ only if something moved.
+    """Compares two touches of a used landmark: beyond the error of touching, they differ only if something moved.
 
     Args:
-        first_reference: where it was touched for the registration; again_reference: where it is now, ``(3,)`` each.
+        name: name of the landmark.
+        first_reference, again_reference: first and second touch, ``(3,)`` each in reference, in mm.
+        settings: errors of the touches.
 
     Raises:
         InvalidPointsError: points that are not finite ``(3,)``.
@@ -160,12 +167,12 @@ def verify_surface(
     tool_covariance_reference_mm2: ArrayLike | None = None,
     on_skin: bool = False,
 ) -> Verification:
-    """Compares a touch anywhere on the surface with the surface: the distance along its normal, and no other.
+    """Compares a touch anywhere on the surface with the surface: this tests the pose along the normal only.
 
     Args:
-        on_skin: as for `verify_landmark`.
+        T_reference_ct, uncertainty, settings, tool_covariance_reference_mm2, on_skin: as for `verify_landmark`.
         field_ct: distance to the surface, in ct.
-        touched_reference: the tip, ``(3,)`` in reference, in mm.
+        touched_reference: position of the tip, ``(3,)`` in reference, in mm.
 
     Raises:
         InvalidPointsError: a point that is not finite ``(3,)``.
@@ -198,16 +205,16 @@ def _refuse_used(name: str, point_ct: Floats, used_ct: Mapping[str, ArrayLike], 
     )
     for used in near:
         raise VerificationRefusedError(
-            f"'{name}' as a test of the registration that '{used}' helped to make",
+            f"'{name}' as a test of the registration that was made from '{used}'",
             f"a point that was not used, {settings.used_within_mm:g} mm or more from those that were",
-            "touch another point whose place in the CT is known, or anywhere on the surface",
+            "touch another point whose position in the CT is known, or anywhere on the surface",
         )
 
 
 def _one_point(point: ArrayLike, side: str) -> Floats:
     points = as_points(point, f"the verification point in {side}", minimum=1)
     if len(points) != 1:
-        raise InvalidPointsError(f"{len(points)} verification points", "one", "verify them one by one")
+        raise InvalidPointsError(f"{len(points)} verification points", "one point", "verify them one by one")
     return points
 
 

@@ -1,8 +1,8 @@
-"""The error to expect once touches have tested a registration: what they say about the pose, taken in.
+"""Expected error of a registration after verification touches.
 
-A touch on bone sees what no residual on the skin shows. Where it agrees, less is left open; where it does not, the
-registration is off by what it found, and the pose in use stays as it is: so the mean error that the touches speak for
-is added to what remains in doubt.
+A touch on bone measures what no residual on the skin can show. Where it agrees with the registration, the uncertainty
+shrinks. Where it does not, the pose in use is not corrected: the estimated error of the pose is added to the remaining
+covariance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from registration.verdict.verification import Verification
 
 
 def after_touches(uncertainty: PoseUncertainty, touches: Iterable[Verification]) -> PoseUncertainty:
-    """What is left open, and what was found to be off, together (Kalman's update of all unknowns)."""
+    """The uncertainty after the touches: a Kalman update of all unknowns, plus the square of the estimated error.
+
+    Repeated touches of used landmarks, and touches from records without their own error, are left out. Returns
+    `uncertainty` unchanged if no touch remains.
+    """
     covariance, mean, tested = uncertainty.joint.copy(), np.zeros(JOINT), False
     for touch in touches:
         if touch.point_reference_mm is None or touch.own_rms_mm is None or touch.kind == "repeat":

@@ -1,4 +1,4 @@
-"""What an expected error takes for granted, in a few words, and what the measurements say against it."""
+"""States in words what an expected error assumes, and what the measurements say against it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registration.uncertainty.mobility import KIND_WORDS, LandmarkKind, Mobility
 from registration.uncertainty.shared_errors import ScaleEstimate
 from registration.verdict.verdict import Findings
 
-# A vertebra, a rib: what lies within so few mm has a neighbour of the same shape.
+# Measurements within this extent may all lie on one vertebra or rib, whose neighbour has the same shape.
 NARROW_MM = 90.0
 
 
@@ -28,11 +28,16 @@ def words_of(
     tip_mm: float,
     found: ResidualField | None,
 ) -> tuple[str, ...]:
-    """One line each.
+    """The assumptions of a registration, one sentence each.
 
     Args:
-        swept: the surface that was swept; empty if none was.
-        tip_mm: how well the tip is known.
+        kinds, mobilities: kind and assumed motion of each landmark.
+        skin_rms_mm: assumed RMS motion of all skin.
+        swept: name of the surface that was swept; empty if none was.
+        swept_skin: whether that surface is the skin.
+        scale_sd: relative standard deviation of the CT's scale.
+        tip_mm: RMS error of the stylus tip.
+        found: the surface's error as estimated from the residuals; None where the stated one holds.
     """
     words = []
     if swept_skin or any(kind != "bone" for kind in kinds):
@@ -65,10 +70,14 @@ def with_contradictions(
     offset_mm: tuple[float, float] | None,
     rests_on_skin: bool,
 ) -> Findings:
-    """With what the measurements ``(n, 3)`` say against it.
+    """Adds to the findings what the measurements say against the assumptions.
 
     Args:
-        offset_mm: of the sweep, and its stated standard deviation.
+        findings: those to be extended.
+        measured_mm: everything touched and swept, ``(n, 3)`` in reference.
+        scale, trend: estimates of the registration; None where it made none.
+        offset_mm: estimated offset of the sweep and its stated standard deviation; None without a sweep.
+        rests_on_skin: whether nothing but the skin holds the pose.
     """
     doubts = [] if trend is None else [trend.words]
     if offset_mm is not None and abs(offset_mm[0]) > 2.0 * offset_mm[1]:
