@@ -1,1 +1,1 @@
-"""Distance from points to a triangle surface: exact, and on grids a hundred times as fast."""
+"""Signed distance from points to a triangle surface: exact, and on grids that are a hundred times as fast."""

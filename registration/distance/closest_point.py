@@ -1,4 +1,4 @@
-"""Exact distance from points to a triangle surface, with its gradient: all that registration asks of a surface."""
+"""The interface of a signed distance field, and the exact distance from points to a triangle surface."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from geometry.extras import from_extra
 from geometry.points import Floats
 from registration.distance.normal_trend import NormalTrend
 
-# Nearer than this, the direction from foot to point is rounding noise (float32 feet, coordinates of some 500 mm).
+# For shorter distances, the direction from the closest point is dominated by rounding (float32, some 500 mm).
 DIRECTION_TRUSTED_ABOVE_MM = 1e-2
-# Decides how far apart sites are, where no trend was asked for before.
+# Radius of the normal trend whose sites are returned, where no trend was made before.
 SITES_RADIUS_MM = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistance:
-    """Signed distance ``(n,)`` in mm, positive outside, and its unit gradient ``(n, 3)``, in the surface's frame."""
+    """Signed distances of n points to a surface.
+
+    Attributes:
+        signed_mm: signed distances ``(n,)``, positive outside.
+        gradient: unit gradients ``(n, 3)`` in the surface's frame.
+    """
 
     signed_mm: Floats
     gradient: Floats
 
 
 class DistanceField(Protocol):
-    """Anything that tells the signed distance to a surface, and what the surface looks like from a little afar."""
+    """A signed distance field of a surface, with normals averaged over discs."""
 
     @property
     def frame(self) -> str:
@@ -35,14 +40,14 @@ class DistanceField(Protocol):
         ...
 
     def distance(self, points_mm: Floats) -> SurfaceDistance:
-        """Of points ``(n, 3)`` in the surface's frame."""
+        """Signed distance and gradient at points ``(n, 3)`` in the surface's frame, in mm."""
         ...
 
     def mean_normal_lines(self, feet_mm: Floats, radius_mm: float) -> Floats:
         """Normals and their moments about the origin, ``(n, 6)``, averaged within `radius_mm` of feet ``(n, 3)``.
 
-        A normal n through a point p has the moment ``p x n`` (Pluecker coordinates). All normals of a sphere meet in
-        its centre: their moments about it vanish, and so does their mean, however coarse the triangles are.
+        A normal n through a point p has the moment ``p x n`` (Pluecker coordinates). All normals of a sphere pass
+        through its centre: their moments about it are zero, and so is their mean, however coarse the triangles are.
         """
         ...
 
@@ -52,11 +57,11 @@ class DistanceField(Protocol):
 
 
 class ExactDistance:
-    """Closest points on the triangles themselves, by Open3D's ray casting scene (Embree).
+    """Exact distance by closest points on the triangles, from Open3D's ray casting scene (Embree).
 
-    The sign comes from the normal interpolated between the vertices at the foot point. So it is defined for open
-    surfaces too, and right at edges, where one triangle's normal can point the wrong way (Baerentzen and Aanaes, IEEE
-    TVCG 11(3), 2005).
+    The sign is that of the offset along the normal interpolated between the vertices at the closest point (the foot).
+    It is defined for open surfaces too, and correct at edges, where one triangle's normal can point the wrong way
+    (Baerentzen and Aanaes, IEEE TVCG 11(3), 2005).
     """
 
     def __init__(self, surface: Surface) -> None:
@@ -64,8 +69,8 @@ class ExactDistance:
             import open3d as o3d
 
         self._surface = surface
-        self._trend: NormalTrend | None = None  # made when first asked for: half of the callers never do
-        # Single precision inside: centred, coordinates of an organ keep 1e-5 mm.
+        self._trend: NormalTrend | None = None  # made when first needed: half of the callers never need it
+        # Open3D computes in single precision: centred coordinates of an organ keep 1e-5 mm.
         self._centre_mm = surface.bounds_mm.mean(axis=0)
         self._normals = surface.vertex_normals()
         vertices = o3d.core.Tensor((surface.vertices_mm - self._centre_mm).astype(np.float32))
@@ -81,7 +86,7 @@ class ExactDistance:
         return self.distance_and_normals(points_mm)[0]
 
     def distance_and_normals(self, points_mm: Floats) -> tuple[SurfaceDistance, Floats]:
-        """The distance, and the unit normals interpolated at the feet, ``(n, 3)``."""
+        """The distance, and the unit normals ``(n, 3)`` interpolated at the closest points."""
         offsets, normals = self._feet(points_mm)
         sign = np.where(np.einsum("nj,nj->n", offsets, normals) < 0.0, -1.0, 1.0)
         lengths = np.linalg.norm(offsets, axis=1)
@@ -91,7 +96,7 @@ class ExactDistance:
         return SurfaceDistance(sign * lengths, gradient), normals
 
     def mean_normal_lines(self, feet_mm: Floats, radius_mm: float) -> Floats:
-        """As `DistanceField.mean_normal_lines`, over vertices; those on another sheet, facing away, are left out."""
+        """As `DistanceField.mean_normal_lines`, averaged over vertices; vertices that face away are left out."""
         if self._trend is None or self._trend.radius_mm != radius_mm:
             self._trend = NormalTrend.of(self._surface.vertices_mm, self._normals, radius_mm)
         return self._trend.lines(feet_mm, self._feet(feet_mm)[1])
@@ -103,7 +108,7 @@ class ExactDistance:
         return self._trend.centres_mm, self._trend.facing
 
     def _feet(self, points_mm: Floats) -> tuple[Floats, Floats]:
-        """From foot to point ``(n, 3)`` in mm, and the unit normal interpolated at the foot ``(n, 3)``."""
+        """Offsets ``(n, 3)`` in mm from closest point to point, and unit normals ``(n, 3)`` interpolated there."""
         with from_extra("registration"):
             import open3d as o3d
 

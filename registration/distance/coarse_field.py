@@ -1,7 +1,7 @@
-"""A distance field for searching: one plane per cell, thirty times as fast to read as the fine one, and rough.
+"""A coarse distance field for the search of a pose: one plane per cell, thirty times as fast as `DistanceGrid`.
 
-Each cell holds the tangent plane of the distance at its middle. Near a surface of 30 mm radius and with cells of 6 mm
-that errs by half a millimetre at the most: enough to tell thousands of poses apart, not to refine one.
+Each cell holds the first-order expansion of the distance at its centre. For a surface of 30 mm radius and cells of 6 mm
+the error is at most half a millimetre: enough to rank thousands of poses, not to refine one.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Singles = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class CoarseField:
-    """Planes on a regular grid; beyond it, the planes of its border go on.
+    """Planes on a regular grid of cells; points beyond it use the planes of its border.
 
     Attributes:
-        centre_mm: of the surface, ``(3,)`` in ct: coordinates are relative to it, so that single precision suffices.
-        spacing_mm: of the cells.
-        low_mm: middle of the first cell, ``(3,)``, relative to the centre.
-        shape: of the grid, ``(3,)``.
-        planes: unit gradient and offset by cell, ``(cells, 4)``: the distance of p is ``gradient . p + offset``.
+        centre_mm: centre of the surface's box, ``(3,)`` in ct; coordinates are relative to it for single precision.
+        spacing_mm: edge of the cells.
+        low_mm: centre of the first cell, ``(3,)``, relative to `centre_mm`.
+        shape: number of cells along each axis, ``(3,)``.
+        planes: unit gradient and offset of each cell, ``(cells, 4)``: the distance of p is ``gradient . p + offset``.
     """
 
     centre_mm: Floats
@@ -38,7 +38,7 @@ class CoarseField:
 
     @classmethod
     def of(cls, surface: Surface, field: DistanceField, spacing_mm: float, margin_mm: float) -> CoarseField:
-        """Asks `field`, which is that of `surface`, at every cell's middle."""
+        """Samples `field`, the distance to `surface`, at every cell's centre, up to `margin_mm` beyond the surface."""
         low_mm, high_mm = surface.bounds_mm + [[-margin_mm], [margin_mm]]
         centre_mm = (low_mm + high_mm) / 2.0
         shape = np.ceil((high_mm - low_mm) / spacing_mm).astype(np.int64) + 1

@@ -1,9 +1,9 @@
-"""Signed distance on nested grids: exact at the nodes, interpolated between them, a hundred times as fast as asking.
+"""Signed distance on nested grids, interpolated between exact values: a hundred times as fast as `ExactDistance`.
 
-The finest grid holds nodes about the surface only; grids of twice, four and eight times its spacing reach as far out
-as they are coarse, the last one everywhere. So the error grows with the distance, as a start from far off allows.
-Between nodes, their values and gradients are blended: ``sum w_c (d_c + g_c . (p - x_c) / 2)`` with trilinear weights.
-Trilinear interpolation errs by +q on a quadratic, the blend of tangent planes by -q: their mean is exact.
+The finest grid has nodes near the surface only; grids of twice, four and eight times its spacing reach farther out, the
+last one over the whole box. So the error grows with the distance from the surface, where accuracy matters less.
+Between nodes, values and gradients are blended: ``sum w_c (d_c + g_c . (p - x_c) / 2)`` with trilinear weights. On a
+quadratic, trilinear interpolation has the error +q and the blend of tangent planes -q: their mean is exact.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from registration.errors import DistanceGridError
 LEVELS = 4
 CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
 AXES = np.arange(3)
-# From the weighted values and gradients of the eight corners ``(8 x 4,)`` to their sum, and to the sum of those
-# components of the gradients that point back from a corner one step ahead: as one product of matrices, ``(32, 5)``.
+# Matrix ``(32, 5)`` from the weighted values and gradients of the eight corners ``(8 x 4,)`` to their sum (4), and to
+# the sum of the gradient components along the axes in which a corner is one step ahead (1).
 BLEND = np.array([[*np.eye(4)[k], corner[k - 1] if k else 0] for corner in CORNERS for k in range(4)], dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridSettings:
-    """How a distance grid is laid out.
+    """Layout of a distance grid.
 
     Attributes:
-        spacing_mm: of the finest grid.
+        spacing_mm: spacing of the finest grid.
         margin_mm: how far the grid reaches beyond the surface's box.
-        trend_radius_mm: for which `mean_normal_lines` is prepared; another radius is computed when asked for.
-        maximum_nodes: of the finest grid's box; a box with more is refused, since four bytes are kept for each.
+        trend_radius_mm: radius for which `mean_normal_lines` is prepared; other radii are computed when needed.
+        maximum_nodes: largest number of nodes in the finest grid's box, each of which takes four bytes in memory.
     """
 
     spacing_mm: float = 2.0
@@ -50,10 +50,10 @@ class GridSettings:
 
 
 class DistanceGrid:
-    """A `DistanceField` that answers from grids. Made by `from_surface` or `load`.
+    """A `DistanceField` on nested grids, made by `from_surface` or `load`.
 
-    Points beyond the grid are answered from its border. Where an open surface's sign jumps, beyond its rim, the exact
-    distance is asked.
+    For points beyond the grid, the distance is extrapolated from its border. Where the sign jumps, beyond the rim of an
+    open surface, the exact distance is used.
     """
 
     def __init__(self, surface: Surface, content: GridContent, exact: ExactDistance | None = None) -> None:
@@ -64,10 +64,11 @@ class DistanceGrid:
 
     @classmethod
     def from_surface(cls, surface: Surface, settings: GridSettings | None = None) -> DistanceGrid:
-        """Asks for the exact distance at every node.
+        """Builds the grids from the exact distance at every node.
 
         Raises:
-            DistanceGridError: a surface without triangles, a spacing or margin that is not positive, too many nodes.
+            DistanceGridError: a surface without triangles, a length in the settings that is not above zero, or too many
+                nodes.
         """
         settings = settings or GridSettings()
         shape = _checked_shape(surface, settings)
@@ -82,7 +83,7 @@ class DistanceGrid:
             nodes_mm = origin_mm + spacing_mm * np.argwhere(mask)
             distance, foot_normals = exact.distance_and_normals(nodes_mm)
             if number == 0:
-                # One layer of nodes: their feet are spread over the surface as evenly as the nodes are.
+                # One layer of nodes: their closest points are spread evenly over the surface, as the nodes are.
                 layer = np.abs(distance.signed_mm) <= spacing_mm / 2.0
                 feet_mm = nodes_mm[layer] - distance.signed_mm[layer, None] * distance.gradient[layer]
                 normals = foot_normals[layer]
@@ -94,12 +95,12 @@ class DistanceGrid:
         return cls(surface, content, exact)
 
     def save(self, path: Path) -> None:
-        """Writes one file, in full or not at all."""
+        """Writes the grids to one file, atomically."""
         write_grid(path, self._content)
 
     @classmethod
     def load(cls, path: Path, surface: Surface) -> DistanceGrid:
-        """Reads what `save` wrote for this very surface.
+        """Reads the file that `save` wrote for the same surface.
 
         Raises:
             DistanceGridError: no such file, a damaged one, one of another version, or of another surface.
@@ -108,16 +109,17 @@ class DistanceGrid:
 
     @property
     def frame(self) -> str:
+        """The surface's frame."""
         return self._content.frame
 
     @property
     def spacing_mm(self) -> float:
-        """Of the finest grid."""
+        """Spacing of the finest grid."""
         return self._content.spacing_mm
 
     @property
     def node_count(self) -> int:
-        """How many nodes hold a distance, over all grids."""
+        """Number of nodes that hold a distance, over all grids."""
         return sum(len(level.values) for level in self._content.levels)
 
     @property
@@ -160,7 +162,7 @@ class DistanceGrid:
     def _correct(
         self, points_mm: Floats, inside_mm: Floats, signed_mm: Floats, gradient: Floats, jumps: NDArray[np.int64]
     ) -> None:
-        """Puts right, in place, what no interpolation can tell: points beyond the grid, and where the sign jumps."""
+        """Corrects, in place, what interpolation cannot give: points beyond the grid, and where the sign jumps."""
         if len(jumps):
             exact = self._exact.distance(inside_mm[jumps])
             signed_mm[jumps], gradient[jumps] = exact.signed_mm, exact.gradient
@@ -174,7 +176,7 @@ class DistanceGrid:
 
 @dataclass(frozen=True, eq=False)
 class _Lookup:
-    """One grid, ready to be read: for every node of its box the row of its value, or -1."""
+    """One grid with an index: for every node of its box the row of its value, or -1 if it holds none."""
 
     origin_mm: Floats
     spacing_mm: float
@@ -195,14 +197,14 @@ class _Lookup:
         return self.origin_mm + self.spacing_mm * (self.shape - 1)
 
     def corners(self, points_mm: Floats) -> tuple[NDArray[np.int32], Floats]:
-        """Rows of the values at each cell's corners ``(n, 8)``, and where in it the points are ``(n, 3)``."""
+        """Rows of the values at the corners of each point's cell ``(n, 8)``, and its place in the cell ``(n, 3)``."""
         place = (points_mm - self.origin_mm) / self.spacing_mm
         cell = np.clip(place.astype(np.int64), 0, self.shape - 2)
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
         return self.row_of_node[(cell @ strides)[:, None] + CORNERS @ strides], place - cell
 
     def blend(self, rows: NDArray[np.int32], fractions: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Distance ``(n,)``, unit gradient ``(n, 3)``, and where the corners contradict each other ``(n,)``."""
+        """Distance ``(n,)``, unit gradient ``(n, 3)``, and whether the sign jumps within the cell ``(n,)`` bool."""
         steps = np.stack([1.0 - fractions, fractions], axis=1)
         weights = np.prod(steps[:, CORNERS, AXES], axis=2).astype(np.float32)
         shares = (weights[:, :, None] * self.values[rows]).reshape(-1, BLEND.shape[0]) @ BLEND
@@ -212,16 +214,16 @@ class _Lookup:
 
     @cached_property
     def jumps(self) -> NDArray[np.bool_]:
-        """Cells, by the row of their first node, at one edge of which the sign jumps: not all their corners agree."""
+        """Whether the sign jumps along an edge of a cell, by the row of the cell's first node."""
         strides = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
         nodes = np.flatnonzero(self.row_of_node >= 0)
         distance_mm = self.values[:, 0]
         edges = np.zeros((3, len(nodes)), bool)
         neighbours = np.empty((3, len(nodes)), np.int32)
         for axis, stride in enumerate(strides):
-            # Past the box's border a node finds one of the next line: such a node is no cell's first.
+            # At the box's border this finds a node of the next line, but such a node is not the first of any cell.
             neighbours[axis] = self.row_of_node[np.minimum(nodes + stride, len(self.row_of_node) - 1)]
-            # No distance changes faster than the point moves, here from a node to the next.
+            # A distance cannot change by more than the step between two nodes, unless its sign jumps.
             step_mm = np.abs(distance_mm[neighbours[axis]] - distance_mm)
             edges[axis] = (neighbours[axis] >= 0) & (step_mm > 1.01 * self.spacing_mm)
         jumps = np.zeros(len(nodes), bool)
@@ -234,17 +236,22 @@ class _Lookup:
 def _checked_shape(surface: Surface, settings: GridSettings) -> tuple[int, int, int]:
     if not len(surface.triangles):
         raise DistanceGridError(
-            f"the surface '{surface.name}' without triangles", "at least one", "check its segmentation"
+            f"the surface '{surface.name}' without triangles", "at least one triangle", "check its segmentation"
         )
     if not (settings.spacing_mm > 0.0 and settings.margin_mm > 0.0 and settings.trend_radius_mm > 0.0):
-        raise DistanceGridError(f"{settings}", "lengths above zero", "state them in mm")
+        raise DistanceGridError(
+            f"a grid with a spacing of {settings.spacing_mm:g} mm, a margin of {settings.margin_mm:g} mm and a trend "
+            f"radius of {settings.trend_radius_mm:g} mm",
+            "lengths above zero",
+            "state them in mm",
+        )
     extent_mm = np.ptp(surface.bounds_mm, axis=0) + 2.0 * settings.margin_mm
     shape = np.ceil(extent_mm / settings.spacing_mm) + 1.0
     if not shape.prod() <= settings.maximum_nodes:
         raise DistanceGridError(
             f"a grid of {shape[0]:.0f} x {shape[1]:.0f} x {shape[2]:.0f} nodes for '{surface.name}'",
-            f"{settings.maximum_nodes} nodes",
-            "check that the surface is in mm and without far-off crumbs, or choose a wider spacing",
+            f"at most {settings.maximum_nodes} nodes",
+            "check that the surface is in mm and without distant fragments, or choose a wider spacing",
         )
     i, j, k = (max(int(n), 2**LEVELS) for n in shape)
     return i, j, k
@@ -263,7 +270,7 @@ def _covering_points(surface: Surface, spacing_mm: float) -> Floats:
 
 
 def _near(points_mm: Floats, origin_mm: Floats, spacing_mm: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Nodes next to the surface: all corners of every cell that it passes through, and some more."""
+    """Mask of the nodes near the surface: at least all corners of every cell that it passes through."""
     mask = np.zeros(shape, bool)
     mask[tuple(np.rint((points_mm - origin_mm) / spacing_mm).astype(np.int64).T)] = True
     return ndimage.binary_dilation(mask, np.ones((3, 3, 3), bool))

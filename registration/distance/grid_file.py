@@ -1,8 +1,8 @@
-"""A distance grid in one file: a line of magic, a header in JSON, arrays, and the SHA-256 of all that.
+"""File format of a distance grid: a magic line, a JSON header, arrays, and the SHA-256 of everything before it.
 
     SURFACE DISTANCE GRID\\n | header's length, uint32 | header | arrays, little-endian, in the header's order | SHA-256
 
-Nothing in the file is run or unpacked, and nothing is taken that its length, its hash and the surface do not confirm.
+Reading executes and unpickles nothing, and accepts only content that its length, its hash and the surface confirm.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ DIGEST_BYTES = 32
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One grid: which nodes of its box hold a value ``(i, j, k)``, and their distance and gradient ``(m, 4)``."""
+    """One grid of the nest.
+
+    Attributes:
+        mask: which nodes of its box hold a value, ``(i, j, k)`` bool.
+        values: signed distance in mm and gradient of these m nodes, ``(m, 4)``.
+    """
 
     mask: NDArray[np.bool_]
     values: NDArray[np.float32]
@@ -41,15 +46,15 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class GridContent:
-    """All that a file holds.
+    """The content of a distance grid's file.
 
     Attributes:
-        fingerprint: of the surface that it was made from.
-        frame: of the surface.
-        spacing_mm: of the first grid; each further one has twice the spacing of the one before.
+        fingerprint: `surface_fingerprint` of the surface that it was made from.
+        frame: the surface's frame.
+        spacing_mm: spacing of the first grid; each further one has twice the spacing of the one before.
         origin_mm: first node of all grids, ``(3,)``, in the surface's frame.
-        levels: from fine to coarse.
-        trend: the normals on the large.
+        levels: the grids from fine to coarse.
+        trend: the surface's normals, averaged over discs.
     """
 
     fingerprint: str
@@ -69,7 +74,7 @@ def surface_fingerprint(surface: Surface) -> str:
 
 
 def write_grid(path: Path, content: GridContent) -> None:
-    """Writes the file beside `path`, flushes it to the disk and renames it."""
+    """Writes the file atomically: beside `path`, flushed to the disk, then renamed."""
     arrays: list[NDArray[Any]] = []
     for level in content.levels:
         arrays += [np.packbits(level.mask), level.values.astype("<f4")]
@@ -98,7 +103,7 @@ def write_grid(path: Path, content: GridContent) -> None:
 
 
 def read_grid(path: Path, surface: Surface) -> GridContent:
-    """Reads and checks a file.
+    """Reads the grid of `surface` from a file, and checks it.
 
     Raises:
         DistanceGridError: no such file, a damaged one, one of another version, or of another surface.
@@ -125,12 +130,14 @@ def read_grid(path: Path, surface: Surface) -> GridContent:
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], memoryview]:
-    """Header and arrays of a file whose hash is right."""
+    """Header and arrays of a file, once its hash is verified."""
     try:
         data = memoryview(path.read_bytes())
     except OSError as error:
         raise DistanceGridError(
-            f"'{path.name}', which cannot be read ({error.strerror})", "a file", "build it anew"
+            f"'{path.name}', which cannot be read ({error.strerror})",
+            "a readable file",
+            "build the grid anew from the surface",
         ) from error
     start = len(MAGIC) + 4
     if len(data) < start + DIGEST_BYTES or bytes(data[: len(MAGIC)]) != MAGIC:
@@ -189,7 +196,7 @@ def _level(entry: dict[str, Any], take: Callable[[str, tuple[int, ...]], NDArray
 
 
 def _check_place(path: Path, content: GridContent, surface: Surface) -> None:
-    """The grids must enclose the surface, each as the first does."""
+    """Raises `DistanceGridError` unless all grids enclose the surface, and the coarser ones the first."""
     sizes = content.spacing_mm * 2.0 ** np.arange(len(content.levels))
     extents = np.array([level.mask.shape for level in content.levels]) - 1
     ends = content.origin_mm + sizes[:, None] * extents

@@ -1,7 +1,7 @@
-"""A surface's normals on the large: averaged over a disc, so that facets and ripples do not count as shape.
+"""A surface's normals averaged over discs, so that facets and ripples do not count as shape.
 
-The averages are made once, at sites some mm apart, and looked up at the nearest one. Where that site lies exactly does
-not matter: a mean over a disc a little aside is as free of texture, and as degenerate on a cylinder or a sphere.
+The averages are computed once, at sites some mm apart, and looked up at the nearest site. The exact position of the
+site does not matter: the mean over a slightly shifted disc is as smooth, and on a cylinder or a sphere as degenerate.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from scipy.spatial import cKDTree
 
 from geometry.points import Floats
 
-# Sites are this many to a radius apart.
+# Number of sites per radius along the surface.
 SITES_PER_RADIUS = 3.0
-# The mean of normals that fan out over a right angle: two faces of a box at their edge.
+# Length of the mean of two perpendicular normals, as at the edge of a box.
 SHORTEST_MEAN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
 class NormalTrend:
-    """Sums of normals and of their moments within `radius_mm`, at sites spread over a surface.
+    """Sums of normals and of their moments within `radius_mm`, at k sites spread over a surface.
 
     Attributes:
-        radius_mm: of the disc.
-        centres_mm: of the sites, ``(k, 3)``, in the surface's frame.
-        facing: unit normals of the sites, ``(k, 3)``: two sheets back to back have sites of their own.
-        sums: of the lines ``(n, p x n)`` within the radius, those facing away left out, ``(k, 6)``.
-        counts: how many lines were summed, ``(k,)``.
+        radius_mm: radius of the disc.
+        centres_mm: positions of the sites, ``(k, 3)``, in the surface's frame.
+        facing: unit normals of the sites, ``(k, 3)``; two sheets back to back have separate sites.
+        sums: sums of the lines ``(n, p x n)`` within the radius, without those facing away, ``(k, 6)``.
+        counts: numbers of summed lines, ``(k,)``.
     """
 
     radius_mm: float
@@ -41,7 +41,7 @@ class NormalTrend:
 
     @classmethod
     def of(cls, points_mm: Floats, normals: Floats, radius_mm: float) -> NormalTrend:
-        """From points ``(n, 3)`` spread over the surface and its unit normals there ``(n, 3)``."""
+        """Makes the trend from points ``(n, 3)`` spread over the surface and the unit normals there ``(n, 3)``."""
         centres_mm, lines, sizes = _cells(points_mm, normals, radius_mm / SITES_PER_RADIUS)
         facing = lines[:, :3] / np.maximum(np.linalg.norm(lines[:, :3], axis=1, keepdims=True), 1e-12)
         pairs = cKDTree(centres_mm).query_pairs(radius_mm, output_type="ndarray")
@@ -53,26 +53,26 @@ class NormalTrend:
         return cls(radius_mm, centres_mm, facing, near @ lines, near @ sizes)
 
     def lines(self, feet_mm: Floats, normals: Floats) -> Floats:
-        """Mean lines ``(n, 6)`` about feet ``(n, 3)`` with unit normals ``(n, 3)``.
+        """Mean lines ``(n, 6)`` around feet ``(n, 3)`` with unit normals ``(n, 3)``.
 
-        The foot's own line is counted once more: it stands alone where the next site is farther than the radius.
+        The foot's own line is added once: it is the only one where the nearest site is farther than two radii.
         """
         away, nearest = self._sites.query(np.hstack([feet_mm, self.radius_mm * normals]))
         known = (away <= 2.0 * self.radius_mm)[:, None]
         sums = np.hstack([normals, np.cross(feet_mm, normals)]) + np.where(known, self.sums[nearest], 0.0)
         means: Floats = sums / (1.0 + np.where(known, self.counts[nearest][:, None], 0.0))
-        # On a curved surface the mean is shorter than its normals, which is no lack of evidence. Where it is much
-        # shorter, as at a rim, what it stands for is no common direction, and the shortness stays.
+        # On a curved surface the mean of unit normals is shorter than 1, which is no lack of information: it is scaled
+        # to 1. Where it is much shorter, as at a rim, there is no common direction, and the mean stays shorter.
         return means / np.maximum(np.linalg.norm(means[:, :3], axis=1, keepdims=True), SHORTEST_MEAN)
 
     @cached_property
     def _sites(self) -> cKDTree:
-        # A site of the back sheet is a diameter farther away than it is.
+        # Normals are part of the key, so that a site of the opposite sheet is two radii farther away.
         return cKDTree(np.hstack([self.centres_mm, self.radius_mm * self.facing]))
 
 
 def _cells(points_mm: Floats, normals: Floats, edge_mm: float) -> tuple[Floats, Floats, Floats]:
-    """Points gathered in cubes, apart where they face different octants: centres, sums of lines, and counts."""
+    """Groups points by cube and by octant of their normal: centres, sums of lines, and counts of the groups."""
     cubes = np.floor((points_mm - points_mm.min(axis=0)) / edge_mm).astype(np.int64)
     octants = (normals > 0.0) @ np.array([1, 2, 4])
     keys = np.ravel_multi_index((*cubes.T, octants), (*(cubes.max(axis=0) + 1), 8))

@@ -1,1 +1,1 @@
-"""Paired landmarks to a pose: in known or unknown order, with errors of their own; what cannot belong together."""
+"""Registration of paired landmarks, in known or unknown order, and the checks that refuse impossible pairs."""

@@ -1,7 +1,7 @@
-"""Which of several landmarks is the wrong one: named only where the others leave no doubt.
+"""Finds the wrong one among landmarks that contradict one another, by leave-one-out.
 
-That they disagree is soon seen; whose fault it is, is another question. Left out, the wrong one leaves a set that fits,
-and so may a right one: three points that disagree by little always look alike.
+Detecting a contradiction is easier than finding its cause: the others fit without the wrong landmark, but they may fit
+without a right one too. All landmarks that may be wrong are returned.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 from geometry.points import Floats
 from registration.landmarks.rigid_fit import misfit
 
-# Another landmark counts as possibly the wrong one unless the others speak against it by this factor.
+# A landmark counts as possibly wrong unless it is less likely to be so than the most likely one by this factor.
 ODDS = 100.0
-# Of three, two fit whatever they are; of four, three are left, whose misfit has three degrees of freedom.
+# Without one of four landmarks, the remaining three have a misfit with three degrees of freedom.
 LEAST = 4
 
 
 def possibly_wrong(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats) -> tuple[int, ...]:
-    """Indices of the landmarks that may be the wrong one, the most likely first; all of them where nobody can tell.
+    """Indices of the landmarks that may be the wrong one, most likely first; all of them with fewer than four.
 
-    With landmark i left out, the rest fit with the weighted squared misfit c_i at d = 3 (n - 1) - 6 degrees of freedom.
-    The error of a touch is known by its order of magnitude only, so its scale is estimated from the best fit, never
-    below what was stated: the likelihoods of j and i are as ``(c_i / c_j) ** (d / 2)``.
+    Without landmark i, the others fit with the weighted squared misfit c_i at d = 3 (n - 1) - 6 degrees of freedom. The
+    error of a touch is known by its order of magnitude only, so its scale is estimated from the best fit, but never
+    below the stated one: the likelihood ratio of j to i is ``(c_i / c_j) ** (d / 2)``.
 
     Args:
         ct_mm, reference_mm: pairs ``(n, 3)``.
-        sd_mm: of a residual along each axis, ``(n,)``.
+        sd_mm: standard deviation of a residual along each axis, ``(n,)``.
     """
     count = len(ct_mm)
     if count < LEAST:
@@ -43,6 +43,6 @@ def possibly_wrong(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats) -> tuple[
 
 
 def names_of(indices: tuple[int, ...], names: tuple[str, ...]) -> str:
-    """For a message, in the landmarks' order."""
+    """The quoted names of these landmarks in their order, joined for a message."""
     quoted = [f"'{names[i]}'" for i in sorted(indices)]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

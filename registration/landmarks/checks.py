@@ -1,4 +1,4 @@
-"""Which landmarks cannot give a pose, or cannot belong together. Refused in words, before anybody trusts a number."""
+"""Refuses landmarks that cannot determine a pose, or whose pairs contradict one another, with the likely cause."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from registration.landmarks.units import unit_of
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkLimits:
-    """Beyond these, landmarks are refused.
+    """Limits beyond which landmarks are refused.
 
     Attributes:
-        minimum_separation_mm: two landmarks nearer than this are one, touched twice.
-        minimum_off_line_rms_mm: RMS distance of the landmarks from the line through them that is needed to fix the
+        minimum_separation_mm: smallest distance between two landmarks; nearer ones are taken for the same.
+        minimum_off_line_rms_mm: smallest RMS distance of the landmarks from the line through them, needed to fix the
             rotation about it. With four landmarks, 1 mm of FLE and 10 mm off the line, that rotation is uncertain by
             some 2 degrees.
-        maximum_disagreement_mm: by how much the distance between two landmarks may differ between CT and patient (skin
-            moves by a few mm). Beyond it, and beyond six standard deviations of the stated FLE, a pair is swapped or
-            mistaken.
+        maximum_disagreement_mm: largest difference of a distance between two landmarks between CT and patient (skin
+            moves by a few mm). Landmarks are refused beyond both this and six standard deviations of the stated FLE.
     """
 
     minimum_separation_mm: float = 2.0
@@ -51,7 +50,7 @@ def check_pairs(
 
 def check_fit(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, chi_square: float, names: tuple[str, ...]) -> None:
     """Raises `LandmarksRefusedError` if a mirror image, or another order, fits although the pairs do not."""
-    # One in a million by chance; and what fits instead must explain nearly all of the misfit.
+    # Only for a misfit that chance gives once in a million; the alternative must explain at least 90 % of it.
     if chi_square <= chdtri(3 * len(ct_mm) - 6, 1e-6):
         return
     if misfit(ct_mm * (-1.0, 1.0, 1.0), reference_mm, sd_mm**-2.0) < 0.1 * chi_square:
@@ -64,7 +63,7 @@ def check_fit(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, chi_square: fl
 
 
 def check_units(ct_mm: Floats, reference_mm: Floats) -> None:
-    """Raises `LandmarksRefusedError` if one side spreads over as many metres, centimetres or inches as the other mm."""
+    """Raises `LandmarksRefusedError` if one side seems to be in metres, centimetres or inches, the other in mm."""
     spreads = [float(np.sqrt(np.mean(np.sum((p - p.mean(axis=0)) ** 2, axis=1)))) for p in (ct_mm, reference_mm)]
     small, large = min(spreads), max(spreads)
     unit = unit_of(large / small) if small > 0.0 else None
@@ -79,6 +78,7 @@ def check_units(ct_mm: Floats, reference_mm: Floats) -> None:
 
 
 def check_separation(side: str, points_mm: Floats, names: tuple[str, ...], limits: LandmarkLimits) -> None:
+    """Raises `LandmarksRefusedError` if two points ``(n, 3)`` of a side are too near each other."""
     distances = squareform(pdist(points_mm))
     np.fill_diagonal(distances, np.inf)
     first, second = np.unravel_index(int(distances.argmin()), distances.shape)
@@ -91,6 +91,7 @@ def check_separation(side: str, points_mm: Floats, names: tuple[str, ...], limit
 
 
 def check_line(side: str, points_mm: Floats, limits: LandmarkLimits) -> None:
+    """Raises `LandmarksRefusedError` if the points ``(n, 3)`` of a side are nearly collinear."""
     spreads = np.linalg.svd(points_mm - points_mm.mean(axis=0), compute_uv=False) / np.sqrt(len(points_mm))
     off_line_mm = float(np.hypot(spreads[1], spreads[2]))
     if off_line_mm < limits.minimum_off_line_rms_mm:
@@ -110,7 +111,7 @@ def _check_distances(
     if not gross.any():
         return
     _check_order(ct_mm, reference_mm, sd_mm, names)
-    if len(ct_mm) > 3:  # two of three, exchanged, fit nearly whatever they are
+    if len(ct_mm) > 3:  # with three, exchanging two may fit by accident
         _check_exchanged(ct_mm, reference_mm, sd_mm**-2.0, names)
     wrong = possibly_wrong(ct_mm, reference_mm, sd_mm)
     worst = np.where(gross, disagreement, 0.0).max()
@@ -124,8 +125,8 @@ def _check_distances(
         )
     first, second = np.unravel_index(int(np.where(gross, disagreement, 0.0).argmax()), gross.shape)
     raise LandmarksRefusedError(
-        f"landmarks whose mutual distances {said} ('{names[first]}' to '{names[second]}'); {len(ct_mm)} landmarks "
-        f"cannot tell which is wrong: {names_of(wrong, names)} may be",
+        f"landmarks whose mutual distances {said} ('{names[first]}' to '{names[second]}'), where {len(ct_mm)} "
+        f"landmarks cannot tell which is wrong: {names_of(wrong, names)} may be",
         limit,
         "touch these again, in the order asked for, and one landmark more",
     )
@@ -153,7 +154,7 @@ def _check_order(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, names: tupl
 
 
 def _check_exchanged(ct_mm: Floats, reference_mm: Floats, weights: Floats, names: tuple[str, ...]) -> None:
-    """The two landmarks whose exchange makes the rest fit, though not within the stated error, if there are two."""
+    """Raises `LandmarksRefusedError` if exchanging two landmarks reduces the misfit to less than 5 %."""
     candidates: list[tuple[float, tuple[int, int]]] = []
     for pair in combinations(range(len(ct_mm)), 2):
         order = np.arange(len(ct_mm))

@@ -1,7 +1,7 @@
-"""Landmarks whose order is unknown: which touched point is which planned landmark, and the pose.
+"""Registration of landmarks in unknown order: which touched point is which planned landmark, and the pose.
 
-A symmetric arrangement fits in more than one way. Then there is no registration, but a value that says which landmarks
-could be exchanged, and which further one would tell. Reflections are never among the ways.
+A symmetric arrangement fits in more than one way. Then the result holds no registration, but says which landmarks could
+be exchanged, and which further one would resolve the ambiguity. Reflections are excluded.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ MIRRORED = np.array([-1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, kw_only=True)
 class CorrespondenceSettings(LandmarkSettings):
-    """When points belong together, on top of how landmarks are weighed; their FLE is by planned landmark.
+    """When points are paired, in addition to the landmarks' settings; FLE values are per planned landmark.
 
     Attributes:
-        gate_sd: a touched point farther than this many standard deviations from every mapped landmark is none of them.
-        minimum_share: of the points on the side that has fewer, that must be matched.
-        odds: another pairing counts as possible unless the data speak against it by this factor.
-        maximum_chance: how many equally good pairings points strewn at random may bring, before a pairing is refused.
+        gate_sd: largest distance between a touched point and its mapped landmark, in standard deviations.
+        minimum_share: smallest share of matched points, on the side with fewer points.
+        odds: likelihood ratio below which another pairing counts as possible.
+        maximum_chance: largest expected number of equally good pairings among random points; beyond it a pairing is
+            refused.
     """
 
     gate_sd: float = 5.0
@@ -47,12 +48,12 @@ class CorrespondenceSettings(LandmarkSettings):
 
 @dataclass(frozen=True, eq=False)
 class Pairing:
-    """One way to pair the points.
+    """One pairing of planned landmarks and touched points.
 
     Attributes:
-        touched: number of the touched point, counted from 0, by the name of its landmark.
+        touched: index of the touched point, from 0, by the name of its landmark.
         T_reference_ct: the pose of these pairs.
-        cost: squared residuals over their variances, summed; an unmatched point costs the squared gate.
+        cost: sum of squared residuals over their variances; an unmatched point costs the squared gate.
     """
 
     touched: dict[str, int]
@@ -62,16 +63,16 @@ class Pairing:
 
 @dataclass(frozen=True, eq=False)
 class LandmarkMatch:
-    """What came of it.
+    """Result of the matching.
 
     Attributes:
-        pairings: every one that is possible, best first: one, or several if it is ambiguous.
-        registration: of the pairs, in the order of ``pairings[0].touched``; None if it is ambiguous.
+        pairings: all possible pairings, best first; more than one if the arrangement is ambiguous.
+        registration: of the pairs, in the order of ``pairings[0].touched``; None if ambiguous.
         not_touched: planned landmarks without a touched point.
-        extra: numbers of touched points that are no planned landmark, counted from 0.
-        exchangeable: groups of landmarks that could be taken for one another; empty if it is not ambiguous.
-        reason: for a person: what was matched, or why nothing is chosen.
-        action: what to do about an ambiguity; empty where there is none.
+        extra: indices, from 0, of touched points that match no planned landmark.
+        exchangeable: groups of landmarks that could be taken for one another; empty if not ambiguous.
+        reason: in words, what was matched, or why no pairing was chosen.
+        action: in words, how to resolve an ambiguity; empty if there is none.
     """
 
     pairings: tuple[Pairing, ...]
@@ -84,6 +85,7 @@ class LandmarkMatch:
 
     @property
     def ambiguous(self) -> bool:
+        """Whether several pairings are possible."""
         return self.registration is None
 
 
@@ -95,21 +97,22 @@ def match_landmarks(
 ) -> LandmarkMatch:
     """Pairs planned landmarks ``(m, 3)`` in ct with touched points ``(n, 3)`` in reference, in mm, in any order.
 
-    Either side may have points that the other lacks. Ambiguity is a value; what cannot be matched at all is refused.
+    Either side may have points that the other lacks. An ambiguous match is returned; an impossible one is refused.
 
     Args:
-        names: of the planned landmarks; ``1``, ``2``, ... if left out.
+        planned_ct, touched_reference: the points of either side.
+        names: names of the planned landmarks; ``1``, ``2``, ... if left out.
+        settings: FLE, and when points are paired.
 
     Raises:
-        LandmarksRefusedError: fewer than three or more than 40 points on a side, NaN, planned landmarks in one place or
-            nearly on a line, metres for mm, a mirrored side, points too few of which fit in any way, or a fit that
-            chance explains.
+        LandmarksRefusedError: fewer than three or more than 40 points on a side, NaN, coincident or collinear points,
+            metres for mm, a mirrored side, too few points that fit, or a fit that chance explains.
     """
     settings = settings or CorrespondenceSettings()
     ct_mm, reference_mm, labels = _checked(planned_ct, touched_reference, names, settings)
     sd_mm = fle_sd_mm(settings.fle_rms_mm, len(ct_mm))
     candidates = search(ct_mm, reference_mm, sd_mm, settings.gate_sd)
-    if not candidates or candidates[0].cost > _margin(settings):  # else no mirror image can be that much better
+    if not candidates or candidates[0].cost > _margin(settings):  # below it, no mirror image can be that much better
         mirrored = search(ct_mm * MIRRORED, reference_mm, sd_mm, settings.gate_sd)
         _refuse_mirrored(candidates, mirrored, settings)
     _refuse_too_few(candidates, ct_mm, reference_mm, settings)
@@ -141,7 +144,9 @@ def _checked(
     labels = tuple(str(name) for name in (range(1, len(ct_mm) + 1) if names is None else names))
     if len(labels) != len(ct_mm) or len(set(labels)) != len(labels):
         raise LandmarksRefusedError(
-            f"{len(set(labels))} different names for {len(ct_mm)} planned landmarks", "one each", "name them apart"
+            f"{len(set(labels))} different names for {len(ct_mm)} planned landmarks",
+            "one name for each",
+            "give every landmark a name of its own",
         )
     if max(len(ct_mm), len(reference_mm)) > MAXIMUM_POINTS:
         raise LandmarksRefusedError(
@@ -188,22 +193,22 @@ def _refuse_chance(
     if expected > settings.maximum_chance:
         raise LandmarksRefusedError(
             f"{best.matched} of {len(reference_mm)} touched points that fit {best.matched} of {len(ct_mm)} planned "
-            f"landmarks; points strewn at random bring {expected:.2g} such fits",
-            f"a fit that chance brings {settings.maximum_chance:g} times at most",
+            f"landmarks, where random points give {expected:.2g} such fits",
+            f"a fit of which random points give {settings.maximum_chance:g} at most",
             "touch more of the planned landmarks, or plan fewer",
         )
 
 
 def expected_by_chance(best: Candidate, ct_mm: Floats, reference_mm: Floats, sd_mm: Floats) -> float:
-    """How many pairings as large and as close as `best` points strewn at random would bring (Moisan and Stival, 2004).
+    """Expected number of pairings as large and as close as `best` among random points (Moisan and Stival, 2004).
 
-    Three pairs fix the pose: their three distances must agree by chance, each within the deviation seen; each further
-    touched point must fall into a ball about its landmark.
+    Three pairs fix the pose: their three distances must agree by chance within the largest deviation of `best`. Each
+    further touched point must fall into a ball of that radius about its landmark.
     """
     touched = np.flatnonzero(best.planned_of_touched >= 0)
     planned = best.planned_of_touched[touched]
     off_mm = np.abs(pdist(ct_mm[planned]) - pdist(reference_mm[touched])).max()
-    # A fit closer than the landmarks can be touched is luck, and no stronger evidence.
+    # A fit closer than the FLE is luck, and no stronger evidence.
     off_mm = max(float(off_mm), 2.0 * math.sqrt(3.0) * float(sd_mm.max()))
     share = off_mm / float(np.linalg.norm(ct_mm - ct_mm.mean(axis=0), axis=1).max())
     k = len(touched)
@@ -214,7 +219,7 @@ def expected_by_chance(best: Candidate, ct_mm: Floats, reference_mm: Floats, sd_
 def _possible(
     candidates: list[Candidate], ct_mm: Floats, sd_mm: Floats, settings: CorrespondenceSettings
 ) -> list[Candidate]:
-    """The best pairing, and all others that the data do not exclude and that lead to another pose."""
+    """The best pairing, and all others that the data do not exclude and that give a different pose."""
     best = candidates[0]
     left_out = len(best.planned_of_touched) - best.matched
     inflation = noise_inflation(best.cost - settings.gate_sd**2 * left_out, 3.0 * best.matched - 6.0)
@@ -233,18 +238,18 @@ def _differ(one: Candidate, other: Candidate, ct_mm: Floats, sd_mm: Floats, sett
 
 
 def _margin(settings: CorrespondenceSettings) -> float:
-    """Difference of costs at which the likelihoods have the odds that settle it."""
+    """Difference of costs that corresponds to the likelihood ratio `odds`."""
     return 2.0 * math.log(settings.odds)
 
 
 def _pairs(way: Candidate, labels: tuple[str, ...]) -> dict[str, int]:
-    """In the planned order."""
+    """Index of the touched point by landmark name, in the planned order."""
     pairs = {labels[planned]: int(i) for i, planned in enumerate(way.planned_of_touched) if planned >= 0}
     return {name: pairs[name] for name in labels if name in pairs}
 
 
 def _exchangeable(possible: list[Candidate], labels: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Landmarks that one and the same touched point is taken for, joined into groups."""
+    """Groups of landmarks that different pairings assign to the same touched point."""
     group = np.arange(len(labels))
     for other in possible[1:]:
         for a, b in zip(possible[0].planned_of_touched, other.planned_of_touched, strict=True):
@@ -271,7 +276,7 @@ def _advice(possible: list[Candidate], ct_mm: Floats, labels: tuple[str, ...], t
 
 
 def _telling_mm(possible: list[Candidate], ct_mm: Floats, asked: int, untouched: list[int]) -> float:
-    """How far a touch of this landmark would lie from where every other pairing could explain it."""
+    """Smallest distance between this landmark under one pairing and any untouched landmark under another."""
     apart = [
         np.linalg.norm(one.T_reference_ct.apply(ct_mm[[asked]]) - other.T_reference_ct.apply(ct_mm[untouched]), axis=1)
         for one in possible

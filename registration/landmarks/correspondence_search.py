@@ -1,9 +1,9 @@
-"""All poses under which touched points in unknown order lie on planned landmarks.
+"""Exhaustive search for all poses under which touched points in unknown order match planned landmarks.
 
-Distances do not depend on the pose: pairs (touched, planned) that agree in their mutual distances form a graph, whose
-triangles are every consistent choice of three pairs (the association graph of Bolles and Cain, Int. J. Robotics
-Research 1(3), 1982). Each triangle gives a pose, each pose an optimal one-to-one assignment, and the two alternate
-until they agree. The search is exhaustive: a symmetric arrangement shows as several solutions, never as a random one.
+Distances do not depend on the pose: pairs (touched, planned) with equal mutual distances form a graph whose triangles
+are the consistent choices of three pairs (the association graph of Bolles and Cain, Int. J. Robotics Research 1(3),
+1982). Each triangle gives a pose, each pose an optimal one-to-one assignment, and both are repeated alternately until
+they agree. A symmetric arrangement gives several solutions.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from registration.landmarks.rigid_fit import fit_rigid
 
 Indices = NDArray[np.int64]
 UNMATCHED = -1
-# The pose of three pairs extrapolates to the others: what lies this many gates away may still come in.
+# The pose of three pairs is extrapolated to the other points, so the first assignment uses a gate this much wider.
 WIDE_GATES = 3.0
-# A triangle flatter than this many standard deviations tells the turn about its long side too poorly to begin with.
+# Triangles with a smaller height, in standard deviations, determine the rotation about their long side too poorly.
 FLATTEST_SD = 6.0
 MAXIMUM_TRIANGLES = 8_000
 MAXIMUM_CANDIDATES = 100
@@ -31,12 +31,12 @@ MAXIMUM_ROUNDS = 20
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One way to pair the points.
+    """One pairing of touched points and planned landmarks.
 
     Attributes:
         planned_of_touched: index of the planned landmark of each touched point ``(n,)``, or `UNMATCHED`.
         T_reference_ct: the pose of these pairs.
-        cost: squared residuals over their variances, summed; an unmatched point costs the squared gate.
+        cost: sum of squared residuals over their variances; an unmatched point costs the squared gate.
     """
 
     planned_of_touched: Indices
@@ -45,16 +45,17 @@ class Candidate:
 
     @property
     def matched(self) -> int:
-        """How many pairs."""
+        """Number of pairs."""
         return int(np.count_nonzero(self.planned_of_touched >= 0))
 
 
 def search(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, gate_sd: float) -> list[Candidate]:
-    """Every distinct way to pair planned points ``(m, 3)`` with touched ones ``(n, 3)``, best first; may be empty.
+    """All distinct pairings of planned points ``(m, 3)`` with touched ones ``(n, 3)``, best first; may be empty.
 
     Args:
-        sd_mm: of a residual along each axis, by planned landmark, ``(m,)``.
-        gate_sd: a touched point farther than this many standard deviations from every landmark belongs to none.
+        ct_mm, reference_mm: planned points in ct and touched points in reference.
+        sd_mm: standard deviation of a residual along each axis, by planned landmark, ``(m,)``.
+        gate_sd: largest distance of a pair, in standard deviations.
     """
     triangles = _triangles(ct_mm, reference_mm, sd_mm, gate_sd)
     if not len(triangles):
@@ -70,7 +71,7 @@ def search(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, gate_sd: float) -
 
 
 def _triangles(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, gate_sd: float) -> Indices:
-    """Consistent threes of pairs ``(k, 3)``; a pair is ``touched * m + planned``."""
+    """Consistent triples of pairs ``(k, 3)``; the index of a pair is ``touched * m + planned``."""
     m, n = len(ct_mm), len(reference_mm)
     planned_mm = np.linalg.norm(ct_mm[:, None] - ct_mm, axis=2)
     touched_mm = np.linalg.norm(reference_mm[:, None] - reference_mm, axis=2)
@@ -88,12 +89,12 @@ def _triangles(ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, gate_sd: floa
     areas = np.linalg.norm(np.cross(sides[0], sides[1]), axis=1)
     wide = areas > FLATTEST_SD * sd_mm.max() * np.linalg.norm(sides, axis=2).max(axis=0, initial=0.0)
     triangles, areas = triangles[wide], areas[wide]
-    # Symmetric solutions share the touched triangles: leaving out small ones leaves out none of the solutions.
+    # Symmetric solutions share the touched triangles, so dropping the small ones loses no solution.
     return triangles[np.argsort(-areas, kind="stable")[:MAXIMUM_TRIANGLES]]
 
 
 def _poses(ct_mm: Floats, reference_mm: Floats, triangles: Indices) -> tuple[Floats, Floats]:
-    """Rotations ``(k, 3, 3)`` and translations ``(k, 3)`` from ct to reference, of all threes at once (Arun 1987)."""
+    """Rotations ``(k, 3, 3)`` and translations ``(k, 3)`` from ct to reference of all triples (Arun 1987)."""
     a, b = ct_mm[triangles % len(ct_mm)], reference_mm[triangles // len(ct_mm)]
     mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
     u, _, vt = np.linalg.svd((b - mean_b[:, None]).transpose(0, 2, 1) @ (a - mean_a[:, None]))
@@ -105,7 +106,7 @@ def _poses(ct_mm: Floats, reference_mm: Floats, triangles: Indices) -> tuple[Flo
 def _most_promising(
     ct_mm: Floats, reference_mm: Floats, sd_mm: Floats, gate_sd: float, rotations: Floats, translations: Floats
 ) -> Indices:
-    """One pose of each distinct pairing, those that explain most of the points first."""
+    """Indices of the poses of distinct pairings, those that explain the points best first."""
     wide = (WIDE_GATES * gate_sd) ** 2
     nearest, costs = [], []
     for part in np.array_split(np.arange(len(rotations)), -(-len(rotations) // 5_000)):
@@ -122,7 +123,7 @@ def _most_promising(
 
 
 def _settled(ct_mm: Floats, reference_mm: Floats, mapped_mm: Floats, sd_mm: Floats, gate_sd: float) -> Candidate | None:
-    """Assignment and pose in turn, from planned points mapped to reference, until neither changes."""
+    """Alternates assignment and pose, starting from planned points mapped to reference, until neither changes."""
     gate, before = WIDE_GATES * gate_sd, None
     for _ in range(MAXIMUM_ROUNDS):
         squared = _squared_mm2(reference_mm, mapped_mm) / sd_mm**2
@@ -142,14 +143,14 @@ def _settled(ct_mm: Floats, reference_mm: Floats, mapped_mm: Floats, sd_mm: Floa
 
 def _squared_mm2(reference_mm: Floats, mapped_mm: Floats) -> Floats:
     """Squared distances ``(..., n, m)`` of points ``(n, 3)`` from mapped ones ``(..., m, 3)``."""
-    centre_mm = reference_mm.mean(axis=0)  # far from the origin, digits would cancel
+    centre_mm = reference_mm.mean(axis=0)  # centred, to avoid cancellation far from the origin
     points_mm, mapped_mm = reference_mm - centre_mm, mapped_mm - centre_mm
     lengths = np.sum(points_mm**2, axis=1)[:, None] + np.sum(mapped_mm**2, axis=-1)[..., None, :]
     return np.maximum(lengths - 2.0 * points_mm @ mapped_mm.swapaxes(-1, -2), 0.0)
 
 
 def _assigned(squared: Floats, gate: float) -> Indices:
-    """The one-to-one assignment of least cost ``(n,)``, everything beyond the gate costing the same."""
+    """The one-to-one assignment ``(n,)`` of least cost; pairs beyond the gate are `UNMATCHED`."""
     rows, columns = linear_sum_assignment(np.minimum(squared, gate**2))
     planned_of_touched = np.full(len(squared), UNMATCHED)
     within = squared[rows, columns] < gate**2

@@ -1,7 +1,7 @@
-"""Rigid registration of paired landmarks: weighted least squares, and what it is worth.
+"""Rigid registration of paired landmarks by weighted least squares, with the covariance of the pose.
 
-Where each landmark's error is the same along all axes, the minimiser is that of `rigid_fit.py`; elsewhere it is that of
-`anisotropic.py`. No scale: millimetres are millimetres on both sides.
+Isotropic errors use the closed form of `rigid_fit.py`, anisotropic ones the iteration of `anisotropic.py`. The pose has
+no scale: both sides are in mm.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from registration.uncertainty.shared_errors import (
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkSettings(LandmarkLimits):
-    """How landmarks are weighed, on top of the limits beyond which they are refused.
+    """Stated error of the landmarks, in addition to the limits beyond which they are refused.
 
     Attributes:
-        fle_rms_mm: fiducial localisation error: RMS length of the 3-D error with which the two sides of a pair are
-            measured, in the CT and on the patient together. One number, or one per landmark.
+        fle_rms_mm: fiducial localisation error: RMS length of the 3-D error of a pair, in the CT and on the patient
+            together. One number, or one per landmark.
     """
 
     fle_rms_mm: float | tuple[float, ...] = 0.7
@@ -54,14 +54,15 @@ class LandmarkRegistration:
 
     Attributes:
         T_reference_ct: maps ct to reference.
-        names: of the landmarks.
+        names: names of the n landmarks.
         residuals_reference_mm: touched minus mapped position, ``(n, 3)`` in reference.
-        fre_rms_mm: RMS length of the residuals. Not the accuracy at a target: `expected_tre` estimates that.
+        fre_rms_mm: FRE, RMS length of the residuals. Not the accuracy at a target: `expected_tre` estimates that.
         uncertainty: covariance of the pose.
-        noise_inflation: factor on the variance since the residuals exceed the stated FLE; 1 where they agree.
-        chi_square: squared residuals over their stated variances, summed: some ``3 n - 6`` if the statement is true.
-        scale: what the landmarks say about the scale between CT and patient; None where it was not in doubt.
-        trend: of the residuals with the order of the touches; None where there is none.
+        noise_inflation: factor on the stated variance, from the residuals; 1 where they agree with the stated FLE.
+        chi_square: sum of squared residuals over their stated variances; ``3 n - 6`` is expected.
+        scale: scale between CT and patient as the landmarks alone give it; None where it was taken as known, or where
+            they do not determine it.
+        trend: trend of the residuals with the order of the touches; None if there is none.
     """
 
     T_reference_ct: Transform
@@ -87,9 +88,11 @@ def register_landmarks(
     """Registers landmarks picked in the CT to the same landmarks touched on the patient, both ``(n, 3)`` in mm.
 
     Args:
+        points_ct, points_reference: the pairs, in the same order.
         names: one per landmark, for messages; ``1``, ``2``, ... if left out.
+        settings: FLE, and limits beyond which landmarks are refused.
         fle_rms_mm: one number or ``(n,)``, in place of the settings'.
-        localisation_error: covariances in place of both, where the error is not the same along all axes.
+        localisation_error: covariances in place of either, for anisotropic errors.
 
     Raises:
         LandmarksRefusedError: fewer than three pairs, counts that differ, NaN, duplicates, landmarks nearly on a line,
@@ -107,7 +110,7 @@ def register_landmarks(
 def solve(
     ct_mm: Floats, reference_mm: Floats, names: tuple[str, ...], error: LocalisationError
 ) -> LandmarkRegistration:
-    """The pose of pairs ``(n, 3)`` that passed their checks, or are to be tested for whether they agree."""
+    """The pose of pairs ``(n, 3)``, without any check of whether they agree."""
     weights = error.mean_sd_mm**-2.0
     T_reference_ct = fit_rigid(ct_mm, reference_mm, weights)
     if not error.is_isotropic:
@@ -138,12 +141,15 @@ def with_shared_errors(
     shared: SharedErrors,
     touch_order: tuple[int, ...] = (),
 ) -> LandmarkRegistration:
-    """The same pose, and what it is worth where landmarks ``(n, 3)`` share errors besides.
+    """The same pose with the covariance that follows when landmarks ``(n, 3)`` share errors as well.
 
-    A scale turns no landmarks, and skin that takes all of them along leaves no residual: the pose stays, its covariance
-    does not.
+    Shared errors do not change the pose: a scale does not rotate it, and a motion of all skin leaves no residual.
 
     Args:
+        made: the registration without shared errors.
+        points_ct: its landmarks in ct.
+        error: their localisation errors.
+        shared: priors of the shared errors.
         touch_order: as for `refine_on_surface`.
     """
     pivot_mm, on_skin = made.uncertainty.pivot_reference_mm, shared.skin_mask(len(points_ct))
@@ -170,12 +176,16 @@ def with_shared_errors(
 def stated_error(
     count: int, fle_rms_mm: float | ArrayLike, localisation_error: LocalisationError | None
 ) -> LocalisationError:
-    """What was stated about `count` landmarks; covariances win over lengths."""
+    """The localisation error of `count` landmarks: the covariances if given, else from the RMS length.
+
+    Raises:
+        LandmarksRefusedError: errors of another number of landmarks.
+    """
     if localisation_error is None:
         return LocalisationError.isotropic(fle_rms_mm, count)
     if len(localisation_error) != count:
         raise LandmarksRefusedError(
-            f"the localisation errors of {len(localisation_error)} landmarks for {count}",
+            f"localisation errors of {len(localisation_error)} landmarks for {count} landmarks",
             "one for each landmark, in the same order",
             "state how precisely each landmark can be touched",
         )
@@ -183,12 +193,12 @@ def stated_error(
 
 
 def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Floats) -> Floats:
-    """Fisher information ``(6, 6)`` about the pose: its inverse is the covariance.
+    """Fisher information ``(6, 6)`` about the pose; its inverse is the covariance.
 
     Args:
         points_reference: mapped landmarks ``(n, 3)``.
-        weights: information of each in 1/mm^2, ``(n,)`` if it is the same along all axes, else ``(n, 3, 3)``.
-        pivot_mm: that motions are about, ``(3,)`` in reference.
+        weights: information of each in 1/mm^2, ``(n,)`` if isotropic, else ``(n, 3, 3)``.
+        pivot_mm: pivot of the motions, ``(3,)`` in reference.
     """
     jacobian = motion_jacobian(points_reference, pivot_mm)
     matrices = weights if weights.ndim == 3 else weights[:, None, None] * np.eye(3)
@@ -198,7 +208,11 @@ def landmark_information(points_reference: Floats, weights: Floats, pivot_mm: Fl
 def checked_landmarks(
     points_ct: ArrayLike, points_reference: ArrayLike, names: Sequence[str] | None
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """Both sides as finite ``(n, 3)`` arrays with one name each, or `LandmarksRefusedError`."""
+    """Both sides as finite ``(n, 3)`` arrays, and one name for each pair.
+
+    Raises:
+        LandmarksRefusedError: not finite, another shape, or counts that differ.
+    """
     try:
         ct_mm = as_points(points_ct, "landmarks in ct")
         reference_mm = as_points(points_reference, "landmarks in reference")

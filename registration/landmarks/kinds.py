@@ -1,4 +1,4 @@
-"""What each planned landmark is, told by where it lies where the plan does not say it."""
+"""Infers the kind of planned landmarks (bone or bare skin) from their position, where the plan does not state it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from geometry.points import Floats
 from registration.distance.closest_point import DistanceField
 from registration.uncertainty.mobility import LandmarkKind
 
-# Structures that are skin. Every other one is taken to be as rigid as the CT shows it, and the verdict says so.
+# Names of structures that are skin. Every other structure is assumed to be rigid, and the verdict says so.
 SKIN = ("skin", "body")
 
 
-# A landmark deeper than this under the skin is none on it. Balls lie outside, and segmented skin is off by some mm.
+# Landmarks deeper than this under the skin are not on it. The margin allows for the segmentation's error of some mm.
 DEEP_MM = 12.0
 
 
 def kinds_of(
     landmarks_ct: Mapping[str, Floats], said: Mapping[str, LandmarkKind], field_ct: DistanceField, *, swept_skin: bool
 ) -> dict[str, LandmarkKind]:
-    """Of every planned landmark. Where it is not said: bare skin near the skin, which is the most careful; else bone.
+    """The kind of each planned landmark, by name.
+
+    Where the plan does not state it: bare skin (the most cautious kind) for landmarks near swept skin, else bone.
 
     Args:
-        field_ct: distance to the surface that is registered to; swept_skin: whether it is the skin.
+        landmarks_ct: name -> ``(3,)`` in ct, in mm.
+        said: kinds that the plan states, by name.
+        field_ct: distance to the surface that is registered to.
+        swept_skin: whether that surface is the skin.
     """
     if not landmarks_ct:
         return {}

@@ -1,8 +1,8 @@
-"""Planned landmarks held against the case's surfaces, before anybody touches one: whether their numbers can be right.
+"""Compares planned landmarks with the case's surfaces, to detect wrong axes or units before anything is touched.
 
-Landmarks alone fit themselves in any axes: numbers in RAS are those in LPS, turned by half a turn, and give a pose with
-a small FRE whose targets lie on the other side. The surfaces know better. What fits them in other axes or another unit
-is named and refused, never corrected: only who wrote the file knows what was meant.
+Landmarks alone cannot reveal wrong axes: RAS coordinates are LPS ones rotated by half a turn, and give a pose with a
+small FRE but targets on the wrong side. The case's surfaces do reveal them. Landmarks that fit a surface only in other
+axes or another unit are refused with that finding, never corrected: only the author of the file knows what was meant.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from registration.errors import LandmarksRefusedError
 from registration.landmarks.units import IN_MM
 
 AXES = ("x", "y", "z")
-# Another reading that is this much more likely is mentioned, though not held for certain.
+# Another reading is mentioned, though not certain, from this likelihood ratio on.
 HINT_ODDS = 30.0
 SIDES = {"x": "left and right", "y": "front and back", "z": "head and feet"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementLimits:
-    """When a landmark's place is believed.
+    """When the position of a planned landmark is plausible.
 
     Attributes:
-        inside_mm, outside_mm: how deep in the registered surface, and how far outside it, a landmark may lie: the
-            centre of a marker on the skin lies up to 15 mm outside; skin gives way, or was segmented a few mm off.
-        near_mm: how far it may be from any other approved surface, such as the bone that it was picked on.
-        beyond_mm: farther outside all that is known of the patient there is nothing to touch.
-        floor_mm: distances to the surface that are smaller say nothing: segmentation, and picking by hand.
-        fits_mm: another reading of the numbers must bring all of them to the surface within this, RMS.
-        least: with fewer landmarks no other reading is looked for.
-        odds, odds_more: another reading is named if it explains the distances better by `odds`, and by `odds_more`
-            times that for each further change to the numbers. Of landmarks strewn inside a body of which nothing but
-            the skin is approved, 1 of 100 sets of three or four are named so, and hardly any of six.
+        inside_mm, outside_mm: how far inside and outside the registered surface a landmark may lie: the centre of a
+            marker on the skin lies up to 15 mm outside; skin yields, or was segmented a few mm off.
+        near_mm: largest distance from any other approved surface, such as the bone on which it was picked.
+        beyond_mm: largest distance outside the box of everything known of the patient.
+        floor_mm: smallest RMS distance that counts, given the errors of segmentation and of picking by hand.
+        fits_mm: largest RMS distance from the surface under another reading of the coordinates.
+        least: number of landmarks from which on other readings are tried.
+        odds, odds_more: likelihood ratio at which another reading is reported, times `odds_more` for each further
+            change to the coordinates. For landmarks placed at random inside a body of which only the skin is approved,
+            this happens by chance with 1 of 100 sets of three or four, and with hardly any of six.
     """
 
     inside_mm: float = 10.0
@@ -55,12 +55,12 @@ class PlacementLimits:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What landmarks in ct are held against.
+    """What landmarks in ct are compared with.
 
     Attributes:
         registered: name of the surface that is swept and registered to.
         fields: distance to each approved surface, by name; the registered one is among them.
-        box_mm: ``(2, 3)``, lowest and highest corner of all that is known of the patient.
+        box_mm: ``(2, 3)``: lowest and highest corner in ct of everything known of the patient.
     """
 
     registered: str
@@ -70,19 +70,19 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to take three numbers: ``x`` is ``sign[0]`` times the number at ``axes[0]``, in `unit`."""
+    """One interpretation of three coordinates: ``x`` is ``signs[0]`` times the number at ``axes[0]``, in `unit`."""
 
     axes: tuple[int, int, int]
     signs: tuple[int, int, int]
     unit: str = "millimetres"
 
     def apply(self, points: Floats) -> Floats:
-        """As millimetres in LPS, ``(n, 3)``."""
+        """The coordinates ``(n, 3)`` under this reading, in mm and LPS."""
         return IN_MM.get(self.unit, 1.0) * points[:, self.axes] * np.array(self.signs, dtype=np.float64)
 
     @property
     def changes(self) -> int:
-        """How much it differs from millimetres in LPS; half a turn about z, which RAS is, counts as one."""
+        """Number of changes from mm in LPS; RAS, a half turn about z, counts as one."""
         moved = sum(place != axis for place, axis in enumerate(self.axes))
         return moved + (1 if self._is_ras else 2 * self.signs.count(-1)) + 2 * (self.unit != "millimetres")
 
@@ -92,12 +92,13 @@ class Reading:
 
     @property
     def is_mirrored(self) -> bool:
+        """Whether this reading reverses handedness."""
         matrix = np.zeros((3, 3))
         matrix[range(3), self.axes] = self.signs
         return bool(np.linalg.det(matrix) < 0.0)
 
     def words(self) -> str:
-        """What was done to the numbers."""
+        """The changes to the coordinates, in words."""
         done = [] if self.unit == "millimetres" else [f"taken for {self.unit}"]
         if self.axes != (0, 1, 2):
             kept = [place == axis for place, axis in enumerate(self.axes)]
@@ -110,7 +111,7 @@ class Reading:
         return " and ".join(done)
 
     def meaning(self) -> str:
-        """What that says about the file."""
+        """What these changes mean for the file, in words."""
         said = [] if self.unit == "millimetres" else [f"they are {self.unit}"]
         if self._is_ras:
             said.append("they are RAS, where LPS is meant")
@@ -122,7 +123,7 @@ class Reading:
         return ", and ".join(said)
 
     def action(self) -> str:
-        """What to do about it."""
+        """What to do about it, as the action of an error message."""
         if self._is_ras and self.unit == "millimetres":
             return (
                 'say so: "coordinateSystem": "RAS" in .mrk.json, "# CoordinateSystem = RAS" in .fcsv, '
@@ -140,14 +141,14 @@ AS_GIVEN = Reading((0, 1, 2), (1, 1, 1))
 def check_placement(
     landmarks_ct: Mapping[str, Floats], around: Surroundings, limits: PlacementLimits | None = None
 ) -> dict[str, str]:
-    """Doubts, in words, about landmarks that lie on no approved surface: by name; empty if there are none.
+    """Doubts in words, by name, about landmarks that lie on no approved surface; empty if there are none.
 
-    A landmark in the body that lies on no approved surface (a bone that nobody segmented) is no fault, but nothing
-    vouches for its numbers either.
+    A landmark inside the body on no approved surface, such as on a bone that was not segmented, is not refused, but its
+    coordinates cannot be confirmed.
 
     Raises:
-        LandmarksRefusedError: landmarks that fit the surface in other axes or another unit, all of them, and not as
-            they are; or one outside the patient.
+        LandmarksRefusedError: all landmarks fit the surface in other axes or another unit, but not as they are; or one
+            lies outside the patient.
     """
     limits = limits or PlacementLimits()
     points = np.array(list(landmarks_ct.values())).reshape(-1, 3)
@@ -168,14 +169,14 @@ def check_placement(
 
 
 def lie_on(points_ct: Mapping[str, Floats], field: DistanceField, limits: PlacementLimits | None = None) -> bool:
-    """Whether all points lie on one surface, as their numbers are: then there is nothing to ask the others."""
+    """Whether all points ``(3,)`` in ct lie on the surface of `field`, so that no other surface need be compared."""
     limits = limits or PlacementLimits()
     signed_mm = field.distance(np.array(list(points_ct.values())).reshape(-1, 3)).signed_mm
     return not len(signed_mm) or bool(_on(signed_mm, limits).all() and _off_mm(signed_mm, limits) <= limits.fits_mm)
 
 
 def _readings() -> Iterator[Reading]:
-    """All but the one as given: axes in any order, either way round, in any unit."""
+    """All readings but the one as given: axes in any order, either sign, any unit."""
     for unit in ("millimetres", *IN_MM):
         for a, b, c in permutations(range(3)):
             for i, j, k in product((1, -1), repeat=3):
@@ -185,10 +186,10 @@ def _readings() -> Iterator[Reading]:
 
 
 def _refuse_other_readings(points: Floats, around: Surroundings, limits: PlacementLimits) -> str:
-    """Raises if another reading explains the distances better than the numbers as they are, beyond doubt.
+    """Raises if another reading explains the distances far better than the coordinates as given.
 
     Returns:
-        A hint, where it is not beyond doubt; empty if there is none.
+        A hint in words where another reading is likely but not certain; else empty.
     """
     field = around.fields[around.registered]
     readings = sorted(_readings(), key=lambda reading: reading.changes)
@@ -196,7 +197,7 @@ def _refuse_other_readings(points: Floats, around: Surroundings, limits: Placeme
     signed_mm = field.distance(read).signed_mm.reshape(len(readings), len(points))
     offs_mm = np.array([_off_mm(row, limits) for row in signed_mm])
     best = int(offs_mm.argmin())  # the simplest of those that fit equally well
-    # That all lie as far outside as the first of them is one fact less.
+    # A common distance outside the surface, estimated from the landmarks, costs one degree of freedom.
     facts = len(points) - (_common_mm(signed_mm[best], limits) > limits.floor_mm)
     evidence = facts * math.log(_off_as_given_mm(points, around, limits) / offs_mm[best])
     needed = math.log(limits.odds) + (readings[best].changes - 1) * math.log(limits.odds_more)
@@ -218,7 +219,7 @@ def _on(signed_mm: Floats, limits: PlacementLimits) -> np.ndarray:
 
 
 def _off_mm(signed_mm: Floats, limits: PlacementLimits) -> float:
-    """RMS distance from the surface, or from where the centres of markers lie, all as far outside it."""
+    """RMS distance from the surface, or from the surface of the markers' centres at a common distance outside it."""
     off_mm = signed_mm - _common_mm(signed_mm, limits)
     return max(float(np.sqrt(np.mean(off_mm**2))), limits.floor_mm)
 
@@ -228,7 +229,7 @@ def _common_mm(signed_mm: Floats, limits: PlacementLimits) -> float:
 
 
 def _off_as_given_mm(points: Floats, around: Surroundings, limits: PlacementLimits) -> float:
-    """The same, each landmark from whichever approved surface is nearest: it may have been picked on any."""
+    """As `_off_mm`, but with each landmark's distance to the nearest of all approved surfaces."""
     signed_mm = around.fields[around.registered].distance(points).signed_mm
     off_mm = np.abs(signed_mm - _common_mm(signed_mm, limits))
     nearest_mm = np.minimum(off_mm, _nearest_other_mm(points, around))
@@ -243,10 +244,12 @@ def _nearest_other_mm(points: Floats, around: Surroundings) -> Floats:
 
 
 def refuse_outside(points_ct: Mapping[str, Floats], box_mm: Floats, limits: PlacementLimits | None = None) -> None:
-    """Raises `LandmarksRefusedError` for planned points outside all that is known of the patient.
+    """Raises `LandmarksRefusedError` for planned points outside the box of everything known of the patient.
 
     Args:
-        box_mm: ``(2, 3)``, lowest and highest corner, in ct.
+        points_ct: name -> ``(3,)`` in ct, in mm.
+        box_mm: ``(2, 3)``: lowest and highest corner in ct.
+        limits: how far outside is allowed.
     """
     limits = limits or PlacementLimits()
     points = np.array(list(points_ct.values())).reshape(-1, 3)

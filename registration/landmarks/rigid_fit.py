@@ -1,4 +1,4 @@
-"""The rigid motion of paired points: Kabsch's and Horn's (JOSA A 4(4), 1987; Arun 1987), and how badly it fits."""
+"""Closed-form rigid fit of paired points (Kabsch 1976; Arun 1987; Horn, JOSA A 4(4), 1987), and its misfit."""
 
 from __future__ import annotations
 

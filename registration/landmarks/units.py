@@ -1,6 +1,6 @@
-"""Numbers that are no millimetres, recognised by how large they are beside what they should match; never corrected.
+"""Recognises coordinates in another unit than mm from the ratio of their extent to the expected one.
 
-Nothing anatomical is ten times another: a ratio near one of these factors is a unit, not a patient.
+Anatomy does not vary by a factor of ten: a ratio near one of these factors indicates a unit. Nothing is converted.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 
 IN_MM = {"centimetres": 10.0, "inches": 25.4, "metres": 1000.0}
-# Paired points spread equally on both sides, but for a landmark that was touched elsewhere: a third more or less.
+# Paired points have equal extents on both sides, apart from the effect of a misplaced landmark: up to a third.
 TOLERANCE = 1.33
-# Metres are beyond any doubt.
+# The factor of metres is so large that a wider tolerance is safe.
 TOLERANCE_METRES = 2.0
 
 
 def unit_of(ratio: float) -> str | None:
-    """The unit of numbers that must be multiplied by about `ratio` to be millimetres; None if it is none known here."""
+    """The unit of numbers that must be multiplied by about `ratio` to give mm; None if no known unit is near."""
     if not ratio > 0.0:
         return None
     name = min(IN_MM, key=lambda unit: abs(math.log(ratio / IN_MM[unit])))

@@ -49,9 +49,9 @@ def combined_uncertainty(
 ) -> tuple[PoseUncertainty, float, ScaleEstimate | None]:
     """Uncertainty of the pose, noise inflation of the surface points, and the estimated scale (None if undetermined).
 
-    The variances of surface and landmarks are inflated by their own residuals. The solution was weighted with the stated
-    variances, so the covariance is the sandwich ``H^-1 M H^-1``, M being the gradient's covariance with the inflated
-    ones.
+    The variances of surface and landmarks are inflated by their own residuals. The solution was weighted with the
+    stated variances, so the covariance is the sandwich ``H^-1 M H^-1``, M being the gradient's covariance with the
+    inflated ones.
     """
     surface, marks, prior = outcome.surface_information, outcome.landmark_information, evidence.prior_information
     inverse = inverse_of_free(surface + marks + prior, evidence.free)

@@ -141,7 +141,7 @@ def test_refused() -> None:
         locate_bone_points([], UPRIGHT, (0.2, 0.2))
     with pytest.raises(SurfacePointsRefusedError, match="1 ultrasound frames without a point"):
         locate_bone_points([BoneEcho(np.empty((0, 2)), STILL)], UPRIGHT, (0.2, 0.2))
-    with pytest.raises(SurfacePointsRefusedError, match="frame 0, or not finite"):
+    with pytest.raises(SurfacePointsRefusedError, match="frame 0, of a wrong shape or not finite"):
         locate_bone_points([BoneEcho(np.array([[1.0, np.nan]]), STILL)], UPRIGHT, (0.2, 0.2))
     with pytest.raises(SurfacePointsRefusedError, match=r"shape \(1, 3\) in frame 1"):
         locate_bone_points([echo, BoneEcho(np.ones((1, 3)), STILL)], UPRIGHT, (0.2, 0.2))
