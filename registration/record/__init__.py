@@ -1,1 +1,1 @@
-"""Registrations in the case: the plan, the points in files, every attempt, and which one is in force."""
+"""Registrations as kept in the case folder: plans, files of points, attempts, and the one in force."""

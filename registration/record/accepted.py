@@ -1,4 +1,4 @@
-"""The registration in force, as a value: light, since the pose process needs it and nothing else of registration."""
+"""The registration in force as a value. The pose process imports this and nothing else of registration."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from registration.errors import RegisteringError
 
 @dataclass(frozen=True)
 class AcceptedRegistration:
-    """The registration in force: nothing else is ever streamed.
+    """The registration in force, the only one that may be streamed.
 
     Attributes:
-        T_reference_ct: maps CT to the reference.
-        registration_id: names it in every message that rests on it.
+        T_reference_ct: the pose, ct to reference in mm.
+        registration_id: id of the attempt, which every message based on it carries.
         expected_error_mm: expected 95 % TRE at the worst of the planned targets; None if none was planned.
         level: its verdict, ``accept`` or ``check``.
-        accepted_by: who put it in force, by name; for ``check``, that is who consented knowing the reasons.
+        accepted_by: name of the person who put it in force; with ``check``, of the person who consented.
 
     Raises:
-        RegisteringError: it was refused, or nobody accepted it.
+        RegisteringError: the verdict is ``refuse``, or no person accepted it.
     """
 
     T_reference_ct: Transform

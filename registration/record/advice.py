@@ -1,4 +1,4 @@
-"""What to do next, in words, for the registration at hand."""
+"""Advises in words what to do next about a registration."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from registration.landmarks.blame import possibly_wrong
 from registration.record.attempt import Attempt, AttemptResult
 from registration.verdict.verdict import SKIN_ALONE, Verdict
 
-# A spot that takes less than a tenth off the error is not worth another minute of the operation.
+# A next touch is advised only if it reduces the expected error by at least a tenth.
 WORTH_IT = 0.9
-# Of a landmark along each axis; what residuals say beyond it counts for more.
+# Standard deviation of a landmark along each axis; larger residuals replace it (`possibly_wrong`).
 STATED_SD_MM = 0.5
 
 
 def advise(
     attempt: Attempt, verdict: Verdict, landmarks_ct: Mapping[str, Floats], *, repeated: bool = False
 ) -> tuple[str, ...]:
-    """At most a few lines; the most useful first.
+    """A few sentences of advice, the most useful first.
 
     Args:
+        attempt: the attempt at hand.
+        verdict: its verdict, with all verification touches so far.
+        landmarks_ct: the planned landmarks, name -> ``(3,)`` in ct.
         repeated: whether a landmark that was used has been touched again.
     """
     if attempt.result is None:
@@ -52,7 +55,7 @@ def advise(
 
 
 def _next_touch(result: AttemptResult) -> list[str]:
-    """Where more evidence helps most, if it helps."""
+    """The most useful next touch, if it reduces the expected error enough."""
     spot = result.next_touch
     if spot is None or spot.p95_then_mm > WORTH_IT * spot.p95_now_mm:
         return []
@@ -64,7 +67,7 @@ def _next_touch(result: AttemptResult) -> list[str]:
 
 
 def _doubts(attempt: Attempt) -> list[str]:
-    """The landmark to touch again, where one is suspected or the residuals exceed the stated; or one more to tell."""
+    """Which landmark to touch again, where one is suspected or the residuals exceed the stated errors."""
     found = attempt.findings.landmarks
     left_out = attempt.result.left_out if attempt.result else {}
     if found is None or not left_out:

@@ -1,7 +1,7 @@
-"""The record of one attempt at a registration, as JSON: what went in, what came out, what was concluded.
+"""The record of one registration attempt as JSON: inputs, result and verdict.
 
-A record is written once and never changed; it holds every number with all its digits, so that reading it back gives
-the registration itself.
+A record is written once and never changed. It holds all numbers at full precision, so that reading it back gives the
+same registration.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ class _Record(BaseModel):
 
 
 class LandmarkRecord(_Record):
-    """One planned landmark, and where it was touched.
+    """One planned landmark and its touch.
 
     Attributes:
-        ct_mm: planned, in ct; reference_mm: touched, in reference; None if it was not.
-        spread_rms_mm: of the frames averaged into the touch; None if unknown.
+        ct_mm: planned position in ct.
+        reference_mm: touched position in reference; None if it was not touched.
+        spread_rms_mm: RMS spread of the frames averaged into the touch; None if unknown.
         used: whether the registration was made from it.
-        kind: what it is, and so how far it may have moved; None in a record of version 1.
+        kind: its kind; None in a record of version 1.
     """
 
     name: str
@@ -53,7 +54,7 @@ class LandmarkRecord(_Record):
 
 
 class FileRecord(_Record):
-    """A file that went in: its path inside the case, its fingerprint, and how much is in it."""
+    """An input file: its path inside the case, its SHA-256, and the number of points in it, if it holds points."""
 
     path: str
     sha256: str
@@ -64,14 +65,15 @@ class AttemptInputs(_Record):
     """Everything that was measured and planned.
 
     Attributes:
-        measured_with: the device, or the files.
-        start: where the pose began: from the landmarks, or from the surface without any guess.
-        order: whether the touched points came with their landmarks' names, or were paired by their distances.
-        unpaired_reference_mm: touched points that were paired with no landmark.
-        sweep: swept points in reference.
-        surface: the surface in ct that they were matched to.
+        measured_with: the tracking device, or the files.
+        start: ``landmarks``: the pose was found from landmarks; ``global``: from the sweep alone.
+        order: ``known``: the touched points had names; ``unknown``: they were paired by their mutual distances.
+        unpaired_reference_mm: touched points that match no planned landmark.
+        landmarks: the planned landmarks with their touches.
+        sweep: file of the swept points in reference.
+        surface: the surface in ct that was registered to.
         targets_ct_mm: planned targets.
-        tip_error_rms_mm: expected error of the tool's tip; None if unknown.
+        tip_error_rms_mm: expected RMS error of the tool's tip; None if unknown.
     """
 
     measured_with: str
@@ -86,12 +88,15 @@ class AttemptInputs(_Record):
 
 
 class PoseRecord(_Record):
-    """``T_to_from``, its covariance ``(6, 6)`` (rad and mm, see `PoseUncertainty`), the pivot in reference, and the
-    degrees of freedom by which the covariance is known (null: it was stated).
+    """A pose and its uncertainty: ``T_true = motion o T``, with the motion in the axes of `to_frame`.
 
-    ``T_true = motion o T``: the motion's axes are those of `to_frame`. `joint` is the covariance ``(13, 13)`` of the
-    motion with the CT's scale and the skin's motion (`PoseUncertainty`); null: a record of version 1, in which neither
-    was in doubt.
+    Attributes:
+        matrix: ``T_to_from``, homogeneous ``(4, 4)``.
+        covariance: ``(6, 6)`` of the motion, rad and mm.
+        pivot_reference_mm: pivot of the motion, in reference.
+        degrees: degrees of freedom of the covariance's scale; null if the scale was stated.
+        joint: covariance ``(13, 13)`` of motion, scale and skin; null in a record of version 1, which took scale and
+            skin as known.
     """
 
     to_frame: Literal["reference"] = "reference"
@@ -114,19 +119,21 @@ class PoseRecord(_Record):
         return Transform(self.matrix, REFERENCE, CT)
 
     def uncertainty(self) -> PoseUncertainty:
+        """The pose's uncertainty."""
         degrees = math.inf if self.degrees is None else self.degrees
         joint = np.zeros((0, 0)) if self.joint is None else np.array(self.joint)
         return PoseUncertainty(np.array(self.covariance), np.array(self.pivot_reference_mm), degrees, joint)
 
 
 class TargetRecord(_Record):
-    """Expected error at a target.
+    """Expected TRE at a target.
 
     Attributes:
-        rms_mm, p95_mm: of the registration: root mean square, and what 95 of 100 errors are shorter than.
-        covariance_reference_mm2: of the error vector, axes of reference.
-        semi_axes_mm: of the ellipsoid that holds 95 of 100 errors, the longest first; `longest_ct`: its direction.
-        with_tool_p95_mm: once the tool's tip is pointed at the target; None where no tool was calibrated.
+        rms_mm, p95_mm: RMS and 95 % quantile of the registration's error.
+        covariance_reference_mm2: covariance of the error vector, in the axes of reference.
+        semi_axes_mm: semi-axes of the ellipsoid that contains 95 % of the errors, longest first.
+        longest_ct: unit vector of the longest one, in ct.
+        with_tool_p95_mm: 95 % quantile including the error of the tool's tip; None where no tool was calibrated.
     """
 
     rms_mm: float
@@ -138,7 +145,7 @@ class TargetRecord(_Record):
 
 
 class NextTouchRecord(_Record):
-    """A `NextTouch`, as it is kept."""
+    """A `NextTouch` as JSON."""
 
     kind: Literal["surface", "landmark"]
     name: str
@@ -151,6 +158,7 @@ class NextTouchRecord(_Record):
 
     @classmethod
     def of(cls, spot: NextTouch) -> NextTouchRecord:
+        """The record of `spot`."""
         return cls(
             kind=spot.kind,
             name=spot.name,
@@ -164,7 +172,7 @@ class NextTouchRecord(_Record):
 
 
 class VerificationRecord(_Record):
-    """A `Verification`, as it is kept."""
+    """A `Verification` as JSON."""
 
     name: str
     kind: Literal["landmark", "surface", "repeat"]
@@ -179,6 +187,7 @@ class VerificationRecord(_Record):
 
     @classmethod
     def of(cls, touch: Verification) -> VerificationRecord:
+        """The record of `touch`."""
         return cls(
             name=touch.name,
             kind=touch.kind,
@@ -193,6 +202,7 @@ class VerificationRecord(_Record):
         )
 
     def verification(self) -> Verification:
+        """The touch that was recorded."""
         return Verification(
             name=self.name,
             kind=self.kind,
@@ -208,15 +218,17 @@ class VerificationRecord(_Record):
 
 
 class AttemptResult(_Record):
-    """What came out.
+    """The result of an attempt.
 
     Attributes:
-        fre_rms_mm: of the landmarks alone; not the accuracy at a target. `landmark_residuals_reference_mm`: touched
-            minus mapped. `left_out`: each as a verification of the others.
-        surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement; None
-            without it.
-        expected: error at each target.
-        next_touch: the spot whose touch would bring the worst of them down most; None if there is none.
+        pose: the resulting pose with its uncertainty.
+        fre_rms_mm: FRE of the landmarks alone; not the accuracy at a target. None without landmarks.
+        landmark_residuals_reference_mm: touched minus mapped position of each landmark.
+        left_out: leave-one-out: each landmark as a verification of the pose from the others.
+        surface_residual_rms_mm, surface_residual_p95_mm, surface_offset_mm, iterations: of the refinement on the
+            surface; None without it.
+        expected: expected TRE at each target.
+        next_touch: the touch that would reduce the largest of them most; None if none would.
     """
 
     pose: PoseRecord
@@ -232,15 +244,19 @@ class AttemptResult(_Record):
 
 
 class Attempt(_Record):
-    """One attempt, whatever became of it.
+    """One registration attempt, successful or not.
 
     Attributes:
         id: its name in the case, such as ``r-0001``.
-        time: ISO 8601 with a time zone; `person`: who made it.
-        settings: everything that was assumed, by group.
-        limits: of the verdict.
+        time: ISO 8601 with a time zone.
+        person: who made it.
+        inputs: what was planned and measured.
+        settings: the assumptions, by group (`Assumptions.to_json`).
+        limits: limits of the verdict.
+        findings: the numbers that the verdict rests on.
         result: None if it failed; then ``findings.failure`` says why.
-        verdict: as it was drawn at once; later touches can change it, and are kept beside it.
+        verdict: the verdict when the attempt was made. Later verification touches are events in the case's manifest,
+            and may change the verdict.
     """
 
     schema_name: Literal["surgnav.registration"] = "surgnav.registration"
@@ -264,7 +280,7 @@ class Attempt(_Record):
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """All fields as JSON."""
         return self.model_dump(mode="json")
 
     def used_landmarks_ct(self) -> dict[str, Floats]:
@@ -273,10 +289,10 @@ class Attempt(_Record):
 
 
 def read_attempt(content: bytes | str) -> Attempt:
-    """The record that `Attempt.to_json` made.
+    """Reads the record that `Attempt.to_json` made.
 
     Raises:
-        AttemptError: not such a record, or one that contradicts itself: numbers that are no pose or no covariance.
+        AttemptError: another content, or a record that contradicts itself or holds no valid pose or covariance.
     """
     try:
         return Attempt.model_validate_json(content)
@@ -289,10 +305,10 @@ def read_attempt(content: bytes | str) -> Attempt:
 
 
 def read_verification(details: Mapping[str, Any]) -> Verification:
-    """The touch that ``{"touch": VerificationRecord}`` holds.
+    """Reads the touch from the details ``{"touch": VerificationRecord}`` of an event.
 
     Raises:
-        AttemptError: there is none, or a damaged one.
+        AttemptError: there is no touch, or a damaged one.
     """
     try:
         return VerificationRecord.model_validate(details.get("touch")).verification()
@@ -303,7 +319,7 @@ def read_verification(details: Mapping[str, Any]) -> Verification:
 def _damaged(what: str, error: ValidationError) -> AttemptError:
     fault = error.errors(include_input=False, include_url=False)[0]
     came = f"a record of {what} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
-    return AttemptError(came, "one that this program wrote", "restore it, or register again")
+    return AttemptError(came, "a record as this program wrote it", "restore it, or register again")
 
 
 def record_result(
@@ -314,19 +330,21 @@ def record_result(
     left_out: Mapping[str, Verification],
     next_touch: NextTouch | None = None,
 ) -> AttemptResult:
-    """The record of what came out; the surface's pose is the one that counts, where there is one.
+    """The record of a result; where there is a surface registration, its pose is the result.
 
     Args:
-        uncertainty: what is expected of the pose, all errors taken in.
-        left_out: each landmark held against the others, where that was possible.
-        next_touch: where the next touch is worth most.
+        by_landmarks, by_surface: the two registrations; one of them may be None.
+        uncertainty: uncertainty of the resulting pose, with all errors included.
+        expected: expected TRE by target.
+        left_out: leave-one-out result by landmark.
+        next_touch: the most useful next touch.
 
     Raises:
         AttemptError: neither landmarks nor a surface.
     """
     registered = by_surface or by_landmarks
     if registered is None:
-        raise AttemptError("a result of nothing", "landmarks or a surface", "register first")
+        raise AttemptError("a result without a registration", "one from landmarks or a surface", "register first")
     marks = () if by_landmarks is None else zip(by_landmarks.names, by_landmarks.residuals_reference_mm, strict=True)
     return AttemptResult(
         pose=PoseRecord(
@@ -351,7 +369,7 @@ def record_result(
 def target_records(
     names: list[str], expected: ExpectedTre, T_reference_ct: Transform, with_tool: ExpectedTre | None = None
 ) -> dict[str, TargetRecord]:
-    """Expected errors ``(n,)`` by target name, for the record; `with_tool`: the tip's error included."""
+    """Records of the expected errors at n targets, by name; `with_tool` are those that include the tip's error."""
     axes, semi_axes_mm = expected.ellipsoids()
     longest_ct = T_reference_ct.inverse().rotate(axes[:, :, 0])
     return {
@@ -368,6 +386,6 @@ def target_records(
 
 
 def as_point(point: Floats) -> Point:
-    """``(3,)`` as JSON holds it."""
+    """A point or vector ``(3,)`` as a tuple, for JSON."""
     x, y, z = (float(value) for value in point)
     return x, y, z

@@ -1,4 +1,4 @@
-"""Attempts in the case: each is kept for good, one may be in force, and who decided so stays readable."""
+"""Keeps registration attempts in the case: their records, inputs and history, and the verdict with later touches."""
 
 from __future__ import annotations
 
@@ -44,14 +44,16 @@ KIND = "registration"
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """Who, when and with what.
+    """Who measured, when, and with what.
 
     Attributes:
+        person: who made the attempt.
         time: ISO 8601 with a time zone.
-        measured_with: the device, or the files.
+        measured_with: the tracking device, or the files.
         surface: id of the surface's artefact in the case.
         plans: ids of the artefacts that landmarks and targets came from.
-        tip_error_rms_mm: expected error of the tool's tip; None if unknown.
+        start: as in `AttemptInputs`.
+        tip_error_rms_mm: expected RMS error of the tool's tip; None if unknown.
     """
 
     person: str
@@ -70,7 +72,11 @@ class Circumstances:
 def keep_attempt(
     case: Case, measured: Measured, outcome: RegistrationOutcome, assumptions: Assumptions, circumstances: Circumstances
 ) -> Attempt:
-    """Writes the attempt, what it was made from, and its points for 3D Slicer, into the case."""
+    """Writes the attempt, its inputs, and its points as markups for 3D Slicer, into the case.
+
+    Raises:
+        CaseError: the case cannot be written, or does not hold the surface.
+    """
     attempt_id = next_id(case)
     files = _keep_inputs(case, attempt_id, measured, circumstances)
     verdict = judge(outcome.findings, (), assumptions.verdict)
@@ -94,11 +100,11 @@ def keep_attempt(
 
 
 def load_attempt(case: Case, attempt_id: str) -> Attempt:
-    """The attempt, with the numbers it was written with.
+    """Reads an attempt from the case.
 
     Raises:
         CaseError: no such attempt.
-        AttemptError: a record that is missing, altered, or damaged.
+        AttemptError: its record is missing, altered, or damaged.
     """
     artefact = case.artefact(f"{KIND}/{attempt_id}.json")
     try:
@@ -115,19 +121,19 @@ def load_attempt(case: Case, attempt_id: str) -> Attempt:
 
 
 def attempt_ids(case: Case) -> tuple[str, ...]:
-    """Every attempt, in the order they were made."""
+    """Ids of all attempts, oldest first."""
     prefix = f"{KIND}/"
     kept = (artefact.id for artefact in case.artefacts if artefact.kind == KIND and artefact.path.endswith(".json"))
     return tuple(kept_id.removeprefix(prefix).removesuffix(".json") for kept_id in kept)
 
 
 def next_id(case: Case) -> str:
-    """``r-0001``, ``r-0002``, ..."""
+    """The id of the next attempt: ``r-0001``, ``r-0002``, ..."""
     return f"r-{len(attempt_ids(case)) + 1:04d}"
 
 
 def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
-    """Every touch that tested the attempt."""
+    """All verification touches of the attempt, oldest first."""
     return tuple(
         read_verification(event.details)
         for event in case.manifest.registration_events
@@ -136,13 +142,13 @@ def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
 
 
 def verdict_of(case: Case, attempt: Attempt) -> Verdict:
-    """The verdict with every verification touch taken in, by the limits that the attempt was made with."""
+    """The verdict with all verification touches included, by the limits that the attempt was made with."""
     touches = verifications(case, attempt.id)
     return judge(replace(attempt.findings, tre_p95_mm=expected_now(attempt, touches)), touches, attempt.limits)
 
 
 def expected_now(attempt: Attempt, touches: Sequence[Verification]) -> dict[str, float | None]:
-    """Expected 95 % error in mm by target, with what the touches found taken in."""
+    """Expected 95 % TRE in mm by target, updated by the touches; None where it is not known."""
     expected = expected_after(attempt, touches)
     if expected is None:
         return dict(attempt.findings.tre_p95_mm)
@@ -150,7 +156,7 @@ def expected_now(attempt: Attempt, touches: Sequence[Verification]) -> dict[str,
 
 
 def expected_after(attempt: Attempt, touches: Sequence[Verification]) -> ExpectedTre | None:
-    """Expected errors at the targets, in their order, once touches tested the registration; None without any."""
+    """Expected TRE at the targets, in their order, updated by the touches; None without touches or targets."""
     result = attempt.result
     if result is None or not touches or not result.expected:
         return None
@@ -166,10 +172,10 @@ def record(
     time: str,
     details: Mapping[str, Any] | None = None,
 ) -> RegistrationEvent:
-    """Adds a step to the history, with the verdict of this moment.
+    """Adds a step to the case's history, with the current verdict.
 
     Raises:
-        CaseError: to be put in force although refused, stale or altered; or nobody's name.
+        CaseError: a person without a name; or a step that puts in force what is refused, stale or altered.
     """
     verdict = verdict_of(case, attempt)
     return case.record_registration(attempt.id, step, (verdict.level, verdict.reasons), person, time, details)
@@ -246,7 +252,7 @@ def _result(measured: Measured, outcome: RegistrationOutcome) -> Any:
 
 
 def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
-    """Touched points mapped to ct, and the targets with their expected errors, for 3D Slicer."""
+    """Writes touched points mapped to ct, targets with their expected errors, and the TRE map, for 3D Slicer."""
     if attempt.result is None:
         return
     T_ct_reference = attempt.result.pose.transform().inverse()

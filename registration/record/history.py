@@ -1,4 +1,4 @@
-"""The history of a case's registrations, as a person reads it."""
+"""The history of a case's registrations in words."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ class HistoryRow:
     """One attempt as the history shows it.
 
     Attributes:
-        level: of the verdict now, every verification taken in.
-        worst_p95_mm: expected 95 % TRE at the worst target; None if there is none.
-        steps: what happened since it was computed, each with who did it.
+        attempt: its id.
+        time, person: when and by whom it was made.
+        level: level of the current verdict, with all verification touches.
+        worst_p95_mm: expected 95 % TRE at the worst target; None if it is not known.
+        steps: the steps since it was computed, each with the person.
         problem: why it can no longer be used; empty if it can.
+        in_force: whether it is the one that may be streamed.
     """
 
     attempt: str
@@ -36,7 +39,7 @@ class HistoryRow:
 
 
 def history(case: Case) -> list[HistoryRow]:
-    """Every attempt in order; one whose record is damaged is listed as that."""
+    """All attempts, oldest first; one with a damaged record is listed with that problem."""
     active = _active(case)
     unfit = case.stale() | case.verify()
     rows = []
@@ -67,14 +70,14 @@ def history(case: Case) -> list[HistoryRow]:
 
 
 def _in_words(events: Iterable[RegistrationEvent]) -> tuple[str, ...]:
-    """Each step with who did it; what one person did several times running is said once, with the count."""
+    """Each step with the person; consecutive equal steps become one, with their number."""
     steps = (f"{event.step} by {event.person}" for event in events if event.step != "computed")
     counted = ((step, sum(1 for _ in same)) for step, same in groupby(steps))
     return tuple(step if count == 1 else f"{step}, {count} times" for step, count in counted)
 
 
 def _active(case: Case) -> str:
-    """The registration that may be streamed now; empty if there is none."""
+    """Id of the registration that may be streamed now; empty if there is none."""
     try:
         accepted = in_force(case)
     except SurgNavError:  # the row says why

@@ -1,4 +1,4 @@
-"""Which registration of a case is in force: put there by a named person, and whether it still holds."""
+"""The registration in force of a case: a named person puts it in force, and each reading checks that it still holds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from registration.record.attempts import KIND, expected_now, load_attempt, recor
 
 
 def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consent: bool) -> AcceptedRegistration:
-    """Accepts the attempt, or returns to it if it was accepted before.
+    """Puts the attempt in force: accepts it, or returns to it if it was accepted before.
 
     Args:
-        consent: the person knows the reasons of a ``check`` and consents.
+        case: the case, which is written.
+        attempt: the attempt.
+        person: name of the person who decides.
+        time: ISO 8601 with a time zone.
+        consent: whether the person knows the reasons of a ``check`` and consents.
 
     Raises:
-        RegisteringError: a refused attempt, nobody's name, or ``check`` without consent.
-        CaseError: it is stale or was altered.
+        RegisteringError: the verdict is ``refuse``, or ``check`` without consent; or no name is given.
+        CaseError: the attempt is stale or was altered.
     """
     verdict = verdict_of(case, attempt)
     if verdict.level == REFUSE or (verdict.reasons and not consent) or not person.strip():
@@ -35,16 +39,20 @@ def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consen
     record(case, attempt, "returned" if again else "accepted", person, time)
     accepted = in_force(case)
     if accepted is None:
-        raise RegisteringError(f"'{attempt.id}', which did not come into force", "a case that can be written", "retry")
+        raise RegisteringError(
+            f"'{attempt.id}', which did not come into force",
+            "a case that nobody else changes meanwhile",
+            "accept it again",
+        )
     return accepted
 
 
 def in_force(case: Case) -> AcceptedRegistration | None:
-    """The registration that may be streamed; None if there is none.
+    """The registration that may be streamed; None if none is in force.
 
     Raises:
-        RegisteringError: there is one, but it is stale, was altered or replaced, or has been refused since; its surface
-            was rejected; or a verification touch gave reasons that nobody consented to.
+        RegisteringError: it is stale, was altered, replaced or refused since; its surface was rejected; or a
+            verification touch gave reasons that no person consented to.
         AttemptError: its record is damaged.
     """
     event = case.active_registration()
@@ -58,7 +66,7 @@ def in_force(case: Case) -> AcceptedRegistration | None:
     if problem or verdict.level == REFUSE or attempt.result is None:
         raise RegisteringError(
             f"the registration '{attempt.id}' in force: {problem or '; '.join(verdict.reasons)}",
-            "one whose inputs are unchanged, and whose verdict is 'accept', or 'check' with consent",
+            "one with unchanged inputs and the verdict 'accept', or 'check' with consent",
             "register again, consent, or return to an older one that holds: surgnav register",
         )
     known = [p95_mm for p95_mm in expected_now(attempt, verifications(case, attempt.id)).values() if p95_mm is not None]
@@ -67,9 +75,9 @@ def in_force(case: Case) -> AcceptedRegistration | None:
 
 
 def _changed_since(case: Case, attempt: Attempt, event: RegistrationEvent) -> str:
-    """What is not as it was when the person accepted: the record, or the surface by the record's own word.
+    """What changed since the person accepted: the record, or the surface that the record names; empty if neither did.
 
-    The manifest says what the record was made from as well, but whoever replaces a record may leave that out.
+    The manifest lists the record's inputs too, but whoever replaces a record may leave the surface out there.
     """
     if case.artefact(f"{KIND}/{attempt.id}.json").sha256 != event.registration_sha256:
         return "it was replaced since it was accepted"

@@ -1,7 +1,7 @@
-"""What each planned landmark is, and so how far it may have moved: said in the plan, else told by where it lies.
+"""Reads the kinds of landmarks that a plan states; other landmarks get theirs from `landmarks/kinds.py`.
 
-In the plan: ``kind: bone``, ``kind: skin_marker`` or ``kind: bare_skin`` in a point's description (3D Slicer shows and
-edits it), or ``"kind"`` beside the position in JSON. Balls that ``surgnav markers`` found say it themselves.
+A plan states ``kind: bone``, ``kind: skin_marker`` or ``kind: bare_skin`` in a point's description (which 3D Slicer
+shows and edits), or ``"kind"`` beside the position in JSON. Markers that ``surgnav markers`` found have it set.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _SAID = re.compile(r"\bkind:\s*([A-Za-z_]+)")
 
 
 def said_in(path: Path) -> dict[str, LandmarkKind]:
-    """By name, the kinds that a plan says: markups in their descriptions, JSON beside each position.
+    """The kinds that a plan states, by landmark name; landmarks without one are left out.
 
     Raises:
-        RegisteringError: a kind that there is not.
+        RegisteringError: an unknown kind.
         MarkupsError: markups that cannot be read.
     """
     if path.name.endswith(".mrk.json"):
@@ -36,10 +36,10 @@ def said_in(path: Path) -> dict[str, LandmarkKind]:
 
 
 def kind_in(text: str, name: str) -> LandmarkKind | None:
-    """The kind that a description says; None if it says none.
+    """The kind that a landmark's description states; None if it states none.
 
     Raises:
-        RegisteringError: a kind that there is not.
+        RegisteringError: an unknown kind.
     """
     found = _SAID.search(text)
     if found is None:
@@ -48,4 +48,6 @@ def kind_in(text: str, name: str) -> LandmarkKind | None:
     for kind in KINDS:
         if said == kind:
             return kind  # type: ignore[return-value]
-    raise RegisteringError(f"the landmark '{name}' of kind '{said}'", ", ".join(KINDS), "correct its description")
+    raise RegisteringError(
+        f"the landmark '{name}' of kind '{said}'", f"one of {', '.join(KINDS)}", "correct its description"
+    )

@@ -1,4 +1,4 @@
-"""A plan held against the case before anybody touches a landmark: its approved surfaces, and what the CT covers."""
+"""Checks a plan against the case's approved surfaces and the extent of its CT, before anything is touched."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ NIFTI = (".nii", ".nii.gz")
 def check_plan(
     case: Case, surface: Surface, landmarks_ct: Mapping[str, Floats], targets_ct: Mapping[str, Floats]
 ) -> dict[str, str]:
-    """Doubts, in words, by the name of the landmark; empty if all lie where landmarks can lie.
+    """Doubts about planned landmarks in words, by name; empty if all positions are plausible.
 
     Args:
-        surface: the one that is registered to, in ct.
+        case: the case with its approved surfaces.
+        surface: the surface that is registered to, in ct.
+        landmarks_ct, targets_ct: name -> ``(3,)`` in ct, in mm.
 
     Raises:
         LandmarksRefusedError: landmarks in other axes or another unit, or a point outside the patient.
@@ -51,7 +53,7 @@ def _joined(*boxes_mm: Floats | None) -> Floats:
 
 
 def _ct_box_mm(case: Case) -> Floats | None:
-    """Lowest and highest corner ``(2, 3)`` of the CT in ct, from a header in the case; None if there is none."""
+    """Lowest and highest corner ``(2, 3)`` of the CT in ct, from a NIfTI header in the case; None if there is none."""
     known = {artefact.id for artefact in case.artefacts}
     for artefact_id in (CT_ID, LABELS_ID):
         path = case.path_of(artefact_id) if artefact_id in known else Path()
@@ -67,7 +69,7 @@ def _nifti_box_mm(path: Path) -> Floats | None:
     try:
         image = nibabel.load(path)
     except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
-        return None  # the surfaces' own box stands in
+        return None  # the box of the surfaces is used instead
     corners = np.array(np.meshgrid(*((-0.5, count - 0.5) for count in image.shape[:3]))).reshape(3, -1)
     affine = flip_affine_ras_lps(image.affine)
     corners_ct = (affine[:3, :3] @ corners + affine[:3, 3:]).T

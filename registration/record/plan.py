@@ -1,4 +1,4 @@
-"""What a session works on: case, approved surface, plan. Whatever is missing is said before anybody begins."""
+"""Opens a case for a registration: the approved surface and the plan, checked before anything is measured."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ class Theatre:
     """Everything a registration rests on besides what is measured.
 
     Attributes:
-        structure: the surface's name; `surface` in ct; `surface_id` of its artefact.
-        landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct; `plans`: ids of the artefacts they came from.
-        kinds: what the plan says each landmark is (`landmark_kinds.py`); where it says nothing, its place decides.
+        case: the open case.
+        structure: name of the surface that is registered to.
+        surface: the surface, in ct.
+        surface_id: id of its artefact.
+        landmarks_ct, targets_ct: the plan, name -> ``(3,)`` in ct, in mm.
+        plans: ids of the artefacts that the plan came from.
         opened_by: who opened the session, and when.
-        doubts: about landmarks whose place nothing in the case vouches for, in words, by name.
+        assumptions: what is assumed about the errors.
+        doubts: in words, by name: landmarks that lie on no approved surface.
+        kinds: the kinds of landmarks that the plan states (`landmark_kinds.py`).
     """
 
     case: Case
@@ -50,11 +55,11 @@ class Theatre:
 
     @cached_property
     def field(self) -> DistanceField:
-        """Distance to the surface; made when first asked for, and kept in the case."""
+        """Distance to the surface; built, or read from the case, when first used."""
         return open_field(self.case, self.surface, self.surface_id, self.opened_by)
 
     def rests_on(self, tracker: str) -> dict[str, object]:
-        """What measurements of this session rest on, in plain values."""
+        """What the measurements of this session depend on, as JSON values: tracker, surface and planned landmarks."""
         return {
             "tracker": tracker,
             "surface": self.case.artefact(self.surface_id).sha256,
@@ -69,7 +74,7 @@ class Theatre:
         tip_error_rms_mm: float | None = None,
         start: Start = "landmarks",
     ) -> Circumstances:
-        """For the record of an attempt."""
+        """The circumstances of an attempt in this session, for its record."""
         return Circumstances(
             person=person,
             time=time,
@@ -87,17 +92,19 @@ def open_theatre(
     """Opens the case with its plan.
 
     Args:
-        structure: which surface is swept; the skin by default.
-        plan: ``landmarks`` and ``targets`` from files, where they are not the case's own; those are kept in it.
-        person, time: who brings them, and when, ISO 8601 with a time zone.
+        case_path: folder of the case.
+        structure: name of the surface to register to; None for the skin.
+        plan: files with ``landmarks`` and ``targets``, which are copied into the case; None for the case's own plan.
+        person: name of the person who opens the session.
+        time: ISO 8601 with a time zone.
 
     Raises:
-        RegisteringError: nobody's name, or a surface that nobody approved, or that is stale or altered.
-        CaseError, MarkupsError, PointsFileError: what cannot be read.
-        LandmarksRefusedError: a plan that is not where the patient is.
+        RegisteringError: no name, or a surface that is not approved, stale or altered.
+        CaseError, MarkupsError, PointsFileError: a case or a file that cannot be read.
+        LandmarksRefusedError: planned points that cannot belong to this patient.
     """
     if not person.strip():
-        raise RegisteringError("a session of nobody", "the name of the person who decides", "pass --person")
+        raise RegisteringError("a session without a person", "the name of the person who decides", "pass --person NAME")
     case = Case.open(case_path)
     structure = structure or next((name for name in SKIN if name in case.structures()), SKIN[-1])
     surface = case.read_surface(structure)
@@ -122,7 +129,7 @@ def open_theatre(
 
 
 def _plan_of(case: Case, kind: str, path: Path | None) -> tuple[Path | str | None, Mapping[str, Floats]]:
-    """Where a plan is (a file outside the case, an artefact's id, or None) and its points; nothing is kept yet."""
+    """Where a plan is (a file outside the case, an artefact's id, or None), and its points. Writes nothing."""
     known = {artefact.id for artefact in case.artefacts}
     if path is None:
         own = PLANNED[kind]
@@ -132,7 +139,7 @@ def _plan_of(case: Case, kind: str, path: Path | None) -> tuple[Path | str | Non
 
 
 def _kinds_of(case: Case, where: Path | str | None) -> dict[str, LandmarkKind]:
-    """What a plan says its landmarks are, in a file or an artefact of the case."""
+    """The kinds of landmarks that a plan states, in a file or an artefact of the case."""
     if where is None:
         return {}
     return said_in(where if isinstance(where, Path) else case.path_of(where))
@@ -141,7 +148,7 @@ def _kinds_of(case: Case, where: Path | str | None) -> dict[str, LandmarkKind]:
 def _keep_plan(
     case: Case, kind: str, where: Path | str | None, points_ct: Mapping[str, Floats], person: str, time: str
 ) -> str | None:
-    """A plan from a file becomes part of the case; one that lies in the case already is used as it is."""
+    """Copies a plan from a file into the case, and returns its id; a plan that is in the case already is left alone."""
     if not isinstance(where, Path):
         return where
     said = {"person": person, "file": where.name}

@@ -1,7 +1,6 @@
-"""Measured points in files that state their frame: touched landmarks as JSON, a sweep as CSV or PLY.
+"""Files of points that state their frame: touched landmarks as JSON, a sweep as CSV or PLY, a plan as markups or JSON.
 
-3D Slicer's markups always mean the CT, so points of the tracker's ``reference`` never come from them: a frame is read,
-not guessed.
+3D Slicer's markups hold coordinates of the CT, so points in the tracker's ``reference`` are never read from them.
 """
 
 from __future__ import annotations
@@ -38,9 +37,13 @@ class _Record(BaseModel):
 
 
 class PointRecord(_Record):
-    """One point; the spread of the frames it was averaged from, and their number, where they are known.
+    """One point in a file.
 
-    A planned landmark may say its `kind`: what it is, and so how far it may have moved.
+    Attributes:
+        position_mm: its position in the file's frame.
+        spread_rms_mm: RMS spread of the frames it was averaged from; None if unknown.
+        frames: number of these frames; None if unknown.
+        kind: kind of a planned landmark, where it is stated.
     """
 
     position_mm: tuple[float, float, float]
@@ -50,10 +53,11 @@ class PointRecord(_Record):
 
 
 class PointsFile(_Record):
-    """Points of one frame: named, or, where nobody knows which is which, in a list.
+    """Points of one frame: by name, or as a list if it is unknown which landmark each of them is.
 
     Attributes:
-        coordinate_system: of points in ct; LPS, which `ct` means, if it is left out.
+        coordinate_system: axes of points in ct; LPS if left out.
+        order: ``known`` with names, ``unknown`` with a list.
     """
 
     schema_name: Literal["surgnav.points"] = "surgnav.points"
@@ -80,16 +84,16 @@ def write_touched(path: Path, touched: Mapping[str, TouchedPoint]) -> None:
 
 
 def write_unordered(path: Path, touched: Sequence[TouchedPoint]) -> None:
-    """Writes touched points of which nobody knows the landmark, in the same way."""
+    """Writes touched points of unknown order as JSON that names the frame ``reference``, atomically."""
     points = tuple(_record_of(touch) for touch in touched)
     _write(path, PointsFile(frame="reference", units="mm", order="unknown", points=points))
 
 
 def read_touched_or_unordered(path: Path) -> tuple[dict[str, TouchedPoint], tuple[TouchedPoint, ...]]:
-    """Touched landmarks by name, and touched points of unknown order: a file holds the one or the other.
+    """Reads touched landmarks by name, and touched points of unknown order; one of the two is empty.
 
     Raises:
-        PointsFileError: as `read_touched`.
+        PointsFileError: as for `read_touched`, except for points without names.
     """
     points = _read(path, REFERENCE).points
     if isinstance(points, dict):
@@ -98,19 +102,20 @@ def read_touched_or_unordered(path: Path) -> tuple[dict[str, TouchedPoint], tupl
 
 
 def read_touched(path: Path) -> dict[str, TouchedPoint]:
-    """Touched landmarks by name, from JSON that names the frame ``reference``.
+    """Reads touched landmarks by name from JSON that names the frame ``reference``.
 
     Raises:
-        PointsFileError: 3D Slicer markups, another frame or unit, points without names, or no such file.
+        PointsFileError: 3D Slicer markups, another frame or unit, points without names, or an unreadable file.
     """
     return {name: _touch_of(point) for name, point in _named(path, _read(path, REFERENCE)).items()}
 
 
 def read_planned(path: Path) -> dict[str, Floats]:
-    """Planned points ``(3,)`` by name in ct: 3D Slicer's markups or point list, or JSON that names the frame ``ct``.
+    """Reads planned points ``(3,)`` in ct, by name: 3D Slicer's markups or .fcsv, or JSON that names the frame ``ct``.
 
     Raises:
-        MarkupsError, PointsFileError: neither of the two, or another frame or unit.
+        MarkupsError: markups that cannot be read, or are in another unit.
+        PointsFileError: another format, frame or unit.
     """
     if path.name.endswith(MARKUPS):
         return dict(read_markups(path).points_ct_mm)
@@ -122,16 +127,16 @@ def read_planned(path: Path) -> dict[str, Floats]:
 
 
 def write_sweep(path: Path, points_reference_mm: Floats) -> None:
-    """Writes swept points ``(n, 3)`` as CSV whose header names frame and unit; every digit is kept. Atomically."""
+    """Writes swept points ``(n, 3)`` at full precision as CSV whose header names frame and unit, atomically."""
     rows = [",".join(map(repr, row)) for row in points_reference_mm.tolist()]
     atomic_write(path, "\n".join([CSV_HEADER, *rows, ""]).encode())
 
 
 def read_sweep(path: Path) -> Floats:
-    """Swept points ``(n, 3)`` in reference, in mm: CSV as `write_sweep` or a spreadsheet makes it, or PLY.
+    """Reads swept points ``(n, 3)`` in reference, in mm, from CSV (of `write_sweep` or a spreadsheet) or PLY.
 
     Raises:
-        PointsFileError: no such file, a frame or unit that is not stated, or not numbers.
+        PointsFileError: an unreadable file, a frame or unit that is not stated, or content that is not numbers.
     """
     columns = CSV_HEADER.split(",")
     try:
@@ -189,15 +194,15 @@ def _read(path: Path, frame: str) -> PointsFile:
         ) from error
     if file.frame != frame:
         raise PointsFileError(
-            f"{path.name} with points of '{file.frame}'", f"points of '{frame}'", "give the file of the other side"
+            f"{path.name} with points of '{file.frame}'", f"points of '{frame}'", "pass the file of the other side"
         )
     if not file.points:
-        raise PointsFileError(f"{path.name} without points", "at least one", "measure first")
+        raise PointsFileError(f"{path.name} without points", "at least one point", "measure the points first")
     return file
 
 
 def _fault(error: ValidationError) -> str:
-    """Where the first fault is and what, without the names of this program's own types."""
+    """Place and kind of the first fault, without the names of this program's classes."""
     fault = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"] if "[" not in str(part)) or "the whole"
     return f"'{place}': {fault['msg'].replace(' or instance of PointRecord', '')}"
@@ -215,7 +220,7 @@ def _markups_here(path: Path, frame: str) -> PointsFileError:
     return PointsFileError(
         f"3D Slicer markups ({path.name}) for points of '{frame}'",
         f'JSON with "frame": "{frame}", "units": "mm"',
-        "markups hold coordinates of the CT; write what was touched with its frame",
+        "write the touched points with their frame (markups hold coordinates of the CT)",
     )
 
 

@@ -1,6 +1,6 @@
-"""Points in a table, as spreadsheets export it: commas, semicolons or tabs between, decimal points or decimal commas.
+"""Reads points from a table as spreadsheets export it: with any usual separator, decimal points or decimal commas.
 
-What stands between the numbers is read from the head, whose names say frame and unit. Nothing is guessed from numbers.
+The separator is taken from the header, whose column names state frame and unit. Nothing is guessed from the numbers.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def read_point_table(path: Path, columns: Sequence[str]) -> Floats:
-    """The numbers ``(n, 3)`` below a head with exactly these columns.
+    """The numbers ``(n, 3)`` below a header with exactly these columns.
 
     Raises:
         OSError: the file cannot be read.
-        ContentError: it is something else; where it is a table, with the row and what is wrong about it.
+        ContentError: it holds no such table; the error says in which line and why.
     """
     lines = read_text(path).splitlines()
-    if lines[0].lower().startswith("sep="):  # Excel's own way to say what stands between
+    if lines[0].lower().startswith("sep="):  # Excel's line that names the separator
         lines = lines[1:]
     separator = _separator(lines[0] if lines else "", columns)
     rows = [(number, row) for number, row in enumerate(csv.reader(lines[1:], delimiter=separator), start=2) if any(row)]
@@ -64,7 +64,7 @@ def _three(number: int, row: list[str], separator: str) -> list[str]:
 
 
 def _decimal(fields: list[list[str]], separator: str) -> str:
-    """Which sign all numbers have between units and tenths."""
+    """The decimal sign that all numbers use; a point if none has one."""
     text = {sign for row in fields for field in row for sign in ",." if sign in field}
     if text == {",", "."}:
         raise ContentError(f"numbers with decimal commas and with decimal points between {SEPARATORS[separator]}")

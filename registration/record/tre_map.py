@@ -1,4 +1,4 @@
-"""The expected error everywhere around the targets, as a volume that 3D Slicer lays over the CT."""
+"""A map of the expected TRE around the targets, as a volume that 3D Slicer can overlay on the CT."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from registration.uncertainty.expected_error import expected_tre
 
 SPACING_MM = 4.0
 MARGIN_MM = 40.0
-# Targets far apart get a coarser map, never an endless one.
+# Limit of the map's size: for targets far apart the spacing grows.
 MOST_NODES = 200_000
 
 
 def expected_p95_map(attempt: Attempt) -> Volume | None:
-    """Expected 95 % error in mm, float32, on a grid in ct about the planned targets; None without any."""
+    """Expected 95 % TRE in mm, float32, on a grid in ct around the planned targets; None without targets."""
     if attempt.result is None or not attempt.inputs.targets_ct_mm:
         return None
     targets = np.array(list(attempt.inputs.targets_ct_mm.values()))
@@ -32,6 +32,6 @@ def expected_p95_map(attempt: Attempt) -> Volume | None:
 
 
 def _nodes(low: Floats, spacing_mm: float, counts: np.ndarray) -> Floats:
-    """Places of all nodes ``(n, 3)``, x fastest."""
+    """Positions of all nodes ``(n, 3)``, with x varying fastest."""
     z, y, x = np.meshgrid(*(low[axis] + spacing_mm * np.arange(counts[axis]) for axis in (2, 1, 0)), indexing="ij")
     return np.column_stack([x.ravel(), y.ravel(), z.ravel()])

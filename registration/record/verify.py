@@ -1,4 +1,4 @@
-"""A touch that tests a registration, by what was touched: each kind of landmark moves with its own ground."""
+"""Verification touches of an attempt's planned landmarks, with the errors of each landmark's kind."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from registration.verdict.verification import Verification, repeat_of, verify_la
 
 
 def kind_of(attempt: Attempt, name: str) -> LandmarkKind:
-    """What a planned landmark was taken for; as careful as on the skin where a record does not tell."""
+    """The kind of a planned landmark; where the record does not hold it, bare skin if the pose rests on the skin."""
     kinds = {mark.name: mark.kind for mark in attempt.inputs.landmarks}
     return kinds.get(name) or ("bare_skin" if attempt.findings.rests_on_skin else "bone")
 
 
 def on_skin(attempt: Attempt) -> bool:
-    """Whether the surface that the attempt was matched to is the skin."""
+    """Whether the surface that the attempt was registered to is the skin."""
     surface = attempt.inputs.surface
     return surface is not None and surface.path.rpartition("/")[2].partition(".")[0] in SKIN
 
@@ -33,14 +33,22 @@ def verify_planned(
     assumptions: Assumptions,
     tip_covariance_mm2: Floats | None = None,
 ) -> Verification:
-    """Compares the touch of a planned landmark ``(3,)`` with where the registration puts it.
+    """Compares the touch of a planned landmark with the position to which the registration maps it.
+
+    Args:
+        attempt: the attempt to be tested.
+        name: name of the landmark.
+        point_ct: its planned position, ``(3,)`` in ct.
+        touched_reference: the touched position, ``(3,)`` in reference.
+        assumptions: errors of the touch.
+        tip_covariance_mm2: covariance of the tip's position, ``(3, 3)`` in the axes of reference.
 
     Raises:
-        RegisteringError: an attempt without a pose.
-        VerificationRefusedError: a landmark that was used.
+        RegisteringError: the attempt has no pose.
+        VerificationRefusedError: the landmark was used for the registration.
     """
     if attempt.result is None:
-        raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
+        raise RegisteringError(f"the failed attempt '{attempt.id}'", "an attempt with a pose", "register again")
     kind, pose = kind_of(attempt, name), attempt.result.pose
     return verify_landmark(
         pose.transform(),
@@ -55,19 +63,21 @@ def verify_planned(
 
 
 def verify_again(attempt: Attempt, name: str, again_reference: Floats, assumptions: Assumptions) -> Verification:
-    """Compares the second touch of a landmark that was used with its first: whether the reference moved.
+    """Compares the second touch ``(3,)`` of a used landmark with its first, to test whether the reference moved.
 
     Raises:
-        RegisteringError: a landmark that was not touched.
+        RegisteringError: the landmark was not used for the registration.
     """
     first = next((mark.reference_mm for mark in attempt.inputs.landmarks if mark.name == name and mark.used), None)
     if first is None:
-        raise RegisteringError(f"'{name}', which was not touched before", "a landmark that was used", "verify with it")
+        raise RegisteringError(
+            f"'{name}', which was not touched before", "a landmark that was used", "verify with it as a new landmark"
+        )
     return repeat_of(name, np.array(first), again_reference, assumptions.verification)
 
 
 def weight_of(touch: Verification, rests_on_skin: bool) -> str:
-    """What a touch can tell, in words."""
+    """What a touch can show, in words."""
     if touch.kind == "repeat":
         return "tells whether the reference moved since the first touch, and nothing about the pose"
     if touch.on_skin and rests_on_skin:
