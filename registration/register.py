@@ -121,9 +121,7 @@ def _register(
     by_landmarks, by_surface, beginning = _pose(measured, surface_ct, field_ct, marks, shared, match, assumptions)
     registered = by_surface or by_landmarks
     if registered is None:  # neither branch leaves both out
-        raise RegisteringError(
-            "no measurements", "touched landmarks or a sweep", "touch three landmarks, or sweep the surface"
-        )
+        raise RegisteringError("no measurements", "landmarks or a sweep", "touch landmarks, or sweep the surface")
     known = registered.uncertainty if by_surface else marks.registered(assumptions, shared).uncertainty
     uncertainty = in_use(known, registered.trend, measured.tip_error_rms_mm, assumptions)
     expected, with_tool = _expected(measured, registered.T_reference_ct, uncertainty)
