@@ -20,7 +20,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "reconstruction": (
             *("SimpleITK", "fast_simplification", "nibabel", "open3d", "pydicom", "skimage", "vtkmodules"),
         ),
-        "segmentation": ("onnxruntime", "openvino"),
+        "segmentation": ("onnx", "onnxruntime", "openvino"),
         "training": ("SimpleITK", "monai", "onnx", "torch"),
         "pictures": ("matplotlib", "vtkmodules"),
     }

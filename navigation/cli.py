@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from navigation.commands.engine import engine_app
 from navigation.commands.reconstruct import options
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.reporting import reporting
@@ -328,6 +329,7 @@ def doctor_command(
 
 keys_app = typer.Typer(help="Keys of the wire: who may connect from outside this machine.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys", rich_help_panel=DEVELOP)
+app.add_typer(engine_app, name="engine", rich_help_panel=DEVELOP)
 KeyFolder = Annotated[
     Path | None, typer.Option("--folder", help="Where keys live; surgnav/keys in XDG_CONFIG_HOME by default.")
 ]

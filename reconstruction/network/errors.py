@@ -9,6 +9,10 @@ class EngineError(SurgNavError):
     """An inference engine that is missing, or that failed on this machine."""
 
 
+class QuantisationError(SurgNavError):
+    """A network that cannot be written in the precision that was asked for."""
+
+
 class WeightsError(SurgNavError):
     """Weights that are missing, or that are not the ones their description speaks of."""
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from geometry.points import Singles
 from reconstruction.network.classes import CLASSES
+from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
 
-WORKSPACE_BYTES = 4 << 30
 _INSTALL = "on a machine with an NVIDIA GPU and driver, install the extra: pip install 'surgnav[tensorrt]'"
 
 
@@ -28,7 +28,7 @@ class TensorRtEngine:
     """Builds or loads the engine at construction, runs one window batch at a time."""
 
     def __init__(self, weights: Weights, cache: Path | None = None) -> None:
-        self._trt = _import_tensorrt()
+        self._trt: Any = import_tensorrt()
         self._cuda = _CudaRuntime()
         self.name = f"{self._trt.__name__} {self._trt.__version__} {self._cuda.device_name} f32"
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
@@ -59,11 +59,12 @@ class TensorRtEngine:
         # A plan runs only with the TensorRT and the GPU it was built for.
         key = hashlib.sha256(f"{weights.sha256} {weights.window} {self.name}".encode()).hexdigest()[:24]
         path = cache / f"{key}.plan" if cache is not None else None
+        timing_cache = cache / "timing.cache" if cache is not None else None
         if path is not None and path.exists():
             engine = runtime.deserialize_cuda_engine(path.read_bytes())
             if engine is not None:
                 return engine
-        plan = self._build(weights)
+        plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), timing_cache).content
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".tmp")
@@ -74,29 +75,6 @@ class TensorRtEngine:
             came = "an engine that TensorRT has built and cannot load"
             raise EngineError(came, "a GPU that TensorRT supports", "choose another engine")
         return engine
-
-    def _build(self, weights: Weights) -> bytes:
-        trt = self._trt
-        builder = trt.Builder(self._logger)
-        network = builder.create_network(0)
-        parser = trt.OnnxParser(network, self._logger)
-        if not parser.parse(weights.onnx.read_bytes()):
-            faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
-            came = f"a network that TensorRT cannot read ({faults})"
-            raise EngineError(came, "operators that TensorRT supports", "update TensorRT")
-        config = builder.create_builder_config()
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
-        if hasattr(trt.BuilderFlag, "TF32"):
-            config.clear_flag(trt.BuilderFlag.TF32)
-        profile = builder.create_optimization_profile()
-        smallest = (weights.stride * 2,) * 3
-        profile.set_shape("hu", (1, 1, *smallest), (1, 1, *weights.window), (1, 1, *weights.window))
-        config.add_optimization_profile(profile)
-        plan = builder.build_serialized_network(network, config)
-        if plan is None:
-            came = "a network that TensorRT cannot build an engine from"
-            raise EngineError(came, "a GPU with 4 GB free", "choose another engine")
-        return bytes(plan)
 
 
 class _CudaRuntime:
@@ -152,13 +130,3 @@ class _Buffer:
 
     def __exit__(self, *_: object) -> None:
         self._cuda.free(self._pointer)
-
-
-def _import_tensorrt() -> Any:
-    faults = []
-    for module in ("tensorrt", "tensorrt_rtx"):
-        try:
-            return importlib.import_module(module)
-        except ImportError as error:
-            faults.append(str(error))
-    raise EngineError(f"no TensorRT ({'; '.join(faults)})", "the package tensorrt or tensorrt_rtx", _INSTALL)

@@ -1,0 +1,127 @@
+"""``surgnav engine``: a network in other precisions and as a TensorRT plan, and how fast each engine runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from navigation.terminal.json_files import write_json_file
+from navigation.terminal.reporting import reporting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from geometry.points import Singles
+    from reconstruction.network.weights import Weights
+
+engine_app = typer.Typer(help="Networks in other precisions, TensorRT plans, and speed.", no_args_is_help=True)
+
+Model = Annotated[Path | None, typer.Argument(help="JSON description of a network; the shipped CT network by default.")]
+Ct = Annotated[Path, typer.Option("--ct", help="CT whose windows are the input: DICOM folder, NIfTI, NRRD, MetaImage.")]
+
+
+@engine_app.command("build")
+def build_command(
+    out: Annotated[Path, typer.Option(help="Folder for the ONNX file, its description and the plan.")],
+    precision: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="Precision to write.")],
+    model: Model = None,
+    calibrate: Annotated[
+        Path | None, typer.Option("--calibrate", help="For int8: CT that decides the scales; one like those in use.")
+    ] = None,
+) -> None:
+    """Writes a network in another precision, and builds its TensorRT plan where TensorRT is installed."""
+    with reporting() as (console, progress):
+        from reconstruction.network.forms import write_form
+        from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
+
+        description = model or DEFAULT_WEIGHTS
+        if calibrate is not None and precision != "int8":
+            raise typer.BadParameter("--calibrate belongs to --precision int8")
+        progress("writing the network", 0.1)
+        inputs = [] if calibrate is None else list(_windows(calibrate, load_weights(description)))
+        written = write_form(description, precision, out, inputs)
+        console.print(f"written: {written} and {written.with_suffix('.onnx').name}", highlight=False, markup=False)
+        progress("building the plan", 0.6)
+        _build_plan(load_weights(written), out, console)
+
+
+@engine_app.command("bench")
+def bench_command(
+    ct: Ct,
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(help="JSON descriptions, the one in single precision first; by default the shipped one alone."),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed calls of each engine.")] = 20,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
+) -> None:
+    """Times every engine on a window of a CT, and says how far each is from single precision."""
+    with reporting(json_file=json_file) as (console, progress):
+        from dataclasses import asdict
+
+        from navigation.clock import MonotonicClock
+        from reconstruction.network.engines.bench import bench
+        from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
+
+        forms = [load_weights(path) for path in models or [DEFAULT_WEIGHTS]]
+        batch = list(_windows(ct, forms[0]))[3]  # near the middle of the scan
+        rows = []
+        for row in bench(forms, batch, MonotonicClock(), runs):
+            rows.append(asdict(row))
+            progress(f"{row.network}: {row.engine}", min(0.95, len(rows) / (5 * len(forms))))
+        _show(rows, console)
+        if json_file is not None:
+            write_json_file(json_file, {"shape": list(batch.shape), "runs": runs, "engines": rows})
+
+
+def _windows(ct: Path, weights: Weights) -> Iterator[Singles]:
+    from reconstruction.ct.read import read_ct
+    from reconstruction.network.forms import calibration_windows
+
+    return calibration_windows(read_ct(ct).volume, weights)
+
+
+def _build_plan(weights: Weights, out: Path, console: Console) -> None:
+    from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
+    from reconstruction.network.errors import EngineError
+
+    try:
+        import_tensorrt()
+    except EngineError as error:
+        console.print(f"no plan: {error.came}; {error.action}", style="yellow", markup=False, highlight=False)
+        return
+    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), out / "timing.cache")
+    path = out / f"{weights.name}.plan"
+    path.write_bytes(plan.content)
+    counted = ", ".join(f"{count} in {name}" for name, count in plan.precisions.items())
+    console.print(
+        f"written: {path} ({len(plan.content) / 1e6:.1f} MB) by {plan.builder}: {plan.layers} layers; convolutions and "
+        f"quantisations: {counted}",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _show(rows: list[dict[str, object]], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table("network", "engine", "median ms", "p99 ms", "same class", "largest difference")
+    for row in rows:
+        if not row["reason"]:
+            table.add_row(
+                str(row["network"]),
+                str(row["engine"]),
+                f"{row['median_ms']:.1f}",
+                f"{row['p99_ms']:.1f}",
+                f"{100 * float(str(row['same_class'])):.3f} %",
+                f"{row['largest_difference']:.4f}",
+            )
+    console.print(table)
+    for row in rows:
+        if row["reason"]:
+            said = f"{row['engine']} does not run {row['network']}: {row['reason']}"
+            console.print(said, style="yellow", highlight=False, markup=False)
