@@ -51,7 +51,7 @@ def project() -> dict:
 def requirements() -> list[Requirement]:
     """What make installs: the base, every extra but TensorRT, and what is needed to work on it."""
     extras = project()["optional-dependencies"]
-    lines = [line for name in extras if name not in ("all", "tensorrt") for line in extras[name]]
+    lines = [line for name in extras if name not in ("all", "tensorrt", "tensorrt-rtx") for line in extras[name]]
     return [Requirement(line) for line in [*project()["dependencies"], *lines]]
 
 

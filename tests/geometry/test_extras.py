@@ -38,7 +38,7 @@ def test_several_extras_are_installed_by_one_command():
 
 def test_the_extras_bring_what_the_table_says(repository: Path):
     declared = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(declared) == {*EXTRAS, "all", "dev", "tensorrt"}
+    assert set(declared) == {*EXTRAS, "all", "dev", "tensorrt", "tensorrt-rtx"}
     assert declared["all"] == [f"surgnav[{','.join(EXTRAS)}]"]
     distributions = metadata.packages_distributions()
     for extra, packages in EXTRAS.items():
