@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from calibration.errors import PivotRefusedError
 from geometry import Transform
 from geometry.errors import FrameMismatchError
-from geometry.points import Floats, read_only
+from geometry.points import Bools, Floats, read_only
 
 # The median length of a 3-D vector with unit normal components: sqrt of the median of chi-square with 3 degrees.
 MEDIAN_NORM = 1.5382
@@ -126,7 +125,7 @@ def calibrate_pivot(
     )
 
 
-def _solve_robustly(rotations: Floats, translations_mm: Floats, cutoff: float) -> tuple[Floats, NDArray[np.bool_]]:
+def _solve_robustly(rotations: Floats, translations_mm: Floats, cutoff: float) -> tuple[Floats, Bools]:
     """Solution ``(t, c)`` (6,) and the poses used (n,).
 
     An L1 start that outliers cannot drag, Tukey's weights to find them, then plain least squares on the rest

@@ -11,6 +11,8 @@ from geometry.errors import InvalidPointsError
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]  # what networks compute in
+Bools = NDArray[np.bool_]
+Triangles = NDArray[np.int32]  # (m, 3), three vertex indices each
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 

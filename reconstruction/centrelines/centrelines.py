@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.errors import SurgNavError
 from geometry.frames import CT
-from geometry.points import read_only
+from geometry.points import Bools, Floats, read_only
 from geometry.volume import Volume
-from reconstruction.centrelines.field import Floats, NoCentrelineError, TubeField, build_tube_field
+from reconstruction.centrelines.field import NoCentrelineError, TubeField, build_tube_field
 from reconstruction.centrelines.refinement import Axes, refine
 from reconstruction.centrelines.skeleton import clean, thin, trace
 
@@ -104,7 +103,7 @@ class Branch:
 
     points_ct_mm: Floats
     radius_mm: Floats
-    measured: NDArray[np.bool_]
+    measured: Bools
     start: int
     end: int
 

@@ -15,10 +15,9 @@ from scipy.ndimage import affine_transform, distance_transform_edt, find_objects
 from scipy.spatial import cKDTree
 
 from geometry.errors import InvalidVolumeError, SurgNavError
-from geometry.points import Floats
+from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 
-Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 _MARGIN = 3  # voxels kept around the structure
@@ -44,7 +43,7 @@ class TubeField:
         tree: a KD-tree (SciPy) over `border_mm`.
     """
 
-    excess: NDArray[np.float32]
+    excess: Singles
     inside: Bools
     step_mm: float
     first_mm: Floats
@@ -136,7 +135,7 @@ def _cropped(structure: Volume, inside: Bools, binary: bool) -> tuple[NDArray[An
     return np.pad(block, beyond, mode="edge"), first[::-1].copy()
 
 
-def _shape_between_slices(inside: Bools, spacing_mm: Floats) -> NDArray[np.float32]:
+def _shape_between_slices(inside: Bools, spacing_mm: Floats) -> Singles:
     """Signed distance to a mask's border, half-way between its voxels: linear steps between slices then follow the
     shape (Raya & Udupa, IEEE Trans Med Imaging 9, 1990) instead of making a staircase of it.
     """
@@ -146,9 +145,7 @@ def _shape_between_slices(inside: Bools, spacing_mm: Floats) -> NDArray[np.float
     return np.asarray(signed[1:-1, 1:-1, 1:-1], dtype=np.float32)
 
 
-def _resampled(
-    field: NDArray[np.float32], spacing_mm: Floats, step_mm: float, order: int, most_voxels: int
-) -> NDArray[np.float32]:
+def _resampled(field: Singles, spacing_mm: Floats, step_mm: float, order: int, most_voxels: int) -> Singles:
     ratio = step_mm / spacing_mm[::-1]
     shape = tuple(int(size) for size in np.floor((np.array(field.shape) - 1) / ratio + 1e-6).astype(int) + 1)
     if np.prod(np.array(shape, dtype=np.float64)) > most_voxels:
@@ -162,7 +159,7 @@ def _resampled(
     return np.asarray(affine_transform(field, ratio, output_shape=shape, order=order, mode="nearest"), dtype=np.float32)
 
 
-def _crossings(excess: NDArray[np.float32]) -> Floats:
+def _crossings(excess: Singles) -> Floats:
     """Where the edges between neighbouring voxels cross 0 (linear): indices (i, j, k), ``(n, 3)``."""
     found = []
     for axis in range(3):

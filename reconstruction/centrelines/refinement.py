@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.spatial import cKDTree
 
-from reconstruction.centrelines.field import Bools, Floats, TubeField
+from geometry.points import Bools, Floats
+from reconstruction.centrelines.field import TubeField
 from reconstruction.centrelines.sections import fit_sections
 from reconstruction.centrelines.skeleton import Chain, CurveGraph
 from reconstruction.centrelines.smoothing import evenly_spaced, smooth_graph, smooth_values, tangents

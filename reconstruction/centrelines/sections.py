@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reconstruction.centrelines.field import Bools, Floats, Ints, TubeField
+from geometry.points import Bools, Floats
+from reconstruction.centrelines.field import Ints, TubeField
 
 SECTORS = 16
 _REACH_RADII = 1.7  # border further than this from the axis belongs to something else, or to an opening

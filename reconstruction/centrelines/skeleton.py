@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from geometry.extras import from_extra
-from reconstruction.centrelines.field import Floats, Ints, TubeField
+from geometry.points import Floats
+from reconstruction.centrelines.field import Ints, TubeField
 
 
 @dataclass(frozen=True, eq=False)

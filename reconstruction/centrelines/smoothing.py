@@ -14,7 +14,8 @@ import numpy as np
 from scipy.sparse import bsr_matrix, csr_matrix, diags, identity, kron, vstack
 from scipy.sparse.linalg import splu
 
-from reconstruction.centrelines.field import Floats, Ints
+from geometry.points import Floats
+from reconstruction.centrelines.field import Ints
 from reconstruction.centrelines.skeleton import Chain, CurveGraph
 
 _ALONG = 0.01  # how firmly a target holds its point along the chain, against 1 across it

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import distance_transform_edt, find_objects
 
 from geometry.errors import InvalidVolumeError
-from geometry.points import read_only
+from geometry.points import Bools, Floats, read_only
 from geometry.volume import Volume
-from reconstruction.centrelines.field import Bools, Floats, NoCentrelineError
+from reconstruction.centrelines.field import NoCentrelineError
 
 _CORE = 0.6
 _LEVELS = ("C", "T", "L", "S")  # from the head down
@@ -118,7 +117,7 @@ def _body(labels: Volume, vertebra: Bools) -> tuple[Floats, Floats, str]:
     return core, whole - core, ""
 
 
-def _curve(centres_mm: Floats, behind: Floats, step_mm: float) -> tuple[Floats, NDArray[np.float64]]:
+def _curve(centres_mm: Floats, behind: Floats, step_mm: float) -> tuple[Floats, Floats]:
     chord = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(centres_mm, axis=0), axis=1))])
     spline = CubicSpline(chord, centres_mm, bc_type="natural")
     fine = np.linspace(0.0, chord[-1], max(int(chord[-1] / step_mm) * 10, 20))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.ct.errors import CtRefusedError
 from reconstruction.ct.verdict import QualityVerdict
@@ -147,7 +147,7 @@ def cut_findings(volume: Volume, axis: int, settings: CtReadSettings) -> tuple[l
 
 def grid_reasons(
     shape_ijk: Sequence[int],
-    spacing_mm: NDArray[np.float64],
+    spacing_mm: Floats,
     axis: int,
     settings: CtReadSettings,
     thickness_mm: float | None,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.points import Floats
+from geometry.points import Bools, Floats
 from geometry.volume import Volume
 from reconstruction.errors import LabelsError
 
@@ -199,7 +199,7 @@ def _with_room(labels: Volume, ct: Volume) -> Volume:
     return Volume(np.pad(labels.voxels, room), affine, labels.frame)
 
 
-def _inside(ct: Volume, points_mm: Floats) -> NDArray[np.bool_]:
+def _inside(ct: Volume, points_mm: Floats) -> Bools:
     index = ct.mm_to_index(points_mm)
     return np.asarray(((index >= -0.5) & (index <= np.array(ct.shape_ijk) - 0.5)).all(axis=1))
 

@@ -8,7 +8,8 @@ bones leave no holes in it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from geometry.points import Singles
 
 OUTSIDE = "outside"
 STRUCTURES = ("body", "bone", "lung", "liver")
@@ -19,7 +20,7 @@ OUTSIDE_INDEX = 0
 CLASS_INDEX = {name: index for index, name in enumerate(CLASSES)}
 
 
-def structure_probability(probabilities: NDArray[np.float32], structure: str) -> NDArray[np.float32]:
+def structure_probability(probabilities: Singles, structure: str) -> Singles:
     """Probability of one structure from the softmax classes ``(5, nk, nj, ni)``: ``(nk, nj, ni)``, 0 to 1."""
     if structure == "body":
         return np.subtract(1.0, probabilities[OUTSIDE_INDEX], dtype=np.float32)

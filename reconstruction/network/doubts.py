@@ -12,12 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geometry.points import Bools, Singles
 from geometry.volume import Volume
 from reconstruction.network.outside import air_around
-
-Mask = NDArray[np.bool_]
 
 INSIDE = 0.5  # probability from which on a voxel is the structure's
 SURE = 0.9  # from which on the network counts as sure of a voxel
@@ -106,7 +104,7 @@ def network_doubts(ct: Volume, probabilities: Mapping[str, Volume], uncertainty:
 
 
 def _doubt(
-    name: str, probability: NDArray[np.float32], hu: NDArray[np.float32], patient: Mask, voxel_ml: float, no_trunk: bool
+    name: str, probability: Singles, hu: Singles, patient: Bools, voxel_ml: float, no_trunk: bool
 ) -> StructureDoubt:
     mask = probability > INSIDE
     mean = float(probability[mask].mean())
@@ -131,18 +129,18 @@ def _doubt(
     )
 
 
-def _by_hu(name: str, hu: NDArray[np.float32], patient: Mask) -> Mask | None:
+def _by_hu(name: str, hu: Singles, patient: Bools) -> Bools | None:
     if name == "bone":
         return patient & (hu > BONE_HU)
     return patient & (hu < AIR_HU) if name == "lung" else None
 
 
-def _dice(first: Mask, second: Mask) -> float:
+def _dice(first: Bools, second: Bools) -> float:
     total = int(first.sum()) + int(second.sum())
     return 2.0 * float((first & second).sum()) / total if total else 1.0
 
 
-def _missed_bone(mask: Mask, hu: NDArray[np.float32], patient: Mask) -> list[str]:
+def _missed_bone(mask: Bools, hu: Singles, patient: Bools) -> list[str]:
     dense = patient & (hu > DENSE_HU)
     covered = float((dense & mask).sum()) / max(1, int(dense.sum()))
     if not dense.any() or covered >= LOW_COVERED:
@@ -150,7 +148,7 @@ def _missed_bone(mask: Mask, hu: NDArray[np.float32], patient: Mask) -> list[str
     return [f"{1.0 - covered:.0%} of what is denser than {DENSE_HU:g} HU is not in it: bone missed, metal or contrast"]
 
 
-def _no_lung(mask: Mask, hu: NDArray[np.float32], voxel_ml: float) -> list[str]:
+def _no_lung(mask: Bools, hu: Singles, voxel_ml: float) -> list[str]:
     """Parts that are as thin as gas, or as dense as tissue."""
     from scipy import ndimage
 
@@ -172,7 +170,7 @@ def _no_lung(mask: Mask, hu: NDArray[np.float32], voxel_ml: float) -> list[str]:
     return said
 
 
-def _largest_section(patient: Mask) -> int:
+def _largest_section(patient: Bools) -> int:
     """Voxels of the largest connected part in any slice ``(nj, ni)``: legs and arms lie apart from one another."""
     from scipy import ndimage
 

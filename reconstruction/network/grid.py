@@ -14,9 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geometry.points import Floats
+from geometry.points import Floats, Singles
 from geometry.volume import Volume
 
 # Sample points in a target voxel along each axis (midpoint rule on a piecewise linear interpolant).
@@ -62,12 +61,12 @@ def network_grid(lps: Volume, spacing_mm: float) -> NetworkGrid:
     return NetworkGrid((int(counts[2]), int(counts[1]), int(counts[0])), affine, lps.frame)
 
 
-def resample_hu(lps: Volume, grid: NetworkGrid) -> NDArray[np.float32]:
+def resample_hu(lps: Volume, grid: NetworkGrid) -> Singles:
     """HU for the network: clipped to `HU_LIMITS`, then averaged."""
     return resample(lps, grid, HU_LIMITS)
 
 
-def resample(lps: Volume, grid: NetworkGrid, limits: tuple[float, float] = (-np.inf, np.inf)) -> NDArray[np.float32]:
+def resample(lps: Volume, grid: NetworkGrid, limits: tuple[float, float] = (-np.inf, np.inf)) -> Singles:
     """Averages `lps`, clipped to `limits`, over each voxel of a grid made from it: ``(nk, nj, ni)``."""
     start = lps.mm_to_index(grid.affine[:3, 3][None])[0]
     ratio = float(np.linalg.norm(grid.affine[:3, 0])) / lps.spacing_mm
@@ -93,7 +92,7 @@ def _nearest_axes(direction: Floats) -> list[int]:
     return [int(c) for c in columns]
 
 
-def _averaging_weights(n_source: int, n_target: int, start: float, ratio: float) -> NDArray[np.float32]:
+def _averaging_weights(n_source: int, n_target: int, start: float, ratio: float) -> Singles:
     """``(n_target, n_source)``: mean of the linear interpolant over each target voxel; the edge value continues."""
     offsets = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     centres = start + (np.arange(n_target)[:, None] + offsets) * ratio

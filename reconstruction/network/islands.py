@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geometry.points import Singles
+from geometry.points import Bools, Singles
 from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
-
-Mask = NDArray[np.bool_]
 
 # An island's halo: its probability falls to nothing within two voxels.
 HALO_VOXELS = 2
@@ -70,7 +67,7 @@ def _clear_outside_the_skin(probabilities: Singles, rule: IslandRule, voxel_ml: 
     _hand_over(probabilities, OUTSIDE_INDEX, ~open_to_edge[components])
 
 
-def _islands(mask: Mask, rule: IslandRule, voxel_ml: float) -> Mask:
+def _islands(mask: Bools, rule: IslandRule, voxel_ml: float) -> Bools:
     """The parts that go, with their halo, as far as it lies outside the halo of a part that stays."""
     from scipy import ndimage
 
@@ -91,7 +88,7 @@ def _islands(mask: Mask, rule: IslandRule, voxel_ml: float) -> Mask:
     return (halo & ~ndimage.binary_dilation(stays[components], iterations=HALO_VOXELS)) | goes[components]
 
 
-def _hand_over(probabilities: Singles, index: int, where: Mask) -> None:
+def _hand_over(probabilities: Singles, index: int, where: Bools) -> None:
     """Gives a class's probability to the others in proportion, or to body where there are no others."""
     if not where.any():
         return

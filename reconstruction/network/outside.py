@@ -11,9 +11,9 @@ which the CT shows to a fraction of a voxel; a network trained on two scans is o
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from geometry.points import Bools, Singles
 from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
 from reconstruction.network.patient import patient_hull
 
@@ -25,7 +25,7 @@ _NOTHING = 1e-6
 SKIN_BAND_MM = 6.0
 
 
-def air_around(hu: NDArray[np.float32]) -> NDArray[np.bool_]:
+def air_around(hu: Singles) -> Bools:
     """Air that is connected to a side (not an end) of the scan ``(nk, nj, ni)``, whose k axis runs head to foot."""
     parts, _ = ndimage.label(hu < AIR_BELOW_HU)
     sides = np.concatenate(
@@ -35,7 +35,7 @@ def air_around(hu: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.isin(parts, reached[reached > 0])
 
 
-def clear_outside(probabilities: NDArray[np.float32], hu: NDArray[np.float32], spacing_mm: float) -> None:
+def clear_outside(probabilities: Singles, hu: Singles, spacing_mm: float) -> None:
     """Corrects class probabilities ``(5, nk, nj, ni)`` in place; they still sum to one.
 
     In the air around the patient nothing is lung; further than `SKIN_BAND_MM` from anything denser, all is outside.
@@ -49,7 +49,7 @@ def clear_outside(probabilities: NDArray[np.float32], hu: NDArray[np.float32], s
     probabilities[OUTSIDE_INDEX][~band] = 1.0
 
 
-def clear_beside_patient(probabilities: NDArray[np.float32], hu: NDArray[np.float32], spacing_mm: float) -> None:
+def clear_beside_patient(probabilities: Singles, hu: Singles, spacing_mm: float) -> None:
     """Makes table, head holder, tubes and clothes outside, in place, with the foam and the air in them.
 
     Air near the patient is left to the network and to `place_skin`: there the skin lies.
@@ -65,12 +65,12 @@ def clear_beside_patient(probabilities: NDArray[np.float32], hu: NDArray[np.floa
     probabilities[lung][~hull] = 0.0
 
 
-def _touching(hull: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _touching(hull: Bools) -> Bools:
     """Neighbours of the patient: their partial volume is his skin."""
     return np.asarray(ndimage.binary_dilation(hull) & ~hull)
 
 
-def place_skin(probabilities: NDArray[np.float32], hu: NDArray[np.float32]) -> None:
+def place_skin(probabilities: Singles, hu: Singles) -> None:
     """Moves the border of the class outside to the CT's half maximum, in place, where the network saw it nearby.
 
     Voxels within two of both the air around and the patient get the share of air that their HU shows; what the network

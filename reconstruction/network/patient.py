@@ -8,10 +8,9 @@ stay. The foam inside a board is air that reaches the room as soon as its shells
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Mask = NDArray[np.bool_]
+from geometry.points import Bools, Singles
 
 SOLID_HU = -500.0  # half way between air and water
 THIN_MM = 8.0  # plates and shells up to this thickness
@@ -22,7 +21,7 @@ SECOND_SHARE = 0.1  # of the largest thick part: a second leg or arm, where the 
 MOUTH_MM = 4.0  # outside air does not enter through narrower openings: noses, mouths, gaps in a thin wall
 
 
-def patient_hull(hu: NDArray[np.float32], inside: Mask, spacing_mm: float) -> Mask:
+def patient_hull(hu: Singles, inside: Bools, spacing_mm: float) -> Bools:
     """True for the patient with all that he encloses; the room, the table and what lies on it are False.
 
     Args:
@@ -41,7 +40,7 @@ def patient_hull(hu: NDArray[np.float32], inside: Mask, spacing_mm: float) -> Ma
     return ~_reached_from_the_sides(~patient, spacing_mm)
 
 
-def _lungs(air: Mask, spacing_mm: float) -> Mask:
+def _lungs(air: Bools, spacing_mm: float) -> Bools:
     """Thick air that does not reach the sides."""
     enclosed = air & ~_touching_sides(air)
     thick = ndimage.distance_transform_edt(enclosed) * spacing_mm > LUNG_THICK_MM / 2.0
@@ -49,7 +48,7 @@ def _lungs(air: Mask, spacing_mm: float) -> Mask:
     return np.isin(parts, np.unique(parts[thick]))
 
 
-def _patients_parts(thick: Mask, inside: Mask) -> Mask:
+def _patients_parts(thick: Bools, inside: Bools) -> Bools:
     parts, count = ndimage.label(thick)
     sizes = np.bincount(parts.ravel(), minlength=count + 1).astype(float)
     patients = np.bincount(parts.ravel(), weights=inside.ravel(), minlength=count + 1)
@@ -62,7 +61,7 @@ def _patients_parts(thick: Mask, inside: Mask) -> Mask:
     return np.asarray(stays[parts])
 
 
-def _small_parts(thin: Mask, spacing_mm: float) -> Mask:
+def _small_parts(thin: Bools, spacing_mm: float) -> Bools:
     parts, count = ndimage.label(thin)
     small = np.zeros(count + 1, bool)
     for number, box in enumerate(ndimage.find_objects(parts), start=1):
@@ -70,20 +69,20 @@ def _small_parts(thin: Mask, spacing_mm: float) -> Mask:
     return np.asarray(small[parts])
 
 
-def _reached_from_the_sides(open_space: Mask, spacing_mm: float) -> Mask:
+def _reached_from_the_sides(open_space: Bools, spacing_mm: float) -> Bools:
     """Space that a ball of `MOUTH_MM` can reach from a side, and as far into narrower folds again."""
     wide = ~_grown(~open_space, MOUTH_MM / 2.0, spacing_mm)
     reached = _touching_sides(wide | _rim(open_space))
     return np.asarray(open_space & _grown(reached, MOUTH_MM, spacing_mm))
 
 
-def _grown(mask: Mask, by_mm: float, spacing_mm: float) -> Mask:
+def _grown(mask: Bools, by_mm: float, spacing_mm: float) -> Bools:
     """A little more than asked along diagonals: far faster than exact distances."""
     around = ndimage.generate_binary_structure(3, 2)
     return np.asarray(ndimage.binary_dilation(mask, around, iterations=max(1, round(by_mm / spacing_mm))))
 
 
-def _rim(space: Mask) -> Mask:
+def _rim(space: Bools) -> Bools:
     """What of it lies on a side of the scan."""
     rim = np.zeros_like(space)
     for face in (0, -1):
@@ -91,7 +90,7 @@ def _rim(space: Mask) -> Mask:
     return rim
 
 
-def _touching_sides(space: Mask) -> Mask:
+def _touching_sides(space: Bools) -> Bools:
     parts, _ = ndimage.label(space)
     reached = np.unique(parts[_rim(space)])
     return np.isin(parts, reached[reached > 0])

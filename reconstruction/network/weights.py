@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geometry.extras import from_extra
+from geometry.points import Singles
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.errors import WeightsError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "surgnav_ct_v1.json"
 FORMAT = 1
@@ -85,7 +85,7 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
     )
 
 
-def read_parameters(onnx_path: Path) -> dict[str, NDArray[np.float32]]:
+def read_parameters(onnx_path: Path) -> dict[str, Singles]:
     """The parameters by their torch names; follows the shared and half-precision ones to their values."""
     import numpy as np
 

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from geometry.errors import SurgNavError
 from geometry.frames import CT
-from geometry.points import Floats, as_points, read_only
+from geometry.points import Floats, Singles, as_points, read_only
 from geometry.volume import Volume
 from reconstruction.network.classes import CLASS_INDEX, CLASSES
 from reconstruction.phantom.anatomy import (
@@ -213,9 +213,7 @@ def _marker_centre_mm(azimuth_deg: float, z: float, settings: TorsoPhantomSettin
     return skin + normal / np.linalg.norm(normal) * (settings.marker_diameter_mm / 2.0 + MARKER_GAP_MM)
 
 
-def _paint(
-    shapes: Mapping[str, Shape], markers: Union, axes: list[Floats]
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def _paint(shapes: Mapping[str, Shape], markers: Union, axes: list[Floats]) -> tuple[Singles, NDArray[np.uint8]]:
     """Densities with partial volume in HU, and labels, both ``(nk, nj, ni)``."""
     grid_shape = tuple(len(axis) for axis in axes[::-1])
     density = np.full(grid_shape, AIR_HU, dtype=np.float32)
@@ -239,7 +237,7 @@ def _paint(
     return density, labels
 
 
-def _fine_share(shape: Shape, axes: list[Floats], times: int = 4) -> tuple[Any, NDArray[np.float32]]:
+def _fine_share(shape: Shape, axes: list[Floats], times: int = 4) -> tuple[Any, Singles]:
     """`_inside_share` on a finer grid, averaged: a marker's curvature within one voxel would cost 6 % of its mass."""
     window = shape.window(axes)
     steps = (np.arange(times) + 0.5) / times - 0.5
@@ -255,7 +253,7 @@ def _fine_share(shape: Shape, axes: list[Floats], times: int = 4) -> tuple[Any, 
     return window, share.reshape(blocks).mean(axis=(1, 3, 5))
 
 
-def _inside_share(field: NDArray[np.float32]) -> NDArray[np.float32]:
+def _inside_share(field: Singles) -> Singles:
     """How much of each voxel lies inside the zero level: a ramp as wide as the voxel is along the surface's normal.
 
     The field's gradient per voxel is that width in the field's own units, so that no field need be a true distance. For
@@ -278,7 +276,7 @@ def _inside_share(field: NDArray[np.float32]) -> NDArray[np.float32]:
     return share
 
 
-def _scan(density: NDArray[np.float32], settings: TorsoPhantomSettings, rng: np.random.Generator) -> None:
+def _scan(density: Singles, settings: TorsoPhantomSettings, rng: np.random.Generator) -> None:
     """Adds texture, point spread and noise, in place."""
     spacing_kji = np.array(settings.spacing_mm[::-1])
     if settings.texture_hu:
@@ -292,7 +290,7 @@ def _scan(density: NDArray[np.float32], settings: TorsoPhantomSettings, rng: np.
         density += settings.noise_hu * _correlated(rng, density.shape, np.full(3, 0.5))
 
 
-def _correlated(rng: np.random.Generator, shape: tuple[int, ...], sigma_voxels: Floats) -> NDArray[np.float32]:
+def _correlated(rng: np.random.Generator, shape: tuple[int, ...], sigma_voxels: Floats) -> Singles:
     """Gaussian noise of standard deviation 1, blurred by `sigma_voxels`."""
     noise = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma_voxels, mode="wrap")
     return noise / np.float32(noise.std())

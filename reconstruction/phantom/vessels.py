@@ -16,10 +16,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from geometry.frames import CT
-from geometry.points import read_only
+from geometry.points import Floats, read_only
 from geometry.volume import Volume
-
-Floats = NDArray[np.float64]
 
 FWHM_PER_SIGMA = 2.3548200450309493  # 2 sqrt(2 ln 2)
 _SAMPLES = 3  # sub-voxels along each side of a voxel

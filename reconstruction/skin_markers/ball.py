@@ -12,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.special import erf, ndtr
 
-from geometry.points import Floats
+from geometry.points import Bools, Floats
 
 AIR_HU, TISSUE_HU = -1000.0, 0.0
 TISSUE_ABOVE_HU = -400.0
@@ -53,7 +52,7 @@ class Window:
 
     offsets_mm: Floats
     values_hu: Floats
-    open_air: NDArray[np.bool_]
+    open_air: Bools
     slice_axis: Floats
     slice_extra_mm: float
     plane_sigma_mm: float
@@ -238,9 +237,7 @@ def _slice_error_mm(window: Window, diameter_mm: float) -> float:
     return spacing_mm * min(share, LARGEST_SLICE_ERROR)
 
 
-def _extents(
-    p: Floats, window: Window, rendered: Floats, background: Floats, core: NDArray[np.bool_]
-) -> tuple[float, float]:
+def _extents(p: Floats, window: Window, rendered: Floats, background: Floats, core: Bools) -> tuple[float, float]:
     """Smallest and largest extent of what is brighter than the background over what the ball would have."""
     if core.sum() < 8:
         return 0.0, np.inf

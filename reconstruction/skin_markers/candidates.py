@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geometry.points import Floats
+from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 
 AIR_BELOW_HU = -500.0
@@ -34,16 +34,16 @@ class Skin:
         found: whether there is a patient.
     """
 
-    distance_mm: NDArray[np.float32]
-    outside: NDArray[np.bool_]
+    distance_mm: Singles
+    outside: Bools
     steps_kji: tuple[int, int, int]
     found: bool
 
-    def at(self, kji: NDArray[np.intp]) -> NDArray[np.float32]:
+    def at(self, kji: NDArray[np.intp]) -> Singles:
         """Distance at voxel indices ``(n, 3)`` (k, j, i), from the nearest coarse voxel."""
         return self.distance_mm[self._coarse(kji)]
 
-    def outside_at(self, kji: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def outside_at(self, kji: NDArray[np.intp]) -> Bools:
         """Whether voxel indices ``(n, 3)`` (k, j, i) lie near air that is open to a side of the scan."""
         return self.outside[self._coarse(kji)]
 
@@ -99,7 +99,7 @@ def find_skin(volume: Volume) -> Skin:
     return Skin(signed.astype(np.float32), near_air, key, found=True)
 
 
-def _air_around(hu: NDArray[Any], volume: Volume) -> NDArray[np.bool_]:
+def _air_around(hu: NDArray[Any], volume: Volume) -> Bools:
     """Air connected to a side of the scan; its ends, along the axis nearest head to foot, may cut lungs open."""
     head_foot = 2 - int(np.abs(volume.direction[2]).argmax())
     parts, _ = ndimage.label(hu < AIR_BELOW_HU)
@@ -131,7 +131,7 @@ def find_spots(
 
 
 def _split(
-    mask: NDArray[np.bool_],
+    mask: Bools,
     hu: NDArray[Any],
     origin: NDArray[np.intp],
     spacing: Floats,
@@ -158,7 +158,7 @@ def _split(
     return small, large
 
 
-def _spot(own: NDArray[np.bool_], hu: NDArray[Any], origin: NDArray[np.intp], spacing: Floats) -> Spot:
+def _spot(own: Bools, hu: NDArray[Any], origin: NDArray[np.intp], spacing: Floats) -> Spot:
     kji = np.argwhere(own)
     values = hu[own].astype(np.float64)
     weights = values - values.min() + 1.0

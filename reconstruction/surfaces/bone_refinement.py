@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError, SurgNavError
-from geometry.points import Floats, read_only
+from geometry.points import Bools, Floats, read_only
 from geometry.surface import Surface
 from geometry.volume import Volume
 from reconstruction.surfaces.cortical_edge import CortexModel, EdgeFits, estimate_cortex, fit_edges
@@ -78,7 +77,7 @@ class BoneRefinement:
 
     surface: Surface
     moved_mm: Floats
-    measured: NDArray[np.bool_]
+    measured: Bools
     uncertainty_mm: Floats
     cortex: CortexModel | None
     refused: str
@@ -141,7 +140,7 @@ def _unmoved(surface: Surface, cortex: CortexModel | None, refused: str) -> Bone
     return BoneRefinement(surface, read_only(nothing), read_only(nothing > 0.0), read_only(never), cortex, refused)
 
 
-def _believed(fits: EdgeFits, cortex: CortexModel, settings: BoneRefinementSettings) -> NDArray[np.bool_]:
+def _believed(fits: EdgeFits, cortex: CortexModel, settings: BoneRefinementSettings) -> Bools:
     contrast = cortex.cortex_hu - fits.outside_hu
     return (
         ~fits.at_end
@@ -167,7 +166,7 @@ class _Sampler:
         box = tuple(slice(a, b) for a, b in zip(self._first[::-1], last[::-1], strict=True))
         self._spline = spline_filter(ct.voxels[box].astype(np.float32), order=3, output=np.float32, mode="nearest")
 
-    def profiles(self, start_mm: Floats, normals: Floats, at_mm: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    def profiles(self, start_mm: Floats, normals: Floats, at_mm: Floats) -> tuple[Floats, Bools]:
         """``(n, m)`` HU, and which profiles lie within the scan."""
         from scipy.ndimage import map_coordinates
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
-from geometry.points import Floats
+from geometry.points import Bools, Floats, Singles
 
 # The thickest stands for "no inner edge within the profile". Coarser steps hide the shallow minimum by which point
 # spread and density are told apart: at 0.3 mm they came out 20 % too high, and the edges 0.2 mm too far in.
@@ -64,7 +63,7 @@ class EdgeFits:
     outside_hu: Floats
     inside_hu: Floats
     residual_hu: Floats
-    at_end: NDArray[np.bool_]
+    at_end: Bools
 
 
 def estimate_cortex(profiles_hu: Floats, at_mm: Floats, reach_mm: float) -> CortexModel:
@@ -132,7 +131,7 @@ class _Table:
         self.explained = left * (size > 0.03 * size[..., :1])[..., None, :]
         self.linear = linear
 
-    def squared_errors(self, profiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    def squared_errors(self, profiles: Singles) -> Singles:
         """``(n, thicknesses, edges)``: least over the linear parameters.
 
         With r = profile - cortex and an orthonormal basis Q of the linear parts, |r|^2 - |Q^T r|^2.
@@ -146,7 +145,7 @@ class _Table:
         return np.maximum(errors, 0.0).reshape(len(profiles), *shape)
 
 
-def _fit(table: _Table, profiles: NDArray[np.float32], samples_per_voxel: float) -> tuple[Any, ...]:
+def _fit(table: _Table, profiles: Singles, samples_per_voxel: float) -> tuple[Any, ...]:
     errors = table.squared_errors(profiles)
     rows = np.arange(len(profiles))
     over_thickness = errors.min(axis=1).astype(np.float64)

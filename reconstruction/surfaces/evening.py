@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.extras import from_extra
-from geometry.points import Floats
-from reconstruction.surfaces.staircase import Singles, Triangles, neighbour_mean, unit_normals
+from geometry.points import Bools, Floats, Singles, Triangles
+from reconstruction.surfaces.staircase import neighbour_mean, unit_normals
 
 STEPS = 6
 _SHARE = 0.5  # of each step that is gone
@@ -132,7 +132,7 @@ def _every_centre_on_its_side(
     return moved
 
 
-def _inside(vertices: Floats, triangles: Triangles, points: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _inside(vertices: Floats, triangles: Triangles, points: NDArray[np.int64]) -> Bools:
     """Whether just before and just after each point ``(n, 2)`` is inside."""
     with from_extra("reconstruction"):
         import open3d

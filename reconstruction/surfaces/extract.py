@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from geometry.errors import InvalidSurfaceError, InvalidVolumeError, SurgNavError
 from geometry.extras import from_extra
-from geometry.points import Floats
+from geometry.points import Floats, Singles, Triangles
 from geometry.surface import Surface
 from geometry.volume import Volume
 from reconstruction.surfaces.simplification import Simplification, simplify_surface
-
-Triangles = NDArray[np.int32]
 
 FACES = ("i_min", "j_min", "k_min", "i_max", "j_max", "k_max")
 
@@ -145,7 +143,7 @@ def described_surface(
     )
 
 
-def _cropped_and_padded(field: Volume, name: str, settings: SurfaceSettings) -> tuple[NDArray[np.float32], Floats]:
+def _cropped_and_padded(field: Volume, name: str, settings: SurfaceSettings) -> tuple[Singles, Floats]:
     """The structure's box with one voxel around it as float32, and the (i, j, k) of its first voxel.
 
     Only the box is copied: a 512 x 512 x 275 grid costs one boolean per voxel beside it.
@@ -176,7 +174,7 @@ def _cropped_and_padded(field: Volume, name: str, settings: SurfaceSettings) -> 
     return block, np.array(first[::-1], dtype=np.float64)
 
 
-def _keep_off_level(block: NDArray[np.float32], level: float, value_range: float) -> None:
+def _keep_off_level(block: Singles, level: float, value_range: float) -> None:
     nudge = _NUDGE * value_range
     near = np.abs(block - np.float32(level)) < nudge
     block[near] = np.where(block[near] >= level, level + nudge, level - nudge)

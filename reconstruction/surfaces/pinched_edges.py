@@ -10,9 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.points import Floats
-
-Triangles = NDArray[np.int32]
+from geometry.points import Floats, Triangles
 
 # A triangle with several such edges takes a round for each. Where one comes back (triangles folded onto each other)
 # there is no end to it.

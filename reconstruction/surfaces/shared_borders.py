@@ -18,11 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.extras import from_extra
-from geometry.points import Floats
+from geometry.points import Floats, Triangles
 from geometry.volume import Volume
 from reconstruction.surfaces.staircase import PASS_BAND, WEAK_DEGREE, neighbour_mean, windowed_sinc
-
-Triangles = NDArray[np.int32]
 
 _REACH = 0.498  # of a voxel, short of the cell's faces
 

@@ -16,10 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.points import Floats
-
-Singles = NDArray[np.float32]
-Triangles = NDArray[np.int32]
+from geometry.points import Bools, Floats, Singles, Triangles
 
 # Of 12 choices, these had the least error (95th percentile, random positions) on spheres of 4 to 18 mm, an ellipsoid, a
 # torus and plates 3 and 6 mm thin, at 1 mm voxels.
@@ -142,7 +139,7 @@ def unit_normals(vertices_mm: Singles, triangles: Triangles) -> Singles:
     return np.divide(normals, lengths, out=normals, where=lengths > 0)
 
 
-def _spread(marked: NDArray[np.bool_], neighbours: Any) -> Singles:
+def _spread(marked: Bools, neighbours: Any) -> Singles:
     """1 at the marked vertices and within `_RINGS` of neighbours of them, fading to 0 over as many more."""
     level = marked.astype(np.float32)
     for _ in range(_RINGS):

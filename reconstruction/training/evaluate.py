@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geometry.errors import FrameMismatchError
 from geometry.extras import from_extra
+from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 from reconstruction.ct.read import read_ct
 from reconstruction.network.classes import CLASS_INDEX, CLASSES, STRUCTURES
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from reconstruction.network.weights import Weights
 
-Mask = NDArray[np.bool_]
 
 # Folders of 3D-IRCADb-01: structure to the masks whose union it is. Lungs are not labelled in patient 17.
 IRCADB_MASKS: dict[str, tuple[str, ...]] = {
@@ -115,13 +114,13 @@ def score(segmentation: Segmentation, structure: str, mask: Volume) -> Structure
     )
 
 
-def dice(a: Mask, b: Mask) -> float:
+def dice(a: Bools, b: Bools) -> float:
     """Dice (1945) overlap; two empty masks agree."""
     total = int(a.sum()) + int(b.sum())
     return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
 
 
-def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], percentile: float) -> float | None:
+def surface_distance_mm(a: Bools, b: Bools, spacing_mm: Floats, percentile: float) -> float | None:
     """Percentile of the border voxels' distances to the other border, both ways pooled; None where one is empty."""
     from scipy import ndimage
     from scipy.spatial import cKDTree
@@ -140,7 +139,7 @@ def surface_distance_mm(a: Mask, b: Mask, spacing_mm: NDArray[np.float64], perce
     return float(np.percentile(np.concatenate(distances), percentile))
 
 
-def sample_onto(volume: Volume, grid: Volume) -> NDArray[np.float32]:
+def sample_onto(volume: Volume, grid: Volume) -> Singles:
     """Values of `volume` at the voxel centres of `grid` by linear interpolation, 0 beyond its extent: grid's shape."""
     with from_extra("training"):
         import SimpleITK as sitk

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 from reconstruction.network.classes import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
 from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.training.config import BoneRefinement, TrainingConfig
 from reconstruction.training.scans import LabelledScan
-
-Mask = NDArray[np.bool_]
 
 # Half-way between air (-1000 HU) and water (0 HU): where a blurred skin keeps its true place.
 SKIN_HU = -500.0
@@ -42,7 +41,7 @@ class TrainingVolume:
     parts: NDArray[np.uint8]
     part_classes: NDArray[np.uint8]
     part_bins: NDArray[np.uint8]
-    part_means_hu: NDArray[np.float32]
+    part_means_hu: Singles
 
 
 def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:
@@ -89,7 +88,7 @@ def class_volume(ct: Volume, labels: Volume, scan: LabelledScan, config: Trainin
     return classes
 
 
-def body_mask(ct: Volume) -> Mask:
+def body_mask(ct: Volume) -> Bools:
     """Everything inside the skin: the largest body of tissue, without table and clothes, slice holes filled.
 
     Lungs and bowel gas are inside. Air is filled slice by slice, where it does not reach the slice's edge, so that a
@@ -113,7 +112,7 @@ def body_mask(ct: Volume) -> Mask:
     return tissue & (reach_mm <= 1.25 * radius_mm)
 
 
-def refined_bone(bone: Mask, ct: Volume, free: Mask, settings: BoneRefinement) -> Mask:
+def refined_bone(bone: Bools, ct: Volume, free: Bools, settings: BoneRefinement) -> Bools:
     """Unlabelled dense voxels near labelled bone."""
     from scipy import ndimage
 
@@ -123,7 +122,7 @@ def refined_bone(bone: Mask, ct: Volume, free: Mask, settings: BoneRefinement) -
     return dense & (ndimage.distance_transform_edt(~bone, sampling=ct.spacing_mm[::-1]) <= settings.within_mm)
 
 
-def _part_keys(labels: NDArray[np.int64], classes: NDArray[np.int64], hu: NDArray[np.float32]) -> NDArray[np.int64]:
+def _part_keys(labels: NDArray[np.int64], classes: NDArray[np.int64], hu: Singles) -> NDArray[np.int64]:
     """One number for each combination of label, class and tissue bin."""
     return (labels * len(CLASSES) + classes) * 4 + np.digitize(hu, TISSUE_BINS_HU)
 
@@ -137,7 +136,7 @@ def _merge_small(parts: NDArray[np.int64], smallest: int = 20) -> NDArray[np.int
     return (np.cumsum(kept) - 1)[parts]
 
 
-def _nearest_indices(shape: tuple[int, int, int], ct: Volume, affine: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+def _nearest_indices(shape: tuple[int, int, int], ct: Volume, affine: Floats) -> list[NDArray[np.int64]]:
     """The CT's indices nearest to the grid's voxel centres along k, j, i (the grids share their axes)."""
     start = ct.mm_to_index(affine[:3, 3][None])[0]
     ratio = float(np.linalg.norm(affine[:3, 0])) / ct.spacing_mm

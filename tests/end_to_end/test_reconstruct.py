@@ -97,8 +97,8 @@ def test_bad_input_is_one_clear_error_and_no_case(make: object, words: str, tmp_
     run = surgnav("reconstruct", make(tmp_path / "in"), "--case", tmp_path / "case")
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
-    assert "allowed:" in run.stderr
-    assert "do:" in run.stderr
+    assert "expected:" in run.stderr
+    assert "fix:" in run.stderr
     assert words.lower() in run.stderr.lower()
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
