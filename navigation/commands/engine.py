@@ -35,7 +35,7 @@ def build_command(
 ) -> None:
     """Writes a network in another precision, and builds its TensorRT plan where TensorRT is installed."""
     with reporting() as (console, progress):
-        from reconstruction.network.forms import write_form
+        from reconstruction.network.forms.write import write_form
         from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 
         description = model or DEFAULT_WEIGHTS
@@ -80,7 +80,7 @@ def bench_command(
 
 def _windows(ct: Path, weights: Weights) -> Iterator[Singles]:
     from reconstruction.ct.read import read_ct
-    from reconstruction.network.forms import calibration_windows
+    from reconstruction.network.forms.write import calibration_windows
 
     return calibration_windows(read_ct(ct).volume, weights)
 

@@ -9,7 +9,7 @@ import pytest
 from reconstruction.network.engines import tensorrt_build
 from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
 from reconstruction.network.errors import EngineError
-from reconstruction.network.forms import calibration_windows, write_form
+from reconstruction.network.forms.write import calibration_windows, write_form
 from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from geometry.points import Singles
 from geometry.volume import Volume
+from reconstruction.network.forms.quantise import Precision, write_precision
 from reconstruction.network.grid import network_grid, resample_hu, to_nearest_lps
-from reconstruction.network.quantise import Precision, write_precision
 from reconstruction.network.weights import Weights, load_weights
 
 CALIBRATION_WINDOWS = 8

@@ -14,8 +14,8 @@ from geometry.points import Singles
 from geometry.volume import Volume
 from reconstruction.network.engines.engine import choose_engine
 from reconstruction.network.errors import QuantisationError
-from reconstruction.network.forms import calibration_windows, write_form
-from reconstruction.network.quantise import write_precision
+from reconstruction.network.forms.quantise import write_precision
+from reconstruction.network.forms.write import calibration_windows, write_form
 from reconstruction.network.segmentation import softmax
 from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights
 
