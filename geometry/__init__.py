@@ -3,10 +3,10 @@
 Everything is right-handed, in mm, rad and integer nanoseconds. Other packages convert where they read or write.
 """
 
-from geometry.clock import Clock, ManualClock
-from geometry.errors import SurgNavError
-from geometry.surface import Surface
-from geometry.transform import Transform
-from geometry.volume import Volume
+from geometry.lazy_exports import lazy_exports
 
-__all__ = ["Clock", "ManualClock", "Surface", "SurgNavError", "Transform", "Volume"]
+__getattr__, __all__ = lazy_exports(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    return __all__

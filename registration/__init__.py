@@ -15,10 +15,10 @@ Rooms:
     errors.py: what registration refuses.
 """
 
-from registration.landmarks.correspondence import match_landmarks
-from registration.landmarks.fit import register_landmarks
-from registration.surface.global_start import register_from_nothing
-from registration.surface.refine import refine_on_surface
-from registration.uncertainty.expected_error import expected_tre
+from geometry.lazy_exports import lazy_exports
 
-__all__ = ["expected_tre", "match_landmarks", "refine_on_surface", "register_from_nothing", "register_landmarks"]
+__getattr__, __all__ = lazy_exports(__name__, __file__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,7 +20,10 @@ from navigation.doctor.examination import _SUPPORTED_PYTHON
 from navigation.doctor.software import read_lock
 from tests.conftest import REPOSITORY
 
-PACKAGES = ("geometry", "case", "calibration", "reconstruction", "registration", "unity_bridge", "navigation")
+PACKAGES = (
+    *("geometry", "case", "calibration", "reconstruction", "registration", "unity_bridge", "navigation"),
+    "surgnav",
+)
 HEAVY = {"torch", "monai", "vtk", "vtkmodules", "open3d", "openvino", "onnxruntime", "onnx", "SimpleITK", "cv2"} | {
     "matplotlib",
     "highdicom",
