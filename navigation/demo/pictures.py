@@ -9,7 +9,14 @@ import numpy as np
 
 from navigation.demo.run import DemoResult
 from navigation.errors import RenderingError
-from navigation.pictures import ResidualPictureData, SceneTool, residual_picture, scene_picture, slice_picture
+from navigation.pictures import (
+    ResidualPictureData,
+    ScenePictureData,
+    SceneTool,
+    residual_picture,
+    scene_picture,
+    slice_picture,
+)
 
 TRE_LIMIT_MM = 1.5
 
@@ -51,17 +58,16 @@ def _scene(result: DemoResult, path: Path) -> Path:
         ("expected TRE, 95 %", f"{operation.expected.p95_mm.max():.2f} mm"),
         ("true TRE, worst target", f"{worst:.2f} mm"),
     ]
-    return scene_picture(
-        list(result.surfaces_ct.values()),
-        path,
-        title=f"Registered: {result.subject.description}",
-        numbers=numbers,
+    data = ScenePictureData(
+        surfaces=list(result.surfaces_ct.values()),
         tools=[_stylus(result)],
         landmarks_ct=landmarks,
         targets_ct=operation.targets_ct,
         swept_ct=sweep,
-        swept_residuals_mm=np.abs(operation.by_surface.residuals_mm),
+        swept_residuals_mm=operation.by_surface.residuals_mm,
+        numbers=numbers,
     )
+    return scene_picture(data, path, title=f"Registered: {result.subject.description}")
 
 
 def _stylus(result: DemoResult) -> SceneTool:

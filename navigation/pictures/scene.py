@@ -7,7 +7,7 @@ visible. Everything is in ``ct``; the viewer looks at the patient's front, so th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,39 @@ class SceneTool:
             )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScenePictureData:
+    """What the picture shows; every position is in ``ct``, in mm.
+
+    Attributes:
+        surfaces: coloured by their names.
+        tools: drawn with their shafts and markers.
+        landmarks_ct: name -> ``(3,)``, the touched landmarks.
+        targets_ct: name -> ``(3,)``.
+        swept_ct: points of the sweep, ``(n, 3)``; None for no sweep.
+        swept_residuals_mm: their distances to the surface, ``(n,)``; the magnitude is the colour. None counts as 0.
+        numbers: label and value, printed beside the scene in this order.
+
+    Raises:
+        FrameMismatchError: a surface that is not in ``ct``.
+    """
+
+    surfaces: Sequence[Surface]
+    tools: Sequence[SceneTool] = ()
+    landmarks_ct: Mapping[str, ArrayLike] = field(default_factory=dict)
+    targets_ct: Mapping[str, ArrayLike] = field(default_factory=dict)
+    swept_ct: ArrayLike | None = None
+    swept_residuals_mm: ArrayLike | None = None
+    numbers: Sequence[tuple[str, str]] = ()
+
+    def __post_init__(self) -> None:
+        for surface in self.surfaces:
+            if surface.frame != CT:
+                raise FrameMismatchError(
+                    f"the surface '{surface.name}' in '{surface.frame}'", "surfaces in 'ct'", "transform it first"
+                )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScenePictureSettings:
     """How the scene is drawn.
@@ -67,58 +100,53 @@ class ScenePictureSettings:
 
 
 def scene_picture(
-    surfaces: Sequence[Surface],
-    path: Path,
-    *,
-    title: str,
-    numbers: Sequence[tuple[str, str]] = (),
-    tools: Sequence[SceneTool] = (),
-    landmarks_ct: Mapping[str, ArrayLike] | None = None,
-    targets_ct: Mapping[str, ArrayLike] | None = None,
-    swept_ct: ArrayLike | None = None,
-    swept_residuals_mm: ArrayLike | None = None,
-    settings: ScenePictureSettings | None = None,
+    data: ScenePictureData, path: Path, *, title: str, settings: ScenePictureSettings | None = None
 ) -> Path:
-    """Writes a PNG of surfaces, tools, touched landmarks, targets and the swept points by their residual.
+    """Writes a PNG of surfaces, tools, touched landmarks, targets and the swept points, coloured by their residuals.
 
     Args:
-        surfaces: in `ct`, coloured by their names.
+        data: what to show.
         path: of the PNG; its folder must exist.
         title: the first line.
-        numbers: label and value, printed beside the scene in this order.
-        tools, landmarks_ct, targets_ct: what to draw, by name.
-        swept_ct: points of the sweep mapped to `ct`, ``(n, 3)``; `swept_residuals_mm` ``(n,)`` colours them.
         settings: see `ScenePictureSettings`.
+
+    Returns:
+        `path`.
 
     Raises:
         RenderingError: this machine cannot draw off screen.
-        FrameMismatchError: a surface that is not in `ct`.
+        InvalidPointsError: swept points that are not a finite ``(n, 3)`` array.
     """
     settings = settings or ScenePictureSettings()
-    for surface in surfaces:
-        if surface.frame != CT:
-            raise FrameMismatchError(f"'{surface.name}' in '{surface.frame}'", "surfaces in 'ct'", "transform it first")
-    width = round(settings.width_px * 0.74)
-    canvas = Canvas(width, settings.height_px)
+    canvas = Canvas(round(settings.width_px * 0.74), settings.height_px)
     view = np.array(settings.view_ct) / np.linalg.norm(settings.view_ct)
-    for surface in surfaces:
+    for surface in data.surfaces:
         colour, glass = structure_colour(surface.name), surface.name in settings.glass
         canvas.add_surface(surface, colour, view if glass else None)
-    for tool in tools:
+    for tool in data.tools:
         _add_tool(canvas, tool)
-    for point in (landmarks_ct or {}).values():
+    for point in data.landmarks_ct.values():
         canvas.add_ball(np.asarray(point, dtype=float), 4.5, LANDMARK)
-    swept = as_points(swept_ct if swept_ct is not None else np.empty((0, 3)), "swept points")
-    residuals = np.abs(np.asarray(swept_residuals_mm if swept_residuals_mm is not None else np.zeros(len(swept))))
-    limit = settings.residual_limit_mm or (max(float(np.percentile(residuals, 95)), 0.1) if len(swept) else 1.0)
-    if len(swept):
-        canvas.add_points(swept, residuals, limit, radius=1.7)
+    n_swept, limit_mm = _add_swept(canvas, data, settings.residual_limit_mm)
     canvas.look_from(view)
-    picture = canvas.draw()
-    _compose(
-        picture, canvas, path, settings, title, numbers, tools, landmarks_ct or {}, targets_ct or {}, limit, len(swept)
-    )
+    figure = _figure(canvas, data, settings.width_px)
+    figure.text(0.018, 0.962, title, color=INK, size=20, weight="bold", va="center")
+    if n_swept:
+        _residual_bar(figure, (canvas.width_px / settings.width_px + 0.014, 0.075, 0.2, 0.018), limit_mm, n_swept)
+    figure.savefig(path, facecolor=PAPER)
     return path
+
+
+def _add_swept(canvas: Canvas, data: ScenePictureData, limit_mm: float | None) -> tuple[int, float]:
+    """Draws the swept points; returns how many they are, and the end of their colour scale in mm."""
+    swept = as_points(data.swept_ct if data.swept_ct is not None else np.empty((0, 3)), "swept points")
+    if not len(swept):
+        return 0, limit_mm or 1.0
+    signed = data.swept_residuals_mm if data.swept_residuals_mm is not None else np.zeros(len(swept))
+    residuals_mm = np.abs(np.asarray(signed))
+    limit_mm = limit_mm or max(float(np.percentile(residuals_mm, 95)), 0.1)
+    canvas.add_points(swept, residuals_mm, limit_mm, radius=1.7)
+    return len(swept), limit_mm
 
 
 def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
@@ -139,43 +167,29 @@ def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
         canvas.add_ball(ball, 6.0, "#d5dbe1")
 
 
-def _compose(
-    picture: Floats,
-    canvas: Canvas,
-    path: Path,
-    settings: ScenePictureSettings,
-    title: str,
-    numbers: Sequence[tuple[str, str]],
-    tools: Sequence[SceneTool],
-    landmarks_ct: Mapping[str, ArrayLike],
-    targets_ct: Mapping[str, ArrayLike],
-    limit_mm: float,
-    swept: int,
-) -> None:
+def _figure(canvas: Canvas, data: ScenePictureData, width_px: int) -> Any:
+    """A matplotlib figure with the drawn scene, its labels and axes, and the numbers beside it."""
     with from_extra("pictures"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-    width, height = settings.width_px, settings.height_px
-    figure = Figure(figsize=(width / 100.0, height / 100.0), dpi=100, facecolor=PAPER)
+    height_px = canvas.height_px
+    figure = Figure(figsize=(width_px / 100.0, height_px / 100.0), dpi=100, facecolor=PAPER)
     FigureCanvasAgg(figure)
-    share = canvas.width_px / width
+    share = canvas.width_px / width_px
     scene = figure.add_axes((0.0, 0.0, share, 1.0))
-    scene.imshow(picture, extent=(0, canvas.width_px, 0, height), interpolation="antialiased")
+    scene.imshow(canvas.draw(), extent=(0, canvas.width_px, 0, height_px), interpolation="antialiased")
     scene.set_axis_off()
-    targets = _labels(canvas, targets_ct, TARGET)
+    targets = _labels(canvas, data.targets_ct, TARGET)
     _mark_targets(scene, targets)
-    touched = _labels(canvas, landmarks_ct, LANDMARK_INK)
-    held = _labels(canvas, {tool.name: tool.T_ct_tool.translation_mm for tool in tools}, INK)
+    touched = _labels(canvas, data.landmarks_ct, LANDMARK_INK)
+    held = _labels(canvas, {tool.name: tool.T_ct_tool.translation_mm for tool in data.tools}, INK)
     _write_labels(scene, canvas, [*targets, *touched, *held])
     scene.set_xlim(0, canvas.width_px)
-    scene.set_ylim(0, height)
+    scene.set_ylim(0, height_px)
     _orientation_cue(figure, canvas)
-    figure.text(0.018, 0.962, title, color=INK, size=20, weight="bold", va="center")
-    _print_numbers(figure, numbers, share + 0.012)
-    if swept:
-        _residual_bar(figure, (share + 0.014, 0.075, 0.2, 0.018), limit_mm, swept)
-    figure.savefig(path, facecolor=PAPER)
+    _print_numbers(figure, data.numbers, share + 0.012)
+    return figure
 
 
 @dataclass(frozen=True)

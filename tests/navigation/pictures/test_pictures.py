@@ -12,6 +12,7 @@ from geometry import Surface, Transform, Volume
 from geometry.errors import FrameMismatchError
 from navigation.pictures import (
     ResidualPictureData,
+    ScenePictureData,
     ScenePictureSettings,
     SceneTool,
     residual_picture,
@@ -127,18 +128,20 @@ def test_the_scene_shows_everything_on_its_side(tmp_path):
     assert ball("liver", (0, 0, 0), 1.0).volume_ml > 0.0
     settings = ScenePictureSettings(width_px=800, height_px=500)
     pose = Transform.from_rotation(Rotation.from_euler("x", 120, degrees=True), [0.0, -120.0, 60.0], "ct", "stylus")
-    path = scene_picture(
-        [ball("body", (0, 0, 0), 100.0), ball("vena_cava", (-45, 0, 20), 18.0), ball("aorta", (45, 0, -20), 18.0)],
-        tmp_path / "scene.png",
-        title="test",
-        numbers=[("FRE", "0.7 mm")],
+    data = ScenePictureData(
+        surfaces=[
+            ball("body", (0, 0, 0), 100.0),
+            ball("vena_cava", (-45, 0, 20), 18.0),
+            ball("aorta", (45, 0, -20), 18.0),
+        ],
         tools=[SceneTool("stylus", pose, np.array([0.0, 0.0, -80.0]))],
         landmarks_ct={"sternum": [0.0, -100.0, 0.0]},
         targets_ct={"lesion": [-45.0, 0.0, 20.0]},
         swept_ct=[[10.0, -99.0, 10.0], [20.0, -97.0, 10.0]],
         swept_residuals_mm=[0.1, -0.7],
-        settings=settings,
+        numbers=[("FRE", "0.7 mm")],
     )
+    path = scene_picture(data, tmp_path / "scene.png", title="test", settings=settings)
     picture = imread(path)[..., :3]
     assert picture.shape == (500, 800, 3)
     red_over_blue = picture[50:450, :590, 0] - picture[50:450, :590, 2]
@@ -169,15 +172,13 @@ def test_labels_point_at_what_was_drawn():
     assert canvas.direction_on_screen(np.array([1.0, 0.0, 0.0]))[0] > 0.8  # L to the right
 
 
-def test_scene_refuses_other_frames(tmp_path):
+def test_scene_refuses_other_frames():
     pose = Transform(np.eye(4), "reference", "stylus")
     with pytest.raises(FrameMismatchError, match="stylus"):
         SceneTool("stylus", pose, np.zeros(3))
     liver = ball("liver", (0, 0, 0), 10.0)
     with pytest.raises(FrameMismatchError, match="liver"):
-        scene_picture(
-            [Surface(liver.vertices_mm, liver.triangles, "reference", "liver")], tmp_path / "s.png", title="test"
-        )
+        ScenePictureData(surfaces=[Surface(liver.vertices_mm, liver.triangles, "reference", "liver")])
 
 
 @given(st.lists(st.floats(0, 500), max_size=8))
