@@ -29,19 +29,18 @@ class PivotSettings:
 
     Attributes:
         minimum_poses: fewer poses than this, before or after rejection, are refused.
-        minimum_tilt_rms_rad: by how much, RMS, the marker's least tilted axis must have moved about its mean direction.
-            An error of the tracker that changes with the tilt shows in no residual, and enters the tip multiplied by
-            the inverse of this: by 11 at 5 degrees, by 3 at 20. Rocked evenly to every side, 5 degrees RMS are some 7
-            each way.
-        maximum_tip_error_rms_mm: a tip that is expected to be worse than this is of no use, whatever it was tilted by.
-            What noise, tilt and number of poses leave of it together is the expected error; no limit on one of the
-            three could stand for it.
-        maximum_share: of what the poses say about the least known direction, that the farthest twentieth of them may
-            hold; poses spread evenly give it some 15 %. One wild pose is no tilt, though it fits exactly.
-        maximum_residual_rms_mm: above this, the tip slipped, the marker bent or the tracker is out of order.
-        tukey_cutoff: poses whose residual is longer than this many standard deviations along one axis are rejected; of
-            poses with normal noise alone, 4.685 rejects one in 15,000.
-        maximum_rejected_fraction: with more rejected poses than this, the rest is no majority to be believed.
+        minimum_tilt_rms_rad: least RMS tilt, in rad, of the marker's least tilted axis about its mean direction. A
+            tracker error that changes with the tilt appears in no residual, and enters the tip multiplied by the
+            inverse of this tilt: by 11 at 5 degrees, by 3 at 20. Rocking evenly by 7 degrees to every side gives
+            about 5 degrees RMS.
+        maximum_tip_error_rms_mm: a larger expected tip error is refused. It combines noise, tilt and number of poses,
+            so it cannot be replaced by limits on each of the three.
+        maximum_share: largest share of the squared tilt that the farthest twentieth of the poses may hold; evenly
+            spread poses give about 15 %. A single wild pose fits exactly and would otherwise count as tilt.
+        maximum_residual_rms_mm: above this, the tip slipped, the marker bent or the tracker is faulty.
+        tukey_cutoff: poses whose residual exceeds this many standard deviations (of one axis) are rejected; 4.685
+            rejects one in 15,000 poses with normal noise.
+        maximum_rejected_fraction: more rejected poses than this leave too few to trust the rest.
     """
 
     minimum_poses: int = 30
@@ -61,11 +60,12 @@ class PivotCalibration:
         tip_stylus_mm: the tip in the marker's frame, ``(3,)``.
         pivot_tracker_mm: the point it was rocked about, in the poses' ``to_frame``, ``(3,)``.
         residual_rms_mm: RMS distance between the tip of each pose used and the pivot; not the tip's error.
-        tip_covariance_mm2: of `tip_stylus_mm`, ``(3, 3)``, from the normal equations, and the residuals' scatter and
-            correlation in time. An error common to all poses, such as a tip that rolls in its dimple, is not in it.
-        expected_tip_error_rms_mm: root of that covariance's trace.
-        n_used, n_rejected: poses.
-        tilt_rms_rad: by how much the least tilted axis of the marker was moved about its mean direction, RMS.
+        tip_covariance_mm2: covariance of `tip_stylus_mm`, ``(3, 3)`` in mm^2, from the normal equations and from the
+            residuals' scatter and correlation in time. It excludes errors common to all poses, such as a tip that
+            rolls in its dimple.
+        expected_tip_error_rms_mm: square root of that covariance's trace.
+        n_used, n_rejected: numbers of poses.
+        tilt_rms_rad: RMS tilt of the marker's least tilted axis about its mean direction.
         marker_frame: the poses' ``from_frame``, such as ``stylus``.
     """
 
@@ -81,7 +81,7 @@ class PivotCalibration:
 
     @property
     def T_stylus_stylus_tip(self) -> Transform:
-        """From the tip's frame to the marker's, axes parallel: ``T_<tool>_<tool>_tip``."""
+        """The transform from the tip's frame to the marker's, axes parallel: ``T_<tool>_<tool>_tip``."""
         tip_frame = f"{self.marker_frame}_tip"
         return Transform.from_rotation(Rotation.identity(), self.tip_stylus_mm, self.marker_frame, tip_frame)
 
@@ -126,10 +126,10 @@ def calibrate_pivot(
 
 
 def _solve_robustly(rotations: Floats, translations_mm: Floats, cutoff: float) -> tuple[Floats, Bools]:
-    """Solution ``(t, c)`` (6,) and the poses used (n,).
+    """Returns the solution ``(t, c)``, ``(6,)`` in mm, and which poses were used, ``(n,)``.
 
-    An L1 start that outliers cannot drag, Tukey's weights to find them, then plain least squares on the rest
-    (reweighted least squares, Rousseeuw and Leroy 1987), which wastes nothing of the good poses.
+    An L1 start resists outliers, Tukey's weights identify them, and plain least squares fits the remaining poses with
+    full weight (reweighted least squares, Rousseeuw and Leroy 1987).
     """
     weights = np.ones(len(rotations))
     solution = _solve(rotations, translations_mm, weights)
@@ -164,12 +164,13 @@ def _residuals_mm(rotations: Floats, translations_mm: Floats, solution: Floats) 
 
 
 def _covariance_mm2(rotations: Floats, residuals_mm: Floats) -> Floats:
-    """Of ``(t, c)``, (6, 6): the inverse normal matrix on both sides of the residuals' own scatter.
+    """Covariance of ``(t, c)``, ``(6, 6)`` in mm^2: the inverse normal matrix on both sides of the residuals' scatter.
 
-    The sandwich (White, Econometrica 48(4), 1980, with n / (n - 2) for six parameters in three equations a pose), since
-    a tracker's error is neither isotropic nor the same in every pose. Then as many poses fewer as neighbours in time
-    repeat one another: n (1 - r) / (1 + r) of n are independent at a correlation r between neighbours. A recorded pivot
-    showed r = 0.9, where the textbook covariance promises a fifth of the error that is seen.
+    This is the sandwich estimator (White, Econometrica 48(4), 1980, with n / (n - 2) for six parameters and three
+    equations per pose), because a tracker's error is neither isotropic nor equal in all poses. It is scaled up because
+    poses that follow each other repeat one another: with a correlation r between neighbours, only n (1 - r) / (1 + r)
+    of n poses are independent. A recorded pivot had r = 0.9; without this factor the covariance would have promised a
+    fifth of the observed error.
     """
     count = len(rotations)
     inverse = np.linalg.inv(_normal_matrix(rotations, np.ones(count)))
@@ -207,7 +208,7 @@ def _checked_tilt_rms_rad(rotations: Floats, settings: PivotSettings) -> float:
 def _too_little_tilt(
     rotations: Floats, axis: Floats, tilt_rms_rad: float, settings: PivotSettings
 ) -> PivotRefusedError:
-    """Says what kind of motion it was: none, a hinge's, or too little to all sides."""
+    """Returns the error that names the kind of motion: none, about one axis only, or too little to all sides."""
     moved = np.sqrt(np.maximum(0.0, 1.0 - np.linalg.svd(rotations.mean(axis=0))[1] ** 2))
     least, enough = np.rad2deg(tilt_rms_rad), np.rad2deg(settings.minimum_tilt_rms_rad)
     if moved.max() < np.sin(settings.minimum_tilt_rms_rad):

@@ -1,4 +1,4 @@
-"""Files that are either there in full or not at all, also after a power cut; and folders that one process holds."""
+"""Atomic file writes that survive a power cut, and exclusive locks on folders."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def held(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Holds a folder against other processes that ask for it here; the system lets go when the process ends, however.
+    """Locks a folder against other processes that use this function; the lock ends with the process.
 
     Args:
-        folder: an existing one; nothing is written into it.
-        wait: wait for another holder; otherwise the block runs with False where there is one.
+        folder: an existing folder; nothing is written into it.
+        wait: wait until another process releases the folder; if False, yield False at once instead.
 
     Yields:
-        Whether it is held. A file system without such locks holds nothing, and gives False.
+        Whether the folder is locked; False on a file system without locks.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

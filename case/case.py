@@ -48,7 +48,7 @@ class Case(CaseFolder):
         """Adds a surface as STL and as GLB; returns the GLB, which decisions and the headset refer to.
 
         Args:
-            details: more about it: ``given_name`` as somebody called it, in any script; what simplifying did.
+            details: further facts, such as ``given_name`` (the name in its source file) and what simplifying did.
         """
         stem = f"surfaces/{checked_name(surface.name)}"
         described = {
@@ -88,12 +88,12 @@ class Case(CaseFolder):
     def write_json(
         self, kind: str, name: str, payload: Mapping[str, Any], made_by: MadeBy, made_from: Sequence[str] = ()
     ) -> Artefact:
-        """Adds anything else that JSON holds, such as a registration, as ``{kind}/{name}.json``."""
+        """Adds any other JSON record, such as a registration, as ``{kind}/{name}.json``."""
         path = f"{checked_name(kind)}/{checked_name(name)}.json"
         return self.add(kind, path, lambda path: write_payload(path, payload), made_by, made_from)
 
     def read_doubts(self) -> dict[str, Any] | None:
-        """`NetworkDoubts.to_json`; None for surfaces that no network made."""
+        """Returns the record of `NetworkDoubts.to_json`; None if the surfaces do not come from a network."""
         known = any(artefact.id == DOUBTS_ID for artefact in self.artefacts)
         return dict(json.loads(self.path_of(DOUBTS_ID).read_bytes())) if known else None
 
@@ -109,7 +109,7 @@ class Case(CaseFolder):
         """Records what a person decided about a structure's surface as it is now.
 
         Args:
-            looked_at: the person says to have looked at pictures of it; without that, the record says that nobody did.
+            looked_at: whether the person states that they looked at pictures of the surface; this is recorded.
 
         Raises:
             CaseError: no such structure, no name, an unknown state, or a surface that is stale or altered.
@@ -179,7 +179,10 @@ class Case(CaseFolder):
         return event
 
     def active_registration(self) -> RegistrationEvent | None:
-        """How the registration in force got there; None if there is none. `registration_problem` says if it holds."""
+        """The event that put the current registration in force; None if there is none.
+
+        It may be stale or altered: see `registration_problem`.
+        """
         for event in reversed(self.manifest.registration_events):
             if event.step in ("accepted", "returned"):
                 return event
@@ -188,7 +191,7 @@ class Case(CaseFolder):
         return None
 
     def registration_problem(self, registration: str) -> str | None:
-        """Why a registration may not be used: stale, missing, altered, its surface rejected since; None if it holds."""
+        """Why a registration may not be used (stale, missing, altered, its surface rejected since); None if it may."""
         artefact = self.artefact(f"registration/{registration}.json")
         unfit = self.stale().get(artefact.id) or self.verify().get(artefact.id)
         return unfit or self.rejected_under(registration)
@@ -204,7 +207,7 @@ class Case(CaseFolder):
         return tuple(surface for surface in approved if surface.id not in unfit)
 
     def rejected_under(self, registration: str) -> str | None:
-        """Which surface that a registration was made from a person has rejected since; None if none."""
+        """Names a surface that the registration was made from and that was rejected since; None if there is none."""
         made_from = {source.id for source in self.artefact(f"registration/{registration}.json").made_from}
         for structure in self.structures():
             if f"surfaces/{structure}.glb" in made_from and self.state(structure) == "rejected":
@@ -220,7 +223,7 @@ class Case(CaseFolder):
 
 
 def checked_name(name: str) -> str:
-    """The same name, or `CaseError` where it cannot be part of an artefact's path."""
+    """Returns `name`; raises `CaseError` where it cannot be part of an artefact's path."""
     if not is_name(name):
         allowed = "lower-case letters, digits, _ and -, at most 64 characters"
         raise CaseError(f"the name {name!r}", allowed, "choose another name")
@@ -228,7 +231,11 @@ def checked_name(name: str) -> str:
 
 
 def write_payload(path: Path, payload: Mapping[str, Any]) -> None:
-    """Writes JSON that every reader takes: finite numbers only, UTF-8, a line break at its end."""
+    """Writes standard JSON: finite numbers only, UTF-8, ending in a line break.
+
+    Raises:
+        CaseError: `payload` is not JSON.
+    """
     try:
         text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:

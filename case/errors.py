@@ -14,4 +14,4 @@ class MeshFileError(SurgNavError):
 
 
 class MarkupsError(SurgNavError):
-    """A markups file whose points, frame or units are not certain."""
+    """A markups file that cannot be written, or whose points, frame or units are unknown."""

@@ -27,7 +27,7 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 class CaseFolder:
-    """What any case can do, whatever it holds."""
+    """A folder with a manifest of its artefacts; the base of `Case`."""
 
     def __init__(self, root: Path, manifest: Manifest, fingerprint: Fingerprint = file_sha256) -> None:
         self._root = root
@@ -70,7 +70,7 @@ class CaseFolder:
         """Opens an existing case.
 
         Args:
-            fingerprint: SHA-256 of a file; for whoever looks again and again, one that remembers unchanged files.
+            fingerprint: computes a file's SHA-256; a caller that polls may pass one that caches unchanged files.
 
         Raises:
             CaseError: no case there, or a manifest that this version cannot read.
@@ -145,11 +145,16 @@ class CaseFolder:
         """Adds a file of any kind, or replaces the one at the same path: the file first, the manifest last.
 
         Args:
-            kind: what it is, and `path`: where, relative to the case.
-            write: writes it to the temporary path that it is given.
+            kind: the artefact's kind, such as ``surface``.
+            path: its path relative to the case.
+            write: writes the file to the temporary path that it is given.
+            made_by: program, version, parameters and time.
             made_from: ids of the artefacts it was made from.
             artefact_id: its id, where that is not `path`.
-            details: facts for the reader.
+            details: facts for the reader, as JSON values.
+
+        Raises:
+            CaseError: a path outside the case, an unknown input, or a case that another process has changed.
         """
         inputs = self._inputs(made_from)
         if not stays_inside(path):
@@ -174,7 +179,11 @@ class CaseFolder:
         return artefact
 
     def accept_edit(self, artefact_id: str, made_by: MadeBy) -> Artefact:
-        """Records a file as somebody changed it in another program; what was made from it becomes stale."""
+        """Accepts a file that was edited in another program; artefacts made from it become stale.
+
+        Raises:
+            CaseError: the artefact is not a file in the case.
+        """
         old = self.artefact(artefact_id)
         if old.by_reference or not self.path_of(artefact_id).is_file():
             came = f"the artefact '{artefact_id}', which is no file of this case"
@@ -244,7 +253,7 @@ class CaseFolder:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """No other process writes to the case meanwhile: between the look at its manifest and its replacement."""
+        """Locks the case, so that no other process writes between reading and replacing the manifest."""
         if self._is_held:
             yield
             return
@@ -294,6 +303,6 @@ def _check_free(target: Path) -> None:
 
 
 def _first_fault(error: ValidationError) -> str:
-    """Where and what, without the value."""
+    """The field and the fault of the first validation error, without the value, which may bear a name."""
     fault = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"

@@ -1,4 +1,4 @@
-"""What killed runs left behind: `.partial-` folders of cases that never were, and files that never were finished.
+"""Removes what killed runs left behind: `.partial-` folders of unfinished cases, and unfinished files.
 
 A folder is cleared only where no living process holds it (see `atomic.held`) and its manifest says that it is a case; a
 file in a case only where nobody has touched it for an hour: it is written within seconds, then renamed.
@@ -25,8 +25,8 @@ class Leftovers:
     """What was found beside a case and in it.
 
     Attributes:
-        cleared: what is gone now, by name.
-        kept: what is still there, each with the reason.
+        cleared: names of removed files and folders.
+        kept: names of those that stay, each with the reason.
     """
 
     cleared: tuple[str, ...] = ()
@@ -50,7 +50,10 @@ def clear_leftovers(case_path: Path, now_s: float) -> Leftovers:
 
 
 def _folders(parent: Path) -> Iterator[tuple[Path, str | None]]:
-    """Every abandoned folder beside the case, with why it stays; those of living processes are none."""
+    """Removes abandoned folders beside the case; yields each, with the reason where it stays.
+
+    Folders that a running process holds are skipped.
+    """
     if not parent.is_dir():
         return
     for path in sorted(parent.glob(f"{PARTIAL}*")):
@@ -65,7 +68,7 @@ def _folders(parent: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _removed(path: Path) -> str | None:
-    """Why it stays; None where it is gone. Whoever begins a case writes its manifest before anything else."""
+    """Removes a folder and returns None, or returns why it stays. A case's manifest is always written first."""
     if not _is_our_manifest(path / MANIFEST):
         foreign = [inside.name for inside in path.iterdir() if not NAME.fullmatch(inside.name)]
         if foreign:

@@ -1,4 +1,4 @@
-"""What a registration's verdict can be: said once, for the record in the case and for the science."""
+"""The levels of a registration's verdict, shared by the case's records and by registration."""
 
 from __future__ import annotations
 

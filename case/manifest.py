@@ -1,4 +1,4 @@
-"""What `case.json` holds: every artefact with its fingerprint, maker and inputs, and every decision of a person."""
+"""The schema of `case.json`: every artefact with its fingerprint, maker and inputs, and every person's decision."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class MadeBy(_Record):
     """What made an artefact, and when.
 
     Attributes:
-        program: the program, or ``person`` for what somebody made by hand.
-        version: of the program.
-        parameters: the settings that mattered, JSON values.
+        program: the program's name, or ``person`` for something made by hand.
+        version: the program's version.
+        parameters: the settings that affect the result, as JSON values.
         time: ISO 8601 with a time zone.
     """
 
@@ -69,7 +69,7 @@ class MadeBy(_Record):
 
 
 class Input(_Record):
-    """One thing that an artefact was made from, as it was then."""
+    """The id of an artefact that another one was made from, with its fingerprint at that time."""
 
     id: str
     sha256: Sha256

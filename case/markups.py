@@ -36,10 +36,10 @@ class Markups:
     """A named list of points.
 
     Attributes:
-        name: of the list.
+        name: the list's name.
         points_ct_mm: label -> point ``(3,)`` in the frame ``ct`` (LPS), in file order.
         undefined: labels of points that were announced but never placed.
-        descriptions: label -> what Slicer shows beside the point; only where there is something.
+        descriptions: label -> the text that Slicer shows beside the point; labels without text are missing.
     """
 
     name: str

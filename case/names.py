@@ -1,4 +1,4 @@
-"""Names that files can bear, made from names in any script."""
+"""Names that are safe in file names, made from names in any script."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ NO_ACCENTS = str.maketrans(
 
 
 def plain_name(text: str, value: int) -> str:
-    """A name that files can bear: lower case, digits, ``_`` and ``-``; ``vertebrae_L1`` -> ``vertebrae_l1``.
+    """Returns a name that is safe in file names: lower case, digits, ``_`` and ``-``; ``vertebrae_L1`` gives
+    ``vertebrae_l1``.
 
-    Letters that have no like in ASCII are lost, and what is left of the name may be that of another structure: then the
-    label's value is part of it: ``肝臓`` of value 1 -> ``label_1``, ``肺 left`` of value 2 -> ``left_2``.
+    Letters without an ASCII equivalent are dropped. The rest may equal another structure's name, so the label's value
+    is then appended: ``肝臓`` of value 1 gives ``label_1``, ``肺 left`` of value 2 gives ``left_2``.
     """
     plain = in_ascii(text)
     lost = any(ord(letter) > 127 and letter.isalnum() for letter in _folded(text))
@@ -23,7 +24,7 @@ def plain_name(text: str, value: int) -> str:
 
 
 def in_ascii(text: str) -> str:
-    """What ASCII has of a text, without accents: lower case, digits, ``_`` and ``-``; empty for other scripts."""
+    """Returns `text` in lower-case ASCII without accents; other characters become ``_``; empty for other scripts."""
     letters = _folded(text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9_-]+", "_", letters).strip("_-")[:48]
 

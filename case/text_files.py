@@ -1,4 +1,4 @@
-"""Text as other programs write it: with a byte order mark, in UTF-16, empty; and JSON in which no name stands twice."""
+"""Reads text files of other programs (byte order marks, UTF-16, Windows-1252), and JSON without repeated names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEGINNINGS = {
 
 
 class ContentError(ValueError):
-    """What a file holds, where that is not what it should hold; callers say what they would have taken."""
+    """A file with unexpected content, which the message names; callers add what they expected."""
 
 
 def read_text(path: Path) -> str:

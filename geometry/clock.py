@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class ManualClock:
-    """A clock that stands still until told otherwise: for tests and for replay."""
+    """A clock that changes only by `advance_ns`, for tests and for replay."""
 
     def __init__(self, start_ns: int = 0, clock_id: str = "manual") -> None:
         self._now_ns = start_ns

@@ -1,4 +1,4 @@
-"""Checks that stand at the head of every function which takes points."""
+"""Array types, and the check that functions apply to the points they are given."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Transform:
         return Transform._trusted(self._matrix @ other._matrix, self._to_frame, other._from_frame)
 
     def inverse(self) -> Transform:
-        """``T_from_to``."""
+        """The inverse transform, ``T_from_to``."""
         rotation = self._matrix[:3, :3].T
         matrix = np.eye(4)
         matrix[:3, :3] = rotation

@@ -1,4 +1,4 @@
-"""A regular grid of voxels that knows where it lies."""
+"""A regular grid of voxels with its position in a frame."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ from geometry.errors import SurgNavError
 
 
 class LabelsError(SurgNavError):
-    """A segmentation that is not whole, or that cannot be placed on this CT."""
+    """A segmentation that is incomplete, or whose position in this CT is unknown."""
 
 
 class IdentityError(SurgNavError):
-    """The patient's identity would have got into a case that must not have it."""
+    """The patient's identity would have been written into an anonymous case."""
 
 
 class MarkerSearchError(SurgNavError):
-    """A search for skin markers that was asked for balls it cannot tell from other things."""
+    """A diameter of skin markers that the search does not support."""

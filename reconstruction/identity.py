@@ -15,7 +15,7 @@ from reconstruction.network.classes import CLASSES
 
 
 def check_no_identity(texts: Iterable[str], words: frozenset[str]) -> None:
-    """Raises `IdentityError` where a text that would be written bears one of `words`; it does not repeat the text."""
+    """Raises `IdentityError` where one of `texts` contains one of `words`; the message does not repeat the text."""
     for number, text in enumerate(texts, start=1):
         if text not in CLASSES and any(word in part for word in words for part in words_of(text)):
             raise IdentityError(

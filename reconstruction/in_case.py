@@ -1,6 +1,6 @@
-"""What a case keeps of a CT: the CT itself or where it lies, labels, probabilities and uncertainty; in and out again.
+"""Writes CT, labels, probabilities and uncertainty into a case, and reads them back.
 
-Functions of a case, not its methods: reading a CT needs this workshop, and the case must not.
+These are functions, not methods of `Case`: reading a CT needs `reconstruction`, which `case` must not import.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def add_ct_copy(case: Case, scan: CtScan, made_by: MadeBy) -> Artefact:
 
 
 def add_ct_reference(case: Case, scan: CtScan, path: str | PathLike[str], made_by: MadeBy) -> Artefact:
-    """Keeps only where the CT is, and its fingerprint. The path is stored: mind names of patients in folders."""
+    """Records only the CT's path and fingerprint. The path may contain a patient's name, and is stored as it is."""
     artefact = Artefact(
         id=CT_ID,
         kind="ct",
@@ -68,7 +68,7 @@ def add_labels(
     ``labels/labels_2.nii.gz``.
 
     Args:
-        given_names: name -> as somebody called it, in any script, where that is known.
+        given_names: name -> the name in its source file, in any script, where it is known.
     """
     labels_id, names_id = _label_ids(layer)
     artefact = case.add("labels", labels_id, lambda path: write_nifti(path, labels), made_by, made_from)
@@ -94,11 +94,11 @@ def add_uncertainty(case: Case, uncertainty: Volume, made_by: MadeBy, made_from:
 
 
 def read_ct(case: Case) -> CtScan:
-    """The CT, with the verdict it got when it came in.
+    """Reads the case's CT, with the verdict that it got when the case was made.
 
     Raises:
-        CaseError: it is not the CT that the case was made from.
-        UnreadableInputError, CtRefusedError: it is no longer there, or no longer readable.
+        CaseError: the CT's voxels or affine differ from those that the case was made from.
+        UnreadableInputError, CtRefusedError: the CT is missing or unreadable.
     """
     recorded = case.artefact(CT_ID).details
     scan = read_ct_at(case.path_of(CT_ID), choice=_recorded_choice(case.artefact(CT_ID)))

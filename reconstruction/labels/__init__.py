@@ -1,1 +1,1 @@
-"""Segmentations of others in: NIfTI, NRRD, 3D Slicer and DICOM SEG, on the grid that their header states."""
+"""Reads segmentations of other programs (NIfTI, NRRD, 3D Slicer, DICOM SEG) on the grid that their header states."""

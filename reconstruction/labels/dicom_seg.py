@@ -1,4 +1,4 @@
-"""DICOM Segmentation in: binary, fractional and label map; sparse, overlapping, in any frame order.
+"""Reads DICOM Segmentations: binary, fractional and label map; sparse, overlapping, with frames in any order.
 
 Each frame places itself by its functional groups (DICOM PS3.3 C.8.20). Frames without any voxel of a segment are left
 out by most writers, so the grid is found from the positions that are there.
@@ -166,7 +166,7 @@ def _step(heights: Floats, measures: Any) -> float:
 
 
 def _frames(dataset: Any) -> Iterator[NDArray[Any]]:
-    """Frame after frame: hundreds of segments of a whole CT would not fit into memory at once."""
+    """Yields one decoded frame at a time: hundreds of segments of a whole CT would not fit into memory at once."""
     with from_extra("reconstruction"):
         from pydicom.pixels import iter_pixels
 
@@ -184,7 +184,7 @@ def _stack(dataset: Any, heights: list[int], shape: tuple[int, ...]) -> NDArray[
 def _packed(
     dataset: Any, places: list[_Place], heights: list[int], shape: tuple[int, ...]
 ) -> tuple[list[NDArray[np.generic]], dict[int, int]]:
-    """Segments into as few layers as their overlaps allow, first come first served; segment -> layer."""
+    """Packs each segment into the first layer that it does not overlap; returns the layers, and segment -> layer."""
     half = 0.5
     if str(dataset.get("SegmentationType", "")) == "FRACTIONAL":
         half = 0.5 * float(dataset.MaximumFractionalValue)

@@ -1,4 +1,4 @@
-"""Where labels lie against the CT: on its voxels, on a grid of their own, or nowhere that their header says.
+"""Places labels relative to the CT: on its voxels, on their own grid, or nowhere if their header gives no position.
 
 Labels on another grid stay on it: resampled to the CT's they would move by up to half a voxel of the CT, which is
 millimetres where its slices are thick. Only where voxel centres coincide, axes turned or reversed, cropped or not, are
@@ -23,11 +23,11 @@ COUNTED = 1_000_000  # labelled voxels that are looked up to say how many lie ou
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Labels where they lie in the CT's frame.
+    """Labels placed in the CT's frame.
 
     Attributes:
-        labels: on the CT's grid where the voxel centres coincide, else on their own.
-        warnings: that the grid is another one; that some of the labels lie outside of the CT; what was assumed.
+        labels: on the CT's grid where the voxel centres coincide, else on their own grid.
+        warnings: whether the grid differs, how many labels lie outside the CT, and what was assumed.
     """
 
     labels: Volume
@@ -35,10 +35,10 @@ class Placement:
 
 
 def place_labels(labels: Volume, ct: Volume) -> Placement:
-    """Labels as their header places them.
+    """Places labels by their header.
 
     Raises:
-        LabelsError: no labelled voxel lies inside the CT, or the header says no place while the CT has one.
+        LabelsError: no labelled voxel lies inside the CT, or the labels' header gives no position while the CT's does.
     """
     _check_has_place(labels, ct)
     outside = _outside_fraction(labels, ct)
@@ -62,13 +62,15 @@ def place_labels(labels: Volume, ct: Volume) -> Placement:
 
 
 def take_for_ct_voxels(labels: Volume, ct: Volume, ct_i_reversed: bool) -> Placement:
-    """Labels whose header says no place, taken voxel for voxel in the order of the CT's own file.
+    """Places labels whose header gives no position, voxel for voxel, in the order of the CT's own file.
 
     Args:
-        ct_i_reversed: as `CtInfo` has it: the CT's file counts i the other way round.
+        labels: the labels as read.
+        ct: the CT they belong to.
+        ct_i_reversed: `CtInfo.i_reversed`: the CT's file counts i in the opposite direction.
 
     Raises:
-        LabelsError: another number of voxels, or a header that does say a place.
+        LabelsError: the numbers of voxels differ, or the labels' header does give a position.
     """
     if not _says_no_place(labels):
         if _whole_steps(labels, ct) is not None:

@@ -51,7 +51,7 @@ def read_label_names(path: Path) -> dict[int, str]:
 
 
 def _columns(heading: list[str]) -> tuple[int, int, int]:
-    """Where value and name stand, and the first row of data."""
+    """Returns the columns of value and name, and the first row of data."""
     if heading[0].isdigit():
         return 0, 1, 0
     lower = [cell.lower() for cell in heading]

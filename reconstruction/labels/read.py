@@ -1,7 +1,7 @@
-"""Somebody's segmentation in, whatever program wrote it: labels where their header says, with names and warnings.
+"""Reads segmentations of any supported program: labels placed by their header, with names and warnings.
 
-A segmentation is placed by its own header and never by its array: grids may differ, axes be reversed. What cannot be
-placed on this CT is refused.
+A segmentation is placed by its own header, never by its array: grids may differ and axes may be reversed. One that
+cannot be placed in the CT is refused.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class LabelledStructure:
     """One structure of a segmentation.
 
     Attributes:
-        name: as the case names it: lower case, digits, ``_`` and ``-``; no two are alike.
-        value: of its voxels, unique over all layers.
-        layer: which of `LabelReading.layers` it is in.
-        given_name: as the file has it, in any script; empty where it has none.
-        colour: sRGB and opacity, 0 to 1, where the file gives one.
-        voxels: how many it has in its layer.
+        name: its name in the case: lower case, digits, ``_`` and ``-``; unique.
+        value: the value of its voxels, unique over all layers.
+        layer: index into `LabelReading.layers`.
+        given_name: its name in the file, in any script; empty where the file gives none.
+        colour: sRGB and opacity, 0 to 1; None where the file gives none.
+        voxels: the number of its voxels.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What every reader of segmentations hands on: label layers on their own grid, and the segments in them."""
+"""The common result of all segmentation readers: label layers on their own grid, and the segments in them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LABELS_ALLOWED = (
 
 @dataclass(frozen=True)
 class Segment:
-    """One structure as its file has it.
+    """One structure as its file describes it.
 
     Attributes:
-        value: of its voxels, in its layer.
-        name: as somebody called it; empty where nobody did.
-        colour: sRGB and opacity, 0 to 1, where given.
-        layer: which of the layers it is in.
+        value: the value of its voxels in its layer.
+        name: its name in the file; empty where the file gives none.
+        colour: sRGB and opacity, 0 to 1; None where the file gives none.
+        layer: index of its layer.
     """
 
     value: int
@@ -38,10 +38,10 @@ class SegmentLayers:
     Attributes:
         layers: whole numbers on one grid in the frame ``ct``, 0 for nothing; several where segments overlap.
         segments: those that the file names.
-        format: in words.
-        warnings: what the reader should know.
+        format: the file format, in words.
+        warnings: what was changed or lost while reading.
         frame_of_reference_sha256: digest of the DICOM frame of reference, where one is named.
-        segments_are_a_table: they only name values; a value without a name is a structure too.
+        segments_are_a_table: `segments` only name values; a value without a name is a structure too.
     """
 
     layers: tuple[Volume, ...]
@@ -58,7 +58,7 @@ def shown_name(text: str) -> str:
 
 
 def unique_names(wanted: Iterable[str]) -> list[str]:
-    """The same names, a number behind each that came before."""
+    """Returns the names made unique: a number is appended to each that came before."""
     taken: set[str] = set()
     names = []
     for name in wanted:
