@@ -1,6 +1,14 @@
-"""The wire between SurgNav and headsets: Unity's convention, poses, surfaces and control over ZeroMQ.
+"""The server and the wire protocol for headsets: poses, surfaces and control over ZeroMQ, in Unity's convention.
 
-``unity_bridge.client`` is the other end, in Python. docs/protocol.md is the wire, byte by byte.
+Rooms:
+    wire/: envelope, schema, messages, conversion to Unity's convention. docs/protocol.md specifies every byte.
+    transport/: sockets, connections, authentication by keys, rate limits.
+    poses/: tool states, pose batches and the publisher.
+    surfaces/: encoding, levels of detail, compression, and the surface server.
+    control/: sessions of clients, events in both directions, the self-test of clients.
+    client/: the reference client in Python.
+    unity/: the client in C#, as a Unity package.
+    errors.py: exceptions of the wire.
 """
 
 from geometry.lazy_exports import lazy_exports

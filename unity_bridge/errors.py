@@ -1,4 +1,4 @@
-"""What can go wrong on the wire, one class per decision that a caller can make."""
+"""Exceptions of the wire: one class for each case that a caller handles differently."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from geometry.errors import SurgNavError
 
 
 class WireError(SurgNavError):
-    """Base of everything that a peer's bytes can cause: drop the message, keep the connection."""
+    """Base of all errors that a peer's bytes can cause: drop the message, keep the connection."""
 
 
 class MalformedMessageError(WireError):
-    """Bytes that are no SurgNav message: truncated, inconsistent, or with values that cannot be."""
+    """Bytes that are no valid SurgNav message: truncated, inconsistent, or with values out of range."""
 
 
 class UnsupportedVersionError(WireError):
-    """A message of another major version: nothing in it may be interpreted."""
+    """A message of another major version, whose content must not be interpreted."""
 
 
 class PeerRefusedError(WireError):
-    """The peer answered with an Error message; its words are this error's words."""
+    """The peer answered with an Error message, whose texts this exception holds."""
 
 
 class EndpointRefusedError(SurgNavError):
-    """An address that this program does not bind: not loopback and without keys, in use, or not an address."""
+    """An address that cannot be bound or connected to: not loopback without keys, in use, or malformed."""
 
 
 class InvalidPoseError(SurgNavError):
-    """A tool state that would lie: a lost tool with a pose, a valid one without, numbers that are not finite."""
+    """A contradictory tool state: a lost tool with a pose, a valid one without, or numbers that are not finite."""
 
 
 class SurfaceRefusedError(SurgNavError):
-    """A surface that must not, or cannot, be shown: not approved, empty, or beyond the limits."""
+    """A surface that must not or cannot be offered or shown: not approved, empty, or beyond the limits."""
 
 
 class TooManyClientsError(SurgNavError):
-    """A client that would be one too many."""
+    """A client beyond the largest number of clients."""
 
 
 class UnknownClientError(SurgNavError):
-    """A request from a client that has not said Hello to this run of the server: it should, then ask again."""
+    """A request from a client that has not sent Hello in this session: it should, then repeat the request."""
 
 
 class UnknownSurfaceError(SurgNavError):
-    """A surface, or a part of one, that is not on offer: the client should ask for the manifest."""
+    """A surface, or a part of one, that is not on offer: the client should request the manifest."""
 
 
 class UnexpectedMessageError(SurgNavError):
@@ -50,36 +50,36 @@ class UnexpectedMessageError(SurgNavError):
 
 
 class KeyFileError(SurgNavError):
-    """Keys, an enrolment or an allow list that cannot be used: missing, damaged, open to others, or there already."""
+    """A file of keys, an enrolment or an allow list is missing, damaged, readable by others, or exists already."""
 
 
 class KeyRefusedError(SurgNavError):
-    """A client whose key is no longer good: revoked or expired. It must be enrolled anew; trying again is useless."""
+    """A client whose key was revoked or has expired: it must be enrolled again, retrying does not help."""
 
 
 class TooManyRequestsError(SurgNavError):
-    """A client that asks more often than it may: it should wait, then ask again."""
+    """A client that exceeds its rate of requests: it should wait, then repeat the request."""
 
 
 class RepeatedMessageError(SurgNavError):
-    """A request whose sequence number was there already: a copy, not a new request."""
+    """A request whose sequence number was used before: a repetition or a replay."""
 
 
 class EventRefusedError(SurgNavError):
-    """A client's event that is not done: not allowed here, not possible now, or not whole."""
+    """A client's event that is refused: not allowed, not possible now, or incomplete."""
 
 
 class SelfTestRequiredError(SurgNavError):
-    """An event of a client that has not shown that it places things where they are."""
+    """An event of a client that has not passed the self-test."""
 
 
 class UncertainEventError(SurgNavError):
-    """An event that an earlier run of the server may have done: a person has to look, and do it again if it was not."""
+    """An event that an earlier session may have executed: a person has to check, and repeat it if necessary."""
 
 
 class ReusedNumberError(SurgNavError):
-    """An event under the number of another one: it is not done, and the other one's answer is not its answer."""
+    """An event with the number of a different, earlier one: it is not executed, and the earlier answer is not sent."""
 
 
 class ForgottenEventError(SurgNavError):
-    """An event so old that it is no longer known what became of it: it is not done again."""
+    """An event so old that its answer is no longer kept: it is not executed again."""

@@ -1,9 +1,9 @@
 """``python -m unity_bridge.client``: the reference client as a process of its own.
 
-This is a composition root: the one place in the package that reads the machine's clock and the command line.
+Only this module of the package reads the machine's clock and the command line.
 
-Exit codes: 0 everything was received and the report was taken; 1 something is missing (the report says what);
-2 no server, or a usage error.
+Exit codes: 0 if everything was received and the server acknowledged the report; 1 if something is missing (the report
+says what); 2 without a server, or for a usage error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NS = 1_000_000_000
 
 
 class MonotonicClock:
-    """CLOCK_MONOTONIC, which all processes of one machine share; the exchange checks that they do."""
+    """CLOCK_MONOTONIC, which all processes of one machine share; the clock exchange verifies that."""
 
     clock_id = boot_clock_name()
 
@@ -71,10 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool) -> dict[str, Any]:
-    """The report as JSON: what the server was told, and what concerns this side only.
+    """The report as JSON: what was sent to the server, and what concerns the client only.
 
     Args:
-        ready_ns: when everything was set up, on this client's clock; None if it never was.
+        client: the client, after it has finished.
+        ready_ns: time at which everything was set up, on the client's clock; None if it never was.
+        report_taken: whether the server acknowledged the report.
     """
     ready, offset = ready_ns is not None, client.control.clock_offset
     report = dataclasses.asdict(client.report())
@@ -98,18 +100,18 @@ def summarise(client: ReferenceClient, ready_ns: int | None, report_taken: bool)
 
 
 def _check_welcome(client: ReferenceClient) -> None:
-    """Raises `PeerRefusedError` if the server does not want this client, or cannot be the right one."""
+    """Raises `PeerRefusedError` if the server refuses this client, or did not prove to be the enrolled one."""
     reason = client.control.watch.reason or client.poses.watch.reason
     if reason:
         raise PeerRefusedError(
-            reason,
-            "a key that this server knows, and its own pinned",
+            f"no connection: {reason}",
+            "a client that is enrolled at this server, and the server's pinned key",
             "enroll this client: surgnav keys enroll",
         )
 
 
 def _level(pulled: PulledSurface) -> dict[str, Any]:
-    """Which level is shown, how far that is from the full surface, and how it came."""
+    """The level that is shown, its deviation from the full surface, and how it was pulled, as JSON."""
     level = pulled.level
     return {
         "name": pulled.entry.name,
@@ -124,7 +126,7 @@ def _level(pulled: PulledSurface) -> dict[str, Any]:
 
 
 def _write_glbs(files: dict[str, bytes], folder: Path) -> None:
-    """One file for each surface; a name may hold anything, a file's name may not."""
+    """Writes one file for each surface; characters that file names should not have are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, (name, content) in enumerate(sorted(files.items()), start=1):
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")
@@ -132,7 +134,7 @@ def _write_glbs(files: dict[str, bytes], folder: Path) -> None:
 
 
 def _server(options: argparse.Namespace) -> tuple[Endpoints, ClientKeys | None]:
-    """Where the server is, and the keys: from the enrolment, unless the command line says otherwise."""
+    """The server's endpoints and the keys: from the enrolment, unless the command line states other addresses."""
     enrolment = Enrolment.from_text(read_private(options.keys)) if options.keys else None
     found = {}
     for name in ("poses", "surfaces", "control"):

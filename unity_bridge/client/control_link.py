@@ -1,4 +1,4 @@
-"""The client's end of the control socket: presents itself, is tested, exchanges clocks and events, reports."""
+"""The client's end of the control socket: Hello, self-test, clock exchange, events and reports."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from unity_bridge.wire.schema import Declared
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings:
-    """How often to ask.
+    """Intervals of the control link.
 
     Attributes:
-        retry_ns: an answer that has not come after this time is asked for again.
-        first_exchanges: clock exchanges at once after the Welcome.
-        exchange_every_ns: clock exchanges from then on, since clocks drift.
-        silence_ns: without any answer for so long, the link is taken to be broken: a new one is made.
+        retry_ns: time after which an unanswered request is repeated.
+        first_exchanges: number of clock exchanges immediately after the Welcome.
+        exchange_every_ns: interval of clock exchanges from then on, since clocks drift.
+        silence_ns: time without any message after which the connection is taken for broken and replaced.
     """
 
     retry_ns: int = 500_000_000
@@ -54,17 +54,20 @@ class ControlSettings:
 
 
 class ControlLink:
-    """Driven by its owner: `drain` when the socket is readable, `tick` often.
+    """The control link, driven by its owner: call `drain` when the socket is readable, and `tick` often.
 
     Attributes:
-        watch: whether the connection stands.
-        welcome: the server's state as of the last Hello; None until it has answered, and again after it restarted.
-        server_session, server_clock: of the last Welcome's header; zeros before it. rate_hz: of its poses, likewise.
-        report_taken: the server acknowledged the last report.
-        events: this client's own, and the server's.
-        verdict: on this client's last self-test in this session; None before it, or where the server tests nobody.
-        refused: refusals in either direction; `last_refusal` says why.
-        reconnects: connections made after the first because nothing came any more.
+        watch: state of the connection.
+        socket: the socket, to be polled for input.
+        welcome: the server's state as of the last Hello; None until the server has answered it.
+        server_session, server_clock: from the last Welcome's header; zero before the first.
+        rate_hz: rate of the server's pose batches; 0 before the first Welcome.
+        report_taken: whether the server acknowledged the last report.
+        events: the client's own events, and the server's.
+        verdict: verdict on the last self-test in this session; None before it, or if the server has no self-test.
+        refused: number of refusals in either direction.
+        last_refusal: the last of them.
+        reconnects: number of connections made after a silence.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class ControlLink:
 
     @property
     def clock_offset(self) -> ClockOffset | None:
-        """To the server's clock. Exact if both sides name one clock and the exchange does not say otherwise."""
+        """Offset to the server's clock: exactly 0 if both sides name the same clock and the exchanges agree with it."""
         best = self._exchange.best()
         same_name = self.welcome is not None and self.welcome.clock_id == self._session.clock.clock_id
         if best is not None and same_name and abs(best.offset_ns) <= best.error_ns:
@@ -108,32 +111,33 @@ class ControlLink:
 
     @property
     def measured_offset(self) -> ClockOffset | None:
-        """As the exchange alone has it."""
+        """The offset as measured by the exchanges alone."""
         return self._exchange.best()
 
     @property
     def clock_is_settled(self) -> bool:
+        """Whether the first exchanges are complete."""
         return self._exchange.count >= self._settings.first_exchanges
 
     @property
     def self_test(self) -> SelfTestState | None:
-        """None where the server tests nobody, and before the Welcome."""
+        """State of this client's self-test; None if the server has no self-test, and before the Welcome."""
         if self.verdict is not None:
             return self.verdict.state
         return self.welcome.self_test if self.welcome is not None else None
 
     @property
     def may_show(self) -> bool:
-        """Whether a display may show anything: it was welcomed, and passed the test if there is one."""
+        """Whether the display may show anything: the client was welcomed, and passed the self-test if there is one."""
         passed = self.self_test is SelfTestState.PASSED
         return passed or (self.welcome is not None and self.welcome.self_test is None)
 
     def send_event(self, kind: str, **fields: Any) -> int:
-        """Sends what a person did until the server has answered it, and returns its number: see `events`.
+        """Sends an event until the server has answered it, and returns its number; arguments as for `EventLink.add`.
 
         Raises:
-            TooManyRequestsError: too many have no answer yet.
-            MalformedMessageError: it holds what the wire does not allow.
+            TooManyRequestsError: too many events have no answer yet.
+            MalformedMessageError: it holds values that the protocol does not allow.
         """
         offset = self.clock_offset
         if offset is not None:
@@ -141,23 +145,27 @@ class ControlLink:
         return self.events.add(kind, **fields)
 
     def say_hello(self) -> None:
-        """Asks for the state as it is now: `welcome` is None until it is here."""
+        """Requests the server's current state; `welcome` is None until the answer has come."""
         self.welcome = None
         self._asked_hello_ns = self._session.clock.now_ns()
         self._send(replace(self._hello, last_event=self.events.last_event))
 
     def notice_session(self, session_id: bytes) -> None:
-        """Told which run of the server sends the poses: says hello if it is not the one that welcomed us."""
+        """Sends Hello again if the poses come from another session than the last Welcome."""
         since_ns = self._session.clock.now_ns() - (self._asked_hello_ns or 0)
         if self.welcome is not None and session_id != self.server_session and since_ns > self._settings.retry_ns:
             self.say_hello()
 
     def report(self, report: ClientReport) -> None:
+        """Sends a report; `report_taken` becomes True once the server has acknowledged it."""
         self.report_taken = False
         self._report_sequence = self._send(report)
 
     def tick(self) -> None:
-        """Asks for what is due: the Welcome until it is here, then the time; over a new connection after a silence."""
+        """Sends what is due: Hello until the Welcome has come, then events, self-test and clock requests.
+
+        Makes a new connection after too long a silence.
+        """
         now_ns = self._session.clock.now_ns()
         if self.watch.state is LinkState.REFUSED:
             self._silence.excused(now_ns)
@@ -180,7 +188,7 @@ class ControlLink:
             self._ask_time()
 
     def drain(self) -> None:
-        """Takes in what has arrived, without waiting."""
+        """Processes the messages that have arrived, without waiting."""
         for _ in range(64):
             try:
                 message = self.socket.recv(zmq.DONTWAIT)
@@ -244,7 +252,7 @@ class ControlLink:
         try:
             self.socket.send(encode_message(message, session, self._sequence), zmq.DONTWAIT)
         except zmq.Again:
-            # With a refused key libzmq never connects again by itself: the same words would hide it.
+            # After a refused key libzmq does not reconnect by itself: the message must say so.
             self.last_refusal = self.watch.reason or "the server does not read; asking again later"
         return self._sequence
 

@@ -1,4 +1,4 @@
-"""Events at the client's end: each of its own until it has a final answer, each of the server's once and in order."""
+"""Events at the client: repeats its own until they have a final answer, takes each of the server's once, in order."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ class _Waiting:
 
 
 class EventLink:
-    """Knows nothing of sockets: `due` says what to send, `take_answer` and `take_event` are handed what came.
+    """The events of a client, independent of sockets: `due` returns what to send, `take_*` get what was received.
 
     Args:
-        stream: names this run of the program.
+        stream: name of this run of the program.
+        retry_ns: time after which an event without a final answer is sent again.
 
     Attributes:
         answers: final answers by number, the newest 256.
-        last_event: the last of the server's events that was taken in, in `session`; None before the first Welcome.
-        missed: events that the server no longer had when this client came back: the Welcome's state holds their effect.
-        dropped: events of the server that nobody took with `take_events` in time.
-        surfaces_changed: the server has told that another manifest holds; whoever asks for it sets this back.
+        session: id of the server's session.
+        last_event: number of the last server event received in `session`; None before the first Welcome.
+        missed: number of server events that were no longer kept when this client returned; the state in the Welcome
+            includes their effect.
+        dropped: number of server events that were not taken with `take_events` in time.
+        surfaces_changed: whether the manifest has changed; to be reset by whoever requests it.
     """
 
     def __init__(self, stream: str, retry_ns: int) -> None:
@@ -53,28 +56,30 @@ class EventLink:
     # ------------------------------------------------------------------------------------------------------ own events
     @property
     def unanswered(self) -> tuple[int, ...]:
-        """Events without a final answer."""
+        """Numbers of the events without a final answer."""
         return tuple(self._waiting)
 
     def add(self, kind: str, **fields: Any) -> int:
-        """Takes in something that the person did, and returns its number; `fields` are those of `ClientEvent`.
+        """Adds an event to be sent, and returns its number; `fields` are those of `ClientEvent`.
 
         Raises:
             TooManyRequestsError: 16 events have no final answer yet.
-            MalformedMessageError: it holds what the wire does not allow, such as a position beyond 1,000 m.
+            MalformedMessageError: a value that the protocol does not allow, such as a position beyond 1,000 m.
         """
         if len(self._waiting) >= MAX_UNANSWERED:
             raise TooManyRequestsError(
-                f"an event while {MAX_UNANSWERED} have no answer", f"{MAX_UNANSWERED} at a time", "wait for the server"
+                f"an event while {MAX_UNANSWERED} have no answer",
+                f"at most {MAX_UNANSWERED} unanswered events",
+                "wait for the server",
             )
         event = ClientEvent(stream=self.stream, number=self._number + 1, kind=kind, first_session="", **fields)
-        encode(event)  # what can never be sent is refused here, not again and again when it is due
+        encode(event)  # refuses here, once, what could never be sent
         self._number += 1
         self._waiting[self._number] = _Waiting(event)
         return self._number
 
     def due(self, session: bytes, now_ns: int) -> tuple[ClientEvent, ...]:
-        """What to send to the server of this session now."""
+        """The events to send to the server of this session now."""
         events = []
         for waiting in self._waiting.values():
             if waiting.sent_ns is None:
@@ -86,7 +91,7 @@ class EventLink:
         return tuple(events)
 
     def take_answer(self, answer: EventAnswer) -> None:
-        """An answer that is not final, not ours or not the first changes nothing."""
+        """Takes a final answer; one that is pending, of another stream, or repeated is ignored."""
         if answer.stream != self.stream or answer.outcome is EventOutcome.PENDING:
             return
         if self._waiting.pop(answer.number, None) is not None:
@@ -96,15 +101,15 @@ class EventLink:
 
     # -------------------------------------------------------------------------------------------------- server's events
     def join(self, session: bytes, last_event: int | None) -> None:
-        """Told of a Welcome: in a new session, events begin after the state that it holds."""
+        """Notes a Welcome: in a new session, events continue after the last one included in its state."""
         if session != self.session:
             self.session, self.last_event = session, last_event or 0
 
     def take_event(self, event: ServerEvent) -> EventReceipt | None:
-        """Takes in the event if it is the next, and returns the receipt to send; None to wait for an earlier one."""
+        """Takes the event if it is the next one, and returns the receipt to send; None if an earlier one is missing."""
         expected = (self.last_event or 0) + 1
         if event.number > expected and event.oldest_kept <= expected:
-            return None  # the one before it was lost on the way, and will come again
+            return None  # an earlier event was lost, and will be sent again
         if event.number >= expected:
             self.missed += event.number - expected
             self.last_event = event.number
@@ -114,7 +119,7 @@ class EventLink:
         return EventReceipt(last_event=self.last_event or 0)
 
     def take_events(self) -> tuple[ServerEvent, ...]:
-        """What happened at the server since the last call, oldest first."""
+        """Returns the server's events since the last call, oldest first."""
         events = tuple(self._received)
         self._received.clear()
         return events

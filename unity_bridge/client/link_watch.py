@@ -1,4 +1,4 @@
-"""Whether a client's connection stands, and if not, why: what ZeroMQ otherwise keeps to itself."""
+"""State of a client's connection, and why it fails, from ZeroMQ's socket events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unity_bridge.transport.endpoints import connect
 from unity_bridge.transport.keys import ClientKeys, fingerprint
 
 _RETRY_NS = 5_000_000_000
-# One handshake may break off because the server is just stopping; so many in a row mean that it does not want us.
+# One handshake may break off because the server is stopping; so many in a row mean that the server refuses.
 _BROKEN_OFF_LIMIT = 3
 _HANDSHAKE_MS = 10_000
 _EVENTS = (
@@ -28,7 +28,7 @@ _EVENTS = (
 
 
 class LinkState(Enum):
-    """CONNECTING: not yet, or not any more; ZeroMQ keeps trying. REFUSED: the other end does not want us."""
+    """CONNECTING: not connected, ZeroMQ keeps trying. OPEN: connected. REFUSED: the handshake failed."""
 
     CONNECTING = "connecting"
     OPEN = "open"
@@ -36,12 +36,13 @@ class LinkState(Enum):
 
 
 class LinkWatch:
-    """Opens a connection and follows it. Poll it; without that it never changes its mind.
+    """Opens a connection and tracks its state, which is updated by `poll`.
 
-    A client that was refused is tried again every 5 s, which libzmq itself does not do: it may be enrolled meanwhile.
+    A refused connection is tried again every 5 s, since the client may be enrolled meanwhile; libzmq does not do that.
 
     Attributes:
-        state, reason: now; the reason is empty unless `state` is REFUSED.
+        state: state at the last `poll`.
+        reason: why the connection was refused; empty unless `state` is REFUSED.
     """
 
     def __init__(self, context: zmq.Context, clock: Clock, keys: ClientKeys | None) -> None:
@@ -53,7 +54,7 @@ class LinkWatch:
         self.reason = ""
 
     def connect(self, kind: int, endpoint: str, options: Mapping[Any, Any]) -> zmq.Socket[bytes]:
-        """A socket that connects, as `endpoints.connect` has it, and is watched from its first moment.
+        """Makes a socket as `endpoints.connect` does, and watches it from the start.
 
         Raises:
             EndpointRefusedError: not an address.
@@ -64,7 +65,7 @@ class LinkWatch:
         return self._socket
 
     def reconnect(self) -> zmq.Socket[bytes]:
-        """Gives up the connection, with what was under way, and makes another socket in its place."""
+        """Closes the socket, with all messages under way, and returns a new one in its place."""
         self.close()
         self._socket.close()
         self._broken_off, self.state, self.reason = 0, LinkState.CONNECTING, ""
@@ -72,7 +73,7 @@ class LinkWatch:
         return self._socket
 
     def poll(self) -> None:
-        """Takes in what has happened since the last call."""
+        """Updates the state by the events since the last call."""
         while self._monitor is not None:
             try:
                 event = parse_monitor_message(self._monitor.recv_multipart(zmq.DONTWAIT))

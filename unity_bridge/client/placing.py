@@ -1,7 +1,7 @@
-"""Where a display puts things: tools hang from tools, surfaces from the tool of their frame's name.
+"""Placing of tools and surfaces in a display: tools under tools, a surface under the tool of its frame's name.
 
-Everything is in Unity's convention, and stays there. A left-handed world needs no other formulas: a quaternion turns a
-vector, and a cross product is taken, component by component as ever; only what is called clockwise differs.
+Everything stays in Unity's convention. Left-handed coordinates need no other formulas: quaternion rotation and cross
+product are the same component by component; only the meaning of clockwise differs.
 """
 
 from __future__ import annotations
@@ -17,55 +17,57 @@ from unity_bridge.wire.messages import PlacedPoint, PlacedTriangle, Placement, S
 
 
 class Placer:
-    """The chain of poses from a frame up to a root, as nested Transforms have it.
+    """The chain of poses from a frame up to a root, like nested Transforms in Unity.
 
     Raises:
-        InvalidPoseError: `frame` does not hang from `root`, or a tool on the way has no pose to show.
+        InvalidPoseError: no chain leads from `frame` to `root`, or a tool on the way has no pose.
     """
 
     def __init__(self, batch: PoseBatch, frame: str, root: str) -> None:
         by_frame = {tool.from_frame: tool for tool in batch.tools.values()}
         self._chain: list[UnityPose] = []  # innermost first
         while frame != root:
-            tool = by_frame.pop(frame, None)  # popped: a circle must not be walked for ever
+            tool = by_frame.pop(frame, None)  # popped, so that a cycle ends
             if tool is None or tool.pose is None:
                 raise InvalidPoseError(
-                    f"no pose from '{frame}' towards '{root}'", "a chain of tools up to it", "hide what hangs there"
+                    f"no pose from '{frame}' towards '{root}'",
+                    "a chain of tools with poses",
+                    f"hide what is placed in '{frame}'",
                 )
             self._chain.append(tool.pose)
             frame = tool.to_frame
 
     def points(self, points_m: Floats) -> Floats:
-        """Points ``(n, 3)`` of the frame, in the root: Unity's TransformPoint."""
+        """Maps points ``(n, 3)`` in m from the frame to the root, like Unity's TransformPoint."""
         for pose in self._chain:
             points_m = rotated(pose.rotation_xyzw, points_m) + pose.position_m
         return points_m
 
     def directions(self, directions: Floats) -> Floats:
-        """Directions ``(n, 3)`` of the frame, in the root: Unity's TransformDirection."""
+        """Maps directions ``(n, 3)`` from the frame to the root, like Unity's TransformDirection."""
         for pose in self._chain:
             directions = rotated(pose.rotation_xyzw, directions)
         return directions
 
 
 def rotated(rotation_xyzw: Floats, vectors: Floats) -> Floats:
-    """Vectors ``(n, 3)`` turned by a unit quaternion: ``v + 2 w (u x v) + 2 u x (u x v)``."""
+    """Rotates vectors ``(n, 3)`` by a unit quaternion: ``v + 2 w (u x v) + 2 u x (u x v)``."""
     axis, w = rotation_xyzw[:3], rotation_xyzw[3]
     across = np.cross(axis, vectors)
     return vectors + 2.0 * (w * across + np.cross(axis, across))
 
 
 def visible_sides(corners_m: Floats) -> Floats:
-    """Vectors ``(m, 3)`` out of the side that is drawn, of triangles ``(m, 3, 3)`` whose front is clockwise."""
+    """Vectors ``(m, 3)`` out of the drawn side of triangles with corners ``(m, 3, 3)``; their front is clockwise."""
     return np.cross(corners_m[:, 1] - corners_m[:, 0], corners_m[:, 2] - corners_m[:, 0])
 
 
 def take_self_test(task: SelfTestTask) -> SelfTestReport:
-    """Decodes and places what the task holds, and says where it is.
+    """Decodes and places the object of a self-test, and reports its positions.
 
     Raises:
-        WireError: a part of it that is malformed.
-        InvalidPoseError: a part of it that hangs from nothing.
+        WireError: a part of the task is malformed.
+        InvalidPoseError: a part of it has no pose.
     """
     surface, decoder = decode_surface(task.surface).surface, PoseBatchDecoder()
     placements = [_place(task, surface, decoder.decode(batch), index) for index, batch in enumerate(task.batches)]

@@ -1,4 +1,4 @@
-"""What a client received, as arrays in one file, for whoever holds the truth to check it against."""
+"""Recording of everything that a client received, as arrays in one file, to be compared with what was sent."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ Texts = NDArray[np.str_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClientRecording:
-    """n batches of k tools and the surfaces, in Unity's convention; arrays are read-only.
+    """n batches of k tools, and the surfaces, in Unity's convention; arrays are read-only.
 
     Attributes:
-        session_id: ``(n,)`` hexadecimal; sequence numbers count within one session.
-        sequence: ``(n,)``.
-        capture_ns: ``(n,)`` sensor times, on the server's clock.
-        received_ns, decoded_ns: ``(n,)``, brought to the server's clock.
-        batch_validity: ``(n,)`` validity of each batch as a whole.
-        tools: ``(k,)`` names of all tools seen.
+        session_id: sessions ``(n,)``, hexadecimal; sequence numbers count within one session.
+        sequence: sequence numbers ``(n,)``.
+        capture_ns: sensor times ``(n,)`` on the server's clock.
+        received_ns, decoded_ns: times ``(n,)`` converted to the server's clock.
+        batch_validity: validity ``(n,)`` of each batch as a whole.
+        tools: names ``(k,)`` of all tools received.
         validity: ``(n, k)``: 'valid', 'stale', 'lost', 'suspect', or '' where the batch did not hold the tool.
-        reason: ``(n, k)``, '' where none was given.
-        position_m: ``(n, k, 3)``, NaN where there is no pose.
-        rotation_xyzw: ``(n, k, 4)``, NaN where there is no pose.
-        surfaces: those that came whole.
+        reason: ``(n, k)``: '' where none was given.
+        position_m: ``(n, k, 3)``: NaN where there is no pose.
+        rotation_xyzw: ``(n, k, 4)``: NaN where there is no pose.
+        surfaces: the completely received surfaces.
     """
 
     session_id: Texts
@@ -55,7 +55,7 @@ class ClientRecording:
 
     @property
     def latency_ms(self) -> Floats:
-        """``(n,)``: sensor stamp to decoded."""
+        """Latency ``(n,)`` in ms, from the sensor's time stamp to the decoded batch."""
         return (self.decoded_ns - self.capture_ns) / 1e6
 
 
@@ -63,7 +63,7 @@ _COLUMNS = tuple(name for name in ClientRecording.__dataclass_fields__ if name !
 
 
 def record(batches: Sequence[LoggedBatch], surfaces: Iterable[DecodedSurface], offset: ClockOffset) -> ClientRecording:
-    """Turns batches into columns, with the client's times brought to the server's clock."""
+    """Makes a recording of batches and surfaces, with the client's times converted to the server's clock."""
     tools = sorted({tool for logged in batches for tool in logged.batch.tools})
     column = {tool: index for index, tool in enumerate(tools)}
     shape = (len(batches), len(tools))
@@ -93,7 +93,7 @@ def record(batches: Sequence[LoggedBatch], surfaces: Iterable[DecodedSurface], o
 
 
 def save_recording(recording: ClientRecording, path: Path) -> None:
-    """Writes a NumPy archive that holds no pickles."""
+    """Writes a recording as a NumPy archive without pickles."""
     arrays = {name: getattr(recording, name) for name in _COLUMNS}
     for index, decoded in enumerate(recording.surfaces):
         surface = decoded.surface
@@ -109,10 +109,10 @@ def save_recording(recording: ClientRecording, path: Path) -> None:
 
 
 def load_recording(path: Path) -> ClientRecording:
-    """Reads what `save_recording` wrote.
+    """Reads the file of `save_recording`.
 
     Raises:
-        MalformedMessageError: not such a file.
+        MalformedMessageError: the file holds no recording.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -122,7 +122,7 @@ def load_recording(path: Path) -> ClientRecording:
         return ClientRecording(**{name: arrays[name] for name in _COLUMNS}, surfaces=surfaces)
     except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise MalformedMessageError(
-            f"{path.name}: {error}", "a client's recording", "run the client with --record"
+            f"{path.name}, which is no recording ({error})", "a client's recording", "run the client with --record"
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""The reference client: what a headset does on the wire, without the headset.
+"""The reference client: the complete client side of the protocol, as in a headset.
 
-Driven by `poll`; it starts no thread and reads no clock but the one it is given.
+It is driven by `poll`, starts no threads, and reads only the clock that it is given.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class ClientSettings:
     """Bounds of the client.
 
     Attributes:
-        name: how the client presents itself.
-        max_batches: batches kept for the recording; beyond it they are counted only.
-        tail_ns: how long the last batches may take to arrive before they count as lost.
-        queued_batches: batches that may wait while the client is busy; beyond it the oldest stay and new ones are lost.
-        silence_ns: without a batch for so long (and for 10 of the server's periods), subscribe anew.
+        name: name by which the client presents itself.
+        max_batches: number of batches kept for the recording; further ones are only counted.
+        tail_ns: time that the last batches have to arrive before they count as lost.
+        queued_batches: number of batches queued while the client is busy; further ones are lost.
+        silence_ns: time without a batch (but at least 10 of the server's periods) after which the client subscribes
+            again.
+        control, puller: settings of the control link and of the surface link.
     """
 
     name: str = "reference client"
@@ -53,7 +55,7 @@ class ClientSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where the server's three sockets are."""
+    """Addresses of the server's three sockets."""
 
     poses: str
     surfaces: str
@@ -61,16 +63,19 @@ class Endpoints:
 
 
 class ReferenceClient:
-    """Says hello, exchanges clocks, takes in poses, pulls every surface (coarse first), and reports.
+    """Client of the three sockets: Hello, clock exchange, poses, all surfaces (coarse first), events and a report.
 
     Args:
-        keys: the server's public key, pinned, and the client's own pair; without them only servers without keys answer.
+        endpoints: addresses of the server's sockets.
+        clock: the client's clock.
+        settings: bounds of the client.
+        keys: the server's public key and the client's own pair; without them only servers without keys answer.
 
     Raises:
         EndpointRefusedError: one of the three is not an address.
 
     Attributes:
-        poses, surfaces, control: the three links, for what this class does not repeat.
+        poses, surfaces, control: the three links.
     """
 
     def __init__(
@@ -105,8 +110,8 @@ class ReferenceClient:
 
     @property
     def newest(self) -> ShownPoses | None:
-        """What a display would show now, judged by its age; None until the server knows that it would show it where it
-        is, and before the first batch.
+        """The poses that a display may show now, judged by their age; None before the first batch, and before the
+        client has passed the self-test.
         """
         batch = self.poses.log.newest
         if batch is None or not self.control.may_show:
@@ -117,24 +122,24 @@ class ReferenceClient:
 
     @property
     def age_limits(self) -> AgeLimits:
-        """Above which age a pose is stale, and lost, in this session."""
+        """The ages above which a pose is stale, and lost, in this session."""
         return AgeLimits.of(self.control.welcome)
 
     @property
     def refusal(self) -> str:
-        """Why the server does not want this client, or cannot be the right one; empty if nothing speaks against it."""
+        """Why this client is refused, failed the self-test, or cannot trust the server; empty if there is no reason."""
         reasons = self.control.verdict.reasons if self.control.verdict is not None else ()
         failed = f"this client fails the self-test: {'; '.join(reasons)}" if reasons else ""
         return self.control.watch.reason or self.poses.watch.reason or failed
 
     @property
     def is_ready(self) -> bool:
-        """True once welcomed and tested, with the clock settled, every surface here, and poses coming in."""
+        """Whether the client is welcomed and tested, the clock is settled, all surfaces are here, and poses arrive."""
         settled = self.control.may_show and self.control.clock_is_settled
         return settled and self.surfaces.is_done and self.poses.log.received > 0
 
     def poll(self, timeout_ms: int) -> None:
-        """Waits up to `timeout_ms` for anything to arrive, and takes in what there is: poses first."""
+        """Waits up to `timeout_ms` for messages, and processes them, poses first."""
         links = (self.poses, self.control, self.surfaces) if self._takes_poses else (self.control, self.surfaces)
         poller = zmq.Poller()
         for link in links:
@@ -155,13 +160,13 @@ class ReferenceClient:
             self.control.notice_session(self.poses.log.session_id)
 
     def _follow_the_offer(self) -> None:
-        """What was withdrawn must not be shown until the next time that the manifest is asked for anyway."""
+        """Requests the manifest at once after a change, so that a withdrawn surface does not stay on display."""
         if self.control.events.surfaces_changed:
             self.control.events.surfaces_changed = False
             self.surfaces.request_manifest()
 
     def poll_until(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
-        """Polls until the condition holds or the deadline on this client's clock has come; says whether it holds."""
+        """Polls until the condition holds or the deadline on this client's clock has passed; says whether it holds."""
         while not condition():
             if self._clock.now_ns() >= deadline_ns:
                 return False
@@ -169,9 +174,9 @@ class ReferenceClient:
         return True
 
     def finish(self, deadline_ns: int) -> bool:
-        """Asks the server how far it has come, takes in what is still under way, counts the rest as lost, reports.
+        """Receives the batches that are still under way, counts missing ones as lost, and sends the report.
 
-        From here on no more poses are taken in, so that report and recording agree.
+        Afterwards no more poses are received, so that report and recording agree.
 
         Returns:
             True if the server acknowledged the report before the deadline.
@@ -189,23 +194,23 @@ class ReferenceClient:
         return self.poll_until(lambda: self.control.report_taken, deadline_ns)
 
     def recording(self) -> ClientRecording:
-        """Everything received, with times brought to the server's clock.
+        """Everything received, with times converted to the server's clock.
 
         Raises:
-            PeerRefusedError: the clocks were never compared, so no time could be.
+            PeerRefusedError: there was no clock exchange, so times cannot be converted.
         """
         offset = self._pose_offset()
         if offset is None:
             raise PeerRefusedError(
-                "no clock exchange with the clock that stamped the poses",
-                "at least one",
+                "no exchange with the clock that stamped the poses",
+                "at least one clock exchange",
                 "check that control and pose socket belong to one server, and that it answers",
             )
         surfaces = [pulled.decoded for pulled in self.surfaces.surfaces.values()]
         return record(self.poses.log.batches, surfaces, offset)
 
     def report(self) -> ClientReport:
-        """What was received so far, as the server is told."""
+        """The report on everything received so far."""
         log, offset, measured = self.poses.log, self._pose_offset(), self.control.measured_offset
         latencies: list[float | None] = [None, None, None]
         if log.batches and offset is not None:
@@ -226,12 +231,12 @@ class ReferenceClient:
         )
 
     def _pose_offset(self) -> ClockOffset | None:
-        """To the clock that stamped the poses; None if that is not the clock which was compared with ours."""
+        """Offset to the clock that stamped the poses; None if it is not the clock of the exchanges."""
         stamped_by = {logged.batch.header.clock for logged in self.poses.log.batches}
         return self.control.clock_offset if stamped_by <= {self.control.server_clock} else None
 
     def close(self) -> None:
-        """Says goodbye and closes. May be called again."""
+        """Sends Goodbye and closes all links. May be called again."""
         if self._context.closed:
             return
         self.poses.close()

@@ -1,1 +1,1 @@
-"""The control socket: who is there, events both ways, and the self-test of each client."""
+"""The control socket: sessions of clients, events in both directions, and the self-test of each client."""

@@ -1,4 +1,4 @@
-"""Events both ways with the rules of docs/protocol.md, section 7; no sockets here."""
+"""Exchange of events in both directions by the rules of docs/protocol.md, section 7; independent of sockets."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from unity_bridge.wire.messages import ClientEvent, EventAnswer, EventReceipt, S
 
 RETRY_NS = 500_000_000
 IN_FLIGHT = 8
-# A person's pace, and a journal that is synced to the disk for each.
+# Events come at a person's pace, and each is synced to the journal on the disk.
 _EVENTS_PER_S, _EVENTS_BURST, _MAX_SENDERS = 20, 64, 256
 
 
 class EventExchange:
-    """What clients ask for is done once and answered; what happened is told until it is confirmed.
+    """Executes each client event once and answers it; sends each server event until the client has confirmed it.
 
     Args:
-        desk: does it.
-        tested: whether a client has to have passed the self-test to be heard.
+        session: the server's session.
+        desk: executes the clients' events.
+        tested: whether only clients that passed the self-test may send events.
+
+    Attributes:
+        log: the server's events.
     """
 
     def __init__(self, session: Session, desk: EventDesk, tested: bool) -> None:
@@ -40,18 +44,23 @@ class EventExchange:
 
     # ------------------------------------------------------------------------------------------------ client to server
     def remember(self, party: Party) -> None:
-        """Takes in what earlier sessions answered to this client."""
+        """Restores the answers that earlier sessions gave to this client."""
         for known in self._desk.earlier(party.key, party.stream):
             party.window.keep(known.answer, known.content)
 
     def take(self, event: ClientEvent, party: Party, sender_id: str | bytes) -> tuple[EventAnswer, bool]:
-        """The answer to an event, and whether it came for the first time.
+        """Executes an event unless it is a repetition.
 
         Args:
-            sender_id: what the sender's allowance goes by.
+            event: the client's event.
+            party: the client.
+            sender_id: identifies the sender for the rate limit.
+
+        Returns:
+            The answer, and whether the event was new.
 
         Raises:
-            TooManyRequestsError: not now; the client asks again.
+            TooManyRequestsError: the client exceeds its rate, or has too many pending events; it should retry later.
         """
         try:
             known = self._find(event, party)
@@ -70,15 +79,15 @@ class EventExchange:
         return party.window.keep(answer_of(event.stream, event.number, outcome)), True
 
     def settle(self, party: Party, number: int, outcome: Outcome) -> EventAnswer:
-        """Ends a pending event."""
+        """Records the outcome of a pending event, and returns the final answer."""
         return party.window.keep(answer_of(party.stream, number, outcome))
 
     def _find(self, event: ClientEvent, party: Party) -> EventAnswer | None:
         if not party.stream or event.stream != party.stream:
             raise EventRefusedError(
                 f"an event of the stream '{event.stream[:40]}'",
-                f"the one of the Hello: '{party.stream}'",
-                "draw a stream when the program starts, and say it in Hello and in every event",
+                f"the stream of the Hello, '{party.stream}'",
+                "draw a stream when the program starts, and send it in Hello and in every event",
             )
         return party.window.find(event.number, content_of(event))
 
@@ -87,23 +96,23 @@ class EventExchange:
             why = f" ({'; '.join(party.reasons)})" if party.reasons else ""
             raise SelfTestRequiredError(
                 f"an event of a client whose self-test is '{party.self_test}'{why}",
-                "events of clients that have shown where they place things",
-                "ask for a self-test and answer it",
+                "events of clients that passed the self-test",
+                "request a self-test and answer it",
             )
         own = self._session.session_id.hex()
         if event.first_session != own and event.first_session not in self._desk.sessions:
             raise UncertainEventError(
-                f"an event that went first to session '{event.first_session[:8]}'",
-                f"session {own[:8]}: an earlier run of the server may have done it already",
+                f"an event that was first sent to session '{event.first_session[:8]}', which may have executed it",
+                f"an event that was first sent to session {own[:8]}",
                 "look at the state; if it was not done, let the person do it again",
             )
 
     # ------------------------------------------------------------------------------------------------ server to client
     def join(self, party: Party, last_event: int | None) -> None:
-        """From where a client is told what happens: from the event it names, or from its first Hello on.
+        """Sets from where on a client gets events: after the event that it names, or after its first Hello.
 
-        A Hello that is repeated because the Welcome was slow must not skip what happened in between: the client may go
-        by the first Welcome.
+        A Hello that is repeated because the Welcome was slow must not skip the events in between: the client may use
+        the first Welcome.
         """
         if last_event is not None:
             party.confirmed = min(last_event, self.log.last)
@@ -112,10 +121,11 @@ class EventExchange:
         party.joined, party.sent = True, party.confirmed
 
     def confirm(self, party: Party, receipt: EventReceipt) -> None:
+        """Notes that the client has received all events up to that of the receipt."""
         party.confirmed = max(party.confirmed, min(receipt.last_event, party.sent))
 
     def due(self, party: Party) -> tuple[ServerEvent, ...]:
-        """What to send to this client now: what is new, or after half a second what was not confirmed."""
+        """The events to send to this client now: new ones, and after half a second those that were not confirmed."""
         if not party.stream or party.confirmed >= self.log.last:
             return ()
         now_ns = self._session.clock.now_ns()

@@ -1,4 +1,4 @@
-"""Who does what clients ask for: the seam between the control socket and the operating room."""
+"""Interface between the control socket and whoever executes the clients' events."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from unity_bridge.wire.messages import ClientEvent
 
 @dataclass(frozen=True)
 class Sender:
-    """Who an event is from.
+    """The client that sent an event.
 
     Attributes:
-        name: as the client presents itself: for people, never for decisions.
-        key: its public key, Z85, which it has proved; empty without keys.
+        name: name by which the client presents itself: to be shown, never to be trusted.
+        key: its authenticated public key in Z85; empty without keys.
     """
 
     name: str
@@ -25,28 +25,28 @@ class Sender:
 
 
 class EventDesk(Protocol):
-    """Is handed each event once."""
+    """Executes events; each is handed over once."""
 
     @property
     def sessions(self) -> Iterable[str]:
-        """Earlier sessions, hexadecimal, of which it knows every event that was begun."""
+        """Ids, hexadecimal, of earlier sessions whose events are all known, executed or not."""
         ...
 
     def earlier(self, key: str, stream: str) -> Iterable[Known]:
-        """What was answered to this client's events in earlier sessions, and what those events were."""
+        """The events of this client in earlier sessions, with their answers."""
         ...
 
     def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:
-        """Does it and says so, or refuses; None if that takes longer, and then `ControlServer.settle` ends it.
+        """Executes or refuses the event; None if it is still pending, to be ended by `ControlServer.settle`.
 
         Raises:
-            SurgNavError: a refusal as well.
+            SurgNavError: the event is refused, with this reason.
         """
         ...
 
 
 class NoDesk:
-    """For a server that takes no events: each is refused, none is dropped."""
+    """Handler of a server that takes no events: it refuses each of them."""
 
     sessions: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What happened at the server, numbered, for every client that is there or comes back."""
+"""The server's events of a session, numbered, for clients that are connected or return later."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EventLog:
         return self.last
 
     def after(self, number: int, limit: int) -> tuple[ServerEvent, ...]:
-        """Up to `limit` events after `number`, oldest first; what is no longer kept is passed over."""
+        """Up to `limit` events after `number`, oldest first; events that are no longer kept are skipped."""
         start = max(number + 1, self.oldest)
         stop = min(self.last + 1, start + limit)
         return tuple(replace(self._events[n - self.oldest], oldest_kept=self.oldest) for n in range(start, stop))

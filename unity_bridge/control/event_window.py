@@ -1,7 +1,7 @@
-"""Which events of one client were there already, and what was answered: exact, in bounded memory.
+"""Detects repeated events of one client and keeps their answers, exactly and in bounded memory.
 
-A window over numbers, as IPsec keeps one against replay (RFC 4303, section 3.4.3): an event within it is known by its
-number, whatever is below it is refused, because nobody can tell any more.
+A sliding window over the events' numbers, as IPsec uses against replay (RFC 4303, section 3.4.3): an event within the
+window is known by its number; an older one is refused, because it is no longer known whether it was executed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TEXT_LIMIT = 200
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an event: done, with a note for the person; or refused, with the error that says why."""
+    """Outcome of an event: executed, with a note for the person; or refused, with the error as the reason."""
 
     note: str = ""
     error: SurgNavError | None = None
@@ -31,14 +31,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Known:
-    """An answer, and the event that it is of: `content_of` it, or empty where that is not known any more."""
+    """An answer, and `content_of` its event; the latter is empty where it is no longer known."""
 
     answer: EventAnswer
     content: str = ""
 
 
 def content_of(event: ClientEvent) -> str:
-    """Says in 64 digits what an event holds: the same again and again for one that is repeated."""
+    """SHA-256, hexadecimal, of an event's content, to tell a repetition from a different event of the same number."""
     return hashlib.sha256(encode(event)).hexdigest()
 
 
@@ -46,7 +46,7 @@ class EventWindow:
     """The newest 256 answers of one stream of events.
 
     Attributes:
-        floor: events up to this number are forgotten: whether they were done is not known any more.
+        floor: events up to this number are forgotten: it is no longer known whether they were executed.
     """
 
     def __init__(self) -> None:
@@ -55,51 +55,55 @@ class EventWindow:
 
     @property
     def pending(self) -> int:
-        """Events that were begun and have no final answer."""
+        """Number of events without a final answer."""
         return sum(known.answer.outcome is EventOutcome.PENDING for known in self._known.values())
 
     def find(self, number: int, content: str = "") -> EventAnswer | None:
-        """The answer to the event if it was there before; None if it is new.
+        """The answer to the event of this number; None if it is new.
 
         Args:
-            content: of the event that comes now.
+            number: number of the event.
+            content: `content_of` the event; empty to skip the comparison.
 
         Raises:
-            ReusedNumberError: there was another event under this number.
-            ForgottenEventError: a number so old that nobody knows any more.
+            ReusedNumberError: a different event had this number.
+            ForgottenEventError: the number is older than the window.
         """
         known = self._known.get(number)
         if known is not None and known.content and content and known.content != content:
             raise ReusedNumberError(
-                f"event {number}, which was there already with other content",
-                "the same event again under its number, and a new number for a new event",
+                f"event {number}, whose number was used by an event with other content",
+                "the same event under its number, and a new number for a new event",
                 "look at the state; number events from 1 upwards, and draw a new stream when the program starts",
             )
         if known is None and number <= self.floor:
             raise ForgottenEventError(
-                f"event {number}",
-                f"{self.floor + 1} or later: earlier ones were done or refused long ago",
+                f"event {number}, which is too old to know what became of it",
+                f"event {self.floor + 1} or later",
                 "number events from 1 upwards, each once",
             )
         return known.answer if known is not None else None
 
     def begin(self, event: ClientEvent) -> EventAnswer:
-        """Takes in a new event as pending.
+        """Records a new event as pending, and returns that answer.
 
         Raises:
-            TooManyRequestsError: too many are pending already.
+            TooManyRequestsError: too many events are pending already.
         """
         if self.pending >= MAX_PENDING:
             raise TooManyRequestsError(
-                f"event {event.number} while {MAX_PENDING} have no answer", f"{MAX_PENDING} at a time", "wait for them"
+                f"event {event.number} while {MAX_PENDING} are pending",
+                f"at most {MAX_PENDING} pending events",
+                "wait for their answers",
             )
         return self.keep(answer_of(event.stream, event.number, None), content_of(event))
 
     def keep(self, answer: EventAnswer, content: str = "") -> EventAnswer:
-        """Remembers an answer, in place of an earlier one to the same event; the oldest final one makes room.
+        """Keeps an answer, replacing an earlier one to the same event; beyond 256, the oldest final one is dropped.
 
         Args:
-            content: of the event; left out, what is known of it stays.
+            answer: the answer.
+            content: `content_of` the event; if left out, the known content is kept.
         """
         before = self._known.get(answer.number)
         self._known[answer.number] = Known(answer, content or (before.content if before is not None else ""))
@@ -112,7 +116,7 @@ class EventWindow:
 
 
 def answer_of(stream: str, number: int, outcome: Outcome | None) -> EventAnswer:
-    """The answer to an event; None is pending. Texts are shortened: they may quote what the client sent."""
+    """The answer to an event; an outcome of None means pending. Texts are truncated, as they may quote the client."""
     told: dict[str, Any] = {"stream": stream, "number": number}
     if outcome is None:
         return EventAnswer(outcome=EventOutcome.PENDING, **told)

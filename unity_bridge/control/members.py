@@ -1,4 +1,4 @@
-"""Who takes part: a client's program from its start to its end, over however many connections."""
+"""The clients of a session: each run of a client's program, over any number of connections."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ class Party:
     """One run of a client's program.
 
     Attributes:
-        name: as it presents itself; `key`: that it proved, Z85, empty without keys.
-        stream: names the run; from a client that says none it is "", and then it can neither send nor get events.
-        self_test, reasons: whether it may show anything and be heard; why it failed.
-        issued: the test under way; `verdict`: on the last one.
-        joined: it has said Hello in this session.
-        confirmed: the last of the server's events that it has taken in; `sent`: the last that was sent; `sent_ns`: when
-            something was sent last.
+        name: name by which the client presents itself.
+        key: its authenticated public key in Z85; empty without keys.
+        stream: name of the run; empty for a client that gave none, which can neither send nor get events.
+        window: its events and their answers.
+        self_test: whether it passed the self-test.
+        reasons: why it failed.
+        issued: the test that is not answered yet.
+        verdict: the verdict on the last test.
+        joined: whether it has sent Hello in this session.
+        confirmed: number of the last server event that it confirmed.
+        sent: number of the last server event that was sent to it.
+        sent_ns: time of the last such sending, on the server's clock.
     """
 
     name: str
@@ -46,7 +51,7 @@ class Party:
 
 
 class Parties:
-    """Bounded: the longest unheard of go first, but nobody who is connected."""
+    """The known runs, at most 256: the one not heard from for longest is dropped first, but none that is connected."""
 
     def __init__(self) -> None:
         self._parties: OrderedDict[tuple[str, str], Party] = OrderedDict()
@@ -59,7 +64,7 @@ class Parties:
         return party
 
     def add(self, party: Party, connected: Collection[Party]) -> Party:
-        """Keeps a new party with a stream; one of those that are not connected makes room."""
+        """Keeps a new run; beyond 256, one that is not connected is dropped."""
         self._parties[party.key, party.stream] = party
         if len(self._parties) > MAX_PARTIES:
             gone = (who for who, other in self._parties.items() if other not in connected and other is not party)
@@ -68,13 +73,15 @@ class Parties:
 
 
 def check_stream(stream: str) -> str:
-    """Returns a stream's name that can stand in files and logs.
+    """Returns the name of a stream if it is valid, so that it can be used in files and logs.
 
     Raises:
-        MalformedMessageError: it cannot.
+        MalformedMessageError: the name is not valid.
     """
     if not _STREAM.fullmatch(stream):
         raise MalformedMessageError(
-            f"the stream {stream[:70]!r}", "1 to 64 letters, digits and '-', such as a UUID", "draw one at the start"
+            f"the stream {stream[:70]!r}",
+            "1 to 64 letters, digits and '-', such as a UUID",
+            "draw a stream when the program starts",
         )
     return stream

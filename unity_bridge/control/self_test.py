@@ -1,8 +1,8 @@
-"""The self-test at connect: an object without symmetry and three poses; a client says what it makes of them.
+"""The self-test of a client: it decodes and places an asymmetric object under three poses, and reports the result.
 
-It reaches the client as a surface payload and as pose batches, the way everything else does, so that the client's own
-decoding and placing are what is tested. Where the object has to be is computed here with right-handed transforms in
-mm, and converted once; a client computes with quaternions in metres, so that the two share no code.
+The object is sent as a surface payload and the poses as pose batches, like all other data, so that the client's own
+decoding and placing are tested. The expected result is computed here with right-handed transforms in mm and converted
+at the end; a client computes with quaternions in metres, so the two share no code.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from unity_bridge.wire.messages import SelfTestTask, TestPoint
 
 ROOT, ANCHOR, OBJECT = "self_test_root", "self_test_anchor", "self_test_object"
 POSES = 3
-# Edges of 120, 80 and 45 mm along x, y and z, and no vertex at the origin: what is left out or exchanged shows.
+# Edges of 120, 80 and 45 mm along x, y and z, and no vertex at the origin, so that every omission or exchange shows.
 _VERTICES_MM = np.array([[0.0, 0.0, 0.0], [120.0, 0.0, 0.0], [0.0, 80.0, 0.0], [0.0, 0.0, 45.0]]) + [30.0, -20.0, 55.0]
 _TRIANGLES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int32)
 _NAMES = ("corner", "x end", "y end", "z end")
-# Drawn around these: no part of an axis or a length near zero or another, so that every exchange and sign shows.
+# Random values are drawn around these: no two components are similar or near zero, so that any exchange or sign shows.
 _AXIS_PARTS, _SPREAD = np.array([0.35, 0.6, 0.85]), 0.08
 _LENGTHS_MM, _SPREAD_MM = np.array([80.0, 200.0, 320.0]), 40.0
 _ANGLE_RAD = (0.9, 2.0)
@@ -37,12 +37,12 @@ _ANGLE_RAD = (0.9, 2.0)
 
 @dataclass(frozen=True, eq=False)
 class PlacedObject:
-    """Where things are under each of the k poses, in Unity's convention; arrays are read-only.
+    """The object under each of the k poses, in Unity's convention; arrays are read-only.
 
     Attributes:
-        positions_m: ``(k, 4, 3)`` of the vertices in the root.
-        normals: ``(k, 4, 3)`` of the vertices, unit vectors.
-        sides: ``(k, 4, 3)`` out of the visible side of each triangle, unit vectors.
+        positions_m: positions ``(k, 4, 3)`` of the vertices in the root.
+        normals: unit normals ``(k, 4, 3)`` of the vertices.
+        sides: unit vectors ``(k, 4, 3)`` that point out of the visible side of each triangle.
     """
 
     positions_m: Floats
@@ -52,12 +52,15 @@ class PlacedObject:
 
 @dataclass(frozen=True, eq=False)
 class IssuedTest:
-    """A test as it was given to one client.
+    """A test that was issued to one client.
 
     Attributes:
-        poses: for each batch the anchor in the root and the object in the anchor, as the client should read them.
-        vertices_m, minimum_m, edge_m: the object as the client should read it, and its cube.
-        issued_ns: when, on the server's clock.
+        task: the message to the client.
+        poses: for each batch, the pose of the anchor in the root and of the object in the anchor, as a client reads
+            them.
+        vertices_m, minimum_m, edge_m: the object's vertices ``(4, 3)`` as a client reads them, and their cube.
+        expected: the correct result.
+        issued_ns: time of issue on the server's clock.
     """
 
     task: SelfTestTask
@@ -70,7 +73,7 @@ class IssuedTest:
 
 
 class SelfTest:
-    """Draws tests: the object is always the same, its poses never, so that no client can know the answer by heart."""
+    """Issues tests: the object is always the same, its poses are random, so that no client can know the answer."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -78,7 +81,7 @@ class SelfTest:
         self._payload = encode_surface(self._surface)
 
     def issue(self, session: Session) -> IssuedTest:
-        """A new test, stamped with this session."""
+        """Makes a new test with pose batches of this session."""
         pairs = [(self._draw(ROOT, ANCHOR), self._draw(ANCHOR, OBJECT)) for _ in range(POSES)]
         decoded = decode_surface(self._payload.data).surface
         low = decoded.vertices_m.min(axis=0)
@@ -100,7 +103,7 @@ class SelfTest:
         )
 
     def _draw(self, to_frame: str, from_frame: str) -> Transform:
-        """An axis whose parts differ from zero and from one another, and a translation of the same kind."""
+        """A random transform whose rotation axis and translation have components that are distinct and not zero."""
         rng = self._rng
         axis = rng.permutation(_AXIS_PARTS) + rng.uniform(-_SPREAD, _SPREAD, 3)
         axis *= rng.choice([-1.0, 1.0], 3) * rng.uniform(*_ANGLE_RAD) / np.linalg.norm(axis)

@@ -1,4 +1,4 @@
-"""What a client made of the self-test: where it should be, or which mistake explains where it is."""
+"""Judges a client's answer to the self-test: correct, or which known mistake explains it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from geometry.points import Floats
 from unity_bridge.control.self_test import IssuedTest, PlacedObject
 from unity_bridge.wire.messages import Placement, SelfTestReport
 
-# A headset computes in single precision: 1e-7 of some metres, a few operations, and a quantisation of 1 um.
+# Covers single precision (1e-7 of some metres over a few operations) and a quantisation of 1 um.
 POSITION_TOLERANCE_M = 1e-4
 SIDE_TOLERANCE_DEG = 1.0
 NORMAL_TOLERANCE_DEG = 3.0  # SNorm8 alone may be off by 0.4
 _FARTHEST_M = 1e6
 _SAME = np.eye(3)
-# Every way to name and point three axes, the right one left out.
+# All signed permutations of the axes except the identity.
 _AXES = [
     matrix
     for order in itertools.permutations(range(3))
@@ -31,7 +31,7 @@ _TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
 def judge(test: IssuedTest, report: SelfTestReport) -> tuple[str, ...]:
-    """What is wrong, in words for whoever writes the client; empty if nothing is."""
+    """What is wrong with a report, in words for the author of the client; empty if nothing is."""
     placed, missing = _read(test, report)
     if placed is None:
         return (missing,)
@@ -50,7 +50,7 @@ def judge(test: IssuedTest, report: SelfTestReport) -> tuple[str, ...]:
 
 # -------------------------------------------------------------------------------------------------------------- report
 def _read(test: IssuedTest, report: SelfTestReport) -> tuple[PlacedObject | None, str]:
-    """The report as arrays; or None and what is missing in it."""
+    """The report as arrays; or None, and what is missing in it."""
     by_batch = {placement.batch: placement for placement in report.placements}
     if len(by_batch) != len(report.placements) or sorted(by_batch) != list(range(len(test.poses))):
         came = [placement.batch for placement in report.placements[:8]]
@@ -72,7 +72,7 @@ Vector = tuple[float, float, float]
 def _complete(
     test: IssuedTest, placement: Placement
 ) -> tuple[dict[int, tuple[Vector, Vector]], dict[int, Vector], str]:
-    """Points and triangles by index, and what is missing or too much; nothing if all is there once."""
+    """Points and triangles by index, and in words what is missing or repeated; empty if each is there once."""
     points = {point.vertex: (point.position_m, point.normal) for point in placement.points}
     triangles = {each.triangle: each.visible_side for each in placement.triangles}
     asked = {point.vertex: point.name for point in test.task.points}
@@ -88,7 +88,7 @@ def _complete(
 
 
 def _directions(what: str, came: Floats, expected: Floats, tolerance_deg: float) -> str:
-    """What is wrong with vectors of any length against unit vectors; it begins with 'opposite' if all are opposite."""
+    """Compares vectors of any length with unit vectors; the text begins with 'opposite' if all are reversed."""
     lengths = np.linalg.norm(came, axis=-1)
     if not (lengths > 0.0).all():
         return f"{what} is not told (a vector of zeros)"
@@ -103,7 +103,7 @@ def _directions(what: str, came: Floats, expected: Floats, tolerance_deg: float)
 # ----------------------------------------------------------------------------------------------------------- mistakes
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """All that a client puts together: k anchors in the root, k objects in the anchor, n vertices."""
+    """The data that a client combines: k anchors in the root, k objects in the anchor, n vertices."""
 
     anchor_xyzw: Floats
     anchor_m: Floats
@@ -124,7 +124,7 @@ class _Parts:
 
 
 def _explain(test: IssuedTest, came: Floats) -> str:
-    """The mistake that explains where the points are, or how far off they are if none does."""
+    """The known mistake that explains the points' positions, or how far off they are if none does."""
     world = _world_mistake(test.expected.positions_m, came)
     if world:
         return world
@@ -140,7 +140,7 @@ def _explain(test: IssuedTest, came: Floats) -> str:
 
 
 def _world_mistake(expected: Floats, came: Floats) -> str:
-    """A mistake that changes the finished world alike everywhere: mirrored, scaled, turned, shifted; or nothing."""
+    """A mistake that maps all positions alike (mirrored, scaled, turned, shifted), in words; empty if there is none."""
     points = expected.reshape(-1, 3)
     solution = np.linalg.lstsq(np.column_stack([points, np.ones(len(points))]), came.reshape(-1, 3), rcond=None)[0]
     linear: Floats = np.asarray(solution[:3].T, np.float64)
@@ -161,7 +161,7 @@ def _world_mistake(expected: Floats, came: Floats) -> str:
 
 
 def _length(metres: Floats) -> str:
-    """One or more lengths in the unit that shows them: mm to a hundredth below a metre, a tenth of the tolerance."""
+    """Formats lengths: in mm to 0.01 mm (a tenth of the tolerance) if all are below a metre, else in m."""
     small = abs(metres).max() < 1.0
     digits = [
         f"{round(float(part) * 1000.0, 2) + 0.0:g}" if small else f"{round(float(part), 3) + 0.0:g}" for part in metres
@@ -200,7 +200,7 @@ def _letters(axes: Floats) -> str:
 
 
 def _mistakes(test: IssuedTest, right: _Parts) -> Iterator[tuple[str, Floats]]:
-    """Known mistakes in a part of the way, and the positions that each would give."""
+    """Known mistakes in one step of the computation, each with the positions that it would give."""
     yield from _in_the_order(test, right)
     yield from _in_the_rotations(right)
     yield from _in_the_positions(right)
@@ -283,7 +283,7 @@ def points_mapped(linear: Floats, shift: Floats, points: Floats) -> Floats:
 
 
 def _close(came: Floats, expected: Floats) -> bool:
-    """Within the tolerance, which grows with what single precision can hold far away."""
+    """Whether positions agree within the tolerance, which grows with the coordinates as single precision does."""
     return bool(abs(came - expected).max() <= POSITION_TOLERANCE_M * max(1.0, abs(expected).max() / 10.0))
 
 

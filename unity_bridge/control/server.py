@@ -1,4 +1,4 @@
-"""The control socket: who is there, what time it is, what was received, what was done and what changed."""
+"""The control socket: welcomes clients, exchanges clocks, takes reports and events, and sends server events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from unity_bridge.wire.messages import (
 )
 from unity_bridge.wire.schema import Declared
 
-# Explaining a failed test takes 15 ms: a key, or a connection without keys, gets few.
+# Judging a failed test takes 15 ms, so tests are limited for each key, or for each connection without keys.
 _TESTS_PER_S, _TESTS_BURST, _MAX_TESTED = 2, 8, 256
 
 
@@ -49,7 +49,8 @@ class ControlServerSettings:
     """Bounds of the control socket.
 
     Attributes:
-        max_events: events kept until they are taken; beyond it the oldest is dropped and counted.
+        max_events: number of events kept for `take_events`; beyond it the oldest is dropped and counted.
+        router: bounds of the socket.
     """
 
     max_events: int = 256
@@ -58,11 +59,13 @@ class ControlServerSettings:
 
 @dataclass(frozen=True)
 class ControlEvent:
-    """Something a client did, for the operator.
+    """Something that a client did, to be shown to the operator.
 
     Attributes:
-        what: what it sent; of a self-test, the verdict on it.
-        answer: to a ClientEvent, as far as it is known now.
+        client_name: name by which the client presents itself.
+        received_ns: time of receipt on the server's clock.
+        what: the client's message; for a self-test, the verdict on it.
+        answer: the answer to a ClientEvent, which may still be pending.
     """
 
     client_name: str
@@ -72,15 +75,18 @@ class ControlEvent:
 
 
 class ControlServer(RouterServer):
-    """Welcomes clients with the full state, exchanges clocks, takes reports and events, tells what happens.
+    """The server of the control socket.
 
     Args:
-        state: returns the state at this moment, for a client that joins at this moment.
-        desk: does what clients ask for; without one every event is refused.
-        self_test: tests clients, and only those that pass are heard; None for a server that tests nobody.
+        endpoint, session, context, gate: as for `RouterServer`.
+        state: returns the current state, for a client that joins.
+        settings: bounds of the socket.
+        desk: executes the clients' events; without it every event is refused.
+        self_test: issues self-tests, and only clients that pass may send events; None for a server without self-test.
 
     Attributes:
-        events_dropped: of those for `take_events`; what clients were answered is not touched by it.
+        events_dropped: number of events that were dropped because `take_events` was not called in time. The clients'
+            answers do not depend on it.
     """
 
     def __init__(
@@ -122,24 +128,26 @@ class ControlServer(RouterServer):
         return served
 
     def take_events(self) -> tuple[ControlEvent, ...]:
-        """What clients did since the last call, oldest first."""
+        """Returns what clients did since the last call, oldest first."""
         events = tuple(self._events)
         self._events.clear()
         return events
 
     def announce(self, happening: Happening) -> int:
-        """Tells every client, until each has confirmed it; returns the event's number."""
+        """Sends an event to every client until each has confirmed it; returns the event's number."""
         return self._exchange.log.add(happening, self._session.clock.now_ns())
 
     def settle(self, key: str, stream: str, number: int, outcome: Outcome) -> None:
-        """Ends an event that the desk left pending, and tells its client if it is there.
+        """Ends an event that the desk left pending, and sends the answer to its client if it is connected.
 
         Raises:
-            UnknownClientError: nobody knows this client any more.
+            UnknownClientError: the client is no longer known.
         """
         party = self._parties.find(key, stream)
         if party is None:
-            raise UnknownClientError(f"the stream '{stream}'", "one of a client of this session", "drop its outcome")
+            raise UnknownClientError(
+                f"the stream '{stream}'", "the stream of a client of this session", "drop the outcome"
+            )
         answer = self._exchange.settle(party, number, outcome)
         for identity, member in list(self._members.items()):
             if member is party:
@@ -157,7 +165,7 @@ class ControlServer(RouterServer):
         if party is None or request.header.session_id not in {self._session.session_id, NO_SESSION}:
             raise UnknownClientError(
                 f"a {type(message).__name__} of session {request.header.session_id.hex()[:8]} before Hello",
-                f"session {self._session.session_id.hex()[:8]}",
+                f"messages of session {self._session.session_id.hex()[:8]} after Hello",
                 "say Hello, then ask again",
             )
         answer = self._answers.get(type(message))
@@ -226,8 +234,10 @@ class ControlServer(RouterServer):
     # -------------------------------------------------------------------------------------------------------- self-test
     def _give_test(self, request: Request, party: Party, message: SelfTestRequest) -> SelfTestTask:
         if self._self_test is None:
-            raise UnexpectedMessageError("a SelfTestRequest", "none: this server tests nobody", "go on without")
-        if party.issued is None:  # asked again, it is the same test: the answer to it may be under way
+            raise UnexpectedMessageError(
+                "a SelfTestRequest", "none, since this server has no self-test", "go on without the test"
+            )
+        if party.issued is None:  # a repeated request gets the same test, whose answer may be under way
             self._tests.check(request.client.key or request.identity, request.received_ns)
             party.issued = self._self_test.issue(self._session)
         return party.issued.task
@@ -237,7 +247,7 @@ class ControlServer(RouterServer):
             return party.verdict  # sent again: the first answer was lost
         if party.issued is None or party.issued.task.challenge != report.challenge:
             raise UnexpectedMessageError(
-                f"the report on test {report.challenge}", "one on the test that was given last", "ask for a test first"
+                f"a report on test {report.challenge}", "a report on the test issued last", "request a test first"
             )
         party.reasons = judge(party.issued, report)
         party.self_test = SelfTestState.FAILED if party.reasons else SelfTestState.PASSED

@@ -1,1 +1,1 @@
-"""Tool states in batches: laid out, encoded, published."""
+"""Tool states, their encoding as pose batches, and the publisher."""

@@ -1,10 +1,10 @@
-"""PoseBatch: every tool at one instant, in one small message, laid out so that reading it makes no garbage.
+"""Decoding of pose batches: the states of all tools at one instant, in one message.
 
-Two fields: a table of strings (tool and frame names, reasons, registration ids), and fixed records that index it. From
-one batch to the next hardly anything changes but the poses: a decoder that has accepted a batch keeps its bytes, and of
-one that has the same bytes elsewhere checks the poses only. Whatever differs is checked from the beginning.
+A batch has two main fields: a table of strings (tool and frame names, reasons, registration ids), and records of fixed
+size that refer to it. Between batches usually only the poses change: the decoder keeps the bytes of the last accepted
+batch, and checks only the poses of a batch that has the same bytes elsewhere. Any other batch is checked completely.
 
-A lost tool has no pose: its record holds zeros, and a zero quaternion is no rotation, let alone the identity.
+A lost tool has no pose: its record holds zeros, and a zero quaternion cannot be mistaken for a rotation.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from unity_bridge.wire.generated.constants import (
 
 RECORD_BYTES = TOOL_RECORD.size
 _STRING_HEAD = struct.Struct("<H")
-# The header in parts: what is before the sequence number; that and the capture time; the rest.
+# The header in parts: before the sequence number; sequence number and capture time; the rest.
 _HEAD_BYTES = struct.calcsize("<4sBBHHHI")
 _HEAD = f"{_HEAD_BYTES}sQq{MESSAGE_HEADER.size - _HEAD_BYTES - 16}s"
-# Values of the header and of what lies before the first record, and the stride from record to record.
+# Number of unpacked values before the first record, and per record.
 _FIRST = 5
 _STRIDE = 1 + LIVE_FIELDS
 
@@ -71,14 +71,17 @@ Record = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class _Accepted:
-    """A batch that passed every check, as far as later ones may share it.
+    """The parts of a batch that passed all checks which later batches may share.
 
     Attributes:
-        header: with that batch's own sequence number and time.
-        layout: takes a message of the same length apart; `same`: its parts that must be the same, `fixed` those of the
-            records.
+        header: the header, with that batch's sequence number and time.
+        validity, reason: of the batch as a whole.
+        strings: the table of strings.
+        layout: unpacks a message of the same length.
+        same: parts of the message that must be identical in a later batch; `fixed`: those of the records.
         heads: the fields of each record before its capture time.
-        limits: of each record: how far away its position may be, in m, and what its quaternion's square is.
+        limits: for each record, the largest coordinate in m and the squared length of its quaternion, (0, 0) without a
+            pose.
     """
 
     header: Header
@@ -93,10 +96,11 @@ class _Accepted:
 
 
 class PoseBatch:
-    """A decoded and checked batch; objects are made of it when they are asked for.
+    """A decoded and checked batch, which makes objects of its content only when they are used.
 
     Attributes:
-        sequence: of the message. capture_ns: when the sensor saw this instant, on the server's clock.
+        sequence: sequence number of the message.
+        capture_ns: time at which the sensor measured, on the server's clock.
     """
 
     __slots__ = ("__dict__", "_accepted", "_values", "capture_ns", "sequence")
@@ -109,46 +113,50 @@ class PoseBatch:
 
     @property
     def validity(self) -> Validity:
-        """Of what all poses stand on (the reference, the registration): unless valid, nothing is shown as is."""
+        """Validity of what all poses depend on (reference, registration): unless valid, no pose counts as valid."""
         return self._accepted.validity
 
     @property
     def reason(self) -> str:
+        """Why the batch as a whole is not valid; empty if it is."""
         return self._accepted.reason
 
     @property
     def strings(self) -> tuple[str, ...]:
+        """The table of strings."""
         return self._accepted.strings
 
     @property
     def session_id(self) -> bytes:
+        """The 16 bytes that identify the server's session."""
         return self._accepted.header.session_id
 
     @property
     def clock(self) -> int:
-        """The clock that stamped it, as headers name it."""
+        """`clock_key` of the clock that stamped the batch."""
         return self._accepted.header.clock
 
     @cached_property
     def header(self) -> Header:
+        """The message's header."""
         return replace(self._accepted.header, sequence=self.sequence, capture_ns=self.capture_ns)
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
-        """The numbers of each tool, as docs/protocol.md has them."""
+        """The fields of each tool's record, in the order of docs/protocol.md."""
         starts = range(_FIRST + 1, len(self._values) - 1, _STRIDE)
         live = (self._values[start : start + LIVE_FIELDS] for start in starts)
         return tuple(head + pose for head, pose in zip(self._accepted.heads, live, strict=True))
 
     @cached_property
     def tools(self) -> dict[str, ToolPose]:
-        """Tools by name, in the order of the records."""
+        """The tools by name, in the order of the records."""
         poses = [_tool_pose(record, self.strings) for record in self.records]
         return {pose.tool: pose for pose in poses}
 
 
 class PoseBatchDecoder:
-    """Decodes batches, keeping what the last one shares with the next."""
+    """Decodes pose batches; what a batch shares with the last one is not decoded again."""
 
     def __init__(self) -> None:
         self._last: _Accepted | None = None
@@ -157,7 +165,7 @@ class PoseBatchDecoder:
         """Checks and decodes one message.
 
         Raises:
-            WireError: not a well-formed pose batch; a lost tool with a pose, or a valid one without, counts as such.
+            WireError: not a well-formed pose batch, which includes a lost tool with a pose and a valid one without.
         """
         last = self._last
         if last is not None and len(message) == last.layout.size:
@@ -173,7 +181,7 @@ class PoseBatchDecoder:
 
 
 def _poses_fit(values: Record, limits: tuple[tuple[float, float], ...]) -> bool:
-    """Whether each record has a pose exactly if it says so, as `_check_numbers` has it; NaN fails."""
+    """Whether each record holds a pose exactly if its flag says so, by the limits of `_check_numbers`; NaN fails."""
     at = _FIRST + 2
     columns = [values[at + column : -1 : _STRIDE] for column in range(7)]
     for px, py, pz, qx, qy, qz, qw, (limit_m, unit) in zip(*columns, limits, strict=True):
@@ -188,10 +196,10 @@ def _poses_fit(values: Record, limits: tuple[tuple[float, float], ...]) -> bool:
 
 
 def _accepted(message: bytes | memoryview) -> _Accepted:
-    """Every check of a message.
+    """Checks a message completely.
 
     Raises:
-        WireError: see `PoseBatchDecoder.decode`.
+        WireError: as for `PoseBatchDecoder.decode`.
     """
     header, body = unpack_message(message)
     if header.message_type != MessageType.POSE_BATCH:
@@ -205,7 +213,7 @@ def _accepted(message: bytes | memoryview) -> _Accepted:
     table = fields[TAG_POSE_BATCH_TOOLS]
     stride, records = _decode_records(table, strings)
     reason = decode_text(fields[TAG_POSE_BATCH_REASON], TEXT_LIMIT_BYTES) if TAG_POSE_BATCH_REASON in fields else ""
-    # The body lies where the header says that it ends, which may be beyond the header that we know.
+    # The body begins at the header length of the message, which may be longer than the header of this version.
     header_bytes = MESSAGE_HEADER.unpack_from(memoryview(message).cast("B"))[4]
     first = header_bytes + places[TAG_POSE_BATCH_TOOLS] + TOOL_TABLE_HEAD.size
     layout = _layout(len(memoryview(message).cast("B")), first, stride, len(records))
@@ -224,14 +232,18 @@ def _accepted(message: bytes | memoryview) -> _Accepted:
 
 
 def _layout(message_bytes: int, first: int, stride: int, count: int) -> struct.Struct:
-    """Takes a message apart: header, what is before the records, each record in two parts, what is after them."""
+    """Layout of a message: header, bytes before the records, each record in two parts, bytes after them."""
     record = f"{FIXED_PART.size}s{LIVE_FORMAT}{stride - RECORD_BYTES}x"
     after = message_bytes - first - stride * count
     return struct.Struct(f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{after}s")
 
 
 def _fields(body: memoryview) -> tuple[dict[int, memoryview], dict[int, int]]:
-    """The fields that are ours by tag, each at most once, and where in the body each payload begins."""
+    """The known fields by tag, and the offset of each payload in the body.
+
+    Raises:
+        MalformedMessageError: a field that comes twice.
+    """
     fields: dict[int, memoryview] = {}
     places: dict[int, int] = {}
     at = 0
@@ -252,7 +264,7 @@ def _decode_strings(payload: memoryview) -> tuple[str, ...]:
 
 
 def _decode_records(payload: memoryview, strings: tuple[str, ...]) -> tuple[int, tuple[Record, ...]]:
-    """The bytes from one record to the next, and the records."""
+    """The size in bytes of a record in this message, and the records."""
     if len(payload) < TOOL_TABLE_HEAD.size:
         raise malformed(f"a tool table of {len(payload)} bytes", f"at least {TOOL_TABLE_HEAD.size}")
     stride, count = TOOL_TABLE_HEAD.unpack_from(payload)
@@ -261,7 +273,7 @@ def _decode_records(payload: memoryview, strings: tuple[str, ...]) -> tuple[int,
             f"{count} tools of {stride} bytes in {len(payload)} bytes",
             f"at most {MAX_TOOLS} of at least {RECORD_BYTES} bytes, within the field",
         )
-    # A later minor version may have longer records: what is beyond ours is stepped over.
+    # A later minor version may have longer records: the additional bytes are skipped.
     starts = range(TOOL_TABLE_HEAD.size, TOOL_TABLE_HEAD.size + stride * count, stride)
     records = tuple(TOOL_RECORD.unpack_from(payload, start) for start in starts)
     for record in records:
@@ -296,14 +308,14 @@ def _unpack_strings(payload: memoryview) -> Iterator[str]:
 
 
 def _check_numbers(record: Record) -> None:
-    """Refuses what a sender that keeps the protocol cannot have meant. Written so that NaN fails."""
+    """Raises `MalformedMessageError` for values that the protocol excludes. Written so that NaN fails."""
     _, _, _, _, _, code, flags, error_mm, _, px, py, pz, qx, qy, qz, qw = record
     has_pose = flags & HAS_POSE
     if code not in TOOL_VALIDITIES:
         raise malformed(f"a tool's validity code {code}", f"one of {sorted(TOOL_VALIDITIES)}")
     if (code == _LOST and has_pose) or (code == _VALID and not has_pose):
         raise malformed("a lost tool with a pose, or a valid one without", "a pose if valid, none if lost")
-    # Zeros where there is no pose; a rotation, and near, where there is one.
+    # Without a pose all numbers are zero; with one, the position is limited and the quaternion a unit one.
     limit_m = POSITION_LIMIT_M * has_pose
     near = abs(px) <= limit_m and abs(py) <= limit_m and abs(pz) <= limit_m
     if not (near and abs(qx * qx + qy * qy + qz * qz + qw * qw - has_pose) < UNIT_TOLERANCE):

@@ -1,8 +1,8 @@
-"""PoseBatch, the sender's side: every tool at one instant, packed into one message.
+"""Encoding of pose batches: the states of all tools at one instant, in one message.
 
-A pose loop sleeps between frames and wakes with cold caches, so what counts is how much code and memory one batch
-touches. Names, reasons, validities and expected errors hardly ever change: their bytes are kept from batch to batch,
-and one call of `struct` packs the whole message.
+A pose loop sleeps between frames and wakes with cold caches, so the latency depends on how much code and memory a batch
+touches. Names, reasons, validities and expected errors rarely change: their bytes are kept from batch to batch, and one
+call of `struct` packs the whole message.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _kept: Any = attrgetter("tool", "to_frame", "from_frame", "reason", "registratio
 
 
 class PoseBatchEncoder:
-    """Encodes batches, keeping what does not change from one to the next."""
+    """Encodes pose batches; the bytes that do not change from one to the next are kept."""
 
     def __init__(self) -> None:
         self._tools: list[tuple[Any, ...]] | None = None
@@ -51,7 +51,7 @@ class PoseBatchEncoder:
         """Converts all poses to Unity's convention and packs the batch.
 
         Args:
-            header: of type POSE_BATCH, with the instant's capture time and the validity of the whole.
+            header: header of type POSE_BATCH, with the capture time and the validity of the batch as a whole.
             tools: at most `MAX_TOOLS`, each name once.
             reason: why the batch as a whole is not valid.
 
@@ -99,7 +99,7 @@ class PoseBatchEncoder:
 
 
 def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = "") -> bytes:
-    """One batch that no others follow: see `PoseBatchEncoder.encode`."""
+    """Encodes a single batch; arguments and errors as for `PoseBatchEncoder.encode`."""
     return PoseBatchEncoder().encode(header, tools, reason)
 
 

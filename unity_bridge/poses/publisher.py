@@ -1,4 +1,4 @@
-"""The pose socket: every tool of an instant in one message, to whoever listens, without ever waiting for anybody."""
+"""The pose socket: publishes pose batches to all subscribers, and never waits for any of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from unity_bridge.transport.connections import Connections, ConnectionSettings
 from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES, bind, bound_endpoint
 from unity_bridge.wire.envelope import MessageType, Session, Validity
 
-# A subscription is a few bytes; an encrypted handshake's longest frame is 300, and 255 more if the client names itself.
+# A subscription has a few bytes; the longest frame of an encrypted handshake has 300, plus up to 255 for an identity.
 _MAX_SUBSCRIPTION_BYTES = 640
-# libzmq takes in all subscriptions that wait, at once, within any call: few may wait. (With 1, CURVE finds no end.)
+# libzmq processes all waiting subscriptions within any call, so only few may wait. (With 1, a CURVE handshake hangs.)
 _QUEUED_SUBSCRIPTIONS = 8
 _MAX_SUBSCRIPTIONS_PER_POLL = 64
 
@@ -26,10 +26,11 @@ class PublisherSettings:
     """Bounds of the pose socket.
 
     Attributes:
-        queued_batches: batches held for a subscriber that does not read; what comes beyond is dropped for it alone.
-            A display wants few (it only shows the newest), a recorder many. 256 batches outlast a stall of 2.5 s at
-            100 Hz and are drained in milliseconds, so that they never become lag; at 2 kB each they cost 0.5 MB.
-        connections: bounds of the subscribers. All that one has to send is its handshake and its subscription.
+        queued_batches: number of batches queued for a subscriber that does not read; further ones are dropped for this
+            subscriber only. A display needs few (it only shows the newest), a recorder many. 256 batches cover a stall
+            of 2.5 s at 100 Hz and are read in milliseconds, so that they add no lasting delay; at 2 kB each they take
+            0.5 MB.
+        connections: bounds of the subscribers' connections. A subscriber sends only its handshake and subscription.
     """
 
     queued_batches: int = 256
@@ -43,12 +44,14 @@ class PublisherSettings:
 class PosePublisher:
     """Publishes pose batches to subscribers in a ZeroMQ context of its own, so that no other traffic delays it.
 
-    Sending never blocks. A subscriber sees what it lost as a gap in the sequence numbers. The socket is an XPUB, which
-    is a PUB on the wire, and lets us see who subscribes: libzmq's PUB takes in subscriptions without bound.
+    Sending never blocks. A subscriber sees lost batches as a gap in the sequence numbers. The socket is an XPUB, which
+    is a PUB on the wire but delivers the subscriptions, so that their number can be limited; libzmq's PUB accepts them
+    without bound.
 
     Args:
-        endpoint: where to bind, such as 'tcp://127.0.0.1:*'; see `endpoint` for the port that was chosen.
+        endpoint: address to bind, such as 'tcp://127.0.0.1:*'; the attribute `endpoint` has the port that was chosen.
         session: stamps the messages.
+        settings: bounds of the socket.
         security: keys and allow list; without them loopback only.
 
     Raises:
@@ -101,9 +104,10 @@ class PosePublisher:
         """Sends one batch and returns its sequence number.
 
         Args:
-            tools: every tool that is known, also those that are lost.
-            capture_ns: when the sensor saw this instant, on the session's clock.
-            validity: of what all poses stand on, such as the registration; with `reason` if it is not valid.
+            tools: all known tools, including lost ones.
+            capture_ns: time at which the sensor measured, on the session's clock.
+            validity: validity of what all poses depend on, such as the registration.
+            reason: why it is not valid; empty if it is.
 
         Raises:
             InvalidPoseError: a tool twice, or too many of them; nothing was sent.
@@ -116,7 +120,7 @@ class PosePublisher:
         return self._sequence
 
     def poll(self) -> None:
-        """Lets in who knocks, and puts out who has to go; `publish` does it after sending, others need not."""
+        """Handles handshakes, subscriptions and revoked keys. `publish` calls this; call it where nothing is sent."""
         if self._gate is not None:
             self._gate.poll()
         self._connections.poll()
@@ -131,16 +135,16 @@ class PosePublisher:
 
     @property
     def subscriber_count(self) -> int:
-        """Who has subscribed; those that have left may still be counted for a moment."""
+        """Number of subscribers; those that have left may still be counted for a moment."""
         return self._connections.count
 
     def take_refusals(self) -> tuple[Refusal, ...]:
-        """Who was kept or put out since the last call, and why."""
+        """Returns the connections that were refused or cut off since the last call, with the reasons."""
         refused = self._gate.refusals.take() if self._gate else ()
         return refused + self._connections.refusals.take()
 
     def close(self) -> None:
-        """Closes at once; what was not sent is dropped. May be called again."""
+        """Closes at once; unsent batches are dropped. May be called again."""
         self._connections.close()
         self._socket.close()
         if self._gate is not None:

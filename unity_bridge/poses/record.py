@@ -1,4 +1,4 @@
-"""A tool's record in two parts: what hardly ever changes from batch to batch, and the pose with its time."""
+"""The layout of a tool's record in two parts: fields that rarely change between batches, and the pose with its time."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ FIXED_FIELDS = 8
 _LIVE_FROM = TOOL_RECORD.format.index("q")
 FIXED_PART = struct.Struct(TOOL_RECORD.format[:_LIVE_FROM])
 LIVE_FORMAT = TOOL_RECORD.format[_LIVE_FROM:]
-# Values of it: the capture time, three of the position, four of the rotation.
+# Number of values in it: the capture time, three of the position, four of the rotation.
 LIVE_FIELDS = 8

@@ -1,4 +1,4 @@
-"""One tool at one instant: as the server states it, and as a client receives it."""
+"""The state of one tool at one instant, as the server publishes it and as a client receives it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ class ToolState:
 
     Attributes:
         tool: name of the tool, such as 'stylus'.
-        to_frame, from_frame: which pose this is about, even while there is none: 'reference', 'stylus_tip'.
+        to_frame, from_frame: frames of the pose, stated even without a pose, such as 'reference' and 'stylus_tip'.
+        validity: whether the pose may be used.
         T_to_from: the pose; required if valid, None if lost.
-        capture_ns: when the sensor saw this pose; None means the batch's own instant. A stale pose must state it.
+        reason: why it is not valid; empty if it is.
+        capture_ns: time at which the sensor measured this pose; None for the time of the batch. Required if stale.
         expected_error_mm: expected error at the tool's tip; None if unknown.
-        registration_id: the registration this pose rests on; empty if it rests on none.
+        registration_id: id of the registration that this pose is based on; empty if there is none.
 
     Raises:
         InvalidPoseError: the pose contradicts the validity or the frames, or the error is not a finite length.
+        InvalidFrameError: a frame's name is not valid.
     """
 
     tool: str
@@ -58,7 +61,7 @@ class ToolState:
         if (pose.to_frame, pose.from_frame) != (self.to_frame, self.from_frame):
             raise self._contradiction(str(pose), f"T_{self.to_frame}_{self.from_frame}", "invert it or rename it")
         if self.validity is Validity.STALE and self.capture_ns is None:
-            raise self._contradiction("no capture time", "the time at which it was seen", "pass capture_ns")
+            raise self._contradiction("no capture time", "the time at which the pose was measured", "pass capture_ns")
 
     def _contradiction(self, came: str, allowed: str, action: str) -> InvalidPoseError:
         return InvalidPoseError(f"tool '{self.tool}', {self.validity}, with {came}", allowed, action)
@@ -69,8 +72,9 @@ class ToolPose:
     """One tool as a client receives it, in Unity's convention.
 
     Attributes:
-        pose: None wherever there is nothing to show.
-        capture_ns: when the sensor saw `pose`, on the server's clock; None without a pose.
+        pose: the pose; None where there is none to show.
+        capture_ns: time at which the sensor measured `pose`, on the server's clock; None without a pose.
+        tool, to_frame, from_frame, validity, reason, expected_error_mm, registration_id: as in `ToolState`.
     """
 
     tool: str

@@ -1,9 +1,10 @@
-"""A surface payload for slow links: six times smaller than floats, and back to the same bytes.
+"""Lossless compression of a surface payload for slow links: six times smaller than floats.
 
-Triangles follow their neighbours breadth first, so that a triangle is an edge of an earlier one and one more vertex.
-That vertex is mostly new, and lies near the parallelogram's fourth corner (Touma and Gotsman, Graphics Interface 1998,
-p. 26). Normals are predicted from the rounded triangles, in integers only, so that every machine finds the same. What
-is left goes in byte planes through deflate (RFC 1951), which .NET has built in. docs/protocol.md holds the steps.
+Triangles are ordered breadth first, so that each shares an edge with an earlier one and adds one vertex. That vertex is
+mostly new, and lies near the fourth corner of a parallelogram (Touma and Gotsman, Graphics Interface 1998, p. 26).
+Normals are predicted from the quantised triangles in integer arithmetic, so that all machines agree. The residuals are
+stored in byte planes and compressed with deflate (RFC 1951), which .NET has built in. docs/protocol.md specifies the
+steps.
 """
 
 from __future__ import annotations
@@ -31,19 +32,21 @@ from unity_bridge.wire.generated.constants import (
 Integers = NDArray[np.int64]
 
 _HEADER_BYTES = COMPRESSED_SURFACE_HEADER.size
-_DEFLATE_LIMIT = 1032  # RFC 1951: no stream unpacks to more than so many times its size
+_DEFLATE_LIMIT = 1032  # largest compression ratio of a deflate stream (RFC 1951)
 _EDGES = np.array([0, 1, 2])
 _BITS = np.array([[(mask >> edge) & 1 for edge in range(3)] for mask in range(8)], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Triangles breadth first, each turned so that its first edge is its parent's, reversed.
+    """The m triangles in breadth-first order, each rotated so that its first edge is the one shared with its parent.
 
     Attributes:
-        order: ``(m,)`` triangles in this order; the roots, one for each connected part, come first.
-        turn: ``(m,)`` which corner of the original comes first.
-        children: ``(m,)`` bit e is set if the triangle over edge e is a child.
+        order: indices ``(m,)`` of the triangles; the roots, one for each connected part, come first.
+        turn: ``(m,)``: which corner of the original triangle comes first.
+        children: ``(m,)``: bit e is set if the triangle across edge e is a child.
+        root_count: number of connected parts.
+        rings: number of generations.
     """
 
     order: Integers
@@ -54,9 +57,9 @@ class _Walk:
 
 
 def in_wire_order(surface: Surface) -> Surface:
-    """The same surface with triangles and vertices numbered as `compress_surface` needs it; do it before encoding.
+    """The same surface with triangles and vertices in the order that `compress_surface` needs, to be used for encoding.
 
-    Triangles keep their orientation, but may begin with another corner. Vertices that no triangle uses come last.
+    Triangles keep their orientation, but may begin with another corner. Unused vertices come last.
     """
     triangles = surface.triangles[:, [0, 2, 1]].astype(np.int64)  # as on the wire, where the winding is reversed
     walk = _walk(triangles)
@@ -73,10 +76,9 @@ def in_wire_order(surface: Surface) -> Surface:
 
 
 def compress_surface(data: bytes) -> bytes | None:
-    """The compressed form of a payload; None if there is none, for one that is not in wire order.
+    """The compressed form of a payload; None for a payload that is not in wire order or has unused vertices.
 
-    It is unpacked again before it is returned, so whatever comes out of here restores `data`, bit for bit. A surface
-    with unused vertices has no compressed form.
+    The result is decompressed and compared before it is returned, so it restores `data` bit for bit.
     """
     layout = SurfaceLayout.read(memoryview(data))
     vertices, triangles = layout.vertices(memoryview(data)), layout.triangles(memoryview(data)).astype(np.int64)
@@ -110,15 +112,16 @@ def compress_surface(data: bytes) -> bytes | None:
 
 
 def decompress_surface(data: bytes | bytearray | memoryview, limit_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
-    """The payload that was compressed. Check it against its SHA-256, then decode it as one that came as it is.
+    """Decompresses a payload. The caller checks its SHA-256 and decodes it like one that came uncompressed.
 
-    What is unpacked is bounded by the counts in the header before anything is, and every index is checked.
+    The size is limited by the counts in the header before anything is decompressed, and every index is checked.
 
     Args:
-        limit_bytes: what the manifest says the payload has; a larger one is refused unread.
+        data: the compressed form.
+        limit_bytes: size of the payload by the manifest; a larger one is refused unread.
 
     Raises:
-        WireError: truncated, of another version, larger than it says, or no surface.
+        WireError: truncated, of another version, larger than stated, or not a surface.
     """
     view = memoryview(data).cast("B").toreadonly()
     if len(view) < _HEADER_BYTES:
@@ -127,10 +130,12 @@ def decompress_surface(data: bytes | bytearray | memoryview, limit_bytes: int = 
     if magic != COMPRESSED_MAGIC or not _HEADER_BYTES <= head <= len(view):
         raise malformed(f"a compressed surface that begins with {magic!r}", f"{COMPRESSED_MAGIC!r}")
     if major != COMPRESSED_MAJOR:
-        raise UnsupportedVersionError(f"version {major}", f"version {COMPRESSED_MAJOR}", "update one program")
+        raise UnsupportedVersionError(
+            f"a compressed surface of version {major}", f"version {COMPRESSED_MAJOR}", "update the older program"
+        )
     layout = SurfaceLayout.read_head(view[head:])
     if layout.vertices_at > len(view) - head:
-        raise malformed("a truncated head", "all of it")
+        raise malformed("a compressed surface with a truncated head", "the whole head")
     count, faces = layout.vertex_count, layout.triangle_count
     expected = (faces + 1) // 2 + (faces + 2 * roots) * layout.index_bytes + 9 * count
     body = view[head + layout.vertices_at :]
@@ -186,11 +191,12 @@ def _restore(packed: bytes, layout: SurfaceLayout, roots: int) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class _Family:
-    """Who is whose child.
+    """The tree of triangles.
 
     Attributes:
-        parent, edge: ``(m,)`` the triangle before this one and which of its edges they share; -1 for roots.
-        rings: beginning and end of each generation after the roots; all parents of one ring lie in earlier ones.
+        parent, edge: ``(m,)``: parent of each triangle, and which of its edges they share; -1 for roots.
+        root_count: number of roots.
+        rings: first and last + 1 triangle of each generation after the roots; parents are in earlier generations.
     """
 
     parent: Integers
@@ -215,7 +221,7 @@ class _Family:
 
 
 def _walk(triangles: Integers) -> _Walk:
-    """Breadth first from the first triangle of each connected part, a ring at a time."""
+    """Walks breadth first from the first triangle of each connected part, one generation at a time."""
     faces = len(triangles)
     twin = _twins(triangles)
     seen, turn, children = np.zeros(faces, bool), np.zeros(faces, np.int64), np.zeros(faces, np.uint8)
@@ -223,7 +229,7 @@ def _walk(triangles: Integers) -> _Walk:
     root_count, rings, order = len(ring), 0, [ring]
     seen[ring] = True
     while len(ring):
-        # In the order of the parents, and around each from its own first corner.
+        # Children in the order of their parents, and for each parent from its first edge on.
         edges = (turn[ring][:, None] + _EDGES) % 3
         found = twin[ring[:, None], edges].ravel()
         there = np.flatnonzero(found >= 0)
@@ -241,9 +247,9 @@ def _walk(triangles: Integers) -> _Walk:
 
 
 def _twins(triangles: Integers) -> Integers:
-    """``(m, 3)``: the edge, as 3 * triangle + edge, that runs the other way; -1 at a border.
+    """``(m, 3)``: for each edge the opposite one, as 3 * triangle + edge; -1 at a border.
 
-    Where more than two triangles meet there is no telling which belong together: there, too, is a border.
+    Edges at which more than two triangles meet are treated as borders.
     """
     start, end = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     size = int(triangles.max(initial=0)) + 1
@@ -261,7 +267,7 @@ def _twins(triangles: Integers) -> Integers:
 
 
 def _roots(twin: Integers) -> Integers:
-    """The first triangle of each part that is connected over edges."""
+    """The first triangle of each part that is connected across edges."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -279,13 +285,13 @@ def _turned(triangles: Integers, turn: Integers) -> Integers:
 
 
 def _corner_codes(triangles: Integers, roots: int) -> tuple[Integers, NDArray[np.bool_]]:
-    """Roots' corners, then each other triangle's third: 0 for a new vertex, else how far back the newest one it is."""
+    """Codes of the roots' corners, then of the other triangles' third ones: 0 if new, else 1 + the newest minus it."""
     corners = np.concatenate([triangles[:roots].ravel(), triangles[roots:, 2]])
     newest = np.maximum.accumulate(corners)
     before = np.concatenate([[-1], newest[:-1]])
     is_new = corners == before + 1
     codes = np.where(is_new, 0, before - corners + 1)
-    return np.maximum(codes, 0), is_new  # a negative one is no wire order, and unpacks to something else
+    return np.maximum(codes, 0), is_new  # a negative code is not in wire order, and decompresses to something else
 
 
 def _corners(codes: Integers, count: int) -> tuple[Integers, NDArray[np.bool_]]:
@@ -300,7 +306,7 @@ def _corners(codes: Integers, count: int) -> tuple[Integers, NDArray[np.bool_]]:
 
 
 def _parallelograms(triangles: Integers, family: _Family, positions: Integers, is_new: NDArray[np.bool_]) -> Integers:
-    """``(n, 3)`` where each vertex is expected: beside its parent; a root's new corners, at the new one before."""
+    """Predicted positions ``(n, 3)``: the parallelogram's corner; for a root's new corner, the previous new vertex."""
     roots = family.root_count
     of_roots = int(is_new[: 3 * roots].sum())
     predicted = np.zeros_like(positions)
@@ -329,7 +335,7 @@ def _positions(triangles: Integers, family: _Family, residuals: Integers, is_new
 
 
 def _predicted_normals(positions: Integers, triangles: Integers) -> Integers:
-    """``(n, 3)`` the sum of the triangles' normals by area, to length 127, rounded; in integers all the way."""
+    """Predicted normals ``(n, 3)``: area-weighted sums, scaled to length 127 and rounded, in integer arithmetic."""
     first, second, third = (positions[triangles[:, corner]] for corner in range(3))
     face = np.cross(second - first, third - first).astype(np.float64)  # exact: below 2**35
     index = triangles.ravel()
@@ -355,7 +361,7 @@ def _unzigzag(values: Integers) -> Integers:
 
 
 def _planes(values: Integers, width: int) -> bytes:
-    """All low bytes, then all next ones."""
+    """All lowest bytes of the values, then all next ones."""
     return values.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T.tobytes()
 
 

@@ -1,4 +1,4 @@
-"""Who has had how much lately: so that a client that takes all it can leaves the others as much as they want."""
+"""Divides the surface server's bandwidth fairly: a client that takes all it can must not slow down the others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ShareSettings:
-    """When a client has had more than its share.
+    """When a client has received more than its share.
 
     Attributes:
-        lead_bytes: ahead of another client by more than this, within the last one to two periods.
-        period_ns: what is longer ago than two of these is forgotten, and so is who asked.
+        lead_bytes: largest lead over another client, within the last one to two periods.
+        period_ns: length of a period; requests and bytes older than two periods are forgotten.
     """
 
     lead_bytes: int = 1_048_576
@@ -20,10 +20,10 @@ class ShareSettings:
 
 
 class FairShare:
-    """Counts bytes by client; knows nothing of sockets and reads no clock.
+    """Counts bytes by client; uses no sockets and no clock.
 
-    Requests are served in turn, but one asks for 256 KiB at a time and another, careful not to fill a link that poses
-    share, for 8. So who is ahead gets small pieces until the others have had as much, or have stopped asking.
+    Requests are served in turn, but one client may request 256 KiB at a time and another, which must not fill a link
+    shared with poses, only 8 KiB. A client that is ahead gets small pieces until the others have caught up or stopped.
     """
 
     def __init__(self, settings: ShareSettings | None = None) -> None:
@@ -33,7 +33,7 @@ class FairShare:
         self._before: dict[Hashable, int] = {}
 
     def is_ahead(self, who: Hashable, now_ns: int) -> bool:
-        """Whether this client, which is asking now, has had more than its share."""
+        """Whether this client, which makes a request now, has received more than its share."""
         period = now_ns // self._settings.period_ns
         if period != self._period:
             self._before = self._now if period == self._period + 1 else {}
@@ -43,5 +43,5 @@ class FairShare:
         return had[who] - min(had.values()) > self._settings.lead_bytes
 
     def took(self, who: Hashable, byte_count: int) -> None:
-        """Takes in that so much was sent to a client that has just asked."""
+        """Counts bytes that were sent to a client."""
         self._now[who] = self._now.get(who, 0) + byte_count

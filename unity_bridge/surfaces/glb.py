@@ -1,9 +1,9 @@
-"""A surface as a GLB file, for viewers and engines that know glTF and nothing of this wire.
+"""Exports a surface as a GLB file, for viewers and engines that read glTF but not this protocol.
 
-glTF 2.0 (section 3.4) is right-handed, in metres, y up. Every right-handed frame of ours goes there by the rotation
-``(x, y, z) -> (x, z, -y) / 1000``, so from the CT's frame (LPS) to: x left, y superior, z anterior, which is where glTF
-has the front of a model. The wire's own convention is its mirror image, ``(-x, y, z)``. Importers for Unity mirror
-glTF's x too, and so put the file exactly where the wire has the surface.
+glTF 2.0 (section 3.4) is right-handed, in metres, with y up. Right-handed frames in mm are mapped by the rotation
+``(x, y, z) -> (x, z, -y) / 1000``; for the CT's frame (LPS), x is then left, y superior and z anterior, the front of a
+model in glTF. Unity's convention on the wire is the mirror image ``(-x, y, z)``. Unity's glTF importers mirror x too,
+so an imported file lies exactly where the wire puts the surface.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ GLTF_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # a 
 
 
 def surface_to_glb(surface: Surface) -> bytes:
-    """The vertices in metres, float32 (1e-4 mm at 1 m), with normals; no node transforms them.
+    """The bytes of a GLB file with vertices in metres, float32 (1e-4 mm at 1 m), and normals, without a node transform.
 
-    ``asset.extras`` states frame, axes, unit and name. Vertices that no triangle uses are left out. Normals are left
-    out, for the viewer to make, where a triangle without area leaves none: glTF allows unit length only.
+    ``asset.extras`` states frame, axes, unit and name. Unused vertices are left out. glTF allows only unit normals: all
+    normals are left out if some vertex has none, because its triangles have no area.
 
     Args:
-        surface: at least one triangle, in any frame.
+        surface: surface with at least one triangle, in any frame.
     """
     from trimesh import Scene, Trimesh
     from trimesh.exchange.gltf import export_glb

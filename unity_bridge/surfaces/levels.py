@@ -1,4 +1,4 @@
-"""A surface at several levels of detail, coarse first: as the server offers them, and as the client checks them."""
+"""Levels of detail of a surface, coarse first: encoding at the server, and checks at the client."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from unity_bridge.wire.messages import SurfaceEntry, SurfaceLevel
 
 @dataclass(frozen=True, eq=False)
 class EncodedLevel:
-    """One level in every form that may be pulled.
+    """One level in all forms in which it can be pulled.
 
     Attributes:
-        payload: the level itself.
-        deviation_max_mm, deviation_p95_mm: from the full surface, as measured; 0 for the full surface.
-        compressed, glb: its other forms; None where it is not offered in them.
+        payload: the uncompressed payload.
+        deviation_max_mm, deviation_p95_mm: measured deviation from the full surface; 0 for the full surface.
+        compressed, glb: the other forms; None where it is not offered in them.
     """
 
     payload: SurfacePayload
@@ -34,7 +34,7 @@ class EncodedLevel:
     glb: bytes | None = None
 
     def describe(self) -> SurfaceLevel:
-        """What the manifest says of it."""
+        """The entry of this level in the manifest."""
         payload = self.payload
         return SurfaceLevel(
             sha256=payload.sha256,
@@ -51,7 +51,7 @@ class EncodedLevel:
         )
 
     def blobs(self) -> dict[str, bytes]:
-        """Every form by its SHA-256, hexadecimal."""
+        """The bytes of every form, by their SHA-256, hexadecimal."""
         forms = [(self.payload.sha256, self.payload.data)]
         forms += [(hashlib.sha256(form).hexdigest(), form) for form in (self.compressed, self.glb) if form is not None]
         return dict(forms)
@@ -60,14 +60,15 @@ class EncodedLevel:
 def encode_level(
     surface: Surface, deviation_max_mm: float = 0.0, deviation_p95_mm: float = 0.0, *, glb: bool = True
 ) -> EncodedLevel:
-    """Encodes a level in every form: the payload in wire order, compressed where that is smaller, and as GLB.
+    """Encodes a level in all forms: the payload in wire order, compressed where that is smaller, and as GLB.
 
     Args:
+        surface: the level's surface, right-handed, in mm.
         deviation_max_mm, deviation_p95_mm: measured between this level and the full surface; 0 for the full surface.
         glb: whether to make the GLB, which takes twice as many bytes as the payload.
 
     Raises:
-        SurfaceRefusedError: nothing to show, a name that is too long, or more than `MAX_PAYLOAD_BYTES`.
+        SurfaceRefusedError: no triangles, a name that is too long, or more than `MAX_PAYLOAD_BYTES`.
     """
     payload = encode_surface(in_wire_order(surface) if len(surface.triangles) else surface)
     compressed = compress_surface(payload.data)
@@ -78,13 +79,14 @@ def encode_level(
 
 
 def make_entry(levels: Sequence[EncodedLevel], approval: str, approved_by: str) -> SurfaceEntry:
-    """What the manifest says of a surface: of the full one, for clients that know no levels, and of each level.
+    """The entry of a surface in the manifest: the full surface, for clients without levels, and each level.
 
     Args:
-        levels: coarse first, the last the full surface.
+        levels: coarse first; the last is the full surface.
+        approval, approved_by: as for `SurfaceServer.offer`.
 
     Raises:
-        SurfaceRefusedError: levels of different surfaces, too many, or not coarse first.
+        SurfaceRefusedError: levels of different surfaces, too many levels, or levels in another order.
     """
     described = tuple(level.describe() for level in levels)
     names = {(level.payload.name, level.payload.frame) for level in levels}
@@ -93,7 +95,7 @@ def make_entry(levels: Sequence[EncodedLevel], approval: str, approved_by: str) 
         raise SurfaceRefusedError(
             f"levels of {[level.triangle_count for level in described]} triangles: {problem}",
             f"1 to {MAX_LEVELS} of one surface, coarse first, with measured deviations, the last the full one",
-            "sort them",
+            "pass the levels of one surface from coarse to fine",
         )
     full, payload = described[-1], levels[-1].payload
     return SurfaceEntry(
@@ -111,10 +113,10 @@ def make_entry(levels: Sequence[EncodedLevel], approval: str, approved_by: str) 
 
 
 def levels_of(entry: SurfaceEntry) -> tuple[SurfaceLevel, ...]:
-    """The levels of a surface, coarse first; of a server that knows none, the full surface alone.
+    """The levels of a surface, coarse first; from a server without levels, only the full surface.
 
     Raises:
-        MalformedMessageError: levels that contradict one another, or the entry.
+        MalformedMessageError: levels that contradict one another or the entry.
     """
     full = SurfaceLevel(
         sha256=entry.sha256,
@@ -142,13 +144,13 @@ def levels_of(entry: SurfaceEntry) -> tuple[SurfaceLevel, ...]:
 
 
 def _problem(levels: Sequence[SurfaceLevel]) -> str:
-    """What is wrong with them; empty if nothing is."""
+    """What is wrong with levels, in words; empty if nothing is."""
     if not 1 <= len(levels) <= MAX_LEVELS:
         return f"{len(levels)} of them"
     if any(coarse.triangle_count >= fine.triangle_count for coarse, fine in pairwise(levels)):
         return "triangles that do not grow"
     if any(not 0.0 <= level.deviation_p95_mm <= level.deviation_max_mm for level in levels):
-        return "deviations that cannot be"
+        return "deviations that are negative or out of order"
     if levels[-1].deviation_max_mm != 0.0:
         return "a full surface that deviates from itself"
     if any((level.compressed_sha256 is None) != (level.compressed_byte_count == 0) for level in levels):

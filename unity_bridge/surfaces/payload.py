@@ -1,8 +1,8 @@
-"""A surface as bytes: 12 bytes a vertex, laid out as Unity's Mesh API uploads it, addressed by its SHA-256.
+"""Encoding of a surface as bytes: 12 bytes per vertex in the layout of Unity's Mesh API, addressed by its SHA-256.
 
-Positions are UNorm16 in a cube (one step for all axes, so that the normals stay right under the cube's uniform scale),
-normals SNorm8, indices 16 or 32 bits. Rounding moves a vertex by half a step along each axis at most: 0.004 mm for an
-organ of 500 mm. docs/protocol.md holds the byte table.
+Positions are UNorm16 in a cube (the same step for all axes, so that the normals stay valid under the cube's uniform
+scale), normals SNorm8, indices 16 or 32 bits. Rounding moves a vertex by at most half a step along each axis: 0.004 mm
+for an organ of 500 mm. docs/protocol.md has the byte table.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ HEADER_BYTES = SURFACE_HEADER.size
 
 @dataclass(frozen=True, eq=False)
 class SurfacePayload:
-    """An encoded surface and what the encoding cost.
+    """An encoded surface, and the error of its encoding.
 
     Attributes:
         data: header, names, vertices, indices.
-        sha256: of `data`, hexadecimal.
-        frame: the frame that the surface hangs from.
-        quantisation_step_mm: positions are off by half of this along each axis at most.
-        error_max_mm: the largest distance between a vertex and its decoded self, measured on this surface.
+        sha256: SHA-256 of `data`, hexadecimal.
+        name: name of the surface.
+        frame: the frame of its vertices.
+        vertex_count, triangle_count: numbers of vertices and triangles.
+        quantisation_step_mm: step of the positions; the error along each axis is at most half of it.
+        error_max_mm: largest distance between a vertex and its decoded position, measured on this surface.
     """
 
     data: bytes
@@ -58,24 +60,24 @@ class SurfacePayload:
 
 @dataclass(frozen=True, eq=False)
 class DecodedSurface:
-    """A surface in Unity's convention, and the step to which its positions are rounded."""
+    """A surface in Unity's convention, and the step of its positions in m."""
 
     surface: UnitySurface
     quantisation_step_m: float
 
 
 def encode_surface(surface: Surface) -> SurfacePayload:
-    """Converts to Unity's convention, quantises, and measures the error.
+    """Converts a surface to Unity's convention, quantises it, and measures the error.
 
     Raises:
-        SurfaceRefusedError: nothing to show, a name that is too long, or more than `MAX_PAYLOAD_BYTES`.
+        SurfaceRefusedError: no triangles, a name that is too long, or more than `MAX_PAYLOAD_BYTES`.
     """
     unity = surface_to_unity(surface)
     name, frame = surface.name.encode(), surface.frame.encode()
     count = len(unity.vertices_m)
     if not count or not len(unity.triangles) or len(name) > NAME_LIMIT_BYTES:
         raise SurfaceRefusedError(
-            f"surface '{surface.name}' of {count} vertices and {len(unity.triangles)} triangles",
+            f"the surface '{surface.name}' of {count} vertices and {len(unity.triangles)} triangles",
             f"at least one triangle, and a name of at most {NAME_LIMIT_BYTES} bytes",
             "check its segmentation",
         )
@@ -91,7 +93,9 @@ def encode_surface(surface: Surface) -> SurfacePayload:
         [head, names, bytes(_padding(len(names))), vertices.tobytes(), unity.triangles.astype(index).tobytes()]
     )
     if len(data) > MAX_PAYLOAD_BYTES:
-        raise SurfaceRefusedError(f"a payload of {len(data)} bytes", f"at most {MAX_PAYLOAD_BYTES}", "simplify it")
+        raise SurfaceRefusedError(
+            f"a payload of {len(data)} bytes", f"at most {MAX_PAYLOAD_BYTES} bytes", "simplify the surface"
+        )
     error_m = np.linalg.norm(_positions_m(vertices, low, edge) - unity.vertices_m, axis=1).max()
     return SurfacePayload(
         data=data,
@@ -106,10 +110,10 @@ def encode_surface(surface: Surface) -> SurfacePayload:
 
 
 def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
-    """Checks and decodes a payload; nothing is made before the lengths agree with what came.
+    """Checks and decodes a payload; nothing is allocated before the lengths agree with the data.
 
     Raises:
-        WireError: truncated, of another version, sizes that disagree, an index out of range, or a frame that is none.
+        WireError: truncated, another version, sizes that disagree, an index out of range, or an invalid frame name.
     """
     view = memoryview(data).cast("B").toreadonly()
     layout = SurfaceLayout.read(view)
@@ -127,7 +131,7 @@ def decode_surface(data: bytes | bytearray | memoryview) -> DecodedSurface:
 
 @dataclass(frozen=True)
 class SurfaceLayout:
-    """Where things lie in a payload."""
+    """The layout of a payload, by its header."""
 
     index_bytes: int
     names_at: int
@@ -140,10 +144,10 @@ class SurfaceLayout:
 
     @classmethod
     def read(cls, view: memoryview) -> SurfaceLayout:
-        """Of a whole payload, checked against its length.
+        """Reads the layout of a whole payload, and checks it against the payload's length.
 
         Raises:
-            WireError: truncated, of another version, or sizes that disagree.
+            WireError: truncated, another version, or sizes that disagree.
         """
         layout = cls.read_head(view)
         if layout.byte_count != len(view):
@@ -156,7 +160,11 @@ class SurfaceLayout:
 
     @classmethod
     def read_head(cls, view: memoryview) -> SurfaceLayout:
-        """Of the first bytes of a payload; how long it really is, is not looked at."""
+        """Reads the layout from the first bytes of a payload, without checking the payload's length.
+
+        Raises:
+            WireError: truncated, another version, or values out of range.
+        """
         if len(view) < HEADER_BYTES:
             raise malformed(f"a surface of {len(view)} bytes", f"at least the {HEADER_BYTES} bytes of a header")
         magic, major, index, head, vertices, triangles, x, y, z, edge, name, frame = SURFACE_HEADER.unpack_from(view)
@@ -164,7 +172,7 @@ class SurfaceLayout:
             raise malformed(f"a surface that begins with {magic!r}", f"{SURFACE_MAGIC!r}")
         if major != SURFACE_MAJOR:
             raise UnsupportedVersionError(
-                f"a surface of version {major}", f"version {SURFACE_MAJOR}", "update one program"
+                f"a surface of version {major}", f"version {SURFACE_MAJOR}", "update the older program"
             )
         layout = cls(index, head, vertices, triangles, (x, y, z), edge, name, frame)
         if index not in {2, 4} or head < HEADER_BYTES:
@@ -188,15 +196,19 @@ class SurfaceLayout:
 
     @property
     def byte_count(self) -> int:
-        """Of the whole payload, by its own counts."""
+        """Length of the whole payload by its counts."""
         return self.indices_at + 3 * self.triangle_count * self.index_bytes
 
     def vertices(self, view: memoryview) -> NDArray[np.void]:
-        """``(n,)`` of `VERTEX`, a view."""
+        """The vertices, ``(n,)`` of dtype `VERTEX`, as a view."""
         return np.frombuffer(view, VERTEX, self.vertex_count, self.vertices_at)
 
     def triangles(self, view: memoryview) -> NDArray[np.int32]:
-        """``(m, 3)``; an index out of range raises `MalformedMessageError`."""
+        """The triangles ``(m, 3)``.
+
+        Raises:
+            MalformedMessageError: an index out of range.
+        """
         indices = np.frombuffer(view, f"<u{self.index_bytes}", 3 * self.triangle_count, self.indices_at)
         if len(indices) and int(indices.max()) >= self.vertex_count:
             raise malformed(f"the index {int(indices.max())}", f"0 to {self.vertex_count - 1}")

@@ -1,8 +1,8 @@
-"""The surface socket: approved surfaces, pulled in chunks that the client asks for one by one.
+"""The surface socket: serves approved surfaces in chunks that the client requests one by one.
 
-The client's requests are its credit: it has as many chunks under way as it asked for and no more. A chunk is named by
-a hash and an offset, so that a broken transfer goes on where it stopped, over whichever connection. Every level of
-detail, its compressed form and its GLB have a hash of their own, and are pulled alike.
+The client's requests are its credit: it gets exactly one chunk for each request. A chunk is named by a hash and an
+offset, so that an interrupted transfer can be resumed over another connection. Every level of detail, its compressed
+form and its GLB have hashes of their own, and are pulled in the same way.
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ from unity_bridge.wire.schema import Declared
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceServerSettings:
-    """What is offered, and in which pieces.
+    """Which surfaces may be offered, and in which chunks.
 
     Attributes:
-        research_session: offer 'suggested' surfaces too; the manifest marks them and the client must say so on screen.
-        max_chunk_bytes: 256 KiB is served in 0.1 ms, so that a surface never holds up the loop that polls.
-        small_chunk_bytes: what a client gets at a time that has had more than its share, while others ask too. Not so
-            small that somebody who asks for little could make everybody slow.
-        share: when that is.
-        max_surfaces: surfaces on offer at a time.
-        router: bounds of the socket. Replies queued for one client cost it `max_queued_replies` chunks of memory.
+        research_session: whether 'suggested' surfaces may be offered too; the manifest marks them, and a client must
+            say so on its screen.
+        max_chunk_bytes: largest chunk. 256 KiB takes 0.1 ms, so that surfaces do not delay the polling loop.
+        small_chunk_bytes: largest chunk for a client that has received more than its share, while others make requests.
+            Large enough that a client with small requests cannot slow down all others.
+        share: when a client has received more than its share.
+        max_surfaces: largest number of surfaces on offer.
+        router: bounds of the socket. The replies queued for one client take up to `max_queued_replies` chunks of
+            memory.
     """
 
     research_session: bool = False
@@ -62,7 +64,12 @@ class SurfaceServerSettings:
 
 
 class SurfaceServer(RouterServer):
-    """Serves the manifest and the chunks of the surfaces on offer."""
+    """The server of the surface socket: sends the manifest, and the chunks of the surfaces on offer.
+
+    Args:
+        endpoint, session, context, gate: as for `RouterServer`.
+        settings: which surfaces may be offered, and in which chunks.
+    """
 
     def __init__(
         self,
@@ -82,26 +89,27 @@ class SurfaceServer(RouterServer):
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """SHA-256 of each full surface on offer, hexadecimal."""
+        """SHA-256, hexadecimal, of each full surface on offer."""
         return tuple(entry.sha256 for entry in self._entries.values())
 
     def offer(self, payload: SurfacePayload, approval: str, approved_by: str = "") -> None:
-        """Puts a surface on offer as it is, replacing any of the same name.
+        """Offers a surface at full detail only, replacing one of the same name.
 
         Args:
+            payload: the encoded surface.
             approval: the decision in the case: 'approved' or 'edited' (both by a named person), or 'suggested'.
-            approved_by: who decided; never a guess.
+            approved_by: name of the person who decided; empty for 'suggested'.
 
         Raises:
-            SurfaceRefusedError: not approved by anybody outside a research session, or one surface too many.
+            SurfaceRefusedError: not approved, outside a research session; or too many surfaces.
         """
         self.offer_levels([EncodedLevel(payload)], approval, approved_by)
 
     def offer_levels(self, levels: Sequence[EncodedLevel], approval: str, approved_by: str = "") -> None:
-        """Puts a surface on offer at several levels of detail, replacing any of the same name.
+        """Offers a surface at several levels of detail, replacing one of the same name.
 
         Args:
-            levels: coarse first, the last the full surface; all of one name and frame.
+            levels: coarse first, all of one name and frame; the last is the full surface.
             approval, approved_by: as for `offer`.
 
         Raises:
@@ -111,14 +119,16 @@ class SurfaceServer(RouterServer):
         entry.check_approval(self._options.research_session)
         if entry.name not in self._entries and len(self._entries) >= self._options.max_surfaces:
             raise SurfaceRefusedError(
-                f"surface {len(self._entries) + 1}", f"{self._options.max_surfaces} surfaces", "withdraw one"
+                f"surface number {len(self._entries) + 1}",
+                f"at most {self._options.max_surfaces} surfaces",
+                "withdraw one",
             )
         self._entries[entry.name] = entry
         self._blobs[entry.name] = {sha: blob for level in levels for sha, blob in level.blobs().items()}
         self._changed()
 
     def withdraw(self, name: str) -> None:
-        """Takes a surface off; requests for it are refused from now on.
+        """Withdraws a surface: further requests for it are refused.
 
         Raises:
             UnknownSurfaceError: no surface of this name is on offer.
@@ -146,7 +156,7 @@ class SurfaceServer(RouterServer):
         self._manifest = self._encode_manifest()
 
     def _encode_manifest(self) -> EncodedMessage:
-        """Once for every change: 256 surfaces take 10 ms, and a client may ask 2,000 times a second."""
+        """Encodes the manifest, once per change: 256 surfaces take 10 ms, and 2,000 requests a second are allowed."""
         return EncodedMessage.of(SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values())))
 
     def _chunk(self, wish: SurfaceChunkRequest, request: Request) -> SurfaceChunk:

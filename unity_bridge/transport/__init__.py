@@ -1,1 +1,1 @@
-"""Sockets, connections, keys and limits: who may connect, and how much anybody may send."""
+"""Sockets, connections, authentication by keys, and limits on what a peer may send."""

@@ -1,4 +1,4 @@
-"""Who may connect: a JSON file that a person can read, written whole or not at all."""
+"""The allow list: the clients that may connect, in a JSON file that is written atomically."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _SIZE_LIMIT = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedClient:
-    """One line of the list. Times are seconds since 1970.
+    """One client of the list. Times are seconds since 1970.
 
     Attributes:
-        name: unique among those who are not revoked.
-        public_key: Z85.
-        expires_s: from then on the key is refused; None for never.
-        revoked_s: since when the key is refused for good; None while it is good. Revoked keys stay, so that the
-            server can say why it refuses them.
+        name: the client's name, unique among those who are not revoked.
+        public_key: its key in Z85.
+        enrolled_s: time of enrolment.
+        expires_s: time from which on the key is refused; None if it does not expire.
+        revoked_s: time of revocation; None if not revoked. Revoked keys stay in the list, so that the server can state
+            why it refuses them.
     """
 
     name: str
@@ -39,7 +40,11 @@ class AllowedClient:
 
 @dataclass(frozen=True)
 class AllowList:
-    """The clients, in the order of their enrolment. No key is in here twice."""
+    """The clients in the order of their enrolment.
+
+    Raises:
+        KeyFileError: a key, or the name of a client that is not revoked, comes twice.
+    """
 
     clients: tuple[AllowedClient, ...] = ()
 
@@ -51,11 +56,11 @@ class AllowList:
                 raise KeyFileError(f"an allow list with a {what} twice", "each once", "remove one of them")
 
     def find(self, public_key: str) -> AllowedClient | None:
-        """Who has this key, revoked or not."""
+        """The client with this key, revoked or not; None if there is none."""
         return next((client for client in self.clients if client.public_key == public_key), None)
 
     def refusal(self, public_key: str, unix_time_s: float) -> str:
-        """Why this key is not let in at this time; empty if it is."""
+        """Why this key is refused at this time; empty if it is admitted."""
         client = self.find(public_key)
         if client is None:
             return f"unknown key {fingerprint(public_key)}"
@@ -66,14 +71,14 @@ class AllowList:
         return ""
 
     def enroll(self, client: AllowedClient) -> AllowList:
-        """The list with one more.
+        """The list with one more client.
 
         Raises:
             KeyFileError: the name is taken, or the key was enrolled before, even if it was revoked since.
         """
         known = self.find(client.public_key)
         if known is not None:
-            raise KeyFileError(f"a key that is '{known.name}' already", "a new key", "make a new key pair")
+            raise KeyFileError(f"a key that is enrolled for '{known.name}'", "a new key", "make a new key pair")
         if any(other.name == client.name and other.revoked_s is None for other in self.clients):
             raise KeyFileError(f"the name '{client.name}', which is taken", "a new name", "choose another or revoke it")
         return AllowList((*self.clients, client))
@@ -86,7 +91,7 @@ class AllowList:
         """
         if not any(client.name == name and client.revoked_s is None for client in self.clients):
             names = sorted(client.name for client in self.clients if client.revoked_s is None)
-            raise KeyFileError(f"the client '{name}'", f"one of {names}", "see 'surgnav keys list'")
+            raise KeyFileError(f"the unknown client '{name}'", f"one of {names}", "see 'surgnav keys list'")
         return AllowList(
             tuple(
                 replace(client, revoked_s=unix_time_s) if client.name == name and client.revoked_s is None else client
@@ -101,7 +106,7 @@ class AllowList:
 
 
 def load_allow_list(path: Path) -> AllowList:
-    """Reads the list; a file that is not there is an empty list: nobody is allowed.
+    """Reads the list; a missing file is an empty list, which admits nobody.
 
     Raises:
         KeyFileError: damaged, or unreadable.
@@ -121,7 +126,11 @@ def load_allow_list(path: Path) -> AllowList:
 
 
 def save_allow_list(allow_list: AllowList, path: Path) -> None:
-    """Replaces the file in one step: a server that reads meanwhile sees the old list or the new one."""
+    """Replaces the file atomically: a server that reads it meanwhile sees the old list or the new one.
+
+    Raises:
+        KeyFileError: the file cannot be written.
+    """
     clients = [asdict(client) for client in allow_list.clients]
     text = json.dumps({"version": _VERSION, "clients": clients}, indent=2) + "\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -134,7 +143,9 @@ def save_allow_list(allow_list: AllowList, path: Path) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise KeyFileError(f"writing {path}: {error.strerror}", "a folder of your own", "check the path") from error
+        raise KeyFileError(
+            f"an error in writing {path}: {error.strerror}", "a folder that can be written", "check the path"
+        ) from error
 
 
 def _client(entry: dict[str, object]) -> AllowedClient:

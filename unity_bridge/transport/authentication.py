@@ -1,7 +1,7 @@
-"""Who is let in: the answers to ZeroMQ's authentication requests (ZAP, ZeroMQ RFC 27), and what became of the others.
+"""Authentication of clients by their keys: answers ZeroMQ's authentication requests (ZAP, ZeroMQ RFC 27).
 
-pyzmq's own authenticators need an event loop or a thread; this one is polled like the servers it guards. Every ZeroMQ
-context has one of its own, since libzmq asks within the context.
+pyzmq's own authenticators need an event loop or a thread; this one is polled like the servers it guards. Each ZeroMQ
+context needs its own, since libzmq sends the requests within the context.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MAX_REFUSALS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSecurity:
-    """What a server needs to tell its clients from others; it can be pickled, for the pose process.
+    """What a server needs to authenticate its clients; it can be pickled, for the pose process.
 
     Attributes:
-        keys: the server's pair; clients pin the public half.
-        allow_list: the file of `allow_list.py`; it is read again whenever it changes.
-        unix_time_s: seconds since 1970, for keys that expire.
+        keys: the server's key pair; clients pin the public half.
+        allow_list: path of the allow list, which is read again whenever it changes.
+        unix_time_s: returns seconds since 1970, for keys that expire.
     """
 
     keys: KeyPair
@@ -44,12 +44,12 @@ class ServerSecurity:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Somebody who was kept or put out.
+    """A connection that was refused or cut off.
 
     Attributes:
-        reason: for the log, with the key's fingerprint where there is one.
-        address: the peer's, empty where ZeroMQ does not tell.
-        count: how often, since the refusals were last taken.
+        reason: the reason for the log, with the key's fingerprint where there is one.
+        address: address of the peer; empty where ZeroMQ does not state it.
+        count: how often this happened since the refusals were last taken.
     """
 
     reason: str
@@ -61,13 +61,18 @@ class Refusal:
 
 
 class RefusalLog:
-    """Refusals until somebody takes them. Equal ones are counted, so that knocking all day fills no memory."""
+    """Collects refusals until they are taken. Equal ones are counted, so that the memory is bounded.
+
+    Attributes:
+        dropped: number of refusals that were neither kept nor counted.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], int] = {}
         self.dropped = 0
 
     def add(self, reason: str, address: str) -> None:
+        """Adds a refusal, or counts it if there is an equal one."""
         key = (reason, address)
         if key in self._counts or len(self._counts) < _MAX_REFUSALS:
             self._counts[key] = self._counts.get(key, 0) + 1
@@ -75,21 +80,22 @@ class RefusalLog:
             self.dropped += 1
 
     def take(self) -> tuple[Refusal, ...]:
-        """What happened since the last call, oldest first."""
+        """Returns the refusals since the last call, oldest first."""
         taken = tuple(Refusal(*key, count) for key, count in self._counts.items())
         self._counts.clear()
         return taken
 
 
 class Gate:
-    """Answers the authentication requests of one ZeroMQ context, by the allow list as it is at that moment.
+    """Answers the authentication requests of one ZeroMQ context by the current allow list.
 
     Attributes:
-        generation: grows when somebody who was allowed may not be any more, or the other way round.
-        refusals: who was refused; also, whenever the list could not be read: then the last good one stays in force.
+        generation: grows whenever the set of admitted keys may have changed.
+        refusals: refused connections, and changed allow lists that could not be read: then the last valid one stays in
+            force.
 
     Raises:
-        KeyFileError: the allow list is damaged from the start.
+        KeyFileError: the allow list is damaged at the start.
         EndpointRefusedError: the context has a gate already.
     """
 
@@ -109,12 +115,14 @@ class Gate:
         except zmq.ZMQError as error:
             self.socket.close()
             raise EndpointRefusedError(
-                f"a second gate in one ZeroMQ context ({error.strerror})", "one for all of its servers", "share it"
+                f"a second gate in one ZeroMQ context ({error.strerror})",
+                "one gate for all of its servers",
+                "share it",
             ) from error
 
     @property
     def server_options(self) -> dict[Any, Any]:
-        """Socket options of a server behind this gate. Were the gate gone, libzmq would let nobody in."""
+        """Socket options of a server behind this gate. Without a gate, libzmq would refuse all clients."""
         return {
             zmq.CURVE_SERVER: 1,
             zmq.CURVE_SECRETKEY: self._security.keys.secret.encode("ascii"),
@@ -123,7 +131,7 @@ class Gate:
         }
 
     def poll(self) -> None:
-        """Reads the allow list if it has changed, then answers some of those who knock."""
+        """Reads the allow list if it has changed, then answers up to 8 authentication requests."""
         self._follow_the_list()
         for _ in range(_MAX_PER_POLL):
             try:
@@ -133,17 +141,17 @@ class Gate:
             self.socket.send_multipart(self._answer(frames), zmq.DONTWAIT)
 
     def refusal(self, public_key: str) -> str:
-        """Why this key is not, or no longer, let in; empty if it is."""
+        """Why this key is not, or no longer, admitted; empty if it is."""
         if public_key in self._admitted:
             return ""
         return self._list.refusal(public_key, self._security.unix_time_s())
 
     def close(self) -> None:
-        """Nobody is let in any more. May be called again."""
+        """Closes the gate: nobody is admitted any more. May be called again."""
         self.socket.close()
 
     def _answer(self, frames: list[bytes]) -> list[bytes]:
-        """To ``version, request id, domain, address, identity, mechanism, credentials...`` (RFC 27)."""
+        """Answers the request ``version, id, domain, address, identity, mechanism, credentials...`` (RFC 27)."""
         request_id = frames[1] if len(frames) > 1 else b""
         address = frames[3].decode("ascii", "replace") if len(frames) > 3 else ""
         if len(frames) != 7 or frames[0] != _VERSION or frames[2] != DOMAIN or frames[5] != b"CURVE":
@@ -178,7 +186,7 @@ class Gate:
 
 
 def client_options(keys: ClientKeys | None) -> dict[Any, Any]:
-    """Socket options of a client with these keys; none without."""
+    """Socket options of a client with these keys; empty without keys."""
     if keys is None:
         return {}
     return {
@@ -189,7 +197,7 @@ def client_options(keys: ClientKeys | None) -> dict[Any, Any]:
 
 
 def _version_of(path: Path) -> tuple[int, int, int]:
-    """What differs once a file was replaced or rewritten; all zero if it is not there."""
+    """Inode, time and size of a file, which change when it is replaced or rewritten; zeros if it does not exist."""
     try:
         found = path.stat()
     except OSError:

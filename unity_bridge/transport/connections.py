@@ -1,9 +1,9 @@
-"""The TCP connections of a server's socket: how many, whose, how much they send; and the scissors.
+"""Limits the TCP connections of a server's socket by number, key and received bytes, and cuts off those beyond.
 
-ZeroMQ bounds the messages that wait, not what a peer can make it hold: one message of endlessly many frames, or one
-subscription after the other, grows a server by hundreds of megabytes a second (docs/unity_bridge.md has it measured).
-So each connection is watched where it cannot lie, in the kernel's count of the bytes that came, and shut down if need
-be.
+ZeroMQ limits the number of queued messages, but not the memory that a peer can make it use: one message of endlessly
+many frames, or endless subscriptions, grow a server by hundreds of megabytes a second (measured in
+docs/unity_bridge.md). So the kernel's count of received bytes is watched for each connection, and connections beyond
+their limit are shut down.
 """
 
 from __future__ import annotations
@@ -38,10 +38,13 @@ class ConnectionSettings:
     """Bounds of a server's connections.
 
     Attributes:
-        max_connections: beyond it, those that have proved nothing yet go first, then the new ones.
-        max_per_key: the newest of one key stay: after a broken link the old connection may seem alive for a while.
-        bytes_per_s, burst_bytes: of a connection, towards the server, as TCP counts them; who sends more is cut off.
-        max_messages: of a connection, ever; None for no bound. A subscriber needs one.
+        max_connections: largest number; beyond it, unauthenticated ones are cut off first, then the new one.
+        max_per_key: largest number per key; the newest are kept, since after a broken link the old connection may seem
+            alive for a while.
+        bytes_per_s, burst_bytes: largest rate and burst of a connection towards the server, as counted by TCP; beyond
+            it the connection is cut off.
+        max_messages: largest number of messages over a connection's lifetime; None for no limit. A subscriber sends
+            one.
     """
 
     max_connections: int = 128
@@ -53,7 +56,16 @@ class ConnectionSettings:
 
 @dataclass(eq=False)
 class Connection:
-    """A TCP connection; `key` is what it proved with its first message, empty without keys; `is_gone` once it ended."""
+    """A TCP connection.
+
+    Attributes:
+        peer: address of the peer, as `getpeername` returns it.
+        bucket: its allowance of bytes.
+        bytes_counted: bytes received when last measured.
+        messages: number of messages received.
+        key: key that was authenticated with its first message; empty without keys.
+        is_gone: whether it has ended.
+    """
 
     peer: Any  # as getpeername has it
     bucket: TokenBucket
@@ -64,11 +76,11 @@ class Connection:
 
 
 class Connections:
-    """Watches a socket; poll it as often as the socket, and tell it of every message.
+    """Watches the connections of a socket. Call `poll` as often as the socket is polled, and `note` for every message.
 
     Attributes:
-        refusals: who was cut off, and handshakes that failed without a key to name.
-        cut: connections shut down.
+        refusals: connections that were cut off, and handshakes that failed before a key was known.
+        cut: number of connections shut down.
     """
 
     def __init__(
@@ -81,7 +93,7 @@ class Connections:
         self._measured_ns = clock.now_ns()
         self.refusals = RefusalLog()
         self.cut = 0
-        # Without a bound, or a burst of connections would make libzmq's I/O thread wait for the next poll.
+        # Unlimited: otherwise a burst of connections would block libzmq's I/O thread until the next poll.
         self.socket: zmq.Socket[bytes] = context.socket(zmq.PAIR)
         self.socket.set_hwm(0)
         address = f"inproc://surgnav-connections-{watched.FD}"
@@ -91,11 +103,11 @@ class Connections:
 
     @property
     def count(self) -> int:
-        """Connections that have sent something; those that have left may still be counted for a moment."""
+        """Number of connections that have sent a message; those that have left may still be counted for a moment."""
         return sum(connection.messages > 0 for connection in self._open.values())
 
     def poll(self) -> None:
-        """Takes in who came, and measures from time to time."""
+        """Processes new connections and failed handshakes, and measures received bytes every 20 ms."""
         for _ in range(_MAX_EVENTS_PER_POLL):
             try:
                 event = parse_monitor_message(self.socket.recv_multipart(zmq.DONTWAIT))
@@ -111,8 +123,11 @@ class Connections:
         self._measure_if_due(self._clock.now_ns())
 
     def note(self, frame: zmq.Frame) -> tuple[str, Connection | None]:
-        """Takes in that a message came; returns the key that its connection proved, empty without keys, and which it
-        was, None where that is not known any more."""
+        """Notes a received message.
+
+        Returns:
+            The authenticated key, empty without keys; and the connection, None if it is not known.
+        """
         key = _property(frame, "User-Id") or ""
         fd = _property(frame, zmq.SRCFD)
         if not isinstance(fd, int):
@@ -135,7 +150,7 @@ class Connections:
             self._make_room_for(key)
 
     def cut_unless(self, admitted: Callable[[str], str]) -> None:
-        """Shuts down the connections of each key for which `admitted` has a reason to refuse it."""
+        """Shuts down the connections of all keys for which `admitted` returns a reason to refuse them."""
         for fd, connection in list(self._open.items()):
             if connection.key and (reason := admitted(connection.key)):
                 self._cut(fd, reason)
@@ -149,7 +164,7 @@ class Connections:
     def _accept(self, fd: int) -> None:
         peer = _with(fd, lambda duplicate: duplicate.getpeername())
         if fd in self._open:
-            self._open.pop(fd).is_gone = True  # the number was another's
+            self._open.pop(fd).is_gone = True  # the file descriptor was that of an earlier connection
         if not peer:
             return
         settings, now_ns = self._settings, self._clock.now_ns()
@@ -170,7 +185,7 @@ class Connections:
             self._cut(fd, f"more than {self._settings.max_per_key} connections of one key")
 
     def _measure_if_due(self, now_ns: int) -> None:
-        """All of them take 1 ms: for each who knocks it would be a quarter of a second in a storm of connections."""
+        """Measuring all connections takes 1 ms: done for each new one, a storm of connections would take 0.25 s."""
         if now_ns - self._measured_ns < _MEASURE_EVERY_NS:
             return
         self._measured_ns = now_ns
@@ -194,19 +209,19 @@ class Connections:
 
     @staticmethod
     def _ask(fd: int, connection: Connection, question: Callable[[sockets.socket], Any]) -> Any:
-        """The answer, or None if this number is no longer this connection."""
+        """The result of `question`, or None if the file descriptor no longer belongs to this connection."""
         return _with(fd, lambda it: question(it) if it.getpeername() == connection.peer else None)
 
 
 def _with(fd: int, question: Callable[[sockets.socket], Any]) -> Any:
-    """Asks a duplicate: while we hold it, the number cannot come to mean another connection. None if there is none."""
+    """Calls `question` with a duplicate, so that the file descriptor cannot be reused meanwhile; None if it fails."""
     try:
         copy = sockets.dup(fd)
     except OSError:
         return None
     try:
         duplicate = sockets.socket(fileno=copy)
-    except OSError:  # the number is a file's by now: nobody else would close its copy
+    except OSError:  # the descriptor belongs to a file by now: close our copy
         sockets.close(copy)
         return None
     with duplicate:
@@ -222,7 +237,7 @@ def _received(connection: sockets.socket) -> int:
 
 
 def _property(frame: zmq.Frame, name: Any) -> Any:
-    """A property that ZeroMQ keeps with a message; None where there is none, such as between threads."""
+    """A property of a message's metadata; None if there is none, as for messages between threads."""
     try:
         return frame.get(name)
     except (zmq.ZMQError, ValueError):

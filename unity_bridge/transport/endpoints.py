@@ -1,4 +1,4 @@
-"""Addresses and sockets: what may be bound, and the options that keep a bad peer from doing harm."""
+"""Addresses and sockets: which addresses may be bound, and the socket options that limit a faulty peer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zmq
 
 from unity_bridge.errors import EndpointRefusedError
 
-# The kernel's share of what may wait for a stalled reader. Left to itself it grows to 10 MB: minutes of old poses.
+# Size of the kernel's buffer for a stalled reader. By default it grows to 10 MB: minutes of old poses.
 POSE_BUFFER_BYTES = 524_288
 
 _ALWAYS = {
@@ -27,16 +27,16 @@ _LOCAL = re.compile(r"(?:ipc|inproc)://[^\s;]+")
 
 
 def check_bindable(endpoint: str, with_keys: bool = False) -> str:
-    """Returns the address to bind, with 'localhost' made explicit; without keys only if nobody else can reach it.
+    """Returns the address to bind, with 'localhost' replaced by its number; without keys, only local ones are allowed.
 
     Raises:
         EndpointRefusedError: not an address; or, without keys, anything but ipc, inproc and TCP on 127.0.0.0/8 or
-            [::1]: whoever can reach an open socket could read the patient's anatomy.
+            [::1], since everybody who reaches an open socket could read the patient's anatomy.
     """
     if _LOCAL.fullmatch(endpoint):
         return endpoint
     parts = _TCP.fullmatch(endpoint)
-    # A hosts file may send 'localhost' anywhere, so the number is bound.
+    # A hosts file may map 'localhost' to any address, so the number is bound.
     host = parts["host"].strip("[]") if parts else ""
     host = "127.0.0.1" if host == "localhost" else host
     if parts is None or not (_is_loopback(host) or (with_keys and _is_address(host))):
@@ -50,14 +50,14 @@ def check_bindable(endpoint: str, with_keys: bool = False) -> str:
 
 
 def is_local(endpoint: str) -> bool:
-    """Whether an address to connect to is on this machine; a host's name is not, except localhost."""
+    """Whether an address to connect to is on this machine; host names other than localhost count as remote."""
     parts = _TCP.fullmatch(endpoint)
     host = parts["host"].strip("[]") if parts else ""
     return bool(_LOCAL.fullmatch(endpoint)) or host == "localhost" or _is_loopback(host)
 
 
 def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, Any]) -> zmq.Socket[bytes]:
-    """A bound socket that never lingers; `options` are set before binding, as ZeroMQ needs it.
+    """Makes and binds a socket that discards unsent messages when closed; `options` are set before binding.
 
     Raises:
         EndpointRefusedError: not loopback and without keys among the options, or already in use.
@@ -70,7 +70,9 @@ def bind(context: zmq.Context, kind: int, endpoint: str, options: Mapping[Any, A
     except zmq.ZMQError as error:
         socket.close()
         raise EndpointRefusedError(
-            f"binding {address}: {error.strerror}", "a free address", "stop the other program, or use port *"
+            f"an error in binding {address}: {error.strerror}",
+            "a free address",
+            "stop the other program, or use port *",
         ) from error
     return socket
 
@@ -82,10 +84,11 @@ def connect(
     options: Mapping[Any, Any],
     watch: Callable[[zmq.Socket[bytes]], None] | None = None,
 ) -> zmq.Socket[bytes]:
-    """A socket that connects, and keeps reconnecting, in the background.
+    """Makes a socket that connects, and reconnects, in the background.
 
     Args:
-        watch: is handed the socket just before it connects.
+        context, kind, endpoint, options: as for `bind`.
+        watch: called with the socket just before it connects.
 
     Raises:
         EndpointRefusedError: not an address.
@@ -101,23 +104,25 @@ def connect(
     except zmq.ZMQError as error:
         socket.close()
         raise EndpointRefusedError(
-            f"the address {endpoint!r}: {error.strerror}", "such as tcp://127.0.0.1:5555", "check host and port"
+            f"the address {endpoint!r}: {error.strerror}",
+            "an address such as tcp://127.0.0.1:5555",
+            "check host and port",
         ) from error
     return socket
 
 
 def set_options(socket: zmq.Socket[bytes], options: Mapping[Any, Any]) -> None:
-    """Applies options. Nothing unsent keeps a closing program alive; a peer that has vanished is noticed within 10 s.
+    """Sets `options`, no lingering, and TCP keep-alive, which detects a vanished peer within 10 s.
 
-    That is TCP's own keep-alive. ZeroMQ's heartbeats stay off: while its reader stalls with a full queue, libzmq
-    (4.3.5, issue 3937) takes the connection for dead, and then aborts the whole process.
+    ZeroMQ's heartbeats stay off: while a reader stalls with a full queue, libzmq (4.3.5, issue 3937) takes the
+    connection for dead, and then aborts the whole process.
     """
     for option, value in {**_ALWAYS, **options}.items():
         socket.setsockopt(option, value)
 
 
 def bound_endpoint(socket: zmq.Socket[bytes]) -> str:
-    """The address that was really bound: a '*' port has become a number."""
+    """The address that was bound, with the number of the port that was chosen for '*'."""
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
@@ -126,7 +131,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_address(host: str) -> bool:
-    """A number, or * for all of this machine's. Names of hosts and interfaces may change what they mean."""
+    """Whether `host` is an IP address, or * for all interfaces. Names may resolve to different addresses over time."""
     try:
         return host == "*" or bool(ipaddress.ip_address(host))
     except ValueError:

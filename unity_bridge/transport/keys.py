@@ -31,20 +31,20 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class KeyPair:
-    """Both halves in Z85. The secret is left out when the pair is printed."""
+    """A key pair in Z85. The secret half is not part of the repr."""
 
     public: str
     secret: str = field(repr=False)
 
     @classmethod
     def new(cls) -> KeyPair:
-        """A fresh pair; the randomness is the operating system's."""
+        """Makes a new pair from the operating system's random numbers."""
         public, secret = zmq.curve_keypair()
         return cls(public.decode("ascii"), secret.decode("ascii"))
 
     @classmethod
     def of_secret(cls, secret: str) -> KeyPair:
-        """The pair that a secret belongs to.
+        """The pair that a secret key belongs to.
 
         Raises:
             KeyFileError: not a key.
@@ -54,7 +54,12 @@ class KeyPair:
 
 @dataclass(frozen=True, kw_only=True)
 class ClientKeys:
-    """What a client needs to be let in, and to know whom it talks to."""
+    """What a client needs to authenticate itself and the server.
+
+    Attributes:
+        server_public: the server's public key in Z85, pinned.
+        own: the client's own pair.
+    """
 
     server_public: str
     own: KeyPair
@@ -62,15 +67,15 @@ class ClientKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class Enrolment:
-    """What a client is handed when it is enrolled: whom to call, how to know them, and how to be known.
+    """What a client receives when it is enrolled: addresses, the server's key, and its own.
 
     Attributes:
-        name: the client's, as in the allow list.
+        name: the client's name in the allow list.
         hosts: addresses or names of the server, best first.
-        poses, surfaces, control: ports.
-        server_public: pins the server: nobody else can answer in its name.
-        secret: the client's; empty if the client made its key pair itself.
-        expires_s: seconds since 1970 from which on the server refuses this key; None for never.
+        poses, surfaces, control: ports of the three sockets.
+        server_public: the server's public key, by which the client authenticates the server.
+        secret: the client's secret key; empty if the client made its key pair itself.
+        expires_s: time, in seconds since 1970, from which on the server refuses this key; None if it does not expire.
     """
 
     name: str
@@ -84,10 +89,10 @@ class Enrolment:
 
     @property
     def client_keys(self) -> ClientKeys:
-        """For `ReferenceClient`.
+        """The keys for `ReferenceClient`.
 
         Raises:
-            KeyFileError: the secret is not in here: the client made it and must add it.
+            KeyFileError: the enrolment has no secret: the client made its own, and must add it.
         """
         if not self.secret:
             raise KeyFileError(
@@ -110,10 +115,10 @@ class Enrolment:
 
     @classmethod
     def from_text(cls, text: str) -> Enrolment:
-        """Reads what `to_text` wrote; what a later version adds is skipped.
+        """Reads the text of `to_text`; unknown entries of a later version are skipped.
 
         Raises:
-            KeyFileError: not an enrolment, or one that is not whole.
+            KeyFileError: not an enrolment, or an incomplete one.
         """
         text = text.strip()
         if not text.startswith(_SCHEME) or len(text) > _TEXT_LIMIT:
@@ -140,13 +145,13 @@ class Enrolment:
 
 
 def fingerprint(public: str) -> str:
-    """What people compare and logs show: the first 8 bytes of SHA-256 of the 32 bytes of a public key, ``3f2a-...``."""
+    """The fingerprint of a public key, such as ``3f2a-...``: the first 8 bytes of SHA-256 of its 32 bytes."""
     digest = hashlib.sha256(_raw(public)).hexdigest()[:16]
     return "-".join(digest[at : at + 4] for at in range(0, 16, 4))
 
 
 def check_key(key: str) -> str:
-    """Returns a key that is one.
+    """Returns a key if it is valid.
 
     Raises:
         KeyFileError: not 40 characters of Z85.
@@ -154,20 +159,20 @@ def check_key(key: str) -> str:
     try:
         if len(key) == 40 and len(_raw(key)) == _KEY_BYTES:
             return key
-    except (ValueError, LookupError, struct.error):  # z85's ways to say that this is none
+    except (ValueError, LookupError, struct.error):  # what z85 raises for invalid text
         pass
     raise KeyFileError(f"a key of {len(key)} characters", "40 characters of Z85", "copy the whole key")
 
 
 def check_name(name: str) -> str:
-    """Returns a client's name that can stand in files, logs and on screens.
+    """Returns a client's name if it is valid, so that it can be used in files, in logs and on screens.
 
     Raises:
-        KeyFileError: empty, too long, or with characters that could mislead.
+        KeyFileError: empty, too long, or with other characters than those allowed.
     """
     if not _NAME.fullmatch(name):
         raise KeyFileError(
-            f"the client's name {name[:70]!r}", "up to 63 letters, digits, '_', '.' and '-'", "choose such a name"
+            f"the client name {name[:70]!r}", "up to 63 letters, digits, '_', '.' and '-'", "choose another name"
         )
     return name
 
@@ -176,16 +181,16 @@ def save_key_pair(pair: KeyPair, path: Path) -> None:
     """Writes a private file (mode 0600).
 
     Raises:
-        KeyFileError: the file is there already.
+        KeyFileError: the file exists already, or cannot be written.
     """
     write_private(path, json.dumps({"public_key": pair.public, "secret_key": pair.secret}, indent=2) + "\n")
 
 
 def load_key_pair(path: Path) -> KeyPair:
-    """Reads what `save_key_pair` wrote.
+    """Reads the file of `save_key_pair`.
 
     Raises:
-        KeyFileError: missing, readable by others, damaged, or halves that do not belong together.
+        KeyFileError: missing, readable by others, damaged, or with halves that do not belong together.
     """
     try:
         found = json.loads(read_private(path))
@@ -210,10 +215,12 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError as error:
         raise KeyFileError(
-            f"the key file {path}, which is there already", "a new file", "move the old one away if you mean it"
+            f"the key file {path}, which exists already", "a new file", "move the old file away if you mean it"
         ) from error
     except OSError as error:
-        raise KeyFileError(f"writing {path}: {error.strerror}", "a folder of your own", "check the path") from error
+        raise KeyFileError(
+            f"an error in writing {path}: {error.strerror}", "a folder that can be written", "check the path"
+        ) from error
 
 
 def read_private(path: Path) -> str:

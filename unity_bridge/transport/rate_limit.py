@@ -1,4 +1,4 @@
-"""How much somebody may send: a token bucket on the clock that it is handed."""
+"""Rate limits: token buckets, whose times are passed by the caller."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ _NS_PER_S = 1_000_000_000
 
 
 class TokenBucket:
-    """Allows `burst` at once and `rate_per_s` in the long run.
+    """A token bucket that allows `burst` at once and `rate_per_s` in the long run.
 
     Args:
-        now_ns: time of the first moment; all later times are on the same clock.
+        rate_per_s, burst: the limits, in the unit of `take`'s amounts.
+        now_ns: the current time; all later times must be on the same clock.
     """
 
     def __init__(self, rate_per_s: int, burst: int, now_ns: int) -> None:
@@ -21,7 +22,7 @@ class TokenBucket:
         self._level, self._at_ns = self._limit, now_ns
 
     def take(self, amount: int, now_ns: int) -> bool:
-        """Takes `amount` if there is as much, and says whether there was."""
+        """Takes `amount` if that much is available; returns whether it was."""
         self._level = min(self._limit, self._level + self._rate * max(0, now_ns - self._at_ns))
         self._at_ns = max(now_ns, self._at_ns)
         if amount * _NS_PER_S > self._level:
@@ -31,17 +32,17 @@ class TokenBucket:
 
 
 class Allowances:
-    """A bucket for each of those who ask, by whatever names them; the longest unheard of makes room for a new one."""
+    """A token bucket for each sender; beyond `most` senders, the one not heard from for longest is forgotten."""
 
     def __init__(self, rate_per_s: int, burst: int, most: int) -> None:
         self._rate, self._burst, self._most = rate_per_s, burst, most
         self._buckets: OrderedDict[str | bytes, TokenBucket] = OrderedDict()
 
     def check(self, who: str | bytes, now_ns: int) -> None:
-        """Takes one.
+        """Counts one request of a sender.
 
         Raises:
-            TooManyRequestsError: there is none left.
+            TooManyRequestsError: the sender exceeds its rate.
         """
         bucket = self._buckets.get(who)
         if bucket is None:
@@ -51,5 +52,5 @@ class Allowances:
         self._buckets.move_to_end(who)
         if not bucket.take(1, now_ns):
             raise TooManyRequestsError(
-                "a request too many", f"{self._rate} a second", "wait a second, then ask less often"
+                "more requests than allowed", f"{self._rate} a second", "wait a second, then ask less often"
             )

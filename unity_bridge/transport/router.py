@@ -1,4 +1,4 @@
-"""What the surface and the control server share: a polled ROUTER socket that no client can fill or stall."""
+"""The base of surface and control server: a polled ROUTER socket with limits that no client can exceed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unity_bridge.wire.messages import Error, decode_message, encode_message
 from unity_bridge.wire.schema import Declared
 
 _IDLE_LIMIT_NS = 10_000_000_000
-# A client whose key was revoked is told so, and has this long to take it in before its connection is shut down.
+# Delay between the message that a client's key was revoked and the end of its connection.
 _FAREWELL_NS = 1_000_000_000
 _ENROLL = ("a key on the server's allow list", "enroll this client anew")
 
@@ -29,15 +29,15 @@ class RouterSettings:
     """Bounds of a ROUTER socket.
 
     Attributes:
-        max_clients: further clients are refused until one leaves or has been silent for 10 s.
-        max_request_bytes: a longer message costs its sender the connection.
-        max_queued_replies: replies that a client has not yet read; beyond it, replies to it are dropped.
-        max_requests_per_poll: bounds the time that one `poll` takes away from the pose loop.
-        requests_per_s, burst_requests: of one key, over all its connections, or of one connection where there are no
-            keys. Beyond it requests are refused unread.
+        max_clients: largest number of clients; further ones are refused until one leaves or was silent for 10 s.
+        max_request_bytes: largest message; a longer one ends the sender's connection.
+        max_queued_replies: largest number of unread replies per client; further ones are dropped.
+        max_requests_per_poll: largest number of requests per `poll`, which bounds its duration.
+        requests_per_s, burst_requests: rate limit of one key over all its connections, or of one connection without
+            keys. Requests beyond it are refused unread.
         connections: bounds of the connections.
-        deaf_ns: for so long a client whose queue was full is not even heard: answers that nobody takes cost the others
-            their turn. 0 where a request says something that must not be lost.
+        deaf_ns: how long requests of a client with a full queue are ignored, so that unread replies take no time from
+            other clients. 0 where requests must not be lost.
     """
 
     max_clients: int = 64
@@ -52,9 +52,15 @@ class RouterSettings:
 
 @dataclass
 class Client:
-    """What a server remembers about a connection; `name` is empty until it has said Hello, `key` without keys.
+    """What a server remembers about a client.
 
-    `deaf_until_ns`: it does not read its answers, and until then gets none.
+    Attributes:
+        last_seen_ns: time of its last request.
+        name: name by which it presents itself; empty before Hello.
+        key: its authenticated key in Z85; empty without keys.
+        last_sequence: sequence number of its last request.
+        deaf_until_ns: until then its requests are ignored, since it does not read its replies.
+        connection: its TCP connection; None if not known.
     """
 
     last_seen_ns: int
@@ -67,7 +73,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Request:
-    """One well-formed message, and when it was taken from the socket, on the server's clock."""
+    """One well-formed message of a client; `received_ns` is on the server's clock."""
 
     identity: bytes
     client: Client
@@ -77,15 +83,20 @@ class Request:
 
 
 class RouterServer(ABC):
-    """Answers single-frame requests. Subclasses say how, in `answer`.
+    """A server that answers single-frame requests; subclasses implement `answer`.
 
     Args:
-        endpoint: where to bind, such as 'tcp://127.0.0.1:*'.
+        endpoint: address to bind, such as 'tcp://127.0.0.1:*'.
+        session: the server's session, which stamps the messages.
         context: a ZeroMQ context that outlives this server; not the pose publisher's.
-        gate: who may connect, by their keys; one for all servers of the context. Without it loopback only.
+        settings: bounds of the socket.
+        gate: authenticates the clients; one for all servers of the context. Without it loopback only.
 
     Attributes:
-        requests_refused, requests_limited: answered with an Error; those among them that came too fast.
+        endpoint: the address that was bound.
+        replies_dropped: number of replies that were dropped, or never made, because a client did not read.
+        requests_refused: number of requests answered with an Error.
+        requests_limited: those among them that exceeded the rate limit.
 
     Raises:
         EndpointRefusedError: not loopback and without keys, or in use.
@@ -122,12 +133,12 @@ class RouterServer(ABC):
 
     @property
     def sockets(self) -> tuple[zmq.Socket[bytes], ...]:
-        """What to wait for before `poll`."""
+        """The sockets to wait for before `poll`."""
         own = (self.socket, self._connections.socket)
         return own if self._gate is None else (*own, self._gate.socket)
 
     def poll(self, timeout_ms: int = 0) -> int:
-        """Waits up to `timeout_ms` for something to do, then answers what is there; returns how many it answered."""
+        """Waits up to `timeout_ms` for requests, then answers them; returns the number of requests taken."""
         poller = zmq.Poller()
         for socket in self.sockets:
             poller.register(socket, zmq.POLLIN)
@@ -146,10 +157,11 @@ class RouterServer(ABC):
 
     @property
     def client_count(self) -> int:
+        """Number of clients that are remembered."""
         return len(self._clients)
 
     def take_refusals(self) -> tuple[Refusal, ...]:
-        """Connections that were cut off or never got through since the last call; the gate has its own."""
+        """Returns connections that were cut off or failed since the last call; the gate has refusals of its own."""
         return self._connections.refusals.take()
 
     def close(self) -> None:
@@ -159,10 +171,14 @@ class RouterServer(ABC):
 
     @abstractmethod
     def answer(self, request: Request) -> Declared | None:
-        """The reply, or None for none."""
+        """The reply to a request; None if there is none.
+
+        Raises:
+            SurgNavError: the request is refused; the client gets an Error message.
+        """
 
     def forget(self, identity: bytes) -> None:
-        """Drops what is remembered about a client; it may come again."""
+        """Drops what is remembered about a client, which may come again."""
         self._clients.pop(identity, None)
 
     def _serve(self, identity: bytes, frames: list[zmq.Frame]) -> None:
@@ -182,7 +198,9 @@ class RouterServer(ABC):
             header, message = decode_message(frames[0].bytes)
             if sequence <= client.last_sequence:
                 last = client.last_sequence
-                raise RepeatedMessageError(f"message {sequence} after {last}", f"{last + 1} or later", "count on")
+                raise RepeatedMessageError(
+                    f"message {sequence} after {last}", f"{last + 1} or later", "number messages upwards"
+                )
             client.last_sequence = sequence
             reply = self.answer(Request(identity, client, header, message, received_ns))
         except SurgNavError as error:
@@ -196,7 +214,7 @@ class RouterServer(ABC):
         return client is not None and now_ns < client.deaf_until_ns
 
     def _check_right(self, key: str, identity: bytes, now_ns: int) -> None:
-        """Raises unless this key is still allowed and has asked no more than it may."""
+        """Raises `KeyRefusedError` or `TooManyRequestsError` unless the key is admitted and within its rate limit."""
         try:
             self._allowances.check(key or identity, now_ns)
         except TooManyRequestsError:
@@ -224,13 +242,13 @@ class RouterServer(ABC):
         return client
 
     def _forget_gone(self) -> None:
-        """Those that broke off without a Goodbye leave their place at once if somebody needs it."""
+        """Forgets clients whose connection ended without a Goodbye, to make room for a new one."""
         for identity, client in list(self._clients.items()):
             if client.connection is not None and client.connection.is_gone:
                 self.forget(identity)
 
     def _put_out_revoked(self) -> None:
-        """Tells those whose key is no longer good, and shuts their connections down a second later."""
+        """Notifies clients whose key is no longer admitted, and shuts their connections down a second later."""
         if self._gate is None:
             return
         now_ns = self._session.clock.now_ns()

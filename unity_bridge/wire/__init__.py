@@ -1,1 +1,1 @@
-"""The wire: the envelope, the schema and the messages generated from it, and the convention of Unity."""
+"""The wire protocol: envelope, schema, the messages generated from it, and the conversion to Unity's convention."""

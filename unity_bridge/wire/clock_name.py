@@ -1,4 +1,4 @@
-"""What this machine's monotonic clock is called: one for all processes of one boot, another everywhere else."""
+"""The name of this machine's monotonic clock: equal for all processes since the same boot, different elsewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _KERNEL = Path("/proc")
 
 @cache
 def boot_clock_name(proc: Path = _KERNEL) -> str:
-    """``monotonic-`` and 16 hexadecimal digits that follow from the machine's boot.
+    """``monotonic-`` and 16 hexadecimal digits derived from the machine's boot.
 
-    CLOCK_MONOTONIC counts from the boot, and a time namespace, such as a container may have, shifts it: equal names are
-    one time scale, and times of different names must not be subtracted. Where the kernel says neither, the name follows
-    from the host's.
+    CLOCK_MONOTONIC counts from the boot, and a time namespace, such as a container's, shifts it. Equal names mean the
+    same time scale; times under different names must not be subtracted. If the kernel states no boot id, the name is
+    derived from the host name.
     """
     boot = _read(proc / "sys/kernel/random/boot_id") or platform.node()
     shift = _read(proc / "self/timens_offsets")

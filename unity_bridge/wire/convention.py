@@ -1,4 +1,4 @@
-"""The one door to Unity's convention: right-handed mm become left-handed metres with y up.
+"""Conversion to Unity's convention, done only here: right-handed mm become left-handed metres with y up.
 
 The axis map ``(x, y, z) -> (-x, z, -y) / 1000`` is applied to every right-handed frame alike. For the CT's frame (LPS)
 Unity's x is then the patient's right, y superior and z anterior: a patient who stands looks along +z, as Unity's own
@@ -9,7 +9,7 @@ characters do. With ``A`` the axis map (a reflection, det A = -1):
   since a reflection turns the axis by -A and keeps the angle;
 - a triangle's winding is reversed: outward is counter-clockwise here and clockwise in Unity.
 
-Since the same map stands on both sides, composing in Unity equals converting the composition.
+Since the same map is applied to both frames of a transform, composition in Unity equals the converted composition.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from unity_bridge.wire.generated.constants import UNIT_TOLERANCE
 
 PoseNumbers = tuple[float, float, float, float, float, float, float]
 
-_MATRIX = struct.Struct("=12d32x")  # the rows of a homogeneous matrix, but for the last, which is always the same
+_MATRIX = struct.Struct("=12d32x")  # the first three rows of a homogeneous matrix
 MM_PER_M = 1000.0
 _AXES = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
@@ -71,7 +71,7 @@ class UnityPose:
 
     @classmethod
     def trusted(cls, position_m: Floats, rotation_xyzw: Floats, to_frame: str, from_frame: str) -> UnityPose:
-        """For arrays that were checked together, as those of a decoded batch: one by one costs ten times as much."""
+        """Makes a pose from arrays that were checked before, such as a batch's; checking takes ten times as long."""
         new = cls.__new__(cls)
         vars(new).update(position_m=position_m, rotation_xyzw=rotation_xyzw, to_frame=to_frame, from_frame=from_frame)
         return new
@@ -85,7 +85,8 @@ class UnitySurface:
         vertices_m: ``(n, 3)`` float64, read-only.
         normals: ``(n, 3)`` float64, outward, unit length or zero, read-only.
         triangles: ``(m, 3)`` int32, read-only.
-        frame: the right-handed frame these vertices were converted from; it names the anchor they hang from.
+        frame: the right-handed frame from which the vertices were converted; it names their anchor.
+        name: name of the surface.
     """
 
     vertices_m: Floats
@@ -118,10 +119,10 @@ def pose_numbers(transform: Transform) -> PoseNumbers:
 
 
 def many_pose_numbers(transforms: Iterable[Transform]) -> list[PoseNumbers]:
-    """As `pose_numbers`, of each: the pose path's own form of `pose_to_unity`.
+    """`pose_numbers` of each transform: the fast form of `pose_to_unity` for the pose loop.
 
-    SciPy's conversion is the reference in the tests, but a pose loop that sleeps between frames meets cold caches,
-    where it costs 340 us a batch of five, and these scalars some 2 us a tool.
+    SciPy's conversion is the reference in the tests. With cold caches, as after the pose loop's sleep between frames,
+    it takes 340 us for a batch of five; these scalars take some 2 us per tool.
     """
     matrices = b"".join([transform.matrix.tobytes() for transform in transforms])
     return [_unity_numbers(*numbers) for numbers in _MATRIX.iter_unpack(matrices)]
@@ -132,10 +133,10 @@ def _unity_numbers(
     yx: float, yy: float, yz: float, ty: float,
     zx: float, zy: float, zz: float, tz: float,
 ) -> PoseNumbers:  # fmt: skip
-    """From the upper three rows of a rigid matrix.
+    """Unity's numbers from the upper three rows of a rigid matrix.
 
-    The quaternion is Shepperd's (J. Guidance and Control 1(3), 1978, p. 223): of four equivalent forms, the one that
-    divides by the largest component.
+    The quaternion is computed by Shepperd's method (J. Guidance and Control 1(3), 1978, p. 223): of four equivalent
+    forms, the one that divides by the largest component.
     """
     trace = xx + yy + zz
     if trace > 0.0:
@@ -151,7 +152,7 @@ def _unity_numbers(
 
 
 def pose_to_unity(transform: Transform) -> UnityPose:
-    """Converts ``T_to_from`` to the pose that a Unity Transform `from` under a parent `to` has."""
+    """Converts ``T_to_from`` to the local pose of a Unity Transform `from` under its parent `to`."""
     numbers = np.array(pose_numbers(transform))
     return UnityPose(numbers[:3], numbers[3:], transform.to_frame, transform.from_frame)
 
@@ -164,7 +165,7 @@ def pose_from_unity(pose: UnityPose) -> Transform:
 
 
 def surface_to_unity(surface: Surface) -> UnitySurface:
-    """Converts vertices, normals and winding."""
+    """Converts the vertices, normals and winding of a surface."""
     vertices = points_to_unity(surface.vertices_mm)
     normals = directions_to_unity(surface.vertex_normals())
     triangles = np.ascontiguousarray(surface.triangles[:, [0, 2, 1]])
@@ -172,6 +173,6 @@ def surface_to_unity(surface: Surface) -> UnitySurface:
 
 
 def surface_from_unity(surface: UnitySurface) -> Surface:
-    """The inverse of `surface_to_unity`; normals are not kept, they follow from the triangles."""
+    """The inverse of `surface_to_unity`; normals are dropped, since they follow from the triangles."""
     triangles = np.ascontiguousarray(surface.triangles[:, [0, 2, 1]])
     return Surface(points_from_unity(surface.vertices_m), triangles, surface.frame, surface.name)

@@ -1,7 +1,7 @@
-"""Wire v1, the envelope: a fixed little-endian header of 64 bytes, then tagged fields that can be skipped.
+"""The envelope of messages, wire version 1: a fixed little-endian header of 64 bytes, then tagged fields.
 
-docs/protocol.md holds the byte tables. Everything here treats its input as hostile: each length is checked against
-the buffer before anything is made from it, and views are handed out rather than copies.
+docs/protocol.md has the byte tables. All input is treated as hostile: each length is checked against the buffer before
+anything is allocated, and views are returned instead of copies.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ HEADER_BYTES = MESSAGE_HEADER.size
 FIELD_BYTES = FIELD_HEAD.size
 NO_SESSION = bytes(SESSION_BYTES)
 
-# Zero means "says nothing about validity": memory that nobody filled in can never read as valid.
+# Zero means that a message states no validity: memory that was never written can not be read as valid.
 HEADER_VALIDITY_CODES: dict[Validity | None, int] = {None: 0} | {each: VALIDITY_CODES[each] for each in Validity}
 VALIDITIES: dict[int, Validity | None] = {code: validity for validity, code in HEADER_VALIDITY_CODES.items()}
 TOOL_VALIDITIES: dict[int, Validity] = {code: validity for code, validity in VALIDITIES.items() if validity is not None}
 
 
 def clock_key(clock_id: str) -> int:
-    """The header's 8-byte name of a clock: the first bytes of SHA-256 of its readable name, little-endian."""
+    """The header's 8-byte id of a clock: the first 8 bytes of SHA-256 of its readable name, little-endian."""
     return int.from_bytes(hashlib.sha256(clock_id.encode()).digest()[:8], "little")
 
 
@@ -48,11 +48,15 @@ class Header:
     """The fixed part of every message.
 
     Attributes:
-        sequence: counts this sender's messages on this socket from 1; a gap is a loss.
-        capture_ns: when the sensor saw it (poses), else when the message was made; on the clock `clock`.
+        message_type: number of the message's type.
+        sequence: number of the message among the sender's on this socket, from 1; a gap means a lost message.
+        capture_ns: for poses, the time at which the sensor measured; else the time at which the message was made; on
+            the clock `clock`.
         clock: `clock_key` of the sender's clock. Times of different clocks must not be subtracted.
-        session_id: 16 bytes drawn anew whenever the server starts; all zero from a client not yet welcomed.
-        validity: of the message as a whole; None where it says nothing.
+        session_id: 16 random bytes per start of the server; all zero from a client that was not welcomed yet.
+        validity: validity of the message as a whole; None if it states none.
+        flags: bits as in docs/protocol.md.
+        minor: minor version of the sender.
     """
 
     message_type: int
@@ -66,7 +70,7 @@ class Header:
 
 
 def pack_header(header: Header, body_bytes: int) -> bytes:
-    """The first bytes of a message whose fields take `body_bytes`."""
+    """The header's bytes, for a message whose fields take `body_bytes`."""
     return MESSAGE_HEADER.pack(
         WIRE_MAGIC,
         WIRE_MAJOR,
@@ -84,14 +88,14 @@ def pack_header(header: Header, body_bytes: int) -> bytes:
 
 
 def pack_message(header: Header, body: bytes) -> bytes:
-    """The bytes of one message."""
+    """The bytes of one message: header and fields."""
     return pack_header(header, len(body)) + body
 
 
 def unpack_message(message: bytes | memoryview) -> tuple[Header, memoryview]:
     """Splits a message into its header and a view of its fields.
 
-    A longer header (a later minor version's) and bytes after the body are ignored.
+    The additional bytes of a longer header (of a later minor version), and bytes after the body, are ignored.
 
     Raises:
         MalformedMessageError: truncated, not a SurgNav message, or an unknown validity.
@@ -128,7 +132,7 @@ def pack_field(tag: int, payload: bytes) -> bytes:
 
 
 def unpack_fields(body: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yields (tag, payload view) in order; unknown tags are the caller's to skip.
+    """Yields (tag, payload view) in order; the caller skips unknown tags.
 
     Raises:
         MalformedMessageError: a field that reaches beyond the body.
@@ -146,7 +150,11 @@ def unpack_fields(body: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def take_fields(body: memoryview, wanted: Collection[int]) -> dict[int, memoryview]:
-    """The wanted fields by tag, each at most once; all others are skipped."""
+    """The wanted fields by tag; all others are skipped.
+
+    Raises:
+        MalformedMessageError: a field that comes twice, or reaches beyond the body.
+    """
     taken: dict[int, memoryview] = {}
     for tag, payload in unpack_fields(body):
         if tag in taken:
@@ -157,7 +165,11 @@ def take_fields(body: memoryview, wanted: Collection[int]) -> dict[int, memoryvi
 
 
 def decode_text(payload: memoryview, limit: int) -> str:
-    """UTF-8 of at most `limit` bytes."""
+    """Decodes UTF-8 of at most `limit` bytes.
+
+    Raises:
+        MalformedMessageError: too long, or not UTF-8.
+    """
     if len(payload) > limit:
         raise malformed(f"a text of {len(payload)} bytes", f"at most {limit}")
     try:
@@ -168,11 +180,14 @@ def decode_text(payload: memoryview, limit: int) -> str:
 
 @dataclass(frozen=True)
 class Session:
-    """One run of a server, or a client's side of it.
+    """One run of a server, or a client's view of it.
 
     Attributes:
-        session_id: 16 random bytes per start of the server; `NO_SESSION` at a client not yet welcomed.
-        clock: stamps what is sent.
+        session_id: 16 random bytes per start of the server; `NO_SESSION` for a client that was not welcomed yet.
+        clock: stamps the messages.
+
+    Raises:
+        MalformedMessageError: an id of another length.
     """
 
     session_id: bytes
@@ -186,7 +201,7 @@ class Session:
 
     @cached_property
     def _clock_key(self) -> int:
-        return clock_key(self.clock.clock_id)  # a hash for each pose batch would be a tenth of its latency
+        return clock_key(self.clock.clock_id)  # cached: hashing for each pose batch would be a tenth of its latency
 
     def header(
         self,
@@ -201,7 +216,11 @@ class Session:
 
 
 def decode_frame(text: str) -> str:
-    """Returns the name of a frame that a peer has sent, if it can be one."""
+    """Returns the name of a frame that a peer sent, if it is valid.
+
+    Raises:
+        MalformedMessageError: the name is not valid.
+    """
     try:
         return check_frame(text)
     except InvalidFrameError as error:

@@ -1,4 +1,4 @@
-"""What declared messages can do besides being sent: the classes that wire_schema.toml names as `python_methods`."""
+"""Methods of generated messages: the base classes that wire_schema.toml names as `python_methods`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unity_bridge.errors import PeerRefusedError, SurfaceRefusedError
 
 
 class ErrorMethods:
-    """From an exception to an Error message, and back."""
+    """Converts an exception to an Error message, and back."""
 
     code: Any
     came: Any
@@ -18,14 +18,15 @@ class ErrorMethods:
 
     @classmethod
     def of(cls, error: SurgNavError, answers_sequence: int = 0) -> Self:
-        """The refusal that tells a peer about `error`, shortened: it may quote what the peer sent."""
+        """The Error message for `error`; its texts are truncated, since they may quote what the peer sent."""
         came, allowed, action = (text[:200] for text in (error.came, error.allowed, error.action))
         code = type(error).__name__.removesuffix("Error")
         values: dict[str, Any] = {"code": code, "came": came, "allowed": allowed, "action": action}
         return cls(**values | {"answers_sequence": answers_sequence})
 
     def as_exception(self) -> PeerRefusedError:
-        return PeerRefusedError(f"refused by the peer ({self.code}): {self.came}", self.allowed, self.action)
+        """The exception for an Error message of the peer."""
+        return PeerRefusedError(f"a refusal by the peer ({self.code}) of {self.came}", self.allowed, self.action)
 
 
 class SurfaceEntryMethods:
@@ -36,13 +37,13 @@ class SurfaceEntryMethods:
     approved_by: Any
 
     def check_approval(self, suggestions_allowed: bool) -> None:
-        """Raises `SurfaceRefusedError` unless a named person approved, or it may be, and is, a mere suggestion."""
+        """Raises `SurfaceRefusedError` unless a named person approved the surface, or it is an allowed suggestion."""
         if self.approval in {"approved", "edited"} and self.approved_by.strip():
             return
         if self.approval == "suggested" and suggestions_allowed:
             return
         raise SurfaceRefusedError(
-            f"surface '{self.name}' with approval '{self.approval}' by '{self.approved_by}'",
+            f"the surface '{self.name}' with approval '{self.approval}' by '{self.approved_by}'",
             "'approved' or 'edited' by a named person; 'suggested' in a research session that says so on screen",
             "have it approved, or start a research session",
         )

@@ -1,7 +1,7 @@
-"""Every message but the poses, which have their own layout in pose_batch.py: encoded, and decoded by type.
+"""Encoding and decoding of all messages except pose batches, which have their own layout in `poses/batch.py`.
 
-The messages themselves are declared in wire_schema.toml and generated from it. Texts hold up to 1,024 bytes of UTF-8.
-Times are integer nanoseconds on the clock that the message's header names.
+The messages are declared in wire_schema.toml and generated from it. Texts hold up to 1,024 bytes of UTF-8. Times are
+integer nanoseconds on the clock that the message's header names.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ _TYPES: dict[type, MessageType] = {kind: message_type for message_type, kind in 
 
 @dataclass(frozen=True)
 class EncodedMessage:
-    """A message whose fields are bytes already: for answers that are sent often and change seldom."""
+    """A message whose fields are already encoded, for answers that are sent often and rarely change."""
 
     message_type: MessageType
     body: bytes
 
     @classmethod
     def of(cls, message: Declared) -> EncodedMessage:
+        """Encodes the fields of `message`."""
         return cls(_TYPES[type(message)], encode(message))
 
 
@@ -36,10 +37,10 @@ def encode_message(message: Declared, session: Session, sequence: int) -> bytes:
 
 
 def decode_message(data: bytes | memoryview) -> tuple[Header, Declared]:
-    """Header and message of any type but PoseBatch, for which see pose_batch.py.
+    """Decodes header and message of any type except PoseBatch, which `PoseBatchDecoder` decodes.
 
     Raises:
-        WireError: malformed, of another major version, or of a type that this version does not have.
+        WireError: malformed, of another major version, or of an unknown type.
     """
     header, body = unpack_message(data)
     try:

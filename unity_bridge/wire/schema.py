@@ -1,13 +1,13 @@
-"""The one encoder and decoder that every declared message shares.
+"""Encoder and decoder of all declared messages.
 
-Declarations are generated from wire_schema.toml: frozen dataclasses whose attributes name their tag and kind::
+Declarations are generated from wire_schema.toml: frozen dataclasses whose attributes state their tag and kind::
 
     @dataclass(frozen=True, kw_only=True)
     class Goodbye:
         reason: str = tagged(1, TEXT)
 
-Attributes with a default may be missing on the wire; a tuple repeats its tag; a dataclass nests. Tags are never
-reused, so that fields can be added in a minor version: a decoder skips the tags it does not know.
+Attributes with a default may be missing on the wire; the tag of a tuple is repeated; dataclasses may be nested. Tags
+are never reused, so that fields can be added in a minor version: a decoder skips unknown tags.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from unity_bridge.wire.generated.constants import CODES, POSITION_LIMIT_M, REPEA
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to write a value as bytes; `name` is what docs/protocol.md calls it."""
+    """An encoding of a value as bytes; `name` is its name in docs/protocol.md."""
 
     name: str
     encode: Callable[[Any], bytes]
@@ -53,7 +53,7 @@ def _finite(value: float) -> float:
 
 @cache
 def choice(enum: type[StrEnum]) -> Kind:
-    """One byte: the code of a value of `enum`."""
+    """The kind of a value of `enum`: one byte, its code."""
     codes = CODES[enum]
     values = {code: value for value, code in codes.items()}
 
@@ -67,7 +67,7 @@ def choice(enum: type[StrEnum]) -> Kind:
 
 @cache
 def floats(count: int) -> Kind:
-    """`count` finite numbers, such as a position or a quaternion, as a tuple."""
+    """The kind of `count` finite numbers, such as a position or a quaternion, as a tuple."""
     layout = struct.Struct(f"<{count}d")
 
     def decode(payload: memoryview) -> tuple[float, ...]:
@@ -128,7 +128,7 @@ SHA256 = Kind("sha256", bytes.fromhex, _decode_hash)
 
 
 class Declared(Protocol):
-    """Any dataclass whose fields were made with `tagged`."""
+    """Any dataclass whose fields were declared with `tagged`."""
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
@@ -137,7 +137,7 @@ M = TypeVar("M", bound=Declared)
 
 
 def tagged(tag: int, kind: Kind | type, *, repeated: bool = False, default: Any = dataclasses.MISSING) -> Any:
-    """Declares an attribute: its tag, its kind (or a nested dataclass), whether it repeats, its default if missing."""
+    """Declares an attribute: its tag, its kind or nested dataclass, whether it is repeated, its default if missing."""
     return dataclasses.field(
         default=() if repeated else default, metadata={"tag": tag, "kind": kind, "repeated": repeated}
     )
@@ -154,10 +154,10 @@ def encode(message: Declared) -> bytes:
 
 
 def decode(kind: type[M], body: memoryview) -> M:
-    """Reads a message's fields, skipping unknown tags.
+    """Decodes a message's fields, skipping unknown tags.
 
     Raises:
-        MalformedMessageError: a field is missing, comes twice, is too often repeated, or holds what it cannot.
+        MalformedMessageError: a field is missing, comes twice, is repeated too often, or holds an invalid value.
     """
     known = {tag: (name, field_kind, repeated) for name, tag, field_kind, repeated in _declaration(kind)}
     values: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""The poses at the client: received, aged by its own clock, logged."""
+"""Poses at the client: the receiver, judgement of their age, and logs."""

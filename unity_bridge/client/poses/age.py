@@ -1,8 +1,8 @@
-"""How old what is shown is, by the client's own clock: a message says `valid` of the moment when it was made.
+"""Judges poses by their age on the client's clock, since a message's validity only holds when it was made.
 
 The rule is docs/protocol.md, section 4: a pose's age is the client's time, plus the offset to the server's clock, plus
-its bound, less the capture time. Past one limit it is stale, past another lost, whatever the message says; where the
-age cannot be known, nothing is shown.
+the bound of its error, minus the capture time. Above one limit the pose is stale, above another lost, whatever the
+message says; a pose of unknown age is not shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.messages import Welcome
 
 _NS_PER_MS = 1_000_000
-# A capture time so much later than now, beyond the clocks' bound, is that of a clock that has gone wrong.
+# A capture time so far in the future, beyond the bound of the clocks, means that a clock is wrong.
 MAX_AHEAD_MS = 100.0
 
 _GRAVITY = {Validity.VALID: 0, Validity.SUSPECT: 1, Validity.STALE: 2, Validity.LOST: 3}
@@ -25,14 +25,14 @@ _GRAVITY = {Validity.VALID: 0, Validity.SUSPECT: 1, Validity.STALE: 2, Validity.
 
 @dataclass(frozen=True, kw_only=True)
 class AgeLimits:
-    """Above which age a pose is stale, and lost; the defaults hold for a server that does not say."""
+    """The ages above which a pose is stale, and lost; the defaults apply if the server states none."""
 
     stale_after_ms: float = 100.0
     lost_after_ms: float = 250.0
 
     @classmethod
     def of(cls, welcome: Welcome | None) -> AgeLimits:
-        """As the server's Welcome has them."""
+        """The limits of the server's Welcome."""
         said = {
             "stale_after_ms": welcome.pose_stale_after_ms if welcome is not None else None,
             "lost_after_ms": welcome.pose_lost_after_ms if welcome is not None else None,
@@ -40,7 +40,7 @@ class AgeLimits:
         return cls(**{name: limit for name, limit in said.items() if limit is not None})
 
     def judge(self, age_ms: float | None) -> tuple[Validity, str]:
-        """What the age alone says, with the reason; None is an age that nobody knows."""
+        """The validity by age alone, with the reason; None for an unknown age."""
         if age_ms is None:
             return Validity.LOST, "its age is unknown: no clock was compared with the one that stamped it"
         if age_ms < -MAX_AHEAD_MS:
@@ -52,15 +52,18 @@ class AgeLimits:
 
 
 class ShownPoses:
-    """A batch as a display may show it at one moment: each validity is the worst of what message and age say.
+    """A batch as a display may show it at one time: each validity is the worse of the message's and the age's.
 
     Args:
-        now_ns: that moment, on the client's clock.
-        offset: to the clock that stamped the batch; None if there is none.
+        batch: the newest batch.
+        now_ns: the current time on the client's clock.
+        offset: offset to the clock that stamped the batch; None if unknown.
+        limits: the ages above which a pose is stale, and lost.
 
     Attributes:
-        read_ns: the same moment.
-        age_ms: of the batch at its worst; None if it is unknown.
+        sequence, capture_ns, session_id: of the batch.
+        read_ns: the same as `now_ns`.
+        age_ms: upper bound of the batch's age; None if unknown.
     """
 
     def __init__(self, batch: PoseBatch, now_ns: int, offset: ClockOffset | None, limits: AgeLimits) -> None:
@@ -73,16 +76,17 @@ class ShownPoses:
 
     @property
     def validity(self) -> Validity:
-        """Of what all poses stand on."""
+        """Validity of what all poses depend on, such as the registration."""
         return self._worst(self._batch.validity, self._batch.reason)[0]
 
     @property
     def reason(self) -> str:
+        """Why that is not valid; empty if it is."""
         return self._worst(self._batch.validity, self._batch.reason)[1]
 
     @cached_property
     def tools(self) -> dict[str, ToolPose]:
-        """Tools by name; one that is lost has no pose."""
+        """The tools by name; a lost one has no pose."""
         return {name: self._judged(tool) for name, tool in self._batch.tools.items()}
 
     def _judged(self, tool: ToolPose) -> ToolPose:

@@ -1,7 +1,7 @@
-"""What a display saw: how old the poses were that it showed as valid, and for which share of the time there were any.
+"""Statistics of what a display showed: the age of the poses shown as valid, and the share of the time with valid poses.
 
-It measures by itself, from capture times and the clock, and does not ask the rule that judges: so it can tell that the
-rule was broken.
+The ages are computed here from capture times and the clock, independently of `age.py`, so that an error of the rule
+there would show.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from unity_bridge.wire.envelope import Validity
 FRAME_NS = 11_111_111  # a headset draws 90 times a second
 _NS_PER_MS = 1_000_000
 _STEPS_PER_MS = 10
-_LAST_STEP = 100_000  # 10 s: what is older is counted there
+_LAST_STEP = 100_000  # 10 s: older poses are counted in this step
 
 
 @dataclass
 class _Times:
-    """Of one tool: in ns, the time in which it was shown as valid, and the longest without."""
+    """Times of one tool in ns: shown as valid, and the longest and the current gap without."""
 
     valid_ns: int = 0
     longest_gap_ns: int = 0
@@ -43,10 +43,10 @@ class _Reading:
 
 
 class DisplayLog:
-    """Told of each reading; bounded in memory, however long it runs.
+    """Collects the readings of a display, in bounded memory.
 
-    From one reading to the next a display shows what it read. That counts as valid for as long as it is young, and as
-    too old from then on.
+    From one reading to the next a display shows what it read. A pose counts as valid until it exceeds the age limit,
+    and as too old from then on.
     """
 
     def __init__(self, limits: AgeLimits) -> None:
@@ -60,10 +60,11 @@ class DisplayLog:
         self._last: _Reading | None = None
 
     def note(self, shown: ShownPoses | None, now_ns: int, server_ns: int | None) -> None:
-        """One reading.
+        """Adds one reading.
 
         Args:
-            shown: None where nothing was.
+            shown: the poses that were shown; None if there were none.
+            now_ns: time of the reading on the client's clock.
             server_ns: `now_ns` on the clock that stamps the poses; None if unknown.
         """
         self._close(now_ns)
@@ -85,7 +86,7 @@ class DisplayLog:
         self._last = _Reading(now_ns, age_ms, frozenset(ages_ms))
 
     def summary(self) -> dict[str, Any]:
-        """As JSON; ages in ms, None where nothing was valid, times in s, shares of the whole time."""
+        """The statistics as JSON: ages in ms (None if nothing was valid), times in s, shares of the whole time."""
         total_ns = max(1, self._total_ns)
         return {
             "readings": self._readings,
@@ -102,7 +103,7 @@ class DisplayLog:
         }
 
     def _close(self, now_ns: int) -> None:
-        """The time since the last reading belongs to what was read then."""
+        """Assigns the time since the last reading to what was shown then."""
         last = self._last
         if last is None:
             return
@@ -125,7 +126,7 @@ class DisplayLog:
 
 
 def watch(client: ReferenceClient, log: DisplayLog, clock: Clock, until_ns: int) -> None:
-    """Polls the client, and reads its poses as a display does, once a frame, until `until_ns` on its clock."""
+    """Polls the client and reads its poses once per frame, as a display does, until `until_ns` on `clock`."""
     due_ns = clock.now_ns()
     while (now_ns := clock.now_ns()) < until_ns:
         if now_ns < due_ns:

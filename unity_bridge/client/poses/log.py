@@ -1,4 +1,4 @@
-"""What arrived and what did not: every batch counted, the newest at hand, as many kept as was asked for."""
+"""Counts received and lost pose batches, and keeps the newest and a limited number of earlier ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unity_bridge.wire.envelope import NO_SESSION
 
 @dataclass(frozen=True, eq=False)
 class LoggedBatch:
-    """A batch and when it came, both times on the client's clock."""
+    """A batch, and when it was received and decoded, on the client's clock."""
 
     batch: PoseBatch
     received_ns: int
@@ -22,10 +22,13 @@ class PoseLog:
     """Counts batches by their sequence numbers and keeps up to `max_batches` of them.
 
     Attributes:
-        received: batches taken in.
-        lost: sequence numbers that were passed over.
-        sessions: runs of the server seen; a new one starts a new count of sequence numbers.
-        session_id: the run heard last, all zero before the first batch.
+        batches: the batches kept.
+        newest: the newest batch; None before the first.
+        received: number of batches received.
+        lost: number of sequence numbers that were skipped.
+        sessions: number of server sessions seen; each has its own sequence numbers.
+        first_sequence, last_sequence: of the last session.
+        session_id: id of the last session; all zero before the first batch.
     """
 
     def __init__(self, max_batches: int) -> None:
@@ -41,14 +44,14 @@ class PoseLog:
 
     @property
     def is_full(self) -> bool:
-        """True once batches are counted but no longer kept."""
+        """Whether batches are counted but no longer kept."""
         return self.received > len(self.batches)
 
     def add(self, batch: PoseBatch, received_ns: int, decoded_ns: int) -> None:
-        """Takes in a batch.
+        """Adds a batch.
 
         Raises:
-            MalformedMessageError: a sequence number that was there already: repeated or replayed.
+            MalformedMessageError: a sequence number that does not grow: a repeated or replayed batch.
         """
         if batch.session_id != self.session_id:
             self.session_id = batch.session_id
@@ -56,7 +59,7 @@ class PoseLog:
             self.first_sequence = batch.sequence
         elif batch.sequence <= self.last_sequence:
             raise MalformedMessageError(
-                f"pose batch {batch.sequence} after {self.last_sequence}", "growing sequence numbers", "drop it"
+                f"pose batch {batch.sequence} after {self.last_sequence}", "growing sequence numbers", "drop the batch"
             )
         else:
             self.lost += batch.sequence - self.last_sequence - 1
@@ -67,7 +70,7 @@ class PoseLog:
             self.batches.append(LoggedBatch(batch, received_ns, decoded_ns))
 
     def close_at(self, session_id: bytes, sequence: int) -> None:
-        """Counts as lost what the server had sent by now and did not arrive; only the session heard last counts."""
+        """Counts batches up to `sequence` of the last session as lost if they have not arrived."""
         if self.received and session_id == self.session_id and sequence > self.last_sequence:
             self.lost += sequence - self.last_sequence
             self.last_sequence = sequence

@@ -14,19 +14,22 @@ from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES
 from unity_bridge.transport.keys import ClientKeys
 
 _MAX_BATCH_BYTES = 262_144
-# More than a stalled reader finds after some seconds, and few enough that the other sockets get their turn.
+# More than arrive within some seconds, and few enough that the other sockets are served.
 _MAX_PER_DRAIN = 1024
-# However slow the server, so many batches in a row do not get lost.
+# So many missing batches in a row mean a broken link, even for a slow server.
 _SILENT_PERIODS = 10
 
 
 class PoseReceiver:
-    """Reads all that has arrived, so that a reader which was held up is up to date at once: `log.newest` is the newest.
+    """Receives pose batches; reads all that have arrived, so that `log.newest` is current even after a delay.
 
     Attributes:
-        watch: whether the connection stands.
-        refused: messages that were no pose batch, or were repeated; `last_refusal` says why.
-        reconnects: connections made after the first because nothing came any more.
+        watch: state of the connection.
+        socket: the socket, to be polled for input.
+        log: the received batches.
+        refused: number of messages that were no valid pose batch, or repeated.
+        last_refusal: the last of these errors.
+        reconnects: number of connections made after a silence.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class PoseReceiver:
         self._decoder = PoseBatchDecoder()
 
     def drain(self) -> int:
-        """Takes in what has arrived, without waiting; returns how many messages there were."""
+        """Processes the messages that have arrived, without waiting; returns their number."""
         for count in range(_MAX_PER_DRAIN):
             try:
                 message = self.socket.recv(zmq.DONTWAIT)
@@ -69,10 +72,10 @@ class PoseReceiver:
         return _MAX_PER_DRAIN
 
     def tick(self, rate_hz: float) -> None:
-        """Subscribes anew after too long a silence: of a link that broke without a word a subscriber never hears.
+        """Subscribes again after too long a silence, since a subscriber does not notice every broken link.
 
         Args:
-            rate_hz: at which the server sends batches; 0 as long as it sends none.
+            rate_hz: rate at which the server sends batches; 0 as long as it sends none.
         """
         now_ns = self._clock.now_ns()
         if rate_hz <= 0 or self.watch.state is LinkState.REFUSED:

@@ -1,1 +1,1 @@
-"""The surfaces at the client: what to pull, in which order, and how much at a time."""
+"""Surfaces at the client: which levels to pull, the transfers, and their window."""

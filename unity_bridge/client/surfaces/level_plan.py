@@ -1,4 +1,4 @@
-"""What to pull, and in which order: the coarsest level of every surface, then finer ones, within a budget."""
+"""Plans which levels to pull: the coarsest level of every surface first, then finer ones within a budget."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 from unity_bridge.wire.generated.constants import MAX_PAYLOAD_BYTES
 from unity_bridge.wire.messages import SurfaceEntry, SurfaceLevel
 
-# A GLB holds single precision where the payload holds steps: two to three times the bytes.
+# A GLB stores positions in single precision, and takes two to three times the bytes of the payload.
 _MAX_GLB_BYTES = 4 * MAX_PAYLOAD_BYTES
 
 
 class Form(StrEnum):
-    """How a level travels."""
+    """The form in which a level is transferred."""
 
     RAW = "raw"
     COMPRESSED = "compressed"
@@ -26,7 +26,9 @@ class Item:
     """One level of one surface, in one form.
 
     Attributes:
-        rank: the level's place, 0 for the coarsest.
+        entry, level: the surface and the level in the manifest.
+        rank: index of the level, 0 for the coarsest.
+        form: the form in which it is transferred.
     """
 
     entry: SurfaceEntry
@@ -36,24 +38,24 @@ class Item:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes that travel."""
+        """SHA-256 of the transferred bytes."""
         hashes = {Form.COMPRESSED: self.level.compressed_sha256, Form.GLB: self.level.glb_sha256}
         return hashes.get(self.form) or self.level.sha256
 
     @property
     def byte_count(self) -> int:
-        """Of the bytes that travel."""
+        """Number of transferred bytes."""
         counts = {Form.COMPRESSED: self.level.compressed_byte_count, Form.GLB: self.level.glb_byte_count}
         return counts.get(self.form, self.level.byte_count)
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes to hold it, unpacked."""
+        """Memory that the item takes, including its decompressed form."""
         return self.level.byte_count + self.byte_count if self.form is Form.COMPRESSED else self.byte_count
 
     @property
     def limit_bytes(self) -> int:
-        """No honest server goes beyond."""
+        """Largest size that the protocol allows for this form."""
         return _MAX_GLB_BYTES if self.form is Form.GLB else MAX_PAYLOAD_BYTES
 
 
@@ -61,17 +63,17 @@ Offer = Mapping[str, tuple[SurfaceEntry, Sequence[SurfaceLevel]]]
 
 
 def choose_levels(offer: Offer, max_triangles: int | None) -> dict[str, int]:
-    """Which level of each surface to show: the finest ones that keep to the budget together.
+    """Chooses the finest level of each surface such that all together keep within the budget.
 
-    Every surface gets its coarsest level, whatever the budget: a surface that is missing would look like one that is
-    not there. Then all go up level by level, in the order of the manifest, as long as the budget holds the step.
+    Every surface gets at least its coarsest level, whatever the budget, since a missing surface would look like missing
+    anatomy. Then the levels are raised one by one, in the order of the manifest, while the budget allows.
 
     Args:
         offer: entry and levels, by the entry's hash.
-        max_triangles: of all surfaces together; None for the full ones.
+        max_triangles: budget of all surfaces together; None for the full surfaces.
 
     Returns:
-        The level's place, by the entry's hash.
+        The index of the chosen level, by the entry's hash.
     """
     if max_triangles is None:
         return {sha: len(levels) - 1 for sha, (_, levels) in offer.items()}
@@ -88,11 +90,12 @@ def choose_levels(offer: Offer, max_triangles: int | None) -> dict[str, int]:
 
 
 def plan(offer: Offer, chosen: Mapping[str, int], form: Form, with_glb: bool) -> list[Item]:
-    """Everything to pull, in order: all coarsest levels, all next ones, up to those chosen; GLBs of these last.
+    """Everything to pull, in order: all coarsest levels, then the next ones up to the chosen ones, then GLBs.
 
     Args:
-        form: how levels travel that have a compressed form.
-        with_glb: also the GLB of each chosen level.
+        offer, chosen: as for `choose_levels`, and its result.
+        form: form of the levels that have a compressed form.
+        with_glb: whether to pull the GLB of each chosen level too.
     """
     items = []
     for rank in range(max(chosen.values(), default=-1) + 1):

@@ -1,4 +1,4 @@
-"""The client's end of the surface socket: pulls what the manifest offers, coarse first, and resumes broken links."""
+"""The client's end of the surface socket: pulls surfaces, coarse levels first, and resumes broken transfers."""
 
 from __future__ import annotations
 
@@ -33,24 +33,25 @@ from unity_bridge.wire.messages import (
 from unity_bridge.wire.schema import Declared
 
 _FIRST_PATIENCE, _LAST_PATIENCE = 64, 4096
-_MIN_CHUNK_BYTES = 4096  # a server that sends less costs more requests than it is worth, but still works
+_MIN_CHUNK_BYTES = 4096  # smallest chunk to request, even if the server sends smaller ones
 
 
 @dataclass(frozen=True, kw_only=True)
 class PullerSettings:
-    """How to pull.
+    """What to pull, and how.
 
     Attributes:
-        credit: chunks under way at most: the server holds no more answers than 16 for a client.
-        window: how many bytes to have under way, and in which pieces; the server may send smaller ones.
-        timeout_ns: after this silence the link is taken to be broken: a new one is made, and the transfer goes on.
-        max_bytes: of everything together; what would go beyond is refused before its first byte.
-        refresh_ns: how often to ask whether the offer has changed: approvals come and go.
-        allow_suggested: take surfaces that nobody has approved. Only for a client that says so on its screen.
-        form: 'compressed' is unpacked at 30 to 50 MB/s here (benchmarks/bench_wire_surfaces.py): it pays on links of
-            up to some 200 Mbit/s. 'auto' is 'raw' on this machine and 'compressed' to another.
+        credit: largest number of chunks under way; the server queues no more than 16 replies for a client.
+        window: bounds of the bytes under way and of the chunks; the server may send smaller chunks.
+        timeout_ns: time without a message after which the link is taken for broken: a new one is made, and the
+            transfers are resumed.
+        max_bytes: largest size of all items together; items beyond it are refused before their first byte.
+        refresh_ns: interval of requests for the manifest, which changes with approvals.
+        allow_suggested: whether to pull surfaces that nobody approved; only for a client that says so on its screen.
+        form: 'raw', 'compressed', or 'auto': 'raw' from this machine, 'compressed' from another. Decompression runs at
+            30 to 50 MB/s (benchmarks/bench_wire_surfaces.py), which pays on links of up to some 200 Mbit/s.
         max_triangles: budget of all surfaces together, see `choose_levels`; None for the full surfaces.
-        glb: pull each shown level as GLB too, after everything else.
+        glb: whether to pull each shown level as GLB too, after everything else.
     """
 
     credit: int = 8
@@ -65,7 +66,7 @@ class PullerSettings:
 
 
 class _Request(NamedTuple):
-    """A chunk that was asked for and has not come."""
+    """A requested chunk that has not arrived."""
 
     sha256: str
     offset: int
@@ -75,13 +76,15 @@ class _Request(NamedTuple):
 
 
 class SurfacePuller:
-    """Driven by its owner: `drain` when the socket is readable, `tick` now and then.
+    """Pulls the surfaces on offer, driven by its owner: call `drain` when the socket is readable, and `tick` regularly.
 
     Attributes:
-        manifest: None until the server has answered.
-        refused: messages, surfaces and answers that were refusals; `last_refusal` says why.
-        reconnects: links made after the first.
-        bytes_taken: of chunks that came, used or not.
+        socket: the socket, to be polled for input.
+        manifest: the last manifest; None until the server has answered.
+        refused: number of refused messages and surfaces, and of refusals by the server.
+        last_refusal: the last of them.
+        reconnects: number of links made after the first.
+        bytes_taken: number of bytes in the chunks that arrived, used or not.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class SurfacePuller:
 
     @property
     def surfaces(self) -> dict[str, PulledSurface]:
-        """Of each surface on offer the finest level that is here and wanted, by the hash of that level's payload."""
+        """The finest wanted level that is here of each surface on offer, by the hash of that level's payload."""
         found = {}
         for sha, (_, levels) in self._offer.items():
             here = self._levels_here(levels[: self._chosen[sha] + 1])
@@ -125,22 +128,22 @@ class SurfacePuller:
 
     @property
     def glbs(self) -> dict[str, bytes]:
-        """The GLB files that are here, by the name of the surface."""
+        """The complete GLB files, by the name of the surface."""
         return {each.entry.name: each.received for each in self._whole.values() if each.item.form is Form.GLB}
 
     @property
     def is_done(self) -> bool:
-        """True once everything that is wanted of the manifest is here or was refused."""
+        """Whether everything wanted of the manifest is here or was refused."""
         return self.manifest is not None and not self._waiting
 
     @property
     def is_coarse(self) -> bool:
-        """True once every surface is here at some level: there is something to show of each."""
+        """Whether every surface on offer is here at some level."""
         return self.manifest is not None and len(self.surfaces) == len(self._offer)
 
     @property
     def missing(self) -> list[str]:
-        """Names on offer of which the wanted level is not here."""
+        """Names of the surfaces on offer whose wanted level is not here."""
         here = {each.level.sha256 for each in self._whole.values() if each.item.form is not Form.GLB}
         entries = self.manifest.surfaces if self.manifest else ()
         wanted = {sha: levels[self._chosen[sha]].sha256 for sha, (_, levels) in self._offer.items()}
@@ -148,23 +151,23 @@ class SurfacePuller:
 
     @property
     def bytes_received(self) -> int:
-        """Bytes that are here and used, of what is whole and what is on its way."""
+        """Number of bytes that are here and used, in complete and incomplete transfers."""
         whole = sum(len(surface.received) for surface in self._whole.values())
         return whole + sum(len(transfer.data) for transfer in self._waiting.values())
 
     def request_manifest(self) -> None:
-        """Asks what is on offer now; surfaces already here are not pulled again."""
+        """Requests the current manifest; surfaces that are here are not pulled again."""
         self._asked_ns = self._session.clock.now_ns()
         self._send(SurfaceListRequest())
 
     def reconnect(self) -> None:
-        """Closes the link and opens another; transfers go on from the bytes that are here."""
+        """Closes the link and opens another; transfers are resumed from the bytes that are here."""
         self.reconnects += 1
         self.socket.close()
         self._open()
 
     def drain(self) -> None:
-        """Takes in what has arrived, without waiting."""
+        """Processes the messages that have arrived, without waiting."""
         for _ in range(self._settings.credit):
             try:
                 message = self.socket.recv(zmq.DONTWAIT)
@@ -177,7 +180,7 @@ class SurfacePuller:
                 self._note(error)
 
     def tick(self) -> None:
-        """Notices a broken link; asks now and then whether the offer has changed."""
+        """Replaces a broken link, and requests the manifest when it is due."""
         now_ns = self._session.clock.now_ns()
         if self._asked_ns is not None or (self._waiting and not self._halted):
             if now_ns - max(self._heard_ns, self._asked_ns or 0) > self._settings.timeout_ns:
@@ -186,9 +189,9 @@ class SurfacePuller:
             self.request_manifest()
 
     def decode_all(self) -> None:
-        """Decodes what is here; what is no surface is dropped and counted as refused."""
+        """Decodes all surfaces that are here; invalid ones are dropped and counted as refused."""
         while broken := [each for each in self.surfaces.values() if not self._decodes(each)]:
-            for surface in broken:  # then a coarser level stands in its place
+            for surface in broken:  # a coarser level may replace it
                 del self._whole[surface.item.sha256]
 
     def close(self) -> None:
@@ -208,7 +211,7 @@ class SurfacePuller:
         self._ask()
 
     def _rewind(self) -> None:
-        """Asks anew from the bytes that are here; what is under way still fills the link, but is not counted on."""
+        """Requests again from the bytes that are here; chunks under way still occupy the link, but are not expected."""
         self._given_up = len(self._requests)
         for transfer in self._waiting.values():
             transfer.rewind()
@@ -224,13 +227,13 @@ class SurfacePuller:
                 self._take_chunk(message)
         elif isinstance(message, Error):
             self._note(message.as_exception())
-            self._halted = True  # perhaps it is no longer on offer: look again at the next refresh, and then go on
+            self._halted = True  # it may be no longer on offer: continue after the next manifest
             self._requests.clear()
             self._rewind()
         self._ask()
 
     def _plan(self, entries: tuple[SurfaceEntry, ...]) -> None:
-        """Drops what is no longer on offer or wanted, and makes room for what is new."""
+        """Drops what is no longer on offer or wanted, and plans the transfers of what is new."""
         known, self._turned_down = self._turned_down, set()
         self._offer = {}
         for entry in entries:
@@ -261,11 +264,13 @@ class SurfacePuller:
         limit = min(item.limit_bytes, self._settings.max_bytes - total)
         if not (item.byte_count > 0 and item.memory_bytes <= limit):
             raise SurfaceRefusedError(
-                f"surface '{item.entry.name}' of {item.memory_bytes} bytes", f"1 to {limit} bytes", "simplify it"
+                f"the surface '{item.entry.name}' of {item.memory_bytes} bytes",
+                f"1 to {limit} bytes",
+                "simplify the surface",
             )
 
     def _turn_down(self, sha256: str, error: SurgNavError, known: set[str]) -> None:
-        """Counts a refusal once, however often the manifest comes."""
+        """Counts the refusal of an item once, however often the manifest comes."""
         self._turned_down.add(sha256)
         if sha256 not in known:
             self._note(error)
@@ -289,17 +294,17 @@ class SurfacePuller:
             transfer.add(chunk)
             is_short = request is not None and len(chunk.data) < request.length and not transfer.is_whole
             self._fit_chunks(len(chunk.data), request, is_short)
-            if is_short or dropped:  # what is under way will not continue what is here
+            if is_short or dropped:  # chunks under way do not continue the bytes that are here
                 self._rewind()
             if transfer.is_whole:
                 self._whole[chunk.sha256] = transfer.finish(self._session.clock.now_ns())
                 del self._waiting[chunk.sha256]
         except SurgNavError:
-            del self._waiting[chunk.sha256]  # as it is it can never become whole
+            del self._waiting[chunk.sha256]  # it can never become complete
             raise
 
     def _fit_chunks(self, byte_count: int, request: _Request | None, is_short: bool) -> None:
-        """Asks in the server's size when its chunks are smaller; after many full ones, tries larger ones again."""
+        """Requests smaller chunks if the server sends smaller ones; after many full ones, tries larger chunks again."""
         if is_short:
             self._largest_chunk = max(byte_count, _MIN_CHUNK_BYTES)
             self._full_answers, self._patience = 0, min(2 * self._patience, _LAST_PATIENCE)
@@ -310,11 +315,13 @@ class SurfacePuller:
                 self._full_answers = 0
 
     def _answered(self, chunk: SurfaceChunk) -> tuple[_Request | None, int]:
-        """The request that this chunk answers, which the window learns from, None if it is no longer waited for; and
-        how many before it were not answered.
+        """Finds the request that a chunk answers, and updates the window.
 
-        Answers come in the order of the requests. So those before it were dropped, by a server whose queue was full,
-        or by a link that broke and that ZeroMQ mended before anybody noticed.
+        Answers come in the order of the requests. So unanswered requests before this one were dropped, by a server with
+        a full queue, or by a broken link that ZeroMQ reconnected.
+
+        Returns:
+            The request, None if it is no longer expected; and the number of dropped requests before it.
         """
         key = chunk.sha256, chunk.offset
         place = next((i for i, each in enumerate(self._requests) if (each.sha256, each.offset) == key), None)
@@ -328,7 +335,7 @@ class SurfacePuller:
         return (request if place >= given_up else None), max(0, place - given_up)
 
     def _ask(self) -> None:
-        """Keeps a window's worth of chunks under way, level by level as planned."""
+        """Requests chunks in the planned order until the window or the credit is used up."""
         if self._halted:
             return
         under_way = sum(request.length for request in self._requests)

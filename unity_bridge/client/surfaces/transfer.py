@@ -1,4 +1,4 @@
-"""One surface on its way, and one that has come: whole, and checked against its hash."""
+"""The transfer of one item, and its result: complete bytes with the right hash."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ACTION = "pull it again"
 
 @dataclass(frozen=True, eq=False)
 class PulledSurface:
-    """A surface, or a GLB, that is whole: the hash of what came is right.
+    """A completely received surface or GLB, whose hash was verified.
 
     Attributes:
-        item: which level of what, and how it travelled.
-        received: the bytes that came; of the form GLB, the file.
-        seconds: from the first request to the last byte.
+        item: the surface, its level, and the form of the transfer.
+        received: the transferred bytes; for a GLB, the file.
+        seconds: time from the first request to the last byte.
     """
 
     item: Item
@@ -31,59 +31,60 @@ class PulledSurface:
 
     @property
     def entry(self) -> SurfaceEntry:
-        """What the manifest says of the surface."""
+        """The surface's entry in the manifest."""
         return self.item.entry
 
     @property
     def level(self) -> SurfaceLevel:
-        """What the manifest says of this level: its counts, and how far it is from the full surface."""
+        """The level's entry in the manifest: its counts, and its deviation from the full surface."""
         return self.item.level
 
     def told_anew(self, item: Item) -> PulledSurface:
-        """The same bytes, with what a later manifest says of them, such as another approval."""
+        """The same bytes with the entry of a later manifest, such as one with another approval."""
         if item == self.item:
             return self
         renewed = PulledSurface(item, self.received, self.seconds)
         if "data" in vars(self):
-            vars(renewed)["data"] = self.data  # unpacked already
+            vars(renewed)["data"] = self.data  # decompressed already
         return renewed
 
     @cached_property
     def data(self) -> bytes:
-        """The payload; unpacked when first asked for, so that the loop which receives poses need not wait for it.
+        """The payload, decompressed when first used, so that the loop which receives poses is not delayed.
 
         Raises:
-            WireError: a compressed form that is none, or of another payload.
+            WireError: the compressed form is not valid, or of another payload.
         """
         if self.item.form is Form.RAW:
             return self.received
         data = decompress_surface(self.received, self.level.byte_count)
         if (found := hashlib.sha256(data).hexdigest()) != self.level.sha256:
-            raise _wrong(f"'{self.entry.name}', unpacked, with hash {found[:12]}", f"{self.level.sha256[:12]}")
+            raise _wrong(f"'{self.entry.name}', unpacked, with hash {found[:12]}", f"hash {self.level.sha256[:12]}")
         return data
 
     @cached_property
     def decoded(self) -> DecodedSurface:
-        """Decoded when first asked for, likewise.
+        """The surface, decoded when first used.
 
         Raises:
-            WireError: the server made a payload that is none, or not what the manifest says.
+            WireError: the payload is not valid, or does not agree with the manifest.
         """
         decoded = decode_surface(self.data)
         surface, entry, level = decoded.surface, self.entry, self.level
         came = (surface.name, surface.frame, len(surface.vertices_m), len(surface.triangles))
         said = (entry.name, entry.frame, level.vertex_count, level.triangle_count)
         if came != said:
-            raise _wrong(f"name, frame, vertices and triangles {came}", f"what the manifest says, {said}")
+            raise _wrong(f"name, frame, vertices and triangles {came}", f"those of the manifest, {said}")
         return decoded
 
 
 class Transfer:
-    """One item on its way: grows only by what has really arrived, hashed as it comes.
+    """The transfer of one item; memory grows only with received bytes, which are hashed as they arrive.
 
     Attributes:
-        data: what is here, from the first byte on.
-        requested: up to where chunks were asked for.
+        item: the item.
+        data: the bytes received so far, from the first on.
+        requested: offset up to which chunks were requested.
     """
 
     def __init__(self, item: Item) -> None:
@@ -95,46 +96,47 @@ class Transfer:
 
     @property
     def is_whole(self) -> bool:
+        """Whether all bytes are here."""
         return len(self.data) == self.item.byte_count
 
     def asked(self, length: int, now_ns: int) -> None:
-        """Takes in that the next `length` bytes were asked for."""
+        """Notes that the next `length` bytes were requested."""
         self.requested += length
         if self._started_ns is None:
             self._started_ns = now_ns
 
     def rewind(self) -> None:
-        """What is under way will not come: ask again from the first byte that is not here."""
+        """Continues requests from the first byte that is not here, since the chunks under way will not come."""
         self.requested = len(self.data)
 
     def add(self, chunk: SurfaceChunk) -> None:
-        """Takes in a chunk.
+        """Adds a chunk; one that does not continue the received bytes is ignored.
 
         Raises:
-            MalformedMessageError: more than the manifest says, or nothing.
+            MalformedMessageError: an empty chunk, or more bytes than the manifest states.
         """
-        # One connection keeps the order: what does not continue here was asked for before something got lost.
+        # One connection keeps the order: a chunk with another offset was requested before one was lost.
         if chunk.offset != len(self.data):
             return
         size = self.item.byte_count
         if not chunk.data or chunk.total_bytes != size or len(self.data) + len(chunk.data) > size:
             raise MalformedMessageError(
                 f"{len(chunk.data)} bytes at {chunk.offset} of {chunk.total_bytes}",
-                f"some, and no more than the {size} bytes of the manifest",
-                "ask for the manifest again",
+                f"at least one byte, and no more than the {size} bytes of the manifest",
+                "request the manifest again",
             )
         self.data += chunk.data
         self._hash.update(chunk.data)
         self.requested = max(self.requested, len(self.data))
 
     def finish(self, now_ns: int) -> PulledSurface:
-        """The whole.
+        """The received surface, once all bytes are here.
 
         Raises:
-            MalformedMessageError: its hash is not the manifest's.
+            MalformedMessageError: the hash of the bytes is not that of the manifest.
         """
         if (found := self._hash.hexdigest()) != self.item.sha256:
-            raise _wrong(f"'{self.item.entry.name}' with hash {found[:12]}", f"{self.item.sha256[:12]}")
+            raise _wrong(f"'{self.item.entry.name}' with hash {found[:12]}", f"hash {self.item.sha256[:12]}")
         started_ns = now_ns if self._started_ns is None else self._started_ns
         return PulledSurface(self.item, bytes(self.data), (now_ns - started_ns) / 1e9)
 
