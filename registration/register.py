@@ -31,6 +31,7 @@ from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration,
 from registration.surface.sweep_units import check_sweep_units
 from registration.uncertainty.drift import OrderTrend
 from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty, expected_tre
+from registration.uncertainty.localisation_error import isotropic_mm2
 from registration.uncertainty.mobility import LandmarkKind
 from registration.uncertainty.shared_errors import SharedErrors
 from registration.verdict.findings import gather_findings
@@ -308,7 +309,7 @@ def _expected(
     if measured.tip_error_rms_mm is None:
         return expected, None
     # The orientation of the tool at the target is not known: the tip's error is taken as isotropic.
-    tip_mm2 = measured.tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    tip_mm2 = isotropic_mm2(measured.tip_error_rms_mm)
     return expected, expected_tre(T_reference_ct, uncertainty, targets_ct, tip_mm2)
 
 

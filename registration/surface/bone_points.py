@@ -21,10 +21,10 @@ from geometry import Surface, Transform
 from geometry.errors import FrameMismatchError
 from geometry.frames import IMAGE, PROBE, REFERENCE
 from geometry.points import Floats, read_only
-from registration.distance.closest_point import DistanceField, ExactDistance
+from registration.distance.closest_point import DistanceField
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.evidence import neighbour_counts, point_weights
-from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
+from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, distance_to, refine_on_surface
 
 # No scanner has larger pixels: a larger value is in another unit, or the size of the whole frame.
 LARGEST_PIXEL_MM = 2.0
@@ -163,11 +163,7 @@ def register_bone(
     Raises:
         SurfacePointsRefusedError, LandmarksRefusedError, FrameMismatchError: as `refine_on_surface`.
     """
-    if isinstance(surface_ct, Surface) and not len(surface_ct.triangles):
-        raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
-        )
-    field = ExactDistance(surface_ct) if isinstance(surface_ct, Surface) else surface_ct
+    field = distance_to(surface_ct)
     settings = settings or SurfaceFitSettings()
     # Before the first pass the normals are not known: the mean over all directions is used.
     noise_mm = np.sqrt(np.trace(bone.covariance_reference_mm2, axis1=1, axis2=2) / 3.0)

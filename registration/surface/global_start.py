@@ -15,15 +15,21 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtri
 
 from geometry import Surface, Transform
-from geometry.errors import FrameMismatchError, InvalidPointsError
+from geometry.errors import FrameMismatchError
 from geometry.frames import CT, REFERENCE
-from geometry.points import Floats, as_points
+from geometry.points import Floats
 from registration.distance.closest_point import DistanceField
 from registration.distance.coarse_field import CoarseField
 from registration.distance.distance_grid import DistanceGrid
 from registration.errors import SurfacePointsRefusedError
 from registration.surface.evidence import neighbour_counts, point_weights
-from registration.surface.refine import SurfaceFitSettings, SurfaceRegistration, refine_on_surface
+from registration.surface.refine import (
+    SurfaceFitSettings,
+    SurfaceRegistration,
+    check_triangles,
+    checked_points,
+    refine_on_surface,
+)
 from registration.surface.start_search import Poses, Round, lay_on, run
 
 # Two results are different poses if their distance, by the covariance, is so large that chance gives it more rarely.
@@ -151,14 +157,8 @@ def register_from_nothing(
 def _checked(points_reference: ArrayLike, surface_ct: Surface, solver: SurfaceFitSettings) -> Floats:
     if surface_ct.frame != CT:
         raise FrameMismatchError(f"a surface in '{surface_ct.frame}'", f"a surface in '{CT}'", "map it to ct")
-    if not len(surface_ct.triangles):
-        raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
-        )
-    try:
-        points_mm = as_points(points_reference, "swept points", solver.minimum_points)
-    except InvalidPointsError as error:
-        raise SurfacePointsRefusedError(error.came, error.allowed, error.action) from error
+    check_triangles(surface_ct)
+    points_mm = checked_points(points_reference, solver)
     _check_size(points_mm, surface_ct)
     return points_mm
 

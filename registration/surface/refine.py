@@ -146,7 +146,7 @@ def refine_on_surface(
     """
     settings = settings or SurfaceFitSettings()
     field = _checked_field(surface_ct, initial)
-    points_mm = _checked_points(points_reference, settings)
+    points_mm = checked_points(points_reference, settings)
     noise_mm = _checked_noise(point_noise_mm, len(points_mm), settings)
     pairs = _checked_pairs(landmarks, landmark_error, settings)
     evidence = _evidence(points_mm, noise_mm, pairs, settings, shared or SharedErrors())
@@ -168,16 +168,35 @@ def _checked_field(surface_ct: Surface | DistanceField, initial: Transform) -> D
             f"T_{REFERENCE}_{CT} and a surface in '{CT}'",
             "invert the pose, or map the surface to ct",
         )
+    return distance_to(surface_ct)
+
+
+def distance_to(surface_ct: Surface | DistanceField) -> DistanceField:
+    """The exact distance to a surface, or the field itself where one is given.
+
+    Raises:
+        SurfacePointsRefusedError: a surface without triangles.
+    """
     if not isinstance(surface_ct, Surface):
         return surface_ct
-    if not len(surface_ct.triangles):
-        raise SurfacePointsRefusedError(
-            f"the surface '{surface_ct.name}' without triangles", "at least one triangle", "check its segmentation"
-        )
+    check_triangles(surface_ct)
     return ExactDistance(surface_ct)
 
 
-def _checked_points(points_reference: ArrayLike, settings: SurfaceFitSettings) -> Floats:
+def check_triangles(surface: Surface) -> None:
+    """Raises `SurfacePointsRefusedError` for a surface without triangles."""
+    if not len(surface.triangles):
+        raise SurfacePointsRefusedError(
+            f"the surface '{surface.name}' without triangles", "at least one triangle", "check its segmentation"
+        )
+
+
+def checked_points(points_reference: ArrayLike, settings: IcpSettings) -> Floats:
+    """Swept points as a finite ``(n, 3)`` array.
+
+    Raises:
+        SurfacePointsRefusedError: fewer than `minimum_points`, another shape, or not finite.
+    """
     try:
         return as_points(points_reference, "swept points", settings.minimum_points)
     except InvalidPointsError as error:

@@ -157,6 +157,11 @@ def fle_sd_mm(fle_rms_mm: float | ArrayLike, count: int) -> Floats:
     return np.broadcast_to(rms_mm / np.sqrt(3.0), (count,))
 
 
+def isotropic_mm2(rms_mm: float) -> Floats:
+    """Covariance ``(3, 3)`` in mm^2 of an isotropic 3-D error whose RMS length is `rms_mm`."""
+    return rms_mm**2 / 3.0 * np.eye(3)
+
+
 def _mean_variance(matrices: Floats) -> Floats:
     return np.asarray(np.trace(matrices, axis1=1, axis2=2) / 3.0, dtype=np.float64)
 

@@ -19,6 +19,7 @@ from geometry.points import Floats, read_only
 from registration.distance.closest_point import DistanceField
 from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty, length_quantile_mm
+from registration.uncertainty.localisation_error import isotropic_mm2
 from registration.uncertainty.perturbation import JOINT, joint_jacobian
 
 PROBABILITY = 0.95
@@ -202,7 +203,7 @@ def _after_landmark(
     jacobian[skin] = joint_jacobian(points[skin], pivot_mm, on_skin=True)
     gains = jacobian @ uncertainty.joint
     fle_mm = float(np.mean(assumed.landmark_fle_rms_mm))
-    spread = gains @ jacobian.transpose(0, 2, 1) + fle_mm**2 / 3.0 * np.eye(3)
+    spread = gains @ jacobian.transpose(0, 2, 1) + isotropic_mm2(fle_mm)
     reduced: Floats = uncertainty.joint - gains.transpose(0, 2, 1) @ np.linalg.solve(spread, gains)
     return reduced
 

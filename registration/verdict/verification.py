@@ -19,7 +19,8 @@ from geometry.errors import InvalidPointsError
 from geometry.points import Floats, as_points, read_only
 from registration.distance.closest_point import DistanceField
 from registration.errors import VerificationRefusedError
-from registration.uncertainty.expected_error import PoseUncertainty, length_quantile_mm
+from registration.uncertainty.expected_error import PoseUncertainty, length_quantile_mm, tool_covariance_mm2
+from registration.uncertainty.localisation_error import isotropic_mm2
 
 PROBABILITY = 0.95
 # 95 % quantile of the absolute value of a standard normal variable.
@@ -105,13 +106,14 @@ def verify_landmark(
     Raises:
         VerificationRefusedError: the point was used for the registration, by its name or its position.
         InvalidPointsError: points that are not finite ``(3,)``.
+        InvalidCovarianceError: a tool covariance with a wrong shape, not finite, or not positive semidefinite.
     """
     settings = settings or VerificationSettings()
     point_ct, touched = (_one_point(point, side) for point, side in zip(points, ("ct", "reference"), strict=True))
     _refuse_used(name, point_ct, used_ct, settings)
     mapped = T_reference_ct.apply(point_ct)
     tool_mm2 = _tool_covariance_mm2(tool_covariance_reference_mm2)
-    covariance_mm2 = uncertainty.at(mapped, on_skin=on_skin) + tool_mm2 + settings.fle_rms_mm**2 / 3.0 * np.eye(3)
+    covariance_mm2 = uncertainty.at(mapped, on_skin=on_skin) + tool_mm2 + isotropic_mm2(settings.fle_rms_mm)
     offset_mm = touched[0] - mapped[0]
     return Verification(
         name=name,
@@ -145,7 +147,7 @@ def repeat_of(
     settings = settings or VerificationSettings()
     first = _one_point(first_reference, "reference")[0]
     again = _one_point(again_reference, "reference")[0]
-    both_mm2 = 2.0 * settings.repeat_rms_mm**2 / 3.0 * np.eye(3)
+    both_mm2 = 2.0 * isotropic_mm2(settings.repeat_rms_mm)
     return Verification(
         name=name,
         kind="repeat",
@@ -176,6 +178,7 @@ def verify_surface(
 
     Raises:
         InvalidPointsError: a point that is not finite ``(3,)``.
+        InvalidCovarianceError: as for `verify_landmark`.
     """
     settings = settings or VerificationSettings()
     touched = _one_point(touched_reference, "reference")
@@ -223,4 +226,4 @@ def _nearest_mm(point_ct: Floats, used_ct: Mapping[str, ArrayLike]) -> float:
 
 
 def _tool_covariance_mm2(covariance_mm2: ArrayLike | None) -> Floats:
-    return np.zeros((3, 3)) if covariance_mm2 is None else np.asarray(covariance_mm2, dtype=np.float64)
+    return tool_covariance_mm2(covariance_mm2, 1).reshape(3, 3)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from registration.uncertainty.expected_error import PoseUncertainty
+from registration.uncertainty.localisation_error import isotropic_mm2
 from registration.uncertainty.perturbation import JOINT, joint_jacobian
 from registration.verdict.verification import Verification
 
@@ -28,7 +29,7 @@ def after_touches(uncertainty: PoseUncertainty, touches: Iterable[Verification])
             continue
         place = (touch.point_reference_mm - touch.offset_reference_mm)[None, :]
         rows = joint_jacobian(place, uncertainty.pivot_reference_mm, on_skin=touch.on_skin)[0]
-        own_mm2 = touch.own_rms_mm**2 / 3.0 * np.eye(3)
+        own_mm2 = isotropic_mm2(touch.own_rms_mm)
         offset = touch.offset_reference_mm
         if touch.kind == "surface":
             if touch.normal_reference is None:
