@@ -202,8 +202,8 @@ class ReferenceClient:
         offset = self._pose_offset()
         if offset is None:
             raise PeerRefusedError(
-                "no exchange with the clock that stamped the poses",
-                "at least one clock exchange",
+                "no clock exchange with the clock that stamped the poses",
+                "at least one exchange",
                 "check that control and pose socket belong to one server, and that it answers",
             )
         surfaces = [pulled.decoded for pulled in self.surfaces.surfaces.values()]
