@@ -150,7 +150,7 @@ def _problem(levels: Sequence[SurfaceLevel]) -> str:
     if any(coarse.triangle_count >= fine.triangle_count for coarse, fine in pairwise(levels)):
         return "triangles that do not grow"
     if any(not 0.0 <= level.deviation_p95_mm <= level.deviation_max_mm for level in levels):
-        return "deviations that are negative or out of order"
+        return "deviations that cannot be"
     if levels[-1].deviation_max_mm != 0.0:
         return "a full surface that deviates from itself"
     if any((level.compressed_sha256 is None) != (level.compressed_byte_count == 0) for level in levels):

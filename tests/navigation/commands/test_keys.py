@@ -30,7 +30,7 @@ def keys(folder: Path, *arguments: str, code: int = 0) -> str:
 def test_keys_are_made_enrolled_listed_and_revoked(tmp_path) -> None:
     folder, text_file, png = tmp_path / "keys", tmp_path / "headset-1.txt", tmp_path / "headset-1.png"
     keys(folder, "new")
-    assert "there already" in keys(folder, "new", code=1)
+    assert "exists already" in keys(folder, "new", code=1)
     shown = keys(folder, "enroll", "headset-1", *HOST, "--out", str(text_file), "--png", str(png), "--days", "30")
     text = read_private(text_file).strip()
     assert text in shown
