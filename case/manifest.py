@@ -82,7 +82,7 @@ class Artefact(_Record):
         id: the relative path; the CT's is always ``ct``.
         kind: ``ct``, ``labels``, ``surface``, ``landmarks``, ``registration``, ...
         path: relative to the case; absolute if `by_reference`.
-        sha256: of the file's bytes; of the voxels and the affine (`ct_scan.content_sha256`) if `by_reference`.
+        sha256: of the file's bytes; of the voxels and the affine (`content_sha256` of `reconstruction.ct.scan`) if `by_reference`.
         made_by: program, version, parameters, time.
         made_from: inputs with the fingerprints they had.
         details: facts for the reader, such as volume or verdict, JSON values.

@@ -98,7 +98,7 @@ class Branch:
         points_ct_mm: ``(n, 3)`` in order, evenly spaced, both nodes included.
         radius_mm: ``(n,)`` mean radius of the cross-section; where `measured` is False, continued from outside.
         measured: ``(n,)`` whether the cross-section there was the branch's own; False inside a neighbouring branch.
-        start, end: numbers of its nodes.
+        start, end: indices into `CentrelineGraph.nodes`.
     """
 
     points_ct_mm: Floats
@@ -129,7 +129,7 @@ class CentrelineGraph:
         loops: independent closed ways in the graph: real for a ring of vessels, else two vessels that touch.
         pruned: branches dropped by the rule of `CentrelineSettings.prune_radii`.
         dropped_parts: connected parts too small for a centreline.
-        frame: of all points.
+        frame: the frame of all points.
     """
 
     branches: tuple[Branch, ...]

@@ -30,13 +30,13 @@ class SpineCentreline:
     """From the highest to the lowest whole vertebra.
 
     Attributes:
-        names: of the vertebrae, such as ``L3``.
-        body_centres_ct_mm: ``(m, 3)``, one for each.
+        names: names of the vertebrae, such as ``L3``, from the head down.
+        body_centres_ct_mm: ``(m, 3)`` in the frame ``ct``, one centre per vertebra.
         points_ct_mm: ``(n, 3)`` the curve, evenly spaced to 1 %, the first and last body centre included.
         axes: ``(n, 3, 3)`` right-handed rotations whose columns are the patient's left, back and up there (near LPS):
             up is along the curve, back away from the bodies towards the arches.
         left_out: names that were given but cut by the scan's edge or empty, with the reason.
-        frame: of all points.
+        frame: the frame of all points.
     """
 
     names: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""CT in, from whatever program wrote it: Hounsfield units in the frame `ct`, with a verdict, or an error."""
+"""Reads CT of any supported format: Hounsfield units in the frame `ct` with a verdict, or an error."""

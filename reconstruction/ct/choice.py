@@ -1,4 +1,4 @@
-"""What a person chose where a path leaves open which CT is meant, and what was asked for beyond what headers say."""
+"""A person's choice among several series or acquisitions, and whether values may be corrected to HU."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class CtChoice:
         series: DICOM SeriesNumber; or SeriesInstanceUID or its beginning, where several series share a number; or the
             UID's SHA-256 after ``sha256:``, as a case keeps it. None: there must be only one.
         acquisition: which one of a series that holds several at the same place, as the error that lists them names it.
-        correct_hu: take away an offset that the values turn out to have, and take values whose header does not vouch
-            for HU as HU where nothing speaks against it; what was done is said in the verdict.
+        correct_hu: subtract an offset found in the values, and accept values as HU although the header does not state
+            it, unless the values contradict it; the verdict names what was done.
     """
 
     series: str | None = None
@@ -25,7 +25,7 @@ class CtChoice:
     correct_hu: bool = False
 
     def kept(self, series_uid: str) -> CtChoice:
-        """As a case keeps it, so that the same CT is found again: the series by a digest, since UIDs identify."""
+        """Returns the choice as a case records it: the series by the digest of its UID, since a UID identifies."""
         digest = hashlib.sha256(series_uid.encode()).hexdigest()
         return replace(self, series=DIGEST + digest if series_uid else self.series)
 

@@ -1,4 +1,4 @@
-"""What a path is, told by its name and its first bytes; what is not read is refused with what to do about it."""
+"""Recognises a path's file format by its name and its first bytes; unsupported ones are refused with advice."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SUFFIXES = {
 
 
 def file_kind(path: Path, allowed: str = ALLOWED) -> FileKind:
-    """What `path` is.
+    """Recognises the format of `path`.
 
     Args:
-        path: anything.
-        allowed: what the caller reads, for the message.
+        path: a file or folder.
+        allowed: the formats that the caller reads, for the message.
 
     Raises:
         UnreadableInputError: it does not exist, is an archive, or is nothing that is read here.

@@ -1,4 +1,4 @@
-"""Values that are not HU are refused; with `CtChoice.correct_hu` an offset is taken away, and the verdict says so."""
+"""Refuses values that are not HU; with `CtChoice.correct_hu` an offset is subtracted, and the verdict says so."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OPTION = "--correct-hu"
 
 
 def in_hounsfield(reading: CtReading, correct: bool) -> CtReading:
-    """The same reading, in HU, with what was found and done among its reasons and notes.
+    """Returns the reading in HU; findings and corrections are added to its reasons and notes.
 
     Args:
-        reading: a volume whose values span what a body's do.
-        correct: take an offset away where there is one.
+        reading: a volume whose values span at least the range of a body's.
+        correct: subtract an offset where there is one.
 
     Raises:
-        CtRefusedError: the values are not HU, or nothing vouches for it.
+        CtRefusedError: the values are not HU, or neither header nor values confirm that they are.
     """
     found = examine_intensities(reading.volume.voxels)
     problem = not_hounsfield(found, reading.scale_doubt, correct)
@@ -44,11 +44,12 @@ def in_hounsfield(reading: CtReading, correct: bool) -> CtReading:
 
 
 def not_hounsfield(found: Intensities, scale_doubt: str, correct: bool) -> tuple[str, str] | None:
-    """Why values are refused, and what to do; None where they may pass.
+    """Returns why the values are refused and what to do; None where they are accepted.
 
     Args:
-        scale_doubt: why the header does not vouch for HU; empty where it does.
-        correct: whether an offset will be taken away.
+        found: the findings in the histogram.
+        scale_doubt: why the header does not state that the values are HU; empty where it does.
+        correct: whether an offset will be subtracted.
     """
     again = "export the series again with its rescale slope and intercept"
     if found.kind == "other":

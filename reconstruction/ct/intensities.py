@@ -40,14 +40,15 @@ BACKGROUND, NO_NEGATIVES_BUT_DENSE = 0.01, 0.05  # shares at 0 and above 300: wi
 
 @dataclass(frozen=True)
 class Intensities:
-    """What the values are.
+    """Whether a scan's values are HU.
 
     Attributes:
-        kind: ``hu``: air at -1000 and tissue at 0 confirm it; ``unconfirmed``: nothing speaks against it; ``offset``:
-            HU once `offset` is taken away; ``other``: neither.
-        air: the lower peak; None where there is none. `tissue`: the upper one.
-        offset: to be subtracted; 0 unless `kind` is ``offset``.
-        words: what was found, for people.
+        kind: ``hu``: air at -1000 and tissue at 0 confirm it; ``unconfirmed``: nothing contradicts it; ``offset``: HU
+            once `offset` is subtracted; ``other``: not HU.
+        air: the lower peak's value; None where there is none.
+        tissue: the upper peak's value; None where there is none.
+        offset: the value to subtract; 0 unless `kind` is ``offset``.
+        words: the finding, in words.
     """
 
     kind: Kind
@@ -58,7 +59,7 @@ class Intensities:
 
 
 def examine_intensities(voxels: NDArray[np.generic]) -> Intensities:
-    """Looks at the histogram of voxels ``(nk, nj, ni)``."""
+    """Examines the histogram of voxels ``(nk, nj, ni)``."""
     values = _sample(voxels)
     values = values[values >= PADDING_BELOW]
     if len(values) < FEWEST:
@@ -126,7 +127,7 @@ def _peaks(values: Floats) -> tuple[float | None, float | None]:
 
 
 def _single(values: Floats, peak: float | None) -> Intensities:
-    """One peak, or none: a crop, or values that are no HU."""
+    """Judges values with one peak or none: a crop, or values that are not HU."""
     dense, background = float((values > TISSUE[1]).mean()), float((values < BIN).mean())
     magnitudes = values.min() == 0.0 and background > BACKGROUND and dense > NO_NEGATIVES_BUT_DENSE
     if magnitudes and not _is_tissue_at(values, OFFSETS[0]):

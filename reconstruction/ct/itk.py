@@ -1,7 +1,7 @@
-"""NRRD and MetaImage in: LPS from whatever space the header names; a header that names none is refused.
+"""Reads NRRD and MetaImage into LPS from the space that the header names; a header that names none is refused.
 
-SimpleITK reads the voxels and turns RAS and LAS into LPS. What it passes over in silence is checked here from the
-header's own text: an unknown space or unit, a missing orientation, and data that end early.
+SimpleITK reads the voxels and converts RAS and LAS to LPS. What it does not check is checked here in the header's text:
+an unknown space or unit, a missing orientation, and data that end early.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class ItkHeader:
     """The text part of an NRRD or MetaImage file.
 
     Attributes:
-        format: which of the two.
-        fields: lower-case field to value.
-        pairs: NRRD's own key/value pairs, where 3D Slicer keeps what it knows of segments.
-        end: where in the file the data begins, if it is in the same one.
+        format: ``nrrd`` or ``metaimage``.
+        fields: lower-case field -> value.
+        pairs: NRRD's key/value pairs, in which 3D Slicer describes segments.
+        end: byte offset of the data, if it is in the same file.
     """
 
     format: Literal["nrrd", "metaimage"]

@@ -1,4 +1,4 @@
-"""NIfTI in and out: RAS on disk, LPS inside; voxels and affine are turned together or not at all.
+"""Reads NIfTI: RAS on disk, LPS inside; voxels and affine are always flipped together.
 
 Which affine of the two that NIfTI-1 can carry counts: the sform where its code is above 0, else the qform; with
 neither, the place in the patient is unknown and the file is refused. Where both are set they must agree.

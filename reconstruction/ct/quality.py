@@ -65,7 +65,7 @@ class CtReadSettings:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a CT is refused: `what` came, and `action`: what a person can do about this very thing."""
+    """One reason why a CT is refused: `what` is wrong, and the `action` that repairs it."""
 
     what: str
     action: str
@@ -137,7 +137,7 @@ def _value_notes(low: float, settings: CtReadSettings) -> list[str]:
 
 
 def cut_findings(volume: Volume, axis: int, settings: CtReadSettings) -> tuple[list[str], list[str]]:
-    """What the share of tissue on the side faces costs, and what of it is only noted."""
+    """Returns reasons and notes about tissue on the side faces, which the field of view cuts."""
     cut = cut_fraction(volume, axis, settings)
     if cut <= settings.noted_cut_fraction:
         return [], []
@@ -152,7 +152,7 @@ def grid_reasons(
     settings: CtReadSettings,
     thickness_mm: float | None,
 ) -> list[str]:
-    """What a grid's resolution and extent hold against ``good``; `axis`: the one that slices are stacked along."""
+    """Returns the reasons against ``good`` in a grid's resolution and extent; slices are stacked along `axis`."""
     in_plane = [i for i in range(3) if i != axis]
     distance_mm = float(spacing_mm[axis])
     pixel_mm = float(spacing_mm[in_plane].max())

@@ -16,7 +16,7 @@ from reconstruction.ct.verdict import QualityVerdict
 
 @dataclass(frozen=True, kw_only=True)
 class CtInfo:
-    """What the header says about how the CT was made, and nothing about whom it shows.
+    """The header's acquisition details, without anything about the patient.
 
     Attributes:
         format: what was read.

@@ -1,8 +1,8 @@
-"""How far the network's own result can be believed: how sure it is, what plain HU say, and whether it knows such scans.
+"""Checks how far the network's result can be believed.
 
-The network answers whatever it is shown. Here its answer is held against three things that it cannot talk itself out
-of: its own probabilities, thresholds of HU (bone is dense, lung is air), and the size of what is in the field of view,
-for it was trained on trunks of adults. None of this makes it right; it says where a person must look.
+The network gives an answer for any input. Three checks are applied to it: its own probabilities, thresholds of HU (bone
+is dense, lung is air), and the size of the body in the field of view, since it was trained on trunks of adults. Passing
+them does not prove the result right; failing one tells a person where to look.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class StructureDoubt:
     """How far one structure can be believed.
 
     Attributes:
-        volume_ml: where its probability is above 0.5.
-        mean_probability: there; 0.5 is a guess, 1 is sure.
-        unsure_share: of its voxels, those with a probability under 0.9; thin things are all border.
-        dice_with_hu: overlap with what plain HU give (bone above 200 HU, lung below -500 HU, inside the patient), 0 to
-            1; None for structures that no threshold gives.
-        warnings: what a person must look at.
+        volume_ml: volume of the voxels with a probability above 0.5.
+        mean_probability: mean over these voxels; 0.5 is a guess, 1 is certain.
+        unsure_share: share of these voxels below 0.9; high for thin structures, which are all border.
+        dice_with_hu: Dice overlap with a threshold of HU inside the patient (bone above 200 HU, lung below -500 HU), 0
+            to 1; None for structures that no threshold gives.
+        warnings: findings that a person must check.
     """
 
     volume_ml: float

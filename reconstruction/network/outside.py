@@ -1,4 +1,4 @@
-"""What the scan itself knows better than the network: which air is outside, and where exactly the skin lies.
+"""Corrects the network from the scan itself: which air is outside the patient, and where exactly the skin lies.
 
 A window that shows nothing but air cannot know whether it lies in a lung or beside the table. The scan can: air that
 reaches the sides of the scan is outside. Lungs and bowel gas do not reach the sides; at the scan's upper and lower end

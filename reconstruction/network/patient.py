@@ -1,4 +1,4 @@
-"""Where the patient can be, by the CT: not in the table, the head holder, tubes or clothes, even where they touch.
+"""Separates the patient in a CT from table, head holder, tubes and clothes, even where they touch.
 
 What lies under and beside a patient is thin: plates, shells around foam, tubes, folds of cloth. Tissue is thick. So
 what is thin is cut off where it hangs on what is thick; ears, fingers and folds of skin are thin too, but small, and

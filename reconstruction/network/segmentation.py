@@ -109,7 +109,7 @@ def segment(
 
 
 def tidy(probabilities: Singles, hu: Singles, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
-    """What the scan knows better than the network, in place: room and table, islands, where the skin lies.
+    """Corrects class probabilities from the scan, in place: room and table, islands, position of the skin.
 
     Giving away the probability of outside within the patient, and placing the skin, can raise a class above the others
     in a few voxels; so islands are cleared once more in the end.

@@ -1,1 +1,1 @@
-"""A torso made by formulas: the CT, and the truth about every surface, marker, vessel and target in it."""
+"""A torso defined by formulas: its CT, and the ground truth of every surface, marker, vessel and target in it."""

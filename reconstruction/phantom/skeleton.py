@@ -1,6 +1,6 @@
-"""The phantom's frame of bone: spine, ribs, costal cartilage and sternum, within the chest wall's proportions.
+"""The phantom's skeleton: spine, ribs, costal cartilage and sternum, within the chest wall's proportions.
 
-Axes and origin as in `phantom_anatomy`.
+Axes and origin are those of `reconstruction.phantom.anatomy`.
 """
 
 from __future__ import annotations

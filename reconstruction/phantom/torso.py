@@ -1,7 +1,7 @@
-"""A torso made by formulas: its CT, and the truth about every surface, marker and target in it.
+"""A torso defined by formulas: its CT, and the ground truth of every surface, marker and target in it.
 
 It stands in for a real CT where none can be had, and serves tests: surfaces are the zero levels of closed-form fields
-(`phantom_anatomy`), so errors are measured against the shape itself, not against another mesh. The image is that of a
+(`phantom.anatomy`), so errors are measured against the shape itself, not against another mesh. The image is that of a
 scanner: partial volume, then a Gaussian point spread, then correlated noise; densities are those of a portal-venous CT.
 """
 
@@ -111,7 +111,7 @@ class TorsoPhantomSettings:
 
 @dataclass(frozen=True, eq=False)
 class TorsoPhantom:
-    """A scan and its truth, all in `ct`.
+    """A scan and its ground truth, all in the frame `ct`.
 
     Attributes:
         ct: int16 HU.

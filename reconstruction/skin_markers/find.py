@@ -1,4 +1,4 @@
-"""Finds radio-opaque balls on the skin in a CT, to a fraction of a voxel, and says why everything else is none."""
+"""Finds radio-opaque balls on the skin in a CT, to a fraction of a voxel, and gives reasons for rejected spots."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class MarkerSettings:
     """What counts as a marker.
 
     Attributes:
-        diameters_mm: smallest and largest ball.
+        diameters_mm: diameters of the smallest and the largest ball.
         band_mm: how far from the skin the centre may lie, inwards (negative) and outwards.
         levels_hu: brighter than the first is looked at; what hangs together at one level (a marker over a rib, a streak
             between two) is taken apart at the next.
-        least_contrast_hu: of the ball over what is around it.
-        largest_misfit: RMS residual of the ball's fit as a share of its contrast.
-        largest_typical_misfit: the same from the median residual, on top of 40 HU of noise.
-        largest_sigma_mm: of the point spread: what is blurrier than the scanner is no ball.
+        least_contrast_hu: least difference in HU between the ball and its surroundings.
+        largest_misfit: largest RMS residual of the ball's fit, as a share of its contrast.
+        largest_typical_misfit: the same limit for the median residual, in addition to 40 HU of noise.
+        largest_sigma_mm: largest standard deviation of the point spread; a blurrier spot is not a ball.
         stretch: by how much the spot may be narrower or longer than the ball along any axis.
         least_shown_share: how bright the brightest voxel has to be, as a share of the ball that is to explain it.
         largest_attached_share: how much of what is around the ball may be bright without being skin: wires, plates.

@@ -37,7 +37,7 @@ class BoneRefinementSettings:
         inside_mm, outside_mm: how far profiles reach beyond the places where the edge is searched. Outside, a longer
             profile meets the next organ.
         step_mm: between samples of a profile.
-        least_contrast_hu: between cortex and what lies outside, for an edge to count.
+        least_contrast_hu: least difference in HU between cortex and outside for an edge to count.
         most_uncertain_mm: edges less certain than this (one standard deviation) are not measured.
         most_residual: root mean square of the fit's residual as a share of the contrast; more is another anatomy.
         smoothing_mm: displacements of neighbours that differ by this much are as unlikely as an edge that is off by

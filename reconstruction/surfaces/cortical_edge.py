@@ -36,7 +36,7 @@ class CortexModel:
     """What all profiles of a scan share.
 
     Attributes:
-        sigma_mm: of the Gaussian point spread, along the profile, voxel size and interpolation included.
+        sigma_mm: standard deviation of the Gaussian point spread along the profile, with voxel size and interpolation.
         cortex_hu: density of compact bone.
     """
 

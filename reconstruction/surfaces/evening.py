@@ -1,4 +1,4 @@
-"""Evens a surface that was taken off a mask's staircase, without leaving what the mask allows.
+"""Smooths a mask's surface after its staircase was removed, keeping every voxel centre on its side.
 
 Vertices that may only run along their grid edges crowd around some voxel centres and leave slivers between them, whose
 normals point anywhere: that is what is seen as roughness. Here they may leave their edges by up to half a voxel.

@@ -1,4 +1,4 @@
-"""Fewer triangles for the headset, with the error that this cost, measured."""
+"""Simplifies surfaces for the headset, and measures the error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Simplification:
     Attributes:
         triangles_before, triangles_after: counts.
         distance: of the simplified to the full surface.
-        note: why fewer triangles went than asked for, empty where the wish was met.
+        note: why more triangles are left than asked for; empty where the request was met.
     """
 
     triangles_before: int

@@ -1,4 +1,4 @@
-"""Takes the staircase off a mask's surface, without leaving what the mask allows.
+"""Removes the staircase from a mask's surface, keeping every voxel centre on its side.
 
 The surface of a mask from marching cubes has each vertex in the middle of the grid edge that the border crosses; the
 true crossing lies anywhere on that edge. A windowed-sinc filter (Taubin, Zhang & Golub, ECCV 1996), which passes low
@@ -98,8 +98,10 @@ def windowed_sinc(vertices_mm: Singles, neighbours: Any, pass_band: float, degre
 
 @cache
 def _chebyshev_coefficients(pass_band: float, degree: int) -> Singles:
-    """Of a low-pass whose response at `pass_band` is 1, by a cut-off raised until it is, and then exactly 1 at 0: the
-    0.1 % that are left there would blow a sphere of 60 mm up by 0.06 mm.
+    """Chebyshev coefficients of a low-pass filter whose response is 1 at `pass_band` and at 0.
+
+    The cut-off is raised until the response at `pass_band` is 1. The response at 0 is then normalised: the remaining
+    0.1 % would enlarge a sphere of 60 mm by 0.06 mm.
     """
     from scipy.optimize import brentq
 

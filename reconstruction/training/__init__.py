@@ -1,1 +1,1 @@
-"""Training a network of one's own on labelled CT, and measuring it on scans it never saw."""
+"""Trains a network on labelled CT, and evaluates it on scans that it was not trained on."""

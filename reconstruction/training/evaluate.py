@@ -1,4 +1,4 @@
-"""How well the network does on a scan with masks drawn by people: Dice, volumes and surface distance.
+"""Evaluates the network on a scan with masks drawn by people: Dice, volumes and surface distance.
 
 Masks are compared on their own grid, against the probability field at level 0.5: what a surface would show, not the
 labels of the network's coarser grid.

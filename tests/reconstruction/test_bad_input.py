@@ -18,7 +18,7 @@ from case.case import Case, MadeBy
 from navigation.cli import app
 from reconstruction import in_case
 from tests.reconstruction.ct import test_itk as test_itk_door
-from tests.reconstruction.ct import test_nifti as test_nifti_door
+from tests.reconstruction.ct import test_nifti
 from tests.reconstruction.ct.dicom import test_read as test_dicom_door
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import in_syntax, write_enhanced
@@ -149,7 +149,7 @@ def _placeless(folder: Path) -> Path:
 
 KINDS = [
     *[_ct(f"DICOM: {bad.name}", bad.make, bad.error.__name__) for bad in test_dicom_door.BAD],
-    *[_ct(f"NIfTI: {bad.name}", lambda p, bad=bad: _nifti(p, bad), bad.error.__name__) for bad in test_nifti_door.BAD],
+    *[_ct(f"NIfTI: {bad.name}", lambda p, bad=bad: _nifti(p, bad), bad.error.__name__) for bad in test_nifti.BAD],
     *[_ct(f"NRRD, MetaImage: {bad[0]}", lambda p, bad=bad: _only(p, bad[1])) for bad in test_itk_door.BAD],
     _ct("no such path", lambda folder: folder / "quixote", "UnreadableInputError"),
     _ct("archive", _bytes("toboso.tar.gz", b"\x1f\x8b"), "UnreadableInputError"),

@@ -1,4 +1,4 @@
-"""Several acquisitions, phases or kernels in one series: told apart by what the headers differ in, each a grid."""
+"""Separates several acquisitions, phases or kernels in one series by what their headers differ in."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Acquisitions:
 
     @property
     def offer(self) -> str:
-        """What to choose from, in words."""
+        """Lists the parts to choose from, in words."""
         listed = ", ".join(f"{name} ({counted(len(part.slices), 'slice')})" for name, part in self.parts.items())
         return f"--acquisition with one of {listed}, told apart by {self.told_by}"
 
 
 def find_acquisitions(series: Series, settings: CtReadSettings) -> Acquisitions | None:
-    """The parts of a series where each of them is a regular grid by itself; None where nothing tells such parts apart.
+    """Splits a series into parts that are each a regular grid; None where no header field separates such parts.
 
-    Acquisition numbers name their parts; parts that differ in something else are numbered in its order.
+    Parts are named by their acquisition numbers; parts that differ in another field are numbered in its order.
     """
     for told_by, key in KEYS:
         groups: dict[object, list[SliceHeader]] = defaultdict(list)
@@ -56,7 +56,7 @@ def find_acquisitions(series: Series, settings: CtReadSettings) -> Acquisitions 
 
 
 def chosen_acquisition(series: Series, name: str, settings: CtReadSettings) -> Series:
-    """The part of a series that was asked for, which is noted.
+    """Returns the named part of a series; its notes name the choice.
 
     Raises:
         UnreadableInputError: the series has no such parts, or none of this name.

@@ -1,4 +1,4 @@
-"""Which files of a folder are DICOM, read without trust: one that breaks off is a finding, never left out in silence.
+"""Finds the DICOM files of a folder; a file that is cut short is reported, never silently left out.
 
 Files are named by their place in the folder (sorted by path), never by their path, which may bear a name.
 """
@@ -87,7 +87,7 @@ def list_files(path: Path) -> list[Path]:
 
 
 def not_readable(came: str) -> UnreadableInputError:
-    """The error for what is there, but not for this user's eyes."""
+    """Returns the error for a file or folder that this user has no permission to read."""
     action = "change its permissions (chmod), or have the series copied by somebody who may read it"
     return UnreadableInputError(came, "files that you may read", action)
 

@@ -1,4 +1,4 @@
-"""Who the patient is by DICOM headers, as words: so that none of them gets into a case."""
+"""The words by which DICOM headers identify the patient, so that none of them is written into a case."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def check_any_dicom(found: FolderHeaders) -> None:
 
 
 def unreadable_pixels(series: Series) -> str:
-    """What keeps the pixels of a series from being grey slices whose place is known; empty where nothing does."""
+    """Why a series is not a stack of grey slices with known positions; empty where it is."""
     for header in series.slices:
         if header.frames > 1 and header.frame is None:
             return f"a multi-frame image of {header.frames} frames, whose header does not place each of them"
@@ -132,7 +132,7 @@ def fitted_grid(series: Series, settings: CtReadSettings, *, unscaled: bool = Fa
 
 
 def with_offer(faults: tuple[Fault, ...], series: Series, settings: CtReadSettings) -> tuple[Fault, ...]:
-    """The same faults; where the series holds several acquisitions, the way out is to name one, and nothing else."""
+    """Returns the faults; where the series holds several acquisitions, the only advice is to name one of them."""
     found = find_acquisitions(series, settings)
     if found is None:
         return faults
@@ -157,7 +157,7 @@ def _scale_faults(series: Series, unscaled_may_pass: bool) -> list[Fault]:
 
 
 def scale_doubt(series: Series) -> str:
-    """Why the headers do not vouch for HU; empty where they do."""
+    """Why the headers do not state that the values are HU; empty where they do."""
     if any(header.rescale is None for header in series.slices):
         return "no rescale slope and intercept"
     units = sorted({header.rescale_type or "HU" for header in series.slices} & set(UNSPECIFIED))
@@ -179,7 +179,7 @@ def _check_not_inverted(series: Series, volume: Volume, settings: CtReadSettings
 
 
 def header_findings(series: Series) -> tuple[list[str], list[str]]:
-    """What the headers hold against a good verdict, and what they merely leave open."""
+    """Returns the headers' reasons against ``good``, and notes on what they leave open."""
     slices = series.slices
     reasons, notes = list(series.reasons), []
     if any(header.photometric == "MONOCHROME1" for header in slices):

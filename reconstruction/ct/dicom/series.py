@@ -33,7 +33,7 @@ class Series:
 
     @property
     def description(self) -> str:
-        """By number and size, never by patient."""
+        """Names the series by number and size, never by patient."""
         number = "without a number" if self.number is None else str(self.number)
         stack = f", stack {self.slices[0].stack}" if self.slices[0].stack not in ("", "1") else ""
         return f"series {number}{stack} ({counted(len(self.slices), 'slice')})"
@@ -89,9 +89,9 @@ def group_ct(headers: Sequence[SliceHeader], settings: CtReadSettings) -> list[S
 
 
 def _put_together(found: list[Series], settings: CtReadSettings) -> list[Series]:
-    """Slices that some programs name a series each: those of one study, number and make-up are one again.
+    """Joins slices that were each given a series of their own, where study, number and make-up agree.
 
-    Whether they are is for their places to say: slices off one regular grid are refused as in any other series.
+    A wrong join is caught later: slices off one regular grid are refused, as in any other series.
     """
     groups: dict[object, list[Series]] = defaultdict(list)
     for series in found:
@@ -108,16 +108,16 @@ def _put_together(found: list[Series], settings: CtReadSettings) -> list[Series]
 
 
 def _make_up(header: SliceHeader) -> object:
-    """What slices of one series have in common, whatever their UID."""
+    """The header values that all slices of one series share, whatever their UID."""
     plane = header.plane
     layout = None if plane is None else (plane.rows, plane.columns, plane.spacing_ji_mm, *plane.cosines.round(3))
     return header.study_uid, header.series_number, header.patient_digest, header.kernel, header.image_type, layout
 
 
 def _without_copies(group: list[SliceHeader]) -> Series:
-    """Hospitals send files twice. Only where both the instance and every byte agree is one of them left out.
+    """Leaves out files that were sent twice: same instance UID and equal in every byte.
 
-    Two different images that name themselves the same instance stay, and are refused as two slices at one place.
+    Two different images with the same instance UID are kept, and later refused as two slices at one place.
     """
     named = Counter(header.instance_uid for header in group if header.instance_uid and not header.frame)
     if max(named.values(), default=0) < 2:

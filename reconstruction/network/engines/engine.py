@@ -37,7 +37,7 @@ class InferenceEngine(Protocol):
 
 @dataclass(frozen=True)
 class EngineReport:
-    """What came of really running one engine on a tiny window.
+    """The result of running one engine on a tiny window.
 
     Attributes:
         ms: time of the second run, without loading and compiling; None where it did not run.
@@ -107,7 +107,7 @@ def choose_engine(name: str | None = None, weights: Weights | None = None) -> In
 
 
 def available_engines(clock: Clock, weights: Weights | None = None) -> tuple[EngineReport, ...]:
-    """Loads and runs every engine on the smallest window; nothing is taken on trust."""
+    """Loads and runs every engine on the smallest window; returns a report for each."""
     weights = weights or load_weights()
     return tuple(_try_engine(name, weights, clock) for name in ENGINES)
 
