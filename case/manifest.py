@@ -82,7 +82,8 @@ class Artefact(_Record):
         id: the relative path; the CT's is always ``ct``.
         kind: ``ct``, ``labels``, ``surface``, ``landmarks``, ``registration``, ...
         path: relative to the case; absolute if `by_reference`.
-        sha256: of the file's bytes; of the voxels and the affine (`content_sha256` of `reconstruction.ct.scan`) if `by_reference`.
+        sha256: SHA-256 of the file's bytes; if `by_reference`, of the CT's voxels and affine
+            (`reconstruction.ct.scan.content_sha256`).
         made_by: program, version, parameters, time.
         made_from: inputs with the fingerprints they had.
         details: facts for the reader, such as volume or verdict, JSON values.
@@ -128,7 +129,7 @@ class RegistrationEvent(_Record):
         step: ``computed``; ``verified`` by a touch; ``accepted``, or ``returned`` to later; ``undone`` at once;
             ``withdrawn``: it was in force, and no longer is.
         level, reasons: the verdict at that moment.
-        registration_sha256: of its record.
+        registration_sha256: SHA-256 of the registration's record.
         details: facts for the reader, JSON values.
     """
 

@@ -111,7 +111,7 @@ def reconstruct(
     Args:
         ct_path: a DICOM folder or an image file, as for `reconstruction.ct.read.read_ct`.
         case_path: must not exist yet; it appears in full, or not at all.
-        name: of the case; not the patient's name.
+        name: the case's name; not the patient's.
         time: ISO 8601 with a time zone, recorded as the time at which everything was made.
         clock: measures the duration of each stage.
         settings: None for the defaults.

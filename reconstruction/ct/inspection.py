@@ -57,11 +57,11 @@ class SeriesReport:
         spacing_mm: between voxel centres along i, j, k.
         thickness_mm: the slice thickness in the header.
         kernel: the reconstruction kernel.
-        manufacturer: of the scanner.
+        manufacturer: the scanner's manufacturer.
         verdict: the verdict that `read_ct` would give.
         read_by_default: `read_ct` takes this one when no series is named.
-        apart: how to name it where several have its number: UID, folder and description; for the screen only.
-        judged_by: what was looked at: ``headers``, ``headers and 3 slices``, ``all voxels``.
+        apart: UID, folder and description, where several series have the same number; for the screen only.
+        judged_by: the basis of the verdict: ``headers``, ``headers and 3 slices``, ``all voxels``.
     """
 
     kind: Literal["ct", "localizer", "other"]

@@ -38,7 +38,7 @@ class CtReadSettings:
         tissue_hu: above this, a voxel on the side of the scan is body that the field of view cut off.
         good_cut_fraction: a larger share of such voxels on the four side faces costs ``good``; a few percent are
             arms or the couch, which most scans of a trunk cut.
-        noted_cut_fraction: from this share on it is noted.
+        noted_cut_fraction: a larger share is noted.
         max_inverted_fraction: MONOCHROME1 with a larger share of such voxels is refused: air would be dense.
         min_hu_span: a CT of a body spans more than this; masks, pictures and normalised values do not.
         max_padding_hu: below this lies padding outside the round field of view, which is noted.

@@ -19,12 +19,12 @@ class CtInfo:
     """The header's acquisition details, without anything about the patient.
 
     Attributes:
-        format: what was read.
-        slices: how many slices the volume has.
+        format: the file format.
+        slices: the number of slices.
         slice_axis: the voxel axis (0 = i, 1 = j, 2 = k) that slices are stacked along; None where nothing says so.
         series_number: DICOM SeriesNumber.
         thickness_mm: DICOM SliceThickness, the largest in the series.
-        manufacturer: of the scanner.
+        manufacturer: the scanner's manufacturer.
         kernel: DICOM ConvolutionKernel: sharp ones are noisy, soft ones blur edges.
         patient_position: DICOM PatientPosition, such as ``HFS``; LPS coordinates already account for it.
         contrast: whether the header names a contrast agent; None where the format does not say.
@@ -64,9 +64,9 @@ class CtScan:
     Attributes:
         volume: Hounsfield units, int16 where they are whole numbers and float32 otherwise, in the frame ``ct`` (LPS).
         verdict: ``good`` or ``usable``, with reasons.
-        source: what it was read from, in words, without the patient's identity and without the path.
-        info: how the CT was made.
-        choice: what it takes to read the same CT again (`CtChoice.kept`).
+        source: a description of the input, without the patient's identity and without the path.
+        info: the header's acquisition details.
+        choice: the choice that reads the same CT again (`CtChoice.kept`).
     """
 
     volume: Volume

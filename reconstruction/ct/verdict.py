@@ -15,7 +15,7 @@ class QualityVerdict:
     Attributes:
         level: ``good`` (no reasons), ``usable`` (readable and true, with the limits that `reasons` name) or
             ``refused`` (it would be meshed or placed wrongly).
-        reasons: what cost it ``good``, each with its number.
+        reasons: why the level is not ``good``, each with its measured value.
         notes: observations that do not lower the level, such as a localizer left out.
     """
 

@@ -64,7 +64,7 @@ class LabelReading:
         layers: uint8 or uint16 in the frame ``ct``, 0 for nothing; more than one only where structures overlap or were
             given on several grids. On the CT's grid where the voxel centres coincide, else each on its own.
         structures: those with at least one voxel, by value.
-        format: what was read, in words, without path or name of anybody.
+        format: the file format, in words, without path or name.
         warnings: what was changed or lost on the way: another grid, labels outside the CT, empty segments.
     """
 

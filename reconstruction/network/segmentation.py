@@ -61,8 +61,8 @@ class Segmentation:
         probabilities: structure to probability, 0 to 1, float32. `body` is everything inside the skin.
         labels: class index (`reconstruction.network.classes.CLASSES`) of the likeliest class, uint8.
         uncertainty: entropy of the class probabilities over its maximum, 0 sure to 1 undecided, float32.
-        engine: what computed it.
-        weights_sha256: of the ONNX file.
+        engine: name, version and device of the engine that ran the network.
+        weights_sha256: SHA-256 of the ONNX file.
         trained_on: fingerprints of the scans that the network was trained on.
         seen_in_training: this very scan is one of them, so its result says nothing about other patients.
         hu: the CT as the network saw it, float32.

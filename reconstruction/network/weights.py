@@ -27,11 +27,11 @@ class Weights:
     Attributes:
         name: for people and manifests.
         onnx: the ONNX file: HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``, any multiple of `stride`.
-        sha256: of the ONNX file, checked.
-        spacing_mm: of the isotropic grid it was trained on.
+        sha256: SHA-256 of the ONNX file, verified.
+        spacing_mm: voxel spacing of the isotropic grid it was trained on.
         window: ``(k, j, i)`` voxels it was trained on.
-        channels: of the U-Net, for torch.
-        stride: what each side of a window must be a multiple of.
+        channels: channels of the U-Net's levels, for torch.
+        stride: each side of a window must be a multiple of this.
         trained_on: fingerprints of the scans it has seen (`scan_fingerprint`).
     """
 

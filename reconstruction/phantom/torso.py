@@ -120,7 +120,7 @@ class TorsoPhantom:
         marker_centres_ct: name -> centre of a skin marker, ``(3,)``.
         targets_ct: name -> a point that a surgeon aims at, ``(3,)``.
         exact_volumes_ml: structures whose volume is a closed formula.
-        settings: what it was made with.
+        settings: the settings it was made with.
     """
 
     ct: Volume

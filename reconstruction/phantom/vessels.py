@@ -36,7 +36,7 @@ class VesselScan:
     """How a phantom is scanned.
 
     Attributes:
-        spacing_mm: of the voxels.
+        spacing_mm: distance between voxel centres.
         psf_fwhm_mm: full width at half maximum of the point spread.
         noise: standard deviation of the noise in the probability, blurred by half a voxel.
         binary: threshold at 0.5 instead: a mask, as an expert draws it.
@@ -61,7 +61,7 @@ def scan_vessels(
     Args:
         grid_axes: turns the axes of `ct` into those of the grid; its box is fitted to the phantom.
         rng: for the noise.
-        blend_mm: over which distance branches melt into one another.
+        blend_mm: distance over which branches are blended where they meet.
         margin_mm: between the phantom and the faces of the box; negative cuts the vessels there.
     """
     turned = grid_axes.as_matrix()

@@ -65,9 +65,9 @@ class BallFit:
     Attributes:
         centre_mm: ``(3,)`` from the window's middle, in `ct`.
         centre_sd_mm: RMS length of the centre's expected error.
-        radius_mm: of the ball.
-        contrast_hu: of the ball over what is around it, no more than the scan can show.
-        sigma_mm: of the point spread that blurs it, in the plane.
+        radius_mm: the ball's radius.
+        contrast_hu: difference in HU between the ball and its surroundings, limited to the range of the scan.
+        sigma_mm: standard deviation of the point spread in the slice plane.
         misfit: RMS residual within the ball and its blurred edge, as a share of the contrast.
         typical_misfit: the same from the median residual: a streak across a part of the ball leaves it alone, and so
             does the rim of steel, which is so steep on a scale that ends at 3,071 HU that nothing fits it to the voxel.

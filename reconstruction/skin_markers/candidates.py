@@ -59,7 +59,7 @@ class Spot:
     Attributes:
         kji: mean of its voxels, weighted by brightness: ``(3,)``.
         size_mm: sides ``(3,)`` of its box along k, j, i.
-        voxels: how many.
+        voxels: the number of its voxels.
         peak_hu: its brightest voxel.
         hollow: whether its middle is much darker than it.
     """

@@ -68,8 +68,8 @@ class SkinMarker:
     Attributes:
         centre_ct_mm: ``(3,)``, read-only.
         centre_sd_mm: RMS length of the centre's expected error, from the fit's residuals.
-        diameter_mm: of the ball; the one asked for, if it was.
-        contrast_hu: over what is around it, as far as the scan can show it.
+        diameter_mm: the ball's diameter; the given one, where one was given.
+        contrast_hu: difference in HU between the ball and its surroundings, limited to the range of the scan.
         misfit: RMS residual of the fit as a share of the contrast.
     """
 
@@ -86,7 +86,7 @@ class RejectedSpot:
 
     Attributes:
         centre_ct_mm: ``(3,)``, roughly.
-        reason: why it is none.
+        reason: why it is not a marker.
         near_miss: whether it is as small as a marker and lies in open air, so that a ball was fitted to it.
     """
 

@@ -71,7 +71,7 @@ class BoneRefinement:
         moved_mm: along the normal, outward positive; within the bound.
         measured: the vertex' own profile shows the edge; the others follow their neighbours.
         uncertainty_mm: standard deviation of the measured edge; infinity where not measured.
-        cortex: what was estimated from this CT; None where there was too little to estimate from.
+        cortex: point spread and density estimated from this CT; None where too few profiles were usable.
         refused: why nothing was moved; empty where it was.
     """
 

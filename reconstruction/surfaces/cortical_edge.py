@@ -51,7 +51,7 @@ class EdgeFits:
     Attributes:
         edge_mm: place of the edge along the profile, outward positive.
         uncertainty_mm: standard deviation of `edge_mm` from the fit's residual and curvature.
-        thickness_mm: of the cortex.
+        thickness_mm: thickness of the cortex.
         outside_hu, inside_hu: densities beyond and within the cortex.
         residual_hu: root mean square of what the model leaves.
         at_end: the best edge lies at the end of the range that was searched: the true one may be beyond.

@@ -127,7 +127,7 @@ def described_surface(
     """Simplifies a surface down to `max_triangles`, if it has more, and says what is known of the result.
 
     Args:
-        parts: how many stayed, and how many were dropped.
+        parts: numbers of kept and of dropped parts.
     """
     simplification = None
     if max_triangles is not None and len(surface.triangles) > max_triangles:

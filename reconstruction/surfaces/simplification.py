@@ -30,7 +30,7 @@ class SurfaceDistance:
 
     Attributes:
         mean_mm, p95_mm, max_mm: over all samples of both; the maximum is the Hausdorff distance of the samples.
-        samples: how many points were measured.
+        samples: the number of measured points.
     """
 
     mean_mm: float
@@ -45,7 +45,7 @@ class Simplification:
 
     Attributes:
         triangles_before, triangles_after: counts.
-        distance: of the simplified to the full surface.
+        distance: distance between the simplified and the full surface.
         note: why more triangles are left than asked for; empty where the request was met.
     """
 

@@ -45,7 +45,7 @@ def smoothed_within_voxels(
         vertices_ijk: ``(n, 3)`` voxel indices, each in the middle of a grid edge: two whole numbers and one half.
         triangles: ``(m, 3)``.
         spacing_mm: along i, j, k; smoothness is judged in mm.
-        shape_ijk: of the grid. Vertices of a cap, beyond the outermost voxel centres, stay where they are.
+        shape_ijk: the grid's shape. Vertices of a cap, beyond the outermost voxel centres, stay where they are.
 
     Returns:
         ``(n, 3)`` voxel indices.

@@ -45,8 +45,8 @@ class StructureScore:
     Attributes:
         dice: 2 |A and B| / (|A| + |B|), 0 to 1.
         surface_p95_mm: 95th percentile of the distances between the two borders, both ways; None where one is empty.
-        volume_ml: of the network's structure on the mask's grid.
-        mask_ml: of the mask.
+        volume_ml: volume of the network's structure on the mask's grid.
+        mask_ml: volume of the mask.
     """
 
     structure: str

@@ -35,7 +35,7 @@ class TrainingResult:
         weights: description of the exported network, for `reconstruction.network.weights.load_weights`.
         log: one JSON line an iteration.
         iterations: done in all, over every resumption.
-        last_loss: of the last iteration; NaN where a resumed run had nothing left to do.
+        last_loss: loss of the last iteration; NaN where a resumed run had no iterations left.
         trained_on: fingerprints of the scans.
         validation_dice: class to mean Dice over the scans held out; empty without any.
     """

@@ -41,7 +41,7 @@ class EngineReport:
 
     Attributes:
         ms: time of the second run, without loading and compiling; None where it did not run.
-        reason: why not, and what to do; empty where it runs.
+        reason: why it does not run, and what to do; empty where it runs.
     """
 
     name: str
