@@ -1,4 +1,4 @@
-"""The two clocks of the running system: the machine's, and one that a simulation moves by itself."""
+"""The clocks of the running system: the machine's monotonic clock, and a virtual one for simulations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ NS_PER_S = 1_000_000_000
 
 
 class PacedClock(Clock, Protocol):
-    """A clock that can also wait: what device drivers and loops are handed."""
+    """A clock that can also wait, for device drivers and loops."""
 
     def sleep_until_ns(self, time_ns: int) -> None:
-        """Returns at `time_ns` or as soon after it as the system allows; at once if it is past."""
+        """Returns at `time_ns` or as soon after it as the system allows; at once if that time has passed."""
         ...
 
 
 class MonotonicClock:
-    """CLOCK_MONOTONIC: never set back, and the same in every process of this machine since it started.
+    """CLOCK_MONOTONIC: never set back, and the same in every process of this machine until it is restarted.
 
     Attributes:
-        clock_id: of this boot of this machine, and of nothing else.
+        clock_id: identifies this boot of this machine; times under another `clock_id` cannot be compared with these.
     """
 
     clock_id = boot_clock_name()
@@ -37,7 +37,7 @@ class MonotonicClock:
 
 
 class VirtualClock(ManualClock):
-    """Simulated time: waiting moves it forward at once, so an operation of minutes is rehearsed in seconds."""
+    """Simulated time in ns: waiting advances it at once, so that minutes of an operation are simulated in seconds."""
 
     def __init__(self, start_ns: int = 0) -> None:
         super().__init__(start_ns, clock_id="virtual")

@@ -1,18 +1,18 @@
-"""Decisions that a caller of the operating room can make."""
+"""The errors of navigation: one class for each decision that a caller can make."""
 
 from geometry.errors import SurgNavError
 
 
 class DeviceError(SurgNavError):
-    """A device that is not known, not configured, or does not answer."""
+    """A device is not known, not configured, or does not answer."""
 
 
 class PlanError(SurgNavError):
-    """A plan that this case does not allow, such as no reachable skin for landmarks."""
+    """This case does not allow the plan: for example, no skin that the landmarks could lie on."""
 
 
 class AcquisitionError(SurgNavError):
-    """Measurements that could not be collected: the tool never seen, or never still."""
+    """A measurement could not be made: the tool was never visible or never still, or the tracker gave no frames."""
 
 
 class ServiceError(SurgNavError):
@@ -20,20 +20,20 @@ class ServiceError(SurgNavError):
 
 
 class EventLogError(ServiceError):
-    """The log of what was done at headsets cannot be written: then nothing may be done there."""
+    """The log of events from headsets cannot be written; without it no event is carried out."""
 
 
 class DemoDataError(SurgNavError):
-    """The demo's CT could not be brought, or is not what it should be."""
+    """The demo's CT could not be downloaded, or has the wrong content."""
 
 
 class RenderingError(SurgNavError):
-    """A picture that this machine cannot draw."""
+    """This machine cannot draw a picture."""
 
 
 class ReviewError(SurgNavError):
-    """A decision on a structure that is not whole."""
+    """A decision on a structure is incomplete."""
 
 
 class MarkersError(SurgNavError):
-    """Skin markers that cannot be looked for, or that would overwrite somebody's landmarks."""
+    """Skin markers cannot be searched for, or would overwrite landmarks that a person placed."""

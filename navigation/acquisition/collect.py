@@ -1,7 +1,7 @@
-"""Collecting measurements with a tracked stylus: pivot poses, touched landmarks, swept surfaces.
+"""Collects measurements with a tracked stylus: pivot poses, touched landmarks, swept surfaces.
 
-The same code serves every tracker. What the tracker did not see is left out and counted, never filled in; a frame that
-comes again, or late after a newer one, is no sample: it would make a moving tip look still.
+The same code serves every tracker. Frames without a pose are left out and counted, never interpolated. A repeated
+frame, or one older than a frame already used, is not a sample: it would make a moving tip look still.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from registration.measurements import TouchedPoint
 
 @dataclass(frozen=True, kw_only=True)
 class AcquisitionSettings:
-    """When a measurement counts.
+    """Conditions under which a measurement is accepted.
 
     Attributes:
-        frame_timeout_s: a tracker silent for longer has failed.
-        hold_s: a landmark is taken once the tip was still for this long; its frames are averaged.
+        frame_timeout_s: a tracker without a new frame for longer has failed.
+        hold_s: a landmark is measured once the tip was still for this long; the frames of this time are averaged.
         still_mm: RMS spread of the tip about its mean below which it counts as still.
-        touch_timeout_s: give up on a landmark after this time.
+        touch_timeout_s: the measurement of a landmark fails after this time.
     """
 
     frame_timeout_s: float = 0.5
@@ -41,12 +41,12 @@ class AcquisitionSettings:
 
 @dataclass(frozen=True, eq=False)
 class SweptPoints:
-    """A sweep.
+    """The points of one sweep over a surface.
 
     Attributes:
         points_reference_mm: positions of the tip, ``(n, 3)`` in ``reference``.
-        n_lost: frames that had no pose.
-        last_T_reference_tip: ``T_reference_<tip>`` where the sweep ended.
+        n_lost: number of frames without a pose of the tip.
+        last_T_reference_tip: ``T_reference_<tip>`` of the last point.
     """
 
     points_reference_mm: Floats
@@ -66,7 +66,11 @@ def reference_tip(frame: TrackerFrame, T_stylus_tip: Transform) -> Transform | N
 def collect_poses(
     tracker: Tracker, tool: str, duration_s: float, settings: AcquisitionSettings | None = None
 ) -> list[Transform]:
-    """Every visible ``T_tracker_<tool>`` during `duration_s`, for a pivot calibration."""
+    """Every visible ``T_tracker_<tool>`` during `duration_s`, for a pivot calibration.
+
+    Raises:
+        AcquisitionError: no new frame came from the tracker in time.
+    """
     settings = settings or AcquisitionSettings()
     samples = _Samples(tracker, settings)
     poses = [samples.next().tools[tool].T_tracker_tool for _ in range(round(duration_s * tracker.rate_hz))]
@@ -76,10 +80,11 @@ def collect_poses(
 def collect_touch(
     tracker: Tracker, T_stylus_tip: Transform, settings: AcquisitionSettings | None = None
 ) -> TouchedPoint:
-    """Waits until the tip is held still, then averages it.
+    """Waits until the tip is held still, then averages its position in ``reference``.
 
     Raises:
-        AcquisitionError: the tip was not seen and still within the time allowed; a marker that was lost is named.
+        AcquisitionError: the tip was not visible and still within the time allowed (the message names the markers that
+            were lost), or no new frame came from the tracker in time.
     """
     settings = settings or AcquisitionSettings()
     needed = round(settings.hold_s * tracker.rate_hz)
@@ -92,15 +97,15 @@ def collect_touch(
         tip = reference_tip(frame, T_stylus_tip)
         if tip is None:
             lost.update(_unseen(frame, T_stylus_tip))
-            continue  # a dropped frame is no motion; it is just not averaged
+            continue  # a frame without a pose is no motion: it is only left out of the average
         recent = [*recent[-(needed - 1) :], tip.translation_mm]
         spread_mm = float(np.sqrt(np.var(recent, axis=0).sum()))
         if len(recent) == needed and spread_mm < settings.still_mm:
             return TouchedPoint(read_only(np.mean(recent, axis=0)), spread_mm, needed)
     raise AcquisitionError(
-        f"a tip seen in {len(recent)} of the last {needed} frames, spread {spread_mm:.2f} mm"
+        f"a tip visible in {len(recent)} of the last {needed} frames, with a spread of {spread_mm:.2f} mm"
         + "".join(f"; {what} in {count} frames" for what, count in lost.most_common(2)),
-        f"a tip held still within {settings.still_mm} mm for {settings.hold_s} s, in {settings.touch_timeout_s:.0f} s",
+        f"a tip still within {settings.still_mm} mm for {settings.hold_s} s, within {settings.touch_timeout_s:.0f} s",
         "hold the stylus on the landmark with its marker and the reference towards the camera",
     )
 
@@ -115,10 +120,11 @@ def collect_sweep(
     """Every tip position during `duration_s`.
 
     Args:
-        watch: told twice a second the points so far, ``(n, 3)``, and which marker is hidden now (empty: none).
+        watch: called twice a second with the points so far, ``(n, 3)`` in mm in ``reference``, and the markers that are
+            hidden now (empty for none).
 
     Raises:
-        AcquisitionError: a silent tracker, or not one pose.
+        AcquisitionError: no new frame came from the tracker in time, or no frame had a pose of the tip.
     """
     settings = settings or AcquisitionSettings()
     n_frames = round(duration_s * tracker.rate_hz)
@@ -134,22 +140,22 @@ def collect_sweep(
             watch(points, ", ".join(_unseen(frame, T_stylus_tip)))
     if not seen:
         raise AcquisitionError(
-            f"a sweep of {n_frames} frames without one pose",
+            f"a sweep of {n_frames} frames, none with a pose of the tip",
             "a visible stylus and reference",
-            "clear the line of sight",
+            "clear the line of sight from the camera to both markers, and sweep again",
         )
     points = np.array([tip.translation_mm for tip in seen])
     return SweptPoints(read_only(points), n_frames - len(seen), seen[-1])
 
 
 def _unseen(frame: TrackerFrame, T_stylus_tip: Transform) -> list[str]:
-    """The markers that this frame has no pose of, and why."""
+    """The markers without a pose in this frame, each with the reason."""
     needed = {tool: frame.tools[tool].visibility for tool in (REFERENCE, T_stylus_tip.to_frame)}
     return [f"{tool} {seen.value}" for tool, seen in needed.items() if seen is not Visibility.VISIBLE]
 
 
 class _Samples:
-    """The new frames of a tracker, one by one."""
+    """Reads the new frames of a tracker one by one, without repeated and older ones."""
 
     def __init__(self, tracker: Tracker, settings: AcquisitionSettings) -> None:
         self._tracker, self._settings = tracker, settings
@@ -159,7 +165,7 @@ class _Samples:
         """The next new frame.
 
         Raises:
-            AcquisitionError: none came in time, or only frames that were none.
+            AcquisitionError: no frame came within the timeout, or only repeated and older ones.
         """
         timeout_s = self._settings.frame_timeout_s
         for _ in range(max(1, round(timeout_s * self._tracker.rate_hz))):
@@ -168,7 +174,9 @@ class _Samples:
                 break
             if self._order.take(frame) is Arrival.NEW:
                 return frame
-        came = "nothing" if frame is None else f"frame {frame.sequence} again, or older ones"
+        instead = "no frame at all" if frame is None else f"only frame {frame.sequence} again, or older ones"
         raise AcquisitionError(
-            f"no new frame from the tracker for {timeout_s} s ({came})", "a running tracker", "check its connection"
+            f"no new frame from the tracker for {timeout_s} s ({instead})",
+            "a tracker that is running",
+            "check the connection of the tracker",
         )

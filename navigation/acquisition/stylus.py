@@ -1,4 +1,7 @@
-"""The tracked stylus of a session: calibrated, then touching and sweeping. The hand is told what the screen asks."""
+"""The tracked stylus of a registration session: pivot calibration, then touches and sweeps.
+
+Before each measurement the `Hand` is asked to do what the screen asks of the person.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,15 @@ PIVOT_S = 12.0
 
 
 class Stylus:
-    """Measures with a running tracker.
+    """Calibrates the stylus and measures with it, on a running tracker.
 
     Args:
-        name: of the tracker, for the record.
+        name: name of the tracker, as the record of the registration has it.
+        tracker: a running tracker that sees stylus and reference.
+        hand: whoever holds the stylus.
+
+    Attributes:
+        calibration: the last pivot calibration; None before the first.
     """
 
     def __init__(self, name: str, tracker: Tracker, hand: Hand, settings: AcquisitionSettings | None = None) -> None:
@@ -33,43 +41,57 @@ class Stylus:
         self._settings = settings or AcquisitionSettings()
 
     def calibrate(self) -> PivotCalibration:
-        """Pivots for some seconds.
+        """Records poses for a pivot calibration, and calibrates the tip from them.
 
         Raises:
-            PivotRefusedError, AcquisitionError: too few poses, too little tilt, a tip that slipped, a silent tracker.
+            PivotRefusedError: too few poses, too little tilt, or a tip that slipped.
+            AcquisitionError: no new frame came from the tracker in time.
         """
         self._hand.pivot()
         self.calibration = calibrate_pivot(collect_poses(self._tracker, STYLUS, PIVOT_S, self._settings))
         return self.calibration
 
     def touch(self, point_ct_mm: Floats) -> TouchedPoint:
-        """The landmark that lies at `point_ct_mm` ``(3,)``, once the tip is held still on it."""
+        """Measures the landmark at `point_ct_mm` ``(3,)``, once the tip is held still on it.
+
+        Raises:
+            RegisteringError: the stylus is not calibrated.
+            AcquisitionError: as `collect_touch`.
+        """
         self._hand.touch(point_ct_mm)
         return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self._settings)
 
     def touch_surface(self) -> TouchedPoint:
-        """Wherever on the surface the tip is held still."""
+        """Measures a point anywhere on the surface, once the tip is held still there; raises as `touch`."""
         self._hand.touch_surface()
         return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self._settings)
 
     def sweep(self, duration_s: float, watch: Callable[[Floats, str], None]) -> SweptPoints:
-        """Every position of the tip during `duration_s`; `watch` as in `collect_sweep`."""
+        """Measures every position of the tip during `duration_s`; `watch` and errors as in `collect_sweep`."""
         self._hand.sweep(duration_s)
         tip = self._calibrated.T_stylus_stylus_tip
         return collect_sweep(self._tracker, tip, duration_s, self._settings, watch)
 
     @property
     def tip_error_rms_mm(self) -> float | None:
-        """Expected error of the tip; None before it is calibrated."""
+        """Expected RMS error of the tip in mm; None before it is calibrated."""
         return None if self.calibration is None else self.calibration.expected_tip_error_rms_mm
 
     @property
     def tip_covariance_mm2(self) -> Floats:
-        """Of the tip's position ``(3, 3)``, the same along every axis: how the stylus will be held is not known."""
+        """Covariance ``(3, 3)`` of the tip's position in mm^2.
+
+        It is the same along every axis, since it is not known how the stylus will be held.
+
+        Raises:
+            RegisteringError: the stylus is not calibrated.
+        """
         return self._calibrated.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
 
     @property
     def _calibrated(self) -> PivotCalibration:
         if self.calibration is None:
-            raise RegisteringError("a stylus whose tip is not known", "a calibrated one", "pivot it first: press p")
+            raise RegisteringError(
+                "a stylus whose tip is not calibrated", "a calibrated stylus", "pivot the stylus first: press p"
+            )
         return self.calibration

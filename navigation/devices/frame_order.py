@@ -1,4 +1,4 @@
-"""Which of a tracker's frames are evidence: the new ones; and how many were missed."""
+"""Tells which frames of a tracker are new, and counts the repeated, refused and missed ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import StrEnum
 
 from navigation.devices.tracker import TrackerFrame
 
-# As the rule for clients has it (docs/protocol.md, section 4): beyond it, a clock has gone wrong.
+# The same limit as for clients (docs/protocol.md, section 4): beyond it, a clock is wrong.
 MAX_AHEAD_MS = 100.0
 
 
 class Arrival(StrEnum):
-    """What a frame is beside those that came before it."""
+    """How a frame compares with those before it."""
 
     NEW = "new"
     REPEATED = "repeated"
@@ -20,19 +20,19 @@ class Arrival(StrEnum):
 
 
 class FrameOrder:
-    """Tells new frames from those that are none, and counts both.
+    """Classifies frames as new, repeated, older or ahead of time, and counts them.
 
-    A frame is new if the sensor saw it later than the newest one so far, by its time. A sequence number that has not
-    moved on is a repetition, even with another time: some drivers stamp what they repeat. A smaller number with a
-    later time is a device that was connected again, and begins to count anew.
+    A frame is new if its capture time is later than that of the newest one so far. An unchanged sequence number is a
+    repetition, even with another time: some drivers stamp a repeated frame again. A smaller number with a later time
+    means that the device was reconnected and counts from the start.
 
     Args:
-        max_ahead_ms: a time stamp further in the future than that is none.
+        max_ahead_ms: a frame whose capture time is further in the future is refused.
 
     Attributes:
         newest: the newest frame that was new; None before the first.
-        passed_over: frames that never came, or were overtaken by newer ones before anybody looked, by their numbers.
-        refused: frames that were older than the newest, or ahead of their time.
+        passed_over: gaps in the sequence numbers: frames that never came, or were overtaken by newer ones unread.
+        refused: frames that were older than the newest, or too far in the future.
         repeated: frames that came again.
     """
 
@@ -45,14 +45,14 @@ class FrameOrder:
 
     @property
     def dropped(self) -> int:
-        """Frames that the tracker made and nobody used."""
+        """Frames that the tracker made and that were not used: passed over or refused."""
         return self.passed_over + self.refused
 
     def take(self, frame: TrackerFrame, now_ns: int | None = None) -> Arrival:
-        """Takes a frame in.
+        """Classifies and counts a frame; a new one becomes `newest`.
 
         Args:
-            now_ns: on the clock that stamps the frames; without it, none is found to be ahead of its time.
+            now_ns: the time on the clock that stamps the frames; without it no frame is found to be in the future.
         """
         arrival = self._arrival(frame, now_ns)
         if arrival is Arrival.REPEATED:

@@ -1,6 +1,6 @@
-"""Whoever holds the stylus, as the program sees it: somebody who is asked to do something, and then is watched.
+"""The Protocol for whoever holds the stylus: the program makes a request, then watches the tracker.
 
-A person reads what the screen asks. In a rehearsal nobody reads the screen, so the simulated hand is told.
+A person reads the request on the screen. In a rehearsal the simulated hand is called instead.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from geometry.points import Floats
 
 
 class Hand(Protocol):
-    """Hears each request just before the tracker is read."""
+    """Is called with each request just before the tracker is read."""
 
     def pivot(self) -> None:
         """Put the tip into a divot and tilt the stylus about it."""
         ...
 
     def touch(self, point_ct_mm: Floats) -> None:
-        """Hold the tip on the point ``(3,)``."""
+        """Hold the tip on the point ``(3,)`` in ``ct``."""
         ...
 
     def sweep(self, duration_s: float) -> None:
-        """Draw the tip over the surface."""
+        """Draw the tip over the surface for `duration_s`."""
         ...
 
     def touch_surface(self) -> None:
@@ -31,7 +31,7 @@ class Hand(Protocol):
 
 
 class PersonsHand:
-    """A person's: the screen has told them already."""
+    """The hand of a person: every method does nothing, since the screen shows the request."""
 
     def pivot(self) -> None: ...
     def touch(self, point_ct_mm: Floats) -> None: ...

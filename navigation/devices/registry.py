@@ -25,15 +25,15 @@ def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
     """Opens the tracker driver `name` with its own settings object `config`.
 
     Raises:
-        DeviceError: no driver of that name, or a `config` that is not that driver's.
+        DeviceError: there is no driver of that name, or `config` is of another type than that driver's settings.
     """
     if name not in TRACKERS:
-        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name")
+        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name of the tracker")
     return TRACKERS[name](config, clock)
 
 
 def open_rehearsal(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Hand]:
-    """A simulated tracker, and the hand that it watches: there is no patient."""
+    """A simulated tracker and the simulated hand that it watches, for a session without a patient."""
     from navigation.simulation.rehearsal import RehearsedTracker
 
     rehearsed = RehearsedTracker(rehearsal, clock)
@@ -41,10 +41,10 @@ def open_rehearsal(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Ha
 
 
 def streaming_rehearsal(rehearsal: Rehearsal, start_ns: int) -> tuple[tuple[str, ...], float, object]:
-    """The same room as `open_rehearsal`'s, with every tool in motion for as long as it is watched.
+    """Settings for a tracker that watches the room of `open_rehearsal` with every tool in continuous motion.
 
     Returns:
-        Its tools, its rate in Hz, and the settings of the driver ``simulated``.
+        The names of its tools, its rate in Hz, and the settings of the driver ``simulated``.
     """
     from navigation.simulation.rehearsal import RehearsedTracker
 

@@ -1,4 +1,4 @@
-"""A room to rehearse in: a tracker, and a hand that does what it is asked."""
+"""What a rehearsal without a patient is made from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from geometry import Surface
 
 
 class Rehearsal:
-    """What a rehearsal is made from.
+    """Input of the simulated tracker and hand.
 
-    Args:
-        skin_ct: what the simulated patient's skin is; the stylus touches and sweeps it.
-        seed: decides pose, noise and hand.
+    Attributes:
+        skin_ct: the simulated patient's skin in ``ct``, which the stylus touches and sweeps.
+        seed: determines the patient's pose, the tracker's noise and the hand's errors.
     """
 
     def __init__(self, skin_ct: Surface, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""What every tracking device is to the rest of the system, real or simulated."""
+"""The Protocol that every tracking device satisfies, real or simulated, and the frames that it gives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from navigation.errors import DeviceError
 
 
 class Visibility(StrEnum):
-    """Why a tool has a pose in this frame, or has none."""
+    """Whether a tool has a pose in this frame, and if not, why."""
 
     VISIBLE = "visible"
     OCCLUDED = "occluded"
@@ -24,9 +24,13 @@ class ToolObservation:
     """One tool in one frame of the tracker.
 
     Attributes:
-        visibility: why there is a pose, or none.
-        T_tracker_tool: the marker's pose in frame ``tracker``; None exactly if the tool is not visible.
-        fit_rms_mm: RMS distance between the marker's measured and its designed spheres; None if not visible.
+        visibility: whether the tool has a pose, and if not, why.
+        T_tracker_tool: the marker's pose in ``tracker``; None exactly if the tool is not visible.
+        fit_rms_mm: RMS distance between the measured and the designed positions of the marker's spheres; None if the
+            tool is not visible.
+
+    Raises:
+        DeviceError: pose and fit error that do not agree with the visibility.
     """
 
     visibility: Visibility
@@ -39,7 +43,7 @@ class ToolObservation:
             raise DeviceError(
                 f"a tool that is {self.visibility.value} with pose {self.T_tracker_tool}",
                 "a pose and a fit error exactly if the tool is visible",
-                "correct the driver: a missing pose is None",
+                "correct the driver: give None for a missing pose",
             )
 
 
@@ -48,9 +52,9 @@ class TrackerFrame:
     """All tools at one instant.
 
     Attributes:
-        sequence: counts the tracker's frames, also those that the driver drops; a gap means that frames were lost.
-        capture_ns: when the sensor saw it, on the clock that the driver was opened with. Its age is judged by this.
-        tools: observation by tool name; every configured tool is listed, seen or not.
+        sequence: counts the tracker's frames, including those that the driver drops; a gap means that frames were lost.
+        capture_ns: time of capture at the sensor, on the clock that the driver was opened with; age is counted from it.
+        tools: observation by tool name; every configured tool is listed, visible or not.
     """
 
     sequence: int
@@ -61,14 +65,14 @@ class TrackerFrame:
 class Tracker(Protocol):
     """A tracking camera.
 
-    The rule for drivers is that **the newest frame wins**. A reader that was held up (a busy machine, a suspended
-    laptop) must not get a backlog, which it would show in fast-forward, seconds late:
+    The rule for drivers is that **the newest frame wins**. A reader that was delayed (by a busy machine, or a suspended
+    laptop) must not get a backlog, which it would show seconds late. So a driver
 
-    - keep no more than the newest frame, or a buffer that is bounded and drained at each call;
-    - number all frames as the device made them, so that those dropped are counted, by the gap;
-    - stamp with the sensor's time, never with that of the reading, and never repeat a frame as if it were new.
+    - keeps only the newest frame, or a bounded buffer that it empties at each call;
+    - numbers all frames as the device made them, so that dropped frames are counted by the gap;
+    - stamps each frame with the sensor's time, never with the time of reading, and never gives a frame twice as new.
 
-    Whoever reads judges age, repetition and order all the same (`navigation.live.newest_frame`,
+    The reader checks age, repetition and order all the same (`navigation.live.newest_frame`,
     `navigation.live.supervisor`): a driver that breaks the rule makes poses stale, not wrong.
     """
 
@@ -81,9 +85,9 @@ class Tracker(Protocol):
     def start(self) -> None: ...
 
     def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
-        """The newest frame that was not handed out yet, or None if none came within `timeout_ns`.
+        """The newest frame that was not returned yet, or None if none came within `timeout_ns`.
 
-        Older ones that were not handed out are dropped. A timeout of 0 asks for what is here already, without waiting.
+        Older frames that were not returned are dropped. A timeout of 0 returns without waiting.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""Planning on the case: what the surgeon aims at."""
+"""Planning on the case: targets, and bone landmarks for verification."""

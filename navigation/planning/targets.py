@@ -1,4 +1,4 @@
-"""Planning on the case: named targets, placed on the surfaces that the surgeon approved."""
+"""Places named targets and bone landmarks on the surfaces that the surgeon approved."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from navigation.errors import PlanError
 
 
 def plan_targets(surfaces_ct: Mapping[str, Surface]) -> dict[str, Floats]:
-    """Named targets ``(3,)`` in ``ct`` at which the registration's error is to be known.
+    """Named targets, ``(3,)`` in mm in ``ct``, at which the registration's error is evaluated.
 
-    They lie where an operation would go: the middle and the dome of the liver, the spine at two heights.
+    They lie at the centre and the dome of the liver, and on the spine at two heights.
 
     Raises:
-        PlanError: neither liver nor bone among `surfaces_ct`.
+        PlanError: `surfaces_ct` has neither liver nor bone.
     """
     targets: dict[str, Floats] = {}
     if "liver" in surfaces_ct:
@@ -32,9 +32,10 @@ def plan_targets(surfaces_ct: Mapping[str, Surface]) -> dict[str, Floats]:
 
 
 def plan_bone_landmarks(bone: Surface) -> dict[str, Floats]:
-    """Points ``(3,)`` of bone in ``ct`` to verify a registration at: foremost at two heights, and one at either side.
+    """Points of bone, ``(3,)`` in mm in ``ct``, for the verification of a registration.
 
-    Breastbone and ribs lie under thin skin there, and can be felt; far apart, they tell turns too.
+    They are the foremost points at two heights and one point at either side. Sternum and ribs can be palpated there
+    under thin skin, and the points are far enough apart to reveal rotation errors.
     """
     low, high = bone.bounds_mm[:, 2]
     found = {}
@@ -57,7 +58,7 @@ def _liver_targets(liver: Surface) -> dict[str, Floats]:
 
 
 def _spine_targets(bone: Surface) -> dict[str, Floats]:
-    """Vertices of the spine, which lies in the middle of the bones' width and in their rear third."""
+    """Vertices of the spine at two heights: those in the middle of the bones' width and in their rear third."""
     low, high = bone.bounds_mm
     middle_mm = 0.5 * (low[0] + high[0])
     rear = low[1] + 0.55 * (high[1] - low[1])

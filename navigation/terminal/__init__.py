@@ -1,1 +1,1 @@
-"""What every command writes with: progress, errors as people read them, foreign text made harmless, JSON files."""
+"""Output of every command: progress, error messages, sanitised foreign text, JSON files."""

@@ -1,7 +1,7 @@
-"""The terminal that every command writes to: whatever text reaches it, the terminal obeys this program alone.
+"""The console that every command writes to; it removes control characters from all text.
 
-Names of patients' series, of structures, landmarks and people come from files and clients. Rich keeps markup out of
-them where it is escaped, but hands escape sequences and bidirectional overrides on to the terminal.
+Names of CT series, structures, landmarks and people come from files and clients. Rich does not interpret markup in them
+where it is escaped, but it passes escape sequences and bidirectional overrides on to the terminal.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.segment import Segment
 
-# Control characters but tab and line feed (Rich makes lines of those), C1, marks that turn text around or are invisible
-# lines. They take no place on the screen, so that tables stay straight without them.
+# C0 and C1 control characters except tab and line feed, bidirectional marks, and line and paragraph separators. They
+# have no width on the screen, so that removing them keeps tables aligned.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Terminal(Console):
-    """A Rich console whose texts are only ever text; its own colours and cursor movements stay."""
+    """A Rich console that removes control characters from the text, and keeps its own colours and cursor movements."""
 
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
         for segment in super().render(*arguments, **options):

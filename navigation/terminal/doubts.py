@@ -1,4 +1,4 @@
-"""How far the network's result can be believed, on the screen: `NetworkDoubts.to_json` as a table and warnings."""
+"""Prints `NetworkDoubts.to_json` as a table and warnings: how reliable the network's result is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AGREES = {"bone": "bone above 200 HU", "lung": "air below -500 HU"}
 
 
 def render_doubts(doubts: Mapping[str, Any], console: Console) -> None:
-    """How sure the network is of each structure, whether plain HU agree, and what a person must look at."""
+    """Prints the network's confidence in each structure, its agreement with HU thresholds, and what needs review."""
     table = Table("network", "mean probability", "unsure share", "Dice with plain HU", box=SIMPLE_HEAD)
     for name, doubt in doubts["structures"].items():
         dice = doubt["dice_with_hu"]

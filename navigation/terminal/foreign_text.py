@@ -1,7 +1,7 @@
-"""Text that somebody else wrote (a client, a file, another program), as it may stand on the operator's screen.
+"""Sanitises text from a client, a file or another program for the operator's screen.
 
-A line break would let a client write lines of its own, an escape sequence move the cursor or hide what is there, a
-bidirectional override turn a line around. Each of these becomes one visible mark, and no text is longer than its bound.
+A line break would let a client write lines of its own, an escape sequence would move the cursor or hide text, and a
+bidirectional override would reverse a line. Each of these is replaced by one visible mark, and the length is bounded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 CUT = "…"
-# Letters of real names carry up to two; a tower of them covers the lines above.
+# Combining marks on one letter: real names have up to two; many of them would cover the lines above.
 _MOST_MARKS = 2
 _BESIDE_TEXT = re.compile(f"{REPLACED}+")
 
@@ -19,8 +19,8 @@ _BESIDE_TEXT = re.compile(f"{REPLACED}+")
 def shown(text: str, most: int = 120) -> str:
     """The text on one line, printable, in at most `most` characters.
 
-    What is not printable (Unicode: control, format, surrogate, private, unassigned, line and paragraph separators) is
-    replaced by U+FFFD, a run of it by one; whoever has a name in a script without such characters keeps it whole.
+    Each run of characters that are not printable (Unicode: control, format, surrogate, private, unassigned, line and
+    paragraph separators) is replaced by one U+FFFD. Printable characters of every script are kept.
     """
     kept: list[str] = []
     marks = 0
@@ -37,10 +37,10 @@ def shown(text: str, most: int = 120) -> str:
 
 
 def quoted(text: str, most: int = 40) -> str:
-    """A foreign name as it stands in a sentence."""
+    """A foreign name in quotation marks, sanitised as by `shown`, for use in a sentence."""
     return f"'{shown(text, most)}'"
 
 
 def fit_for_the_wire(text: str, most_bytes: int = 900) -> str:
-    """The text as it may be sent as a reason: bounded in UTF-8, without what no text can hold."""
+    """The text as a reason that can be sent to clients: sanitised as by `shown`, at most `most_bytes` of UTF-8."""
     return shown(text, most_bytes).encode("utf-8")[:most_bytes].decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""The files of ``--json``: checked before the work, written whole at its end."""
+"""The files of ``--json``: checked before the work begins, written atomically at its end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from case.atomic import atomic_write, sibling
 
 
 def check_json_file(path: Path | None) -> None:
-    """Makes the folder of a file that is to be written, and sees whether it can be, before minutes of work.
+    """Makes the folder of `path` and checks that a file can be written there, before a command works for minutes.
 
     Raises:
-        OSError: it cannot.
+        OSError: the folder cannot be made, the file cannot be written, or `path` is a folder.
     """
     if path is None or _is_device(path):
         return
@@ -29,7 +29,11 @@ def check_json_file(path: Path | None) -> None:
 
 
 def write_json_file(path: Path, document: Mapping[str, Any]) -> None:
-    """Writes `document` in full, or leaves what was there; folders that are missing are made."""
+    """Writes `document` atomically as JSON, and makes missing folders.
+
+    Raises:
+        OSError: the file cannot be written; an earlier file is then unchanged.
+    """
     content = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
     if _is_device(path):
         path.write_bytes(content)
@@ -39,5 +43,5 @@ def write_json_file(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def _is_device(path: Path) -> bool:
-    """Such as /dev/stdout, which must not be replaced by a file."""
+    """Whether `path` is a device, such as /dev/stdout, which must not be replaced by a file."""
     return path.exists() and not path.is_file() and not path.is_dir()

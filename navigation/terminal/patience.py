@@ -1,4 +1,4 @@
-"""Work that may take long on a busy machine says every few seconds that it is still going on."""
+"""Reports every few seconds that work is still going on which may take long on a busy machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EVERY_S = 3.0
 
 @contextmanager
 def saying(say: Callable[[str], object], what: str, every_s: float = EVERY_S) -> Iterator[None]:
-    """Tells `say`, from another thread, what takes so long; nothing if it takes less than `every_s`."""
+    """While the block runs, calls `say` every `every_s` with `what` and the seconds so far, from another thread."""
     done = threading.Event()
 
     def tell() -> None:

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal; elsewhere, now and then, a line."""
+"""Progress of a long command: a bar on a terminal; a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINE_EVERY_S = 5.0
 
 
 class ProgressLine:
-    """Shows one stage after the other; a finished one leaves a line with a tick."""
+    """Shows the progress of one stage after the other; a finished stage leaves a line with a tick."""
 
     def __init__(self, console: Console, line_every_s: float = LINE_EVERY_S) -> None:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -31,12 +31,12 @@ class ProgressLine:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """The bar is on the screen within this block."""
+        """Shows the bar while the block runs."""
         with self._bar:
             yield
 
     def __call__(self, stage: str, share: float) -> None:
-        """`share` of `stage` is done, from 0 to 1."""
+        """Shows that `share`, from 0 to 1, of `stage` is done."""
         if stage != self._stage:
             self._stage = stage
             self._bar.reset(self._task, description=escape(stage))

@@ -1,4 +1,4 @@
-"""News that may come without end, said once and then counted: a screen is for people."""
+"""Limits how often repeated messages are shown: the first at once, then a count each minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERY_NS = 60 * NS_PER_S
 
 @dataclass
 class _Known:
-    """A kind of news: when its minute began, how often it was said in it, and how often it was not."""
+    """A kind of message: when its minute began, and how often it was shown and withheld in that minute."""
 
     since_ns: int
     said: int = 0
@@ -20,9 +20,9 @@ class _Known:
 
 
 class RepeatedNews:
-    """Says the first of a kind at once; more within a minute are counted, and the count is said when it is over.
+    """The first message of a kind is shown at once; further ones are counted, and the count is due after a minute.
 
-    Bounded: beyond `most` kinds at a time the others are counted together, under the kind ``""``.
+    Beyond `most` kinds at a time, further kinds are counted together under the kind ``""``, so that memory is bounded.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -30,11 +30,13 @@ class RepeatedNews:
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def is_news(self, kind: str, now_ns: int, times: int = 1, at_once: int = 1) -> bool:
-        """Whether to say it now.
+        """Whether to show the message now; otherwise it is counted.
 
         Args:
+            kind: messages of the same kind are counted together.
+            now_ns: the time, on the clock of `due`.
             times: how often it happened.
-            at_once: how many a minute are said one by one.
+            at_once: how many of a kind are shown one by one in each minute.
         """
         if kind not in self._known and len(self._known) >= self._most:
             kind, at_once = "", 0
@@ -45,7 +47,10 @@ class RepeatedNews:
         return may_be_said
 
     def due(self, now_ns: int) -> list[tuple[str, int]]:
-        """Kinds whose minute is over, with how often they came unsaid; a kind that was quiet is news again."""
+        """Kinds whose minute is over, each with its number of withheld messages.
+
+        A kind without withheld messages is forgotten, so that its next message is shown at once.
+        """
         over = [(kind, known) for kind, known in self._known.items() if now_ns - known.since_ns >= EVERY_NS]
         for kind, known in over:
             if known.withheld:
@@ -56,7 +61,7 @@ class RepeatedNews:
 
 
 class LineBudget:
-    """So many lines at once, and then one each `every_ns`; how many more there were is counted."""
+    """Allows a burst of `at_once` lines, then one more every `every_ns`; the lines above that are counted."""
 
     def __init__(self, at_once: int, every_ns: int, now_ns: int) -> None:
         self._most_ns, self._every_ns = at_once * every_ns, every_ns

@@ -1,4 +1,4 @@
-"""What every command prints around its work: progress, what killed runs left, and errors as people read them."""
+"""What every command prints around its work: progress, leftovers of killed runs, and errors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 def reporting(
     *, live: bool = True, case: Path | None = None, json_file: Path | None = None
 ) -> Iterator[tuple[Console, ProgressLine]]:
-    """A console, a progress line, and errors as people read them: what came, what is allowed, what to do.
+    """Gives a command its console and progress line, and prints its errors: what came, what is allowed, what to do.
 
     Args:
-        live: whether the progress line is there from the start; not where a person is asked for keys.
-        case: the case folder that the command is about; what killed runs left there is cleared, and said.
-        json_file: where numbers will be written; that it can be is seen before the work.
+        live: whether the progress bar is shown from the start; False for a command that reads keys.
+        case: the case folder of the command; leftovers of killed runs are removed there, and listed.
+        json_file: the file that the numbers will be written to; whether it can be written is checked first.
+
+    Raises:
+        typer.Exit: with exit code 1, after a `SurgNavError` or `OSError` was printed, or if standard output was closed.
     """
     from geometry.errors import SurgNavError
     from navigation.terminal.console import Terminal
@@ -62,7 +65,7 @@ def _print_error(error: SurgNavError, failures: Console) -> None:
 
 
 def _silence_stdout() -> None:
-    """Whoever read the output is gone (``| head``); Python must not complain about it once more at its end."""
+    """After the reader of a pipe has ended (``| head``), keeps Python from reporting the closed pipe again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

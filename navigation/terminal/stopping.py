@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that the program asks for when it is ready to end."""
+"""Handles Ctrl-C and SIGTERM as a request to stop, which the program polls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from types import FrameType
 
 @contextmanager
 def stop_requested() -> Iterator[Callable[[], bool]]:
-    """Within it, both signals only make the function that it yields return True; a second Ctrl-C ends at once."""
+    """While the block runs, the first signal only makes the yielded function return True.
+
+    Raises:
+        KeyboardInterrupt: at a second signal.
+    """
     asked = False
 
     def note(number: int, frame: FrameType | None) -> None:

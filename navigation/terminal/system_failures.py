@@ -1,4 +1,4 @@
-"""What the operating system refuses, in words: what was wanted, on which file, and what a person can do about it."""
+"""Messages for failures of the operating system: what failed, on which file, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geometry.errors import SurgNavError
 SPACE = "make room on this disk, or choose a folder on another"
 FULL = ("a disk with room", SPACE)
 READ_ONLY = ("a folder that can be written to", "choose a folder on another disk, or mount this one for writing")
-FORBIDDEN = ("what this user may read, and write where something is made", "change its permissions, or choose another")
+FORBIDDEN = ("a path that this user may read, and write to where needed", "change its permissions, or choose another")
 PATH = ("a path that exists, with folders where folders belong", "check the path")
 DEVICE = ("a disk that answers", "check the disk or the network it lies on; copy the data elsewhere")
 
@@ -30,32 +30,33 @@ WORDS = {
     errno.EEXIST: ("a file where a folder should be", *PATH),
     errno.EISDIR: ("a folder where a file should be", "the name of a file", "give a file's name, not a folder's"),
     errno.ENAMETOOLONG: ("a name that is too long", "names of at most 255 bytes", "choose a shorter name"),
-    errno.EMFILE: ("too many open files", "fewer at a time", "raise the limit (ulimit -n), or close other programs"),
+    errno.EMFILE: ("too many open files", "fewer open files", "raise the limit (ulimit -n), or close other programs"),
     errno.EIO: ("a disk that cannot be read or written (input/output error)", *DEVICE),
     errno.ESTALE: ("a network disk that went away", *DEVICE),
 }
 
 
 class SystemFailureError(SurgNavError):
-    """The operating system refused something: no room, no permission, not there."""
+    """The operating system refused an operation: for example no room, no permission, or no such file."""
 
 
 def in_words(error: OSError, writing: Iterable[Path] = ()) -> SystemFailureError:
-    """The failure as a person reads it.
+    """The failure as an error with a message for a person.
 
     Args:
-        writing: what the command writes: a write that fails does not say to which file.
+        error: what the operating system reported.
+        writing: files and folders that the command writes, since a failed write does not name its file.
     """
     number = error.errno or 0
     what, allowed, action = WORDS.get(
-        number, (f"a failure of the system: {error.strerror or error}", "a system that does as asked", "try it again")
+        number, (f"a failure of the system: {error.strerror or error}", "an operation that succeeds", "try it again")
     )
     place = _place(error.filename) or " or ".join(f"writing {path}" for path in writing)
     return SystemFailureError(f"{what}{': ' + place if place else ''}", allowed, action)
 
 
 def _place(name: object) -> str:
-    """The path as the person knows it: under the name that a file written aside would have got in the end."""
+    """The path without the temporary name that a file has while it is written atomically."""
     if not isinstance(name, str | bytes | os.PathLike):
         return ""
     text = os.fsdecode(name)

@@ -100,7 +100,7 @@ def test_hidden_tools_have_no_pose_and_say_why() -> None:
     T_stylus_tip = Transform(np.eye(4), STYLUS, "stylus_tip")
     with pytest.raises(AcquisitionError, match="marker and the reference towards the camera"):
         collect_touch(tracker, T_stylus_tip, AcquisitionSettings(touch_timeout_s=1.0))
-    with pytest.raises(AcquisitionError, match="without one pose"):
+    with pytest.raises(AcquisitionError, match="none with a pose"):
         collect_sweep(tracker, T_stylus_tip, 0.5)
 
 
