@@ -16,8 +16,6 @@ class IdentityError(SurgNavError):
 class MarkerSearchError(SurgNavError):
     """A diameter of skin markers that the search does not support."""
 
-    """A search for skin markers that was asked for balls it cannot tell from other things."""
-
 
 class FrameError(SurgNavError):
     """An ultrasound frame that is no B-mode image as this program takes one."""

@@ -217,5 +217,5 @@ def _between_pixels(likelihood: Floats, rows: NDArray[np.intp], columns: NDArray
     above, here, below = (likelihood[rows + step, columns] for step in (-1, 0, 1))
     bend = above - 2.0 * here + below
     safe = np.where(bend < 0.0, bend, -1.0)
-    between: Floats = rows + np.where(bend < 0.0, np.clip(0.5 * (above - below) / safe, -0.5, 0.5), 0.0)
-    return between
+    offset: Floats = np.where(bend < 0.0, np.clip(0.5 * (above - below) / safe, -0.5, 0.5), 0.0)
+    return rows.astype(np.float64) + offset
