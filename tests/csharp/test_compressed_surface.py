@@ -11,7 +11,7 @@ from geometry.errors import SurgNavError
 from geometry.surface import Surface
 from scripts.csharp.build import Runtime
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from tests.unity_bridge.surfaces.test_compression import SURFACES, encoded, open_half
+from tests.unity_bridge.surfaces.compressed import SURFACES, encoded, open_half
 from unity_bridge.surfaces.compression import compress_surface, decompress_surface
 
 GOOD = compress_surface(encoded(open_half()))

@@ -15,3 +15,7 @@ class Bad:
     make: Callable[[Path], object]
     error: type[Exception]
     words: tuple[str, ...]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from case.case import Case, MadeBy
 from navigation.cli import app
 from reconstruction import in_case
-from tests.reconstruction.ct import test_itk as test_itk_door
-from tests.reconstruction.ct import test_nifti
-from tests.reconstruction.ct.dicom import test_read as test_dicom_door
+from tests.reconstruction.bad_input import snapshot
+from tests.reconstruction.ct import bad_nifti, itk_files
+from tests.reconstruction.ct.dicom import bad_series
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import in_syntax, write_enhanced
 from tests.reconstruction.labels.label_files import (
@@ -148,9 +148,9 @@ def _placeless(folder: Path) -> Path:
 
 
 KINDS = [
-    *[_ct(f"DICOM: {bad.name}", bad.make, bad.error.__name__) for bad in test_dicom_door.BAD],
-    *[_ct(f"NIfTI: {bad.name}", lambda p, bad=bad: _nifti(p, bad), bad.error.__name__) for bad in test_nifti.BAD],
-    *[_ct(f"NRRD, MetaImage: {bad[0]}", lambda p, bad=bad: _only(p, bad[1])) for bad in test_itk_door.BAD],
+    *[_ct(f"DICOM: {bad.name}", bad.make, bad.error.__name__) for bad in bad_series.BAD],
+    *[_ct(f"NIfTI: {bad.name}", lambda p, bad=bad: _nifti(p, bad), bad.error.__name__) for bad in bad_nifti.BAD],
+    *[_ct(f"NRRD, MetaImage: {bad[0]}", lambda p, bad=bad: _only(p, bad[1])) for bad in itk_files.BAD],
     _ct("no such path", lambda folder: folder / "quixote", "UnreadableInputError"),
     _ct("archive", _bytes("toboso.tar.gz", b"\x1f\x8b"), "UnreadableInputError"),
     _ct("archive without its ending", _bytes("toboso", b"PK\x03\x04" + bytes(400)), "UnreadableInputError"),
@@ -297,10 +297,6 @@ def test_labels_without_a_place_become_a_case_when_asked_and_names_in_any_script
     assert details["triangles"] <= 100
     assert details["simplified"]["p95_mm"] > 0.0
     np.testing.assert_array_equal(in_case.read_labels(case)[0].voxels, label_map())
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_snapshot_sees_a_change(tmp_path: Path) -> None:

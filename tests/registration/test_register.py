@@ -10,7 +10,7 @@ from registration.marks import Marks, leave_one_out
 from registration.measurements import Measured
 from registration.register import register, swept_area_cm2
 from registration.verdict.suspects import name_suspects
-from tests.registration.record.test_attempts import MARKS, ORGAN, TARGETS, sweep, touched
+from tests.registration.record.harness import MARKS, ORGAN, TARGETS, sweep, touched
 from tests.registration.shapes import T_TRUE
 
 ASSUMED = Assumptions()

@@ -12,7 +12,7 @@ from geometry.frames import REFERENCE, STYLUS
 from navigation.acquisition.collect import AcquisitionSettings, collect_poses, collect_sweep, collect_touch
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import AcquisitionError
-from tests.navigation.live.test_supervisor import MS, TOOLS, seen
+from tests.navigation.live.harness import MS, TOOLS, seen
 
 PERIOD_NS = 10 * MS
 T_STYLUS_TIP = Transform(np.eye(4), STYLUS, "stylus_tip")

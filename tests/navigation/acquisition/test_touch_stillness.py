@@ -10,7 +10,7 @@ from geometry.frames import REFERENCE, STYLUS
 from navigation.acquisition.collect import AcquisitionSettings, collect_touch
 from navigation.devices.tracker import TrackerFrame
 from navigation.errors import AcquisitionError
-from tests.navigation.live.test_supervisor import MS, TOOLS, seen
+from tests.navigation.live.harness import MS, TOOLS, seen
 
 T_STYLUS_TIP = Transform(np.eye(4), STYLUS, "stylus_tip")
 

@@ -11,7 +11,7 @@ from navigation.clock import MonotonicClock
 from navigation.commands.keys import open_security
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.service import NavigationService
-from tests.navigation.live.test_service import service_config
+from tests.navigation.live.served_room import service_config
 from unity_bridge.client import Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import main as client_main
 from unity_bridge.errors import KeyFileError

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from navigation.cli import app
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.live.pose_graph import PATIENT
-from tests.navigation.commands.register.test_register import TARGETS, make_case
-from tests.navigation.commands.test_serve import ADDRESSES, PATIENCE_S, Screen, case, serving  # noqa: F401 - a fixture
+from tests.navigation.commands.register.harness import TARGETS, make_case
+from tests.navigation.commands.serving import ADDRESSES, PATIENCE_S, Screen, case, serving  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
 

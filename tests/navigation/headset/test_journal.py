@@ -12,8 +12,8 @@ import pytest
 from case.case import Case
 from navigation.errors import EventLogError
 from navigation.headset.journal import EventJournal
-from tests.navigation.headset.test_event_handler import SENDER, STREAM, theatre
-from tests.registration.record.test_attempts import TIME, case  # noqa: F401 - a fixture
+from tests.navigation.headset.harness import SENDER, STREAM, theatre
+from tests.registration.record.harness import TIME, case  # noqa: F401 - a fixture
 from unity_bridge.control.event_window import Outcome, answer_of, content_of
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.wire.generated.constants import EventOutcome

@@ -19,7 +19,7 @@ from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import PoseLoop
 from navigation.live.supervisor import Supervisor, SupervisorSettings
 from registration.record.accepted import AcceptedRegistration
-from tests.navigation.live.test_supervisor import MS, TOOLS, seen, settled
+from tests.navigation.live.harness import MS, TOOLS, seen, settled
 from tests.registration.shapes import T_TRUE
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.wire.envelope import Session, Validity

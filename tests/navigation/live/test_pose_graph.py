@@ -13,7 +13,7 @@ from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.supervisor import Judgement
 from registration.record.accepted import AcceptedRegistration
-from tests.navigation.live.test_supervisor import HIDDEN, MS, frame, seen, settled
+from tests.navigation.live.harness import HIDDEN, MS, frame, seen, settled
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 

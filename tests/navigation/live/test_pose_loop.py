@@ -20,7 +20,7 @@ from navigation.live.pose_vitals import PoseVitals
 from navigation.live.sent_poses import SentLog
 from navigation.live.supervisor import Supervisor
 from registration.record.accepted import AcceptedRegistration
-from tests.navigation.live.test_supervisor import HIDDEN, MS, TOOLS, seen
+from tests.navigation.live.harness import HIDDEN, MS, TOOLS, seen
 from tests.registration.shapes import T_TRUE
 from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.poses.batch import PoseBatch

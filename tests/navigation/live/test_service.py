@@ -10,58 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zmq
-from scipy.spatial.transform import Rotation
 
-from geometry import Surface, Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError, ServiceError
-from navigation.live.offered_surfaces import ApprovedSurface
-from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
+from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
-from navigation.simulation.actions import Touch
-from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
-from navigation.simulation.patient import shaft_directions
-from registration.record.accepted import AcceptedRegistration
+from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom
+from tests.navigation.live.served_room import registered, room_config, service_config
 from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.client.poses.age import AgeLimits
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
 from unity_bridge.wire.envelope import Validity
-
-CENTRE = np.array([0.0, 0.0, 0.0])
-TETRAHEDRON = Surface(
-    np.array([[0, 0, 0], [40, 0, 0], [0, 60, 0], [0, 0, 80.0]]),
-    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
-    CT,
-    "tetrahedron",
-)
-
-
-def room_config() -> OperatingRoomConfig:
-    bare = OperatingRoom(OperatingRoomConfig(seed=1, centre_ct_mm=CENTRE))
-    shaft = shaft_directions(np.array([[0.0, -1.0, 0.0]]), bare.towards_camera_ct)[0]
-    return OperatingRoomConfig(seed=1, centre_ct_mm=CENTRE, action=Touch(CENTRE + [0.0, -100.0, 0.0], shaft))
-
-
-def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
-    surfaces = [ApprovedSurface.of(TETRAHEDRON, "approved", "Dr Test")]
-    return ServiceConfig(
-        tracker="simulated",
-        tracker_config=room_config(),
-        tools=tuple(SPHERES_MM),
-        rate_hz=100.0,
-        graph=graph,
-        surfaces=surfaces,
-        **changes,
-    )
-
-
-def registered(room: OperatingRoom) -> PoseGraph:
-    tip = Transform.from_rotation(Rotation.identity(), room.tip_stylus_mm, STYLUS, "stylus_tip")
-    accepted = AcceptedRegistration(room.T_reference_ct, "r1", 1.0, "accept", "Dr Test")
-    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, accepted)
 
 
 def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:

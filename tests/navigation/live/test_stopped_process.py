@@ -15,7 +15,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.live.service import NavigationService
 from navigation.simulation.operating_room import OperatingRoom
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
-from tests.navigation.live.test_service import registered, room_config, service_config
+from tests.navigation.live.served_room import registered, room_config, service_config
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
 

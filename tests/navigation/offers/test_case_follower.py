@@ -22,7 +22,7 @@ from navigation.offers.follow import CaseFollower
 from navigation.offers.level_maker import LevelRequest, Prepared, _prepared
 from registration.record.attempts import record
 from registration.record.in_force import in_force, put_in_force
-from tests.registration.record.test_attempts import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
+from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.control.event_log import Happening
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.wire.envelope import Session

@@ -18,7 +18,7 @@ from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.fingerprints import Fingerprints
 from registration.record.in_force import put_in_force
-from tests.registration.record.test_attempts import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
+from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from tests.registration.shapes import organ
 
 PATIENCE_S = 60.0

@@ -16,7 +16,7 @@ from case.case import Case
 from navigation.clock import MonotonicClock
 from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
 from tests.conftest import REPOSITORY
-from tests.registration.record.test_attempts import GLB, ORGAN, case  # noqa: F401 - a fixture
+from tests.registration.record.harness import GLB, ORGAN, case  # noqa: F401 - a fixture
 
 PATIENCE_S = 120.0
 

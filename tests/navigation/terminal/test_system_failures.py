@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from case.case import Case
 from navigation.cli import app
+from tests.reconstruction.bad_input import snapshot
 from tests.reconstruction.labels.label_files import boxes, ct_dicom, write_seg
-from tests.reconstruction.test_bad_input import snapshot
 
 WORDS = {
     errno.ENOSPC: "a disk that is full",

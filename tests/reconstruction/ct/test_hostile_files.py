@@ -19,7 +19,7 @@ from reconstruction.ct.scan import CtScan
 from reconstruction.labels.read import read_labels
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import in_syntax, write_enhanced
-from tests.reconstruction.ct.test_itk import meta, nrrd
+from tests.reconstruction.ct.itk_files import meta, nrrd
 from tests.reconstruction.labels.label_files import (
     boxes,
     ct_dicom,

@@ -17,10 +17,10 @@ from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.inspection import inspect, to_json
 from reconstruction.ct.quality import CtReadSettings
 from reconstruction.ct.read import read_ct
+from tests.reconstruction.ct.dicom.bad_series import BAD, SMALL
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
 from tests.reconstruction.ct.dicom.dicom_formats import write_enhanced
-from tests.reconstruction.ct.dicom.test_read import BAD, SMALL
-from tests.reconstruction.ct.test_real_ct import unpacked
+from tests.reconstruction.ct.recorded_ct import unpacked
 from tests.reconstruction.labels.label_files import affine_ras, write_label_nifti
 
 

@@ -12,26 +12,10 @@ from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.errors import CtRefusedError
 from reconstruction.ct.intensities import examine_intensities
 from reconstruction.ct.read import read_ct
-from tests.reconstruction.ct.test_real_ct import unpacked
+from tests.reconstruction.ct.drawn_chest import mediastinum, trunk
+from tests.reconstruction.ct.recorded_ct import unpacked
 
 CORRECT = CtChoice(correct_hu=True)
-
-
-def trunk(seed: int = 0) -> np.ndarray:
-    """A trunk with lungs and a spine in HU, with the noise of a scan: ``(24, 60, 75)``, air at -1000, muscle at 40."""
-    _, y, x = np.meshgrid(np.arange(24), np.linspace(-150, 150, 60), np.linspace(-190, 190, 75), indexing="ij")
-    hu = np.full(x.shape, -1000.0)
-    hu[(x / 160) ** 2 + (y / 110) ** 2 < 1] = -90.0
-    hu[(x / 145) ** 2 + (y / 95) ** 2 < 1] = 40.0
-    for side in (-75, 75):
-        hu[((x - side) / 55) ** 2 + (y / 65) ** 2 < 1] = -820.0
-    hu[(x / 18) ** 2 + ((y - 75) / 16) ** 2 < 1] = 500.0
-    return np.rint(hu + np.random.default_rng(seed).normal(0.0, 8.0, hu.shape))
-
-
-def mediastinum() -> np.ndarray:
-    """What lies between the lungs of the trunk: a crop without air."""
-    return trunk()[:, 13:46, 34:41]
 
 
 def magnetic_resonance() -> np.ndarray:

@@ -5,7 +5,6 @@ Patient right is -x in LPS. Data: see shared/data/README.md; everything here is 
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +18,12 @@ from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.nifti import read_nifti_volume
 from reconstruction.ct.read import CtReadSettings, read_ct
 from reconstruction.ct.scan import CtScan
+from tests.reconstruction.ct.recorded_ct import unpacked
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)
 MASKS = CtReadSettings(min_hu_span=0.0)  # `read_ct` refuses masks as CT; here they are wanted
 TISSUE_HU = -300
-
-
-def unpacked(archive: Path, folder: Path, *prefixes: str) -> Path:
-    """Unpacks an archive, or only what lies under `prefixes`."""
-    with tarfile.open(archive) as tar:
-        wanted = [member for member in tar if not prefixes or member.name.startswith(prefixes)]
-        tar.extractall(folder, members=wanted)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from reconstruction.ct.read import CtReadSettings, read_ct
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.grid import network_grid, resample, resample_hu, to_nearest_lps
 from reconstruction.network.segmentation import segment
-from tests.reconstruction.ct.test_real_ct import unpacked
+from tests.reconstruction.ct.recorded_ct import unpacked
 
 SPACING = 2.0
 AFFINE = np.diag([SPACING, SPACING, SPACING, 1.0])

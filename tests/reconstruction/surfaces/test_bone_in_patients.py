@@ -9,7 +9,7 @@ from geometry import Surface, Volume
 from reconstruction.ct.read import read_ct
 from reconstruction.surfaces.bone_refinement import refine_bone
 from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
-from tests.reconstruction.ct.test_real_ct import unpacked
+from tests.reconstruction.ct.recorded_ct import unpacked
 
 START_MM = 0.4
 

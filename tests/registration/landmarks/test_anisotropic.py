@@ -14,21 +14,10 @@ from registration.errors import LandmarksRefusedError
 from registration.landmarks.anisotropic import fit_anisotropic
 from registration.landmarks.rigid_fit import fit_rigid
 from registration.uncertainty.localisation_error import LocalisationError
-from tests.registration.landmarks.test_fit import CT_MM
+from tests.registration.landmarks.harness import CT_MM, draw, random_covariances
 from tests.registration.shapes import T_TRUE
 
 TARGETS_MM = np.array([[0, 0, 0], [60, 40, -30], [-100, 80, 20]], dtype=float)
-
-
-def random_covariances(rng: np.random.Generator, count: int, longest_mm: float = 2.0) -> np.ndarray:
-    """Axes turned at random, standard deviations from 0.1 mm to `longest_mm`, ``(count, 3, 3)``."""
-    turns = Rotation.random(count, rng=rng).as_matrix()
-    sd_mm = rng.uniform(0.1, longest_mm, (count, 3))
-    return np.einsum("nij,nj,nkj->nik", turns, sd_mm**2, turns)
-
-
-def draw(rng: np.random.Generator, covariances: np.ndarray) -> np.ndarray:
-    return np.einsum("nij,nj->ni", np.linalg.cholesky(covariances), rng.normal(size=(len(covariances), 3)))
 
 
 def random_error(rng: np.random.Generator, count: int) -> LocalisationError:

@@ -17,25 +17,11 @@ from registration.errors import LandmarksRefusedError
 from registration.landmarks.fit import LandmarkSettings
 from registration.landmarks.rigid_fit import fit_rigid
 from tests.geometry.strategies import transforms
+from tests.registration.landmarks.harness import CT_MM, horn_quaternion
 from tests.registration.shapes import T_TRUE
 from tests.registration.trials.plus_recording import detect_landmarks, read_poses, read_result
 
-# A torso: six places from the collar bones to the lowest ribs.
-CT_MM = np.array(
-    [[-80, -60, 150], [80, -60, 150], [0, -90, 60], [-120, -20, -40], [120, -25, -30], [5, -85, -120]], dtype=float
-)
 NAMES = ("left clavicle", "right clavicle", "sternum", "left rib", "right rib", "xiphoid")
-
-
-def horn_quaternion(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rotation that takes a to b, by the largest eigenvector of Horn's 4x4 matrix: another road than the SVD."""
-    a = a - weights @ a / weights.sum()
-    b = b - weights @ b / weights.sum()
-    s = a.T @ (weights[:, None] * b)
-    delta = np.array([s[1, 2] - s[2, 1], s[2, 0] - s[0, 2], s[0, 1] - s[1, 0]])
-    n = np.block([[np.trace(s), delta], [delta[:, None], s + s.T - np.trace(s) * np.eye(3)]])
-    w, x, y, z = np.linalg.eigh(n)[1][:, -1]
-    return Rotation.from_quat([x, y, z, w]).as_matrix()
 
 
 @given(transforms("reference", "ct"), st.integers(0, 2**32 - 1), st.integers(3, 12))

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from registration.landmarks.anisotropic import fit_anisotropic
 from registration.landmarks.rigid_fit import fit_rigid
 from registration.uncertainty.localisation_error import LocalisationError
-from tests.registration.landmarks.test_fit import horn_quaternion
+from tests.registration.landmarks.harness import horn_quaternion
 
 CASES = 1000
 # Where two singular values (the smallest with the sign of a reflection) are nearly opposite, the best rotation is not

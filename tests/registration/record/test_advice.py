@@ -11,7 +11,7 @@ from registration.record.advice import advise
 from registration.record.attempts import keep_attempt, verdict_of
 from registration.register import register
 from registration.verdict.verdict import Verdict
-from tests.registration.record.test_attempts import ASSUMED, BY, MARKS, ORGAN, TARGETS, case, sweep, touched
+from tests.registration.record.harness import ASSUMED, BY, MARKS, ORGAN, TARGETS, case, sweep, touched
 
 __all__ = ["case"]
 

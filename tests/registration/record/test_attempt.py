@@ -29,7 +29,7 @@ from registration.verdict.verdict import Findings, Verdict, judge
 from registration.verdict.verification import Verification
 from tests.geometry.strategies import transforms
 from tests.registration.shapes import T_TRUE
-from tests.registration.verdict.test_verification import CT_MM, NAMES, POINT_CT
+from tests.registration.verdict.harness import CT_MM, NAMES, POINT_CT
 
 TARGETS = {"lesion": np.array([20.0, 30.0, 40.0]), "dome": np.array([-60.0, 10.0, 90.0])}
 

@@ -3,73 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from case.case import Case, MadeBy
+from case.case import Case
 from case.errors import CaseError
-from geometry import Transform, Volume
+from geometry import Volume
 from reconstruction import in_case
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
-from registration.assumptions import Assumptions
 from registration.errors import AttemptError, RegisteringError
-from registration.measurements import Measured, TouchedPoint
+from registration.measurements import Measured
 from registration.record.accepted import AcceptedRegistration
-from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import Circumstances, attempt_ids, keep_attempt, load_attempt, record, verdict_of
+from registration.record.attempt import VerificationRecord
+from registration.record.attempts import attempt_ids, keep_attempt, load_attempt, record, verdict_of
 from registration.record.history import history
 from registration.record.in_force import in_force, put_in_force
 from registration.record.point_files import read_planned, read_sweep, read_touched
-from registration.register import RegistrationOutcome, register
+from registration.register import register
 from registration.verdict.verification import verify_landmark
 from tests.reconstruction.ct.dicom.dicom_factory import write_series
+from tests.registration.record import harness as driven
+from tests.registration.record.harness import (
+    ASSUMED,
+    BY,
+    GLB,
+    MADE_BY,
+    MARKS,
+    ORGAN,
+    PLANS,
+    TARGETS,
+    TIME,
+    made,
+    sweep,
+    touched,
+)
 from tests.registration.shapes import T_TRUE, organ
 
-TIME = "2026-01-02T03:04:05+00:00"
-MADE_BY = MadeBy(program="test", version="1", time=TIME)
-ORGAN = organ(subdivisions=4)
-GLB = "surfaces/organ.glb"
-PLANS = ("markups/landmarks.mrk.json", "markups/targets.mrk.json")
-TARGETS = {"tumour": np.array([20.0, -150.0, 300.0]), "vessel": np.array([60.0, -140.0, 310.0])}
-MARKS = {f"m{number}": ORGAN.vertices_mm[number * 301] for number in range(1, 8)}
-BY = Circumstances(person="Dr Test", time=TIME, measured_with="test", surface=GLB, plans=PLANS)
-ASSUMED = Assumptions()
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Case:
-    with Case.create(tmp_path / "case", "organ", TIME) as case:
-        case.add_surface(ORGAN, MADE_BY, made_from=())
-        case.add_markups("landmarks", MARKS, MADE_BY, made_from=())
-        case.add_markups("targets", TARGETS, MADE_BY, made_from=(), kind="plan")
-    return case
-
-
-def touched(T_reference_ct: Transform = T_TRUE, sd_mm: float = 0.3, seed: int = 0) -> dict[str, TouchedPoint]:
-    rng = np.random.default_rng(seed)
-    return {
-        name: TouchedPoint(T_reference_ct.apply(point) + rng.normal(scale=sd_mm, size=3), 0.1, 60)
-        for name, point in list(MARKS.items())[:-1]  # the last one is kept for the verification
-    }
-
-
-def sweep(seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    seen = ORGAN.vertices_mm[ORGAN.vertices_mm[:, 1] < -140.0]
-    return T_TRUE.apply(seen[rng.integers(len(seen), size=400)]) + rng.normal(scale=0.3, size=(400, 3))
-
-
-def made(
-    case: Case, seed: int = 0, marks: Mapping[str, TouchedPoint] | None = None
-) -> tuple[Attempt, RegistrationOutcome]:
-    measured = Measured(MARKS, touched(seed=seed) if marks is None else marks, sweep(seed), TARGETS)
-    outcome = register(measured, ORGAN, ASSUMED)
-    return keep_attempt(case, measured, outcome, ASSUMED, BY), outcome
+case = driven.case
 
 
 def test_an_attempt_is_kept_with_its_inputs_and_comes_back_with_the_same_numbers(case: Case) -> None:

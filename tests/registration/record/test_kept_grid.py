@@ -16,7 +16,7 @@ from registration.record import kept_grid as field_module
 from registration.record.attempts import keep_attempt
 from registration.record.kept_grid import open_field
 from registration.register import register
-from tests.registration.record.test_attempts import (
+from tests.registration.record.harness import (
     ASSUMED,
     BY,
     GLB,

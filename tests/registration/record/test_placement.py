@@ -12,8 +12,8 @@ from case.case import Case
 from reconstruction import in_case
 from registration.errors import LandmarksRefusedError
 from registration.record.attempts import load_attempt
-from tests.navigation.commands.register import test_register as driven
-from tests.navigation.commands.register.test_register import MADE_BY, TOUCH_FIVE, live, recorded
+from tests.navigation.commands.register import harness as driven
+from tests.navigation.commands.register.harness import MADE_BY, TOUCH_FIVE, live, recorded
 
 # Fixtures of the other file, which this one uses too.
 case, short_movements = driven.case, driven.short_movements

@@ -26,7 +26,7 @@ from registration.record.landmark_kinds import kind_in, said_in
 from registration.record.verify import verify_again, verify_planned, weight_of
 from registration.register import register
 from registration.verdict.verdict import SKIN_ALONE
-from tests.registration.record.test_attempts import ASSUMED, BY, MADE_BY, MARKS, ORGAN, TARGETS, TIME, sweep, touched
+from tests.registration.record.harness import ASSUMED, BY, MADE_BY, MARKS, ORGAN, TARGETS, TIME, sweep, touched
 from tests.registration.shapes import T_TRUE
 
 SKIN = Surface(ORGAN.vertices_mm, ORGAN.triangles, "ct", "skin")

@@ -12,7 +12,7 @@ from registration.uncertainty.perturbation import MOTION, SCALE, SKIN
 from registration.uncertainty.shared_errors import landmark_rows, surface_rows
 from registration.verdict.verdict import SKIN_ALONE, judge
 from registration.verdict.verification import Verification
-from tests.registration.verdict.test_verdict import GOOD
+from tests.registration.verdict.harness import GOOD
 
 ON_SKIN = replace(GOOD, rests_on_skin=True)
 

@@ -10,7 +10,7 @@ from registration.landmarks.fit import with_shared_errors
 from registration.uncertainty.drift import OrderTrend
 from registration.uncertainty.localisation_error import LocalisationError
 from registration.uncertainty.shared_errors import SharedErrors
-from tests.registration.landmarks.test_fit import CT_MM
+from tests.registration.landmarks.harness import CT_MM
 from tests.registration.shapes import T_TRUE
 
 ERROR = LocalisationError.isotropic(0.7, len(CT_MM))

@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from registration import expected_tre, refine_on_surface, register_landmarks
 from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.localisation_error import LocalisationError
-from tests.registration.landmarks.test_anisotropic import draw, random_covariances
+from tests.registration.landmarks.harness import draw, random_covariances
 from tests.registration.shapes import T_TRUE, organ, sample, with_model_error
 
 ORGAN = organ()

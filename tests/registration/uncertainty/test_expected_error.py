@@ -19,7 +19,7 @@ from registration.uncertainty.expected_error import (
 )
 from registration.uncertainty.perturbation import motion_jacobian, moved
 from tests.geometry.strategies import transforms
-from tests.registration.landmarks.test_fit import CT_MM
+from tests.registration.landmarks.harness import CT_MM
 from tests.registration.shapes import T_TRUE
 
 TARGETS_MM = np.array([[0, 0, 0], [60, 40, -30], [-100, 80, 20], [20, 150, 100], [250, -40, 10]], dtype=float)

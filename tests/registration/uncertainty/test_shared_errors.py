@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geometry import Transform
 from registration import refine_on_surface, register_landmarks
 from registration.distance.closest_point import ExactDistance
 from registration.errors import InvalidCovarianceError
@@ -16,10 +15,10 @@ from registration.uncertainty.expected_error import PoseUncertainty, expected_tr
 from registration.uncertainty.localisation_error import LocalisationError
 from registration.uncertainty.perturbation import MOTION, SCALE, SKIN
 from registration.uncertainty.shared_errors import SharedErrors, skin_shift_and_turn
-from tests.registration.landmarks.test_fit import CT_MM
+from tests.registration.landmarks.harness import CT_MM
 from tests.registration.shapes import T_TRUE, organ, plate, sample
+from tests.registration.uncertainty.harness import HERE
 
-HERE = Transform(np.eye(4), "reference", "ct")
 FLE_MM = 0.8
 ERROR = LocalisationError.isotropic(FLE_MM, len(CT_MM))
 

@@ -9,19 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registration.verdict.verdict import Findings, LandmarkFindings, SurfaceFindings, Verdict, judge
+from registration.verdict.verdict import Findings, Verdict, judge
 from registration.verdict.verification import Verification
-
-MARKS = LandmarkFindings(used=6, residual_factor=1.0, suspects=(), disagreement_factor=0.5)
-SKIN = SurfaceFindings(
-    converged=True,
-    reason="converged in 9 iterations",
-    inlier_fraction=0.95,
-    residual_factor=1.0,
-    weakest_sd_mm=0.4,
-    weakest_description="sliding along z",
-)
-GOOD = Findings(tre_p95_mm={"lesion": 0.8, "pedicle": 1.9}, landmarks=MARKS, surface=SKIN)
+from tests.registration.verdict.harness import GOOD, MARKS, SKIN
 
 
 def touch(distance_mm: float, kind: str = "landmark") -> Verification:

@@ -14,11 +14,9 @@ from registration.uncertainty.expected_error import PoseUncertainty
 from registration.uncertainty.perturbation import moved
 from registration.verdict.verification import VerificationSettings, verify_landmark, verify_surface
 from tests.registration.shapes import T_TRUE, plate
+from tests.registration.verdict.harness import CT_MM, NAMES, POINT_CT
 
-CT_MM = np.array([[0, 0, 0], [120, 10, 5], [20, 90, -10], [60, 40, 80], [-50, 60, 40], [90, -60, 30]], float)
-NAMES = [f"m{number}" for number in range(1, 7)]
 USED = dict(zip(NAMES, CT_MM, strict=True))
-POINT_CT = np.array([30.0, -40.0, 60.0])
 EXACT = PoseUncertainty(np.zeros((6, 6)), np.zeros(3))
 
 

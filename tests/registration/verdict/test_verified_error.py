@@ -9,7 +9,7 @@ from registration.uncertainty.expected_error import PoseUncertainty, expected_tr
 from registration.verdict.verification import VerificationSettings, repeat_of, verify_landmark, verify_surface
 from registration.verdict.verified_error import after_touches
 from tests.registration.shapes import plate
-from tests.registration.uncertainty.test_shared_errors import HERE
+from tests.registration.uncertainty.harness import HERE
 
 # All skin may have moved by 1 mm along each axis; nothing else is open.
 SKIN = PoseUncertainty(np.zeros((6, 6)), np.zeros(3)).with_skin_motion(np.sqrt(3.0), 0.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.unity_bridge.client.harness import IMPATIENT
 from tests.unity_bridge.harness import Server, client_of, run_until, stylus_pose
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import ClientSettings
-from unity_bridge.client.control_link import ControlSettings
 from unity_bridge.client.surfaces.puller import PullerSettings
 from unity_bridge.client.surfaces.transfer_window import WindowSettings
 from unity_bridge.control.event_log import Happening
@@ -21,11 +21,6 @@ from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.messages import ClientReport, Hello
 
 SMALL_CHUNKS = SurfaceServerSettings(max_chunk_bytes=4096)
-# Links are given up after 0.2 s rather than 1 s, so that broken ones do not make the tests slow.
-IMPATIENT = ClientSettings(
-    puller=PullerSettings(timeout_ns=200_000_000, refresh_ns=200_000_000),
-    control=ControlSettings(retry_ns=200_000_000, exchange_every_ns=200_000_000),
-)
 
 
 @pytest.fixture

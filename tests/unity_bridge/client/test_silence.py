@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from tests.unity_bridge.control.test_events import Desk
+from tests.unity_bridge.control.harness import Desk
 from tests.unity_bridge.harness import CLOCK, Server, run_until
 from tests.unity_bridge.transport.cutting_proxy import CuttingProxy
 from unity_bridge.client import ClientSettings, ReferenceClient

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unity_bridge.control.test_events import Desk, notice
+from tests.unity_bridge.control.harness import Desk, notice
 from tests.unity_bridge.harness import CLOCK, Server, client_of
-from tests.unity_bridge.transport.test_hostile_clients import HELLO, Peer
+from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.client import ReferenceClient
 from unity_bridge.client.control_link import ControlSettings
 from unity_bridge.client.reference_client import ClientSettings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unity_bridge.control.test_events import STREAM, event
+from tests.unity_bridge.control.harness import STREAM, event
 from unity_bridge.client.event_link import EventLink
 from unity_bridge.control.event_log import MAX_KEPT, EventLog, Happening
 from unity_bridge.control.event_window import MAX_ANSWERS, MAX_PENDING, EventWindow, Outcome, answer_of

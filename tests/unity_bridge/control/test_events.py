@@ -6,14 +6,14 @@ import struct
 
 import pytest
 
+from tests.unity_bridge.control.harness import STREAM, Desk, event, notice
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.transport.guarded import Guarded
-from tests.unity_bridge.transport.test_hostile_clients import HELLO, SESSION, Peer
+from tests.unity_bridge.transport.peer import HELLO, SESSION, Peer
 from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.placing import take_self_test
-from unity_bridge.control.event_log import Happening
 from unity_bridge.control.event_window import Known, Outcome, answer_of, content_of
-from unity_bridge.errors import EventRefusedError, MalformedMessageError, UnknownClientError
+from unity_bridge.errors import MalformedMessageError, UnknownClientError
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.generated.constants import EventOutcome
 from unity_bridge.wire.messages import (
@@ -27,38 +27,11 @@ from unity_bridge.wire.messages import (
     encode_message,
 )
 
-STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
-
-
-class Desk:
-    """Counts what is done; refuses what is called 'bad' and leaves pending what is called 'slow'."""
-
-    def __init__(self, sessions=(), earlier=()) -> None:
-        self.sessions, self._earlier = sessions, earlier
-        self.done: list[tuple[str, str]] = []
-        self.senders = []
-
-    def earlier(self, key, stream):
-        return self._earlier
-
-    def handle(self, event, sender):
-        self.done.append((event.kind, event.name))
-        self.senders.append(sender)
-        if event.name == "bad":
-            raise EventRefusedError("a bad name", "a good one", "choose one")
-        return None if event.name == "slow" else Outcome(f"{event.name} is done")
-
 
 @pytest.fixture
 def open_all():
     with contextlib.ExitStack() as stack:
         yield lambda closeable: stack.enter_context(contextlib.closing(closeable))
-
-
-def event(number: int = 1, name: str = "xiphoid", stream: str = STREAM, session: bytes = bytes(16)) -> ClientEvent:
-    return ClientEvent(
-        stream=stream, number=number, kind="select_target", first_session=session.hex(), name=name, reason=""
-    )
 
 
 def admitted(server: Server, open_all, stream: str = STREAM, **options) -> Peer:
@@ -239,8 +212,6 @@ def test_a_key_speaks_for_itself_only(open_all, tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------- server to client
-def notice(reason: str) -> Happening:
-    return Happening(kind="notice", reason=reason)
 
 
 def test_what_happens_is_told_until_it_is_confirmed(open_all):

@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 
-from tests.unity_bridge.control.test_events import STREAM, Desk, event
+from tests.unity_bridge.control.harness import STREAM, Desk, event
 from tests.unity_bridge.harness import Server
-from tests.unity_bridge.transport.test_hostile_clients import HELLO, Peer
+from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.client.placing import take_self_test
 from unity_bridge.control.members import MAX_PARTIES, Parties, Party
 from unity_bridge.wire.messages import Error, SelfTestRequest

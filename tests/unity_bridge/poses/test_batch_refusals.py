@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.unity_bridge.poses.test_batch import HEADER, SINGLE_M, patched, tool
+from tests.unity_bridge.poses.harness import HEADER, SINGLE_M, patched, tool
 from unity_bridge.errors import MalformedMessageError
 from unity_bridge.poses.batch import PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch

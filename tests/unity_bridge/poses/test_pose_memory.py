@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geometry.errors import SurgNavError
-from tests.unity_bridge.poses.test_batch import HEADER
+from tests.unity_bridge.poses.harness import HEADER
 from tests.unity_bridge.strategies import transforms
 from tests.unity_bridge.wire.mutation import GOLDEN, mutated
 from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder

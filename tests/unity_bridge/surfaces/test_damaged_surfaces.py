@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unity_bridge.harness import Server, run_until
-from tests.unity_bridge.surfaces.test_transfer import LIVER, PERSON, SPLEEN, client_with
+from tests.unity_bridge.surfaces.harness import LIVER, PERSON, SPLEEN, client_with
 from unity_bridge.client.surfaces.level_plan import Form
 from unity_bridge.client.surfaces.transfer import PulledSurface
 from unity_bridge.surfaces.compression import compress_surface, decompress_surface

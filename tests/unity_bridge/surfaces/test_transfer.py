@@ -6,12 +6,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.unity_bridge.client.test_servers_and_client import IMPATIENT
 from tests.unity_bridge.harness import CLOCK, Server, run_until
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
+from tests.unity_bridge.surfaces.harness import LIVER, PERSON, SPLEEN, client_with, levels, named
 from tests.unity_bridge.transport.cutting_proxy import CuttingProxy
-from tests.unity_bridge.transport.test_hostile_clients import Peer
-from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
+from tests.unity_bridge.transport.peer import Peer
+from unity_bridge.client import ClientSettings, Endpoints
 from unity_bridge.client.surfaces.level_plan import Form
 from unity_bridge.client.surfaces.puller import PullerSettings
 from unity_bridge.client.surfaces.transfer_window import WindowSettings
@@ -22,24 +22,6 @@ from unity_bridge.surfaces.payload import encode_surface
 from unity_bridge.transport.endpoints import is_local
 from unity_bridge.wire.convention import surface_to_unity
 from unity_bridge.wire.messages import SurfaceChunkRequest, SurfaceListRequest
-
-PERSON = ("approved", "Dr. A. Example")
-
-
-def named(surface, name: str):
-    return dataclasses.replace(surface, name=name)
-
-
-def levels(name: str) -> list[EncodedLevel]:
-    """Three levels of one surface; what they say of their deviation is not what is tested here."""
-    rows = (6, 20, 60)
-    return [
-        encode_level(named(bumpy_sphere(n, n), name), deviation, deviation / 2)
-        for n, deviation in zip(rows, (9.0, 1.0, 0.0), strict=True)
-    ]
-
-
-LIVER, SPLEEN = levels("liver"), levels("spleen")
 
 
 @pytest.fixture
@@ -61,12 +43,6 @@ def server(open_all) -> Server:
 
     server.surfaces.answer = noting
     return server
-
-
-def client_with(server: Server, surfaces: str | None = None, **settings) -> ReferenceClient:
-    where = dataclasses.replace(server.endpoints, surfaces=surfaces or server.surfaces.endpoint)
-    puller = dataclasses.replace(IMPATIENT.puller, **settings)
-    return ReferenceClient(where, CLOCK, dataclasses.replace(IMPATIENT, puller=puller))
 
 
 def in_order(hashes: list[str]) -> list[str]:

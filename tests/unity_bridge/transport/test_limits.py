@@ -14,7 +14,7 @@ from geometry.clock import ManualClock
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.strategies import bumpy_sphere
 from tests.unity_bridge.transport.guarded import Guarded, reasons
-from tests.unity_bridge.transport.test_hostile_clients import HELLO, Peer
+from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.control.server import ControlServer, ControlServerSettings
 from unity_bridge.poses.publisher import PosePublisher, PublisherSettings
 from unity_bridge.transport import connections

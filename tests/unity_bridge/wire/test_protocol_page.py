@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tests.unity_bridge.control.test_self_test import MESH_MISTAKES, POSE_MISTAKES, WORLD_MISTAKES
+from tests.unity_bridge.control.mistakes import MESH_MISTAKES, POSE_MISTAKES, WORLD_MISTAKES
 from unity_bridge.client import ClientSettings, event_link, silence
 from unity_bridge.client.clock_offset import DRIFT_PPM, ClockOffset
 from unity_bridge.client.poses import receiver as pose_receiver

@@ -20,8 +20,8 @@ from registration.register import register
 from registration.uncertainty.expected_error import target_errors_mm
 from registration.verdict.verdict import SKIN_ALONE
 from registration.verdict.verification import verify_landmark
-from tests.navigation.commands.register import test_register as driven
-from tests.navigation.commands.register.test_register import TARGETS, TOUCH_FIVE, live, recorded, truth
+from tests.navigation.commands.register import harness as driven
+from tests.navigation.commands.register.harness import TARGETS, TOUCH_FIVE, live, recorded, truth
 from tests.registration.shapes import T_TRUE, organ, sample
 
 # Fixtures of the other file, which this one uses too.

@@ -20,8 +20,8 @@ from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
 from registration.record.attempts import attempt_ids, load_attempt
 from tests.conftest import REPOSITORY
-from tests.navigation.commands.register import test_register as driven
-from tests.navigation.commands.register.test_register import PERSON, TIME, TOUCH_FIVE, live
+from tests.navigation.commands.register import harness as driven
+from tests.navigation.commands.register.harness import PERSON, TIME, TOUCH_FIVE, live
 
 # Fixtures of the other file, which this one uses too.
 case, short_movements = driven.case, driven.short_movements

@@ -20,9 +20,9 @@ from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.inspection import inspect, to_json
 from reconstruction.ct.read import read_ct
+from tests.reconstruction.ct.dicom.bad_series import BAD, SMALL
 from tests.reconstruction.ct.dicom.dicom_factory import IDENTIFYING, ramp, write_series
-from tests.reconstruction.ct.dicom.test_read import BAD, SMALL
-from tests.reconstruction.ct.test_intensities import mediastinum, trunk
+from tests.reconstruction.ct.drawn_chest import mediastinum, trunk
 
 TIME = "2026-01-02T03:04:05+00:00"
 MADE_BY = MadeBy(program="test", version="1", time=TIME)

@@ -14,7 +14,7 @@ from typing import Any
 from scripts.csharp.build import Runtime, run_command
 from scripts.csharp.toolchain import Toolchain
 from tests.conftest import REPOSITORY
-from tests.csharp.unity_scene import SceneFile
+from tests.csharp.unity.unity_scene import SceneFile
 
 PACKAGE = REPOSITORY / "unity_bridge" / "unity"
 SAMPLE = PACKAGE / "Samples~" / "Basic" / "SurgNavBasic.unity"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scripts.csharp.build import Build, CompilationError, compile_csharp
-from tests.csharp.unity_builds import PACKAGE, STUBS, SYMBOLS, build_editor, build_runtime, build_stubs
-from tests.csharp.unity_player import SAMPLE, script_names
-from tests.csharp.unity_scene import SceneFile
+from tests.csharp.unity.unity_builds import PACKAGE, STUBS, SYMBOLS, build_editor, build_runtime, build_stubs
+from tests.csharp.unity.unity_player import SAMPLE, script_names
+from tests.csharp.unity.unity_scene import SceneFile
 
 GOLDEN = Path(__file__).with_name("unity_guids.json")
 SCRIPTS = sorted(PACKAGE.rglob("*.cs"))
