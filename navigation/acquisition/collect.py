@@ -105,7 +105,7 @@ def collect_touch(
     raise AcquisitionError(
         f"a tip visible in {len(recent)} of the last {needed} frames, with a spread of {spread_mm:.2f} mm"
         + "".join(f"; {what} in {count} frames" for what, count in lost.most_common(2)),
-        f"a tip still within {settings.still_mm} mm for {settings.hold_s} s, within {settings.touch_timeout_s:.0f} s",
+        f"a tip held still within {settings.still_mm} mm for {settings.hold_s} s, in {settings.touch_timeout_s:.0f} s",
         "hold the stylus on the landmark with its marker and the reference towards the camera",
     )
 

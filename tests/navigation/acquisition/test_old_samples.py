@@ -43,7 +43,7 @@ class Repeating:
 
 def test_a_moving_tip_is_not_still_because_its_frame_comes_again() -> None:
     settings = AcquisitionSettings(hold_s=0.1, touch_timeout_s=0.5)
-    with pytest.raises(AcquisitionError, match="spread 2"):  # ten frames over 9 mm
+    with pytest.raises(AcquisitionError, match="spread of 2"):  # ten frames over 9 mm
         collect_touch(Repeating(20), T_STYLUS_TIP, settings)
 
 
@@ -55,5 +55,5 @@ def test_a_sweep_has_each_frame_once_and_in_order() -> None:
 
 
 def test_a_tracker_that_hangs_on_its_last_frame_has_failed() -> None:
-    with pytest.raises(AcquisitionError, match=r"no new frame .* \(frame 7 again, or older ones\)"):
+    with pytest.raises(AcquisitionError, match=r"no new frame .* \(only frame 7 again, or older ones\)"):
         collect_sweep(Repeating(2, last=7), T_STYLUS_TIP, 0.5)

@@ -44,5 +44,5 @@ def test_a_tremor_of_half_a_millimetre_is_averaged_away() -> None:
 
 
 def test_a_tip_that_moves_by_a_millimetre_is_not_held_still() -> None:
-    with pytest.raises(AcquisitionError, match=r"spread 1\.00 mm"):
+    with pytest.raises(AcquisitionError, match=r"spread of 1\.00 mm"):
         collect_touch(Trembling(1.0), T_STYLUS_TIP, AcquisitionSettings(touch_timeout_s=2.0))
