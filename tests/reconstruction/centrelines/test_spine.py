@@ -20,6 +20,10 @@ NAMES = {1: "L4", 2: "vertebrae_L3", 3: "L2", 4: "vertebrae_L1"}
 
 @pytest.fixture(scope="module")
 def phantom() -> Volume:
+    return vertebrae()
+
+
+def vertebrae() -> Volume:
     """Four vertebrae with arches and processes at 1.5 mm, turned by 0.4 rad against `ct`."""
     axes = [np.arange(-45.0, 45.0, 1.5), np.arange(10.0, 125.0, 1.5), np.arange(-60.0, 90.0, 1.5)]
     labels = np.zeros([len(axis) for axis in axes[::-1]], dtype=np.uint8)
