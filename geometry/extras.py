@@ -22,6 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "segmentation": ("onnx", "onnxruntime", "openvino"),
         "training": ("SimpleITK", "monai", "onnx", "torch"),
+        "navigation": ("fast_simplification", "open3d"),
         "pictures": ("matplotlib", "vtkmodules"),
     }
 )
@@ -75,6 +76,5 @@ def install_command(*extras: str) -> str:
 
 def _missing(packages: tuple[str, ...], extras: tuple[str, ...]) -> MissingExtraError:
     plural = "s" if len(extras) > 1 else ""
-    return MissingExtraError(
-        f"no package {', '.join(packages)}", f"the extra{plural} {', '.join(extras)}", install_command(*extras)
-    )
+    came = f"no package {', '.join(packages)} of surgnav[{','.join(extras)}]"
+    return MissingExtraError(came, f"the extra{plural} {', '.join(extras)}", install_command(*extras))

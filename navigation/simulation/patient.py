@@ -43,7 +43,7 @@ class PatientSkin:
     """
 
     def __init__(self, skin_ct: Surface) -> None:
-        with from_extra("registration"):
+        with from_extra("navigation"):
             import open3d
 
         self._scene = open3d.t.geometry.RaycastingScene()
@@ -59,7 +59,7 @@ class PatientSkin:
         Raises:
             PlanError: a ray that meets no skin.
         """
-        with from_extra("registration"):
+        with from_extra("navigation"):
             import open3d
 
         angle = np.deg2rad(angle_deg)

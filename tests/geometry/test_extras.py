@@ -17,7 +17,8 @@ def test_a_missing_package_names_its_extra():
     with pytest.raises(MissingExtraError) as caught, from_extra("pictures"):
         raise ModuleNotFoundError("No module named 'vtkmodules.util'", name="vtkmodules.util")
     assert str(caught.value) == (
-        "Got no package vtkmodules; expected the extra pictures. Fix: pip install 'surgnav[pictures]'."
+        "Got no package vtkmodules of surgnav[pictures]; expected the extra pictures. "
+        "Fix: pip install 'surgnav[pictures]'."
     )
     assert isinstance(caught.value, SurgNavError)
     assert isinstance(caught.value, ImportError)
