@@ -286,7 +286,7 @@ def train_command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
-    """Trains a 3D U-Net on labelled CT."""
+    """Trains a U-Net on labelled CT, or on images with masks; the TOML says which."""
     from reconstruction.training.train import run_training
 
     with reporting() as (console, progress):

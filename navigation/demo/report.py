@@ -127,7 +127,7 @@ def check_ages(result: DemoResult) -> None:
         raise ServiceError(
             result.stream.ages.too_old,
             f"none valid beyond its age limit, and too old for at most {MAX_TOO_OLD_SHARE:.0%} of the time",
-            "end other programs on this machine, or let the pose process go first (docs/navigation/README.md, Age)",
+            "end other programs on this machine, or let the pose process go first (docs/navigation.md, Age)",
         )
 
 

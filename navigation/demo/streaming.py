@@ -38,7 +38,7 @@ from unity_bridge.surfaces.payload import DecodedSurface
 
 Progress = Callable[[str, float], None]
 
-# (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/unity_bridge/protocol.md states it.
+# (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/protocol.md states it.
 _TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 # Single precision at 3 m: half a unit in the last place is 0.12 um; ten of them leave room for the rotation.
 _POSITION_TOLERANCE_M = 1.2e-6

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geometry.extras import from_extra
 from reconstruction.network.architecture import WINDOWS_HU, build_network, stride
 from reconstruction.network.classes import CLASSES
-from reconstruction.network.weights import FORMAT
+from reconstruction.network.weights import CT_TASK, FORMAT
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +38,9 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
     text = {
         "format": FORMAT,
         "name": config["name"],
+        "dimensions": 3,
+        "task": CT_TASK,
+        "input_name": "hu",
         "onnx": onnx_path.name,
         "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
         "input": "HU, float32 (n, 1, d, h, w), axes nearest to superior, posterior, left; clipped inside the network",
@@ -62,13 +66,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:
-    """Exports the network with free batch and window sizes."""
+def write_onnx(
+    network: torch.nn.Module, window: Sequence[int], path: Path, input_name: str = "hu", half: bool = True
+) -> None:
+    """Exports the network with free batch and window sizes; large parameters are stored in half precision if `half`."""
     with from_extra("training"):
         import onnx
         import torch
 
-    axes = {0: "n", 2: "d", 3: "h", 4: "w"}
+    axes = {0: "n"} | dict(enumerate("dhw"[-len(window) :], start=2))
     temporary = path.with_suffix(".tmp")
     with warnings.catch_warnings():
         # The exporter by tracing keeps the parameters' names, which the torch engine needs, and wants no more packages.
@@ -77,16 +83,17 @@ def write_onnx(network: torch.nn.Module, window: list[int], path: Path) -> None:
             network,
             (torch.zeros(1, 1, *window),),
             str(temporary),
-            input_names=["hu"],
+            input_names=[input_name],
             output_names=["logits"],
-            dynamic_axes={"hu": axes, "logits": axes},
+            dynamic_axes={input_name: axes, "logits": axes},
             opset_version=OPSET,
             do_constant_folding=False,
             dynamo=False,
         )
     model = onnx.load(str(temporary))
     temporary.unlink()
-    _store_in_half_precision(model)
+    if half:
+        _store_in_half_precision(model)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 

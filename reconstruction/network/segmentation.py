@@ -101,10 +101,10 @@ def segment(
     weights = weights or load_weights()
     engine = engine or choose_engine(settings.engine, weights)
     lps = to_nearest_lps(ct)
-    grid = network_grid(lps, weights.spacing_mm)
+    grid = network_grid(lps, weights.ct_spacing_mm)
     hu = resample_hu(lps, grid)
     probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
-    tidy(probabilities, hu, settings.islands, weights.spacing_mm)
+    tidy(probabilities, hu, settings.islands, weights.ct_spacing_mm)
     return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
 
 

@@ -12,12 +12,14 @@ from geometry.extras import from_extra
 from geometry.points import Singles
 from reconstruction.network.classes import CLASSES
 from reconstruction.network.errors import WeightsError
+from reconstruction.network.image_network import Family
 
 if TYPE_CHECKING:
     pass
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "surgnav_ct_v1.json"
 FORMAT = 1
+CT_TASK = "body, bone, lung and liver in CT"
 
 
 @dataclass(frozen=True)
@@ -26,23 +28,47 @@ class Weights:
 
     Attributes:
         name: for people and manifests.
-        onnx: the ONNX file: HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``, any multiple of `stride`.
-        sha256: SHA-256 of the ONNX file, verified.
-        spacing_mm: voxel spacing of the isotropic grid it was trained on.
-        window: ``(k, j, i)`` voxels it was trained on.
-        channels: channels of the U-Net's levels, for torch.
-        stride: each side of a window must be a multiple of this.
-        trained_on: fingerprints of the scans it has seen (`scan_fingerprint`).
+        onnx: the ONNX file. Volumes: HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``; images: grey 0 to 1
+            ``(n, 1, h, w)`` float32 to logits ``(n, classes, h, w)``; sides any multiple of `stride`.
+        sha256: of the ONNX file, checked.
+        dimensions: 3 for volumes, 2 for images.
+        task: what it separates in what.
+        classes: names by index.
+        input_name: of the ONNX graph's only input.
+        spacing_mm: of the isotropic grid it was trained on; None for images, whose scale is the frame's.
+        window: ``(k, j, i)`` voxels or ``(h, w)`` pixels it was trained on.
+        channels: of the U-Net, for torch.
+        family: of a 2D network (`reconstruction.network.image_network`); None for volumes.
+        stride: what each side of a window must be a multiple of.
+        temperature: logits are divided by it before softmax, so that probabilities are calibrated; 1 changes nothing.
+        trained_on: fingerprints of the scans or images it has seen.
     """
 
     name: str
     onnx: Path
     sha256: str
-    spacing_mm: float
-    window: tuple[int, int, int]
+    dimensions: int
+    task: str
+    classes: tuple[str, ...]
+    input_name: str
+    spacing_mm: float | None
+    window: tuple[int, ...]
     channels: tuple[int, ...]
+    family: Family | None
     stride: int
+    temperature: float
     trained_on: tuple[str, ...]
+
+    @property
+    def ct_spacing_mm(self) -> float:
+        """Spacing of the grid of a CT network.
+
+        Raises:
+            WeightsError: the network is one of images.
+        """
+        if self.spacing_mm is None:
+            raise WeightsError(f"the network {self.name!r} of {self.task}", "a network of CT", "name another network")
+        return self.spacing_mm
 
 
 def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
@@ -67,22 +93,37 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
             f"the SHA-256 {str(text.get('sha256'))[:12]} of its description",
             "restore both files from the repository, or export them again",
         )
-    if text.get("format") != FORMAT or tuple(text.get("classes", ())) != CLASSES:
-        raise WeightsError(
-            f"weights of format {text.get('format')} with classes {text.get('classes')}",
-            f"format {FORMAT} with {list(CLASSES)}",
-            "use weights exported by this version",
-        )
+    dimensions, classes = _checked_kind(text)
+    spacing_mm = text.get("spacing_mm")
     return Weights(
         name=text["name"],
         onnx=onnx,
         sha256=digest,
-        spacing_mm=float(text["spacing_mm"]),
-        window=(text["window"][0], text["window"][1], text["window"][2]),
+        dimensions=dimensions,
+        task=text.get("task", CT_TASK),
+        classes=classes,
+        input_name=text.get("input_name", "hu"),
+        spacing_mm=None if spacing_mm is None else float(spacing_mm),
+        window=tuple(text["window"]),
         channels=tuple(text["channels"]),
+        family=text.get("family"),
         stride=int(text["stride"]),
+        temperature=float(text.get("temperature", 1.0)),
         trained_on=tuple(text["trained_on"]),
     )
+
+
+def _checked_kind(text: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
+    """Dimensions and classes of a description, if this version knows such networks."""
+    dimensions, classes = text.get("dimensions", 3), tuple(text.get("classes", ()))
+    fits = classes == CLASSES if dimensions == 3 else dimensions == 2 and len(classes) > 1
+    if text.get("format") != FORMAT or not fits:
+        raise WeightsError(
+            f"weights of format {text.get('format')} in {dimensions} dimensions with classes {list(classes)}",
+            f"format {FORMAT}, in 3 dimensions with {list(CLASSES)}",
+            "use weights exported by this version",
+        )
+    return dimensions, classes
 
 
 def read_parameters(onnx_path: Path) -> dict[str, Singles]:

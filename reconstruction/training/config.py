@@ -5,25 +5,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reconstruction.network.classes import CLASS_INDEX
-from reconstruction.network.errors import TrainingConfigError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Structure = Literal["bone", "lung", "liver"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(_Strict):
+class Source(Strict):
     """One collection of labelled scans with one layout and one licence.
 
     `images` and `labels` are globs under the data folder. In `labels`, ``{folder}`` stands for the image's folder and
@@ -44,7 +41,7 @@ class Source(_Strict):
     labelled_by: str
 
 
-class BoneRefinement(_Strict):
+class BoneRefinement(Strict):
     """Unlabelled voxels at least this dense and this near to labelled bone count as bone.
 
     Labels made on a 1.5 mm grid cut the cortex short; the refined border lies where the bone's density ends.
@@ -54,7 +51,8 @@ class BoneRefinement(_Strict):
     within_mm: float = 3.0
 
 
-class NetworkConfig(_Strict):
+class NetworkConfig(Strict):
+    dimensions: Literal[3] = 3
     spacing_mm: Positive = 2.0
     channels: tuple[int, ...] = (16, 32, 64, 128, 160)
     window: tuple[int, int, int] = (96, 112, 128)
@@ -67,7 +65,7 @@ class NetworkConfig(_Strict):
         return self
 
 
-class Schedule(_Strict):
+class Schedule(Strict):
     """How long and how fast: warm-up, constant rate, linear decay; from `restart_at` on a second linear decay.
 
     A restart (Loshchilov and Hutter 2017) continues a finished run for longer without redoing it.
@@ -79,13 +77,14 @@ class Schedule(_Strict):
     warm_up: int = 50
     decay_from: Fraction = 0.75
     restart_at: Annotated[int, Field(gt=0)] | None = None
+    batch: Annotated[int, Field(gt=0)] = 1
     average_over: Annotated[int, Field(gt=0)] = 200
     checkpoint_every: Annotated[int, Field(gt=0)] = 100
     bfloat16: bool = True
     seed: int = 1
 
 
-class Augmentation(_Strict):
+class Augmentation(Strict):
     """How often and how far samples are changed. There are no flips: the liver has a side."""
 
     mixed_contrast: Fraction = 0.35
@@ -104,7 +103,7 @@ class Augmentation(_Strict):
     low_resolution: Fraction = 0.2
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     name: str
     source: tuple[Source, ...] = Field(min_length=1)
     structures: dict[Structure, tuple[str, ...]]
@@ -128,26 +127,3 @@ class TrainingConfig(_Strict):
             if any(fnmatchcase(label_name.lower(), p.lower()) for p in patterns):
                 return CLASS_INDEX[structure]
         return CLASS_INDEX["body"]
-
-
-def read_config(path: Path) -> TrainingConfig:
-    """Reads and checks a training file.
-
-    Raises:
-        TrainingConfigError: no such file, not TOML, an unknown key or a value out of range; every fault is listed.
-    """
-    try:
-        return TrainingConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError as error:
-        raise TrainingConfigError(f"no file {path}", "a training TOML", "check the path") from error
-    except tomllib.TOMLDecodeError as error:
-        raise TrainingConfigError(
-            f"{path.name}, which is not TOML ({error})", "TOML 1.0", "correct the line named"
-        ) from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise TrainingConfigError(
-            f"{path.name} with {error.error_count()} fault(s): {faults}",
-            "the keys of first_network.toml",
-            "correct these keys",
-        ) from error

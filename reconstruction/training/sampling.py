@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,23 +11,16 @@ from geometry.extras import from_extra
 from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX
 from reconstruction.training.config import Augmentation, TrainingConfig
 from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
+from reconstruction.training.sample import Sample
 from reconstruction.training.targets import TrainingVolume
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 # Room around the window for rotations and scalings, as a factor of its sides.
 MARGIN = 1.3
 # Intensities are changed above air, so that gamma and bias fields act on density.
 AIR_HU = 1024.0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One training window: HU ``(1, 1, k, j, i)`` and class fractions ``(1, 5, k, j, i)``."""
-
-    hu: torch.Tensor
-    fractions: torch.Tensor
 
 
 class Sampler:

@@ -6,17 +6,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from geometry.extras import from_extra
-from reconstruction.network.architecture import build_network
-from reconstruction.network.errors import TrainingConfigError, TrainingDataError
-from reconstruction.network.export import export_checkpoint, load_checkpoint
-from reconstruction.network.fingerprint import scan_fingerprint
-from reconstruction.training.config import Schedule, Source, TrainingConfig, read_config
-from reconstruction.training.sampling import Sample, Sampler
-from reconstruction.training.scans import ScanFiles, find_scans, read_scan
-from reconstruction.training.targets import TrainingVolume, prepare
+from reconstruction.network.errors import TrainingConfigError
+from reconstruction.network.export import load_checkpoint
+from reconstruction.training.config import Schedule, TrainingConfig
+from reconstruction.training.image_config import ImageTrainingConfig
+from reconstruction.training.image_task import ImageTask
+from reconstruction.training.read_config import read_config
+from reconstruction.training.sample import Sample
+from reconstruction.training.volume_task import VolumeTask
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,31 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 Progress = Callable[[int, int, float], None]
+
+
+AnyConfig = TrainingConfig | ImageTrainingConfig
+
+
+class TrainingTask(Protocol):
+    """What the loop needs to know of the data: 3D volumes and 2D images each bring their own."""
+
+    trained_on: tuple[str, ...]
+
+    def network(self) -> torch.nn.Module:
+        """A fresh network."""
+        ...
+
+    def draw(self, number: int) -> Sample:
+        """Batch number n; the same number gives the same batch."""
+        ...
+
+    def validate(self, network: torch.nn.Module) -> dict[str, float]:
+        """Mean Dice of each class over the validation data; empty without any."""
+        ...
+
+    def export(self, checkpoint: Path, description: Path) -> None:
+        """Writes the checkpoint's averaged network as ONNX, with a description (JSON) beside it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,18 +96,22 @@ def run_training(
     """
     settings = read_config(config)
     out.mkdir(parents=True, exist_ok=True)
-    scans = _prepared(settings, data or config.parent)
-    training = [scan for scan in scans if not scan.files.validation]
-    run = _Run(settings, [scan.volume for scan in training], tuple(scan.fingerprint for scan in training))
+    task = _task(settings, data or config.parent, config.parent)
+    run = _Run(settings, task)
     if resume and (out / CHECKPOINT).exists():
         run.load(out / CHECKPOINT)
     _cut_log(out / LOG, run.iteration)
     loss = run.train(out, progress)
     description = out / f"{settings.name}.json"
-    export_checkpoint(out / CHECKPOINT, description)
-    held_out = [scan.volume for scan in scans if scan.files.validation]
-    dice = run.validate(held_out) if held_out else {}
-    return TrainingResult(out / CHECKPOINT, description, out / LOG, run.iteration, loss, run.trained_on, dice)
+    task.export(out / CHECKPOINT, description)
+    dice = task.validate(run.averaged_network())
+    return TrainingResult(out / CHECKPOINT, description, out / LOG, run.iteration, loss, task.trained_on, dice)
+
+
+def _task(settings: AnyConfig, data: Path, beside: Path) -> TrainingTask:
+    if isinstance(settings, ImageTrainingConfig):
+        return ImageTask(settings, data, beside)
+    return VolumeTask(settings, data)
 
 
 def _cut_log(log: Path, iterations: int) -> None:
@@ -91,44 +120,25 @@ def _cut_log(log: Path, iterations: int) -> None:
     log.write_text("".join(lines[:iterations]), "utf-8")
 
 
-@dataclass(frozen=True)
-class _PreparedScan:
-    files: ScanFiles
-    volume: TrainingVolume
-    fingerprint: str
-
-
-def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
-    # Every file is looked for before the first is read: a missing scan must not cost the minutes before it.
-    found: list[tuple[Source, ScanFiles]] = [(s, files) for s in config.source for files in find_scans(s, data)]
-    if all(files.validation for _, files in found):
-        came = "no scan to train on: every scan is held out for validation"
-        raise TrainingDataError(came, "at least one scan to train on", "hold out fewer")
-    prepared = []
-    for source, files in found:
-        scan = read_scan(files, source, data)
-        prepared.append(_PreparedScan(files, prepare(scan, config), scan_fingerprint(scan.ct)))
-    return prepared
-
-
 class _Run:
     """State of a training run: network, its running average, optimiser, iteration."""
 
-    def __init__(self, config: TrainingConfig, volumes: list[TrainingVolume], trained_on: tuple[str, ...]) -> None:
+    def __init__(self, config: AnyConfig, task: TrainingTask) -> None:
         with from_extra("training"):
             import torch
 
         schedule = config.schedule
         torch.manual_seed(schedule.seed)
-        self.config, self.trained_on, self.iteration = config, trained_on, 0
+        self.config, self.task, self.iteration = config, task, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = build_network(config.network.channels).to(self.device, memory_format=torch.channels_last_3d)
+        planar = config.network.dimensions == 2
+        self.memory_format = torch.channels_last if planar else torch.channels_last_3d
+        network = task.network().to(self.device, memory_format=self.memory_format)
         self.network = network
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
-        self.sampler = Sampler(volumes, config)
         self.loss_function = soft_dice_cross_entropy()
 
     def train(self, out: Path, progress: Progress | None) -> float:
@@ -136,7 +146,7 @@ class _Run:
         self.network.train()
         with (out / LOG).open("a", encoding="utf-8") as log:
             while self.iteration < schedule.iterations:
-                loss = self.step(self.sampler.draw(self.iteration))
+                loss = self.step(self.task.draw(self.iteration))
                 self.iteration += 1
                 log.write(json.dumps({"iteration": self.iteration, "loss": round(loss, 5)}) + "\n")
                 if self.iteration % schedule.checkpoint_every == 0 or self.iteration == schedule.iterations:
@@ -153,9 +163,9 @@ class _Run:
         schedule = self.config.schedule
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.iteration, schedule)
-        hu = sample.hu.to(self.device, memory_format=torch.channels_last_3d)
+        inputs = sample.inputs.to(self.device, memory_format=self.memory_format)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=schedule.bfloat16):
-            logits = self.network(hu)
+            logits = self.network(inputs)
         loss = self.loss_function(logits.float(), sample.fractions.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -164,16 +174,14 @@ class _Run:
         decay = min(1 - 1 / schedule.average_over, (self.iteration + 1) / (self.iteration + 10))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - decay)
+                else:  # batch normalisation counts its batches
+                    self.average[name].copy_(value)
         return float(loss.detach())
 
-    def validate(self, volumes: list[TrainingVolume]) -> dict[str, float]:
-        from reconstruction.training.evaluate import dice_of_training_volumes
-
-        return dice_of_training_volumes(self.averaged_network(), volumes, self.config.network.window)
-
     def averaged_network(self) -> torch.nn.Module:
-        network = build_network(self.config.network.channels)
+        network = self.task.network()
         network.load_state_dict(self.average)
         return network.eval()
 
@@ -187,7 +195,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "iteration": self.iteration,
             "config": self.config.model_dump(mode="json"),
-            "trained_on": list(self.trained_on),
+            "trained_on": list(self.task.trained_on),
         }
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)

@@ -114,7 +114,9 @@ def available_engines(clock: Clock, weights: Weights | None = None) -> tuple[Eng
 
 def _try_engine(name: str, weights: Weights, clock: Clock) -> EngineReport:
     side = 2 * weights.stride
-    batch = np.linspace(-1000, 1000, side**3, dtype=np.float32).reshape(1, 1, side, side, side)
+    shape = (1, 1, *(side,) * weights.dimensions)
+    lowest, highest = (-1000, 1000) if weights.dimensions == 3 else (0, 1)
+    batch = np.linspace(lowest, highest, np.prod(shape), dtype=np.float32).reshape(shape)
     try:
         engine = ENGINES[name](weights)
         engine.run(batch)

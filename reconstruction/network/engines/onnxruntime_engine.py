@@ -25,11 +25,12 @@ class OnnxRuntimeEngine:
         # Windows of this size come once or twice a case; an arena would keep their memory for good.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(str(weights.onnx), options, providers=["CPUExecutionProvider"])
+        self._input = weights.input_name
         self.name = f"onnxruntime {onnxruntime.__version__} CPU"
 
     def run(self, batch: Singles) -> Singles:
         try:
-            return np.asarray(self._session.run(None, {"hu": np.ascontiguousarray(batch)})[0], np.float32)
+            return np.asarray(self._session.run(None, {self._input: np.ascontiguousarray(batch)})[0], np.float32)
         except RuntimeError as error:
             raise EngineError(
                 f"a batch of shape {batch.shape}, on which ONNX Runtime failed ({error})",

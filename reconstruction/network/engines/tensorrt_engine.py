@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from geometry.points import Singles
-from reconstruction.network.classes import CLASSES
 from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
@@ -31,6 +30,7 @@ class TensorRtEngine:
         self._trt: Any = import_tensorrt()
         self._cuda = _CudaRuntime()
         self.name = f"{self._trt.__name__} {self._trt.__version__} {self._cuda.device_name} f32"
+        self._input, self._classes = weights.input_name, len(weights.classes)
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
         self._engine = self._load_or_build(weights, cache)
         self._context = self._engine.create_execution_context()
@@ -39,14 +39,14 @@ class TensorRtEngine:
 
     def run(self, batch: Singles) -> Singles:
         batch = np.ascontiguousarray(batch, np.float32)
-        if not self._context.set_input_shape("hu", batch.shape):
+        if not self._context.set_input_shape(self._input, batch.shape):
             raise EngineError(
                 f"a batch of shape {batch.shape}", "at most the shape of the trained window", "use smaller windows"
             )
-        logits = np.empty((batch.shape[0], len(CLASSES), *batch.shape[2:]), np.float32)
+        logits = np.empty((batch.shape[0], self._classes, *batch.shape[2:]), np.float32)
         with self._cuda.buffer(batch.nbytes) as source, self._cuda.buffer(logits.nbytes) as target:
             self._cuda.to_device(source, batch)
-            self._context.set_tensor_address("hu", source)
+            self._context.set_tensor_address(self._input, source)
             self._context.set_tensor_address("logits", target)
             if not self._context.execute_async_v3(self._cuda.stream):
                 raise EngineError("a failure while TensorRT ran", "a working GPU", "see its log; choose another engine")

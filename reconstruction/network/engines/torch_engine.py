@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from geometry.extras import from_extra, install_command
 from geometry.points import Singles
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import EngineError
+from reconstruction.network.image_network import build_image_network, fold_batch_norm
 from reconstruction.network.weights import Weights, read_parameters
+
+if TYPE_CHECKING:
+    import torch
 
 
 class TorchEngine:
@@ -18,7 +24,7 @@ class TorchEngine:
         try:
             import torch
 
-            network = build_network(weights.channels)
+            network = _network(weights)
             values = read_parameters(weights.onnx)
         except ImportError as error:
             raise EngineError(f"no torch ({error})", "the package torch", install_command("training")) from error
@@ -38,3 +44,9 @@ class TorchEngine:
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(np.ascontiguousarray(batch)).to(self._device))
         return logits.float().cpu().numpy()
+
+
+def _network(weights: Weights) -> torch.nn.Module:
+    if weights.family is None:
+        return build_network(weights.channels)
+    return fold_batch_norm(build_image_network(weights.channels, len(weights.classes), weights.family))

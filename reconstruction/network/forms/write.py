@@ -54,7 +54,7 @@ def calibration_windows(ct: Volume, weights: Weights, count: int = CALIBRATION_W
     A scan smaller than the window is continued at its edges, as in use.
     """
     lps = to_nearest_lps(ct)
-    hu = resample_hu(lps, network_grid(lps, weights.spacing_mm))
+    hu = resample_hu(lps, network_grid(lps, weights.ct_spacing_mm))
     missing = [max(0, window - side) for window, side in zip(weights.window, hu.shape, strict=True)]
     hu = np.pad(hu, [(m // 2, m - m // 2) for m in missing], mode="edge")
     for share in np.linspace(0.0, 1.0, count):

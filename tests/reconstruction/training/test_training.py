@@ -11,7 +11,8 @@ from geometry.errors import SurgNavError
 from reconstruction.network.engines.engine import ENGINES, available_engines, choose_engine
 from reconstruction.network.errors import EngineError, TrainingConfigError, TrainingDataError, WeightsError
 from reconstruction.network.weights import Weights, load_weights
-from reconstruction.training.config import Schedule, read_config
+from reconstruction.training.config import Schedule
+from reconstruction.training.read_config import read_config
 from reconstruction.training.train import learning_rate, run_training
 from tests.reconstruction.training.tiny_training import TOML, write_scan, write_toml
 

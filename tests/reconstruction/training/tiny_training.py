@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reconstruction.training.config import TrainingConfig, read_config
+from reconstruction.training.config import TrainingConfig
+from reconstruction.training.read_config import read_config
 
 TOML = """
 name = "tiny"

@@ -1,0 +1,39 @@
+"""Makes the split of a folder of frames: what looks alike stays together, and whole groups are held out.
+
+    python benchmarks/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --validation 20 --seed 13
+
+prints the table that reconstruction/training/usgra_split.csv is; `reconstruction.training.split` is the method.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reconstruction.training.images import read_pixels, to_grey
+from reconstruction.training.split import draw_parts, groups, likeness
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--threshold", type=float, default=0.42)
+    parser.add_argument("--held-out", type=int, default=40)
+    parser.add_argument("--validation", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=13)
+    a = parser.parse_args()
+    paths = sorted(a.images.glob("*.png"))
+    group = groups(likeness([to_grey(read_pixels(path)) for path in paths]), a.threshold)
+    parts = draw_parts(group, a.held_out, a.validation, a.seed)
+    print("# usgra_train: which frames are trained on. Frames of one group look alike and stay together. Made by")
+    print(
+        f"# python benchmarks/make_ultrasound_split.py IMAGES --threshold {a.threshold} --held-out {a.held_out} "
+        f"--validation {a.validation} --seed {a.seed}"
+    )
+    print("# name,group,part")
+    for path, number, part in zip(paths, group, parts, strict=True):
+        print(f"{path.stem},{number},{part}")
+
+
+if __name__ == "__main__":
+    main()

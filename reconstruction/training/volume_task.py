@@ -1,0 +1,70 @@
+"""Training on CT: labelled scans brought onto the network's grid, windows drawn from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconstruction.network.architecture import build_network
+from reconstruction.network.errors import TrainingDataError
+from reconstruction.network.export import export_checkpoint
+from reconstruction.network.fingerprint import scan_fingerprint
+from reconstruction.training.config import Source, TrainingConfig
+from reconstruction.training.sample import Sample
+from reconstruction.training.sampling import Sampler
+from reconstruction.training.scans import ScanFiles, find_scans, read_scan
+from reconstruction.training.targets import TrainingVolume, prepare
+
+if TYPE_CHECKING:
+    import torch
+
+
+class VolumeTask:
+    """What the training loop needs to know of CT volumes."""
+
+    def __init__(self, config: TrainingConfig, data: Path) -> None:
+        scans = _prepared(config, data)
+        training = [scan for scan in scans if not scan.files.validation]
+        self.config = config
+        self.trained_on = tuple(scan.fingerprint for scan in training)
+        self._held_out = [scan.volume for scan in scans if scan.files.validation]
+        self._sampler = Sampler([scan.volume for scan in training], config)
+
+    def network(self) -> torch.nn.Module:
+        """A fresh network."""
+        return build_network(self.config.network.channels)
+
+    def draw(self, number: int) -> Sample:
+        """One window; the same number gives the same window."""
+        return self._sampler.draw(number)
+
+    def validate(self, network: torch.nn.Module) -> dict[str, float]:
+        """Mean Dice of each class over the scans held out; empty without any."""
+        from reconstruction.training.evaluate import dice_of_training_volumes
+
+        return dice_of_training_volumes(network, self._held_out, self.config.network.window) if self._held_out else {}
+
+    def export(self, checkpoint: Path, description: Path) -> None:
+        """Writes ONNX and description."""
+        export_checkpoint(checkpoint, description)
+
+
+@dataclass(frozen=True)
+class _PreparedScan:
+    files: ScanFiles
+    volume: TrainingVolume
+    fingerprint: str
+
+
+def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
+    # Every file is looked for before the first is read: a missing scan must not cost the minutes before it.
+    found: list[tuple[Source, ScanFiles]] = [(s, files) for s in config.source for files in find_scans(s, data)]
+    if all(files.validation for _, files in found):
+        came = "no scan to train on: every scan is held out for validation"
+        raise TrainingDataError(came, "at least one scan to train on", "hold out fewer")
+    prepared = []
+    for source, files in found:
+        scan = read_scan(files, source, data)
+        prepared.append(_PreparedScan(files, prepare(scan, config), scan_fingerprint(scan.ct)))
+    return prepared
