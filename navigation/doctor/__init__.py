@@ -1,4 +1,4 @@
-"""What this machine has, and whether it is enough: measured, not looked up."""
+"""Examines whether this machine meets the requirements of SurgNav, by measurement where possible."""
 
 from navigation.doctor.examination import DoctorSettings, examine
 from navigation.doctor.report import DoctorReport, Finding, Status

@@ -1,4 +1,4 @@
-"""Runs every check, none of which can keep the others from running."""
+"""Runs every check; a check that fails does not keep the others from running."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class DoctorSettings:
     """How the machine is examined.
 
     Attributes:
-        out_folder: where cases and recordings will go; its write speed is measured. Made if absent.
+        out_folder: the folder for cases and recordings, whose write speed is measured; made if absent.
         ports: the loopback ports of the bridge: poses, surfaces, control.
-        write_mib: how much is written to measure the disk.
-        jitter_rate_hz: the rate of the pose stream.
-        jitter_ticks: how many periods its wake-ups are measured over.
-        lock_file: the exact versions to compare with.
+        write_mib: how many MiB are written to measure the disk.
+        jitter_rate_hz: rate of the loop whose jitter is measured: that of the pose stream.
+        jitter_ticks: number of periods over which the jitter is measured.
+        lock_file: the package versions to compare with.
     """
 
     out_folder: Path = Path("out")
@@ -43,15 +43,15 @@ def examine(
     clock: PacedClock | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> DoctorReport:
-    """Examines this machine within about 15 s.
+    """Examines this machine, which takes about 15 s.
 
     Args:
         settings: what is measured, and for how long.
-        clock: whose wake-ups are measured; the system's monotonic clock if None.
-        progress: told the name of each check as it begins.
+        clock: the clock whose wake-ups are measured; the system's monotonic clock if None.
+        progress: called with the name of each check as it begins.
 
     Returns:
-        What was found. A check that itself breaks is a finding too, with the status fail; nothing is raised.
+        The findings. A check that raises is a finding with the status fail; this function raises nothing.
     """
     findings: list[Finding] = []
     for name, check in _checks(settings, clock or MonotonicClock()).items():
@@ -62,7 +62,7 @@ def examine(
 
 
 def _checks(settings: DoctorSettings, clock: PacedClock) -> dict[str, Check]:
-    """The checks by name. The jitter comes first: engines leave threads behind that would disturb it."""
+    """The checks by name. Jitter is measured first: the inference engines leave threads that would disturb it."""
     jitter = partial(machine.clock_and_jitter, clock, settings.jitter_rate_hz, settings.jitter_ticks)
     return {
         "system": machine.operating_system,
@@ -83,6 +83,6 @@ def _checks(settings: DoctorSettings, clock: PacedClock) -> dict[str, Check]:
 def _run(name: str, check: Check) -> list[Finding]:
     try:
         return list(check())
-    except Exception as error:  # noqa: BLE001 - a doctor must not die of one symptom; it is reported instead
+    except Exception as error:  # noqa: BLE001 - a check that breaks is reported, and the others still run
         what = f"the check broke: {type(error).__name__}: {error}"
         return [Finding("broken", name, Status.FAIL, what, "run make setup; if it stays, report this line")]

@@ -1,4 +1,4 @@
-"""What computes and what draws: GPU, TensorRT, each inference engine (really run), and VTK without a screen."""
+"""Checks of GPU, TensorRT, each inference engine (by running it), and off-screen rendering with VTK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--
 
 
 def gpu_and_tensorrt() -> Iterator[Finding]:
-    """NVIDIA GPUs by their driver's own word, whether torch can use them, and TensorRT."""
+    """Checks the NVIDIA GPUs that the driver reports, whether torch can use them, and TensorRT."""
     gpus = _nvidia_gpus()
     if not gpus:
         yield Finding(GROUP, "gpu", Status.OK, "no NVIDIA GPU: inference runs on the processor", values={"gpus": 0})
@@ -33,7 +33,7 @@ def gpu_and_tensorrt() -> Iterator[Finding]:
 
 
 def engines(clock: Clock) -> Iterator[Finding]:
-    """Loads the network's weights and runs each engine once; one that works is enough."""
+    """Loads the network's weights and runs each engine once; one working engine is enough."""
     from reconstruction.network.engines.engine import available_engines
 
     try:
@@ -58,7 +58,7 @@ def engines(clock: Clock) -> Iterator[Finding]:
 
 
 def rendering() -> Iterator[Finding]:
-    """Whether VTK can draw off screen; found out in another process, since failing it crashes."""
+    """Checks in another process whether VTK can draw off screen, since VTK crashes where it cannot."""
     if "vtkmodules" in missing_packages("pictures"):
         yield Finding(GROUP, "rendering", Status.WARN, "VTK is not installed", install_command("pictures"))
         return

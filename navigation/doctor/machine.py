@@ -1,4 +1,4 @@
-"""The machine itself: processor, memory, disk, clock and ports. Disk and clock are measured."""
+"""Checks of processor, memory, disk, clock and ports. Disk and clock are measured."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _GIB = 1024**3
 _VECTOR_UNITS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 _NEEDED_CORES = 2
-_NEEDED_MEMORY_GIB = 6.0  # what a reconstruction of a whole chest may take
+_NEEDED_MEMORY_GIB = 6.0  # the memory that a reconstruction of a whole chest may take
 _NEEDED_FREE_GIB = 5.0
-_NEEDED_WRITE_MB_PER_S = 60.0  # raw ultrasound, 1 MB at 30 Hz, and as much again for everything else
+_NEEDED_WRITE_MB_PER_S = 60.0  # raw ultrasound, 1 MB at 30 Hz, and the same again for everything else
 _NEEDED_JITTER_P99_MS = 2.0  # a fifth of the period at 100 Hz
-_SLOW_CLOCKS = ("hpet", "acpi_pm", "jiffies", "pit")  # a reading leaves the processor: microseconds each
+_SLOW_CLOCKS = ("hpet", "acpi_pm", "jiffies", "pit")  # read outside the processor: microseconds for each reading
 
 
 def operating_system() -> Iterator[Finding]:
-    """Which system this is; only Linux has been tried."""
+    """Checks the operating system; only Linux has been tested."""
     found = f"{_distribution()}, {platform.system()} {platform.release()} {platform.machine()}"
     action = "use Linux: nothing else has been tried"
     yield Finding.judged(GROUP, "system", platform.system() == "Linux", found, action, {})
 
 
 def processor_and_memory() -> Iterator[Finding]:
-    """Cores this process may use, vector units that inference profits from, and memory."""
+    """Checks the cores that this process may use, the vector units that inference profits from, and memory."""
     cores = len(os.sched_getaffinity(0))
     cpuinfo = _fields(Path("/proc/cpuinfo"))
     units = " ".join(unit for unit in _VECTOR_UNITS if unit in cpuinfo.get("flags", "").split())
@@ -62,7 +62,7 @@ def processor_and_memory() -> Iterator[Finding]:
 
 
 def disk(folder: Path, write_mib: int) -> Iterator[Finding]:
-    """Writes `write_mib` MiB into `folder`, waits until the disk has them, and deletes them."""
+    """Measures the write rate: writes `write_mib` MiB into `folder`, syncs them to the disk, and deletes them."""
     folder.mkdir(parents=True, exist_ok=True)
     status = os.statvfs(folder)
     free_gib = status.f_bavail * status.f_frsize / _GIB
@@ -78,7 +78,7 @@ def disk(folder: Path, write_mib: int) -> Iterator[Finding]:
 
 
 def clock_and_jitter(clock: PacedClock, rate_hz: float, ticks: int) -> Iterator[Finding]:
-    """The kernel's clock source, and how late a loop at `rate_hz` wakes up over `ticks` periods."""
+    """Checks the kernel's clock source, and measures how late a loop at `rate_hz` wakes up over `ticks` periods."""
     path = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     source = path.read_text().strip() if path.exists() else "unknown source"
     resolution_ns = round(time.get_clock_info("monotonic").resolution * 1e9)
@@ -102,7 +102,7 @@ def clock_and_jitter(clock: PacedClock, rate_hz: float, ticks: int) -> Iterator[
 
 
 def bridge_ports(ports: Sequence[int]) -> Iterator[Finding]:
-    """Binds each loopback port that the bridge would use, and lets go of it at once."""
+    """Checks that each loopback port of the bridge is free, by binding it for a moment."""
     taken = ", ".join(str(port) for port in ports if not _can_bind(port))
     names = ", ".join(map(str, ports))
     yield Finding.judged(
@@ -123,7 +123,7 @@ def _distribution() -> str:
 
 
 def _fields(path: Path) -> dict[str, str]:
-    """The first value of each ``name: value`` line of a file under /proc; empty where there is none."""
+    """The first value for each name in the ``name: value`` lines of a file under /proc; empty without the file."""
     if not path.exists():
         return {}
     fields: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The doctor's findings as values; drawing them is `navigation.doctor.screen`."""
+"""The doctor's findings as values; `navigation.doctor.screen` shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Values = Mapping[str, str | int | float | None]
 
 
 class Status(StrEnum):
-    """How good a finding is: `warn` still works, slower or with less; `fail` does not."""
+    """How good a finding is: with `warn` SurgNav works more slowly or with fewer features, with `fail` it does not."""
 
     OK = "ok"
     WARN = "warn"
@@ -27,12 +27,15 @@ class Finding:
     """One thing that was examined.
 
     Attributes:
-        group: where it belongs on the screen: machine, software, inference, live.
+        group: its group on the screen: machine, software, inference or live.
         name: what was examined.
         status: ok, warn or fail.
-        found: what there is, in words and with units.
-        action: what to do about it; empty exactly when the status is ok.
-        values: the same as numbers, units in the names; for the JSON file.
+        found: what was found, in words and with units.
+        action: what to do about it; empty exactly if the status is ok.
+        values: the same as numbers for the JSON file, with units in the names.
+
+    Raises:
+        ValueError: a status of ok with an action, or another status without one.
     """
 
     group: str
@@ -44,12 +47,15 @@ class Finding:
 
     def __post_init__(self) -> None:
         if bool(self.action) == (self.status is Status.OK):
-            raise ValueError(f"{self.name} is {self.status} with the action {self.action!r}: only trouble has one")
+            raise ValueError(
+                f"Got {self.name} with status {self.status} and the action {self.action!r}; expected an action exactly "
+                "where the status is not ok. Fix: correct the check."
+            )
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
 
     @staticmethod
     def judged(group: str, name: str, good: bool, found: str, action: str, values: Values) -> Finding:
-        """Ok where `good`; otherwise a warning with the `action`."""
+        """A finding with the status ok if `good`; otherwise a warning with the `action`."""
         if good:
             return Finding(group, name, Status.OK, found, values=values)
         return Finding(group, name, Status.WARN, found, action, values)
@@ -57,13 +63,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """Everything that was found, in the order of examination."""
+    """All findings, in the order of examination."""
 
     findings: tuple[Finding, ...]
 
     @property
     def status(self) -> Status:
-        """The worst of the findings."""
+        """The worst status of the findings."""
         return max((finding.status for finding in self.findings), key=lambda status: status.severity)
 
     def to_json(self) -> dict[str, object]:

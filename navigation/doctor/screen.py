@@ -1,4 +1,4 @@
-"""The doctor's report on one screen."""
+"""Prints the doctor's report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKS = {Status.OK: "[green]ok[/]", Status.WARN: "[yellow]warn[/]", Status.FAIL
 
 
 def render(report: DoctorReport, console: Console) -> None:
-    """Draws the findings as a table by group, what to do below each trouble, and one closing line."""
+    """Prints the findings as a table by group, the action below each that is not ok, and one closing line."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(no_wrap=True)

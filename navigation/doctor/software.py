@@ -1,4 +1,4 @@
-"""Python and the libraries: are they there, and are they the versions that were tried together?"""
+"""Checks of Python and the libraries: installed, and in the versions that were tested together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPAIR = "run make setup in the checkout"
 
 
 def python(supported: tuple[int, int]) -> Iterator[Finding]:
-    """The interpreter that runs this, against the only series that was tried."""
+    """Checks the running interpreter against the only Python series that was tested."""
     version = sys.version.split()[0]
     action = f"use Python {supported[0]}.{supported[1]}: make setup finds it, or says how to get it"
     good = sys.version_info[:2] == supported
@@ -27,7 +27,7 @@ def python(supported: tuple[int, int]) -> Iterator[Finding]:
 
 
 def libraries(lock_file: Path) -> Iterator[Finding]:
-    """Every locked package against what is installed; the ones that matter most by name and version."""
+    """Checks every installed package against the locked version; the key libraries are listed with their versions."""
     installed = _installed()
     key = {name: installed.get(name) for name in _BASE_LIBRARIES}
     key |= {name: installed[name] for name in _EXTRA_LIBRARIES if name in installed}
@@ -67,7 +67,7 @@ def extras() -> Iterator[Finding]:
 
 
 def demo_ct() -> Iterator[Finding]:
-    """Whether the demo's CT was brought already, intact; the demo fetches it otherwise."""
+    """Reports whether the demo's CT is cached and intact; the demo downloads it otherwise."""
     cached = cached_demo_ct()
     if cached is not None:
         found = f"cached in {cached.parent}"
@@ -77,14 +77,14 @@ def demo_ct() -> Iterator[Finding]:
 
 
 def read_lock(lock_file: Path) -> dict[str, str]:
-    """Package -> version of a ``name==version`` file; names normalised, comments ignored."""
+    """Package -> version of a file with lines ``name==version``; names are normalised, comments ignored."""
     lines = (line.partition("#")[0].strip() for line in lock_file.read_text().splitlines())
     pinned = (line.partition("==") for line in lines if line)
     return {_normalised(name): version for name, _, version in pinned}
 
 
 def _installed() -> Mapping[str, str]:
-    """Package -> version, without the build's label: 2.13.0+cpu is 2.13.0."""
+    """Installed package -> version without its local label: 2.13.0+cpu becomes 2.13.0."""
     return {
         _normalised(distribution.metadata["Name"]): distribution.version.partition("+")[0]
         for distribution in metadata.distributions()

@@ -1,1 +1,1 @@
-"""The screen of whoever runs the service: who came and went, what was refused, how old the poses are."""
+"""The operator's screen: clients that join and leave, refusals, events from headsets, age of the poses."""

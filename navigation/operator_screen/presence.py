@@ -1,4 +1,4 @@
-"""Who is here, as the operator should know it: each coming and going once, and of a client that flaps a count."""
+"""Tells the operator which clients are connected, and counts the changes of one that joins and leaves repeatedly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ _SETTLED_NS = 5 * NS_PER_S
 
 @dataclass
 class _Client:
-    """One name.
+    """The client of one name.
 
     Attributes:
-        here: as it is; `told`: as the operator was told last, None if never.
-        changed_ns: when it last came or went; `told_ns`: when the operator was last told of it.
-        joined, left: how often since then.
-        wait_ns: how long it must stay as it is before the operator is told without being asked.
+        here: whether it is connected.
+        told: the value of `here` that the operator was told last; None if never.
+        changed_ns: when it last joined or left.
+        told_ns: when the operator was last told of it.
+        joined, left: how often it joined and left since `told_ns`.
+        wait_ns: how long it must stay connected or away before the operator is told.
     """
 
     here: bool = False
@@ -34,10 +36,11 @@ class _Client:
 
 
 class Presence:
-    """By name, which clients choose themselves; the longest unheard of that are away make room for new ones.
+    """Which clients are connected, by the name that each client chooses itself.
 
-    The first coming and the first going are said at once. Within the minute after that they are counted; where the
-    client comes to rest the operator is told, and of one that never does once a minute.
+    The first joining and the first leaving of a client are told at once. In the minute after that, further changes are
+    counted; the operator is told once the client has settled, or once a minute if it does not. At most `MOST_NAMES`
+    names are kept: a new one replaces the client that has been away longest.
     """
 
     def __init__(self) -> None:
@@ -45,7 +48,7 @@ class Presence:
         self.unknown = 0
 
     def joined(self, name: str, program: str, now_ns: int) -> str:
-        """What to say; empty for nothing. A Hello is repeated until it is answered, and said again for a count."""
+        """The line to show for a Hello; empty for none, since a client repeats its Hello until it is answered."""
         client = self._client(name)
         if client is None or client.here:
             return ""
@@ -56,7 +59,7 @@ class Presence:
         return ""
 
     def left(self, name: str, reason: str, now_ns: int) -> str:
-        """What to say; empty for nothing."""
+        """The line to show for a Goodbye; empty for none."""
         client = self._client(name)
         if client is None or not client.here:
             return ""
@@ -67,7 +70,7 @@ class Presence:
         return ""
 
     def due(self, now_ns: int) -> list[str]:
-        """Who has come to rest elsewhere than was told, and who flaps."""
+        """Lines on clients that have settled otherwise than was told, and on those that keep joining and leaving."""
         lines: list[str] = []
         for name, client in self._clients.items():
             settled = client.here != client.told and now_ns - client.changed_ns >= client.wait_ns
@@ -80,7 +83,7 @@ class Presence:
                 counts = f"joined {client.joined} and left {client.left} times since"
                 lines.append(self._tell(client, now_ns, f"{quoted(name)} is {where} now ({counts})"))
         if self.unknown:
-            lines.append(f"{self.unknown} times came another client than the {MOST_NAMES} that are here")
+            lines.append(f"{self.unknown} Hellos from clients beyond the {MOST_NAMES} that are here")
             self.unknown = 0
         return lines
 

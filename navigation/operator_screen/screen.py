@@ -1,6 +1,6 @@
-"""The operator's screen of a running service: one line for each thing that happens, with the local time.
+"""The operator's screen of a running service: one line for each event, with the local time.
 
-Everything a client wrote goes through `foreign_text`; nothing is read as markup; and whoever makes noise is counted.
+Text from clients is sanitised by `foreign_text` and never interpreted as markup; the number of lines is limited.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from unity_bridge.wire.messages import ClientEvent, ClientReport, Goodbye, Hello
 WARNING, PLAIN = "yellow", ""
 _MOST_LINE = 600
 _LOOK_EVERY_NS = NS_PER_S // 2
-# Lines at once, and how long until one more. What people do at headsets is rare, and nobody may talk over it.
+# Number of lines in a burst, and the time until one more. Events by people are rare: they have a budget of their own,
+# which messages from programs cannot use up.
 _PERSONS, _PROGRAMS = (60, 2 * NS_PER_S), (30, 15 * NS_PER_S)
 _AT_ONCE = {ClientReport: 4, SelfTestVerdict: 4}
 
 
 class OperatorScreen:
-    """Call `poll` often: what was withheld is said there.
+    """Shows what happens in the service; call `poll` often, since it shows the counts of withheld lines.
 
     Args:
-        now: tells the local time.
+        console: where the lines are printed.
+        clock: times the limits.
+        now: returns the local time.
     """
 
     def __init__(self, console: Console, clock: Clock, now: Callable[[], datetime]) -> None:
@@ -47,9 +50,9 @@ class OperatorScreen:
         self._persons, self._programs = LineBudget(*_PERSONS, now_ns), LineBudget(*_PROGRAMS, now_ns)
 
     def say(self, line: str, style: str = PLAIN) -> None:
-        """One line; too long for the terminal, it goes on under its own beginning.
+        """Prints one line; where it is longer than the terminal is wide, it is wrapped with an indent.
 
-        A screen that takes nothing more, such as a file on a full disk, is no reason to stop what it tells of.
+        Output that fails, such as to a file on a full disk, is ignored, so that the service goes on.
         """
         with contextlib.suppress(OSError):
             self._print(f"{self._now():%H:%M:%S}", Text(shown(line, _MOST_LINE), style))
@@ -63,13 +66,13 @@ class OperatorScreen:
         self._console.print(grid)
 
     def say_if_new(self, topic: str, line: str) -> None:
-        """What is the matter with a topic, once; `line` is empty while nothing is."""
+        """Shows the problem of a topic if it differs from the last one; `line` is empty while there is none."""
         before, self._matters[topic] = self._matters.get(topic, ""), line
         if line and line != before:
             self.say(line, WARNING)
 
     def event(self, event: ControlEvent) -> None:
-        """What a client did, if it is news."""
+        """Shows what a client did, within the limits for repeated lines."""
         name, what, now_ns = event.client_name, event.what, self._clock.now_ns()
         if isinstance(what, ClientEvent):
             line, style = _done(event, what)
@@ -81,7 +84,7 @@ class OperatorScreen:
             self.say(line, WARNING if isinstance(what, SelfTestVerdict) and what.reasons else PLAIN)
 
     def poll(self) -> None:
-        """Says what was counted meanwhile."""
+        """Shows what was counted since the last call, at most twice a second."""
         now_ns = self._clock.now_ns()
         if now_ns - self._looked_ns < _LOOK_EVERY_NS:
             return
@@ -106,7 +109,7 @@ class OperatorScreen:
 
 
 class _ScreenHandler(logging.Handler):
-    """Shows log records, such as those of who was refused, as lines of the screen."""
+    """Shows log records, such as refusals, as lines of the screen."""
 
     def __init__(self, screen: OperatorScreen) -> None:
         super().__init__(logging.WARNING)
@@ -118,10 +121,11 @@ class _ScreenHandler(logging.Handler):
 
 @contextlib.contextmanager
 def logs_on(screen: OperatorScreen, hushed: str) -> Iterator[None]:
-    """Who is refused is said on the screen, rather than past it.
+    """While the block runs, shows the log of refusals on the screen instead of on standard error.
 
     Args:
-        hushed: the log of what `event` is told as well.
+        screen: where the log is shown.
+        hushed: name of a log that is suppressed, since the screen shows the same through `event`.
     """
     handlers = {LOG: _ScreenHandler(screen), hushed: logging.NullHandler()}
     logs = {name: logging.getLogger(name) for name in handlers}
@@ -152,7 +156,7 @@ def _reported(name: str, report: ClientReport) -> tuple[str, str]:
 
 
 def _done(event: ControlEvent, what: ClientEvent) -> tuple[str, str]:
-    """What a person did at a headset, with what became of it."""
+    """The line and style for an event by a person at a headset, with its outcome."""
     who = quoted(event.client_name) + (f" ({shown(what.person, 40)})" if what.person else "")
     if what.kind == "request_registration":
         said = f"{who} asks for a registration: {shown(what.reason or 'no reason given', 200)}"

@@ -1,4 +1,4 @@
-"""How old the poses are, in words for whoever runs the service: when that changes, and once a minute."""
+"""Reports the age of the poses to the operator: when they become too old or recover, and once a minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from navigation.clock import NS_PER_S
 from navigation.live.pose_vitals import Vitals
 
 _NS_PER_MS = 1_000_000
-# What is shorter is a hiccup, which the minute's line tells: nobody can read what comes and goes so fast.
+# Shorter outages are only counted in the line of each minute: lines that come and go so fast cannot be read.
 _OLD_FOR_NS = 400 * _NS_PER_MS
 _YOUNG_FOR_NS = NS_PER_S
 _ALARM_EVERY_NS = 10 * NS_PER_S
@@ -18,7 +18,13 @@ _ALARM_EVERY_NS = 10 * NS_PER_S
 
 @dataclass
 class _Outage:
-    """Attributes: since when nothing could be shown, what had been dropped by then, whether it was told."""
+    """An outage: poses are too old to be shown.
+
+    Attributes:
+        since_ns: when the outage began.
+        dropped_before: number of frames that had been dropped by then.
+        is_told: whether the operator was told.
+    """
 
     since_ns: int
     dropped_before: int
@@ -26,12 +32,12 @@ class _Outage:
 
 
 class StreamReport:
-    """Asked often, it says something seldom: poses are too old to be shown, they are shown again, how old they were.
+    """Makes the lines on the age of the poses; call `lines` often.
 
     Args:
-        stale_after_ms: the age above which no pose is shown as it is.
+        stale_after_ms: age above which poses are not shown as valid.
         now_ns: the time of the start.
-        every_s: how often the ages are told.
+        every_s: interval of the lines that report the ages.
     """
 
     def __init__(self, stale_after_ms: float, now_ns: int, every_s: float = 60.0) -> None:
@@ -40,11 +46,11 @@ class StreamReport:
         self._told: tuple[int, Vitals | None] = now_ns, None
         self._outage: _Outage | None = None
         self._alarmed_ns = now_ns - _ALARM_EVERY_NS
-        self._old_ns = self._start_ns = now_ns  # when the newest frame was found too old last
+        self._old_ns = self._start_ns = now_ns  # the last time at which the newest frame was too old
         self._outages = 0
 
     def lines(self, vitals: Vitals, now_ns: int) -> list[tuple[str, bool]]:
-        """What is news, each line with whether it is bad."""
+        """The lines to show now, each with True if it reports a problem."""
         captured_ns = self._start_ns if vitals.capture_ns is None else vitals.capture_ns
         age_ns = now_ns - captured_ns
         if age_ns > self._stale_ns:
@@ -91,7 +97,7 @@ class StreamReport:
 
 
 def _within_ms(ages: np.ndarray, share: float) -> str:
-    """The age in whole ms that this share of the frames was not above, as words."""
+    """The age in whole ms that a `share` of the batches did not exceed; ``over 1000`` beyond the histogram."""
     reached = np.cumsum(ages)
     at = int(np.searchsorted(reached, share * reached[-1]))
     return f"{at + 1}" if at < len(ages) - 1 else f"over {len(ages) - 1}"

@@ -1,6 +1,6 @@
-"""The few things of VTK that the scene picture needs: coloured shapes, light, a camera, and where points come to lie.
+"""An off-screen VTK scene: coloured shapes, light, a camera, and the projection of points to pixels.
 
-VTK without a working off-screen backend ends the process, so a window comes from `navigation.pictures.offscreen` only.
+VTK without a working off-screen backend ends the process, so windows come only from `navigation.pictures.offscreen`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from navigation.pictures.offscreen import make_offscreen_window
 
 Floats = NDArray[Any]
 
-_SUPERSAMPLING = 2  # drawn at twice the size, averaged down: edges as smooth on a software renderer as on a GPU
+_SUPERSAMPLING = 2  # drawn at twice the size and averaged: edges are smooth on a software renderer too
 
 
 class Canvas:
     """An off-screen scene in mm.
 
     Args:
-        width_px, height_px: of the finished picture.
+        width_px, height_px: size of the finished picture.
 
     Raises:
         RenderingError: this machine cannot draw off screen.
@@ -41,7 +41,7 @@ class Canvas:
         self._renderer.SetBackground(0.965, 0.97, 0.975)
         self._renderer.SetBackground2(0.83, 0.855, 0.885)
         self._renderer.GradientBackgroundOn()
-        # Several glass surfaces behind one another, each mixed in its right order.
+        # Depth peeling blends several transparent surfaces behind one another in the right order.
         self._renderer.SetUseDepthPeeling(True)
         self._renderer.SetMaximumNumberOfPeels(4)
         self._renderer.SetOcclusionRatio(0.0)
@@ -52,7 +52,7 @@ class Canvas:
         self._drawn_low, self._drawn_high = np.full(3, np.inf), np.full(3, -np.inf)
 
     def add_surface(self, surface: Surface, colour: str, glass_view: Floats | None) -> None:
-        """A surface; like glass where a viewing direction ``(3,)`` is given."""
+        """Adds a surface; transparent where it faces `glass_view`, a unit vector ``(3,)`` to the viewer, if given."""
         with from_extra("pictures"):
             from vtkmodules.util.numpy_support import numpy_to_vtk
 
@@ -90,7 +90,7 @@ class Canvas:
         self._add_tube(tip_mm, base_mm, (0.3, radius), colour)
 
     def add_points(self, points_mm: Floats, values: Floats, limit: float, radius: float) -> None:
-        """Small balls coloured by a value from 0 to `limit`."""
+        """Adds small balls of `radius` in mm at ``(n, 3)``, coloured by values ``(n,)`` from 0 to `limit`."""
         with from_extra("pictures"):
             from matplotlib import colormaps
             from vtkmodules.util.numpy_support import numpy_to_vtk
@@ -116,9 +116,10 @@ class Canvas:
         self._grow(points_mm)
 
     def look_from(self, view: Floats, fill: tuple[float, float] = (0.66, 0.88)) -> None:
-        """Turns the camera to everything added: `view` ``(3,)`` points to the viewer, z is up.
+        """Points the camera at everything that was added, with z up.
 
         Args:
+            view: unit vector ``(3,)`` towards the viewer.
             fill: share of the picture's width and height that the scene may take.
         """
         with from_extra("pictures"):
@@ -144,7 +145,7 @@ class Canvas:
         lights.AddLightsToRenderer(self._renderer)
 
     def draw(self) -> Floats:
-        """The picture, ``(height, width, 3)`` uint8, top row first."""
+        """Draws the scene; returns the picture, ``(height, width, 3)`` uint8, top row first."""
         with from_extra("pictures"):
             from vtkmodules.util.numpy_support import vtk_to_numpy
             from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
@@ -152,7 +153,7 @@ class Canvas:
         self._window.Render()
         grab = vtkWindowToImageFilter()
         grab.SetInput(self._window)
-        grab.ShouldRerenderOff()  # drawn just now: a second time would double the cost
+        grab.ShouldRerenderOff()  # just drawn by Render: drawing again would double the cost
         grab.ReadFrontBufferOff()
         grab.SetInputBufferTypeToRGB()
         grab.Update()
@@ -162,7 +163,7 @@ class Canvas:
         return np.round(image[::-1]).astype(np.uint8)
 
     def pixel_of(self, point_mm: Floats) -> tuple[float, float]:
-        """Where a point lies in the picture: from the left and from the bottom."""
+        """Pixel coordinates of a point ``(3,)`` in the picture, from the left and from the bottom."""
         self._renderer.SetWorldPoint(*point_mm, 1.0)
         self._renderer.WorldToDisplay()
         x, y, _ = self._renderer.GetDisplayPoint()
@@ -170,12 +171,12 @@ class Canvas:
 
     @property
     def drawn_px(self) -> tuple[float, float]:
-        """Where the scene begins and ends from left to right, in pixels."""
+        """Left and right end of the scene in the picture, in pixels."""
         low, high = self._extent_on_screen()
         return tuple(((np.array([low[0], high[0]]) + 1.0) * self.width_px / 2.0).tolist())
 
     def direction_on_screen(self, direction: Floats) -> tuple[float, float]:
-        """A direction as the camera sees it: its parts to the right and up, at most 1."""
+        """Components of a unit vector ``(3,)`` to the right and up in the picture, from -1 to 1."""
         matrix = self._renderer.GetActiveCamera().GetViewTransformMatrix()
         rows = np.array([[matrix.GetElement(row, column) for column in range(3)] for row in range(2)])
         right, up = rows @ direction
@@ -187,7 +188,7 @@ class Canvas:
         self._drawn_high = np.maximum(self._drawn_high, points_mm.max(axis=0))
 
     def _extent_on_screen(self) -> tuple[Floats, Floats]:
-        """Lower left and upper right of all that was added, -1 to 1 across the picture."""
+        """Lower left and upper right corner of everything that was added; -1 to 1 is the whole picture."""
         camera = self._renderer.GetActiveCamera()
         matrix = camera.GetCompositeProjectionTransformMatrix(self.width_px / self.height_px, -1.0, 1.0)
         rows = np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])

@@ -1,4 +1,4 @@
-"""Colours of what pictures show besides structures, from Okabe and Ito's palette (safe for colour-blind people).
+"""Colours of everything in pictures except structures, from Okabe and Ito's palette (safe for colour-blind people).
 
 Structures have their colours in `case.colours`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 TOOL = "#5b6b7b"
 TIP = "#009e73"
 LANDMARK = "#e69f00"
-LANDMARK_INK = "#8a5f00"  # the same, dark enough to be read on a light ground
+LANDMARK_INK = "#8a5f00"  # the landmarks' colour, dark enough for text on a light background
 TARGET = "#d55e00"
 EXPECTED = "#0072b2"
 TRUE = "#d55e00"

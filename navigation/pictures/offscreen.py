@@ -1,6 +1,6 @@
-"""Can this machine draw without a screen? Asked in another process, since VTK without EGL or OSMesa crashes.
+"""Tests in another process whether this machine can draw off screen, since VTK crashes without EGL or OSMesa.
 
-Import nothing of VTK to find out: a missing OpenGL library ends the process with a segmentation fault, no exception.
+VTK must not be imported for this test: without an OpenGL library, a segmentation fault ends the process.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from navigation.errors import RenderingError
 BACKENDS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 """The window classes of VTK that need no display, in the order in which they are tried."""
 
-_TIMEOUT_S = 60.0  # a cold start of VTK takes 2 s; a driver that hangs must not hang us
+_TIMEOUT_S = 60.0  # a cold start of VTK takes 2 s; beyond the limit the driver hangs
 
-# Draws a red square and reads it back: only a picture proves that a driver works.
+# Draws a red square and reads it back, since only a picture proves that a driver works.
 _PROBE = """
 import sys
 import vtkmodules.vtkRenderingOpenGL2 as opengl
@@ -46,9 +46,9 @@ class OffscreenReport:
     """Whether pictures can be drawn off screen, and with what.
 
     Attributes:
-        ok: True when a test picture was drawn and read back.
-        backend: the class in ``vtkmodules.vtkRenderingOpenGL2`` to make windows of; None when not ok.
-        reason: in words; what to do when not ok.
+        ok: True if a test picture was drawn and read back.
+        backend: the window class in ``vtkmodules.vtkRenderingOpenGL2`` that works; None if not ok.
+        reason: the result in words; if not ok, what failed.
     """
 
     ok: bool
@@ -58,7 +58,7 @@ class OffscreenReport:
 
 @cache
 def offscreen_rendering_available() -> OffscreenReport:
-    """Draws a test picture in another process with each backend until one works; asked once per process."""
+    """Draws a test picture in another process with each backend until one works; the result is cached."""
     failures = []
     for backend in BACKENDS:
         failure = _failure_of(backend)
@@ -73,7 +73,7 @@ def offscreen_rendering_available() -> OffscreenReport:
 
 
 def make_offscreen_window(width_px: int, height_px: int) -> Any:
-    """A ``vtkRenderWindow`` of the backend that was seen to work: never the default one, which may crash.
+    """A ``vtkRenderWindow`` of the backend that drew the test picture, not of VTK's default one, which may crash.
 
     Raises:
         MissingExtraError: the extra for pictures is not installed.
@@ -82,7 +82,11 @@ def make_offscreen_window(width_px: int, height_px: int) -> Any:
     require_extras("pictures")
     report = offscreen_rendering_available()
     if report.backend is None:
-        raise RenderingError(report.reason, " or ".join(BACKENDS), "install libegl1 and libegl-mesa0: make setup does")
+        raise RenderingError(
+            report.reason,
+            f"off-screen rendering with {' or '.join(BACKENDS)}",
+            "install libegl1 and libegl-mesa0, as make setup does",
+        )
     with from_extra("pictures"):
         import vtkmodules.vtkRenderingOpenGL2 as opengl
 
@@ -93,7 +97,7 @@ def make_offscreen_window(width_px: int, height_px: int) -> Any:
 
 
 def _failure_of(backend: str) -> str | None:
-    """Why ``backend`` cannot draw here; None when it can."""
+    """Why `backend` cannot draw on this machine; None if it can."""
     try:
         probe = subprocess.run(
             [sys.executable, "-c", _PROBE, backend],

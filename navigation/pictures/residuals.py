@@ -1,4 +1,4 @@
-"""The numbers of a registration and of its stream as pictures: what was left over, what was expected, what was true."""
+"""Charts of a registration and of its pose stream: residuals, expected and true target errors, latency."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geometry.extras import from_extra
 from navigation.pictures.colours import EXPECTED, FAINT_INK, INK, LANDMARK, PAPER, TIP, TRUE
+from navigation.pictures.figures import empty_figure
 
 Floats = NDArray[Any]
 
@@ -20,16 +21,17 @@ _GRID = {"color": "#d9dee4", "linewidth": 0.8}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResidualPictureData:
-    """What the picture shows; a part that is empty is said to be not measured.
+    """What the picture shows; a part without data is marked as not measured.
 
     Attributes:
-        stages_rms_mm: stage -> RMS of what it left over, in the order of the procedure.
+        stages_rms_mm: stage -> RMS residual, in the order of the procedure.
         landmarks_mm: landmark -> residual of the landmark registration.
-        surface_mm: distances of the swept points to the surface after the refinement, ``(n,)``; signs are kept.
-        expected_tre_mm: target -> expected error; true_tre_mm: target -> true error, where a simulator knows it.
+        surface_mm: signed distances of the swept points to the surface after the refinement, ``(n,)``.
+        expected_tre_mm: target -> expected TRE.
+        true_tre_mm: target -> true TRE, where a simulation knows it.
         expected_label: which expectation, such as ``expected, 95 %``.
-        latency_ms: sensor stamp to the client, ``(n,)``.
-        tre_limit_mm: a line to stay below; None for none.
+        latency_ms: time from the sensor's stamp to the client, ``(n,)``.
+        tre_limit_mm: limit of the TRE, drawn as a line; None for no line.
     """
 
     stages_rms_mm: Mapping[str, float] = field(default_factory=dict)
@@ -43,19 +45,17 @@ class ResidualPictureData:
 
 
 def residual_picture(data: ResidualPictureData, path: Path, *, title: str) -> Path:
-    """Writes a PNG, 1600 x 1000: residuals by stage and by landmark, of the surface, TRE at targets, and latency.
+    """Writes a PNG of 1600 x 1000 px: residuals by stage, by landmark and of the surface, TRE at targets, and latency.
 
     Args:
         data: what to show.
-        path: of the PNG; its folder must exist.
+        path: path of the PNG; its folder must exist.
         title: the first line.
-    """
-    with from_extra("pictures"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(16.0, 10.0), dpi=100, facecolor=PAPER)
-    FigureCanvasAgg(figure)
+    Returns:
+        `path`.
+    """
+    figure = empty_figure(16.0, 10.0, PAPER)
     figure.text(0.02, 0.96, title, size=20, weight="bold", color=INK, va="center")
     grid = figure.add_gridspec(2, 6, left=0.115, right=0.975, top=0.85, bottom=0.075, hspace=0.5, wspace=1.7)
     _bars(figure.add_subplot(grid[0, :2]), "What each stage left over", data.stages_rms_mm, "RMS, mm", EXPECTED)
@@ -68,7 +68,7 @@ def residual_picture(data: ResidualPictureData, path: Path, *, title: str) -> Pa
 
 
 def _prepare(axes: Any, title: str, label: str, empty: bool) -> bool:
-    """Titles and clears up the axes; False where there is nothing to draw."""
+    """Writes the title and simplifies the axes; returns False if there is nothing to draw."""
     axes.set_title(title, size=15, weight="bold", color=INK, loc="left", pad=30)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
@@ -85,7 +85,7 @@ def _prepare(axes: Any, title: str, label: str, empty: bool) -> bool:
 
 
 def _subtitle(axes: Any, parts: list[tuple[str, str]]) -> None:
-    """One line below the title; each part in its own colour, which is the legend."""
+    """Writes one line below the title, each part in its own colour, as the legend."""
     with from_extra("pictures"):
         from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
 
@@ -104,7 +104,7 @@ def _subtitle(axes: Any, parts: list[tuple[str, str]]) -> None:
 
 
 def _plain_ticks(axis: Any) -> None:
-    """1, 2, 5 in plain digits on a logarithmic axis."""
+    """Labels a logarithmic axis with 1, 2, 5, ... in plain digits."""
     with from_extra("pictures"):
         from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 

@@ -1,4 +1,4 @@
-"""Pictures to look at before a structure is approved: slices through its middle, with how sure the network is."""
+"""Pictures for the review of a structure: slices through its centre, with the network's uncertainty."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KIND = "pictures"
 
 
 def draw_structure(case: Case, structure: str, made_by: MadeBy) -> Path:
-    """Writes ``pictures/STRUCTURE.png`` into the case, and returns where it is.
+    """Writes ``pictures/STRUCTURE.png`` into the case, and returns its path.
 
     Raises:
-        CaseError: no such structure; a CT that is no longer the case's.
+        CaseError: there is no such structure, or the CT is no longer the case's.
         UnreadableInputError, CtRefusedError: the CT is no longer there, or no longer readable.
     """
     from navigation.pictures.slices import slice_picture
@@ -37,7 +37,7 @@ def draw_structure(case: Case, structure: str, made_by: MadeBy) -> Path:
 
 
 def _extent(case: Case, structure: str) -> Volume:
-    """Where the structure is: its probability, or the voxels of its label."""
+    """The structure's probability, or else the mask of its label."""
     if any(artefact.id == f"probabilities/{structure}.nii.gz" for artefact in case.artefacts):
         return in_case.read_probability(case, structure)
     layers = sum(artefact.kind == "labels" for artefact in case.artefacts)
@@ -46,11 +46,11 @@ def _extent(case: Case, structure: str) -> Volume:
         value = next((value for value, name in names.items() if name == structure), None)
         if value is not None:
             return labels.with_voxels((np.asarray(labels.voxels) == value).astype(np.float32))
-    return in_case.read_probability(case, structure)  # which raises, and lists what there is
+    return in_case.read_probability(case, structure)  # raises an error that lists the structures of the case
 
 
 def _middle(extent: Volume) -> np.ndarray:
-    """The voxel of the structure that is nearest to its centre of gravity: a ring's own middle lies outside of it."""
+    """The structure's voxel nearest to its centroid; the centroid itself may lie outside, as that of a ring does."""
     k, j, i = np.nonzero(np.asarray(extent.voxels) > 0.5)
     if not len(i):
         return extent.index_to_mm([(np.array(extent.shape_ijk) - 1) / 2])[0]

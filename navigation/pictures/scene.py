@@ -1,7 +1,7 @@
-"""The registered patient with the tool, in three dimensions: drawn by VTK off screen, lettered by matplotlib.
+"""A 3D picture of the registered patient with the tool: drawn off screen by VTK, labelled by matplotlib.
 
-The skin is drawn like glass: clear where it is seen face on, denser toward its outline, so that what lies beneath stays
-visible. Everything is in ``ct``; the viewer looks at the patient's front, so that his right is on the left.
+The skin is transparent where it faces the viewer and more opaque towards its outline, so that the structures beneath it
+stay visible. Everything is in ``ct``; the patient is seen from the front, the right side on the left of the picture.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from geometry.frames import CT
 from geometry.points import as_points
 from navigation.pictures.canvas import Canvas
 from navigation.pictures.colours import FAINT_INK, INK, LANDMARK, LANDMARK_INK, PAPER, RESIDUAL_MAP, TARGET, TIP, TOOL
+from navigation.pictures.figures import empty_figure
 
 Floats = NDArray[Any]
 
@@ -33,8 +34,11 @@ class SceneTool:
 
     Attributes:
         name: its label.
-        T_ct_tool: its marker's pose in `ct`.
-        tip_tool_mm: its tip in the marker's frame, ``(3,)``.
+        T_ct_tool: pose of its marker in ``ct``.
+        tip_tool_mm: position of its tip in the marker's frame, ``(3,)``.
+
+    Raises:
+        FrameMismatchError: a pose that is not in ``ct``.
     """
 
     name: str
@@ -86,10 +90,11 @@ class ScenePictureSettings:
     """How the scene is drawn.
 
     Attributes:
-        width_px, height_px: of the picture; a third of the width is for the numbers.
-        view_ct: from the patient to the viewer, in `ct`: a little from the right, in front and above.
-        glass: structures drawn like glass.
-        residual_limit_mm: end of the residuals' colour scale; None for their 95th percentile.
+        width_px, height_px: size of the picture; a quarter of the width is for the numbers.
+        view_ct: direction from the patient to the viewer in ``ct``; by default from the front, a little from the right
+            and from above.
+        glass: names of the structures that are drawn transparent.
+        residual_limit_mm: upper end of the residuals' colour scale; None for their 95th percentile.
     """
 
     width_px: int = 1600
@@ -106,7 +111,7 @@ def scene_picture(
 
     Args:
         data: what to show.
-        path: of the PNG; its folder must exist.
+        path: path of the PNG; its folder must exist.
         title: the first line.
         settings: see `ScenePictureSettings`.
 
@@ -150,7 +155,7 @@ def _add_swept(canvas: Canvas, data: ScenePictureData, limit_mm: float | None) -
 
 
 def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
-    """A shaft from the tip to the marker, and the marker's four spheres in its own plane."""
+    """Draws a shaft from the tip to the marker, and the marker's four spheres in its plane."""
     tip = tool.T_ct_tool.apply(tool.tip_tool_mm)
     origin = np.asarray(tool.T_ct_tool.translation_mm)
     length = float(np.linalg.norm(origin - tip))
@@ -169,13 +174,8 @@ def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
 
 def _figure(canvas: Canvas, data: ScenePictureData, width_px: int) -> Any:
     """A matplotlib figure with the drawn scene, its labels and axes, and the numbers beside it."""
-    with from_extra("pictures"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
     height_px = canvas.height_px
-    figure = Figure(figsize=(width_px / 100.0, height_px / 100.0), dpi=100, facecolor=PAPER)
-    FigureCanvasAgg(figure)
+    figure = empty_figure(width_px / 100.0, height_px / 100.0, PAPER)
     share = canvas.width_px / width_px
     scene = figure.add_axes((0.0, 0.0, share, 1.0))
     scene.imshow(canvas.draw(), extent=(0, canvas.width_px, 0, height_px), interpolation="antialiased")
@@ -207,7 +207,7 @@ def _labels(canvas: Canvas, points_ct: Mapping[str, ArrayLike], colour: str) -> 
 
 
 def _write_labels(axes: Any, canvas: Canvas, labels: Sequence[_Label]) -> None:
-    """In a column on either side, as in an atlas: no name covers another, each has a line to its point."""
+    """Writes the labels in a column on either side, without overlap, each with a line to its point."""
     left, right = canvas.drawn_px
     middle = float(np.median([label.pixel[0] for label in labels])) if labels else 0.0
     for on_left in (True, False):
@@ -229,7 +229,7 @@ def _write_labels(axes: Any, canvas: Canvas, labels: Sequence[_Label]) -> None:
 
 
 def _spread(heights: Sequence[float], apart: float) -> Floats:
-    """The heights moved as little as needed for each to be `apart` from the next."""
+    """The heights, moved as little as needed so that neighbours are at least `apart`."""
     order = np.argsort(heights)
     placed = np.array(heights, dtype=float)
     for _ in range(60):
@@ -242,7 +242,7 @@ def _spread(heights: Sequence[float], apart: float) -> Floats:
 
 
 def _mark_targets(axes: Any, labels: Sequence[_Label]) -> None:
-    """Targets lie inside organs: their marks are drawn over everything."""
+    """Marks the targets on top of everything, since they lie inside organs."""
     for label in labels:
         x, y = label.pixel
         for size, colour in ((17.0, "white"), (15.0, label.colour)):
@@ -251,7 +251,7 @@ def _mark_targets(axes: Any, labels: Sequence[_Label]) -> None:
 
 
 def _orientation_cue(figure: Any, canvas: Canvas) -> None:
-    """The axes of `ct` as the camera sees them."""
+    """Draws the axes of ``ct`` as the camera sees them."""
     axes = figure.add_axes((0.012, 0.02, 0.115, 0.184))
     axes.set_xlim(-1.35, 1.35)
     axes.set_ylim(-1.35, 1.35)

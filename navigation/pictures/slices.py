@@ -1,7 +1,7 @@
-"""Slices through a CT with what was found in it, and how sure that is: drawn as a radiologist expects them.
+"""Slices through a CT with the segmented structures and their uncertainty, in radiological convention.
 
 Axial slices are seen from the feet and coronal ones from the front, so that the patient's right is on the left of the
-picture; sagittal ones from the patient's left. All panels share one scale.
+picture; sagittal ones are seen from the patient's left. All panels have the same scale.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from geometry import Volume
 from geometry.errors import FrameMismatchError
 from geometry.extras import from_extra
 from navigation.pictures.colours import NIGHT, NIGHT_INK, UNCERTAINTY_MAP
+from navigation.pictures.figures import empty_figure
 
 Floats = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class _View:
-    """A slicing direction: the axis it cuts, the axes that run right and up in the picture, and the letters there."""
+    """A slicing direction: the axis across the slice, those to the right and up in the picture, and their letters."""
 
     name: str
     across: int
@@ -44,7 +45,7 @@ _VIEWS = (
 _AXIS_LETTERS = "xyz"
 
 
-# Inches around and between the panels, and above each for its caption.
+# Margins in inches around and between the panels, and above each for its caption.
 _LEFT, _GAP, _TOP, _BOTTOM, _CAPTION = 0.3, 0.12, 0.55, 0.3, 0.35
 
 
@@ -54,10 +55,10 @@ class SlicePictureSettings:
 
     Attributes:
         window_centre_hu, window_width_hu: grey scale of the CT; soft tissue by default.
-        pixel_mm: sampling of the slices.
-        margin_mm: shown around the body.
-        filled: structures drawn as a veil besides their outline; the skin's veil would hide everything.
-        width_px: of the picture.
+        pixel_mm: sample spacing of the slices.
+        margin_mm: margin that is shown around the body.
+        filled: structures that are filled with a transparent colour; the others have only an outline.
+        width_px: width of the picture.
     """
 
     window_centre_hu: float = 40.0
@@ -78,26 +79,27 @@ def slice_picture(
     point_ct: ArrayLike | None = None,
     settings: SlicePictureSettings | None = None,
 ) -> Path:
-    """Writes a PNG: axial, coronal and sagittal slices with the structures' outlines; below, the uncertainty.
+    """Writes a PNG of axial, coronal and sagittal slices with the structures' outlines, and the uncertainty below.
 
     Args:
-        ct: HU, on any grid.
-        probabilities: structure -> probability, each on any grid in the CT's frame; outlined where it crosses 0.5.
-        uncertainty: 0 (sure) to 1 on any grid in the CT's frame; None leaves the second row out.
-        path: of the PNG; its folder must exist.
+        ct: the CT in HU, on any grid.
+        probabilities: structure -> probability, each on any grid in the CT's frame; the outline is drawn at 0.5.
+        uncertainty: from 0 (certain) to 1, on any grid in the CT's frame; None omits the second row.
+        path: path of the PNG; its folder must exist.
         title: the first line.
-        point_ct: where the slices cross, ``(3,)`` in mm; None for the liver's middle, sagittally the spine's.
+        point_ct: intersection of the slices, ``(3,)`` in mm; None for the centre of the liver, and of the spine in the
+            sagittal slice.
         settings: see `SlicePictureSettings`.
 
     Raises:
-        FrameMismatchError: a volume in another frame than the CT.
+        FrameMismatchError: a volume that is not in the CT's frame.
     """
     settings = settings or SlicePictureSettings()
     _check_frames(ct, [*probabilities.values(), *([uncertainty] if uncertainty else [])])
     bounds = _shown_bounds(ct, probabilities.get("body"), settings.margin_mm)
     point = _crossing_point(bounds, probabilities) if point_ct is None else np.asarray(point_ct, dtype=float)
     layout = _Layout.of(bounds, settings.width_px / 100.0, rows=1 if uncertainty is None else 2)
-    figure = _empty_figure(layout.width, layout.height)
+    figure = empty_figure(layout.width, layout.height, NIGHT)
     heading_y = 1.0 - 0.34 / layout.height
     figure.text(_LEFT / layout.width, heading_y, title, color=NIGHT_INK, size=19, weight="bold", va="center")
     for column, view in enumerate(_VIEWS):
@@ -119,26 +121,17 @@ def slice_picture(
     return path
 
 
-def _empty_figure(width: float, height: float) -> Any:
-    """A figure of matplotlib's, in inches, that is drawn without a screen."""
-    with from_extra("pictures"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=100, facecolor=NIGHT)
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _check_frames(ct: Volume, volumes: Sequence[Volume]) -> None:
     for volume in volumes:
         if volume.frame != ct.frame:
-            raise FrameMismatchError(f"a volume in '{volume.frame}'", f"all in '{ct.frame}'", "transform it first")
+            raise FrameMismatchError(
+                f"a volume in '{volume.frame}'", f"every volume in '{ct.frame}', as the CT", "transform it first"
+            )
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the panels lie: one scale in mm for all of them, one row of views above the other. In inches."""
+    """Positions of the panels in inches: one row of views above the other, all at the same scale in mm."""
 
     width: float
     height: float
@@ -156,19 +149,19 @@ class _Layout:
         return cls(width, _TOP + _BOTTOM + rows * row_height, scale, row_height, panels)
 
     def box(self, row: int, column: int) -> tuple[float, float, float, float]:
-        """Left, bottom, width and height of a panel, as shares of the figure."""
+        """Left, bottom, width and height of a panel, as fractions of the figure."""
         width, height = self.panels[column]
         x = _LEFT + sum(w + _GAP for w, _ in self.panels[:column])
         y = self.height - _TOP - (row + 1) * self.row_height + (self.row_height - _CAPTION - height) / 2.0
         return x / self.width, y / self.height, width / self.width, height / self.height
 
     def colour_bar(self) -> tuple[float, float, float, float]:
-        """Beside the second row."""
+        """Box of the colour bar beside the second row, as `box`."""
         return 1.0 - 0.95 / self.width, _BOTTOM / self.height, 0.012, (self.row_height - 0.5) / self.height
 
 
 class _Plane:
-    """The points of one slice, and how they lie in the picture."""
+    """The sample points of one slice, and its axes in the picture."""
 
     def __init__(self, view: _View, bounds: Floats, point: Floats, pixel_mm: float) -> None:
         self.view = view
@@ -176,7 +169,7 @@ class _Plane:
         u = np.arange(bounds[0, view.right] + pixel_mm / 2.0, bounds[1, view.right], pixel_mm)
         v = np.arange(bounds[0, view.up] + pixel_mm / 2.0, bounds[1, view.up], pixel_mm)
         if view.up_sign < 0:
-            v = v[::-1]  # rows run from the bottom of the picture to its top
+            v = v[::-1]  # rows are ordered from the bottom of the picture to the top
         self._points = np.empty((len(v), len(u), 3))
         self._points[..., view.right] = u[None, :]
         self._points[..., view.up] = v[:, None]
@@ -193,7 +186,7 @@ class _Plane:
         index = volume.mm_to_index(self._points.reshape(-1, 3))[:, ::-1].T
         low = np.floor(index.min(axis=1)).astype(int) - 1
         high = np.ceil(index.max(axis=1)).astype(int) + 2
-        # Only the slab around the slice becomes floating point: a whole CT would be 300 MB.
+        # Only the slab around the slice is converted to floating point: a whole CT would take 300 MB.
         slab = tuple(
             slice(int(np.clip(a, 0, n - 1)), int(np.clip(b, 1, n)))
             for a, b, n in zip(low, high, volume.voxels.shape, strict=True)
@@ -205,7 +198,7 @@ class _Plane:
 
 
 def _shown_bounds(ct: Volume, body: Volume | None, margin_mm: float) -> Floats:
-    """``(2, 3)``: the box of the body with a margin, within the CT's."""
+    """Lower and upper corner ``(2, 3)`` in mm of the body with a margin, clipped to the CT."""
     corners = ct.corners_mm
     scan = np.stack([corners.min(axis=0), corners.max(axis=0)])
     inside = _voxel_centres(body) if body is not None else np.empty((0, 3))
@@ -215,7 +208,7 @@ def _shown_bounds(ct: Volume, body: Volume | None, margin_mm: float) -> Floats:
 
 
 def _voxel_centres(probability: Volume) -> Floats:
-    """Where the structure is, ``(n, 3)``: a sample of some hundred voxels along each axis is enough to place slices."""
+    """Centres ``(n, 3)`` in mm of the structure's voxels, subsampled to about a hundred along each axis."""
     step = max(1, max(probability.voxels.shape) // 128)
     k, j, i = np.nonzero(probability.voxels[::step, ::step, ::step].astype(np.float32) > 0.5)
     return probability.index_to_mm(np.stack([i, j, k], axis=1) * step)
@@ -276,7 +269,7 @@ def _draw_uncertainty(axes: Any, plane: _Plane, uncertainty: Volume, body: Volum
 
 
 def _annotate(axes: Any, plane: _Plane, scale_bar: bool, cross: bool) -> None:
-    """Sides by their letters, where the other slices run, and a scale."""
+    """Draws the letters of the sides, and if wanted the lines of the other slices and a scale bar."""
     view, (left, right, bottom, top) = plane.view, plane.extent
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)

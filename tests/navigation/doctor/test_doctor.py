@@ -41,9 +41,9 @@ def only(findings, name: str) -> Finding:
 
 
 def test_trouble_has_an_action_and_health_has_none():
-    with pytest.raises(ValueError, match="only trouble"):
+    with pytest.raises(ValueError, match="expected an action exactly where"):
         Finding("machine", "disk", Status.OK, "fast", "buy another")
-    with pytest.raises(ValueError, match="only trouble"):
+    with pytest.raises(ValueError, match="expected an action exactly where"):
         Finding("machine", "disk", Status.FAIL, "gone")
 
 
