@@ -13,7 +13,8 @@ from geometry.surface import Surface as Surface
 from geometry.transform import Transform as Transform
 from geometry.volume import Volume as Volume
 from navigation.clock import MonotonicClock as MonotonicClock
-from navigation.commands.serve import ServeRequest as ServeRequest, serve as serve
+from navigation.commands.serve.command import ServeRequest as ServeRequest
+from navigation.commands.serve.run import serve as serve
 from reconstruction.ct.choice import CtChoice as CtChoice
 from reconstruction.ct.inspection import inspect as inspect
 from reconstruction.ct.read import read_ct as read_ct

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,3 +82,8 @@ def _clear_leftovers(case: Path, console: Console) -> None:
         console.print(f"[yellow]cleared {escape(name)}, which a killed run left half made[/]", highlight=False)
     for problem in found.kept:
         console.print(f"[yellow]left by a killed run, and still there: {escape(problem)}[/]", highlight=False)
+
+
+def now() -> str:
+    """The time of a decision or a file, with its time zone, to the second (ISO 8601)."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,68 +1,78 @@
-"""``surgnav reconstruct``: by the network, or from somebody's labels."""
+"""The command ``surgnav reconstruct`` and its options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 
-from navigation.clock import MonotonicClock
-from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
-from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
-from navigation.commands.reconstruct.screen import render_reconstruction
-from reconstruction.pipeline import ReconstructionSettings, reconstruct, reconstruct_from_labels
+from navigation.commands import options
+from navigation.commands.request import takes
+from navigation.terminal.json_files import write_json_file
+from navigation.terminal.reporting import now, reporting
 
-
-@dataclass(frozen=True)
-class GivenLabels:
-    """Somebody's segmentation.
-
-    Attributes:
-        path: of the file or folder.
-        names: the table of its names, where there is one.
-        on_ct_grid: labels whose header places them nowhere are the CT's voxels.
-    """
-
-    path: Path
-    names: Path | None = None
-    on_ct_grid: bool = False
+if TYPE_CHECKING:
+    from reconstruction.pipeline import ReconstructionSettings
 
 
-def reconstruct_and_render(
-    ct: Path,
-    case: Path,
-    name: str,
-    time: str,
-    labels: GivenLabels | None,
-    settings: ReconstructionSettings,
-    progress: Callable[[str, float], None],
-    console: Console,
-) -> dict[str, Any]:
-    """Makes the case, prints what is in it, and returns it as plain JSON values.
+@dataclass(frozen=True, kw_only=True)
+class ReconstructRequest:
+    """What was asked for: by the network, or with `labels` from somebody's segmentation."""
 
-    Args:
-        time: ISO 8601 with a time zone.
-        labels: somebody's segmentation; None to run the network.
-    """
-    clock = MonotonicClock()
-    if labels is None:
-        made = reconstruct(ct, case, name=name, time=time, clock=clock, settings=settings, progress=progress)
-        render_reconstruction(made, case, console)
-        return by_network_as_json(made, case)
-    taken = reconstruct_from_labels(
-        ct,
-        labels.path,
-        case,
-        name=name,
-        time=time,
-        clock=clock,
-        names_csv=labels.names,
-        on_ct_grid=labels.on_ct_grid,
-        settings=settings,
-        progress=progress,
-    )
-    render_label_reconstruction(taken, case, console)
-    return from_labels_as_json(taken, case)
+    ct: options.CtPath
+    case: Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")]
+    name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case"
+    engine: Annotated[str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")] = None
+    copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False
+    series: options.Series = None
+    anonymize: Annotated[
+        bool, typer.Option("--anonymize", help="Nothing in the case tells who the patient is; keeps the CT as NIfTI.")
+    ] = False
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Somebody's segmentation instead of the network: NIfTI, NRRD, DICOM SEG, or a folder."),
+    ] = None
+    label_names: Annotated[Path | None, typer.Option(help="CSV with value and name of --labels.")] = None
+    labels_on_ct_grid: Annotated[
+        bool,
+        typer.Option(
+            "--labels-on-ct-grid",
+            help="Where --labels has no place of its own (identity axes from 0, 0, 0): take its voxels for the CT's.",
+        ),
+    ] = False
+    triangles: Annotated[
+        int, typer.Option(min=4, help="At most so many triangles a structure; what simplifying moved is measured.")
+    ] = 100_000
+    acquisition: options.Acquisition = None
+    correct_hu: options.CorrectHu = False
+    json_file: options.JsonFile = None
+
+    def settings(self) -> ReconstructionSettings:
+        """How the CT is read, segmented and meshed."""
+        from reconstruction.ct.choice import CtChoice
+        from reconstruction.network.segmentation import SegmentationSettings
+        from reconstruction.pipeline import ReconstructionSettings
+
+        return ReconstructionSettings(
+            segmentation=SegmentationSettings(engine=self.engine),
+            max_triangles=self.triangles,
+            copy_ct=self.copy_ct,
+            choice=CtChoice(series=self.series, acquisition=self.acquisition, correct_hu=self.correct_hu),
+            anonymize=self.anonymize,
+        )
+
+
+@takes(ReconstructRequest)
+def reconstruct_command(request: ReconstructRequest) -> None:
+    """CT in, surfaces out: quality check, 3D U-Net or your labels, surfaces, case folder. All are suggestions."""
+    if (request.label_names is not None or request.labels_on_ct_grid) and request.labels is None:
+        option = "--label-names" if request.label_names is not None else "--labels-on-ct-grid"
+        raise typer.BadParameter(f"{option} belongs to --labels, which is missing")
+    with reporting(case=request.case, json_file=request.json_file) as (console, progress):
+        from navigation.commands.reconstruct.run import reconstruct_and_render
+
+        document = reconstruct_and_render(request, now(), progress, console)
+        if request.json_file is not None:
+            write_json_file(request.json_file, document)

@@ -1,150 +1,51 @@
-"""``surgnav register``: live at the patient, or from recorded files."""
+"""The command ``surgnav register`` and its options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
-from rich.console import Console
+import typer
 
-from case.levels import ACCEPT, CHECK, REFUSE
-from geometry import SurgNavError
-from navigation.acquisition.stylus import Stylus
-from navigation.clock import VirtualClock
-from navigation.commands.register.dialogue import Dialogue
-from navigation.commands.register.keyboard import Keys
-from navigation.commands.register.screens import plain, show_attempt
-from navigation.devices.registry import SIMULATED, open_rehearsal
-from navigation.devices.rehearsal import Rehearsal
-from navigation.terminal.json_files import write_json_file
-from registration.errors import RegisteringError
-from registration.measurements import Measured
-from registration.record.advice import advise
-from registration.record.attempts import keep_attempt
-from registration.record.in_force import in_force, put_in_force
-from registration.record.plan import Theatre, open_theatre
-from registration.record.point_files import read_sweep, read_touched_or_unordered
-from registration.register import register
-from registration.uncertainty.mobility import LandmarkKind
+from navigation.commands import options
+from navigation.commands.request import takes
+from navigation.terminal.reporting import now, reporting
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterRequest:
-    """What was asked for on the command line.
+    """What was asked for: recorded points, or else a live session at a tracker."""
 
-    Attributes:
-        surface: structure that is swept; the skin by default.
-        landmarks, targets: plans in ct; the case's own by default.
-        touched, sweep: recorded points in reference; without them the session is live.
-        landmark_kind: what landmarks are of which the plan does not say it.
-        tracker: name of the live tracker; `seed` decides a simulated one.
-        accept_if: put the recorded registration in force if its verdict is ``accept``; with ``check``, the person
-            consents to that one as well.
-        json_file: where the numbers go.
-    """
-
-    case: Path
-    person: str
-    surface: str | None = None
-    landmarks: Path | None = None
-    targets: Path | None = None
-    touched: Path | None = None
-    sweep: Path | None = None
-    landmark_kind: LandmarkKind | None = None
-    tracker: str | None = None
-    seed: int = 1
-    accept_if: Literal["accept", "check"] | None = None
-    json_file: Path | None = None
+    case: Annotated[Path, typer.Argument(help="Case folder.")]
+    person: Annotated[str, typer.Option(help="Who registers and decides, by name.")]
+    surface: Annotated[str | None, typer.Option(help="Approved surface that is swept; the skin by default.")] = None
+    landmarks: Annotated[
+        Path | None, typer.Option(help="Planned landmarks in the CT: .mrk.json or JSON; the case's own by default.")
+    ] = None
+    targets: Annotated[Path | None, typer.Option(help="Planned targets; the case's own by default.")] = None
+    touched: Annotated[Path | None, typer.Option(help="Recorded: JSON of touched landmarks in 'reference'.")] = None
+    sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None
+    landmark_kind: Annotated[
+        Literal["bone", "skin_marker", "bare_skin"] | None,
+        typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
+    ] = None
+    tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None
+    seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1
+    accept_if: Annotated[
+        Literal["accept", "check"] | None,
+        typer.Option(help="Recorded: put it in force if the verdict is this; 'check' means that you consent to it."),
+    ] = None
+    json_file: options.JsonFile = None
 
 
-def run_register(
-    request: RegisterRequest, now: Callable[[], str], console: Console, open_keys: Callable[[], Keys]
-) -> bool:
-    """Runs the session. True if a registration is in force, or a recorded one is not refused.
+@takes(RegisterRequest)
+def register_command(request: RegisterRequest) -> None:
+    """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""
+    with reporting(live=False, case=request.case, json_file=request.json_file) as (console, _):
+        from navigation.commands.register.keyboard import open_keys
+        from navigation.commands.register.run import run_register
 
-    Args:
-        now: tells the time, ISO 8601 with a time zone.
-        open_keys: where keys come from, for a live session.
-
-    Raises:
-        SurgNavError: whatever keeps the session from beginning.
-    """
-    recorded = request.touched is not None or request.sweep is not None
-    if recorded == (request.tracker is not None):
-        raise RegisteringError(
-            f"{'both recorded points and' if recorded else 'neither recorded points nor'} a tracker",
-            f"--touched and --sweep for recorded points, or --tracker {SIMULATED} for a rehearsal without a patient",
-            "choose one of the two",
-        )
-    plan = {"landmarks": request.landmarks, "targets": request.targets}
-    theatre = open_theatre(request.case, request.surface, plan, request.person, now())
-    if request.landmark_kind is not None:
-        unsaid = dict.fromkeys(theatre.landmarks_ct, request.landmark_kind)
-        theatre = replace(theatre, kinds=unsaid | dict(theatre.kinds))
-    if recorded:
-        return _register_recorded(request, theatre, now(), console)
-    held = _register_live(request, theatre, now, console, open_keys())
-    if request.json_file is not None:
-        _write_json(request.json_file, theatre)
-    return held
-
-
-def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, console: Console) -> bool:
-    files = [path for path in (request.touched, request.sweep) if path is not None]
-    touched, unordered = ({}, ()) if request.touched is None else read_touched_or_unordered(request.touched)
-    swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
-    measured = Measured(
-        theatre.landmarks_ct,
-        touched,
-        swept,
-        theatre.targets_ct,
-        unordered=unordered,
-        doubts=theatre.doubts,
-        kinds=theatre.kinds,
-    )
-    outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
-    by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)
-    attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
-    show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)
-    if request.accept_if is not None and attempt.verdict.level in (ACCEPT, request.accept_if):
-        put_in_force(theatre.case, attempt, request.person, time, consent=request.accept_if == CHECK)
-        console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {plain(request.person)}")
-    if request.json_file is not None:
-        _write_json(request.json_file, theatre, attempt.to_json())
-    return attempt.verdict.level != REFUSE
-
-
-def _register_live(
-    request: RegisterRequest, theatre: Theatre, now: Callable[[], str], console: Console, keys: Keys
-) -> bool:
-    if request.tracker != SIMULATED:
-        raise RegisteringError(f"the tracker {request.tracker!r}", SIMULATED, "correct the name")
-    console.print(
-        "[yellow bold]Rehearsal[/]: tracker, hand and patient are simulated, the patient's skin is the case's own "
-        "surface. Nothing here is about a real patient.",
-        highlight=False,
-    )
-    tracker, hand = open_rehearsal(Rehearsal(theatre.surface, request.seed), VirtualClock())
-    tracker.start()
-    try:
-        stylus = Stylus("simulated tracker", tracker, hand)
-        return Dialogue(theatre, stylus, request.person, now, console, keys, f"seed {request.seed}").run()
-    finally:
-        tracker.stop()
-
-
-def _write_json(path: Path, theatre: Theatre, attempt: dict[str, Any] | None = None) -> None:
-    """The attempt of this run, and which registration is in force, or why none is."""
-    try:
-        accepted, problem = in_force(theatre.case), None
-    except SurgNavError as error:
-        accepted, problem = None, str(error)
-    document = {
-        "in_force": None if accepted is None else accepted.registration_id,
-        "problem": problem,
-        "attempt": attempt,
-    }
-    write_json_file(path, document)
+        registered = run_register(request, now, console, open_keys)
+    if not registered:
+        raise typer.Exit(3)

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from case.case import Case
 from navigation.cli import app
-from navigation.commands.review import ReviewRequest, review
+from navigation.commands.review.command import ReviewRequest
+from navigation.commands.review.run import review
 from reconstruction import in_case, pipeline
 from reconstruction.network.segmentation import Segmentation
 from tests.reconstruction.labels.label_files import boxes, ct_dicom, write_seg

@@ -13,8 +13,9 @@ from rich.console import Console
 from case.case import Case, MadeBy
 from navigation.acquisition import stylus as instrument
 from navigation.commands.register import dialogue
-from navigation.commands.register.command import RegisterRequest, run_register
+from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.keyboard import PipedKeys
+from navigation.commands.register.run import run_register
 from navigation.devices.rehearsal import Rehearsal
 from navigation.simulation.patient import PatientSkin
 from navigation.simulation.rehearsal import RehearsedTracker

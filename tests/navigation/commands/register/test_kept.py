@@ -57,8 +57,8 @@ def test_five_touches_and_a_sweep_survive_q_and_make_the_registration_the_next_t
 
 def test_every_touch_survives_sigkill(case: Path) -> None:
     script = (
-        "import sys; from navigation.commands.register import dialogue, instrument; instrument.PIVOT_S = 6.0;"
-        "dialogue.SWEEP_S = 5.0; from navigation.cli import main; main()"
+        "from navigation.acquisition import stylus; from navigation.commands.register import dialogue;"
+        "stylus.PIVOT_S = 6.0; dialogue.SWEEP_S = 5.0; from navigation.cli import main; main()"
     )
     command = [sys.executable, "-c", script, "register", str(case), "--person", PERSON, "--tracker", "simulated"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}

@@ -1,11 +1,9 @@
-"""``surgnav markers``: skin markers in the CT, kept as the case's planned landmarks."""
+"""Finds skin markers in a CT, shows them, and keeps them as the case's planned landmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,38 +13,16 @@ from rich.table import Table
 from case.case import CT_ID, PLANNED, Case, MadeBy
 from case.manifest import Artefact
 from case.markups import Markups, read_markups
+from navigation.commands.markers.command import MarkersRequest
 from navigation.errors import MarkersError
 from navigation.terminal.json_files import write_json_file
 from reconstruction import in_case
-from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.skin_markers.find import SkinMarker, SkinMarkers, find_skin_markers
 
 PROGRAM, COMMAND = "surgnav", "markers"
 LANDMARKS = "landmarks"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MarkersRequest:
-    """What was asked for on the command line.
-
-    Attributes:
-        ct: DICOM folder or file; None for the case's own.
-        choice: which series or acquisition of `ct`, and whether its values may be corrected to HU.
-        case: where the markers are kept; None to look only.
-        diameter_mm: of the balls, and `expected`: how many there are; None where not known.
-        replace: replace landmarks that somebody else made or changed; they are kept under another name.
-        json_file: where the numbers go.
-    """
-
-    ct: Path | None
-    choice: CtChoice = field(default_factory=CtChoice)
-    case: Path | None = None
-    diameter_mm: float | None = None
-    expected: int | None = None
-    replace: bool = False
-    json_file: Path | None = None
 
 
 def run_markers(request: MarkersRequest, time: str, console: Console) -> bool:
@@ -62,12 +38,12 @@ def run_markers(request: MarkersRequest, time: str, console: Console) -> bool:
     if case is not None:
         _check_free(case, request)
     scan = _scan(request, case)
-    found = find_skin_markers(scan.volume, request.diameter_mm)
+    found = find_skin_markers(scan.volume, request.diameter)
     named = {f"marker_{number}": marker for number, marker in enumerate(found.markers, start=1)}
     _show(named, found, console)
-    complete = bool(named) and request.expected in (None, len(named))
+    complete = bool(named) and request.expect in (None, len(named))
     if not complete:
-        wanted = "" if request.expected is None else f", not {request.expected}"
+        wanted = "" if request.expect is None else f", not {request.expect}"
         console.print(f"[yellow]{len(named)} found{wanted}: nothing is kept.[/]", highlight=False)
     elif case is not None:
         console.print(f"[green]✓[/] {escape(_keep(case, named, request, time))}", highlight=False)
@@ -122,7 +98,7 @@ def _keep(case: Case, named: Mapping[str, SkinMarker], request: MarkersRequest, 
     """Writes the landmarks and says what was done; the same ones again leave the case as it is."""
     said = {name: _description(marker) for name, marker in named.items()}
     points = {name: marker.centre_ct_mm for name, marker in named.items()}
-    asked = {"command": COMMAND, "diameter_mm": request.diameter_mm, "expected": request.expected}
+    asked = {"command": COMMAND, "diameter_mm": request.diameter, "expected": request.expect}
     made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=asked)
     path = PLANNED[LANDMARKS]
     kept = ""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
@@ -15,6 +13,7 @@ from case.case import Case, MadeBy
 from case.manifest import DecisionState
 from navigation.commands.reconstruct.screen import render_case
 from navigation.commands.register.screens import show_history
+from navigation.commands.review.command import ReviewRequest
 from navigation.errors import ReviewError
 from navigation.pictures.review import draw_structure
 from navigation.terminal.doubts import render_doubts
@@ -22,26 +21,6 @@ from registration.record.history import history
 
 PROGRAM = "surgnav"
 NEEDS_A_LOOK = ("approved", "edited")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReviewRequest:
-    """What was asked for on the command line.
-
-    Attributes:
-        structure: to decide on, or to draw; None for all.
-        decision: approved, edited or rejected; None to look only.
-        person: who decides.
-        pictures: draw what is to be looked at.
-        looked_at: whether the person says to have looked at the pictures; None to be asked.
-    """
-
-    case: Path
-    structure: str | None = None
-    decision: str | None = None
-    person: str | None = None
-    pictures: bool = False
-    looked_at: bool | None = None
 
 
 def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[str], bool] | None) -> None:

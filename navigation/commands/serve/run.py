@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from time import time_ns
 
 from rich.console import Console
@@ -16,7 +15,8 @@ from geometry import Surface, SurgNavError
 from geometry.frames import STYLUS
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock, VirtualClock
-from navigation.commands.keys import key_folder, open_security
+from navigation.commands.keys.run import key_folder, open_security
+from navigation.commands.serve.command import ServeRequest
 from navigation.devices.registry import SIMULATED, open_rehearsal, streaming_rehearsal
 from navigation.devices.rehearsal import Rehearsal
 from navigation.errors import ServiceError
@@ -33,30 +33,6 @@ from navigation.terminal.patience import saying
 from unity_bridge.transport.endpoints import is_local
 
 POLL_MS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServeRequest:
-    """What was asked for on the command line.
-
-    Attributes:
-        case: folder of the case; what is approved in it is offered, what is in force in it is streamed.
-        tracker: name of the tracker; `seed` decides a simulated one, as in ``surgnav register``.
-        bind: address to bind, ``*`` for all; other than loopback only with keys.
-        ports: of poses, surfaces and control; 0 takes a free one.
-        keys: folder of the server's keys; None for loopback without keys.
-        deciders: who may approve and verify from a headset.
-        research: suggested surfaces are offered too.
-    """
-
-    case: Path
-    tracker: str
-    seed: int = 1
-    bind: str = "127.0.0.1"
-    ports: tuple[int, int, int] = (5570, 5571, 5572)
-    keys: Path | None = None
-    deciders: frozenset[str] = frozenset()
-    research: bool = False
 
 
 def serve(request: ServeRequest, console: Console, should_stop: Callable[[], bool]) -> None:
@@ -138,7 +114,7 @@ def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -
         surface_endpoint=endpoints[1],
         control_endpoint=endpoints[2],
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
-        desk=DeskSettings(case=request.case, deciders=request.deciders),
+        desk=DeskSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
     )
 

@@ -1,0 +1,1 @@
+"""``surgnav inspect``: every series of a path, with its verdict."""

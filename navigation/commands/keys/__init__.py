@@ -1,0 +1,1 @@
+"""``surgnav keys``: who may connect from outside this machine."""

@@ -1,0 +1,1 @@
+"""``surgnav markers``: skin markers in the CT, kept as planned landmarks."""

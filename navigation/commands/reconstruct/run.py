@@ -1,0 +1,46 @@
+"""A CT to surfaces in a case, by the network or from somebody's labels, shown on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from navigation.clock import MonotonicClock
+from navigation.commands.reconstruct.command import ReconstructRequest
+from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
+from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
+from navigation.commands.reconstruct.screen import render_reconstruction
+from reconstruction.pipeline import reconstruct, reconstruct_from_labels
+
+
+def reconstruct_and_render(
+    request: ReconstructRequest, time: str, progress: Callable[[str, float], None], console: Console
+) -> dict[str, Any]:
+    """Makes the case, prints what is in it, and returns it as plain JSON values.
+
+    Args:
+        time: ISO 8601 with a time zone.
+    """
+    clock, settings = MonotonicClock(), request.settings()
+    if request.labels is None:
+        made = reconstruct(
+            request.ct, request.case, name=request.name, time=time, clock=clock, settings=settings, progress=progress
+        )
+        render_reconstruction(made, request.case, console)
+        return by_network_as_json(made, request.case)
+    taken = reconstruct_from_labels(
+        request.ct,
+        request.labels,
+        request.case,
+        name=request.name,
+        time=time,
+        clock=clock,
+        names_csv=request.label_names,
+        on_ct_grid=request.labels_on_ct_grid,
+        settings=settings,
+        progress=progress,
+    )
+    render_label_reconstruction(taken, request.case, console)
+    return from_labels_as_json(taken, request.case)

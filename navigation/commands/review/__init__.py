@@ -1,0 +1,1 @@
+"""``surgnav review``: what was suggested, and what a named person decided."""

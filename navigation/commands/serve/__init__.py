@@ -1,0 +1,1 @@
+"""``surgnav serve``: one case streamed to headsets."""

@@ -1,0 +1,44 @@
+"""The command ``surgnav serve`` and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from navigation.commands.request import takes
+from navigation.terminal.reporting import reporting
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeRequest:
+    """What was asked for."""
+
+    case: Annotated[Path, typer.Argument(help="Case folder: what is approved and in force in it is streamed.")]
+    tracker: Annotated[str, typer.Option(help="The tracker; 'simulated' rehearses.")]
+    seed: Annotated[int, typer.Option(help="Decides the simulated room; as in 'surgnav register'.")] = 1
+    bind: Annotated[str, typer.Option(help="Address to bind; '*' for all. Other than loopback: with keys.")] = (
+        "127.0.0.1"
+    )
+    ports: Annotated[tuple[int, int, int], typer.Option(help="Poses, surfaces, control; 0: a free one.")] = (
+        5570,
+        5571,
+        5572,
+    )
+    keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
+    decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
+    research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False
+
+
+@takes(ServeRequest)
+def serve_command(request: ServeRequest) -> None:
+    """Streams a case to headsets until Ctrl-C."""
+    from navigation.terminal.patience import saying
+    from navigation.terminal.stopping import stop_requested
+
+    with reporting(live=False, case=request.case) as (console, _), stop_requested() as should_stop:
+        with saying(console.print, "loading the program"):  # on a busy machine half a minute
+            from navigation.commands.serve.run import serve
+        serve(request, console, should_stop)
