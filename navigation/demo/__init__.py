@@ -1,1 +1,1 @@
-"""The demo: the whole path from CT to headset on a simulated patient, scored against a truth that only it knows."""
+"""The demo: the whole path from CT to headset on a simulated patient, with the result scored against the true poses."""

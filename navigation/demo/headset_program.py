@@ -1,7 +1,7 @@
-"""Which program is the demo's headset: the reference client in Python, or the Unity package's in C#.
+"""The program that acts as the demo's headset: the reference client in Python, or the Unity package's client in C#.
 
-The C# is compiled from a checkout of the repository, by tools that are no part of the installed packages; so it runs
-in a process of its own, and where there is no checkout the demo says so.
+The C# is compiled from a checkout of the repository by tools that are not part of the installed packages. They run in
+another process; without a checkout the demo fails with an error that says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BUILD_LIMIT_S = 900
 
 
 class Headset(StrEnum):
-    """`csharp` runs in .NET 8, `csharp-mono` in Mono."""
+    """The client that the demo starts: `csharp` runs in .NET 8, `csharp-mono` in Mono."""
 
     PYTHON = "python"
     CSHARP = "csharp"
@@ -30,15 +30,15 @@ def headset_command(headset: Headset) -> list[str]:
     """The first words of the command; the options of ``python -m unity_bridge.client`` follow.
 
     Raises:
-        ServiceError: no checkout of the repository, or its C# tools cannot be had.
+        ServiceError: there is no checkout of the repository, or its C# tools are not available.
     """
     if headset is Headset.PYTHON:
         return [sys.executable, "-m", "unity_bridge.client"]
     builder = _REPOSITORY / "scripts" / "csharp" / "headset.py"
     if not builder.is_file():
         raise ServiceError(
-            f"the client '{headset}' where {builder.parent} is missing",
-            "a checkout of the repository, whose C# is compiled",
+            f"the client '{headset}' without {builder.parent}",
+            "a checkout of the repository, which has the C# sources",
             "run 'surgnav demo' from a checkout, or with --client python",
         )
     runtime = "mono" if headset is Headset.CSHARP_MONO else "dotnet"
@@ -48,7 +48,7 @@ def headset_command(headset: Headset) -> list[str]:
     )
     if built.returncode != 0:
         raise ServiceError(
-            f"a C# client that could not be made: {built.stderr.strip()[-1500:] or 'no message'}",
+            f"a C# client that could not be compiled: {built.stderr.strip()[-1500:] or 'no message'}",
             "the tools of scripts/csharp/toolchain.toml, and C# that compiles",
             f"run '{' '.join(command[1:])}' in the checkout, or the demo with --client python",
         )

@@ -22,10 +22,12 @@ TRE_LIMIT_MM = 1.5
 
 
 def draw_album(result: DemoResult, folder: Path, warn: Callable[[str], None]) -> list[Path]:
-    """Writes slices.png, scene.png and residuals.png into `folder`; returns those that could be drawn.
+    """Writes slices.png, scene.png and residuals.png into `folder`; returns the paths of those that could be drawn.
 
     Args:
-        warn: told why the scene could not be drawn on a machine without off-screen rendering.
+        result: what the demo measured.
+        folder: an existing folder.
+        warn: called with the reason if the scene cannot be drawn, as on a machine without off-screen rendering.
     """
     drawn = [_slices(result, folder / "slices.png"), _residuals(result, folder / "residuals.png")]
     try:
@@ -71,7 +73,7 @@ def _scene(result: DemoResult, path: Path) -> Path:
 
 
 def _stylus(result: DemoResult) -> SceneTool:
-    """As the system sees it at the end of the sweep, placed by calibration and registration."""
+    """The stylus at the end of the sweep, in ``ct`` by the system's own calibration and registration."""
     operation = result.operation
     T_tip_stylus = operation.pivot.T_stylus_stylus_tip.inverse()
     T_ct_stylus = operation.T_reference_ct.inverse() @ operation.sweep.last_T_reference_tip @ T_tip_stylus

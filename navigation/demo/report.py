@@ -1,4 +1,4 @@
-"""The demo's result as one screen and as JSON, from the same numbers."""
+"""The demo's result on one screen and as JSON, from the same numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISCLAIMER = "Research software, not a medical device."
 
 
 def as_json(result: DemoResult) -> dict[str, Any]:
-    """Everything a program may want to read; lengths in mm, volumes in ml, times in s or as named."""
+    """The result as plain values for JSON; lengths in mm, volumes in ml, times in s unless the key names the unit."""
     return {
         "seed": result.settings.seed,
         "ct": _ct(result),
@@ -118,7 +118,7 @@ def _stream(result: DemoResult) -> dict[str, Any]:
 
 
 def check_ages(result: DemoResult) -> None:
-    """Old poses are no success, whatever else went well.
+    """Checks that poses were young enough to be shown; otherwise the demo fails, whatever else went well.
 
     Raises:
         ServiceError: poses were too old to be shown.
@@ -126,13 +126,13 @@ def check_ages(result: DemoResult) -> None:
     if result.stream.ages.too_old:
         raise ServiceError(
             result.stream.ages.too_old,
-            f"none valid beyond its age limit, and too old for at most {MAX_TOO_OLD_SHARE:.0%} of the time",
-            "end other programs on this machine, or let the pose process go first (docs/navigation.md, Age)",
+            f"valid poses within their age limit, and poses too old for at most {MAX_TOO_OLD_SHARE:.0%} of the time",
+            "end other programs on this machine, or give the pose process priority (docs/navigation.md, Age)",
         )
 
 
 def render(result: DemoResult, pictures: list[str], console: Console) -> None:
-    """Prints the one screen."""
+    """Prints the result on one screen."""
     data = as_json(result)
     screen = Group(
         _ct_text(data["ct"]),
@@ -212,7 +212,7 @@ def _stream_text(stream: dict[str, Any]) -> str:
 
 
 def _ages_text(stream: dict[str, Any]) -> str:
-    """How old the poses were that the client showed as valid, by its own clock."""
+    """The age of the poses that the client showed as valid, by its own clock, in words."""
     ages, shares = stream["valid_age_ms"], stream["valid_share"]
     colour = "red" if stream["too_old"] else "green"
     old = "none was shown as valid"

@@ -1,4 +1,4 @@
-"""The demo from the first stage to the last: ``surgnav demo`` and ``make demo``."""
+"""Runs all stages of the demo, for ``surgnav demo`` and ``make demo``."""
 
 from __future__ import annotations
 
@@ -49,14 +49,15 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """What to run.
+    """Settings of the demo.
 
     Attributes:
-        out: folder for the case, the pictures and the phantom's CT; a case of an earlier demo there is replaced.
-        ct: a CT of one's own; `offline`: the phantom, without asking the network.
-        seed: decides the patient's pose, the noise and the surgeon's hand.
-        stream_s: how long the client listens.
-        headset: which program that is.
+        out: folder for the case, the pictures and the phantom's CT; the case of an earlier demo there is replaced.
+        ct: the CT to use instead of the demo's.
+        offline: uses the phantom and downloads nothing.
+        seed: determines the patient's pose, the noise and the errors of the surgeon's hand.
+        stream_s: duration of the stream.
+        headset: which client receives the stream.
     """
 
     out: Path
@@ -69,7 +70,7 @@ class DemoSettings:
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """Everything the demo did, for the screen, the pictures and the JSON."""
+    """The results of all stages, for the screen, the pictures and the JSON."""
 
     settings: DemoSettings
     subject: Subject
@@ -90,12 +91,12 @@ def run_demo(
 
     Args:
         clock: measures the stages.
-        time: ISO 8601 with a time zone, for the case.
-        progress: called with a stage and the share done.
-        warn: called with what a person should know.
+        time: the time that is written into the case, ISO 8601 with a time zone.
+        progress: called with a stage and the share of it that is done.
+        warn: called with warnings for a person.
 
     Raises:
-        SurgNavError: whatever a stage refuses, with what to do.
+        SurgNavError: a stage failed.
     """
     require_extras("registration", "reconstruction", "segmentation", "pictures")
     watch = _StopWatch(clock, progress)
@@ -144,12 +145,16 @@ def _free_case(path: Path) -> Path:
     if (path / MANIFEST).is_file():
         shutil.rmtree(path)
     elif path.exists():
-        raise CaseError(f"{path}, which is no case of an earlier demo", "a free place", "choose another --out")
+        raise CaseError(
+            f"the path {path}, which is not the case of an earlier demo",
+            "no file or folder there, or the case of an earlier demo",
+            "choose another --out",
+        )
     return path
 
 
 def _approve_all(case: Case, time: str) -> dict[str, Surface]:
-    """The simulated surgeon approves every structure, by name; the headset receives nothing else."""
+    """Approves every structure in the name of the simulated surgeon; the headset receives approved surfaces only."""
     for structure in case.structures():
         case.decide(structure, "approved", SURGEON, time)
     return {a.details["structure"]: case.read_surface(a.details["structure"]) for a in case.approved_surfaces()}
@@ -164,7 +169,7 @@ def _operate(
     seed: int,
     time: str,
 ) -> tuple[Operation, Verdict, AcceptedRegistration | None]:
-    """Registers, keeps the attempt, verifies it on bone, and puts it in force unless it is refused."""
+    """Registers, stores the attempt in the case, verifies it on bone, and puts it into force unless it is refused."""
     landmarks_ct = find_markers(markers, seed)
     bone_ct = plan_bone_landmarks(surfaces_ct["bone"]) if "bone" in surfaces_ct else {}
     targets_ct = plan_targets(surfaces_ct) | dict(subject.targets_ct)
@@ -199,7 +204,7 @@ def _verified(
     bone_ct: Mapping[str, Floats],
     time: str,
 ) -> Operation:
-    """Touches the bone, and expects the errors that follow from what was found there."""
+    """Verifies the attempt by touching bone, and updates the expected errors from the result."""
     tip_mm2 = operation.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
     for name, point_ct in bone_ct.items() if attempt.result is not None else ():
         touched = touch_bone(surgeon, operation, point_ct).point_reference_mm

@@ -1,4 +1,4 @@
-"""How old the poses were that the demo's client showed as valid: as it measured itself, by its own clock."""
+"""The age of the poses that the demo's client showed as valid, as the client measured it by its own clock."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A display that has nothing to show for longer than that guides nobody.
+# Largest share of the time with poses too old to be shown: a display with larger gaps cannot guide anybody.
 MAX_TOO_OLD_SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownAges:
-    """What the client saw, read 90 times a second.
+    """Ages of the poses that the client read for its display, 90 times a second.
 
     Attributes:
-        valid_age_ms: p50, p99 and max of the age of poses when they were read and shown as valid; None where none was.
-        valid_too_old: how many of these readings were above the age limit.
-        too_old_share: share of the time in which what the client had was too old to be shown.
+        valid_age_ms: p50, p99 and max of the age of poses that were read and shown as valid; None without such poses.
+        valid_too_old: number of these readings above the age limit.
+        too_old_share: share of the time in which the newest poses were too old to be shown.
         valid_share: tool -> share of the time in which it was shown as valid.
     """
 
@@ -28,7 +28,7 @@ class ShownAges:
 
     @classmethod
     def of(cls, display: Mapping[str, Any], tools: Sequence[str]) -> ShownAges:
-        """From the part ``display`` of a client's report."""
+        """The ages of `tools` from the part ``display`` of a client's report."""
         return cls(
             valid_age_ms=display["valid_age_ms"],
             valid_too_old=display["valid_too_old"],
@@ -38,7 +38,7 @@ class ShownAges:
 
     @property
     def too_old(self) -> str:
-        """What was wrong with these ages; empty if nothing was."""
+        """What is wrong with these ages, as a phrase for an error; empty if nothing is."""
         if self.valid_too_old:
             oldest_ms = self.valid_age_ms["max"]
             return f"a client that showed old poses as valid {self.valid_too_old} times, up to {oldest_ms:.0f} ms old"

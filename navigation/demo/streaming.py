@@ -1,7 +1,7 @@
-"""Streams to a client in another process and checks what it received, against the truth and in Unity's convention.
+"""Streams to a client in another process and compares what it received with the true poses, in Unity's convention.
 
-The check has its own few lines of conversion on purpose: a mistake in `unity_bridge.wire.convention` must not hide
-itself.
+The check has its own conversion on purpose: with that of `unity_bridge.wire.convention`, an error there would go
+unnoticed.
 """
 
 from __future__ import annotations
@@ -38,38 +38,42 @@ from unity_bridge.surfaces.payload import DecodedSurface
 
 Progress = Callable[[str, float], None]
 
-# (x, y, z) right-handed LPS mm -> (-x, z, -y) left-handed Unity, as docs/protocol.md states it.
+# (x, y, z) in right-handed LPS, mm -> (-x, z, -y) in left-handed Unity, as docs/protocol.md specifies.
 _TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-# Single precision at 3 m: half a unit in the last place is 0.12 um; ten of them leave room for the rotation.
+# In single precision at 3 m, half a unit in the last place is 0.12 um; ten times that includes the rotation's error.
 _POSITION_TOLERANCE_M = 1.2e-6
 _ROTATION_TOLERANCE = 1e-6
-# More than the tracker's noise can do, less than any mix-up of axes, frames or tools does.
+# Above any error by the tracker's noise, and below the error by any confusion of axes, frames or tools.
 _GROSS_ERROR_MM = 5.0
 
-# Someone leans in: the driver is hidden now and then, the reference for 0.3 s.
+# Occlusions: the line of sight to the driver and to the reference is blocked for part of each period.
 _OCCLUSIONS = {DRIVER: (5.0, 3.0, 3.6), REFERENCE: (5.0, 4.0, 4.3)}
 _TABLE_MOTION_MM = 15.0
-_MAX_SENT = 60_000  # batches kept for the check: ten minutes at 100 Hz, 50 MB
+_MAX_SENT = 60_000  # batches that are kept for the check: ten minutes at 100 Hz, 50 MB
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamCheck:
-    """What the client received, judged.
+    """Result of comparing what the client received with what was sent and with the true poses.
 
     Attributes:
-        rate_hz: batches a second, by the median of their capture times' differences.
-        batches_per_s: those that came, over the whole time.
-        latency_ms: sensor stamp to decoded in the client, one per batch seen by the sensor since the client was ready.
-        joining_latency_max_ms: the longest before that, while processes start and surfaces come in.
-        batches: received; `poses_lost`: batches sent to the client that did not arrive.
-        poses_checked, poses_wrong: poses compared, and those that differ from what was sent beyond single precision,
-            carry another validity, or are more than 5 mm from the truth.
-        truth_error_rms_mm: of the tools' positions relative to the patient's reference, tracker noise included.
-        hidden: tool -> share of batches in which it had no valid pose, and was sent as such.
-        ages: how old the poses were that it showed as valid, and for which share of the time there were any.
-        frames_dropped: that the tracker made and nobody used.
-        surfaces_identical: the client's geometry equals what was sent within the stated quantisation.
-        surface_bytes: of all surfaces together; `surface_seconds`: from the first request to the last byte.
+        rate_hz: batches per second, from the median difference of their capture times.
+        batches_per_s: received batches per second, over the whole time.
+        latency_ms: from the sensor's stamp to decoded in the client, one value for each batch captured after the client
+            was ready.
+        joining_latency_max_ms: the longest latency before that, while processes start and surfaces are transferred.
+        batches: number of received batches.
+        poses_lost: number of batches that were sent to the client and did not arrive.
+        poses_checked: number of compared poses.
+        poses_wrong: number of poses that differ from what was sent by more than single precision explains, have another
+            validity, or are more than 5 mm from the true pose.
+        truth_error_rms_mm: RMS error of the tools' positions in ``reference``, including the tracker's noise.
+        hidden: tool -> share of the batches in which it had no valid pose and was sent as such.
+        ages: ages of the poses that the client showed as valid, and share of the time in which it showed any.
+        frames_dropped: number of frames that the tracker made and that were not used.
+        surfaces_identical: whether the client's geometry equals what was sent, within the stated quantisation.
+        surface_bytes: size of all surfaces together.
+        surface_seconds: time from the first request to the last byte.
     """
 
     rate_hz: float
@@ -102,14 +106,18 @@ def stream(
     """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
+        surgeon: the simulation that moves the tools and knows the true poses.
+        operation: calibration and registration.
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
-        progress: told what is going on, and the share of it that is done.
+        duration_s: how long the client receives poses.
+        headset: which client to start.
+        progress: called with the current stage and the share of it that is done.
 
     Raises:
-        ServiceError: the client failed.
+        ServiceError: the service or the client failed.
     """
-    client = headset_command(headset)  # before the service starts: it may have to be compiled
+    client = headset_command(headset)  # before the service starts, since the client may have to be compiled first
     offered = _offered(surfaces, progress)
     room = replace(
         surgeon.config,
@@ -178,7 +186,7 @@ def _run_client(
         raise ServiceError(
             f"a client that ended with {client.returncode}: {said.strip() or 'no message'}",
             "a client that reports what it received",
-            "run 'surgnav doctor'; is the loopback interface filtered?",
+            "run 'surgnav doctor', and check that no filter blocks the loopback interface",
         )
     return json.loads(report.read_text("utf-8")), load_recording(recording)
 
@@ -222,7 +230,7 @@ def _check(
 
 
 def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats) -> NDArray[np.bool_]:
-    """True where the received pose is the sent one in Unity's convention, or both are missing: ``(n, tools)``."""
+    """Mask ``(n, tools)``: True where the received pose equals the sent one, or where both are missing."""
     expected_m = matrices_mm[..., :3, 3] @ _TO_UNITY.T / 1000.0
     expected_rotation = _TO_UNITY @ matrices_mm[..., :3, :3] @ _TO_UNITY.T
     missing_here, missing_there = np.isnan(position_m[..., 0]), np.isnan(expected_m[..., 0])
@@ -238,17 +246,17 @@ def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats)
 def _truth_errors_mm(
     position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, operation: Operation
 ) -> Floats:
-    """Distance of each received position from the simulation's truth, NaN where the client has none to show."""
+    """Distance in mm of each received position from the true one, ``(n, tools)``; NaN where the client has no pose."""
     received_mm = position_m @ _TO_UNITY * 1000.0
     errors = np.full(received_mm.shape[:2], np.nan)
     tip_true_mm = room.tip_stylus_mm
     for row, time_ns in enumerate(capture_ns.tolist()):
         for column, tool in enumerate(tools):
             if tool in (REFERENCE, PATIENT) or np.isnan(received_mm[row, column, 0]):
-                continue  # the reference is the anchor; the patient's error is the TRE
+                continue  # positions are relative to the reference; the patient's error is the TRE
             truth = room.pose_in_reference(tool, time_ns)
             if truth is None:
-                errors[row, column] = np.inf  # a pose was shown of something that could not be seen
+                errors[row, column] = np.inf  # a pose of a tool that was hidden
                 continue
             expected_mm = truth.apply(tip_true_mm) if tool == STYLUS else truth.translation_mm
             errors[row, column] = np.linalg.norm(received_mm[row, column] - expected_mm)
@@ -256,7 +264,7 @@ def _truth_errors_mm(
 
 
 def _compare_surfaces(sent: Sequence[Surface], received: Sequence[DecodedSurface]) -> tuple[bool, float]:
-    """Whether each surface came as the same triangles, in whatever order, with the largest error of a corner in mm."""
+    """Whether each surface arrived with the same triangles, in any order; and the largest error of a corner in mm."""
     by_name = {decoded.surface.name: decoded for decoded in received}
     worst_mm = 0.0
     identical = len(by_name) == len(sent)
@@ -266,19 +274,19 @@ def _compare_surfaces(sent: Sequence[Surface], received: Sequence[DecodedSurface
         if decoded is None or (len(decoded.surface.vertices_m), decoded.surface.triangles.shape) != counts:
             return False, float("nan")
         expected_m = surface.vertices_mm @ _TO_UNITY.T / 1000.0
-        corners_m = expected_m[surface.triangles[:, [0, 2, 1]]]  # outward is clockwise in Unity
+        corners_m = expected_m[surface.triangles[:, [0, 2, 1]]]  # in Unity, outward faces are clockwise
         received_m = decoded.surface.vertices_m[decoded.surface.triangles]
         error_m = max(_farthest_m(received_m, corners_m), _farthest_m(corners_m, received_m))
-        # Half a step of quantisation, and a thousandth of it for the arithmetic.
+        # Half a step of quantisation, with a margin of 0.2 % for rounding.
         identical &= error_m <= 0.501 * decoded.quantisation_step_m
         worst_mm = max(worst_mm, error_m * 1000.0)
     return bool(identical), worst_mm
 
 
 def _farthest_m(corners_m: Floats, among_m: Floats) -> float:
-    """The largest difference of any coordinate between a triangle ``(m, 3, 3)`` and the nearest among others.
+    """The largest coordinate difference in m between a triangle and its nearest among others, ``(m, 3, 3)`` each.
 
-    A triangle may begin with any of its corners, but keeps its sense.
+    A triangle may begin with any of its corners, but must have the same winding.
     """
     turned = np.concatenate([np.roll(among_m, turn, axis=1).reshape(-1, 9) for turn in range(3)])
     distance_m, _ = cKDTree(turned).query(corners_m.reshape(-1, 9), p=np.inf)

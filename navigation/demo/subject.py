@@ -1,4 +1,4 @@
-"""Whom the demo operates on: a CT, and the truth about that patient's skin, markers and targets."""
+"""The patient of the demo: a CT, with the true skin, markers and targets."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ class Subject:
     """The patient of the demo.
 
     Attributes:
-        ct_path: what the system is given.
-        description: for people; `attribution` for the licence, empty where none is due.
-        phantom: None for a real CT.
+        ct_path: the CT, which is all that the system is given.
+        description: what the CT is, in words.
+        attribution: attribution that the CT's licence requires; empty if none.
+        phantom: the phantom that the CT was made from; None for a real CT.
+        targets_ct: name -> target ``(3,)`` in ``ct``; empty for a real CT.
     """
 
     ct_path: Path
@@ -40,12 +42,12 @@ class Subject:
     targets_ct: Mapping[str, Floats] = field(default_factory=dict)
 
     def true_skin(self, scan: CtScan) -> PatientSkin:
-        """The true skin: from the phantom's formula, or from the CT's own grey values; never from the network."""
+        """The true skin: from the phantom's formula or from the CT's grey values, never from the network."""
         surface = _phantom_skin(self.phantom) if self.phantom else _skin_of(scan.volume)
         return PatientSkin(surface)
 
     def markers(self, skin: PatientSkin) -> SkinPoints:
-        """The true markers: the phantom's own six nearest to the front, or six placed on the skin of a real patient."""
+        """The true markers: the phantom's six markers nearest to the front, or six on the skin of a real patient."""
         if self.phantom is None:
             return skin.markers()
         centres = np.array(list(self.phantom.marker_centres_ct.values()))
@@ -57,11 +59,14 @@ class Subject:
 
 
 def choose_subject(ct: Path | None, offline: bool, folder: Path, seed: int, warn: Callable[[str], None]) -> Subject:
-    """The CT that was asked for, else the demo's real chest CT, else (offline) the phantom.
+    """The patient of `ct` if given, else of the demo's real chest CT, else (offline) the phantom.
 
     Args:
+        ct: a CT to use; None for the demo's.
+        offline: uses the phantom and downloads nothing.
         folder: where the phantom's CT is written.
-        warn: told if the real CT could not be brought and the phantom stands in.
+        seed: determines the phantom.
+        warn: called if the real CT cannot be downloaded and the phantom is used instead.
     """
     if ct is not None:
         return Subject(ct, f"CT given with --ct ({ct.name})")
@@ -69,7 +74,7 @@ def choose_subject(ct: Path | None, offline: bool, folder: Path, seed: int, warn
         try:
             return Subject(fetch_demo_ct(), "real chest CT (LIDC-IDRI)", ATTRIBUTION)
         except DemoDataError as error:
-            warn(f"{error} The procedural phantom stands in.")
+            warn(f"{error} The procedural phantom is used instead.")
     phantom = make_torso_phantom(None, np.random.default_rng([seed, 6]))
     path = folder / "phantom_ct.nii.gz"
     write_nifti(path, phantom.ct)
@@ -82,7 +87,7 @@ def _skin_of(ct: Volume) -> Surface:
 
 
 def _phantom_skin(phantom: TorsoPhantom) -> Surface:
-    """The zero level of the body's closed formula, sampled at every other voxel: 3 mm, where it is nearly plane."""
+    """The zero level of the body's signed distance, sampled at every other voxel (3 mm), since it is nearly plane."""
     ct = phantom.ct
     coarse = ct.affine @ np.diag([2.0, 2.0, 2.0, 1.0])
     shape = tuple(-(-n // 2) for n in ct.voxels.shape)

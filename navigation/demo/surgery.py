@@ -1,7 +1,7 @@
-"""The simulated operation: a surgeon pivots the stylus, touches six landmarks, sweeps the skin; the system registers.
+"""The simulated operation: pivot calibration, six touched landmarks, a sweep over the skin, and the registration.
 
-The system's side (calibration, acquisition, registration) is the real code and is told nothing but measurements and
-the plan. The truth is used at the end, to score.
+Calibration, acquisition and registration are the real code, which is given only the plan and the measurements. The true
+poses are used only at the end, to score the result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from registration.surface.refine import SurfaceRegistration
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre, target_errors_mm
 from registration.uncertainty.mobility import LandmarkKind
 
-# What the demo's landmarks are, and where its patient looks: ct is LPS.
+# Kinds of the demo's landmarks, and the direction of the patient's front in ct, which is LPS.
 SKIN_MARKER: LandmarkKind = "skin_marker"
 BONE: LandmarkKind = "bone"
 FRONT = np.array([0.0, -1.0, 0.0])
@@ -39,13 +39,13 @@ FRONT = np.array([0.0, -1.0, 0.0])
 
 @dataclass(frozen=True, kw_only=True)
 class OperationSettings:
-    """The simulated surgeon's hand, and what the system assumes of it.
+    """Errors of the simulated surgeon's hand, and the system's assumptions.
 
     Attributes:
-        marker_sd_mm: how well a skin marker's centre is found in the CT, along each axis.
-        touch_sd_mm: how well the tip is put on a marker, along each axis.
-        assumptions: the system's, about these errors and the tracker's.
-        pivot_s, sweep_s: duration of the movements.
+        marker_sd_mm: standard deviation along each axis of a skin marker's centre as found in the CT.
+        touch_sd_mm: standard deviation along each axis of the tip about the touched point.
+        assumptions: the system's assumptions about these errors and the tracker's.
+        pivot_s, sweep_s: durations of pivot and sweep.
     """
 
     marker_sd_mm: float = 0.3
@@ -60,12 +60,16 @@ class Operation:
     """What the system measured and concluded.
 
     Attributes:
-        landmarks_ct: the planned landmarks, ``(3,)`` each, in ``ct``.
-        touched: the same as touched, in ``reference``.
-        targets_ct: named targets.
-        by_landmarks, by_surface: the two registrations; the second one is in force.
-        expected: expected TRE of the second at the targets, in the order of `targets_ct`.
-        measured, outcome: the same, as they are kept in the case; `assumptions`: under which.
+        landmarks_ct: name -> planned landmark ``(3,)`` in ``ct``.
+        targets_ct: name -> target ``(3,)`` in ``ct``.
+        pivot: calibration of the stylus.
+        touched: name -> touched landmark in ``reference``.
+        sweep: the points swept over the skin.
+        by_landmarks: the registration by landmarks alone.
+        by_surface: the registration refined on the surface, which is the one in force.
+        expected: expected TRE of `by_surface` at the targets, in the order of `targets_ct`.
+        measured, outcome: measurements and outcome, as they are stored in the case.
+        assumptions: the assumptions of the registration.
     """
 
     landmarks_ct: Mapping[str, Floats]
@@ -82,7 +86,7 @@ class Operation:
 
     @property
     def expected_by_landmarks(self) -> ExpectedTre:
-        """What the landmarks alone would have promised at the targets, had the skin under all of them not moved."""
+        """Expected TRE of the landmark registration at the targets, if the skin had not moved under all of them."""
         uncertainty = with_tracker(self.by_landmarks.uncertainty, self.assumptions)
         return expected_tre(self.by_landmarks.T_reference_ct, uncertainty, list(self.targets_ct.values()))
 
@@ -93,11 +97,12 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class OperationTruth:
-    """What only the simulation knows: the true errors, in mm, by target.
+    """The true errors in mm, which only the simulation knows.
 
     Attributes:
-        tre_mm: of the registration in force; `tre_landmarks_mm` of the landmarks alone.
-        tip_error_mm: of the calibrated stylus tip.
+        tre_mm: target -> TRE of the registration in force.
+        tre_landmarks_mm: target -> TRE of the registration by landmarks alone.
+        tip_error_mm: error of the calibrated stylus tip.
     """
 
     tre_mm: Mapping[str, float]
@@ -106,11 +111,12 @@ class OperationTruth:
 
 
 class SimulatedSurgeon:
-    """Moves the stylus, and hands the system a tracker that watches.
+    """Moves the stylus, and gives the system a tracker that watches it.
 
     Args:
         skin: the true skin.
-        seed: of the operating room and of the hand.
+        seed: determines the operating room and the errors of the hand.
+        settings: how large these errors are.
     """
 
     def __init__(self, skin: PatientSkin, seed: int, settings: OperationSettings | None = None) -> None:
@@ -122,7 +128,7 @@ class SimulatedSurgeon:
         self.room = OperatingRoom(self.config)
 
     def watch(self, action: Action) -> Tracker:
-        """A running tracker that sees `action`, on simulated time."""
+        """A running tracker that sees `action`, in simulated time."""
         self._stages += 1
         config = replace(self.config, action=action, noise_seed=self._stages)
         tracker = open_tracker("simulated", config, VirtualClock())
@@ -133,7 +139,7 @@ class SimulatedSurgeon:
         return pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm))
 
     def touch(self, marker: Floats, outward: Floats) -> Touch:
-        """As near to a marker's centre as a hand gets."""
+        """A touch of `marker` ``(3,)`` in ``ct`` with the error of the hand; `outward` is the skin's normal there."""
         shaft = shaft_directions(outward[None, :], self.room.towards_camera_ct)[0]
         return Touch(marker + self._rng.normal(scale=self._settings.touch_sd_mm, size=3), shaft)
 
@@ -142,7 +148,7 @@ class SimulatedSurgeon:
 
 
 def find_markers(markers: SkinPoints, seed: int, settings: OperationSettings | None = None) -> dict[str, Floats]:
-    """The markers' centres as somebody finds them in the CT: with an error, and by name."""
+    """Name -> centre ``(3,)`` of each marker as found in the CT, with the error of `settings`."""
     sd_mm = (settings or OperationSettings()).marker_sd_mm
     found = markers.points_ct_mm + np.random.default_rng([seed, 5]).normal(scale=sd_mm, size=(len(markers), 3))
     return {f"marker_{number}": point for number, point in enumerate(found, start=1)}
@@ -160,10 +166,16 @@ def operate(
     """Calibrates, measures and registers.
 
     Args:
-        markers: the true markers, which the surgeon's hand aims at; not used by the system.
-        landmarks_ct: the plan, in the same order.
-        skin_surface_ct: the approved skin surface, which the sweep is matched to.
-        bone_ct: planned landmarks on bone, to verify with (`touch_bone`).
+        surgeon: the simulated surgeon.
+        markers: the true markers that the surgeon's hand aims at; the system does not use them.
+        landmarks_ct: the planned landmarks, in the order of `markers`.
+        targets_ct: name -> target ``(3,)`` in ``ct``.
+        skin_surface_ct: the approved skin surface, to which the sweep is registered.
+        settings: errors of the hand, and the system's assumptions.
+        bone_ct: planned landmarks on bone, for the verification with `touch_bone`.
+
+    Raises:
+        RegisteringError: the registration failed.
     """
     settings = settings or OperationSettings()
     pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
@@ -181,7 +193,7 @@ def operate(
     if outcome.by_landmarks is None or outcome.by_surface is None or outcome.expected is None:
         failure = outcome.findings.failure or "a demo without targets"
         action = "use a CT that shows the skin of chest or abdomen, or another --seed"
-        raise RegisteringError(failure, "a registration at the targets", action)
+        raise RegisteringError(failure, "a registration with an expected error at the targets", action)
     return Operation(
         landmarks_ct=landmarks_ct,
         targets_ct=targets_ct,
@@ -198,13 +210,13 @@ def operate(
 
 
 def touch_bone(surgeon: SimulatedSurgeon, operation: Operation, point_ct: Floats) -> TouchedPoint:
-    """Where the surgeon touches a point of bone: the skin over it pressed aside, the shaft held from the front."""
+    """The measured touch of a point of bone ``(3,)``, with the skin over it displaced and the shaft from the front."""
     touch = surgeon.touch(point_ct, FRONT)
     return collect_touch(surgeon.watch(touch), operation.pivot.T_stylus_stylus_tip)
 
 
 def score(operation: Operation, room: OperatingRoom) -> OperationTruth:
-    """Compares with the truth, which until here nobody was told."""
+    """The true errors of the operation, from the true poses of `room`."""
     targets = np.array(list(operation.targets_ct.values()))
 
     def errors_mm(T_reference_ct: Transform) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""A simulated operating room: it satisfies the same Protocols as real devices and alone knows the truth."""
+"""A simulated operating room. It satisfies the same Protocols as real devices, and only it knows the true poses."""

@@ -1,4 +1,4 @@
-"""What the simulated surgeon does with the stylus: pivoting it, touching a landmark, sweeping over the skin."""
+"""Motions of the stylus in the simulated surgeon's hand: idle, pivot, touch, sweep."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from geometry.frames import CT, TRACKER
 from geometry.points import Floats
 
-_TREMOR_HZ = np.array([7.3, 8.9, 10.7])  # physiological tremor of the hand lies at 6-12 Hz
+_TREMOR_HZ = np.array([7.3, 8.9, 10.7])  # physiological hand tremor: 6 to 12 Hz
 
 
 @dataclass(frozen=True)
 class StylusPosture:
-    """Where the tip is and how the stylus is held, in `frame`.
+    """Position of the tip and orientation of the stylus, in `frame`.
 
     Attributes:
-        tip_mm: ``(3,)``.
+        tip_mm: position of the tip, ``(3,)``.
         shaft: unit vector ``(3,)`` from the tip towards the marker.
-        twist_rad: turn of the marker about the shaft, away from facing the camera.
+        twist_rad: rotation of the marker about the shaft; at 0 it faces the camera.
     """
 
     frame: str
@@ -30,7 +30,7 @@ class StylusPosture:
 
 
 class Action(Protocol):
-    """Tells the posture at `t_s` seconds after its start; None while the stylus is laid away."""
+    """Gives the posture at `t_s` seconds after the start of the action; None while the stylus is in its tray."""
 
     def posture(self, t_s: float) -> StylusPosture | None: ...
 
@@ -45,7 +45,7 @@ class Idle:
 
 @dataclass(frozen=True)
 class Pivot:
-    """The tip rests in a divot while the shaft wanders within a cone; all in the tracker's frame."""
+    """The tip rests in a divot while the shaft moves within a cone; everything is in ``tracker``."""
 
     divot_tracker_mm: Floats
     axis_tracker: Floats
@@ -53,7 +53,7 @@ class Pivot:
 
     def posture(self, t_s: float) -> StylusPosture | None:
         across = np.linalg.svd(self.axis_tracker[None, :])[2][1:]
-        # Two incommensurate frequencies fill the cone instead of repeating one circle.
+        # Two incommensurate frequencies fill the cone; one frequency would repeat a single circle.
         tilt = self.half_angle_rad * np.sin(2 * np.pi * 0.23 * t_s)
         azimuth = 2 * np.pi * 0.61 * t_s
         sideways = np.cos(azimuth) * across[0] + np.sin(azimuth) * across[1]
@@ -62,7 +62,10 @@ class Pivot:
 
 
 def pivot_near(centre_tracker_mm: Floats) -> Pivot:
-    """In a divot above `centre_tracker_mm` ``(3,)``; the shaft oblique to the line of sight, so that it is seen."""
+    """A pivot in a divot above `centre_tracker_mm` ``(3,)``, with the shaft oblique to the line of sight.
+
+    If the shaft pointed at the camera, the marker would be seen edge-on.
+    """
     divot = centre_tracker_mm + [0.0, 0.0, -200.0]
     towards_camera = -divot / np.linalg.norm(divot)
     across = np.cross(towards_camera, [1.0, 0.0, 0.0])
@@ -72,7 +75,7 @@ def pivot_near(centre_tracker_mm: Floats) -> Pivot:
 
 @dataclass(frozen=True)
 class Touch:
-    """The tip is held on a point of the patient, with the hand's tremor."""
+    """The tip is held on a point of the patient in ``ct``, with the hand's tremor."""
 
     point_ct_mm: Floats
     shaft_ct: Floats
@@ -85,7 +88,7 @@ class Touch:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The tip follows a path over the skin, forth and back, pressing it in a little.
+    """The tip follows a path over the skin, back and forth, and presses the skin in slightly.
 
     Attributes:
         path_ct_mm: ``(n, 3)`` points on the true skin, evenly spaced in time over `duration_s`.

@@ -1,4 +1,4 @@
-"""The simulated operating room: where camera, patient and tools truly are, which nobody else is told."""
+"""The true poses of camera, patient and tools in the simulated operating room."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from navigation.simulation.optical_tracker import OpticalTrackerSettings, Simula
 
 DRIVER = "driver"
 
-# Four spheres each, in mm in the marker's plane; different distances tell the tools apart, as on real markers.
+# Four spheres for each tool, in mm in the marker's plane. As on real markers, the distances differ between tools.
 SPHERES_MM: Mapping[str, Floats] = {
     REFERENCE: np.array([[0, 0, 0], [0, 80, 0], [55, 105, 0], [-62, 135, 0]], float) - [-1.75, 80, 0],
     STYLUS: np.array([[0, 0, 0], [0, 60, 0], [28, 35, 0], [-34, 90, 0]], float) - [-1.5, 46.25, 0],
@@ -30,17 +30,17 @@ SPHERES_MM: Mapping[str, Floats] = {
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingRoomConfig:
-    """Everything the simulation is made from; the same config gives the same truth in another process.
+    """Input of the simulation; the same config gives the same true poses in every process.
 
     Attributes:
-        seed: decides where the patient lies, where the reference is fixed, and how the stylus is bent.
-        centre_ct_mm: ``(3,)`` middle of the patient, which the camera looks at.
+        seed: determines the patient's pose, the reference's place on the patient, and the tip of the stylus.
+        centre_ct_mm: centre of the patient in ``ct``, ``(3,)``, at which the camera looks.
         epoch_ns: time at which `action` begins, on the tracker's clock.
-        action: what the surgeon does with the stylus.
-        table_motion_mm: amplitude of a slow swing of the table with the patient on it.
-        noise_seed: decides the measurement noise, apart from the truth.
-        tools: which of the markers in `SPHERES_MM` are tracked.
-        occlusions: tool -> (period_s, start_s, end_s): someone stands in the way in that part of each period.
+        action: motion of the stylus.
+        table_motion_mm: amplitude of a slow motion of the table with the patient.
+        noise_seed: determines the measurement noise, independently of the true poses.
+        tools: the tracked tools, out of those in `SPHERES_MM`.
+        occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
     seed: int
@@ -55,7 +55,7 @@ class OperatingRoomConfig:
 
 
 class OperatingRoom:
-    """The truth. Asked by the simulated tracker, and by whoever scores the result; by nothing else."""
+    """The true poses. Only the simulated tracker and the code that scores a result may use them."""
 
     def __init__(self, config: OperatingRoomConfig) -> None:
         rng = np.random.default_rng([config.seed, 1])
@@ -73,7 +73,7 @@ class OperatingRoom:
         return direction / np.linalg.norm(direction)
 
     def pose(self, tool: str, time_ns: int) -> Transform | None:
-        """True ``T_tracker_<tool>`` at `time_ns`; None where it is hidden or laid away."""
+        """True ``T_tracker_<tool>`` at `time_ns`; None while the tool is hidden or in its tray."""
         t_s = (time_ns - self.config.epoch_ns) / NS_PER_S
         if self._is_occluded(tool, t_s):
             return None
@@ -85,7 +85,7 @@ class OperatingRoom:
         return self._bystander(tool, t_s)
 
     def pose_in_reference(self, tool: str, time_ns: int) -> Transform | None:
-        """True ``T_reference_<tool>``; None where the simulation hides either of the two."""
+        """True ``T_reference_<tool>`` at `time_ns`; None while either of the two is hidden or in its tray."""
         T_tracker_reference, T_tracker_tool = self.pose(REFERENCE, time_ns), self.pose(tool, time_ns)
         if T_tracker_reference is None or T_tracker_tool is None:
             return None
@@ -98,7 +98,7 @@ class OperatingRoom:
         return start_s <= t_s % period_s < end_s
 
     def _moved(self, t_s: float) -> Transform:
-        """``T_tracker_ct`` with the table's swing."""
+        """``T_tracker_ct`` at `t_s`, with the motion of the table."""
         if self.config.table_motion_mm == 0.0:
             return self.T_tracker_ct
         swing = self.config.table_motion_mm * np.sin(2 * np.pi * 0.05 * t_s)
@@ -118,7 +118,7 @@ class OperatingRoom:
         return _rigid(rotation, tip - rotation @ self.tip_stylus_mm, STYLUS)
 
     def _bystander(self, tool: str, t_s: float) -> Transform:
-        # Driver, probe and headset move slowly at the edge of the field; the probe leaves the volume now and then.
+        # Driver, probe and headset move slowly near the edge of the field of view; the probe leaves it at times.
         centre = self.T_tracker_ct.apply(self.config.centre_ct_mm)
         phase = {DRIVER: 0.0, PROBE: 2.1, HEADSET: 4.2}[tool]
         reach_mm = {DRIVER: 220.0, PROBE: 520.0, HEADSET: 380.0}[tool]
@@ -130,10 +130,16 @@ class OperatingRoom:
 
 
 def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOpticalTracker:
-    """The registry's entry: a tracker that watches the operating room of `config`."""
+    """Makes a tracker that watches the operating room of `config`; the registry's entry for ``simulated``.
+
+    Raises:
+        DeviceError: `config` is not an `OperatingRoomConfig`.
+    """
     if not isinstance(config, OperatingRoomConfig):
         raise DeviceError(
-            f"settings of type {type(config).__name__} for the simulated tracker", "OperatingRoomConfig", "pass one"
+            f"settings of type {type(config).__name__} for the simulated tracker",
+            "an OperatingRoomConfig",
+            "pass an OperatingRoomConfig",
         )
     room = OperatingRoom(config)
     rng = np.random.default_rng([config.seed, config.noise_seed, 2])
@@ -143,7 +149,7 @@ def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOptica
 
 
 def _rigid(rotation: Floats, translation_mm: Floats, tool: str) -> Transform:
-    """``T_tracker_<tool>``."""
+    """``T_tracker_<tool>`` with this rotation ``(3, 3)`` and translation ``(3,)``."""
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = rotation, translation_mm
     return Transform(matrix, TRACKER, tool)
@@ -159,12 +165,12 @@ def _rotation_from_axes(y: Floats, z_hint: Floats) -> Floats:
 
 
 def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
-    """``T_tracker_ct``: the camera looks down at the patient's front from about 1.6 m, from a side chosen at random."""
+    """``T_tracker_ct`` of a camera about 1.6 m from the patient's front, looking down from a randomly chosen side."""
     side, feet = rng.uniform(-0.4, 0.4), rng.uniform(-0.45, 0.1)
     away = np.array([side, -1.0, feet])
     camera_ct = centre_ct_mm + rng.uniform(1450.0, 1700.0) * away / np.linalg.norm(away)
     upright = _rotation_from_axes(y=np.array([0.0, 0.0, -1.0]), z_hint=-away)
-    # Level the horizon about the line of sight, not about the patient's long axis.
+    # The camera is levelled by rotating it about its line of sight, not about the patient's long axis.
     forward = -away / np.linalg.norm(away)
     x = np.cross(upright[:, 1], forward)
     level = Rotation.from_matrix(_rotation_from_axes(y=np.cross(forward, x), z_hint=forward))
@@ -173,7 +179,7 @@ def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
 
 
 def _fix_reference(centre_ct_mm: Floats, towards_camera_ct: Floats, rng: np.random.Generator) -> Transform:
-    """``T_ct_reference``: fixed beside the patient's right hip, turned roughly to the camera."""
+    """``T_ct_reference`` of a reference marker beside the patient's right hip that roughly faces the camera."""
     position = centre_ct_mm + np.array([-170.0, -150.0, -140.0]) + rng.uniform(-30.0, 30.0, size=3)
     facing = Rotation.from_matrix(_rotation_from_axes(y=np.array([0.0, 0.0, 1.0]), z_hint=towards_camera_ct))
     tilt = Rotation.from_rotvec(rng.uniform(-0.35, 0.35, size=3))

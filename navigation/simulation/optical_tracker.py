@@ -1,9 +1,10 @@
-"""A simulated stereo infrared tracker, at the level of the marker's spheres.
+"""A simulated stereo infrared tracker, modelled at the level of the markers' spheres.
 
-Each sphere is measured with an anisotropic error, larger along the viewing direction: a distortion that is fixed in
-space and varies slowly over the volume, and a smaller jitter that is new in every frame (Wiles, Thompson and Frantz,
-"Accuracy assessment and interpretation for optical tracking systems", SPIE 5367, 2004). A tool's pose is the rigid
-fit to its spheres, as in a real tracker, so errors of position and of angle come out of the marker's size.
+Each sphere is measured with an anisotropic error that is larger along the viewing direction. It has two parts: a
+distortion that is fixed in space and varies slowly over the volume, and a smaller jitter that is independent in every
+frame (Wiles, Thompson and Frantz, "Accuracy assessment and interpretation for optical tracking systems", SPIE 5367,
+2004). A tool's pose is the rigid fit to its spheres, as in a real tracker, so that the errors of position and angle
+follow from the marker's geometry.
 """
 
 from __future__ import annotations
@@ -31,17 +32,18 @@ class OpticalTrackerSettings:
     """The error model and the measurement volume.
 
     Attributes:
-        rate_hz: frames a second.
-        sphere_error_rms_mm: RMS length of a sphere's whole error vector at `reference_depth_mm`; 0.25 mm is what
-            makers of such trackers state for a single marker over the volume.
-        jitter_rms_mm: the part of it that is new in every frame; the rest is distortion and does not average out.
-        distortion_length_mm: wavelength over which the distortion varies.
-        depth_error_ratio: how much larger the error is along the viewing direction than across it.
-        reference_depth_mm: distance from the camera at which the error holds; it grows with the square beyond.
-        dropout_probability: chance for each tool to be missing in a frame, for no visible reason.
-        depth_range_mm: nearest and farthest distance along the viewing direction.
-        half_angle_rad: half opening angle of the volume.
-        max_tilt_rad: a marker turned further away from the camera is not seen.
+        rate_hz: frames per second.
+        sphere_error_rms_mm: RMS length of a sphere's error vector, distortion and jitter, at `reference_depth_mm`.
+            Manufacturers of such trackers state 0.25 mm for a single marker over the volume.
+        jitter_rms_mm: RMS length of the part that is independent in every frame; the rest is distortion, which does not
+            average out over frames.
+        distortion_length_mm: wavelength of the distortion.
+        depth_error_ratio: ratio of the error along the viewing direction to that across it.
+        reference_depth_mm: distance from the camera up to which the stated errors hold; beyond, they grow with its square.
+        dropout_probability: probability that a tool is missing in a frame without a visible reason.
+        depth_range_mm: nearest and farthest measurable distance along the viewing direction.
+        half_angle_rad: half the opening angle of the measurement volume.
+        max_tilt_rad: largest angle between a marker and the camera at which the marker is seen.
     """
 
     rate_hz: float = 100.0
@@ -60,11 +62,11 @@ class SimulatedOpticalTracker:
     """Satisfies `navigation.devices.tracker.Tracker`.
 
     Args:
-        true_pose: the world; asked at each capture time.
-        spheres_mm: for each tool, its spheres ``(n, 3)`` in the marker's frame, whose +z faces the camera.
-        clock: paces the frames. A late reader gets the newest; those that it has missed are gone, as on a real device.
+        true_pose: returns the true pose of a tool at a capture time in ns; None if it is hidden.
+        spheres_mm: tool -> positions of its spheres ``(n, 3)`` in the marker's frame, whose +z faces the camera.
+        clock: paces the frames. A late reader gets the newest frame and misses those before it, as on a real device.
         rng: draws jitter and dropouts.
-        distortion_rng: draws the distortion field once; the same seed is the same camera.
+        distortion_rng: draws the distortion field once; the same seed gives the same camera.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class SimulatedOpticalTracker:
         self._next_ns = 0
         ratio = self._settings.depth_error_ratio
         self._axes_share = np.array([1.0, 1.0, ratio]) / np.sqrt(2.0 + ratio**2)
-        # Random Fourier features: a sum of plane waves is a smooth field whose RMS and wavelength are exactly known.
+        # Random Fourier features: a sum of plane waves is a smooth field with known RMS and wavelength.
         directions = distortion_rng.normal(size=(3, _WAVES, 3))
         directions /= np.linalg.norm(directions, axis=2, keepdims=True)
         self._waves = 2.0 * np.pi / self._settings.distortion_length_mm * directions
@@ -104,7 +106,7 @@ class SimulatedOpticalTracker:
         self._next_ns = self._clock.now_ns() + self._period_ns
 
     def stop(self) -> None:
-        """Nothing to release."""
+        """Does nothing: there is nothing to release."""
 
     def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
         now_ns = self._clock.now_ns()
@@ -115,13 +117,13 @@ class SimulatedOpticalTracker:
         capture_ns = self._next_ns + missed * self._period_ns
         self._next_ns = capture_ns + self._period_ns
         self._sequence += 1 + missed
-        # Worked out before its time has come: simulating must not count as latency of the system under test.
+        # Computed before the capture time, so that simulating does not count as latency of the system under test.
         tools = self._observe(capture_ns)
         self._clock.sleep_until_ns(capture_ns)
         return TrackerFrame(self._sequence, capture_ns, tools)
 
     def _observe(self, time_ns: int) -> dict[str, ToolObservation]:
-        """Every tool at `time_ns`, fitted together: on a busy machine there is little time to simulate in."""
+        """Observations of all tools at `time_ns`; all markers are fitted in one call to save time."""
         observed: dict[str, ToolObservation | None] = {}
         spheres: list[Floats] = []
         jitter: list[Floats] = []
@@ -144,7 +146,7 @@ class SimulatedOpticalTracker:
         return {tool: each for tool, each in observed.items() if each is not None}
 
     def _unseen(self, truth: Transform | None, spheres_tracker: Floats | None) -> ToolObservation | None:
-        """Why a tool is not seen; None if it is."""
+        """The observation of a tool that is not visible, with the reason; None if it is visible."""
         if truth is None or spheres_tracker is None:
             return ToolObservation(Visibility.OCCLUDED)
         if not self._in_volume(spheres_tracker):
@@ -155,7 +157,7 @@ class SimulatedOpticalTracker:
         return ToolObservation(Visibility.OCCLUDED) if facing < math.cos(self._settings.max_tilt_rad) else None
 
     def sphere_errors(self, spheres_tracker: Floats) -> Floats:
-        """Draws the error vectors of spheres at `spheres_tracker` ``(n, 3)`` for one frame: ``(n, 3)`` in mm."""
+        """Draws the error vectors ``(n, 3)`` in mm of spheres at `spheres_tracker` ``(n, 3)`` for one frame."""
         return self._errors(spheres_tracker, self._jitter(spheres_tracker.shape))
 
     def _jitter(self, shape: tuple[int, ...]) -> Floats:
@@ -178,7 +180,7 @@ class SimulatedOpticalTracker:
 
 
 def _fit_all(sources: list[Floats], targets: list[Floats]) -> list[tuple[Floats, float]]:
-    """`fit_rigid` of each; in one go where all have as many points, as real tools have."""
+    """`fit_rigid` of each pair; in one call if all have the same number of points, as the usual tools do."""
     if len({len(source) for source in sources}) > 1:
         return [fit_rigid(source, target) for source, target in zip(sources, targets, strict=True)]
     matrices, rms_mm = _fit_rigid_stack(np.stack(sources), np.stack(targets))
@@ -186,19 +188,22 @@ def _fit_all(sources: list[Floats], targets: list[Floats]) -> list[tuple[Floats,
 
 
 def fit_rigid(source: Floats, target: Floats) -> tuple[Floats, float]:
-    """The tracker's own fit of a marker: rigid least squares by SVD (Arun, Huang and Blostein 1987).
+    """The tracker's fit of a marker: rigid least squares by SVD (Arun, Huang and Blostein 1987).
 
-    It stands here, apart from registration, because it belongs to the device: a real tracker does it in firmware.
+    It is separate from the registration's fit since it belongs to the device: a real tracker does it in firmware.
+
+    Args:
+        source, target: corresponding points, ``(n, 3)`` each, in mm.
 
     Returns:
-        the homogeneous matrix ``(4, 4)`` from source to target, and the RMS distance in mm.
+        The homogeneous matrix ``(4, 4)`` from source to target, and the RMS distance in mm.
     """
     matrices, rms_mm = _fit_rigid_stack(source[None], target[None])
     return matrices[0], float(rms_mm[0])
 
 
 def _fit_rigid_stack(source: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """The same of markers ``(k, n, 3)``: ``(k, 4, 4)`` and ``(k,)``."""
+    """`fit_rigid` of k markers with n points each, ``(k, n, 3)``; returns ``(k, 4, 4)`` and ``(k,)``."""
     source_mean, target_mean = source.mean(axis=1, keepdims=True), target.mean(axis=1, keepdims=True)
     u, _, vt = np.linalg.svd((source - source_mean).swapaxes(1, 2) @ (target - target_mean))
     v = vt.swapaxes(1, 2)

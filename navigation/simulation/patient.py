@@ -1,7 +1,7 @@
-"""The simulated patient's true skin, and where markers stick to it and a stylus can reach it.
+"""The simulated patient's true skin, with positions for skin markers and a path for the sweep.
 
-The truth comes from the CT itself (half maximum between air and skin) or, for the phantom, from its formulas; never
-from the network whose surfaces are to be registered.
+The true skin comes from the CT itself (half maximum between air and skin) or, for the phantom, from its formulas; never
+from the network whose surfaces are registered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from geometry.points import Floats
 from navigation.errors import PlanError
 from navigation.simulation.actions import Sweep
 
-# Angle from the front of the body (towards the patient's left), and height between the scan's ends.
+# Angle from the front of the body, positive to the patient's left, and height between the scan's ends.
 _MARKER_PLACES = ((-50.0, 0.25), (2.0, 0.20), (50.0, 0.30), (-40.0, 0.78), (8.0, 0.72), (44.0, 0.80))
 _MAX_ANGLE_DEG = 55.0
 _SWEEP_PASSES = 9
@@ -25,7 +25,7 @@ _SWEEP_SAMPLES = 400
 
 @dataclass(frozen=True, eq=False)
 class SkinPoints:
-    """Points on the true skin, ``(n, 3)`` in ``ct``, with the direction away from the body's long axis."""
+    """Points on the true skin, ``(n, 3)`` in ``ct``, with unit vectors away from the body's long axis."""
 
     points_ct_mm: Floats
     outward_ct: Floats
@@ -35,11 +35,11 @@ class SkinPoints:
 
 
 class PatientSkin:
-    """The true outer surface of the patient, reached by rays towards the long axis of the body.
+    """The true outer surface of the patient, found by rays from outside towards the long axis of the body.
 
     Args:
-        skin_ct: the true skin in frame ``ct``; inner surfaces (lungs, bowel gas) may be part of it, since the
-            first hit from outside counts.
+        skin_ct: the true skin in ``ct``; it may include inner surfaces (lungs, bowel gas), since only the first hit
+            from outside counts.
     """
 
     def __init__(self, skin_ct: Surface) -> None:
@@ -54,10 +54,12 @@ class PatientSkin:
         self.centre_mm: Floats = self._bounds.mean(axis=0)
 
     def reach(self, angle_deg: Floats, height: Floats) -> SkinPoints:
-        """Skin at `angle_deg` from the front (positive to the left) and `height` in 0..1 between the scan's ends.
+        """Points of the skin at `angle_deg` from the front (positive to the left), ``(n,)``, and `height`, ``(n,)``.
+
+        Heights run from 0 to 1 between the scan's ends.
 
         Raises:
-            PlanError: a ray that meets no skin.
+            PlanError: a ray does not hit the skin.
         """
         with from_extra("navigation"):
             import open3d
@@ -73,19 +75,19 @@ class PatientSkin:
         hit = np.isfinite(distance) & (distance < 1000.0)
         if not hit.all():
             raise PlanError(
-                f"{int((~hit).sum())} of {len(hit)} rays that meet no skin",
-                "a CT whose front is inside the field of view",
+                f"{int((~hit).sum())} of {len(hit)} rays that do not hit the skin",
+                "a CT with the front of the body inside its field of view",
                 "use a CT that shows the skin of chest or abdomen",
             )
         return SkinPoints(start - distance[:, None].astype(np.float64) * outward, outward)
 
     def markers(self) -> SkinPoints:
-        """Six places for skin markers, spread over the front."""
+        """Six positions for skin markers, spread over the front of the body."""
         places = np.array(_MARKER_PLACES)
         return self.reach(places[:, 0], places[:, 1])
 
     def sweep(self, towards_camera_ct: Floats, duration_s: float) -> Sweep:
-        """A zigzag over the front of the body between 20 % and 80 % of the scan's height."""
+        """A zigzag of `duration_s` over the front of the body, between 20 % and 80 % of the scan's height."""
         progress = np.linspace(0.0, 1.0, _SWEEP_SAMPLES)
         zigzag = 2.0 * np.abs((progress * _SWEEP_PASSES) % 2.0 - 1.0) - 1.0
         skin = self.reach(_MAX_ANGLE_DEG * zigzag, 0.2 + 0.6 * progress)
@@ -94,9 +96,10 @@ class PatientSkin:
 
 
 def shaft_directions(outward: Floats, towards_camera: Floats) -> Floats:
-    """How a hand holds the stylus, ``(n, 3)``: away from the body, from the feet, and so that its marker is seen.
+    """Unit vectors ``(n, 3)`` of the shaft as a hand holds the stylus: away from the body, tilted towards the feet.
 
-    Were the shaft to point at the camera, the marker (whose plane contains the shaft) would be seen edge-on.
+    The shaft also stays oblique to the line of sight: if it pointed at the camera, the marker (whose plane contains the
+    shaft) would be seen edge-on.
     """
     feet = np.array([0.0, 0.0, -1.0])
     side = feet - (feet @ towards_camera) * towards_camera

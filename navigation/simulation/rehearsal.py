@@ -1,4 +1,4 @@
-"""A simulated tracker with a simulated hand that does what it is asked: a registration rehearsed without a patient."""
+"""A simulated tracker with a simulated hand, to rehearse a registration without a patient."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from navigation.simulation.operating_room import (
 from navigation.simulation.patient import PatientSkin, shaft_directions
 
 TOUCH_SD_MM = 0.3
-# One way of the stylus over the skin, and how far the table swings.
+# Duration of one pass of the stylus over the skin, and amplitude of the table's motion.
 SWEEP_S = 25.0
 TABLE_MOTION_MM = 15.0
-# Whoever writes a client wants to see what a hidden tool looks like: 1 s in 10, and the reference 0.5 s in 30.
+# Developers of clients need to see hidden tools: the driver is hidden for 1 s in 10, the reference for 0.5 s in 30.
 OCCLUSIONS = {DRIVER: (10.0, 6.0, 7.0), REFERENCE: (30.0, 20.0, 20.5)}
 
 
 class RehearsedTracker:
-    """Satisfies `Tracker` and `Hand`: every request begins a new action, watched by one and the same camera."""
+    """Satisfies `Tracker` and `Hand`: every request begins a new action, which the same simulated camera watches."""
 
     def __init__(self, rehearsal: Rehearsal, clock: PacedClock) -> None:
         self._skin = PatientSkin(rehearsal.skin_ct)
@@ -61,7 +61,11 @@ class RehearsedTracker:
         return self._tracker.next_frame(timeout_ns)
 
     def streaming(self, start_ns: int) -> OperatingRoomConfig:
-        """The same room with all tools: the stylus goes over the skin, the driver is hidden now and then."""
+        """Settings of the same room with all tools: the stylus sweeps over the skin, some tools are hidden at times.
+
+        Args:
+            start_ns: time at which the motions begin, on the tracker's clock.
+        """
         return replace(
             self._config,
             tools=tuple(SPHERES_MM),
