@@ -1,1 +1,1 @@
-"""What people do at a headset, done in the case: the desk behind the control socket."""
+"""Carries out in the case what people do at a headset: the event handler behind the control socket."""

@@ -1,4 +1,4 @@
-"""What a headset's event changes in the case; slow, since a case looks at all of its files before it is changed."""
+"""The changes that events from headsets make in the case. They are slow, since a case checks its files first."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) 
 
 @dataclass(frozen=True)
 class Verified:
-    """What a verification touch found, and what it did to the registration in force.
+    """Result of a verification touch.
 
     Attributes:
+        note: the measured distance and the expected one, in words.
         problem: why the registration may not be streamed any more; empty if it may.
     """
 
@@ -36,10 +37,13 @@ class Verified:
 
 
 def planned(case_path: Path, kind: str) -> dict[str, Floats]:
-    """The case's own landmarks or targets: name -> ``(3,)`` in ct; empty if none are planned.
+    """The planned landmarks or targets of the case: name -> ``(3,)`` in ``ct``; empty if none are planned.
+
+    Args:
+        kind: ``landmarks`` or ``targets``.
 
     Raises:
-        SurgNavError: a plan that cannot be read.
+        SurgNavError: the plan cannot be read.
     """
     case = Case.open(case_path)
     plan_id = PLANNED[kind]
@@ -49,26 +53,28 @@ def planned(case_path: Path, kind: str) -> dict[str, Floats]:
 
 
 def decide(case_path: Path, structure: str, decision: str, by: tuple[str, str], case_sha256: str) -> str:
-    """Records a person's decision on the surface that was seen; returns what was done.
+    """Records a person's decision on the surface that the person has seen; returns what was done, in words.
 
     Args:
-        by: who decided, and when, ISO 8601 with a time zone.
-        case_sha256: of the case's surface that the payload on offer was made from.
+        by: who decided, and when (ISO 8601 with a time zone).
+        case_sha256: hash of the case's surface from which the payload on offer was made.
 
     Raises:
-        EventRefusedError: the case has another surface by now, or the decision is none.
-        CaseError: a surface that is stale or altered, or a case that somebody else changes at this moment.
+        EventRefusedError: the case has another surface by now, or `decision` is not one of `DECISIONS`.
+        CaseError: the surface is stale or altered, or another program is changing the case.
     """
     person, time = by
     state = next((known for known in DECISIONS if known == decision), None)
     if state is None:
-        raise EventRefusedError(f"the decision '{decision[:40]}'", f"one of {', '.join(DECISIONS)}", "choose one")
+        raise EventRefusedError(
+            f"the decision '{decision[:40]}'", f"one of {', '.join(DECISIONS)}", "choose one of these decisions"
+        )
     case = Case.open(case_path)
     surface = case.artefact(f"surfaces/{structure}.glb")
     if not case_sha256 or surface.sha256 != case_sha256:
         raise EventRefusedError(
             f"a decision on another version of '{structure}' than the case now has",
-            "the version that was seen",
+            "a decision on the case's version",
             "offer the new surface, look at it, and decide again",
         )
     case.decide(structure, state, person, time)
@@ -77,7 +83,13 @@ def decide(case_path: Path, structure: str, decision: str, by: tuple[str, str], 
 
 @dataclass(frozen=True, eq=False)
 class Touch:
-    """A planned landmark that was touched at `point_reference_mm` ``(3,)``; `tip_rms_mm` is the tip's own error."""
+    """A verification touch of a planned landmark.
+
+    Attributes:
+        name: name of the landmark.
+        point_reference_mm: touched position ``(3,)`` in ``reference``.
+        tip_rms_mm: expected RMS error of the calibrated tip.
+    """
 
     name: str
     point_reference_mm: Floats
@@ -85,24 +97,30 @@ class Touch:
 
 
 def verify(case_path: Path, touch: Touch, by: tuple[str, str], registration: str) -> Verified:
-    """Tests the registration in force with a touch, and keeps what it found in the case.
+    """Verifies the registration in force with a touch, and stores the result in the case.
 
     Args:
-        by: who touched, and when.
-        registration: the id of the registration in force.
+        by: who touched, and when (ISO 8601 with a time zone).
+        registration: id of the registration in force.
 
     Raises:
-        SurgNavError: an unplanned landmark, one that the registration was made from, no such registration.
+        SurgNavError: the landmark is not planned or was used for the registration, or there is no such registration.
     """
     person, time = by
     case = Case.open(case_path)
     if registration not in attempt_ids(case):
         raise EventRefusedError(
-            f"a touch that verifies the registration '{registration}'", "one that is kept in the case", "register anew"
+            f"a touch to verify the registration '{registration}'",
+            "the id of a registration in the case",
+            "register the patient again",
         )
     attempt = load_attempt(case, registration)
     if attempt.result is None:
-        raise EventRefusedError(f"'{registration}', which failed", "a registration", "register again")
+        raise EventRefusedError(
+            f"the registration '{registration}', which failed",
+            "a registration that succeeded",
+            "register the patient again",
+        )
     place = planned(case_path, "landmarks")[touch.name]
     tip_mm2 = touch.tip_rms_mm**2 / 3.0 * np.eye(3)
     found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, Assumptions(), tip_mm2)

@@ -1,8 +1,8 @@
-"""The desk: each event from a headset is done for real, or refused with what came, what is allowed and what to do.
+"""Carries out each event from a headset, or refuses it with what came, what is allowed and what to do.
 
-What a person decides (a surface, a verification touch) is done in their name only if the operator's settings name
-them. What changes the case takes a second, since a case checks its files first; it is done by one worker thread, one
-thing after the other, and the client is told when it is done.
+A decision on a surface and a verification touch are carried out in a person's name only if the operator's settings name
+that person. A change of the case takes about a second, since a case checks its files first: one worker thread makes the
+changes one after the other, and the client is told when each is done.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class DeskSettings:
     """What headsets may do.
 
     Attributes:
-        case: the folder of the case; its event log is kept there.
-        deciders: full names of those who may decide on surfaces and verify the registration from a headset; by
-            default nobody may, and it is done at the console.
+        case: the folder of the case, with its event log.
+        deciders: full names of the people who may decide on surfaces and verify the registration from a headset; by
+            default nobody, so that this is done at the console.
     """
 
     case: Path
@@ -47,23 +47,28 @@ class DeskSettings:
 
 @dataclass(frozen=True)
 class OnOffer:
-    """A surface that clients may pull: its payload's hash, and that of the case's surface it was made from."""
+    """A surface that clients may pull.
+
+    Attributes:
+        sha256: hash of its payload.
+        case_sha256: hash of the case's surface from which the payload was made.
+    """
 
     sha256: str
     case_sha256: str
 
 
 class Room(Protocol):
-    """What the desk needs of the service that runs it."""
+    """What the event handler needs of the service that runs it."""
 
     @property
     def registration_id(self) -> str:
-        """Of the registration in force; empty if there is none."""
+        """Id of the registration in force; empty if there is none."""
         ...
 
     def surface_on_offer(self, name: str) -> OnOffer | None: ...
     def tip_error_mm(self, tool: str) -> float | None:
-        """Expected error of a tracked tool's calibrated tip; None if it has none."""
+        """Expected RMS error in mm of a tracked tool's calibrated tip; None without a calibration."""
         ...
 
     def surface_decided(self, name: str, decision: str, person: str) -> None: ...
@@ -74,7 +79,7 @@ class Room(Protocol):
 
 @dataclass(frozen=True)
 class Settled:
-    """The end of an event that took longer, for `ControlServer.settle` and for the operator."""
+    """The outcome of an event that the worker carried out, for `ControlServer.settle` and for the operator."""
 
     event: ClientEvent
     sender: Sender
@@ -83,7 +88,7 @@ class Settled:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """What the worker does, and what follows from it in the room."""
+    """An event that the worker carries out. `follow` then updates the session's state and returns the answer's note."""
 
     event: ClientEvent
     sender: Sender
@@ -95,15 +100,17 @@ class HeadsetDesk:
     """Satisfies `unity_bridge.control.event_handler.EventDesk`; call `poll` often.
 
     Args:
-        session: the service's, hexadecimal.
-        now: tells the time, ISO 8601 with a time zone.
+        settings: the case, and who may decide.
+        session: id of the service's session, hexadecimal.
+        now: returns the time, ISO 8601 with a time zone.
+        room: the state of the service.
 
     Attributes:
-        problem: why the last event could not be written to the log, and so was refused; empty if it could.
+        problem: why the last event could not be written to the log and was refused; empty if it was written.
 
     Raises:
         ServiceError: another service writes to the case's event log.
-        EventLogError: it cannot be written.
+        EventLogError: the event log cannot be written.
     """
 
     def __init__(self, settings: DeskSettings, session: str, now: Callable[[], str], room: Room) -> None:
@@ -129,7 +136,7 @@ class HeadsetDesk:
         return self._journal.earlier(key, stream)
 
     def handle(self, event: ClientEvent, sender: Sender) -> Outcome | None:
-        """As the Protocol has it; the log holds the event before anything is done, and its answer after."""
+        """As in the Protocol. The event is in the log before it is carried out, and its answer after."""
         details: dict[str, Any] = {}
         if event.position_m is not None:
             details["position_mm"] = points_from_unity(event.position_m).tolist()
@@ -138,7 +145,7 @@ class HeadsetDesk:
             kind = self._kinds.get(event.kind)
             if kind is None:
                 raise _refused(
-                    f"the event '{event.kind[:40]}'", f"one of {', '.join(self._kinds)}", "update this server"
+                    f"the event '{event.kind[:40]}'", f"one of {', '.join(self._kinds)}", "update this service"
                 )
             outcome = kind(event, sender)
         except SurgNavError as error:
@@ -158,13 +165,13 @@ class HeadsetDesk:
         self.problem = ""
 
     def poll(self) -> tuple[Settled, ...]:
-        """What the worker has finished since the last call, with what follows from it done."""
+        """The events that the worker has finished since the last call, after their effects on the session's state."""
         finished = [work for work in self._work if work.future.done()]
         self._work = [work for work in self._work if not work.future.done()]
         return tuple(map(self._settle, finished))
 
     def close(self) -> None:
-        """Waits for the worker, writes what became of its work, and closes the log. May be called again."""
+        """Waits for the worker, writes the outcomes of its events, and closes the log. May be called again."""
         self._worker.shutdown(wait=True)
         self.poll()
         self._journal.close()
@@ -200,8 +207,8 @@ class HeadsetDesk:
         if event.registration_id != self._room.registration_id:
             raise _refused(
                 f"a touch under the registration '{event.registration_id[:40]}'",
-                f"the one in force: '{self._room.registration_id or 'none'}'",
-                "touch again, now that another is in force",
+                f"the registration in force: '{self._room.registration_id or 'none'}'",
+                "touch again under the registration in force",
             )
         self._planned(event.name, "landmarks")
         touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
@@ -253,7 +260,7 @@ class HeadsetDesk:
             allowed = ", ".join(sorted(self._settings.deciders))
             raise _refused(
                 f"a decision by '{person[:40]}' from a headset",
-                f"decisions by {allowed}" if allowed else "none from a headset in this session",
+                f"decisions by {allowed}" if allowed else "no decisions from a headset in this session",
                 "decide at the console: surgnav review, surgnav register",
             )
 
@@ -261,27 +268,37 @@ class HeadsetDesk:
         known = case_work.planned(self._settings.case, kind)
         if name not in known:
             raise _refused(
-                f"the name '{name[:40]}'", f"planned {kind}: {', '.join(known) or 'none'}", "choose one of them"
+                f"the name '{name[:40]}'",
+                f"one of the planned {kind}: {', '.join(known) or 'none'}",
+                f"choose one of the planned {kind}, or plan it",
             )
         return known[name]
 
     def _tip_error_mm(self, tool: str) -> float:
         error_mm = self._room.tip_error_mm(tool)
         if error_mm is None:
-            raise _refused(f"a touch with '{tool[:40]}'", "a tracked tool with a calibrated tip", "calibrate it first")
+            raise _refused(
+                f"a touch with '{tool[:40]}'", "a tracked tool with a calibrated tip", "calibrate the tool first"
+            )
         return error_mm
 
 
 def _need(event: ClientEvent, *names: str) -> None:
     missing = [name for name in names if getattr(event, name) in (None, "")]
     if missing:
-        raise _refused(f"'{event.kind}' without {', '.join(missing)}", f"all of {', '.join(names)}", "fill them in")
+        raise _refused(
+            f"the event '{event.kind}' without {', '.join(missing)}",
+            f"all of {', '.join(names)}",
+            "fill in the missing fields",
+        )
 
 
 def _need_frame(event: ClientEvent, frame: str) -> None:
     if event.frame != frame:
         raise _refused(
-            f"a position in '{event.frame[:40]}'", f"one in '{frame}'", f"give it under the Transform of '{frame}'"
+            f"a position in the frame '{event.frame[:40]}'",
+            f"a position in '{frame}'",
+            f"give the position relative to the Transform of '{frame}'",
         )
 
 
@@ -290,7 +307,11 @@ def _position_mm(event: ClientEvent) -> Floats:
 
 
 def _out_of_reach(error: OSError) -> EventRefusedError:
-    return _refused(f"the case: {error.strerror}", "a case that can be read and written", "check folder and disk")
+    return _refused(
+        f"a failure of the case's folder: {error.strerror}",
+        "a case that can be read and written",
+        "check the folder and the disk",
+    )
 
 
 def _refused(came: str, allowed: str, action: str) -> EventRefusedError:

@@ -1,8 +1,8 @@
-"""The event log of a case: every event from a headset, written before it is done and again when it is answered.
+"""The event log of a case: every event from a headset, written before it is carried out and when it is answered.
 
-``headset/events.jsonl``, one line of JSON each, only ever added to, each line on the disk before the next step. So a
-service that starts anew knows what its predecessors did, and answers a repeated event instead of doing it again; what
-was begun and never answered is uncertain, and said to be.
+``headset/events.jsonl`` has one line of JSON for each; lines are only appended, and each is on the disk before the next
+step. So a service that starts later knows what earlier ones did, and answers a repeated event instead of carrying it
+out again. An event that was begun and never answered is answered as uncertain.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from unity_bridge.wire.messages import ClientEvent, EventAnswer
 
 PATH = "headset/events.jsonl"
 _MAX_STREAMS = 4096
-# JSON says these as they are; whoever shows the file at a terminal would obey them (C1 controls, bidi, separators).
+# JSON does not escape these (C1 controls, bidirectional marks, separators); a terminal that shows the file would
+# interpret them.
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-# A person's events are some hundred bytes each: whoever fills this is no person.
+# Events of a person take some hundred bytes each: only a program can fill this.
 _MAX_BYTES = 64 * 2**20
 _INTERRUPTED = Outcome(
     error=UncertainEventError(
@@ -45,16 +46,16 @@ Answers = OrderedDict[int, Known]
 
 
 class EventJournal:
-    """Appends to the log, and knows the newest answers in it.
+    """Appends to the event log, and holds the newest answers in it.
 
     Args:
         case: the case's folder.
-        session: this service's, hexadecimal.
-        time: of the start, ISO 8601 with a time zone.
+        session: id of this service's session, hexadecimal.
+        time: time of the start, ISO 8601 with a time zone.
 
     Raises:
-        ServiceError: another service writes to it.
-        EventLogError: it cannot be written.
+        ServiceError: another service writes to the log.
+        EventLogError: the log cannot be written.
     """
 
     def __init__(self, case: Path, session: str, time: str) -> None:
@@ -81,21 +82,24 @@ class EventJournal:
         self.sessions.add(session)
 
     def earlier(self, key: str, stream: str) -> tuple[Known, ...]:
-        """The newest answers to a client's events, of this and of earlier sessions, and what those events were."""
+        """The newest answers to a client's events in this and earlier sessions, with the contents of the events."""
         return tuple(self._answers.get((key, stream), {}).values())
 
     def begin(self, event: ClientEvent, sender: Sender, time: str, details: dict[str, Any]) -> None:
-        """Writes that the event is about to be done.
+        """Writes that the event is about to be carried out.
 
         Args:
-            details: what it means here, such as the position in mm.
+            time: ISO 8601 with a time zone.
+            details: further fields for the line, such as the position in mm.
 
         Raises:
-            EventRefusedError: the log is full, or the disk.
+            EventRefusedError: the log or the disk is full.
         """
         if os.fstat(self._file).st_size > _MAX_BYTES:
             raise EventRefusedError(
-                f"an event for a log of {_MAX_BYTES} bytes", "fewer", f"move {self.path.name} away and start anew"
+                f"an event while the event log has more than {_MAX_BYTES} bytes",
+                "a smaller event log",
+                f"move {self.path.name} away and restart the service",
             )
         told = {name: value for name, value in asdict(event).items() if value not in (None, "")}
         who = {"client": sender.name, "key": sender.key}
@@ -103,12 +107,12 @@ class EventJournal:
             self._append({"begun": told, **who, "time": time, **details})
         except OSError as error:
             raise EventRefusedError(
-                f"writing the event log: {error.strerror}", "a disk with room", "make some"
+                f"a failure to write the event log: {error.strerror}", "a disk with room", "make room on the disk"
             ) from error
         self._remember(sender.key, answer_of(event.stream, event.number, _INTERRUPTED), content_of(event))
 
     def end(self, answer: EventAnswer, sender: Sender, time: str) -> None:
-        """Writes what became of it; if that fails, the event stays one that was begun, as it is in truth."""
+        """Writes the answer to an event; if that fails, the log says truthfully that the event was only begun."""
         self._remember(sender.key, answer)
         told = {name: value for name, value in asdict(answer).items() if value != ""}
         try:
@@ -117,13 +121,13 @@ class EventJournal:
             return
 
     def close(self) -> None:
-        """Lets another service write. May be called again."""
+        """Closes the log, so that another service may write to it. May be called again."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        """Every whole line; the last may have been cut by a power failure, and is then ended here."""
+        """Every complete line. If a power failure has cut the last line, a line feed is written to end it."""
         content = self.path.read_bytes()
         if content and not content.endswith(b"\n"):
             os.write(self._file, b"\n")
@@ -147,7 +151,7 @@ class EventJournal:
                 answered = line["answered"] | {"outcome": EventOutcome(line["answered"]["outcome"])}
                 self._remember(str(line["key"]), EventAnswer(**answered))
         except (KeyError, TypeError, ValueError):
-            return  # not a line of ours: it answers nothing
+            return  # not a line that this program wrote: it holds no answer
 
     def _remember(self, key: str, answer: EventAnswer, content: str = "") -> None:
         answers = self._answers.setdefault((key, answer.stream), OrderedDict())
@@ -160,7 +164,11 @@ class EventJournal:
             self._answers.popitem(last=False)
 
     def _append(self, line: dict[str, Any]) -> None:
-        """Raises OSError if the line is not on the disk; half of one, on a disk that is full, is ended by the next."""
+        """Appends a line and syncs it to the disk. If a full disk has cut a line, the next append ends it first.
+
+        Raises:
+            OSError: the line is not on the disk.
+        """
         text = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False))
         content = ("\n" * self._is_cut + text + "\n").encode()
         written = os.write(self._file, content)
@@ -172,7 +180,7 @@ class EventJournal:
 
 
 def _content(begun: dict[str, Any]) -> str:
-    """What the event held, from its line; empty where that cannot be told, such as from an older version's line."""
+    """The content of an event from its line; empty if it cannot be read, such as from an older version's line."""
     position = begun.get("position_m")
     try:
         return content_of(ClientEvent(**begun | {"position_m": None if position is None else tuple(position)}))
@@ -182,15 +190,15 @@ def _content(begun: dict[str, Any]) -> str:
 
 def _taken(path: Path) -> ServiceError:
     return ServiceError(
-        f"the event log {path.name} in '{path.parent.parent.name}': another service writes to it",
-        "a log that this service alone writes to",
+        f"the event log {path.name} in '{path.parent.parent.name}', to which another service writes",
+        "an event log to which only this service writes",
         "stop the other service",
     )
 
 
 def _unwritable(path: Path, error: OSError) -> EventLogError:
     return EventLogError(
-        f"the event log {path.name} in '{path.parent.parent.name}': {error.strerror}",
+        f"the event log {path.name} in '{path.parent.parent.name}', which cannot be written: {error.strerror}",
         "a case that can be written to, and a disk with room",
-        "check the folder's permissions and the disk, and start the service anew",
+        "check the folder's permissions and the disk, and restart the service",
     )

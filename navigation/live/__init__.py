@@ -1,1 +1,1 @@
-"""The running service: poses from the newest tracker frame, supervised; surfaces; and what clients are told."""
+"""The running service: supervised poses from the newest tracker frame, surfaces, and notices to clients."""

@@ -1,4 +1,4 @@
-"""The newest frame wins, whatever the driver does: what has queued up behind it is dropped and counted."""
+"""Reads the newest frame of a tracker, whatever its driver does; older queued frames are dropped and counted."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import Tracker, TrackerFrame
 
-_PERIODS = 2  # the next frame is due within one; that it has not come must show at the client within one more
+_PERIODS = 2  # the next frame is due within one period; its absence must be published within one more
 _NAPS_PER_PERIOD = 4
 
 
 class NewestFrame:
-    """Asks a tracker until its newest frame is here.
+    """Reads frames from a tracker until the newest one has come.
 
-    A driver that keeps the Protocol hands it out at the first call. One that queues is asked on for as long as what it
-    gives is older than a period, for then a newer one exists; one that repeats is asked again after a nap, so that it
-    does not keep a core busy.
+    A driver that keeps to the Protocol returns it at the first call. A driver that queues is called again while its
+    frame is older than one period, since a newer one must exist then. A driver that repeats frames is called again
+    after a pause, so that the loop does not keep a core busy.
 
     Args:
-        clock: stamps the tracker's frames.
+        tracker: a running tracker.
+        clock: the clock that stamps the tracker's frames.
 
     Attributes:
-        order: what came, counted.
+        order: classifies and counts the frames.
     """
 
     def __init__(self, tracker: Tracker, clock: PacedClock, order: FrameOrder | None = None) -> None:
@@ -31,9 +32,9 @@ class NewestFrame:
         self._period_ns = round(NS_PER_S / tracker.rate_hz)
 
     def take(self) -> TrackerFrame | None:
-        """The newest frame; if no new one has come within two periods, the last that was none; or None.
+        """The newest frame. Without a new one within two periods: the last frame that was not new, or None.
 
-        What is none (repeated, older, ahead of its time) is for the supervisor to judge.
+        The supervisor judges frames that are not new (repeated, older, or ahead of time).
         """
         deadline_ns = self._clock.now_ns() + _PERIODS * self._period_ns
         new: TrackerFrame | None = None
@@ -57,7 +58,7 @@ class NewestFrame:
                 if other is not None and frame.sequence == other.sequence:
                     nap_ns = min(self._period_ns // _NAPS_PER_PERIOD, max(0, deadline_ns - now_ns))
                     self._clock.sleep_until_ns(now_ns + nap_ns)
-                # What comes again is shown as it came first: it may be stamped anew.
+                # A repeated frame is returned as it came first, since the driver may have stamped it again.
                 other = self.order.newest if arrival is Arrival.REPEATED else frame
             if now_ns >= deadline_ns:
                 return new or other

@@ -1,4 +1,4 @@
-"""Levels of detail for the headset, made when the service starts: each measured against the full surface."""
+"""Levels of detail of a surface for the headset, each with its measured deviation from the full surface."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class LevelSettings:
     """Which levels to offer.
 
     Attributes:
-        triangle_counts: falling; of the levels below the full surface. The coarsest is on screen at once: 4,000
-            triangles are 50 kB, or 10 kB compressed.
-        glb: offer each level as a GLB file too.
+        triangle_counts: numbers of triangles of the levels below the full surface, descending. The coarsest is shown
+            almost at once: 4,000 triangles are 50 kB, or 10 kB compressed.
+        glb: offers each level as a GLB file too.
     """
 
     triangle_counts: tuple[int, ...] = (20_000, 4_000)
@@ -25,14 +25,14 @@ class LevelSettings:
 
 
 def encode_levels(surface: Surface, settings: LevelSettings | None = None) -> tuple[EncodedLevel, ...]:
-    """The levels of a surface as the surface server offers them, coarse first, the last the full surface.
+    """The levels of a surface as the surface server offers them, from the coarsest to the full surface.
 
-    A count that the surface does not exceed makes no level. Coarse levels are to be looked at: thin parts of theirs may
-    be pinched, where the full surface is closed.
+    A count that the surface does not exceed makes no level. Coarse levels are for display only: thin parts of them may
+    be pinched where the full surface is closed.
 
     Raises:
-        SurfaceRefusedError: a surface that cannot be encoded.
-        InvalidSurfaceError: counts that do not fall, or below four.
+        SurfaceRefusedError: the surface cannot be encoded.
+        InvalidSurfaceError: triangle counts that do not descend, or a count below four.
     """
     settings = settings or LevelSettings()
     full = len(surface.triangles)
@@ -54,10 +54,13 @@ def encode_levels(surface: Surface, settings: LevelSettings | None = None) -> tu
 
 @dataclass(frozen=True)
 class ApprovedSurface:
-    """A surface as it goes on the wire, coarse level first, with the decision that allows it to.
+    """A surface encoded for clients, with the decision that allows it to be shown.
 
     Attributes:
-        case_sha256: of the case's surface that it was made from, where people may decide on it from a headset.
+        levels: the encoded levels, coarsest first.
+        approval: the state of the decision, such as ``approved``.
+        approved_by: who made the decision.
+        case_sha256: hash of the case's surface from which it was made; needed where people decide from a headset.
     """
 
     levels: Sequence[EncodedLevel]
@@ -69,5 +72,5 @@ class ApprovedSurface:
     def of(
         cls, surface: Surface, approval: str, approved_by: str, settings: LevelSettings | None = None
     ) -> ApprovedSurface:
-        """Makes and encodes the levels: about a second for 100,000 triangles, so before the service starts."""
+        """Makes and encodes the levels, before the service starts: it takes about a second for 100,000 triangles."""
         return cls(encode_levels(surface, settings), approval, approved_by)

@@ -1,6 +1,6 @@
-"""From one frame of the tracker to the poses a client shows, each with its state and its expected error.
+"""Computes from one tracker frame the poses that clients show, each with its state and its expected error.
 
-tracker -> reference            the anchor of everything
+tracker -> reference            all other poses are relative to it
 reference -> <tool>[_tip]       T_tracker_reference^-1 @ T_tracker_tool [@ T_tool_tip]
 reference -> ct                 the registration; the patient's surfaces hang from it
 """
@@ -27,7 +27,7 @@ PATIENT = "patient"
 
 @dataclass(frozen=True)
 class CalibratedTip:
-    """A tool's tip, ``T_<tool>_<tool>_tip``, and its expected error (RMS)."""
+    """A tool's calibrated tip, ``T_<tool>_<tool>_tip``, and its expected RMS error in mm."""
 
     T_tool_tip: Transform
     expected_error_mm: float
@@ -35,18 +35,18 @@ class CalibratedTip:
 
 @dataclass(frozen=True)
 class PoseGraph:
-    """What is known besides the tracker's frame.
+    """The calibrations and the registration that a tracker frame is combined with.
 
     Attributes:
-        tips: calibrated tips by tool; other tools are streamed by their marker's frame.
-        registration: None as long as the patient is not registered; then the patient is lost, and says so.
+        tips: tool -> calibrated tip; of other tools the marker's pose is streamed.
+        registration: None as long as the patient is not registered; the patient is then sent as lost.
     """
 
     tips: Mapping[str, CalibratedTip] = field(default_factory=dict)
     registration: AcceptedRegistration | None = None
 
     def states(self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement]) -> list[ToolState]:
-        """One state per tool and one for the patient; a pose only where this frame holds what it needs."""
+        """One state for each tool and one for the patient; poses only where this frame has the markers for them."""
         observed = {} if frame is None else {tool: seen.T_tracker_tool for tool, seen in frame.tools.items()}
         T_tracker_reference = observed.get(REFERENCE)
         states = [self._reference(T_tracker_reference, judgements[REFERENCE])]
@@ -90,7 +90,7 @@ class PoseGraph:
             return ToolState(
                 tool=PATIENT, to_frame=REFERENCE, from_frame=CT, validity=Validity.LOST, reason="not registered"
             )
-        # The registration itself does not age, but without the reference nobody knows where the patient is now.
+        # The registration itself does not age, but the patient's position is not known without the reference.
         return ToolState(
             tool=PATIENT,
             to_frame=REFERENCE,
@@ -104,5 +104,5 @@ class PoseGraph:
 
 
 def _shown(pose: Transform | None, judged: Judgement) -> Transform | None:
-    """Lost and stale tools are sent without a pose: there is nothing new to show."""
+    """The pose to send; None for lost and stale tools, since there is nothing new to show."""
     return pose if judged.validity in (Validity.VALID, Validity.SUSPECT) else None

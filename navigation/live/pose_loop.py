@@ -1,4 +1,4 @@
-"""The pose loop: the newest tracker frame in, pose batch out, in a process of its own so that nothing can stall it."""
+"""The pose loop: makes a pose batch of each newest tracker frame, in its own process so that nothing else delays it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from unity_bridge.wire.envelope import Session, Validity
 
 @dataclass(frozen=True, kw_only=True)
 class PoseLoopConfig:
-    """What the pose process is started with; all of it can be pickled.
+    """Settings that the pose process is started with; they can be pickled.
 
     Attributes:
-        tracker, tracker_config: the driver's name in the registry, and its own settings.
+        tracker: name of the driver in the registry.
+        tracker_config: the driver's own settings.
         graph: calibrations and registration at the start; later ones are sent through the pipe.
         endpoint: where to publish, such as ``tcp://127.0.0.1:5570``.
-        session_id: the service's, 16 bytes.
-        supervisor: thresholds, the age limits among them.
-        security: keys and allow list; without them loopback only.
-        keep_sent: so many batches are kept for scoring and sent at the end; none in a service that runs for days.
+        session_id: id of the service's session, 16 bytes.
+        supervisor: thresholds, including the age limits.
+        security: keys and allow list; without them only loopback is allowed.
+        keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
     """
 
     tracker: str
@@ -49,11 +50,11 @@ class PoseLoopConfig:
 
 
 class PoseLoop:
-    """Takes the tracker's newest frame, judges, computes, publishes; once per frame.
+    """For each frame: takes the tracker's newest one, judges it, computes the poses and publishes them.
 
     Args:
-        vitals: told how old each frame was when it went out, and what was dropped.
-        log: keeps what was sent.
+        vitals: receives the age of each frame when it was published, and the counts of dropped frames.
+        log: keeps the published batches.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class PoseLoop:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that the tracker made and nobody used."""
+        """Number of frames that the tracker made and that were not used."""
         return self._frames.order.dropped
 
     def step(self) -> int:
@@ -86,7 +87,7 @@ class PoseLoop:
         judged_ns = now_ns = self._clock.now_ns()
         states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
         if self._supervisor.is_aged(judged_ns, now_ns := self._clock.now_ns()):
-            # Put aside in between, by a busy machine or a suspended one: what was valid then is not any more.
+            # This process was suspended in between, by a busy machine or with it: the judgement has expired.
             states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
         self.states = states
         capture_ns = now_ns if frame is None else min(frame.capture_ns, now_ns)
@@ -100,7 +101,7 @@ class PoseLoop:
         return sequence
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        """Steps until told to stop."""
+        """Starts the tracker, steps until `should_stop` returns True, and stops the tracker."""
         self._tracker.start()
         try:
             while not should_stop():
@@ -123,22 +124,24 @@ TAKEN = "taken"
 
 @dataclass(frozen=True)
 class Starting:
-    """What the pose process does before it streams, for whoever waits for it."""
+    """What the pose process is doing before it streams; sent to the service, which waits for it."""
 
     what: str
 
 
 def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
-    """Entry of the pose process.
+    """Entry point of the pose process.
 
-    Says what it does (`Starting`) until it is ready, then sends its endpoint, then `StateChanges`, each of which is
-    answered by `TAKEN`, and who was `Refused`, answered by `HEARD`; takes a new `PoseGraph` or `STOP` from the pipe; at
-    the end it sends the `SentPoses`. If it cannot go on, it sends the `SurgNavError` and ends.
+    It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
+    answered by `TAKEN`, and `Refused`, each answered by `HEARD`; it receives a new `PoseGraph` or `STOP`. At the end it
+    sends the `SentPoses`; after an error that it cannot handle it sends the `SurgNavError`.
 
     Args:
-        shared: of `PoseVitals`.
+        config: settings of the pose loop.
+        pipe: the connection to the service.
+        shared: memory from `PoseVitals.share`.
     """
-    # Ctrl-C at the terminal reaches every process of it; when poses end is for the service to say.
+    # Ctrl-C at the terminal reaches every process started there; only the service decides when the poses end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     clock, vitals = MonotonicClock(), PoseVitals(shared)
     try:
@@ -154,11 +157,11 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     except SurgNavError as error:
         pipe.send(error)
     except (EOFError, BrokenPipeError):
-        return  # the service is gone: nobody is left to stop us or to hear from us
+        return  # the service has ended: nobody receives messages any more
 
 
 class _Orders:
-    """Between two steps: what the service wants, and what it has to know."""
+    """Exchanges messages with the service between two steps of the loop."""
 
     def __init__(self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock) -> None:
         self._loop, self._pipe, self._publisher, self._clock = loop, pipe, publisher, clock

@@ -1,4 +1,4 @@
-"""How the pose process is: a few numbers in shared memory, written once a batch, read by whoever wants to know."""
+"""Statistics of the pose process in shared memory: written once for each batch, read by other processes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 from navigation.devices.frame_order import FrameOrder
 
-_AGES = 1_001  # by the millisecond; the last holds whatever is older
+_AGES = 1_001  # bins of one millisecond; the last bin counts everything older
 _SEQUENCE, _CAPTURE, _DROPPED, _REPEATED, _OLDEST, _FIRST_AGE = range(6)
 _NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Vitals:
-    """All since the start.
+    """Statistics of the pose process since its start.
 
     Attributes:
-        last_sequence: of the newest batch; 0 before the first.
-        capture_ns: when the sensor saw the newest frame; None before the first.
-        frames_dropped: that the tracker made and nobody used: overtaken, never delivered, or refused.
-        frames_repeated: that came again.
-        ages_ms: batches by the age in ms that their frame had when they were published, ``(1001,)``; the last holds
-            whatever is older. Batches without a new frame are not among them.
-        age_max_ms: the oldest of them.
+        last_sequence: sequence number of the newest batch; 0 before the first.
+        capture_ns: capture time of the newest frame; None before the first.
+        frames_dropped: number of frames that the tracker made and that were not used: overtaken, never delivered, or
+            refused.
+        frames_repeated: number of frames that came again.
+        ages_ms: histogram ``(1001,)`` of the age of the frames at publication, in bins of 1 ms; the last bin counts
+            everything older. Batches without a new frame are not counted.
+        age_max_ms: the largest of these ages.
     """
 
     last_sequence: int
@@ -39,10 +40,10 @@ class Vitals:
 
 
 class PoseVitals:
-    """One writer, any number of readers, no lock: each number is written at once, and none depends on another.
+    """Statistics with one writer, any number of readers and no lock: each number is independent and written atomically.
 
     Args:
-        shared: from `share`; may be handed to another process when that starts.
+        shared: memory from `share`, which can be passed to another process when it starts.
     """
 
     def __init__(self, shared: Any) -> None:
@@ -50,11 +51,11 @@ class PoseVitals:
 
     @staticmethod
     def share(context: SpawnContext) -> Any:
-        """The memory."""
+        """Allocates the shared memory."""
         return context.RawArray("q", _FIRST_AGE + _AGES)
 
     def note(self, sequence: int, order: FrameOrder, published_ns: int) -> None:
-        """A batch went out, made of the newest frame of `order`, or of none that was new."""
+        """Counts a published batch, whether or not `order` had a new frame for it."""
         shared = self._shared
         shared[_SEQUENCE] = sequence
         shared[_DROPPED], shared[_REPEATED] = order.dropped, order.repeated

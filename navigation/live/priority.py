@@ -1,4 +1,4 @@
-"""The pose process goes first on a busy machine, as far as the machine lets it."""
+"""Raises the scheduling priority of the pose process, where the user may do so."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Above every program that did not ask for more, and below what keeps the machine itself alive.
+# Above every program at the default priority, and below the processes that the system itself needs.
 _NICENESS = -15
 
 
 @contextmanager
 def going_first(wanted: bool = True) -> Iterator[bool]:
-    """Whatever process starts within it has a higher priority for the scheduler, with all its threads, from the start.
+    """Processes that start while the block runs get a higher scheduling priority for all their threads.
 
-    Only root, or whom a limit on `nice` allows it, may do that; for others nothing changes. The pose loop works for
-    about a tenth of the time: what counts is how soon it is woken. Real-time scheduling (SCHED_FIFO) would wake it
-    sooner yet, but a loop that runs away would then take the machine with it.
+    Only root, or a user whose limit on `nice` allows it, may do that; for others nothing changes. The pose loop runs
+    for about a tenth of the time, so that the delay of its wake-ups matters. Real-time scheduling (SCHED_FIFO) would
+    reduce it further, but an endless loop would then block the whole machine.
+
+    Args:
+        wanted: False leaves the priority unchanged.
 
     Yields:
-        Whether it was allowed.
+        Whether the priority was raised.
     """
     before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         if wanted:
             os.setpriority(os.PRIO_PROCESS, 0, min(before, _NICENESS))
-    except OSError:  # PermissionError as a rule; EACCES where a limit allows less
+    except OSError:  # usually PermissionError; EACCES where the limit allows less
         wanted = False
     try:
         yield wanted

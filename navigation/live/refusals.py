@@ -1,7 +1,7 @@
-"""Who was kept or put out: each said once in the log `surgnav.wire`, and then once a minute how often again.
+"""Logs refused clients in `surgnav.wire`: each kind of refusal at once, and then a count once a minute.
 
-One process says it, so that a client which knocks at every socket is one piece of news: the pose process hands what
-it refused to the service.
+Only the service logs, so that a client that tries every socket is logged once: the pose process sends its refusals to
+the service.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from navigation.terminal.repeated_news import RepeatedNews
 from unity_bridge.transport.authentication import Refusal
 
 LOG = "surgnav.wire"
-# "3,543 bytes at once" and "3,544 bytes at once" are one thing that happens again, and so are all the ways in which
-# somebody without a key does not get through a handshake.
+# Reasons that differ only in their numbers ("3,543 bytes at once") are one kind, and so are all the failures of a
+# handshake without a key.
 _NUMBER = re.compile(r"\b\d[\d,.]*\b")
 _NO_HANDSHAKE = "no handshake"
 
 
 class RefusalNews:
-    """Call `log` often, with nothing too: that is when the counts are said."""
+    """Logs refusals. Call `log` often, also without refusals, since it logs the counts."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class RefusalNews:
 
 @dataclass(frozen=True)
 class Refused:
-    """From the pose process to the service."""
+    """Refusals that the pose process sends to the service."""
 
     refusals: tuple[Refusal, ...]
 
@@ -54,10 +54,11 @@ HEARD = "heard"
 
 
 class RefusalForwarder:
-    """Sends one message at a time, the next when the last was heard: the pipe never fills, and poses never wait.
+    """Sends one message at a time and waits for its acknowledgement, so that the pipe never fills and delays poses.
 
     Args:
-        take: what was refused since it was last asked; it counts meanwhile.
+        send: sends a message to the service.
+        take: returns the refusals since its last call, and counts those that come in between.
     """
 
     def __init__(self, send: Callable[[Refused], None], take: Callable[[], tuple[Refusal, ...]]) -> None:
@@ -65,7 +66,7 @@ class RefusalForwarder:
         self._may_send = True
 
     def heard(self) -> None:
-        """The service has taken the last message."""
+        """Notes that the service has acknowledged the last message."""
         self._may_send = True
 
     def forward(self) -> None:

@@ -1,4 +1,4 @@
-"""What the pose process has published, for scoring: kept compactly, up to a bound, and only where it is asked for."""
+"""Keeps the published pose batches for scoring, in compact arrays up to a limit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _STATES = tuple(Validity)
 
 @dataclass(frozen=True, eq=False)
 class SentPoses:
-    """What was published; rows are batches, columns are tools.
+    """The published poses; rows are batches, columns are tools.
 
     Attributes:
         tools: names of the columns.
-        sequence, capture_ns, published_ns: ``(n,)`` int64.
-        matrices: ``(n, tools, 4, 4)`` in mm, right-handed, NaN where no pose was sent.
-        validity: ``(n, tools)`` names of the states.
+        sequence, capture_ns, published_ns: sequence numbers and times of the batches, ``(n,)`` int64 each.
+        matrices: poses ``(n, tools, 4, 4)`` in mm, right-handed; NaN where no pose was sent.
+        validity: names of the states, ``(n, tools)``.
     """
 
     tools: tuple[str, ...]
@@ -36,10 +36,10 @@ class SentPoses:
 
 
 class SentLog:
-    """Keeps up to `max_batches`, in blocks of rows: 0.8 kB a batch of six tools.
+    """Keeps up to `max_batches` batches in blocks of rows; a batch of six tools takes 0.8 kB.
 
     Args:
-        max_batches: 0 keeps nothing. Ten minutes at 100 Hz are 60,000 batches and 50 MB; the recorder is for more.
+        max_batches: 0 keeps nothing. Ten minutes at 100 Hz are 60,000 batches and 50 MB.
     """
 
     def __init__(self, max_batches: int) -> None:
@@ -67,7 +67,7 @@ class SentLog:
         self._count += 1
 
     def finish(self) -> SentPoses:
-        """All that was kept."""
+        """All batches that were kept."""
         count, tools = self._count, len(self._tools)
         times = np.concatenate([np.zeros((0, 3), np.int64), *self._times])[:count]
         matrices = np.concatenate([np.zeros((0, tools, 4, 4)), *self._matrices])[:count]

@@ -48,21 +48,23 @@ _SAY_EVERY_S = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
-    """What the service runs with.
+    """Settings of the service.
 
     Attributes:
-        tracker, tracker_config: the driver's name in the registry, and its own settings.
-        tools: names of the tracked tools, and `rate_hz`, for clients that join.
-        graph: calibrations and registration.
-        surfaces: what clients may pull.
+        tracker: name of the driver in the registry.
+        tracker_config: the driver's own settings.
+        tools: names of the tracked tools, which clients are told when they join.
+        rate_hz: rate of the tracker, which clients are told when they join.
+        graph: calibrations and registration at the start.
+        surfaces: surfaces that clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
         security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
         desk: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
-        supervisor: thresholds; clients are told the age limits among them.
-        keep_sent: so many batches are kept for `stop`, for scoring.
-        goes_first: the pose process gets a higher priority, where the user may give it one.
-        start_timeout_s, stop_timeout_s: patience with the pose process.
+        supervisor: thresholds; clients are told the age limits.
+        keep_sent: number of batches that are kept for scoring and returned by `stop`.
+        goes_first: gives the pose process a higher priority, where the user may do so.
+        start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
     """
 
     tracker: str
@@ -85,14 +87,15 @@ class ServiceConfig:
 
 
 class NavigationService:
-    """Runs from ``with`` to its end; call `poll` in between.
+    """The service; it runs while its ``with`` block runs. Call `poll` often within the block.
 
     Args:
-        say: told every few seconds what is waited for while it starts.
+        config: settings of the service.
+        say: called every few seconds during the start with what the service is waiting for.
 
     Raises:
         ServiceError: the pose process did not start, or ended by itself.
-        SurgNavError: whatever made the pose process give up, such as an endpoint in use.
+        SurgNavError: the error that made the pose process end, such as an endpoint in use.
     """
 
     def __init__(self, config: ServiceConfig, say: Callable[[str], None] | None = None) -> None:
@@ -103,11 +106,11 @@ class NavigationService:
         self._refusals = RefusalNews(self._clock)
         self._desk: HeadsetDesk | None = None
         self._no_desk = ""
-        self._early: Any = None  # came from the pose process before it was waited for
+        self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
 
     def __enter__(self) -> NavigationService:
-        spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's and OpenVINO's threads half
+        spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's and OpenVINO's threads
         self._pipe, theirs = spawning.Pipe()
         shared = PoseVitals.share(spawning)
         self._vitals = PoseVitals(shared)
@@ -149,7 +152,7 @@ class NavigationService:
         self._context.term()
 
     def poll(self, timeout_ms: int) -> tuple[ControlEvent, ...]:
-        """Answers what clients asked within `timeout_ms`, and returns what they told.
+        """Answers requests of clients that come within `timeout_ms`; returns the clients' events and reports.
 
         Raises:
             ServiceError: the pose process ended by itself.
@@ -168,18 +171,19 @@ class NavigationService:
         return events
 
     def update(self, graph: PoseGraph, reason: str = "") -> None:
-        """Puts a new registration or calibration into force, from the next frame on, and tells every client.
+        """Puts a new registration or calibration into force from the next frame on, and tells every client.
 
         Args:
-            reason: why there is no registration any more, if there was one.
+            graph: the new calibrations and registration.
+            reason: if the registration is withdrawn, why.
         """
         self.room.update(graph, reason)
 
     @property
     def desk_problem(self) -> str:
-        """Why nothing can be done from a headset, although it was meant to be; empty if it can.
+        """Why events from headsets are refused although the settings allow them; empty if they are not.
 
-        A case on a disk that is full, or that may not be written to, is streamed all the same.
+        A case on a full or read-only disk is streamed all the same.
         """
         return self._no_desk or ("" if self._desk is None else self._desk.problem)
 
@@ -192,11 +196,15 @@ class NavigationService:
         return self._process.pid
 
     def vitals(self) -> Vitals:
-        """How old poses are, and how many frames were dropped, since the start."""
+        """Ages of the poses and numbers of dropped frames since the start."""
         return self._vitals.read()
 
     def stop(self) -> SentPoses:
-        """Ends the pose loop and returns what it published, as far as `keep_sent` had it kept."""
+        """Ends the pose loop and returns its published batches, up to `keep_sent`.
+
+        Raises:
+            ServiceError: the pose process did not answer in time.
+        """
         self._pipe.send(STOP)
         sent: SentPoses = self._receive(self._config.stop_timeout_s, "to stop")
         self._process.join(self._config.stop_timeout_s)
@@ -251,7 +259,7 @@ class NavigationService:
         self.control.announce(happening)
 
     def _publish(self, graph: PoseGraph) -> None:
-        with contextlib.suppress(OSError):  # the pose process is gone: `poll` says so
+        with contextlib.suppress(OSError):  # the pose process has ended: `poll` raises the error
             self._pipe.send(graph)
 
     def _open_desk(self, settings: DeskSettings) -> None:
@@ -262,11 +270,11 @@ class NavigationService:
             logging.getLogger(EVENTS_LOG).error("events are refused: %s", error)
 
     def _settle(self) -> tuple[ControlEvent, ...]:
-        """Tells clients the end of what took longer, and returns it for the operator."""
+        """Sends clients the outcomes of events that the worker has finished; returns them for the operator."""
         ended = []
         for settled in () if self._desk is None else self._desk.poll():
             event, sender = settled.event, settled.sender
-            with contextlib.suppress(UnknownClientError):  # it is in the log, should its client come again
+            with contextlib.suppress(UnknownClientError):  # the log has the answer, in case the client comes back
                 self.control.settle(sender.key, event.stream, event.number, settled.outcome)
             answer = answer_of(event.stream, event.number, settled.outcome)
             ended.append(ControlEvent(sender.name, self._clock.now_ns(), event, answer))
@@ -277,12 +285,12 @@ class NavigationService:
             self._desk.close()
 
     def _take_changes(self) -> None:
-        """What the pose process has told meanwhile; an error of its own stays in the pipe for `_receive`."""
+        """Takes in the messages of the pose process; another one, such as an error, is kept for `_receive`."""
         if self._early is None:
             self._early = self._next_message(0.0)
 
     def _next_message(self, timeout_s: float) -> Any:
-        """The next message of the pose process that is no news of its own; news is taken in on the way."""
+        """The next message of the pose process; state changes and refusals before it are taken in on the way."""
         deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
         message, self._early = self._early, None
         try:
@@ -301,7 +309,7 @@ class NavigationService:
         return message
 
     def _await_start(self) -> str:
-        """The endpoint of the poses. What is waited for is said, for on a busy machine it takes a while."""
+        """The endpoint of the poses, once the pose process has sent it; reports what it is doing until then."""
         begun_ns, patience_s, what = self._clock.now_ns(), self._config.start_timeout_s, "loading"
         while True:
             waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
@@ -326,7 +334,7 @@ class NavigationService:
             raise ServiceError(
                 f"no answer from the pose process within {timeout_s:g} s when asked {purpose} ({state})",
                 "a running pose process",
-                "see its output above; run 'surgnav doctor'",
+                "see the output of the pose process above, and run 'surgnav doctor'",
             )
         return message
 

@@ -1,4 +1,4 @@
-"""What the running service knows and tells: the registration, who is lost, what is on offer, what was asked."""
+"""The state of the running service: registration, lost tools, surfaces on offer, open requests. Clients are told it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_REQUESTS = 16
 
 @dataclass(frozen=True)
 class OfferedSurface:
-    """A surface of the service with its levels, coarse first, and the hash of the case's surface they were made of."""
+    """A surface with its encoded levels, coarsest first, and the hash of the case's surface they were made from."""
 
     name: str
     levels: Sequence[EncodedLevel]
@@ -30,18 +30,19 @@ class OfferedSurface:
 
 
 class RoomState:
-    """Satisfies `navigation.headset.event_handler.Room`. Whatever changes is told to every client.
+    """Satisfies `navigation.headset.event_handler.Room`. Every change is sent to all clients.
 
     Args:
-        server: has the surfaces that are on offer.
+        graph: calibrations and registration at the start.
+        server: the server of the surfaces on offer.
         publish: puts another graph into force in the pose process.
-        announce: tells clients.
+        announce: sends a notice to every client.
 
     Attributes:
         graph: calibrations and registration.
-        target: that was selected; empty for none.
-        requests: what was asked of the operator and is not settled.
-        decisions: how often a headset has changed something in the case: what was seen before the last is old.
+        target: the selected target; empty for none.
+        requests: open requests to the operator.
+        decisions: how often a headset has changed the case; a view of the case from before the last change is outdated.
     """
 
     def __init__(
@@ -55,10 +56,10 @@ class RoomState:
         self.target = ""
         self.requests: list[str] = []
         self.decisions = 0
-        self._surfaces: dict[str, OfferedSurface] = {}  # that were on offer once
+        self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer
         self._server, self._publish, self._announce = server, publish, announce
         self._states: dict[str, tuple[Validity, str]] = {}
-        self._standings: dict[str, tuple[str, str]] = {}  # of surfaces on offer that the case decides on
+        self._standings: dict[str, tuple[str, str]] = {}  # name -> (approval, person)
         self._withdrawn = ""
 
     # ------------------------------------------------------------------------------------------------------------ state
@@ -68,7 +69,7 @@ class RoomState:
 
     @property
     def registration(self) -> tuple[Validity, str]:
-        """Of what the patient's pose stands on, with the reason if it is not valid."""
+        """Validity of the registration and of the reference that it needs, with the reason if it is not valid."""
         if self.graph.registration is None:
             return Validity.LOST, self._withdrawn or "not registered"
         return self._states.get(PATIENT, (Validity.VALID, ""))
@@ -97,7 +98,7 @@ class RoomState:
 
     @property
     def offered(self) -> dict[str, str]:
-        """Every surface on offer, with the hash of the case's surface that it was made of."""
+        """Name of every surface on offer -> hash of the case's surface from which it was made."""
         return {name: surface.case_sha256 for name, surface in self._surfaces.items() if self._is_on_offer(surface)}
 
     def _is_on_offer(self, surface: OfferedSurface) -> bool:
@@ -105,11 +106,12 @@ class RoomState:
 
     # ---------------------------------------------------------------------------------------------------------- changes
     def update(self, graph: PoseGraph, reason: str = "") -> None:
-        """Puts a new registration or calibration into force; a request for a registration is settled by one.
+        """Puts a new registration or calibration into force; a new registration settles the open requests.
 
-        A registration that differs in anything is another, whatever its id says.
+        A registration that differs in any field is a new one, even with the same id.
 
         Args:
+            graph: the new calibrations and registration.
             reason: why there is no registration, if there is none.
         """
         before, self.graph = self.graph, graph
@@ -134,7 +136,7 @@ class RoomState:
         self.update(replace(self.graph, registration=None), reason)
 
     def take_changes(self, changes: StateChanges) -> None:
-        """Tells who was lost or found; what was so from the start is no news."""
+        """Tells clients which tools were lost or found; the first state of a tool is not told."""
         for tool, validity, reason in changes.states:
             before = self._states.get(tool)
             self._states[tool] = (validity, reason)
@@ -149,7 +151,7 @@ class RoomState:
             self._announce(happening)
 
     def surface_decided(self, name: str, decision: str, person: str) -> None:
-        """Offers a surface under the person's name, or withdraws it."""
+        """Offers a surface with a person's decision, or withdraws it if the person rejected it."""
         self.decisions += 1
         if decision == "rejected":
             self.withdraw_surface(name, f"rejected by {person}", person)
@@ -157,10 +159,10 @@ class RoomState:
             self.offer_surface(self._surfaces[name], decision, person)
 
     def offer_surface(self, surface: OfferedSurface, approval: str, person: str) -> None:
-        """Puts a surface on offer as the case stands for it; where it is so already, nothing happens.
+        """Puts a surface on offer with the case's decision on it; does nothing if it is on offer with this decision.
 
         Raises:
-            SurfaceRefusedError: nobody approved it, and this is no research session; or one surface too many.
+            SurfaceRefusedError: nobody approved it and this is no research session, or too many surfaces are on offer.
         """
         person = fit_for_the_wire(person)
         name, standing = surface.name, (approval, person)
@@ -173,7 +175,7 @@ class RoomState:
         self._announce(Happening(kind=kind, name=name, sha256=surface.levels[-1].payload.sha256, person=person))
 
     def withdraw_surface(self, name: str, reason: str, person: str = "") -> None:
-        """Takes a surface off; where it is not on offer, nothing happens."""
+        """Takes a surface off offer; does nothing if it is not on offer."""
         surface = self._surfaces.get(name)
         if surface is None or not self._is_on_offer(surface):
             return
@@ -188,26 +190,28 @@ class RoomState:
             self._announce(Happening(kind="target_selected", name=name))
 
     def open_request(self, text: str) -> None:
-        """Shows the operator what somebody asks for, until it is settled.
+        """Keeps a request to the operator until it is settled.
 
         Raises:
-            EventRefusedError: too many are open.
+            EventRefusedError: too many requests are open.
         """
         if text in self.requests:
             return
         if len(self.requests) >= _MAX_REQUESTS:
             raise EventRefusedError(
-                f"request {len(self.requests) + 1}", f"{_MAX_REQUESTS} open requests", "let the operator settle some"
+                f"request number {len(self.requests) + 1}",
+                f"at most {_MAX_REQUESTS} open requests",
+                "let the operator settle some of them",
             )
         self.requests.append(text)
 
     def settle_request(self, text: str) -> None:
-        """Says that the operator has dealt with it.
+        """Closes a request that the operator has dealt with, and tells clients.
 
         Raises:
-            ServiceError: no such request is open.
+            ServiceError: there is no such open request.
         """
         if text not in self.requests:
-            raise ServiceError(f"the request {text[:60]!r}", f"one of {self.requests}", "check which are open")
+            raise ServiceError(f"the request {text[:60]!r}", f"one of {self.requests}", "choose an open request")
         self.requests.remove(text)
         self._announce(Happening(kind="request_settled", name=text))

@@ -1,4 +1,4 @@
-"""Who was lost and who was found, from the pose process to the service, without ever making the pose loop wait."""
+"""Sends changes of the tools' validity from the pose process to the service, without delaying the pose loop."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ State = tuple[str, Validity, str]
 
 @dataclass(frozen=True)
 class StateChanges:
-    """Tools whose validity is another than was told last, each with its validity and reason; can be pickled."""
+    """Tools whose validity differs from what was sent last, each with validity and reason; it can be pickled."""
 
     states: tuple[State, ...]
 
 
 class ChangeReporter:
-    """Tells changes as they come, one message at a time: the next goes out when the last was taken.
+    """Sends changes one message at a time: the next one after the service has acknowledged the last.
 
-    So the pipe holds one small message at most and never blocks. That a valid tool is lost is told at once, that it is
-    found after a second of quiet; what holds is always told in the end. The poses carry every frame's state anyway.
+    So the pipe holds at most one small message and never blocks. The loss of a valid tool is sent at once; that it was
+    found again is sent at the earliest one second after the last change. The latest state is always sent in the end.
+    The pose batches carry the state in every frame all the same.
     """
 
     def __init__(self, send: Callable[[StateChanges], None]) -> None:
@@ -33,18 +34,18 @@ class ChangeReporter:
         self._may_send = True
 
     def taken(self) -> None:
-        """The service has taken the last message."""
+        """Notes that the service has acknowledged the last message."""
         self._may_send = True
 
     def report(self, states: Sequence[ToolState], now_ns: int) -> None:
-        """Told of every frame's states; sends what is news."""
+        """Sends the changes among the states of one frame; called for every frame."""
         if not self._may_send:
             return
         changed = tuple((state.tool, state.validity, state.reason) for state in states if self._is_news(state, now_ns))
         if changed:
             self._may_send = False
             for tool, validity, _ in changed:
-                since_ns = now_ns if tool in self._told else now_ns - _QUIET_NS  # how it all began is no loss
+                since_ns = now_ns if tool in self._told else now_ns - _QUIET_NS  # the first state is not a change
                 self._told[tool] = (validity, since_ns)
             self._send(StateChanges(changed))
 

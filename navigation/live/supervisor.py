@@ -1,12 +1,12 @@
-"""Decides, frame by frame, what may be trusted: a small state machine per tool that fails closed.
+"""Decides for each frame and tool whether its pose may be trusted: a small state machine that fails closed.
 
-    valid    seen in the newest frame, which is young enough, and the marker fits its design
-    suspect  seen, but the marker does not fit, or it was found again only just now
-    stale    the newest frame is too old, or none came when one was due
-    lost     not seen, or the newest frame is far too old
+    valid    visible in the newest frame, which is young enough, and the marker fits its design
+    suspect  visible, but the marker does not fit its design, or was found again only a few frames ago
+    stale    the newest frame is too old, or no frame came when one was due
+    lost     not visible, or the newest frame is far too old
 
-Anything but ``valid`` carries its reason, and whatever is measured relative to the reference inherits the
-reference's trouble. All tools of a frame are as old as it: the reference among them, and so everything.
+Every state except ``valid`` has a reason. A pose relative to the reference is never in a better state than the
+reference. All tools of a frame have the age of that frame.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unity_bridge.wire.envelope import Validity
 
 _NS_PER_MS = 1_000_000
 
-# What came instead of a new frame: nothing, an older one, one from the future.
+# What came instead of a new frame: none, an older one, or one from the future.
 _INSTEAD = {
     None: "no new frame from the tracker",
     Arrival.OLDER: "the tracker delivers older frames",
@@ -32,17 +32,21 @@ _INSTEAD = {
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisorSettings:
-    """Thresholds.
+    """Thresholds of the supervisor.
 
     Attributes:
-        max_fit_rms_mm: a marker that fits its design worse is bent, dirty or partly hidden.
-        settle_frames: so many good frames in a row before a tool that was lost or suspect is believed again.
-        stale_after_ms: age of a frame above which its poses are stale. A hand guides a tool at some 20 mm/s, and moves
-            it freely at 200: 100 ms are 2 mm, as much as a whole navigation may err, and 20 mm. It is also ten frames
-            of a tracker at 100 Hz, and some three times the delay of a slow one: a healthy one never gets there.
-        lost_after_ms: age above which they are lost. 250 ms is how long a person takes to react to what is seen: what
-            is older was shown before the hand began the movement that it now makes.
-        max_ahead_ms: a frame stamped further in the future is refused: its age cannot be known. As clients do it.
+        max_fit_rms_mm: RMS fit error above which a marker counts as bent, dirty or partly hidden.
+        settle_frames: number of consecutive good frames until a tool that was lost or suspect is valid again.
+        stale_after_ms: age of a frame above which its poses are stale. At 20 mm/s, the speed of a guided tool, 100 ms
+            are 2 mm, the error allowed for navigation as a whole; at 200 mm/s, that of a free movement, they are 20 mm.
+            A working tracker stays below: 100 ms are ten frames at 100 Hz, and about three times the delay of a slow
+            one.
+        lost_after_ms: age of a frame above which its poses are lost. 250 ms is a person's visual reaction time: an
+            older pose was shown before the hand began its present movement.
+        max_ahead_ms: a frame stamped further in the future is refused, since its age is not known; clients do the same.
+
+    Raises:
+        ServiceError: age limits that are not above 0, or `lost_after_ms` below `stale_after_ms`.
     """
 
     max_fit_rms_mm: float = 0.8
@@ -55,14 +59,14 @@ class SupervisorSettings:
         if not 0.0 < self.stale_after_ms <= self.lost_after_ms:
             raise ServiceError(
                 f"poses that are stale after {self.stale_after_ms:g} ms and lost after {self.lost_after_ms:g} ms",
-                "ages above 0, and lost no earlier than stale",
+                "ages above 0 ms, and lost no earlier than stale",
                 "correct SupervisorSettings",
             )
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A state with its reason; the reason is empty exactly if the state is valid."""
+    """The state of a tool with its reason; the reason is empty exactly if the state is valid."""
 
     validity: Validity
     reason: str = ""
@@ -72,7 +76,8 @@ class Supervisor:
     """Holds the state of each tool.
 
     Args:
-        tools: names of the tracked tools, the reference among them.
+        tools: names of the tracked tools, including the reference.
+        settings: thresholds.
     """
 
     def __init__(self, tools: tuple[str, ...], settings: SupervisorSettings | None = None) -> None:
@@ -82,9 +87,9 @@ class Supervisor:
         self._seen: Mapping[str, Judgement] = {}
 
     def judge(self, frame: TrackerFrame | None, now_ns: int) -> Mapping[str, Judgement]:
-        """The state of each tool in `frame`, or at `now_ns` if the tracker gave no frame in time.
+        """The state of each tool in `frame` at `now_ns`; `frame` is None if the tracker gave none in time.
 
-        A frame that was judged before may be judged again: it is no new evidence, and has aged.
+        A frame may be judged again: this counts as no new observation, but its age has grown.
         """
         before = self._order.newest
         arrival = None if frame is None else self._order.take(frame, now_ns)
@@ -132,7 +137,7 @@ class Supervisor:
         return Judgement(Validity.VALID)
 
     def _aged(self, age_ms: float) -> Mapping[str, Judgement]:
-        """What was seen in the newest frame, as far as it is young enough."""
+        """The states in the newest frame, replaced by stale or lost if its age is above a limit."""
         if age_ms <= self._settings.stale_after_ms:
             return self._seen
         validity = Validity.LOST if age_ms > self._settings.lost_after_ms else Validity.STALE
@@ -152,7 +157,7 @@ class Supervisor:
 
 
 def _depends(own: Judgement, reference: Judgement) -> Judgement:
-    """A tool can be no better than the reference it is measured against."""
+    """The state of a tool while the reference is not valid: lost if the tool is lost, else that of the reference."""
     if own.validity is Validity.LOST:
         return own
     return Judgement(reference.validity, f"reference {reference.validity.value}: {reference.reason}")

@@ -1,1 +1,1 @@
-"""What is on offer follows the case: the case is watched, surfaces are prepared, the room is told."""
+"""Keeps surfaces on offer and the registration in force as the case has them: watches the case, prepares surfaces."""

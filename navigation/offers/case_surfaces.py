@@ -1,4 +1,4 @@
-"""The surfaces of a case as the service offers them: those that a named person approved; in research all."""
+"""The surfaces of a case that the service offers: those that a person approved; in research, suggested ones too."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from navigation.offers.case_view import view_of
 def surfaces_of(
     case: Case, *, research_session: bool = False, settings: LevelSettings | None = None
 ) -> list[ApprovedSurface]:
-    """Encodes them, which takes about a second for 100,000 triangles.
+    """Encodes the surfaces that may be offered, which takes about a second for 100,000 triangles.
 
     Args:
-        research_session: suggested ones as well, for a service that says so on screen.
+        case: an open case.
+        research_session: includes suggested surfaces, for a service that says so on screen.
+        settings: which levels to make.
     """
     offered = []
     for standing in view_of(case).surfaces:

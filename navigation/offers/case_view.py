@@ -1,4 +1,4 @@
-"""What a case vouches for at one moment: which surfaces may be shown, which may not and why, and the registration."""
+"""The state of a case at one moment: which surfaces may be shown, which not and why, and the registration in force."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ _UNFIT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Where one surface stands.
+    """The state of one surface in the case.
 
     Attributes:
-        path: of its GLB; `sha256`: of that file, as it was when somebody looked at it.
-        state, person: the last decision on this very surface, and whose it is; nobody's for ``suggested``.
+        structure: name of the structure.
+        path: path of its GLB file.
+        sha256: hash of that file according to the case.
+        state: the last decision on this version of the surface.
+        person: who made that decision; empty for ``suggested``.
         problem: why it may not be shown whatever was decided; empty if it may.
-        overtaken: there is a decision, but on another version.
+        overtaken: whether the last decision was on another version.
     """
 
     structure: str
@@ -45,7 +48,7 @@ class Standing:
 
     @property
     def why_not(self) -> str:
-        """Why it is not on offer, outside a research session; empty if it may be."""
+        """Why it may not be offered outside a research session; empty if it may."""
         if self.problem:
             return self.problem
         if self.state == "rejected":
@@ -57,12 +60,14 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseView:
-    """What the case says.
+    """The state of the case.
 
     Attributes:
-        identity: of the case, its name and when it was made; empty where it could not be read.
-        registration: in force; None if there is none, and then `problem` says why.
-        trouble: why the case cannot be looked at; empty if it can.
+        identity: name of the case and time of its creation; empty if it could not be read.
+        surfaces: the state of each surface.
+        registration: the registration in force, if any.
+        problem: why no registration is in force; empty if one is.
+        trouble: why the case cannot be read; empty if it can.
     """
 
     identity: tuple[str, str] = ("", "")
@@ -73,10 +78,10 @@ class CaseView:
 
 
 def view_of(case: Case) -> CaseView:
-    """Looks at every file of the case.
+    """Checks every file of the case and returns the case's state.
 
     Raises:
-        SurgNavError: a case that contradicts itself.
+        SurgNavError: the case is inconsistent.
     """
     unfit = case.stale() | {name: _UNFIT[how] for name, how in case.verify().items()}
     registration, problem = None, "no registration of this case is in force"

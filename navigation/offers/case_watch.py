@@ -1,8 +1,8 @@
-"""Looks at the case again and again, in a thread, and fails closed: what it cannot see it does not vouch for.
+"""Reads the case periodically in a thread, and fails closed: without a readable case nothing is on offer or in force.
 
-The rule while the case cannot be read (`case.json` away, half-written, another's for a moment): what it said last
-holds for three seconds from the last look that succeeded, as a copy or an editor that saves may take so long; then
-nothing is on offer or in force until it can be read again. A case of another patient in its place counts at once.
+While the case cannot be read (`case.json` missing or half-written), its last state holds for three seconds from the
+last successful reading, since copying or saving a file may take that long. After that nothing is on offer or in force
+until the case can be read again. If another case is found in the folder, this takes effect at once.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from navigation.clock import NS_PER_S, Clock
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.fingerprints import Fingerprints
 
-# What a file of somebody else's can make our own code raise; anything worse ends the look's thread, which is noticed.
+# Errors that a malformed file can cause in our own code. Any other error ends the thread, which `poll` notices.
 _UNFORESEEN = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WatchSettings:
-    """How often, and how long it is trusted.
+    """How often the case is read, and how long a reading holds.
 
     Attributes:
-        every_s: from the beginning of a look to the next.
-        holds_s: so long what the case said last counts while it cannot be read.
-        answers_within_s: a look that takes longer is one that failed: a network drive may never answer.
+        every_s: time from the beginning of one reading to that of the next.
+        holds_s: how long the last state holds while the case cannot be read.
+        answers_within_s: a reading that takes longer has failed, since a network drive may never answer.
     """
 
     every_s: float = 0.4
@@ -39,10 +39,13 @@ class WatchSettings:
 
 
 class CaseWatch:
-    """Call `poll` often; it never waits.
+    """Watches the case; call `poll` often, which never waits.
 
     Args:
-        unix_time_ns: since 1970, the clock of the files' times.
+        case: folder of the case.
+        clock: times the readings.
+        unix_time_ns: returns the time since 1970 in ns, on the clock of the files' times.
+        settings: how often the case is read, and how long a reading holds.
     """
 
     def __init__(
@@ -57,26 +60,27 @@ class CaseWatch:
         self._seen_ns = 0
 
     def look(self) -> CaseView:
-        """Looks now, and waits for it.
+        """Reads the case now, and waits for the result.
 
         Raises:
-            SurgNavError: no case there, or none that can be read.
+            SurgNavError: there is no case in the folder, or it cannot be read.
         """
         self._seen_ns = self._clock.now_ns()
         self._last = view_of(Case.open(self._case, self._fingerprints.of))
         return self._last
 
     def poll(self, decided: int = 0) -> CaseView | None:
-        """What the last look saw, once it is done; None in between.
+        """The result of a reading, once, when it has finished; None otherwise.
 
         Args:
-            decided: grows with whatever this service itself decides in the case: a look that began before is old.
+            decided: how many changes this service itself has made in the case; a reading that began before the last
+                change is discarded.
         """
         now_ns, look = self._clock.now_ns(), self._look
         if look is None:
             if now_ns >= self._next_ns:
                 self._look = _Look(self._case, self._fingerprints, now_ns, decided)
-                with contextlib.suppress(RuntimeError):  # no thread more: a look that saw nothing
+                with contextlib.suppress(RuntimeError):  # no more threads: counts as a reading that failed
                     self._look.start()
             return None
         if look.is_alive():
@@ -105,11 +109,11 @@ class CaseWatch:
 
 
 class _Look(threading.Thread):
-    """One look. It is a daemon, since a folder that never answers must not keep the service from ending.
+    """One reading of the case. It is a daemon thread, so that a folder that never answers does not block the exit.
 
     Attributes:
-        view: what it saw; None where it saw nothing, and then `problem` says why.
-        given_up: nobody waits for it any more.
+        view: the state of the case; None if it could not be read, for the reason in `problem`.
+        given_up: whether the reading took too long and its result will be discarded.
     """
 
     def __init__(self, case: Path, fingerprints: Fingerprints, began_ns: int, decided: int) -> None:

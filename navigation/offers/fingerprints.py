@@ -1,4 +1,4 @@
-"""SHA-256 of files that are asked for again and again, read again only where a file may have changed."""
+"""Caches the SHA-256 of files; a file is read again only if it may have changed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 from case.atomic import file_sha256
 from navigation.clock import NS_PER_S
 
-# A file system's clock may stand still for some milliseconds (FAT: two seconds): a change within one tick of another
-# leaves the times as they were, so that what was written just now is not yet known by them.
+# File times have a resolution of some milliseconds (FAT: two seconds). A second change within one step leaves the times
+# as they were; so the times identify the content of a file only once this long has passed since its last change.
 _SETTLED_NS = 3 * NS_PER_S
 
 _Stamp = tuple[int, int, int, int, int]
 
 
 class Fingerprints:
-    """Satisfies `case.folder.Fingerprint`; bounded by the files of one case, since others are forgotten.
+    """Satisfies `case.folder.Fingerprint`; caches at most `most` files.
 
     Args:
-        unix_time_ns: since 1970, the clock of the files' times.
+        unix_time_ns: returns the time since 1970 in ns, on the clock of the files' times.
+        most: largest number of cached files.
     """
 
     def __init__(self, unix_time_ns: Callable[[], int], most: int = 4096) -> None:
@@ -28,10 +29,10 @@ class Fingerprints:
         self._known: dict[Path, tuple[_Stamp, str]] = {}
 
     def of(self, path: Path) -> str:
-        """SHA-256 as hexadecimal digits.
+        """SHA-256 of the file's content as hexadecimal digits.
 
         Raises:
-            OSError: no such file, none to be read, or one that changed while it was read.
+            OSError: the file does not exist, cannot be read, or changed while it was read.
         """
         before = _stamp(path)
         known = self._known.get(path)
@@ -47,6 +48,6 @@ class Fingerprints:
 
 
 def _stamp(path: Path) -> _Stamp:
-    """What differs once a file was written or replaced; `utime` can set the one time back, but not the other."""
-    status = os.stat(path)  # noqa: PTH116 - half the price of Path.stat, asked of every file of a case
+    """Values that change if a file is written or replaced; `utime` can set back the time of modification, not ctime."""
+    status = os.stat(path)  # noqa: PTH116 - takes half the time of Path.stat, and is called for every file of a case
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

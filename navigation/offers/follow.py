@@ -1,4 +1,4 @@
-"""What is on offer and in force follows the case, both ways; what changes is told to clients and to the operator."""
+"""Updates surfaces on offer and the registration in force from the case, and tells the operator what changed."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ from registration.record.accepted import AcceptedRegistration
 from unity_bridge.surfaces.levels import EncodedLevel
 
 _AGAIN_AFTER_NS = 10 * NS_PER_S
-_MOST_NAMES = 8  # in a line; 'surgnav review' lists them all
-_MOST_PREPARED = 128  # some 5 MB each
+_MOST_NAMES = 8  # names in one line; 'surgnav review' lists them all
+_MOST_PREPARED = 128  # about 5 MB each
 
 
 @dataclass(frozen=True)
 class News:
-    """A line for the operator; `is_bad` if something is not, or no longer, shown."""
+    """A line for the operator; `is_bad` if it says that something is not shown, or no longer."""
 
     line: str
     is_bad: bool = False
 
 
 class CaseFollower:
-    """Call `poll` often: it never waits for the case, nor for a surface that is being prepared.
+    """Makes the session's state follow the case. Call `poll` often; it waits neither for the case nor for a surface.
 
-    Suggested surfaces are prepared too, after those that may be shown, so that an approval counts at once.
+    Suggested surfaces are prepared too, after those that may be shown, so that an approval takes effect at once.
 
     Args:
-        research_session: suggested surfaces are offered as well.
+        watch: reads the case.
+        maker: prepares surfaces.
+        room: the state of the service.
+        clock: times the repetition of failed preparations.
+        research_session: offers suggested surfaces as well.
     """
 
     def __init__(
@@ -43,14 +47,14 @@ class CaseFollower:
         self._watch, self._maker, self._room, self._clock = watch, maker, room, clock
         self._research = research_session
         self._view: CaseView | None = None
-        self._levels: dict[str, tuple[EncodedLevel, ...]] = {}  # by the hash of the case's file
-        self._failed: dict[str, tuple[str, int]] = {}  # by that hash: why, and when
-        self._said: dict[str, str] = {}  # by structure
+        self._levels: dict[str, tuple[EncodedLevel, ...]] = {}  # hash of the case's file -> levels
+        self._failed: dict[str, tuple[str, int]] = {}  # hash of the case's file -> reason and time of the failure
+        self._said: dict[str, str] = {}  # structure -> its state as the operator was told last
         self._said_trouble, self._said_empty = "", False
         self._said_registration: tuple[AcceptedRegistration | None, str] | None = None
 
     def poll(self) -> tuple[News, ...]:
-        """Does what there is to do, and returns what the operator should know."""
+        """Takes in a new state of the case and prepared surfaces, and returns the lines for the operator."""
         prepared = self._maker.poll()
         if prepared is not None:
             self._keep(prepared)
@@ -61,7 +65,7 @@ class CaseFollower:
         return news
 
     def follow(self, view: CaseView) -> tuple[News, ...]:
-        """Makes the room what the case says; does nothing where it is so already."""
+        """Updates the session's state to that of the case where they differ; returns the lines for the operator."""
         self._view = view
         self._room.update(replace(self._room.graph, registration=view.registration), view.problem)
         wanted = {standing.structure: standing for standing in view.surfaces if self._may(standing)}
@@ -80,7 +84,7 @@ class CaseFollower:
             return
         try:
             self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
-        except SurgNavError as error:  # such as one surface too many: the others are on offer all the same
+        except SurgNavError as error:  # such as one surface too many: the others stay on offer
             self._failed[standing.sha256] = f"{error.came}; expected {error.allowed}", self._clock.now_ns()
 
     # --------------------------------------------------------------------------------------------------------- prepare
@@ -96,7 +100,7 @@ class CaseFollower:
         self._levels[sha256] = prepared.levels
 
     def _prepare_next(self, view: CaseView) -> None:
-        """Forgets what the case no longer has, and begins with the first that is missing."""
+        """Drops levels of surfaces that the case no longer has, and starts to prepare the next missing one."""
         if view.trouble:
             return
         known = {standing.sha256 for standing in view.surfaces}
@@ -135,7 +139,7 @@ class CaseFollower:
             yield _registration_news(view)
 
     def _news_of_surfaces(self, view: CaseView) -> Iterator[News]:
-        """Each that has another place than was said, those with the same place in one line."""
+        """Lines on surfaces whose state has changed; those with the same new state share a line."""
         before, self._said = self._said, {standing.structure: self._where(standing) for standing in view.surfaces}
         if gone := [name for name in before if name not in self._said and not view.trouble]:
             yield News(f"{_names(gone)}: no longer in the case", is_bad=True)
@@ -152,7 +156,7 @@ class CaseFollower:
         self._said_empty = is_empty
 
     def _where(self, standing: Standing) -> str:
-        """One surface's place in a word or two, for the operator."""
+        """The state of one surface in a few words, for the operator."""
         if not self._may(standing):
             return f"not on offer: {standing.why_not}"
         if standing.structure in self._room.offered:

@@ -1,4 +1,4 @@
-"""Prepares surfaces for headsets in a process of its own: a second or more each, which nothing else may wait for."""
+"""Prepares surfaces for headsets in another process, since each takes a second or more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from navigation.errors import ServiceError
 from navigation.live.offered_surfaces import LevelSettings, encode_levels
 from unity_bridge.surfaces.levels import EncodedLevel
 
-_NICE = 5  # poses go first
+_NICE = 5  # lower priority than the poses
 _PATIENCE_S = 300.0
 _END_S = 2.0
 _IDLE_NS = 30 * NS_PER_S
@@ -26,7 +26,7 @@ _IDLE_NS = 30 * NS_PER_S
 
 @dataclass(frozen=True)
 class LevelRequest:
-    """A surface to prepare: the file must have this hash, before it is read and after."""
+    """A surface to prepare; its file must have the hash `sha256` before and after it is read."""
 
     name: str
     path: Path
@@ -35,7 +35,7 @@ class LevelRequest:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The levels, coarse first; or why there are none."""
+    """The levels of a surface, coarsest first; or the reason why there are none."""
 
     request: LevelRequest
     levels: tuple[EncodedLevel, ...] = ()
@@ -43,7 +43,7 @@ class Prepared:
 
 
 class LevelMaker:
-    """One surface at a time. The process starts with the first, and ends when there was nothing to do for a while."""
+    """Prepares one surface at a time. The process starts with the first one, and ends after 30 s without work."""
 
     def __init__(self, clock: Clock, settings: LevelSettings | None = None) -> None:
         self._clock = clock
@@ -58,17 +58,17 @@ class LevelMaker:
         return self._job is not None
 
     def start(self, request: LevelRequest) -> None:
-        """Begins; `poll` has the result. Not while it is busy."""
+        """Starts to prepare a surface, whose result `poll` returns. It must not be called while `is_busy`."""
         try:
             if self._process is None or not self._process.is_alive():
                 self._spawn()
             self._job = _Job(self._pipe, request)
             self._job.start()
-        except (OSError, RuntimeError) as error:  # no memory, or no process or thread more
+        except (OSError, RuntimeError) as error:  # out of memory, processes or threads
             self._job = _Job(None, request, f"nothing to prepare it with: {error}")
 
     def poll(self) -> Prepared | None:
-        """What is ready, once; never waits."""
+        """The result, once, when it is ready; None otherwise. It never waits."""
         now_ns = self._clock.now_ns()
         if self._job is None:
             if self._process is not None and now_ns - self._idle_since_ns > _IDLE_NS:
@@ -82,12 +82,12 @@ class LevelMaker:
         return job.result
 
     def close(self) -> None:
-        """Ends the process, whatever it is doing. May be called again."""
+        """Ends the process at once. May be called again."""
         self._end()
 
     def _spawn(self) -> None:
         self._end()
-        spawning = multiprocessing.get_context("spawn")  # fork would copy ZeroMQ's threads half
+        spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's threads
         self._pipe, theirs = spawning.Pipe()
         process = spawning.Process(
             target=_make_levels, args=(theirs, self._settings), name="surgnav-levels", daemon=True
@@ -95,13 +95,13 @@ class LevelMaker:
         try:
             process.start()
         finally:
-            theirs.close()  # so that the end of the process is the end of the pipe
+            theirs.close()  # so that the pipe closes when the process ends
         self._process = process
 
     def _end(self) -> None:
-        """Nobody waits long for it: it may hang on a drive that does not answer."""
+        """Ends the process and waits for it only briefly, since it may hang on a drive that does not answer."""
         if self._process is not None:
-            self._process.kill()  # it holds nothing that could be left half done
+            self._process.kill()  # it writes nothing that could be left incomplete
             self._process.join(_END_S)
             self._process = None
         if self._job is not None and self._job.is_alive():
@@ -113,10 +113,11 @@ class LevelMaker:
 
 
 class _Job(threading.Thread):
-    """Waits for one answer, so that nobody else has to: a large one takes longer than a turn of the control loop.
+    """Waits for one answer in a thread, since a large answer takes longer than one pass of the control loop.
 
     Attributes:
-        is_broken: the process did not answer, and is of no use any more.
+        is_broken: whether the process did not answer and must be ended.
+        result: the answer, or the reason why there is none.
     """
 
     def __init__(
@@ -135,12 +136,12 @@ class _Job(threading.Thread):
                 return
             self.result = self._pipe.recv()
         except (EOFError, OSError):
-            return  # what it says already is so
+            return  # `result` has the reason already
         self.is_broken = False
 
 
 def _make_levels(pipe: Any, settings: LevelSettings) -> None:
-    """The process: one request after the other, until the service is gone. Ctrl-C is for the service to hear."""
+    """Answers requests, as the main function of the process, until the service has ended; ignores Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(_NICE)
     while True:
@@ -164,4 +165,8 @@ def _prepared(request: LevelRequest, settings: LevelSettings) -> Prepared:
 
 def _check(request: LevelRequest) -> None:
     if file_sha256(request.path) != request.sha256:
-        raise ServiceError(f"the file of '{request.name}' changed meanwhile", "the file that was decided on", "wait")
+        raise ServiceError(
+            f"the file of '{request.name}', which changed meanwhile",
+            "the file on which the decision was made",
+            "wait for the next reading of the case",
+        )

@@ -39,7 +39,7 @@ class OpticalTrackerSettings:
             average out over frames.
         distortion_length_mm: wavelength of the distortion.
         depth_error_ratio: ratio of the error along the viewing direction to that across it.
-        reference_depth_mm: distance from the camera up to which the stated errors hold; beyond, they grow with its square.
+        reference_depth_mm: distance from the camera up to which the errors hold; beyond it, they grow with its square.
         dropout_probability: probability that a tool is missing in a frame without a visible reason.
         depth_range_mm: nearest and farthest measurable distance along the viewing direction.
         half_angle_rad: half the opening angle of the measurement volume.

@@ -67,7 +67,7 @@ def test_a_touched_landmark_is_in_the_cases_log_in_mm(case: Case) -> None:  # no
         assert [(event.client_name, event.what.name) for event in told] == [("headset", "m3")]
         for fields, complaint in [
             ({"name": "nose"}, "planned landmarks: m1, m2"),
-            ({"frame": CT}, "one in 'reference'"),
+            ({"frame": CT}, "a position in 'reference'"),
             ({"tool": "driver"}, "calibrated tip"),
             ({"position_m": None}, "all of name, position_m, tool"),
         ]:
@@ -131,7 +131,7 @@ def test_by_default_nobody_decides_from_a_headset(case: Case) -> None:  # noqa: 
     with theatre(case, research=True, deciders=()) as running:
         [entry] = running.client.surfaces.manifest.surfaces
         refused = running.send("decide_surface", name="organ", sha256=entry.sha256, person=DOCTOR, decision="approved")
-        assert "none from a headset" in refused.allowed
+        assert "no decisions from a headset" in refused.allowed
         assert "surgnav review" in refused.action
 
 
@@ -145,7 +145,7 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
         assert [v.name for v in verifications(Case.open(case.root), attempt)] == ["m7"]
         assert running.service.room.registration_id == attempt
         for wrong, complaint in [
-            ({"registration_id": "r-0000"}, "the one in force: 'r-0001'"),
+            ({"registration_id": "r-0000"}, "the registration in force: 'r-0001'"),
             ({"person": "Dr Stranger"}, f"decisions by {DOCTOR}"),
             ({"name": "m1"}, ""),  # it was used
         ]:
@@ -183,7 +183,7 @@ def test_requests_and_targets_are_state_for_whoever_joins(case: Case) -> None:  
             running.service.room.settle_request("nothing")
         for number in range(16):
             assert running.send("request_registration", reason=str(number)).outcome is EventOutcome.ACCEPTED
-        assert running.send("request_registration", reason="17").allowed == "16 open requests"
+        assert running.send("request_registration", reason="17").allowed == "at most 16 open requests"
 
 
 def test_what_is_lost_is_told_to_whoever_is_there(case: Case) -> None:  # noqa: F811

@@ -144,7 +144,7 @@ def test_the_operator_is_told_that_events_are_refused_for_the_disk_and_until_whe
         monkeypatch.setattr(os, "write", lambda file, content: 0)
         refused = running.send("request_registration", reason="x")
         assert (refused.outcome, refused.allowed) == (EventOutcome.REFUSED, "a disk with room")
-        assert running.service.desk_problem == "writing the event log: No space left on device"
+        assert running.service.desk_problem == "a failure to write the event log: No space left on device"
         monkeypatch.setattr(os, "write", write)
         assert running.send("request_registration", reason="x").outcome is EventOutcome.ACCEPTED
         assert running.service.desk_problem == ""
@@ -168,7 +168,7 @@ def test_an_event_that_the_disk_fails_under_is_refused_and_ends_nothing(
     with theatre(case) as running:
         monkeypatch.setattr("navigation.headset.case_work.read_planned", unreadable)
         refused = running.send("select_target", name="tumour")
-        assert (refused.outcome, refused.came) == (EventOutcome.REFUSED, "the case: Permission denied")
+        assert (refused.outcome, refused.came) == (EventOutcome.REFUSED, "a failure of the case's folder: Permission denied")
         monkeypatch.undo()
         assert running.send("select_target", name="tumour").outcome is EventOutcome.ACCEPTED
 

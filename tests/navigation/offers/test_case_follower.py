@@ -247,7 +247,7 @@ def test_one_surface_too_many_is_said_and_takes_no_other_with_it(operation: Oper
         case.decide(name, "approved", "Dr Test", TIME)
     lines = [line for _ in range(4) for line in operation.look()]
     assert "'organ': on offer, approved by Dr Test" in lines
-    assert lines[-1] == "'second': not on offer: surface 2; expected 1 surfaces"
+    assert lines[-1] == "'second': not on offer: surface number 2; expected at most 1 surfaces"
     assert list(operation.room.offered) == ["organ"]
 
 

@@ -41,7 +41,7 @@ def test_levels_are_made_elsewhere_of_the_file_that_was_decided_on_and_of_no_oth
         assert (full.name, full.triangle_count, prepared.problem) == ("renamed", len(ORGAN.triangles), "")
         os.truncate(request.path, 300)
         maker.start(request)
-        assert wait(maker).problem == "the file of 'renamed' changed meanwhile"
+        assert wait(maker).problem == "the file of 'renamed', which changed meanwhile"
         request.path.unlink()
         maker.start(request)
         assert wait(maker).problem == "its file: No such file or directory"
