@@ -168,7 +168,8 @@ def test_an_event_that_the_disk_fails_under_is_refused_and_ends_nothing(
     with theatre(case) as running:
         monkeypatch.setattr("navigation.headset.case_work.read_planned", unreadable)
         refused = running.send("select_target", name="tumour")
-        assert (refused.outcome, refused.came) == (EventOutcome.REFUSED, "a failure of the case's folder: Permission denied")
+        assert refused.outcome is EventOutcome.REFUSED
+        assert refused.came == "a failure of the case's folder: Permission denied"
         monkeypatch.undo()
         assert running.send("select_target", name="tumour").outcome is EventOutcome.ACCEPTED
 
