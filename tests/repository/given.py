@@ -14,6 +14,8 @@ from geometry import Transform, Volume
 from reconstruction.network.classes import CLASS_INDEX
 from registration.surface.bone_points import BeamSettings
 from tests.reconstruction.centrelines.test_spine import vertebrae
+from tests.reconstruction.ct.dicom.dicom_factory import write_series
+from tests.reconstruction.ultrasound.test_bone_surface import made_frame
 from tests.registration.shapes import T_TRUE, organ, sample, sphere
 from tests.registration.surface.ultrasound_bone import T_PROBE_IMAGE, scan
 from tests.unity_bridge.harness import CLOCK, stylus_pose
@@ -66,7 +68,7 @@ def phantom() -> Names:
 def registration() -> Names:
     """An organ, landmarks on it, a sweep over one side, and bone points of a probe held still."""
     rng = np.random.default_rng(4)
-    skin_ct, side = organ(4), np.array([0.2, -1.0, 0.3])
+    skin_ct, side = organ(3), np.array([0.2, -1.0, 0.3])
     points_ct = sample(skin_ct, 6, rng)
     swept_ct = sample(skin_ct, 600, rng, side)
     return {
@@ -85,6 +87,19 @@ def registration() -> Names:
             (echo.points_image_px, echo.T_reference_probe) for echo in scan(skin_ct, T_TRUE, BeamSettings(), rng, 20)
         ],
         "T_probe_image": T_PROBE_IMAGE,
+    }
+
+
+def readme() -> Names:
+    """A series of a ball of bone in ``ct/``, and landmarks at the patient."""
+    k, j, i = np.indices((30, 40, 40))
+    ball = (i - 20.0) ** 2 + (j - 20.0) ** 2 + (k - 15.0) ** 2 < 100.0
+    write_series(Path("ct"), np.where(ball, 700, -1000).astype(np.int16))
+    names = registration()
+    return {
+        "points_ct": names["points_ct"],
+        "points_on_patient": names["points_reference"],
+        "targets_ct": names["targets_ct"],
     }
 
 
@@ -125,13 +140,20 @@ def unity_bridge() -> Names:
     }
 
 
+def ultrasound() -> Names:
+    """A frame with bone across it."""
+    return {"frame": made_frame(np.full(300, 200.0))}
+
+
 GIVEN: dict[str, Callable[[], Names]] = {
-    "calibration.md": calibration,
-    "centrelines.md": centrelines,
-    "network.md": phantom_files,
-    "phantom.md": phantom,
-    "reconstruction.md": phantom_files,
-    "registration.md": registration,
-    "surfaces.md": surfaces,
-    "unity_bridge.md": unity_bridge,
+    "README": readme,
+    "calibration": calibration,
+    "centrelines": centrelines,
+    "network": phantom_files,
+    "phantom": phantom,
+    "reconstruction": phantom_files,
+    "registration": registration,
+    "surfaces": surfaces,
+    "ultrasound": ultrasound,
+    "unity_bridge": unity_bridge,
 }

@@ -28,11 +28,17 @@ PROGRAMS = re.compile(r"(surgnav|python|make|bash) |(scripts|benchmarks)/\w")
 
 
 # -------------------------------------------------------------------------------------------------------------- Python
+def subject_of(page: str) -> str:
+    """``network`` for docs/reconstruction/network.md, ``calibration`` for docs/calibration/README.md."""
+    path = Path(page)
+    return path.parent.name if path.name == "README.md" and path.parent.name else path.stem
+
+
 @pytest.mark.parametrize("page", PYTHON)
 def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """All blocks of a page one after the other, as a reader types them, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    names = {"__name__": page, **GIVEN.get(Path(page).name, dict)()}
+    names = {"__name__": page, **GIVEN.get(subject_of(page), dict)()}
     try:
         for block in PYTHON[page]:
             if block.fragment is None:
@@ -53,7 +59,7 @@ def close(names: dict[str, object]) -> None:
 
 
 def test_what_is_given_is_for_pages_that_have_python():
-    assert set(GIVEN) <= {Path(page).name for page in PYTHON}
+    assert set(GIVEN) <= {subject_of(page) for page in PYTHON}
 
 
 def test_a_block_that_fails_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
