@@ -24,7 +24,7 @@ test-slow: setup-tests ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 bench: setup-tests ## the benchmarks, each beside its rivals
-	@for benchmark in benchmarks/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
+	@for benchmark in benchmarks/*/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
 
 faults: setup-tests ## which deliberate faults the tests notice; some: make faults ARGS="tip registration/"
 	@$(BIN)/python -m scripts.faults $(ARGS)

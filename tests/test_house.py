@@ -19,26 +19,9 @@ from geometry.extras import EXTRAS
 from navigation.doctor.examination import _SUPPORTED_PYTHON
 from navigation.doctor.software import read_lock
 from tests.conftest import REPOSITORY
+from tests.house import HEAVY, PACKAGES, tracked_files
 
-PACKAGES = (
-    *("geometry", "case", "calibration", "reconstruction", "registration", "unity_bridge", "navigation"),
-    "surgnav",
-)
-HEAVY = {"torch", "monai", "vtk", "vtkmodules", "open3d", "openvino", "onnxruntime", "onnx", "SimpleITK", "cv2"} | {
-    "matplotlib",
-    "highdicom",
-    "nibabel",
-    "skimage",
-    "trimesh",
-}
 MODULES = sorted(path.relative_to(REPOSITORY) for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
-
-
-def tracked_files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=False)
-    if listed.returncode != 0:
-        pytest.skip("no git checkout: the files that would be committed are unknown")
-    return [REPOSITORY / name for name in listed.stdout.decode().split("\0") if name and (REPOSITORY / name).is_file()]
 
 
 @cache

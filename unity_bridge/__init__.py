@@ -1,7 +1,7 @@
 """The server and the wire protocol for headsets: poses, surfaces and control over ZeroMQ, in Unity's convention.
 
 Rooms:
-    wire/: envelope, schema, messages, conversion to Unity's convention. docs/protocol.md specifies every byte.
+    wire/: envelope, schema, messages, conversion to Unity's convention. Every byte: docs/unity_bridge/protocol.md.
     transport/: sockets, connections, authentication by keys, rate limits.
     poses/: tool states, pose batches and the publisher.
     surfaces/: encoding, levels of detail, compression, and the surface server.

@@ -127,7 +127,7 @@ def check_ages(result: DemoResult) -> None:
         raise ServiceError(
             result.stream.ages.too_old,
             f"valid poses within their age limit, and poses too old for at most {MAX_TOO_OLD_SHARE:.0%} of the time",
-            "end other programs on this machine, or give the pose process priority (docs/navigation.md, Age)",
+            "end other programs on this machine, or give the pose process priority (docs/navigation/README.md, Age)",
         )
 
 

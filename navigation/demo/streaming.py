@@ -38,7 +38,7 @@ from unity_bridge.surfaces.payload import DecodedSurface
 
 Progress = Callable[[str, float], None]
 
-# (x, y, z) in right-handed LPS, mm -> (-x, z, -y) in left-handed Unity, as docs/protocol.md specifies.
+# (x, y, z) in right-handed LPS, mm -> (-x, z, -y) in left-handed Unity, as docs/unity_bridge/protocol.md specifies.
 _TO_UNITY = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 # In single precision at 3 m, half a unit in the last place is 0.12 um; ten times that includes the rotation's error.
 _POSITION_TOLERANCE_M = 1.2e-6

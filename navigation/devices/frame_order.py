@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from navigation.devices.tracker import TrackerFrame
 
-# The same limit as for clients (docs/protocol.md, section 4): beyond it, a clock is wrong.
+# The same limit as for clients (docs/unity_bridge/protocol.md, section 4): beyond it, a clock is wrong.
 MAX_AHEAD_MS = 100.0
 
 

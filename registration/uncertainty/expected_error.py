@@ -239,7 +239,7 @@ def length_quantile_mm(covariance_mm2: Floats, probability: float, degrees: floa
 
     The squared length is approximated by a gamma distribution of the same mean and variance (Satterthwaite 1946). This
     is exact for one, two or three equal principal variances; in between, the true coverage of the 95 % length lies
-    between 94.9 and 95.2 % (measured in docs/registration.md).
+    between 94.9 and 95.2 % (measured in docs/registration/README.md).
 
     Args:
         degrees: degrees of freedom of the covariances' scale, one number or ``(n,)``; where finite, the gamma quantile

@@ -13,7 +13,7 @@ from scripts.wire.unity_meta import assets, meta_path, meta_text
 UNITY_BRIDGE = Path("unity_bridge")
 UNITY_PACKAGE = UNITY_BRIDGE / "unity"
 CSHARP_FOLDER = UNITY_PACKAGE / "Runtime" / "Core" / "Wire" / "Generated"
-PROTOCOL_PAGE = Path("docs") / "protocol.md"
+PROTOCOL_PAGE = Path("docs") / "unity_bridge" / "protocol.md"
 
 
 def generated_files(repository: Path) -> dict[Path, str]:

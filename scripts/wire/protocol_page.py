@@ -1,4 +1,4 @@
-"""The tables of docs/protocol.md: each stands between two marks, and only what is between them is written."""
+"""The tables of docs/unity_bridge/protocol.md: only what stands between two marks is written."""
 
 from __future__ import annotations
 

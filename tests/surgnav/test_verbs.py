@@ -9,7 +9,7 @@ import pytest
 
 import surgnav
 from geometry import Transform
-from tests.test_house import HEAVY, PACKAGES
+from tests.house import HEAVY, PACKAGES
 
 EXPORTING = [package for package in PACKAGES if package != "navigation"]
 

@@ -1,4 +1,4 @@
-"""Exchange of events in both directions by the rules of docs/protocol.md, section 7; independent of sockets."""
+"""Exchanges events in both directions as docs/unity_bridge/protocol.md, section 7, rules; independent of sockets."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class PoseBatch:
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
-        """The fields of each tool's record, in the order of docs/protocol.md."""
+        """The fields of each tool's record, in the order of docs/unity_bridge/protocol.md."""
         starts = range(_FIRST + 1, len(self._values) - 1, _STRIDE)
         live = (self._values[start : start + LIVE_FIELDS] for start in starts)
         return tuple(head + pose for head, pose in zip(self._accepted.heads, live, strict=True))

@@ -3,8 +3,8 @@
 Triangles are ordered breadth first, so that each shares an edge with an earlier one and adds one vertex. That vertex is
 mostly new, and lies near the fourth corner of a parallelogram (Touma and Gotsman, Graphics Interface 1998, p. 26).
 Normals are predicted from the quantised triangles in integer arithmetic, so that all machines agree. The residuals are
-stored in byte planes and compressed with deflate (RFC 1951), which .NET has built in. docs/protocol.md specifies the
-steps.
+stored in byte planes and compressed with deflate (RFC 1951), which .NET has built in. docs/unity_bridge/protocol.md
+specifies the steps.
 """
 
 from __future__ import annotations

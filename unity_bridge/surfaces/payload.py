@@ -2,7 +2,7 @@
 
 Positions are UNorm16 in a cube (the same step for all axes, so that the normals stay valid under the cube's uniform
 scale), normals SNorm8, indices 16 or 32 bits. Rounding moves a vertex by at most half a step along each axis: 0.004 mm
-for an organ of 500 mm. docs/protocol.md has the byte table.
+for an organ of 500 mm. docs/unity_bridge/protocol.md has the byte table.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 ZeroMQ limits the number of queued messages, but not the memory that a peer can make it use: one message of endlessly
 many frames, or endless subscriptions, grow a server by hundreds of megabytes a second (measured in
-docs/unity_bridge.md). So the kernel's count of received bytes is watched for each connection, and connections beyond
-their limit are shut down.
+docs/unity_bridge/README.md). So the kernel's count of received bytes is watched for each connection, and connections
+beyond their limit are shut down.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The envelope of messages, wire version 1: a fixed little-endian header of 64 bytes, then tagged fields.
 
-docs/protocol.md has the byte tables. All input is treated as hostile: each length is checked against the buffer before
-anything is allocated, and views are returned instead of copies.
+docs/unity_bridge/protocol.md has the byte tables. All input is treated as hostile: each length is checked against the
+buffer before anything is allocated, and views are returned instead of copies.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Header:
         clock: `clock_key` of the sender's clock. Times of different clocks must not be subtracted.
         session_id: 16 random bytes per start of the server; all zero from a client that was not welcomed yet.
         validity: validity of the message as a whole; None if it states none.
-        flags: bits as in docs/protocol.md.
+        flags: bits as in docs/unity_bridge/protocol.md.
         minor: minor version of the sender.
     """
 

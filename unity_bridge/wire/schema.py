@@ -27,7 +27,7 @@ from unity_bridge.wire.generated.constants import CODES, POSITION_LIMIT_M, REPEA
 
 @dataclass(frozen=True)
 class Kind:
-    """An encoding of a value as bytes; `name` is its name in docs/protocol.md."""
+    """An encoding of a value as bytes; `name` is its name in docs/unity_bridge/protocol.md."""
 
     name: str
     encode: Callable[[Any], bytes]

@@ -6,7 +6,7 @@ using System.Text;
 
 namespace SurgNav.Tests.Headset
 {
-    /// <summary>This machine's monotonic clock, by the name that all its programs have for it: docs/protocol.md, section 6.</summary>
+    /// <summary>This machine's monotonic clock, by the name that all its programs have for it: docs/unity_bridge/protocol.md, section 6.</summary>
     internal static class BootClock
     {
         internal static string Name()

@@ -9,7 +9,7 @@ using SurgNav.Core.Wire;
 namespace SurgNav.Tests.Headset
 {
     /// <summary>
-    /// The subscriber of benchmarks/bench_csharp_session.py: the whole client, as it listens to poses; prints "hearing" when
+    /// The subscriber of benchmarks/unity_bridge/bench_csharp_session.py: the whole client, as it listens to poses; prints "hearing" when
     /// the warm-up has come, and at the end latencies and what the pose thread has left to the garbage collector.
     /// </summary>
     internal sealed class PoseMeasurement : IBatchListener

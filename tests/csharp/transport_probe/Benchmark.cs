@@ -8,7 +8,7 @@ using SurgNav.Core.Transport;
 
 namespace SurgNav.Tests.TransportProbe
 {
-    /// <summary>Timings for benchmarks/bench_csharp_client.py.</summary>
+    /// <summary>Timings for benchmarks/unity_bridge/bench_csharp_client.py.</summary>
     internal static class Benchmark
     {
         private const double NsPerSecond = 1e9;

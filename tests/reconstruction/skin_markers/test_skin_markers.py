@@ -121,7 +121,7 @@ def test_hundreds_of_markers_among_clutter() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_markers_among_metal_streaks() -> None:
-    """Half of them steel, all in one another's streaks: docs/skin_markers.md says what is missed, and why."""
+    """Half of them steel, all in one another's streaks: docs/reconstruction/skin_markers.md has what is missed."""
     scores = [score(*random_scan(seed, streaks=True)) for seed in range(400, 406)]
     missed, invented, voxels = report("streaks", scores)
     assert (missed, invented) == (0, 0)

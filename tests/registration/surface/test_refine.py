@@ -210,7 +210,7 @@ def test_surface_and_landmarks_keep_their_promise(model_error_mm: float, with_la
     rng = np.random.default_rng(0)
     errors, rms, p95 = np.stack([simulated_tre_mm(ORGAN, rng, settings, with_landmarks) for _ in range(40)], axis=1)
     # 40 registrations of five targets that move together: the RMS is known to some 7 %, the coverage to 2 %. Measured
-    # over more of them: 0.93, 0.94 and 0.95 (docs/registration.md).
+    # over more of them: 0.93, 0.94 and 0.95 (docs/registration/README.md).
     assert 0.8 < np.sqrt(np.mean((errors / rms) ** 2)) < 1.1
     assert 0.93 < np.mean(errors < p95) <= 1.0
 

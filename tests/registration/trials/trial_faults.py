@@ -181,7 +181,7 @@ class Scenario:
     fault: Fault
     sweep: bool = True
     marks: int = 6
-    unseen: tuple[str, ...] = ()  # ways of verifying that cannot see it: docs/registration.md says what would
+    unseen: tuple[str, ...] = ()  # ways of verifying that cannot see it: docs/registration/README.md says what would
 
 
 def on_bone(scene: Callable[..., Scene]) -> Callable[[], Scene]:

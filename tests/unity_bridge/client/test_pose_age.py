@@ -1,4 +1,4 @@
-"""Age by the client's own clock: the rule of docs/protocol.md, section 4, by hand; and what a display saw, measured."""
+"""Age by the client's own clock, by hand, as docs/unity_bridge/protocol.md, section 4, rules; what a display saw."""
 
 import dataclasses
 

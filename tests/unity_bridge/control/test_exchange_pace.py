@@ -1,4 +1,4 @@
-"""The paces that docs/protocol.md promises: what was not confirmed is told again, and who is greedy is held back."""
+"""Paces of docs/unity_bridge/protocol.md: the unconfirmed is told again, and who is greedy is held back."""
 
 from __future__ import annotations
 

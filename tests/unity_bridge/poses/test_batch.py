@@ -54,7 +54,7 @@ def test_a_batch_by_hand():
 
 
 def test_a_record_by_hand():
-    """Byte for byte, as docs/protocol.md has it."""
+    """Byte for byte, as docs/unity_bridge/protocol.md has it."""
     message = encode_pose_batch(HEADER, [tool(reason="bent", expected_error_mm=0.5)])
     fields = dict(unpack_fields(unpack_message(message)[1]))
     names = ["", "stylus", "reference", "stylus_tip", "bent"]

@@ -13,7 +13,7 @@ from unity_bridge.poses.batch import PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
 from unity_bridge.wire.generated.constants import HAS_POSE, VALIDITY_CODES, Validity
 
-# In a tool's record, docs/protocol.md: validity and flags, and the numbers of the pose.
+# In a tool's record, docs/unity_bridge/protocol.md: validity and flags, and the numbers of the pose.
 VALIDITY_AT, POSE_AT = 10, 24
 QUARTER_TURN = (np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5))
 

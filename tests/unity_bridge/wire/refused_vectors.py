@@ -2,8 +2,8 @@
 
     python -m tests.unity_bridge.wire.refused_vectors    writes tests/golden/wire/refused/*.bin and *.json
 
-`rule` is quoted from docs/protocol.md. `code` is that of the Error which a server would answer with. `stage` says where
-it is found: `decode`, or `levels` of a manifest that decodes.
+`rule` is quoted from docs/unity_bridge/protocol.md. `code` is that of the Error which a server would answer with.
+`stage` says where it is found: `decode`, or `levels` of a manifest that decodes.
 """
 
 import dataclasses

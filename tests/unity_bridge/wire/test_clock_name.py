@@ -29,7 +29,7 @@ def proc(tmp_path):
 
 
 def test_the_name_by_hand(proc):
-    """As docs/protocol.md has it, for clients in other languages."""
+    """As docs/unity_bridge/protocol.md has it, for clients in other languages."""
     text = "8b5d8612-e5cc-4c46-b6af-ef0e7cba939e\nmonotonic 0 0 boottime 0 0"
     found = boot_clock_name(
         proc(

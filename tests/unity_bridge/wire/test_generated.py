@@ -74,12 +74,14 @@ def test_a_new_message_is_one_table_in_the_schema(repository):
     assert "    LAMP = 63\n" in files["generated/constants.py"]
     for path, text in files.items():
         compile(text, path, "exec")
-    page = (repository / "docs" / "protocol.md").read_text("utf-8") + "<!-- wire_schema: Colour -->\n<!-- end -->\n"
+    page = (repository / "docs" / "unity_bridge" / "protocol.md").read_text(
+        "utf-8"
+    ) + "<!-- wire_schema: Colour -->\n<!-- end -->\n"
     assert "| 3 | `seen` | ReceivedSurface | repeated | what it lights |\n" in with_tables(page, schema)
 
 
 def test_a_page_without_the_place_for_a_table_is_refused(repository):
-    page = (repository / "docs" / "protocol.md").read_text("utf-8")
+    page = (repository / "docs" / "unity_bridge" / "protocol.md").read_text("utf-8")
     with pytest.raises(SchemaFileError, match="ToolRecordx"):
         with_tables(page.replace("wire_schema: ToolRecord ", "wire_schema: ToolRecordx "), load_schema(SCHEMA_TEXT))
 

@@ -1,4 +1,4 @@
-"""docs/protocol.md promises that a stranger can implement from it: its numbers must be the program's.
+"""docs/unity_bridge/protocol.md promises that a stranger can implement from it: its numbers must be the program's.
 
 Its tables are generated, and test_generated.py sees to them; here is what stands in its sentences.
 """
@@ -30,7 +30,7 @@ from unity_bridge.wire.generated import constants
 
 @pytest.fixture(scope="module")
 def page(repository) -> str:
-    return (repository / "docs" / "protocol.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "unity_bridge" / "protocol.md").read_text(encoding="utf-8")
 
 
 def test_limits_are_the_programs(page):

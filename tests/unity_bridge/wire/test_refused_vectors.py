@@ -50,7 +50,7 @@ def test_it_is_refused_for_its_rule(name, repository):
         decode(data, told["stage"])
     assert code_of(refused.value) == told["code"]
     assert vector.came in str(refused.value), "refused, but for something else"
-    page = (repository / "docs" / "protocol.md").read_text("utf-8")
+    page = (repository / "docs" / "unity_bridge" / "protocol.md").read_text("utf-8")
     assert re.sub(r"\s+", " ", told["rule"]) in re.sub(r"\s+", " ", page), "the page does not say so"
 
 

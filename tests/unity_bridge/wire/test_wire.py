@@ -86,7 +86,7 @@ def test_tags_are_declared_once_each():
 
 
 def test_the_header_by_hand():
-    """Against a layout written out here, field by field, as docs/protocol.md has it."""
+    """Against a layout written out here, field by field, as docs/unity_bridge/protocol.md has it."""
     message = pack_message(HEADER, b"body")
     assert len(message) == 64 + 4
     assert message[0:8] == b"SNAV" + bytes([1, 0]) + struct.pack("<H", 32)

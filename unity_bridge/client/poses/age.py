@@ -1,8 +1,8 @@
 """Judges poses by their age on the client's clock, since a message's validity only holds when it was made.
 
-The rule is docs/protocol.md, section 4: a pose's age is the client's time, plus the offset to the server's clock, plus
-the bound of its error, minus the capture time. Above one limit the pose is stale, above another lost, whatever the
-message says; a pose of unknown age is not shown.
+The rule is docs/unity_bridge/protocol.md, section 4: a pose's age is the client's time, plus the offset to the server's
+clock, plus the bound of its error, minus the capture time. Above one limit the pose is stale, above another lost,
+whatever the message says; a pose of unknown age is not shown.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class PullerSettings:
         refresh_ns: interval of requests for the manifest, which changes with approvals.
         allow_suggested: whether to pull surfaces that nobody approved; only for a client that says so on its screen.
         form: 'raw', 'compressed', or 'auto': 'raw' from this machine, 'compressed' from another. Decompression runs at
-            30 to 50 MB/s (benchmarks/bench_wire_surfaces.py), which pays on links of up to some 200 Mbit/s.
+            30 to 50 MB/s (benchmarks/unity_bridge/bench_wire_surfaces.py): it pays on links of up to some 200 Mbit/s.
         max_triangles: budget of all surfaces together, see `choose_levels`; None for the full surfaces.
         glb: whether to pull each shown level as GLB too, after everything else.
     """

@@ -4,7 +4,7 @@ using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Client
 {
-    /// <summary>The kinds of event that a person causes at the client; docs/protocol.md, section 7.</summary>
+    /// <summary>The kinds of event that a person causes at the client; docs/unity_bridge/protocol.md, section 7.</summary>
     public static class ClientEventKinds
     {
         public const string LandmarkTouched = "landmark_touched";
@@ -15,7 +15,7 @@ namespace SurgNav.Core.Client
         public const string SelectTarget = "select_target";
     }
 
-    /// <summary>The kinds of event that the server tells; docs/protocol.md, section 7.</summary>
+    /// <summary>The kinds of event that the server tells; docs/unity_bridge/protocol.md, section 7.</summary>
     public static class ServerEventKinds
     {
         public const string RegistrationChanged = "registration_changed";

@@ -20,7 +20,7 @@ namespace SurgNav.Core.Client
         private static readonly long Frequency = Stopwatch.Frequency;
 
         /// <param name="clockId">
-        /// A headset's is its own. On the server's machine the server's name for it, docs/protocol.md, section 6, claims its scale.
+        /// A headset's is its own. On the server's machine the server's name for it, docs/unity_bridge/protocol.md, section 6, claims its scale.
         /// </param>
         public StopwatchClock(string clockId = "headset")
         {

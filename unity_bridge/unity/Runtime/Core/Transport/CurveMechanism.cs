@@ -139,7 +139,7 @@ namespace SurgNav.Core.Transport
             byte flags = body[MessageHead - 1];
             if ((flags & MoreFlag) != 0)
             {
-                throw ZmtpFailure.Protocol("a message of several frames", "single frames, as docs/protocol.md has it");
+                throw ZmtpFailure.Protocol("a message of several frames", "single frames, as docs/unity_bridge/protocol.md has it");
             }
 
             command = (flags & CommandFlag) != 0;

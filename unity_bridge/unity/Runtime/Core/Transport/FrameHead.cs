@@ -84,7 +84,7 @@ namespace SurgNav.Core.Transport
 
             if ((flags & More) != 0)
             {
-                throw ZmtpFailure.Protocol("a message of several frames", "single frames, as docs/protocol.md has it");
+                throw ZmtpFailure.Protocol("a message of several frames", "single frames, as docs/unity_bridge/protocol.md has it");
             }
         }
     }

@@ -4,7 +4,7 @@ using System;
 namespace SurgNav.Core.Wire
 {
     /// <summary>
-    /// Restores the payload of a compressed surface, bit for bit; docs/protocol.md has the steps. Check what comes out
+    /// Restores the payload of a compressed surface, bit for bit; docs/unity_bridge/protocol.md has the steps. Check what comes out
     /// against the payload's SHA-256, then give it to SurfacePayload.Decode.
     /// </summary>
     /// <remarks>

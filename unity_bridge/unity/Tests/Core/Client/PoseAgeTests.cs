@@ -7,7 +7,7 @@ using static SurgNav.Core.Tests.FakeClock;
 
 namespace SurgNav.Core.Tests
 {
-    /// <summary>What is old is not valid, whatever its message says: docs/protocol.md, section 4, "Age".</summary>
+    /// <summary>What is old is not valid, whatever its message says: docs/unity_bridge/protocol.md, section 4, "Age".</summary>
     public sealed class PoseAgeTests
     {
         /// <summary>As in the page's example: the server's clock is 5 s ahead, to 2 ms.</summary>
