@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.conftest import REPOSITORY
-from tests.test_house import PACKAGES
+from tests.house import PACKAGES
 
 _NOT_PACKAGED = shutil.ignore_patterns("__pycache__")
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from geometry.extras import EXTRAS
+from tests.house import PACKAGES
 from tests.installation.harness import distributions_of
-from tests.test_house import PACKAGES
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

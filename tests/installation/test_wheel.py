@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_house import PACKAGES
+from tests.house import PACKAGES
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from case.nifti_files import write_nifti
 from geometry import Transform, Volume
 from reconstruction.network.classes import CLASS_INDEX
 from registration.surface.bone_points import BeamSettings
-from tests.reconstruction.centrelines.test_spine import vertebrae
+from tests.reconstruction.centrelines.vertebrae import vertebrae
 from tests.reconstruction.ct.dicom.dicom_factory import write_series
 from tests.reconstruction.ultrasound.test_bone_surface import made_frame
 from tests.registration.shapes import T_TRUE, organ, sample, sphere

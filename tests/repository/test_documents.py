@@ -170,8 +170,8 @@ def test_every_command_can_be_typed():
         ("surgnav keys enroll NAME --hots ADDRESS", "no option --hots of enroll"),
         ("python benchmarks/bench_nothing.py", "no program benchmarks/bench_nothing.py"),
         (
-            "python benchmarks/bench_pose_latency.py --second 5",
-            "no option --second in benchmarks/bench_pose_latency.py",
+            "python benchmarks/unity_bridge/bench_pose_latency.py --second 5",
+            "no option --second in benchmarks/unity_bridge/bench_pose_latency.py",
         ),
         ("python -m unity_bridge.klient", "no program unity_bridge.klient"),
         ("make coffee", "no target coffee"),

@@ -39,7 +39,7 @@ def test_wire_order_is_the_same_surface(surface):
 
 
 def test_a_smooth_surface_is_a_tenth_of_its_floats():
-    """Issue's bar is 4 on organs, which benchmarks/bench_surfaces_on_the_wire.py measures; a smooth one does better."""
+    """The bar is 4 on organs (benchmarks/unity_bridge/bench_wire_surfaces.py); a smooth one does better."""
     surface = bumpy_sphere()
     floats = 12 * len(surface.vertices_mm) + 12 * len(surface.triangles)
     assert len(compress_surface(encoded(surface))) * 10 < floats

@@ -1,6 +1,6 @@
 """Nerve and vessel on held-out frames: Dice and calibration of the shipped networks and of their rivals, in one run.
 
-    python benchmarks/bench_ultrasound_networks.py DATA [--rival out/train/rival/monai_unet.json] [--part held_out]
+    python benchmarks/reconstruction/bench_ultrasound_networks.py DATA [--rival RIVAL.json] [--part held_out]
 
 DATA holds usgra_train/ and networks_of_others/. The rivals:
 
@@ -29,7 +29,7 @@ from reconstruction.training.image_scores import ImageScores, frame_probabilitie
 from reconstruction.training.images import TrainingImage, find_images, read_image, read_pixels, to_grey
 from reconstruction.training.read_config import read_config
 
-TRAINING = Path(__file__).parent.parent / "reconstruction" / "training"
+TRAINING = Path(__file__).resolve().parents[2] / "reconstruction" / "training"
 SHIPPED = ("ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny")
 PIXELS_MM = (0.06, 0.08, 0.1, 0.125, 0.15)
 # The network's classes: background, artery.

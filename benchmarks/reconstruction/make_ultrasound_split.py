@@ -1,6 +1,6 @@
 """Makes the split of a folder of frames: what looks alike stays together, and whole groups are held out.
 
-    python benchmarks/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --validation 20 --seed 13
+    python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --seed 13
 
 prints the table that reconstruction/training/usgra_split.csv is; `reconstruction.training.split` is the method.
 """
@@ -27,8 +27,8 @@ def main() -> None:
     parts = draw_parts(group, a.held_out, a.validation, a.seed)
     print("# usgra_train: which frames are trained on. Frames of one group look alike and stay together. Made by")
     print(
-        f"# python benchmarks/make_ultrasound_split.py IMAGES --threshold {a.threshold} --held-out {a.held_out} "
-        f"--validation {a.validation} --seed {a.seed}"
+        f"# python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold {a.threshold} "
+        f"--held-out {a.held_out} --validation {a.validation} --seed {a.seed}"
     )
     print("# name,group,part")
     for path, number, part in zip(paths, group, parts, strict=True):
