@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -12,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from case.levels import Level
 
+PROGRAM = "surgnav"
 DecisionState = Literal["suggested", "approved", "edited", "rejected"]
 RegistrationStep = Literal["computed", "verified", "accepted", "returned", "undone", "withdrawn"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -66,6 +69,11 @@ class MadeBy(_Record):
     version: str
     time: IsoTime
     parameters: JsonObject = {}
+
+    @classmethod
+    def surgnav(cls, time: str, parameters: Mapping[str, Any] | None = None) -> MadeBy:
+        """Made by this program, as it is installed, at `time` (ISO 8601 with a time zone)."""
+        return cls(program=PROGRAM, version=version(PROGRAM), time=time, parameters=dict(parameters or {}))
 
 
 class Input(_Record):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,8 +28,6 @@ from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
 from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
-
-PROGRAM = "surgnav"
 
 StrPath = str | PathLike[str]
 Progress = Callable[[str, float], None]
@@ -202,7 +199,7 @@ class _Run:
             self.check_names()
             scan = self.stage("read", lambda: read_ct(self._ct_path, choice=self.settings.choice))
             made = make(scan, self)
-            made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=self._time, parameters=dict(parameters))
+            made_by = MadeBy.surgnav(self._time, parameters)
 
             def write_all() -> None:
                 self._add_ct(case, scan, made_by)

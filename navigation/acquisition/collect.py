@@ -31,12 +31,15 @@ class AcquisitionSettings:
         hold_s: a landmark is measured once the tip was still for this long; the frames of this time are averaged.
         still_mm: RMS spread of the tip about its mean below which it counts as still.
         touch_timeout_s: the measurement of a landmark fails after this time.
+        pivot_s, sweep_s: how long poses for a pivot calibration, and points of a sweep, are recorded.
     """
 
     frame_timeout_s: float = 0.5
     hold_s: float = 0.6
     still_mm: float = 0.6
     touch_timeout_s: float = 30.0
+    pivot_s: float = 12.0
+    sweep_s: float = 15.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,6 @@ from navigation.devices.tracker import Tracker
 from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
 
-PIVOT_S = 12.0
-
 
 class Stylus:
     """Calibrates the stylus and measures with it, on a running tracker.
@@ -28,6 +26,7 @@ class Stylus:
         name: name of the tracker, as the record of the registration has it.
         tracker: a running tracker that sees stylus and reference.
         hand: whoever holds the stylus.
+        settings: durations, and conditions under which a measurement is accepted.
 
     Attributes:
         calibration: the last pivot calibration; None before the first.
@@ -38,7 +37,7 @@ class Stylus:
         self.calibration: PivotCalibration | None = None
         self._tracker = tracker
         self._hand = hand
-        self._settings = settings or AcquisitionSettings()
+        self.settings = settings or AcquisitionSettings()
 
     def calibrate(self) -> PivotCalibration:
         """Records poses for a pivot calibration, and calibrates the tip from them.
@@ -48,7 +47,7 @@ class Stylus:
             AcquisitionError: no new frame came from the tracker in time.
         """
         self._hand.pivot()
-        self.calibration = calibrate_pivot(collect_poses(self._tracker, STYLUS, PIVOT_S, self._settings))
+        self.calibration = calibrate_pivot(collect_poses(self._tracker, STYLUS, self.settings.pivot_s, self.settings))
         return self.calibration
 
     def touch(self, point_ct_mm: Floats) -> TouchedPoint:
@@ -59,18 +58,19 @@ class Stylus:
             AcquisitionError: as `collect_touch`.
         """
         self._hand.touch(point_ct_mm)
-        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self._settings)
+        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self.settings)
 
     def touch_surface(self) -> TouchedPoint:
         """Measures a point anywhere on the surface, once the tip is held still there; raises as `touch`."""
         self._hand.touch_surface()
-        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self._settings)
+        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self.settings)
 
-    def sweep(self, duration_s: float, watch: Callable[[Floats, str], None]) -> SweptPoints:
-        """Measures every position of the tip during `duration_s`; `watch` and errors as in `collect_sweep`."""
+    def sweep(self, watch: Callable[[Floats, str], None]) -> SweptPoints:
+        """Measures every position of the tip during `settings.sweep_s`; `watch` and errors as in `collect_sweep`."""
+        duration_s = self.settings.sweep_s
         self._hand.sweep(duration_s)
         tip = self._calibrated.T_stylus_stylus_tip
-        return collect_sweep(self._tracker, tip, duration_s, self._settings, watch)
+        return collect_sweep(self._tracker, tip, duration_s, self.settings, watch)
 
     @property
     def tip_error_rms_mm(self) -> float | None:

@@ -24,7 +24,7 @@ def demo_command(
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored."""
     from navigation.clock import MonotonicClock
     from navigation.demo.headset_program import Headset
-    from navigation.demo.pictures import draw_album
+    from navigation.demo.pictures import draw_pictures
     from navigation.demo.report import as_json, check_ages, render
     from navigation.demo.run import DemoSettings, run_demo
 
@@ -37,7 +37,7 @@ def demo_command(
             console.print(text, style="yellow", markup=False, highlight=False)
 
         result = run_demo(settings, MonotonicClock(), now(), progress, warn)
-        pictures = draw_album(result, out, warn)
+        pictures = draw_pictures(result, out, warn)
         render(result, [str(path) for path in pictures], console)
         if json_file is not None:
             write_json_file(json_file, as_json(result))

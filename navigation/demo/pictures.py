@@ -21,7 +21,7 @@ from navigation.pictures import (
 TRE_LIMIT_MM = 1.5
 
 
-def draw_album(result: DemoResult, folder: Path, warn: Callable[[str], None]) -> list[Path]:
+def draw_pictures(result: DemoResult, folder: Path, warn: Callable[[str], None]) -> list[Path]:
     """Writes slices.png, scene.png and residuals.png into `folder`; returns the paths of those that could be drawn.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from navigation.demo.subject import Subject, choose_subject
 from navigation.demo.surgery import (
     BONE,
     SKIN_MARKER,
-    Operation,
-    OperationTruth,
     SimulatedSurgeon,
+    Surgery,
+    SurgeryTruth,
     find_markers,
     operate,
     score,
@@ -34,7 +33,7 @@ from navigation.demo.surgery import (
 )
 from navigation.planning.targets import plan_bone_landmarks, plan_targets
 from navigation.simulation.patient import SkinPoints
-from reconstruction.pipeline import PROGRAM, Reconstruction, reconstruct
+from reconstruction.pipeline import Reconstruction, reconstruct
 from registration.record.accepted import AcceptedRegistration
 from registration.record.attempt import Attempt, VerificationRecord
 from registration.record.attempts import Circumstances, expected_after, keep_attempt, record, verdict_of, verifications
@@ -77,9 +76,9 @@ class DemoResult:
     case_path: Path
     reconstruction: Reconstruction
     surfaces_ct: dict[str, Surface]
-    operation: Operation
+    operation: Surgery
     verdict: Verdict
-    truth: OperationTruth
+    truth: SurgeryTruth
     stream: StreamCheck
     seconds: dict[str, float]
 
@@ -168,13 +167,13 @@ def _operate(
     surfaces_ct: dict[str, Surface],
     seed: int,
     time: str,
-) -> tuple[Operation, Verdict, AcceptedRegistration | None]:
+) -> tuple[Surgery, Verdict, AcceptedRegistration | None]:
     """Registers, stores the attempt in the case, verifies it on bone, and puts it into force unless it is refused."""
     landmarks_ct = find_markers(markers, seed)
     bone_ct = plan_bone_landmarks(surfaces_ct["bone"]) if "bone" in surfaces_ct else {}
     targets_ct = plan_targets(surfaces_ct) | dict(subject.targets_ct)
     said = dict.fromkeys(landmarks_ct, f"kind: {SKIN_MARKER}") | dict.fromkeys(bone_ct, f"kind: {BONE}")
-    by_hand = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": SURGEON})
+    by_hand = MadeBy.surgnav(time, {"person": SURGEON})
     plans = (
         case.add_markups("landmarks", {**landmarks_ct, **bone_ct}, by_hand, descriptions=said).id,
         case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
@@ -200,10 +199,10 @@ def _verified(
     case: Case,
     attempt: Attempt,
     surgeon: SimulatedSurgeon,
-    operation: Operation,
+    operation: Surgery,
     bone_ct: Mapping[str, Floats],
     time: str,
-) -> Operation:
+) -> Surgery:
     """Verifies the attempt by touching bone, and updates the expected errors from the result."""
     tip_mm2 = operation.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
     for name, point_ct in bone_ct.items() if attempt.result is not None else ():

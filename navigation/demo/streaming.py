@@ -25,7 +25,7 @@ from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.shown_ages import ShownAges
-from navigation.demo.surgery import Operation, SimulatedSurgeon
+from navigation.demo.surgery import SimulatedSurgeon, Surgery
 from navigation.errors import ServiceError
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
@@ -96,7 +96,7 @@ class StreamCheck:
 
 def stream(
     surgeon: SimulatedSurgeon,
-    operation: Operation,
+    operation: Surgery,
     surfaces: Sequence[tuple[Surface, str, str]],
     accepted: AcceptedRegistration | None,
     duration_s: float,
@@ -156,7 +156,7 @@ def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -
     return made
 
 
-def _graph(operation: Operation, accepted: AcceptedRegistration | None) -> PoseGraph:
+def _graph(operation: Surgery, accepted: AcceptedRegistration | None) -> PoseGraph:
     tip = CalibratedTip(operation.pivot.T_stylus_stylus_tip, operation.pivot.expected_tip_error_rms_mm)
     return PoseGraph({STYLUS: tip}, accepted)
 
@@ -197,7 +197,7 @@ def _check(
     sent: SentPoses,
     frames_dropped: int,
     room: OperatingRoomConfig,
-    operation: Operation,
+    operation: Surgery,
     surfaces: Sequence[Surface],
 ) -> StreamCheck:
     rows = np.searchsorted(sent.sequence, recording.sequence)
@@ -244,7 +244,7 @@ def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats)
 
 
 def _truth_errors_mm(
-    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, operation: Operation
+    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, operation: Surgery
 ) -> Floats:
     """Distance in mm of each received position from the true one, ``(n, tools)``; NaN where the client has no pose."""
     received_mm = position_m @ _TO_UNITY * 1000.0

@@ -38,7 +38,7 @@ FRONT = np.array([0.0, -1.0, 0.0])
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperationSettings:
+class SurgerySettings:
     """Errors of the simulated surgeon's hand, and the system's assumptions.
 
     Attributes:
@@ -56,7 +56,7 @@ class OperationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Operation:
+class Surgery:
     """What the system measured and concluded.
 
     Attributes:
@@ -96,7 +96,7 @@ class Operation:
 
 
 @dataclass(frozen=True, eq=False)
-class OperationTruth:
+class SurgeryTruth:
     """The true errors in mm, which only the simulation knows.
 
     Attributes:
@@ -119,8 +119,8 @@ class SimulatedSurgeon:
         settings: how large these errors are.
     """
 
-    def __init__(self, skin: PatientSkin, seed: int, settings: OperationSettings | None = None) -> None:
-        self._settings = settings or OperationSettings()
+    def __init__(self, skin: PatientSkin, seed: int, settings: SurgerySettings | None = None) -> None:
+        self._settings = settings or SurgerySettings()
         self._rng = np.random.default_rng([seed, 4])
         self._skin = skin
         self._stages = 0
@@ -147,9 +147,9 @@ class SimulatedSurgeon:
         return self._skin.sweep(self.room.towards_camera_ct, self._settings.sweep_s)
 
 
-def find_markers(markers: SkinPoints, seed: int, settings: OperationSettings | None = None) -> dict[str, Floats]:
+def find_markers(markers: SkinPoints, seed: int, settings: SurgerySettings | None = None) -> dict[str, Floats]:
     """Name -> centre ``(3,)`` of each marker as found in the CT, with the error of `settings`."""
-    sd_mm = (settings or OperationSettings()).marker_sd_mm
+    sd_mm = (settings or SurgerySettings()).marker_sd_mm
     found = markers.points_ct_mm + np.random.default_rng([seed, 5]).normal(scale=sd_mm, size=(len(markers), 3))
     return {f"marker_{number}": point for number, point in enumerate(found, start=1)}
 
@@ -160,9 +160,9 @@ def operate(
     landmarks_ct: Mapping[str, Floats],
     targets_ct: Mapping[str, Floats],
     skin_surface_ct: Surface,
-    settings: OperationSettings | None = None,
+    settings: SurgerySettings | None = None,
     bone_ct: Mapping[str, Floats] | None = None,
-) -> Operation:
+) -> Surgery:
     """Calibrates, measures and registers.
 
     Args:
@@ -177,7 +177,7 @@ def operate(
     Raises:
         RegisteringError: the registration failed.
     """
-    settings = settings or OperationSettings()
+    settings = settings or SurgerySettings()
     pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
     T_stylus_tip = pivot.T_stylus_stylus_tip
     touched = {
@@ -194,7 +194,7 @@ def operate(
         failure = outcome.findings.failure or "a demo without targets"
         action = "use a CT that shows the skin of chest or abdomen, or another --seed"
         raise RegisteringError(failure, "a registration with an expected error at the targets", action)
-    return Operation(
+    return Surgery(
         landmarks_ct=landmarks_ct,
         targets_ct=targets_ct,
         pivot=pivot,
@@ -209,13 +209,13 @@ def operate(
     )
 
 
-def touch_bone(surgeon: SimulatedSurgeon, operation: Operation, point_ct: Floats) -> TouchedPoint:
+def touch_bone(surgeon: SimulatedSurgeon, operation: Surgery, point_ct: Floats) -> TouchedPoint:
     """The measured touch of a point of bone ``(3,)``, with the skin over it displaced and the shaft from the front."""
     touch = surgeon.touch(point_ct, FRONT)
     return collect_touch(surgeon.watch(touch), operation.pivot.T_stylus_stylus_tip)
 
 
-def score(operation: Operation, room: OperatingRoom) -> OperationTruth:
+def score(operation: Surgery, room: OperatingRoom) -> SurgeryTruth:
     """The true errors of the operation, from the true poses of `room`."""
     targets = np.array(list(operation.targets_ct.values()))
 
@@ -223,7 +223,7 @@ def score(operation: Operation, room: OperatingRoom) -> OperationTruth:
         errors = target_errors_mm(T_reference_ct, room.T_reference_ct, targets)
         return dict(zip(operation.targets_ct, errors.tolist(), strict=True))
 
-    return OperationTruth(
+    return SurgeryTruth(
         tre_mm=errors_mm(operation.T_reference_ct),
         tre_landmarks_mm=errors_mm(operation.by_landmarks.T_reference_ct),
         tip_error_mm=float(np.linalg.norm(operation.pivot.tip_stylus_mm - room.tip_stylus_mm)),

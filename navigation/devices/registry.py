@@ -1,14 +1,35 @@
-"""Opens devices by name: the only place in the running system that knows the simulators."""
+"""Opens devices by name: the only place in the running system that knows the simulators.
+
+A new kind of tracker is one more line in `TRACKERS`; every command that takes ``--tracker`` asks there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from navigation.clock import PacedClock, VirtualClock
 from navigation.devices.hand import Hand
 from navigation.devices.rehearsal import Rehearsal
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
+
+Streaming = tuple[tuple[str, ...], float, object]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What commands need of one kind of tracker.
+
+    Attributes:
+        open: opens it with its own settings object, for the service.
+        rehearse: a tracker and whoever holds its stylus, for a session of registration.
+        stream: the names of its tools, its rate in Hz and its settings object, for the service, from a time in ns on.
+    """
+
+    open: Callable[[object, PacedClock], Tracker]
+    rehearse: Callable[[Rehearsal, PacedClock], tuple[Tracker, Hand]]
+    stream: Callable[[Rehearsal, int], Streaming]
 
 
 def _open_simulated(config: object, clock: PacedClock) -> Tracker:
@@ -17,8 +38,33 @@ def _open_simulated(config: object, clock: PacedClock) -> Tracker:
     return open_simulated_tracker(config, clock)
 
 
+def _rehearse_simulated(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Hand]:
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    rehearsed = RehearsedTracker(rehearsal, clock)
+    return rehearsed, rehearsed
+
+
+def _stream_simulated(rehearsal: Rehearsal, start_ns: int) -> Streaming:
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    config = RehearsedTracker(rehearsal, VirtualClock()).streaming(start_ns)
+    return config.tools, config.tracker.rate_hz, config
+
+
 SIMULATED = "simulated"
-TRACKERS: dict[str, Callable[[object, PacedClock], Tracker]] = {SIMULATED: _open_simulated}
+TRACKERS: dict[str, Driver] = {SIMULATED: Driver(_open_simulated, _rehearse_simulated, _stream_simulated)}
+
+
+def driver_of(name: str) -> Driver:
+    """The driver of that name.
+
+    Raises:
+        DeviceError: there is none.
+    """
+    if name not in TRACKERS:
+        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name of the tracker")
+    return TRACKERS[name]
 
 
 def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
@@ -27,26 +73,4 @@ def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
     Raises:
         DeviceError: there is no driver of that name, or `config` is of another type than that driver's settings.
     """
-    if name not in TRACKERS:
-        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name of the tracker")
-    return TRACKERS[name](config, clock)
-
-
-def open_rehearsal(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Hand]:
-    """A simulated tracker and the simulated hand that it watches, for a session without a patient."""
-    from navigation.simulation.rehearsal import RehearsedTracker
-
-    rehearsed = RehearsedTracker(rehearsal, clock)
-    return rehearsed, rehearsed
-
-
-def streaming_rehearsal(rehearsal: Rehearsal, start_ns: int) -> tuple[tuple[str, ...], float, object]:
-    """Settings for a tracker that watches the room of `open_rehearsal` with every tool in continuous motion.
-
-    Returns:
-        The names of its tools, its rate in Hz, and the settings of the driver ``simulated``.
-    """
-    from navigation.simulation.rehearsal import RehearsedTracker
-
-    config = RehearsedTracker(rehearsal, VirtualClock()).streaming(start_ns)
-    return config.tools, config.tracker.rate_hz, config
+    return driver_of(name).open(config, clock)

@@ -28,11 +28,9 @@ from unity_bridge.errors import EventRefusedError
 from unity_bridge.wire.convention import points_from_unity
 from unity_bridge.wire.messages import ClientEvent
 
-_MAX_REQUESTS = 16
-
 
 @dataclass(frozen=True, kw_only=True)
-class DeskSettings:
+class HeadsetEventSettings:
     """What headsets may do.
 
     Attributes:
@@ -96,8 +94,8 @@ class _Work:
     follow: Callable[[Any], str]
 
 
-class HeadsetDesk:
-    """Satisfies `unity_bridge.control.event_handler.EventDesk`; call `poll` often.
+class HeadsetEventHandler:
+    """Satisfies `unity_bridge.control.event_handler.EventHandler`; call `poll` often.
 
     Args:
         settings: the case, and who may decide.
@@ -113,7 +111,7 @@ class HeadsetDesk:
         EventLogError: the event log cannot be written.
     """
 
-    def __init__(self, settings: DeskSettings, session: str, now: Callable[[], str], room: Room) -> None:
+    def __init__(self, settings: HeadsetEventSettings, session: str, now: Callable[[], str], room: Room) -> None:
         self._settings, self._now, self._room = settings, now, room
         self._journal = EventJournal(settings.case, session, now())
         self._worker = ThreadPoolExecutor(1, "surgnav-desk")

@@ -17,7 +17,7 @@ import zmq
 
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import EventLogError, ServiceError
-from navigation.headset.event_handler import DeskSettings, HeadsetDesk
+from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
@@ -25,11 +25,11 @@ from navigation.live.pose_vitals import PoseVitals, Vitals
 from navigation.live.priority import going_first
 from navigation.live.refusals import HEARD, RefusalNews, Refused
 from navigation.live.sent_poses import SentPoses
-from navigation.live.session_state import OfferedSurface, RoomState
+from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
 from navigation.terminal.foreign_text import quoted, shown
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import answer_of
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.server import ControlEvent, ControlServer
@@ -77,7 +77,7 @@ class ServiceConfig:
     surface_endpoint: str = "tcp://127.0.0.1:*"
     control_endpoint: str = "tcp://127.0.0.1:*"
     security: ServerSecurity | None = None
-    desk: DeskSettings | None = None
+    desk: HeadsetEventSettings | None = None
     research_session: bool = False
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
@@ -104,7 +104,7 @@ class NavigationService:
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
         self._refusals = RefusalNews(self._clock)
-        self._desk: HeadsetDesk | None = None
+        self._desk: HeadsetEventHandler | None = None
         self._no_desk = ""
         self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
@@ -189,7 +189,7 @@ class NavigationService:
 
     def notify(self, text: str) -> None:
         """Shows a notice at every client."""
-        self._announce(Happening(kind="notice", reason=text))
+        self._announce(ServerNotice(kind="notice", reason=text))
 
     @property
     def pose_process_id(self) -> int | None:
@@ -220,7 +220,7 @@ class NavigationService:
             SurfaceServerSettings(research_session=self._config.research_session),
             self._gate,
         )
-        self.room = RoomState(self._config.graph, self.surfaces, self._publish, self._announce)
+        self.room = SessionState(self._config.graph, self.surfaces, self._publish, self._announce)
         if self._config.desk is not None:
             self._open_desk(self._config.desk)
         self.control = ControlServer(
@@ -255,16 +255,16 @@ class NavigationService:
             **self.room.welcome_fields(),
         )
 
-    def _announce(self, happening: Happening) -> None:
+    def _announce(self, happening: ServerNotice) -> None:
         self.control.announce(happening)
 
     def _publish(self, graph: PoseGraph) -> None:
         with contextlib.suppress(OSError):  # the pose process has ended: `poll` raises the error
             self._pipe.send(graph)
 
-    def _open_desk(self, settings: DeskSettings) -> None:
+    def _open_desk(self, settings: HeadsetEventSettings) -> None:
         try:
-            self._desk = HeadsetDesk(settings, self._session.session_id.hex(), _now, self.room)
+            self._desk = HeadsetEventHandler(settings, self._session.session_id.hex(), _now, self.room)
         except EventLogError as error:
             self._no_desk = str(error)
             logging.getLogger(EVENTS_LOG).error("events are refused: %s", error)

@@ -11,7 +11,7 @@ from navigation.headset.event_handler import OnOffer
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.state_changes import StateChanges
 from navigation.terminal.foreign_text import fit_for_the_wire
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.surfaces.levels import EncodedLevel
 from unity_bridge.surfaces.server import SurfaceServer
@@ -29,7 +29,7 @@ class OfferedSurface:
     case_sha256: str
 
 
-class RoomState:
+class SessionState:
     """Satisfies `navigation.headset.event_handler.Room`. Every change is sent to all clients.
 
     Args:
@@ -50,7 +50,7 @@ class RoomState:
         graph: PoseGraph,
         server: SurfaceServer,
         publish: Callable[[PoseGraph], None],
-        announce: Callable[[Happening], object],
+        announce: Callable[[ServerNotice], object],
     ) -> None:
         self.graph = graph
         self.target = ""
@@ -126,7 +126,7 @@ class RoomState:
         self._withdrawn = "" if after else self._withdrawn or "withdrawn"
         kind = "registration_changed" if after else "registration_withdrawn"
         told = after or (before.registration.registration_id if before.registration else "")
-        self._announce(Happening(kind=kind, registration_id=told, reason=self._withdrawn))
+        self._announce(ServerNotice(kind=kind, registration_id=told, reason=self._withdrawn))
         if after:
             for request in list(self.requests):
                 self.settle_request(request)
@@ -143,7 +143,7 @@ class RoomState:
             if before is None or (before[0] is Validity.VALID) == (validity is Validity.VALID):
                 continue
             found = "found" if validity is Validity.VALID else "lost"
-            happening = Happening(
+            happening = ServerNotice(
                 kind=f"tool_{found}", name=tool, validity=validity, reason=reason, registration_id=self.registration_id
             )
             if tool == PATIENT:
@@ -172,7 +172,7 @@ class RoomState:
         self._server.offer_levels(surface.levels, approval, person)
         self._surfaces[name], self._standings[name] = surface, standing
         kind = "surface_offered" if approval == "suggested" else "surface_approved"
-        self._announce(Happening(kind=kind, name=name, sha256=surface.levels[-1].payload.sha256, person=person))
+        self._announce(ServerNotice(kind=kind, name=name, sha256=surface.levels[-1].payload.sha256, person=person))
 
     def withdraw_surface(self, name: str, reason: str, person: str = "") -> None:
         """Takes a surface off offer; does nothing if it is not on offer."""
@@ -182,12 +182,12 @@ class RoomState:
         self._server.withdraw(name)
         sha256 = surface.levels[-1].payload.sha256
         said, who = fit_for_the_wire(reason), fit_for_the_wire(person)
-        self._announce(Happening(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=who))
+        self._announce(ServerNotice(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=who))
 
     def select_target(self, name: str) -> None:
         if name != self.target:
             self.target = name
-            self._announce(Happening(kind="target_selected", name=name))
+            self._announce(ServerNotice(kind="target_selected", name=name))
 
     def open_request(self, text: str) -> None:
         """Keeps a request to the operator until it is settled.
@@ -214,4 +214,4 @@ class RoomState:
         if text not in self.requests:
             raise ServiceError(f"the request {text[:60]!r}", f"one of {self.requests}", "choose an open request")
         self.requests.remove(text)
-        self._announce(Happening(kind="request_settled", name=text))
+        self._announce(ServerNotice(kind="request_settled", name=text))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
-from navigation.live.session_state import OfferedSurface, RoomState
+from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.offers.case_view import CaseView, Standing
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
@@ -42,7 +42,7 @@ class CaseFollower:
     """
 
     def __init__(
-        self, watch: CaseWatch, maker: LevelMaker, room: RoomState, clock: Clock, *, research_session: bool
+        self, watch: CaseWatch, maker: LevelMaker, room: SessionState, clock: Clock, *, research_session: bool
     ) -> None:
         self._watch, self._maker, self._room, self._clock = watch, maker, room, clock
         self._research = research_session

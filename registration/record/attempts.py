@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,6 @@ from registration.verdict.verdict import Verdict, judge
 from registration.verdict.verification import Verification
 from registration.verdict.verified_error import after_touches
 
-PROGRAM = "surgnav"
 KIND = "registration"
 
 
@@ -66,7 +64,7 @@ class Circumstances:
 
     def made_by(self, parameters: Mapping[str, Any] | None = None) -> MadeBy:
         said = {"person": self.person, "measured_with": self.measured_with} | dict(parameters or {})
-        return MadeBy(program=PROGRAM, version=version(PROGRAM), time=self.time, parameters=said)
+        return MadeBy.surgnav(self.time, said)
 
 
 def keep_attempt(

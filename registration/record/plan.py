@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 from case.case import PLANNED, Case, MadeBy
@@ -16,7 +15,7 @@ from registration.distance.closest_point import DistanceField
 from registration.errors import RegisteringError
 from registration.landmarks.kinds import SKIN
 from registration.measurements import Start
-from registration.record.attempts import PROGRAM, Circumstances, next_id
+from registration.record.attempts import Circumstances, next_id
 from registration.record.kept_grid import open_field
 from registration.record.landmark_kinds import said_in
 from registration.record.placement import check_plan
@@ -25,7 +24,7 @@ from registration.uncertainty.mobility import LandmarkKind
 
 
 @dataclass(frozen=True, eq=False)
-class Theatre:
+class RegistrationPlan:
     """Everything a registration rests on besides what is measured.
 
     Attributes:
@@ -86,9 +85,9 @@ class Theatre:
         )
 
 
-def open_theatre(
+def open_plan(
     case_path: Path, structure: str | None, plan: Mapping[str, Path | None], person: str, time: str
-) -> Theatre:
+) -> RegistrationPlan:
     """Opens the case with its plan.
 
     Args:
@@ -122,8 +121,8 @@ def open_theatre(
     kinds = _kinds_of(case, found["landmarks"][0])
     kept = (_keep_plan(case, kind, *found[kind], person, time) for kind in PLANNED)
     plans = tuple(plan_id for plan_id in kept if plan_id is not None)
-    opened_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"person": person})
-    return Theatre(
+    opened_by = MadeBy.surgnav(time, {"person": person})
+    return RegistrationPlan(
         case, structure, surface, surface_id, landmarks_ct, targets_ct, plans, opened_by, Assumptions(), doubts, kinds
     )
 
@@ -152,7 +151,7 @@ def _keep_plan(
     if not isinstance(where, Path):
         return where
     said = {"person": person, "file": where.name}
-    made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=said)
+    made_by = MadeBy.surgnav(time, said)
     name = f"{next_id(case)}_{kind}"
     kinds = {point: f"kind: {what}" for point, what in said_in(where).items()} if kind == "landmarks" else None
     plan_kind = f"registration_{kind}"

@@ -16,7 +16,7 @@ from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from tests.unity_bridge.transport.cutting_proxy import CuttingProxy
 from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.client import Endpoints, load_recording
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
 from unity_bridge.transport.keys import Enrolment, KeyPair
 from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
@@ -160,7 +160,7 @@ def test_what_a_display_shows(run):
 def test_events_go_both_ways_each_once(run):
     def announce(now: Run) -> None:
         if now.published in (60, 70):
-            now.server.control.announce(Happening(kind="notice", name=str(now.published)))
+            now.server.control.announce(ServerNotice(kind="notice", name=str(now.published)))
 
     sent = ("landmark_touched:nasion", "select_target:tumour")
     code, report = run("--duration", "2", *(word for event in sent for word in ("--send", event)), each=announce)

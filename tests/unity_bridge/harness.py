@@ -11,7 +11,7 @@ from geometry.transform import Transform
 from unity_bridge import ControlServer, PosePublisher, SurfaceServer, ToolState, encode_surface
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
-from unity_bridge.control.event_handler import EventDesk
+from unity_bridge.control.event_handler import EventHandler
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.surfaces.server import SurfaceServerSettings
 from unity_bridge.transport.authentication import Gate, ServerSecurity
@@ -44,7 +44,7 @@ class Server:
     where: Endpoints = ANYWHERE
     surface_settings: SurfaceServerSettings = field(default_factory=SurfaceServerSettings)
     security: ServerSecurity | None = None
-    desk: EventDesk | None = None
+    desk: EventHandler | None = None
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()

@@ -24,7 +24,7 @@ class Sender:
     key: str
 
 
-class EventDesk(Protocol):
+class EventHandler(Protocol):
     """Executes events; each is handed over once."""
 
     @property
@@ -45,7 +45,7 @@ class EventDesk(Protocol):
         ...
 
 
-class NoDesk:
+class NoEventHandler:
     """Handler of a server that takes no events: it refuses each of them."""
 
     sessions: tuple[str, ...] = ()

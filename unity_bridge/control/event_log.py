@@ -12,7 +12,7 @@ MAX_KEPT = 256
 
 
 @dataclass(frozen=True, kw_only=True)
-class Happening:
+class ServerNotice:
     """Something that changed at the server; the fields are those of `ServerEvent`, the kinds those of protocol.md."""
 
     kind: str
@@ -36,7 +36,7 @@ class EventLog:
         """Number of the oldest event kept; one more than `last` if there is none."""
         return self.last + 1 - len(self._events)
 
-    def add(self, happening: Happening, happened_ns: int) -> int:
+    def add(self, happening: ServerNotice, happened_ns: int) -> int:
         """Numbers an event and keeps it; returns its number."""
         self.last += 1
         self._events.append(ServerEvent(number=self.last, happened_ns=happened_ns, oldest_kept=0, **vars(happening)))

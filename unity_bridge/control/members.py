@@ -18,7 +18,7 @@ _STREAM = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(eq=False)
-class Party:
+class Member:
     """One run of a client's program.
 
     Attributes:
@@ -50,26 +50,26 @@ class Party:
     sent_ns: int = 0
 
 
-class Parties:
+class Members:
     """The known runs, at most 256: the one not heard from for longest is dropped first, but none that is connected."""
 
     def __init__(self) -> None:
-        self._parties: OrderedDict[tuple[str, str], Party] = OrderedDict()
+        self._parties: OrderedDict[tuple[str, str], Member] = OrderedDict()
 
-    def find(self, key: str, stream: str) -> Party | None:
-        """The party that this key and stream belong to: nobody can speak for another's key."""
-        party = self._parties.get((key, stream))
-        if party is not None:
+    def find(self, key: str, stream: str) -> Member | None:
+        """The member that this key and stream belong to: nobody can speak for another's key."""
+        member = self._parties.get((key, stream))
+        if member is not None:
             self._parties.move_to_end((key, stream))
-        return party
+        return member
 
-    def add(self, party: Party, connected: Collection[Party]) -> Party:
+    def add(self, member: Member, connected: Collection[Member]) -> Member:
         """Keeps a new run; beyond 256, one that is not connected is dropped."""
-        self._parties[party.key, party.stream] = party
+        self._parties[member.key, member.stream] = member
         if len(self._parties) > MAX_PARTIES:
-            gone = (who for who, other in self._parties.items() if other not in connected and other is not party)
+            gone = (who for who, other in self._parties.items() if other not in connected and other is not member)
             self._parties.pop(next(gone, next(iter(self._parties))))
-        return party
+        return member
 
 
 def check_stream(stream: str) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 import zmq
 
 from unity_bridge.control.event_exchange import EventExchange
-from unity_bridge.control.event_handler import EventDesk, NoDesk
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_handler import EventHandler, NoEventHandler
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
-from unity_bridge.control.members import Parties, Party, check_stream
+from unity_bridge.control.members import Member, Members, check_stream
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.self_test_verdict import judge
 from unity_bridge.errors import UnexpectedMessageError, UnknownClientError
@@ -97,7 +97,7 @@ class ControlServer(RouterServer):
         state: Callable[[], Welcome],
         settings: ControlServerSettings | None = None,
         gate: Gate | None = None,
-        desk: EventDesk | None = None,
+        desk: EventHandler | None = None,
         self_test: SelfTest | None = None,
     ) -> None:
         options = settings or ControlServerSettings()
@@ -105,11 +105,11 @@ class ControlServer(RouterServer):
         self._events: deque[ControlEvent] = deque(maxlen=options.max_events)
         self.events_dropped = 0
         self._self_test = self_test
-        self._exchange = EventExchange(session, desk or NoDesk(), tested=self_test is not None)
-        self._parties = Parties()
-        self._members: dict[bytes, Party] = {}
+        self._exchange = EventExchange(session, desk or NoEventHandler(), tested=self_test is not None)
+        self._parties = Members()
+        self._members: dict[bytes, Member] = {}
         self._tests = Allowances(_TESTS_PER_S, _TESTS_BURST, _MAX_TESTED)
-        self._answers: dict[type, Callable[[Request, Party, Any], Declared | None]] = {
+        self._answers: dict[type, Callable[[Request, Member, Any], Declared | None]] = {
             ClockRequest: self._tell_time,
             ClientReport: self._take_report,
             ClientEvent: self._take_event,
@@ -122,8 +122,8 @@ class ControlServer(RouterServer):
 
     def poll(self, timeout_ms: int = 0) -> int:
         served = super().poll(timeout_ms)
-        for identity, party in list(self._members.items()):
-            for event in self._exchange.due(party):
+        for identity, member in list(self._members.items()):
+            for event in self._exchange.due(member):
                 self._send(identity, event)
         return served
 
@@ -133,7 +133,7 @@ class ControlServer(RouterServer):
         self._events.clear()
         return events
 
-    def announce(self, happening: Happening) -> int:
+    def announce(self, happening: ServerNotice) -> int:
         """Sends an event to every client until each has confirmed it; returns the event's number."""
         return self._exchange.log.add(happening, self._session.clock.now_ns())
 
@@ -143,14 +143,14 @@ class ControlServer(RouterServer):
         Raises:
             UnknownClientError: the client is no longer known.
         """
-        party = self._parties.find(key, stream)
-        if party is None:
+        member = self._parties.find(key, stream)
+        if member is None:
             raise UnknownClientError(
                 f"the stream '{stream}'", "the stream of a client of this session", "drop the outcome"
             )
-        answer = self._exchange.settle(party, number, outcome)
+        answer = self._exchange.settle(member, number, outcome)
         for identity, member in list(self._members.items()):
-            if member is party:
+            if member is member:
                 self._send(identity, answer)
 
     def forget(self, identity: bytes) -> None:
@@ -161,8 +161,8 @@ class ControlServer(RouterServer):
         message = request.message
         if isinstance(message, Hello):
             return self._welcome(request, message)
-        party = self._members.get(request.identity)
-        if party is None or request.header.session_id not in {self._session.session_id, NO_SESSION}:
+        member = self._members.get(request.identity)
+        if member is None or request.header.session_id not in {self._session.session_id, NO_SESSION}:
             raise UnknownClientError(
                 f"a {type(message).__name__} of session {request.header.session_id.hex()[:8]} before Hello",
                 f"messages of session {self._session.session_id.hex()[:8]} after Hello",
@@ -175,86 +175,86 @@ class ControlServer(RouterServer):
                 f"Hello, {', '.join(kind.__name__ for kind in self._answers)}",
                 "ask the surface socket for surfaces",
             )
-        return answer(request, party, message)
+        return answer(request, member, message)
 
     # ---------------------------------------------------------------------------------------------------- coming, going
     def _welcome(self, request: Request, hello: Hello) -> Welcome:
         request.client.name = hello.client_name
-        party = self._party_of(request, hello)
+        member = self._party_of(request, hello)
         resumes = request.header.session_id == self._session.session_id
-        self._exchange.join(party, hello.last_event if resumes else None)
-        self._members = {who: other for who, other in self._members.items() if other is not party}  # the newest counts
-        self._members[request.identity] = party
+        self._exchange.join(member, hello.last_event if resumes else None)
+        self._members = {who: other for who, other in self._members.items() if other is not member}  # the newest counts
+        self._members[request.identity] = member
         self._note(request, hello)
         tested = self._self_test is not None
         return replace(
             self._state(),
             last_event=self._exchange.log.last,
-            self_test=party.self_test if tested else None,
-            self_test_reasons=party.reasons,
+            self_test=member.self_test if tested else None,
+            self_test_reasons=member.reasons,
         )
 
-    def _party_of(self, request: Request, hello: Hello) -> Party:
+    def _party_of(self, request: Request, hello: Hello) -> Member:
         if hello.stream is None:
             mine = self._members.get(request.identity)
-            return mine if mine is not None and not mine.stream else Party(hello.client_name, request.client.key, "")
+            return mine if mine is not None and not mine.stream else Member(hello.client_name, request.client.key, "")
         stream = check_stream(hello.stream)
-        party = self._parties.find(request.client.key, stream)
-        if party is None:
-            party = Party(hello.client_name, request.client.key, stream)
-            self._exchange.remember(self._parties.add(party, self._members.values()))
-        return party
+        member = self._parties.find(request.client.key, stream)
+        if member is None:
+            member = Member(hello.client_name, request.client.key, stream)
+            self._exchange.remember(self._parties.add(member, self._members.values()))
+        return member
 
-    def _say_goodbye(self, request: Request, _: Party, goodbye: Goodbye) -> None:
+    def _say_goodbye(self, request: Request, _: Member, goodbye: Goodbye) -> None:
         self._note(request, goodbye)
         self.forget(request.identity)
 
     # ---------------------------------------------------------------------------------------------------- clock, report
-    def _tell_time(self, request: Request, _: Party, message: ClockRequest) -> ClockReply:
+    def _tell_time(self, request: Request, _: Member, message: ClockRequest) -> ClockReply:
         return ClockReply(
             client_sent_ns=message.client_sent_ns,
             server_received_ns=request.received_ns,
             server_sent_ns=self._session.clock.now_ns(),
         )
 
-    def _take_report(self, request: Request, _: Party, report: ClientReport) -> Acknowledge:
+    def _take_report(self, request: Request, _: Member, report: ClientReport) -> Acknowledge:
         self._note(request, report)
         return Acknowledge(answers_sequence=request.header.sequence)
 
     # ----------------------------------------------------------------------------------------------------------- events
-    def _take_event(self, request: Request, party: Party, event: ClientEvent) -> EventAnswer:
-        answer, is_new = self._exchange.take(event, party, request.client.key or request.identity)
+    def _take_event(self, request: Request, member: Member, event: ClientEvent) -> EventAnswer:
+        answer, is_new = self._exchange.take(event, member, request.client.key or request.identity)
         if is_new:
             self._note(request, event, answer)
         return answer
 
-    def _take_receipt(self, request: Request, party: Party, receipt: EventReceipt) -> None:
-        self._exchange.confirm(party, receipt)
+    def _take_receipt(self, request: Request, member: Member, receipt: EventReceipt) -> None:
+        self._exchange.confirm(member, receipt)
 
     # -------------------------------------------------------------------------------------------------------- self-test
-    def _give_test(self, request: Request, party: Party, message: SelfTestRequest) -> SelfTestTask:
+    def _give_test(self, request: Request, member: Member, message: SelfTestRequest) -> SelfTestTask:
         if self._self_test is None:
             raise UnexpectedMessageError(
                 "a SelfTestRequest", "none, since this server has no self-test", "go on without the test"
             )
-        if party.issued is None:  # a repeated request gets the same test, whose answer may be under way
+        if member.issued is None:  # a repeated request gets the same test, whose answer may be under way
             self._tests.check(request.client.key or request.identity, request.received_ns)
-            party.issued = self._self_test.issue(self._session)
-        return party.issued.task
+            member.issued = self._self_test.issue(self._session)
+        return member.issued.task
 
-    def _judge_test(self, request: Request, party: Party, report: SelfTestReport) -> SelfTestVerdict:
-        if party.verdict is not None and party.verdict.challenge == report.challenge:
-            return party.verdict  # sent again: the first answer was lost
-        if party.issued is None or party.issued.task.challenge != report.challenge:
+    def _judge_test(self, request: Request, member: Member, report: SelfTestReport) -> SelfTestVerdict:
+        if member.verdict is not None and member.verdict.challenge == report.challenge:
+            return member.verdict  # sent again: the first answer was lost
+        if member.issued is None or member.issued.task.challenge != report.challenge:
             raise UnexpectedMessageError(
                 f"a report on test {report.challenge}", "a report on the test issued last", "request a test first"
             )
-        party.reasons = judge(party.issued, report)
-        party.self_test = SelfTestState.FAILED if party.reasons else SelfTestState.PASSED
-        party.issued = None
-        party.verdict = SelfTestVerdict(challenge=report.challenge, state=party.self_test, reasons=party.reasons)
-        self._note(request, party.verdict)
-        return party.verdict
+        member.reasons = judge(member.issued, report)
+        member.self_test = SelfTestState.FAILED if member.reasons else SelfTestState.PASSED
+        member.issued = None
+        member.verdict = SelfTestVerdict(challenge=report.challenge, state=member.self_test, reasons=member.reasons)
+        self._note(request, member.verdict)
+        return member.verdict
 
     def _note(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 from rich.console import Console
@@ -21,7 +20,7 @@ from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
 from reconstruction.skin_markers.find import SkinMarker, SkinMarkers, find_skin_markers
 
-PROGRAM, COMMAND = "surgnav", "markers"
+COMMAND = "markers"
 LANDMARKS = "landmarks"
 
 
@@ -99,7 +98,7 @@ def _keep(case: Case, named: Mapping[str, SkinMarker], request: MarkersRequest, 
     said = {name: _description(marker) for name, marker in named.items()}
     points = {name: marker.centre_ct_mm for name, marker in named.items()}
     asked = {"command": COMMAND, "diameter_mm": request.diameter, "expected": request.expect}
-    made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters=asked)
+    made_by = MadeBy.surgnav(time, asked)
     path = PLANNED[LANDMARKS]
     kept = ""
     if (case.root / path).exists():
@@ -108,7 +107,7 @@ def _keep(case: Case, named: Mapping[str, SkinMarker], request: MarkersRequest, 
             return f"{path} holds these markers already; it stays as it is"
         if _others_work(case):
             name = _free_name(case)
-            before = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time, parameters={"replaced_by": COMMAND})
+            before = MadeBy.surgnav(time, {"replaced_by": COMMAND})
             case.add_markups(
                 name, old.points_ct_mm, before, made_from=(), kind="replaced_landmarks", descriptions=old.descriptions
             )

@@ -13,6 +13,7 @@ from case.levels import CHECK
 from case.manifest import RegistrationStep
 from geometry import SurgNavError
 from geometry.points import Floats
+from navigation.acquisition.collect import AcquisitionSettings
 from navigation.acquisition.stylus import Stylus
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.resumption import ASSUMED, find_offer, tip_problem
@@ -33,19 +34,17 @@ from registration.record.attempt import Attempt, VerificationRecord
 from registration.record.attempts import attempt_ids, keep_attempt, load_attempt, record, verdict_of, verifications
 from registration.record.history import history
 from registration.record.in_force import in_force, put_in_force
-from registration.record.plan import Theatre
+from registration.record.plan import RegistrationPlan
 from registration.record.verify import kind_of, on_skin, verify_again, verify_planned
 from registration.register import register, swept_area_cm2
 from registration.uncertainty.mobility import KIND_WORDS
 from registration.verdict.verification import Verification, verify_surface
 
-SWEEP_S = 15.0
-
 KEYS = {
     "t": "touch: hold the tip still on the landmark that is asked for, then press",
     "s": "skip this landmark; it stays free to verify with",
     "r": "redo a landmark: r, its number, Enter",
-    "w": f"sweep: draw the tip over the surface for {SWEEP_S:.0f} s; again for another piece",
+    "w": f"sweep: draw the tip over the surface for {AcquisitionSettings.sweep_s:.0f} s; again for another piece",
     "c": "compute the registration; without any landmark, from the sweep alone",
     "v": "verify: v, number of a landmark (a used one tells whether the reference moved; 0: the surface), Enter",
     "a": "accept the registration: it goes into force",
@@ -72,7 +71,7 @@ class Dialogue:
 
     def __init__(
         self,
-        theatre: Theatre,
+        plan: RegistrationPlan,
         stylus: Stylus,
         person: str,
         now: Callable[[], str],
@@ -80,14 +79,14 @@ class Dialogue:
         keys: Keys,
         room: str = "",
     ) -> None:
-        self._theatre = theatre
+        self._plan = plan
         self._stylus = stylus
         self._person = person
         self._now = now
         self._console = console
         self._keys = keys
-        self._session = KeptSession(theatre.landmarks_ct, theatre.targets_ct)
-        self._rests_on = theatre.rests_on(f"{stylus.name} {room}".strip())
+        self._session = KeptSession(plan.landmarks_ct, plan.targets_ct)
+        self._rests_on = plan.rests_on(f"{stylus.name} {room}".strip())
         self._begin_file()
         self._steps: dict[str, Callable[[], None]] = {
             "t": self._touch,
@@ -100,7 +99,7 @@ class Dialogue:
             "u": self._undo,
             "n": self._start_over,
             "i": lambda: self._show(self._current()),
-            "h": lambda: show_history(history(theatre.case), console),
+            "h": lambda: show_history(history(plan.case), console),
             "b": self._back,
             "x": self._withdraw,
             "p": self._pivot,
@@ -109,7 +108,7 @@ class Dialogue:
 
     def run(self) -> bool:
         """Until the person quits, or the keys end. True if a registration is in force then."""
-        for doubt in self._theatre.doubts.values():
+        for doubt in self._plan.doubts.values():
             self._say(f"[yellow]{plain(doubt)}[/]")
         self._attempt_step(self._pivot)
         if not self._offer_kept():
@@ -143,7 +142,7 @@ class Dialogue:
             where = f"{number} of {len(session.landmarks_ct)}"
             said = f"hold the tip on [bold]{plain(session.asked)}[/] ({where}): [bold]t[/] touch   [bold]s[/] skip"
         elif session.stage == "sweep":
-            said = f"draw the tip over the [bold]{plain(self._theatre.structure)}[/]: [bold]w[/] sweep"
+            said = f"draw the tip over the [bold]{plain(self._plan.structure)}[/]: [bold]w[/] sweep"
         else:
             said = "[bold]c[/] compute   [bold]w[/] sweep more"
         return f"> {said}   [bold]u[/] undo   [bold]?[/] keys   [bold]q[/] quit"
@@ -152,11 +151,11 @@ class Dialogue:
 
     def _begin_file(self, path: Path | None = None) -> None:
         began = {"person": self._person, **self._rests_on}
-        self._session.file = SessionFile(self._theatre.case.root / FOLDER, began, self._now, path)
+        self._session.file = SessionFile(self._plan.case.root / FOLDER, began, self._now, path)
 
     def _offer_kept(self) -> bool:
         """Asks whether to go on with what an earlier session measured. False if the person leaves instead."""
-        offer = find_offer(self._theatre.case.root / FOLDER, self._rests_on, self._session, self._now())
+        offer = find_offer(self._plan.case.root / FOLDER, self._rests_on, self._session, self._now())
         if offer is None:
             return True
         stylus = self._stylus.calibration
@@ -238,7 +237,7 @@ class Dialogue:
                 text = f"sweep: {len(points):,} points over {swept_area_cm2(points):.0f} cm²"
                 status.update(text + (f" [red]{plain(hidden)}[/]" if hidden else ""))
 
-            swept = self._stylus.sweep(SWEEP_S, watch)
+            swept = self._stylus.sweep(watch)
         self._session.sweep(swept.points_reference_mm)
         self._say(f"[green]✓[/] {len(swept.points_reference_mm):,} points, {swept.n_lost} frames lost")
         self._say(swept_text(self._session))
@@ -248,7 +247,7 @@ class Dialogue:
         if undone.step == "accepted":
             self._withdraw()
         elif undone.step == "computed" and undone.attempt is not None:
-            self._record(load_attempt(self._theatre.case, undone.attempt), "undone")
+            self._record(load_attempt(self._plan.case, undone.attempt), "undone")
         self._say(f"taken back: {plain(undone.done)}")
         show_session(self._session, self._console)
 
@@ -260,18 +259,18 @@ class Dialogue:
     # -------------------------------------------------------------------------------------------------------- judging
 
     def _compute(self) -> None:
-        theatre, tip_mm = self._theatre, self._stylus.tip_error_rms_mm
+        plan, tip_mm = self._plan, self._stylus.tip_error_rms_mm
         measured = self._session.measured()
-        measured = replace(measured, tip_error_rms_mm=tip_mm, doubts=theatre.doubts, kinds=theatre.kinds)
+        measured = replace(measured, tip_error_rms_mm=tip_mm, doubts=plan.doubts, kinds=plan.kinds)
         with self._console.status("computing"):
-            outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
-            by = theatre.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)
-            attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
+            outcome = register(measured, plan.surface, plan.assumptions, plan.field)
+            by = plan.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)
+            attempt = keep_attempt(plan.case, measured, outcome, plan.assumptions, by)
         self._session.computed(attempt.id)
         self._show(attempt)
 
     def _verify(self) -> None:
-        attempt, session, theatre = self._current(), self._session, self._theatre
+        attempt, session, plan = self._current(), self._session, self._plan
         if attempt.result is None:
             raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
         used = attempt.used_landmarks_ct()
@@ -282,23 +281,23 @@ class Dialogue:
             place = session.landmarks_ct[name]
             touched = self._stylus.touch(place).point_reference_mm
             if name in used:
-                found = verify_again(attempt, name, touched, theatre.assumptions)
+                found = verify_again(attempt, name, touched, plan.assumptions)
             else:
-                found = verify_planned(attempt, name, place, touched, theatre.assumptions, tip)
+                found = verify_planned(attempt, name, place, touched, plan.assumptions, tip)
         else:
             pose, touched = attempt.result.pose, self._stylus.touch_surface().point_reference_mm
             found = verify_surface(
                 pose.transform(),
                 pose.uncertainty(),
-                theatre.field,
+                plan.field,
                 touched,
-                theatre.assumptions.verification,
+                plan.assumptions.verification,
                 tool_covariance_reference_mm2=tip,
                 on_skin=on_skin(attempt),
             )
         self._record(attempt, "verified", {"touch": VerificationRecord.of(found).model_dump(mode="json")})
         self._say(touch_text(found, attempt.findings.rests_on_skin))
-        self._say(verdict_text(verdict_of(theatre.case, attempt)))
+        self._say(verdict_text(verdict_of(plan.case, attempt)))
 
     def _landmark_to_verify(self, attempt: Attempt, used: Mapping[str, Floats]) -> str:
         """By its number in the plan, which stays whatever was used; empty for anywhere on the surface."""
@@ -312,26 +311,26 @@ class Dialogue:
         self._put_in_force(self._current())
 
     def _back(self) -> None:
-        case = self._theatre.case
+        case = self._plan.case
         show_history(history(case), self._console)
         self._put_in_force(load_attempt(case, self._number(list(attempt_ids(case)), "attempt")))
 
     def _put_in_force(self, attempt: Attempt) -> None:
-        verdict = verdict_of(self._theatre.case, attempt)
+        verdict = verdict_of(self._plan.case, attempt)
         consent = False
         if verdict.level == CHECK:
             self._say(verdict_text(verdict))
             self._say(f"{plain(self._person)}, do you consent all the same, knowing these reasons? [bold]y[/] yes")
             consent = self._keys.next() == "y"
-        accepted = put_in_force(self._theatre.case, attempt, self._person, self._now(), consent=consent)
+        accepted = put_in_force(self._plan.case, attempt, self._person, self._now(), consent=consent)
         self._session.accepted(attempt.id)
         self._say(f"[green]✓[/] {accepted.registration_id} is in force, accepted by {plain(accepted.accepted_by)}")
 
     def _withdraw(self) -> None:
-        active = self._theatre.case.active_registration()
+        active = self._plan.case.active_registration()
         if active is None:
             raise RegisteringError("nothing in force", "a registration in force", "accept one first")
-        self._record(load_attempt(self._theatre.case, active.registration), "withdrawn")
+        self._record(load_attempt(self._plan.case, active.registration), "withdrawn")
         self._say(f"{active.registration} is withdrawn: nothing is in force now; b goes back to an older one")
 
     # -------------------------------------------------------------------------------------------------------- helpers
@@ -340,18 +339,18 @@ class Dialogue:
         """The attempt made from the measurements as they are."""
         if self._session.now.attempt is None:
             raise RegisteringError("measurements without a registration", "a computed one", "compute it first: c")
-        return load_attempt(self._theatre.case, self._session.now.attempt)
+        return load_attempt(self._plan.case, self._session.now.attempt)
 
     def _show(self, attempt: Attempt) -> None:
-        case = self._theatre.case
+        case = self._plan.case
         verdict = verdict_of(case, attempt)
         touches = verifications(case, attempt.id)
         repeated = any(touch.kind == "repeat" for touch in touches)
-        advice = advise(attempt, verdict, self._theatre.landmarks_ct, repeated=repeated)
+        advice = advise(attempt, verdict, self._plan.landmarks_ct, repeated=repeated)
         show_attempt(attempt, verdict, touches, advice, self._console)
 
     def _record(self, attempt: Attempt, step: RegistrationStep, details: dict[str, Any] | None = None) -> None:
-        record(self._theatre.case, attempt, step, self._person, self._now(), details)
+        record(self._plan.case, attempt, step, self._person, self._now(), details)
 
     def _number(self, names: list[str], what: str, zero: str | None = None) -> str:
         """One of `names` by its number, counted from 1; 0 is `zero`, where there is one."""
@@ -366,7 +365,7 @@ class Dialogue:
 
     def _close(self) -> bool:
         try:
-            accepted = in_force(self._theatre.case)
+            accepted = in_force(self._plan.case)
         except SurgNavError as error:
             self._say(f"[red]Nothing is in force: {plain(error.came)}[/]")
             return False

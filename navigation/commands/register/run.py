@@ -12,13 +12,14 @@ from rich.console import Console
 
 from case.levels import ACCEPT, CHECK, REFUSE
 from geometry import SurgNavError
+from navigation.acquisition.collect import AcquisitionSettings
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import VirtualClock
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.dialogue import Dialogue
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.screens import plain, show_attempt
-from navigation.devices.registry import SIMULATED, open_rehearsal
+from navigation.devices.registry import SIMULATED, driver_of
 from navigation.devices.rehearsal import Rehearsal
 from navigation.terminal.json_files import write_json_file
 from registration.errors import RegisteringError
@@ -26,19 +27,24 @@ from registration.measurements import Measured
 from registration.record.advice import advise
 from registration.record.attempts import keep_attempt
 from registration.record.in_force import in_force, put_in_force
-from registration.record.plan import Theatre, open_theatre
+from registration.record.plan import RegistrationPlan, open_plan
 from registration.record.point_files import read_sweep, read_touched_or_unordered
 from registration.register import register
 
 
 def run_register(
-    request: RegisterRequest, now: Callable[[], str], console: Console, open_keys: Callable[[], Keys]
+    request: RegisterRequest,
+    now: Callable[[], str],
+    console: Console,
+    open_keys: Callable[[], Keys],
+    acquisition: AcquisitionSettings | None = None,
 ) -> bool:
     """Runs the session. True if a registration is in force, or a recorded one is not refused.
 
     Args:
         now: tells the time, ISO 8601 with a time zone.
         open_keys: where keys come from, for a live session.
+        acquisition: durations and conditions of live measurements; None for the defaults.
 
     Raises:
         SurgNavError: whatever keeps the session from beginning.
@@ -50,67 +56,72 @@ def run_register(
             f"--touched and --sweep for recorded points, or --tracker {SIMULATED} for a rehearsal without a patient",
             "choose one of the two",
         )
-    plan = {"landmarks": request.landmarks, "targets": request.targets}
-    theatre = open_theatre(request.case, request.surface, plan, request.person, now())
+    files = {"landmarks": request.landmarks, "targets": request.targets}
+    plan = open_plan(request.case, request.surface, files, request.person, now())
     if request.landmark_kind is not None:
-        unsaid = dict.fromkeys(theatre.landmarks_ct, request.landmark_kind)
-        theatre = replace(theatre, kinds=unsaid | dict(theatre.kinds))
+        unsaid = dict.fromkeys(plan.landmarks_ct, request.landmark_kind)
+        plan = replace(plan, kinds=unsaid | dict(plan.kinds))
     if recorded:
-        return _register_recorded(request, theatre, now(), console)
-    held = _register_live(request, theatre, now, console, open_keys())
+        return _register_recorded(request, plan, now(), console)
+    held = _register_live(request, plan, now, console, open_keys(), acquisition)
     if request.json_file is not None:
-        _write_json(request.json_file, theatre)
+        _write_json(request.json_file, plan)
     return held
 
 
-def _register_recorded(request: RegisterRequest, theatre: Theatre, time: str, console: Console) -> bool:
+def _register_recorded(request: RegisterRequest, plan: RegistrationPlan, time: str, console: Console) -> bool:
     files = [path for path in (request.touched, request.sweep) if path is not None]
     touched, unordered = ({}, ()) if request.touched is None else read_touched_or_unordered(request.touched)
     swept = np.empty((0, 3)) if request.sweep is None else read_sweep(request.sweep)
     measured = Measured(
-        theatre.landmarks_ct,
+        plan.landmarks_ct,
         touched,
         swept,
-        theatre.targets_ct,
+        plan.targets_ct,
         unordered=unordered,
-        doubts=theatre.doubts,
-        kinds=theatre.kinds,
+        doubts=plan.doubts,
+        kinds=plan.kinds,
     )
-    outcome = register(measured, theatre.surface, theatre.assumptions, theatre.field)
-    by = theatre.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)
-    attempt = keep_attempt(theatre.case, measured, outcome, theatre.assumptions, by)
-    show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, theatre.landmarks_ct), console)
+    outcome = register(measured, plan.surface, plan.assumptions, plan.field)
+    by = plan.circumstances(request.person, time, ", ".join(path.name for path in files), start=measured.start)
+    attempt = keep_attempt(plan.case, measured, outcome, plan.assumptions, by)
+    show_attempt(attempt, attempt.verdict, (), advise(attempt, attempt.verdict, plan.landmarks_ct), console)
     if request.accept_if is not None and attempt.verdict.level in (ACCEPT, request.accept_if):
-        put_in_force(theatre.case, attempt, request.person, time, consent=request.accept_if == CHECK)
+        put_in_force(plan.case, attempt, request.person, time, consent=request.accept_if == CHECK)
         console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {plain(request.person)}")
     if request.json_file is not None:
-        _write_json(request.json_file, theatre, attempt.to_json())
+        _write_json(request.json_file, plan, attempt.to_json())
     return attempt.verdict.level != REFUSE
 
 
 def _register_live(
-    request: RegisterRequest, theatre: Theatre, now: Callable[[], str], console: Console, keys: Keys
+    request: RegisterRequest,
+    plan: RegistrationPlan,
+    now: Callable[[], str],
+    console: Console,
+    keys: Keys,
+    acquisition: AcquisitionSettings | None,
 ) -> bool:
-    if request.tracker != SIMULATED:
-        raise RegisteringError(f"the tracker {request.tracker!r}", SIMULATED, "correct the name")
-    console.print(
-        "[yellow bold]Rehearsal[/]: tracker, hand and patient are simulated, the patient's skin is the case's own "
-        "surface. Nothing here is about a real patient.",
-        highlight=False,
-    )
-    tracker, hand = open_rehearsal(Rehearsal(theatre.surface, request.seed), VirtualClock())
+    driver = driver_of(request.tracker or "")
+    if request.tracker == SIMULATED:
+        console.print(
+            "[yellow bold]Rehearsal[/]: tracker, hand and patient are simulated, the patient's skin is the case's own "
+            "surface. Nothing here is about a real patient.",
+            highlight=False,
+        )
+    tracker, hand = driver.rehearse(Rehearsal(plan.surface, request.seed), VirtualClock())
     tracker.start()
     try:
-        stylus = Stylus("simulated tracker", tracker, hand)
-        return Dialogue(theatre, stylus, request.person, now, console, keys, f"seed {request.seed}").run()
+        stylus = Stylus(f"{request.tracker} tracker", tracker, hand, acquisition)
+        return Dialogue(plan, stylus, request.person, now, console, keys, f"seed {request.seed}").run()
     finally:
         tracker.stop()
 
 
-def _write_json(path: Path, theatre: Theatre, attempt: dict[str, Any] | None = None) -> None:
+def _write_json(path: Path, plan: RegistrationPlan, attempt: dict[str, Any] | None = None) -> None:
     """The attempt of this run, and which registration is in force, or why none is."""
     try:
-        accepted, problem = in_force(theatre.case), None
+        accepted, problem = in_force(plan.case), None
     except SurgNavError as error:
         accepted, problem = None, str(error)
     document = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import get_args
 
 from rich.console import Console
@@ -19,7 +18,6 @@ from navigation.pictures.review import draw_structure
 from navigation.terminal.doubts import render_doubts
 from registration.record.history import history
 
-PROGRAM = "surgnav"
 NEEDS_A_LOOK = ("approved", "edited")
 
 
@@ -76,6 +74,6 @@ def _decide(case: Case, request: ReviewRequest, time: str, console: Console, ask
 
 
 def _draw(case: Case, structure: str, time: str, console: Console) -> None:
-    made_by = MadeBy(program=PROGRAM, version=version(PROGRAM), time=time)
+    made_by = MadeBy.surgnav(time)
     path = draw_structure(case, structure, made_by)
     console.print(f"[green]✓[/] look at {escape(str(path))}", highlight=False, soft_wrap=True)

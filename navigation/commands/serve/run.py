@@ -17,10 +17,10 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock, VirtualClock
 from navigation.commands.keys.run import key_folder, open_security
 from navigation.commands.serve.command import ServeRequest
-from navigation.devices.registry import SIMULATED, open_rehearsal, streaming_rehearsal
+from navigation.devices.registry import driver_of
 from navigation.devices.rehearsal import Rehearsal
 from navigation.errors import ServiceError
-from navigation.headset.event_handler import DeskSettings
+from navigation.headset.event_handler import HeadsetEventSettings
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
 from navigation.offers.case_view import CaseView
@@ -41,8 +41,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     Raises:
         SurgNavError: whatever keeps the service from starting, or ends it.
     """
-    if request.tracker != SIMULATED:
-        raise ServiceError(f"the tracker {request.tracker!r}", SIMULATED, "correct the name")
+    driver_of(request.tracker)  # a wrong name is told before anything is read
     clock = MonotonicClock()
     screen = OperatorScreen(console, clock, datetime.now)
     watch = CaseWatch(request.case, clock, time_ns)
@@ -96,16 +95,17 @@ def _simulated_skin(case: Case, view: CaseView) -> Surface:
 def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -> ServiceConfig:
     """The simulated room about the case's own skin, its stylus calibrated; tools move until the end."""
     rehearsal = Rehearsal(skin_ct, request.seed)
-    tracker, hand = open_rehearsal(rehearsal, VirtualClock())
+    driver = driver_of(request.tracker)
+    tracker, hand = driver.rehearse(rehearsal, VirtualClock())
     tracker.start()
-    found = Stylus("simulated tracker", tracker, hand).calibrate()
+    found = Stylus(f"{request.tracker} tracker", tracker, hand).calibrate()
     tracker.stop()
-    tools, rate_hz, tracker_config = streaming_rehearsal(rehearsal, clock.now_ns())
+    tools, rate_hz, tracker_config = driver.stream(rehearsal, clock.now_ns())
     local = is_local(f"tcp://{request.bind}:1")
     endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
     tip = CalibratedTip(found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm)
     return ServiceConfig(
-        tracker=SIMULATED,
+        tracker=request.tracker,
         tracker_config=tracker_config,
         tools=tools,
         rate_hz=rate_hz,
@@ -114,7 +114,7 @@ def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -
         surface_endpoint=endpoints[1],
         control_endpoint=endpoints[2],
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
-        desk=DeskSettings(case=request.case, deciders=frozenset(request.decider or ())),
+        desk=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
     )
 

@@ -15,7 +15,7 @@ from tests.csharp.unity.unity_builds import build_player
 from tests.csharp.unity.unity_player import UnityPlayer
 from tests.unity_bridge.harness import CLOCK, Server
 from unity_bridge import ToolState, encode_surface
-from unity_bridge.control.event_handler import NoDesk
+from unity_bridge.control.event_handler import NoEventHandler
 from unity_bridge.control.event_window import Outcome
 from unity_bridge.wire.convention import pose_to_unity
 from unity_bridge.wire.envelope import Validity
@@ -39,7 +39,7 @@ POSES = {
 }
 
 
-class Desk(NoDesk):
+class Desk(NoEventHandler):
     """Keeps every event, and accepts it."""
 
     def __init__(self) -> None:

@@ -13,8 +13,6 @@ from queue import Empty, Queue
 
 import pytest
 
-from navigation.acquisition import stylus as instrument
-from navigation.commands.register import dialogue
 from tests.conftest import REPOSITORY
 from tests.navigation.commands.register.harness import TARGETS, TOUCH_FIVE, live, make_case
 
@@ -59,10 +57,8 @@ def serving(case: Path, *options: str) -> Iterator[Screen]:
 
 
 @pytest.fixture
-def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def case(tmp_path: Path) -> Path:
     """With a registration in force, made in the very room that is served."""
-    monkeypatch.setattr(instrument, "PIVOT_S", 6.0)
-    monkeypatch.setattr(dialogue, "SWEEP_S", 5.0)
     root = make_case(tmp_path / "case", TARGETS)
     held, screen = live(root, f"{TOUCH_FIVE} w c v6\na q")
     assert held, screen

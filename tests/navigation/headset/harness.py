@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from case.case import Case
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.headset.event_handler import DeskSettings
+from navigation.headset.event_handler import HeadsetEventSettings
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.service import NavigationService
 from navigation.offers.case_surfaces import surfaces_of
@@ -22,7 +22,7 @@ STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SENDER = Sender("headset", "")
 
 
-class Theatre:
+class Serving:
     """A service and a client, polled in turn."""
 
     def __init__(self, service: NavigationService, client: ReferenceClient) -> None:
@@ -54,9 +54,9 @@ class Theatre:
 
 
 @contextlib.contextmanager
-def theatre(case: Case, graph: PoseGraph | None = None, deciders=(DOCTOR,), research=False, **changes):  # noqa: F811
+def serving(case: Case, graph: PoseGraph | None = None, deciders=(DOCTOR,), research=False, **changes):  # noqa: F811
     config = service_config(
-        graph or PoseGraph(), desk=DeskSettings(case=case.root, deciders=frozenset(deciders)), **changes
+        graph or PoseGraph(), desk=HeadsetEventSettings(case=case.root, deciders=frozenset(deciders)), **changes
     )
     config = replace(
         config, research_session=research, surfaces=surfaces_of(Case.open(case.root), research_session=research)
@@ -66,6 +66,6 @@ def theatre(case: Case, graph: PoseGraph | None = None, deciders=(DOCTOR,), rese
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
         )
         with ReferenceClient(endpoints, CLOCK, ClientSettings(name="headset")) as client:
-            running = Theatre(service, client)
+            running = Serving(service, client)
             running.until(lambda: client.is_ready)
             yield running

@@ -17,7 +17,7 @@ from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
 from registration.record.attempts import verifications
 from registration.record.in_force import in_force, put_in_force
-from tests.navigation.headset.harness import CLOCK, DOCTOR, Theatre, theatre
+from tests.navigation.headset.harness import CLOCK, DOCTOR, Serving, serving
 from tests.navigation.live.served_room import service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
@@ -54,7 +54,7 @@ def touch(case: Case, offset_mm=(0.3, -0.2, 0.4), name: str = "m7") -> dict:  # 
 
 def test_a_touched_landmark_is_in_the_cases_log_in_mm(case: Case) -> None:  # noqa: F811
     graph = registered(case)
-    with theatre(case, graph) as running:
+    with serving(case, graph) as running:
         answer = running.send(
             "landmark_touched",
             name="m3",
@@ -86,7 +86,7 @@ def test_a_touched_landmark_is_in_the_cases_log_in_mm(case: Case) -> None:  # no
 
 
 def test_a_named_person_decides_and_the_case_holds_it(case: Case) -> None:  # noqa: F811
-    with theatre(case, research=True) as running:
+    with serving(case, research=True) as running:
         client, service = running.client, running.service
         assert client.control.welcome.research_session
         [entry] = client.surfaces.manifest.surfaces
@@ -116,7 +116,7 @@ def test_a_named_person_decides_and_the_case_holds_it(case: Case) -> None:  # no
 
 
 def test_a_surface_that_changed_meanwhile_is_not_decided_on(case: Case) -> None:  # noqa: F811
-    with theatre(case, research=True) as running:
+    with serving(case, research=True) as running:
         [entry] = running.client.surfaces.manifest.surfaces
         opened = Case.open(case.root)
         surface = opened.read_surface("organ")
@@ -128,7 +128,7 @@ def test_a_surface_that_changed_meanwhile_is_not_decided_on(case: Case) -> None:
 
 
 def test_by_default_nobody_decides_from_a_headset(case: Case) -> None:  # noqa: F811
-    with theatre(case, research=True, deciders=()) as running:
+    with serving(case, research=True, deciders=()) as running:
         [entry] = running.client.surfaces.manifest.surfaces
         refused = running.send("decide_surface", name="organ", sha256=entry.sha256, person=DOCTOR, decision="approved")
         assert "no decisions from a headset" in refused.allowed
@@ -137,7 +137,7 @@ def test_by_default_nobody_decides_from_a_headset(case: Case) -> None:  # noqa: 
 
 def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Case) -> None:  # noqa: F811
     graph = registered(case)
-    with theatre(case, graph) as running:
+    with serving(case, graph) as running:
         running.until(lambda: running.client.newest.tools[PATIENT].validity is Validity.VALID)
         answer = running.send("verify_touch", **touch(case))
         assert "mm off; 95 of 100 are within" in answer.note
@@ -164,7 +164,7 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
 
 def test_requests_and_targets_are_state_for_whoever_joins(case: Case) -> None:  # noqa: F811
     graph = registered(case)
-    with theatre(case) as running:
+    with serving(case) as running:
         running.send("request_registration", reason="the patient was moved")
         [request] = running.welcome().open_requests
         assert "headset: the patient was moved" in request
@@ -196,7 +196,7 @@ def test_what_is_lost_is_told_to_whoever_is_there(case: Case) -> None:  # noqa: 
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
         )
         with ReferenceClient(endpoints, CLOCK) as client:
-            running = Theatre(service, client)
+            running = Serving(service, client)
             wanted = {"tool_lost", "tool_found", "registration_lost", "registration_found"}
             running.until(lambda: wanted <= set(running.kinds()))
 
@@ -213,14 +213,14 @@ def test_what_is_lost_is_told_to_whoever_is_there(case: Case) -> None:  # noqa: 
 
 # ------------------------------------------------------------------------------------------------------------- restarts
 def test_a_service_that_starts_anew_answers_and_does_not_repeat(case: Case) -> None:  # noqa: F811
-    with theatre(case) as running:
+    with serving(case) as running:
         number = running.client.control.send_event("select_target", name="tumour")
         running.until(lambda: number in running.client.control.events.answers)
         client = running.client.control
         sent = client.events.answers[number]
         again = next(ClientEvent(**line["begun"]) for line in log_of(case) if "begun" in line)
     lines = len(log_of(case))
-    with theatre(case) as running:
+    with serving(case) as running:
         link = running.client.control
         link.events.stream = again.stream
         link._hello = replace(link._hello, stream=again.stream)
@@ -242,7 +242,7 @@ def _waiting(event: ClientEvent):
 
 
 def test_two_services_do_not_write_one_log(case: Case) -> None:  # noqa: F811
-    with theatre(case), pytest.raises(ServiceError, match="another service"), theatre(case):
+    with serving(case), pytest.raises(ServiceError, match="another service"), serving(case):
         pass
-    with theatre(case):
+    with serving(case):
         pass

@@ -12,7 +12,7 @@ import pytest
 from case.case import Case
 from navigation.errors import EventLogError
 from navigation.headset.journal import EventJournal
-from tests.navigation.headset.harness import SENDER, STREAM, theatre
+from tests.navigation.headset.harness import SENDER, STREAM, serving
 from tests.registration.record.harness import TIME, case  # noqa: F401 - a fixture
 from unity_bridge.control.event_window import Outcome, answer_of, content_of
 from unity_bridge.errors import EventRefusedError
@@ -110,7 +110,7 @@ def test_a_log_that_cannot_be_written_is_said_and_the_service_streams_all_the_sa
     (case.root / "headset").write_text("no folder")
     with pytest.raises(EventLogError, match="File exists"):
         EventJournal(case.root, "s1", TIME)
-    with theatre(case) as running:
+    with serving(case) as running:
         assert "File exists" in running.service.desk_problem
         refused = running.send("request_registration", reason="x")
         assert refused.outcome is EventOutcome.REFUSED
@@ -138,7 +138,7 @@ def test_the_operator_is_told_that_events_are_refused_for_the_disk_and_until_whe
     case: Case,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with theatre(case) as running:
+    with serving(case) as running:
         assert running.service.desk_problem == ""
         write = os.write
         monkeypatch.setattr(os, "write", lambda file, content: 0)
@@ -165,7 +165,7 @@ def test_an_event_that_the_disk_fails_under_is_refused_and_ends_nothing(
     def unreadable(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    with theatre(case) as running:
+    with serving(case) as running:
         monkeypatch.setattr("navigation.headset.case_work.read_planned", unreadable)
         refused = running.send("select_target", name="tumour")
         assert refused.outcome is EventOutcome.REFUSED

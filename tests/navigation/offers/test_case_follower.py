@@ -16,14 +16,14 @@ from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
 from navigation.live.offered_surfaces import LevelSettings
 from navigation.live.pose_graph import PoseGraph
-from navigation.live.session_state import RoomState
+from navigation.live.session_state import SessionState
 from navigation.offers.case_view import CaseView, view_of
 from navigation.offers.follow import CaseFollower
 from navigation.offers.level_maker import LevelRequest, Prepared, _prepared
 from registration.record.attempts import record
 from registration.record.in_force import in_force, put_in_force
 from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.messages import ServerEvent, encode_message
@@ -79,9 +79,9 @@ class Operation:
             self.context,
             SurfaceServerSettings(research_session=research_session),
         )
-        self.told: list[Happening] = []
+        self.told: list[ServerNotice] = []
         self.published: list[PoseGraph] = []
-        self.room = RoomState(PoseGraph(), self.server, self.published.append, self.told.append)
+        self.room = SessionState(PoseGraph(), self.server, self.published.append, self.told.append)
         self.views, self.maker = Views(), Maker()
         self.follower = CaseFollower(self.views, self.maker, self.room, self.clock, research_session=research_session)
 

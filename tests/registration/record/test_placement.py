@@ -16,7 +16,7 @@ from tests.navigation.commands.register import harness as driven
 from tests.navigation.commands.register.harness import MADE_BY, TOUCH_FIVE, live, recorded
 
 # Fixtures of the other file, which this one uses too.
-case, short_movements = driven.case, driven.short_movements
+case = driven.case
 
 
 def in_ras(case: Path, path: Path, **said: str) -> Path:

@@ -12,7 +12,7 @@ from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.client import ClientSettings
 from unity_bridge.client.surfaces.puller import PullerSettings
 from unity_bridge.client.surfaces.transfer_window import WindowSettings
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.surfaces.payload import encode_surface
 from unity_bridge.surfaces.server import SurfaceServerSettings
@@ -148,10 +148,10 @@ def test_a_client_that_is_told_of_a_withdrawal_does_not_wait_until_it_asks_anywa
     client = open_all(client_of(server, never))
     run_until(server, client, lambda: client.is_ready and len(client.surfaces.surfaces) == 1)
     server.surfaces.withdraw("tetrahedron")
-    server.control.announce(Happening(kind="surface_withdrawn", name="tetrahedron"))
+    server.control.announce(ServerNotice(kind="surface_withdrawn", name="tetrahedron"))
     run_until(server, client, lambda: not client.surfaces.surfaces)
     server.offer(tetrahedron())
-    server.control.announce(Happening(kind="surface_approved", name="tetrahedron"))
+    server.control.announce(ServerNotice(kind="surface_approved", name="tetrahedron"))
     run_until(server, client, lambda: len(client.surfaces.surfaces) == 1)
 
 

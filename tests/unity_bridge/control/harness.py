@@ -1,6 +1,6 @@
 """Events of a client, and a handler of events that remembers what it was asked."""
 
-from unity_bridge.control.event_log import Happening
+from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.wire.messages import (
@@ -35,5 +35,5 @@ def event(number: int = 1, name: str = "xiphoid", stream: str = STREAM, session:
     )
 
 
-def notice(reason: str) -> Happening:
-    return Happening(kind="notice", reason=reason)
+def notice(reason: str) -> ServerNotice:
+    return ServerNotice(kind="notice", reason=reason)

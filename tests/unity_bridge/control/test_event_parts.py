@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.unity_bridge.control.harness import STREAM, event
 from unity_bridge.client.event_link import EventLink
-from unity_bridge.control.event_log import MAX_KEPT, EventLog, Happening
+from unity_bridge.control.event_log import MAX_KEPT, EventLog, ServerNotice
 from unity_bridge.control.event_window import MAX_ANSWERS, MAX_PENDING, EventWindow, Outcome, answer_of
 from unity_bridge.errors import ForgottenEventError, TooManyRequestsError
 from unity_bridge.wire.generated.constants import EventOutcome
@@ -59,7 +59,7 @@ def test_the_log_keeps_the_newest():
     log = EventLog()
     assert (log.last, log.oldest, log.after(0, 8)) == (0, 1, ())
     for _ in range(MAX_KEPT + 100):
-        log.add(Happening(kind="notice"), 5)
+        log.add(ServerNotice(kind="notice"), 5)
     assert log.oldest == 101
     assert [e.number for e in log.after(0, 3)] == [101, 102, 103]
     assert [e.number for e in log.after(log.last - 2, 8)] == [log.last - 1, log.last]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from geometry.clock import ManualClock
 from unity_bridge.control.event_exchange import EventExchange
-from unity_bridge.control.event_handler import NoDesk
-from unity_bridge.control.event_log import Happening
-from unity_bridge.control.members import Party
+from unity_bridge.control.event_handler import NoEventHandler
+from unity_bridge.control.event_log import ServerNotice
+from unity_bridge.control.members import Member
 from unity_bridge.surfaces.fair_share import FairShare
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.messages import EventReceipt
@@ -17,18 +17,18 @@ MIB = 2**20
 
 def test_an_event_that_is_not_confirmed_is_told_again_after_half_a_second() -> None:
     clock = ManualClock(10_000 * MS)
-    exchange = EventExchange(Session(bytes(16), clock), NoDesk(), tested=False)
-    party = Party("headset", "", "s-1")
-    exchange.join(party, None)
-    exchange.log.add(Happening(kind="target_selected", name="dome"), clock.now_ns())
-    assert [event.number for event in exchange.due(party)] == [1]
+    exchange = EventExchange(Session(bytes(16), clock), NoEventHandler(), tested=False)
+    member = Member("headset", "", "s-1")
+    exchange.join(member, None)
+    exchange.log.add(ServerNotice(kind="target_selected", name="dome"), clock.now_ns())
+    assert [event.number for event in exchange.due(member)] == [1]
     clock.advance_ns(499 * MS)
-    assert exchange.due(party) == ()
+    assert exchange.due(member) == ()
     clock.advance_ns(1 * MS)
-    assert [event.number for event in exchange.due(party)] == [1]
-    exchange.confirm(party, EventReceipt(last_event=1))
+    assert [event.number for event in exchange.due(member)] == [1]
+    exchange.confirm(member, EventReceipt(last_event=1))
     clock.advance_ns(1000 * MS)
-    assert exchange.due(party) == ()
+    assert exchange.due(member) == ()
 
 
 def test_who_has_had_a_megabyte_more_than_another_is_ahead() -> None:

@@ -7,20 +7,20 @@ from tests.unity_bridge.control.harness import STREAM, Desk, event
 from tests.unity_bridge.harness import Server
 from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.client.placing import take_self_test
-from unity_bridge.control.members import MAX_PARTIES, Parties, Party
+from unity_bridge.control.members import MAX_PARTIES, Member, Members
 from unity_bridge.wire.messages import Error, SelfTestRequest
 
 
 def test_those_that_are_not_connected_go_first():
-    parties = Parties()
-    connected = [parties.add(Party("first", "", "first"), ()), parties.add(Party("other", "", "other"), ())]
+    members = Members()
+    connected = [members.add(Member("first", "", "first"), ()), members.add(Member("other", "", "other"), ())]
     for number in range(3 * MAX_PARTIES):
-        parties.add(Party("passer-by", "", str(number)), connected)
-    assert [parties.find("", name) for name in ("first", "other")] == connected
-    assert parties.find("", "0") is None
-    assert parties.find("", str(3 * MAX_PARTIES - 1)) is not None
-    assert parties.find("another key", "first") is None
-    assert len(parties._parties) == MAX_PARTIES
+        members.add(Member("passer-by", "", str(number)), connected)
+    assert [members.find("", name) for name in ("first", "other")] == connected
+    assert members.find("", "0") is None
+    assert members.find("", str(3 * MAX_PARTIES - 1)) is not None
+    assert members.find("another key", "first") is None
+    assert len(members._parties) == MAX_PARTIES
 
 
 def test_streams_without_end_push_nobody_out():

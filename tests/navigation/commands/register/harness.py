@@ -11,8 +11,7 @@ import pytest
 from rich.console import Console
 
 from case.case import Case, MadeBy
-from navigation.acquisition import stylus as instrument
-from navigation.commands.register import dialogue
+from navigation.acquisition.collect import AcquisitionSettings
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.keyboard import PipedKeys
 from navigation.commands.register.run import run_register
@@ -26,6 +25,9 @@ MADE_BY = MadeBy(program="test", version="1", time=TIME)
 TARGETS = {"tumour": np.array([20.0, -150.0, 300.0]), "vessel": np.array([60.0, -140.0, 310.0])}
 PERSON = "Dr Test"
 TOUCH_FIVE = "ttttt s"  # the sixth stays free to verify with
+
+# Simulating every frame of a person's 27 s costs more than all the rest.
+SHORT = AcquisitionSettings(pivot_s=6.0, sweep_s=5.0)
 
 
 def make_case(root: Path, targets: dict[str, np.ndarray]) -> Path:
@@ -43,13 +45,6 @@ def make_case(root: Path, targets: dict[str, np.ndarray]) -> Path:
     return case.root
 
 
-@pytest.fixture(autouse=True)
-def short_movements(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulating every frame of a person's 27 s costs more than all the rest."""
-    monkeypatch.setattr(instrument, "PIVOT_S", 6.0)
-    monkeypatch.setattr(dialogue, "SWEEP_S", 5.0)
-
-
 @pytest.fixture
 def case(tmp_path: Path) -> Path:
     return make_case(tmp_path / "case", TARGETS)
@@ -60,7 +55,7 @@ def live(case: Path, keys: str, width: int = 160, **changes: object) -> tuple[bo
     screen = io.StringIO()
     request = RegisterRequest(**({"case": case, "person": PERSON, "tracker": "simulated"} | changes))
     console = Console(file=screen, width=width, force_terminal=False)
-    held = run_register(request, lambda: TIME, console, lambda: PipedKeys(io.StringIO(keys)))
+    held = run_register(request, lambda: TIME, console, lambda: PipedKeys(io.StringIO(keys)), SHORT)
     return held, screen.getvalue()
 
 

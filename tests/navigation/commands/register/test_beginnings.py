@@ -25,7 +25,7 @@ from tests.navigation.commands.register.harness import TARGETS, TOUCH_FIVE, live
 from tests.registration.shapes import T_TRUE, organ, sample
 
 # Fixtures of the other file, which this one uses too.
-case, short_movements = driven.case, driven.short_movements
+case = driven.case
 ORGAN = organ(4)
 TARGETS_MM = np.array(list(TARGETS.values()))
 

@@ -24,7 +24,7 @@ from tests.navigation.commands.register import harness as driven
 from tests.navigation.commands.register.harness import PERSON, TIME, TOUCH_FIVE, live
 
 # Fixtures of the other file, which this one uses too.
-case, short_movements = driven.case, driven.short_movements
+case = driven.case
 PLAN = {f"m{number}": np.array([number, 0.0, 0.0]) for number in range(1, 5)}
 
 
@@ -56,10 +56,7 @@ def test_five_touches_and_a_sweep_survive_q_and_make_the_registration_the_next_t
 
 
 def test_every_touch_survives_sigkill(case: Path) -> None:
-    script = (
-        "from navigation.acquisition import stylus; from navigation.commands.register import dialogue;"
-        "stylus.PIVOT_S = 6.0; dialogue.SWEEP_S = 5.0; from navigation.cli import main; main()"
-    )
+    script = "from navigation.cli import main; main()"
     command = [sys.executable, "-c", script, "register", str(case), "--person", PERSON, "--tracker", "simulated"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment) as program:

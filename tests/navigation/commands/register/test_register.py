@@ -37,7 +37,7 @@ from tests.navigation.commands.register.harness import (
     truth,
 )
 
-case, short_movements = driven.case, driven.short_movements
+case = driven.case
 
 
 def test_from_the_pivot_to_a_verified_registration_in_force(case: Path) -> None:
