@@ -1,6 +1,6 @@
 # Every target does its own set-up; the second call finds it done. Presupposes git, make and Python 3.11.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-slow bench faults lint format wire clean distclean
+.PHONY: help setup setup-tests demo test test-slow coverage docs hooks bench faults lint format wire clean distclean
 
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -25,6 +25,18 @@ test-slow: setup-tests ## the tests that take minutes
 
 bench: setup-tests ## the benchmarks, each beside its rivals
 	@for benchmark in benchmarks/*/bench_*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; done
+
+coverage: setup-tests ## what the tests run of the program; report in out/coverage; some: make coverage ARGS="tests/case"
+	@mkdir -p out/coverage
+	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage html --quiet
+	$(BIN)/python -m coverage report
+
+docs: setup ## API pages from the docstrings: out/docs/index.html
+	$(BIN)/python -m scripts.docs
+
+hooks: setup ## git runs style and format before a commit, types and layers before a push
+	$(BIN)/pre-commit install
 
 faults: setup-tests ## which deliberate faults the tests notice; some: make faults ARGS="tip registration/"
 	@$(BIN)/python -m scripts.faults $(ARGS)

@@ -20,9 +20,10 @@ from case.errors import CaseError
 from case.leftovers import MANIFEST
 from case.manifest import Artefact, Decision, Input, MadeBy, Manifest, stays_inside
 
-__all__ = ["MANIFEST", "CaseFolder", "validated"]
+__all__ = ["MANIFEST", "CaseFolder", "Fingerprint", "validated"]
 
 Fingerprint = Callable[[Path], str]
+"""A file's SHA-256, in hexadecimal."""
 Record = TypeVar("Record", bound=BaseModel)
 
 

@@ -1,0 +1,1 @@
+"""The API pages, made from the docstrings."""
