@@ -1,19 +1,20 @@
-"""Poses while the machine is busy, and while the pose process is stopped: how old, how many dropped, how long none.
+"""Age of the poses, dropped frames and recovery while the machine is busy and while the pose process is stopped.
 
     python benchmarks/live/bench_busy_machine.py [--seconds 60] [--client python|csharp] [--only quiet busy stopped]
 
-The service, its simulated tracker at 100 Hz, and a headset in a process of its own that reads the poses 90 times a
-second and judges them by their age, on this machine:
+The service with its simulated tracker at 100 Hz, and a headset in another process that reads the poses 90 times a
+second and judges them by their age, run on this machine:
 
 - quiet: nothing else runs.
-- busy: twice as many programs as cores compute, and one for each core moves memory, all the time.
-- busy, priority: the same, and the pose process may go first (root, or a limit on `nice`); so does the headset, which
-  stands for one that has a machine of its own.
+- busy: for each core, two programs that compute and one that moves memory run all the time.
+- busy, priority: the same, with a higher priority for the pose process (root, or a limit on `nice`) and for the
+  headset, which stands for one with a machine of its own.
 - stopped: the pose process is stopped (SIGSTOP) for 6 s in the middle, as when a laptop is suspended.
 
-Bars: no pose older than 100 ms is shown as valid; recovery within a second. The share of the time in which each tool
-was shown as valid stands beside it, since a display that hides everything is no answer: the driver is hidden for 0.6 s
-of every 5, the reference for 0.3, and with it everything. Exit code 1 if a bar is missed.
+Bars: no pose older than 100 ms is shown as valid, and poses are shown again within a second. The share of the time in
+which each tool was shown as valid is printed too, since a display that hides everything would meet the bars. In the
+simulation the driver is hidden for 0.6 s of every 5 s, the reference (and so everything) for 0.3 s. The exit code is 1
+if a bar is missed.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def service_config(goes_first: bool) -> ServiceConfig:
 
 @contextlib.contextmanager
 def load(is_on: bool) -> Iterator[None]:
-    """Twice as many programs as cores that compute, and one for each that moves memory."""
+    """While the block runs and `is_on`, runs two computing programs and one that moves memory for each core."""
     cores = os.cpu_count() or 1
     programs = [SPIN] * (2 * cores) + [COPY] * cores if is_on else []
     running = [subprocess.Popen([sys.executable, "-c", program]) for program in programs]
@@ -105,7 +106,7 @@ def load(is_on: bool) -> Iterator[None]:
 
 
 def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
-    """One scenario; what the client reported, with drops and recovery."""
+    """Runs one scenario; returns the client's report with the dropped frames and the time of recovery."""
     config, load_before = service_config(goes_first=scenario != "busy"), os.getloadavg()[0]
     with load(scenario.startswith("busy")), tempfile.TemporaryDirectory() as folder:
         begun_ns = CLOCK.now_ns()
@@ -135,13 +136,13 @@ def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
 
 
 def resident_kb(service: NavigationService) -> float:
-    """Memory of the pose process."""
+    """Resident memory of the pose process in kB."""
     pages = int(Path(f"/proc/{service.pose_process_id}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e3
 
 
 def serve(service: NavigationService, headset: subprocess.Popen[bytes], stop_within_s: float | None) -> int | None:
-    """Serves until the headset has ended; returns when the pose process went on, if it was stopped."""
+    """Serves until the headset has ended; returns when the pose process continued in ns, or None if never stopped."""
     pid = service.pose_process_id
     ready_ns: int | None = None
     stopped = False
@@ -163,7 +164,7 @@ def serve(service: NavigationService, headset: subprocess.Popen[bytes], stop_wit
 
 
 def report(scenario: str, found: dict[str, Any]) -> bool:
-    """Prints it; whether the bars are met."""
+    """Prints the result of a scenario; returns whether it meets the bars."""
     display = found["display"]
     ages = display["valid_age_ms"]
     shares = "  ".join(f"{tool} {100 * share:.1f} %" for tool, share in display["valid_share"].items())

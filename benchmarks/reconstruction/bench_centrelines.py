@@ -1,21 +1,22 @@
-"""Error of centrelines and radii on phantoms whose axes are known, and the time they take.
+"""Errors of centrelines and radii on phantoms with known axes, and the computing time.
 
     python benchmarks/reconstruction/bench_centrelines.py [--seeds 1]
     python benchmarks/reconstruction/bench_centrelines.py --limits
     python benchmarks/reconstruction/bench_centrelines.py --masks FOLDER [FOLDER ...]
 
 Every phantom (reconstruction/phantom/vessels.py) lies oblique to the grid, is blurred by a point spread of 1.4 mm, and
-has noise of 0.05 in its probability; masks are the same, thresholded at 0.5. The bar is half a voxel, of the smallest
-spacing (0.35 mm where slices are 2.5 mm thick), for `axis` and `truth`, and no branch or loop missed or invented.
+has noise of 0.05 in its probability; the masks are the probabilities thresholded at 0.5. The bar for `axis` and `truth`
+is half of the smallest voxel spacing (0.35 mm where slices are 2.5 mm thick), with no branch or loop missed or
+invented.
 
 - axis: distance of every point of the result from the true axis, 95th percentile and largest.
-- truth: distance of every point of the true axis from the result: large where a branch is missed or cut short.
-- radius: absolute difference at the nearest true point, and its mean with its sign.
-- graph: branches and loops, found (true).
+- truth: distance of every point of the true axis from the result; large where a branch is missed or cut short.
+- radius: absolute difference at the nearest true point, and the mean signed difference.
+- graph: numbers of branches and loops found, with the true numbers in parentheses.
 
-With `--limits`, arcs of 0.8 to 2 mm radius and forks of 30 to 60 degrees, at 1 mm voxels: where it ends. With
-`--masks`, folders of DICOM slices with a mask each (3D-IRCADb-01's MASKS_DICOM/portalvein): there is no truth; it
-prints what was found, and the share of the points that lie in the mask.
+`--limits` shows where the method fails: arcs of 0.8 to 2 mm radius and forks of 30 to 60 degrees, with 1 mm voxels.
+`--masks` takes folders of DICOM slices with one mask each (3D-IRCADb-01's MASKS_DICOM/portalvein), without a truth: it
+prints what was found and the share of the points that lie in the mask.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ OBLIQUE = Rotation.from_rotvec([0.3, -0.5, 0.4])
 
 
 def errors_mm(axes: Sequence[phantoms.VesselAxis], graph: CentrelineGraph) -> dict[str, np.ndarray]:
-    """Distances both ways, and radius differences."""
+    """Distances in mm from result to truth and from truth to result, and differences of the radius."""
     true_points = np.concatenate([axis.points_ct_mm for axis in axes])
     true_radius = np.concatenate([axis.radius_mm for axis in axes])
     found = np.concatenate([branch.points_ct_mm for branch in graph.branches])
@@ -65,7 +66,7 @@ def between(points: np.ndarray) -> np.ndarray:
 
 
 def row(name: str, spacing: tuple[float, float, float], binary: bool, seed: int) -> bool:
-    """Prints one phantom's errors; whether it met the bar."""
+    """Prints one phantom's errors; returns whether they meet the bar."""
     make, branches, loops = PHANTOMS[name]
     axes = make()
     scan = phantoms.VesselScan(spacing_mm=spacing, binary=binary)
@@ -87,7 +88,7 @@ def row(name: str, spacing: tuple[float, float, float], binary: bool, seed: int)
 
 
 def limits() -> None:
-    """Prints how the error grows as a tube becomes as thin as the voxels, and a fork acute."""
+    """Prints how the error grows as tubes become as thin as the voxels, and forks acute."""
     shapes = [(f"radius {r:.2f} mm", phantoms.arc(r, 20.0, 2.0)) for r in (0.8, 1.0, 1.25, 1.5, 2.0)]
     shapes += [(f"fork of {d} degrees", phantoms.bifurcation(np.radians(d), 200.0)) for d in (30, 40, 50, 60)]
     for name, axes in shapes:

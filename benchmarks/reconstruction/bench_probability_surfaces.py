@@ -1,8 +1,8 @@
-"""Surfaces from probabilities against 3D Slicer's way from labels: time and true error, in one run.
+"""Surfaces from probabilities beside 3D Slicer's surfaces from labels: time and true error, in one run.
 
-Eight structures of the torso phantom, whose true surfaces are known by formula. Ours: flying edges on each structure's
-cropped probability field, then fast-simplification, with the error of simplifying measured. Slicer's: discrete flying
-edges on the structure's label, windowed sinc smoothing, quadric decimation, down to the same number of triangles.
+The eight structures of the torso phantom have true surfaces that are known by formula. Ours: flying edges on each
+structure's cropped probability field, then fast-simplification with a measured error. Slicer's: discrete flying edges
+on the structure's label, windowed sinc smoothing, and quadric decimation to the same number of triangles.
 
     python benchmarks/reconstruction/bench_probability_surfaces.py [--spacing 1.0]
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import erf
+from slicers_smoothing import slicers_smoothing
 
 from geometry import Surface, Volume
 from reconstruction.phantom.anatomy import build_anatomy
@@ -27,7 +28,7 @@ from reconstruction.surfaces.simplification import simplify_surface
 NAMES = ("lung", "liver", "bone", "aorta", "vena_cava", "kidneys", "spleen", "heart")
 SIGMA_MM = 0.7
 EXTENT_MM = (340.0, 260.0, 300.0)
-KEEP = 0.25  # of the triangles
+KEEP = 0.25  # share of the triangles that is kept
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def _warm_up(affine: Any) -> None:
-    """Imports are paid once, by neither side."""
+    """Runs both sides once, so that neither is timed with its imports."""
     ball = np.zeros((24, 24, 24), dtype=np.float32)
     ball[4:20, 4:20, 4:20] = 1.0
     small = Volume(ball, affine)
@@ -76,7 +77,7 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _probability(shape: Any, axes: list[Any], grid: tuple[int, ...], affine: Any) -> Volume:
-    """The share of the point spread inside the shape: exact for planes."""
+    """Probability from the share of the point spread that lies inside the shape; exact for planes."""
     field = np.full(grid, FAR_MM, dtype=np.float32)
     window, values = shape.on_grid(axes)
     field[window] = values
@@ -90,25 +91,14 @@ def _slicers_way(probability: Volume, name: str, keep: float) -> tuple[Surface, 
     labels = probability.with_voxels((probability.voxels >= 0.5).astype(np.uint8))
     from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
     from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkQuadricDecimation, vtkWindowedSincPolyDataFilter
-    from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
+    from vtkmodules.vtkFiltersCore import vtkQuadricDecimation
 
     image = vtkImageData()
     image.SetDimensions(*labels.shape_ijk)
     image.SetSpacing(*labels.spacing_mm)
     image.SetOrigin(*labels.origin_mm)
     image.GetPointData().SetScalars(numpy_to_vtk(labels.voxels.reshape(-1), deep=False))
-    contour = vtkDiscreteFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 1)
-    smooth = vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(contour.GetOutputPort())
-    smooth.SetNumberOfIterations(20)
-    smooth.SetPassBand(0.01)  # Slicer's smoothing factor 0.5
-    smooth.BoundarySmoothingOff()
-    smooth.FeatureEdgeSmoothingOff()
-    smooth.NonManifoldSmoothingOn()
-    smooth.NormalizeCoordinatesOn()
+    contour, smooth = slicers_smoothing(image, 1)
     decimate = vtkQuadricDecimation()
     decimate.SetInputConnection(smooth.GetOutputPort())
     decimate.SetTargetReduction(1.0 - keep)
@@ -120,7 +110,7 @@ def _slicers_way(probability: Volume, name: str, keep: float) -> tuple[Surface, 
 
 
 def _p95_mm(shape: Any, surface: Surface, axes: list[Any]) -> float:
-    """True error of the vertices, those near the scan's border left out: there the structure was cut."""
+    """95th percentile of the vertices' true error, without those near the scan's border, where structures are cut."""
     last = np.array([axis[-1] for axis in axes]) - 4.0
     vertices = surface.vertices_mm[(np.abs(surface.vertices_mm) < last).all(axis=1)][::7]
     return float(np.percentile(np.abs(signed_distance_mm(shape, vertices)), 95))

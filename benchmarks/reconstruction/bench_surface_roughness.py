@@ -1,7 +1,7 @@
-"""How rough and how true surfaces from labels are, before simplifying, beside VTK's own smoothers in the same run.
+"""Roughness and accuracy of surfaces from labels before simplification, beside VTK's smoothers in the same run.
 
-Shapes known by formula at 1 mm: the angle between neighbouring triangles, the distance of the surface to the formula,
-the volume against the label's. With ``--labels`` the structures of a real segmentation, without a truth.
+On shapes known by formula, at 1 mm: the angle between neighbouring triangles, the distance of the surface to the true
+one, and its volume relative to the label's. ``--labels`` adds the structures of a real segmentation, without a truth.
 
     python benchmarks/reconstruction/bench_surface_roughness.py [--labels FILE.nii.gz] [--values 5,52]
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from slicers_smoothing import slicers_smoothing
 
 from geometry import Surface, Volume
 from reconstruction.ct.nifti import read_nifti_volume
@@ -63,7 +64,7 @@ def _ours(mask: Volume) -> Surface:
 
 
 def _on_grid_edges(mask: Volume) -> Surface:
-    """Ours without the last step."""
+    """Our surface without the last smoothing step, so that its vertices lie on the grid's edges."""
     vertices, triangles = flying_edges(np.pad(mask.voxels, 1).view(np.uint8), 0.5)
     ijk = smoothed_within_voxels(vertices - 1.0, triangles, mask.spacing_mm, mask.shape_ijk)
     return Surface(mask.index_to_mm(ijk), triangles, mask.frame, "s")
@@ -85,21 +86,8 @@ def _vtks(mask: Volume, make: Callable[[Any], Any]) -> Surface:
 
 
 def _windowed_sinc(image: Any) -> Any:
-    """3D Slicer's way: discrete flying edges, then windowed sinc at its default of 0.5."""
-    from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
-    from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
-
-    contour = vtkDiscreteFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 1)
-    smooth = vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(contour.GetOutputPort())
-    smooth.SetNumberOfIterations(20)
-    smooth.SetPassBand(0.01)
-    smooth.BoundarySmoothingOff()
-    smooth.FeatureEdgeSmoothingOff()
-    smooth.NonManifoldSmoothingOn()
-    smooth.NormalizeCoordinatesOn()
+    """The surface as 3D Slicer makes it: discrete flying edges, then windowed sinc smoothing."""
+    _, smooth = slicers_smoothing(image, 1)
     smooth.Update()
     return smooth.GetOutput()
 
@@ -136,7 +124,7 @@ def _dihedral_degrees(surface: Surface) -> Any:
 
 
 def _on_area(surface: Surface, count: int = 50_000) -> Any:
-    """Points spread evenly over the surface ``(count, 3)``."""
+    """Points ``(count, 3)`` distributed uniformly over the surface's area."""
     rng = np.random.default_rng(1)
     a, b, c = surface.vertices_mm[surface.triangles].transpose(1, 0, 2)
     areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)

@@ -1,12 +1,13 @@
-"""Eight structures from labels to simplified surfaces, against 3D Slicer's way: time and true error, in one run.
+"""Eight structures from labels to simplified surfaces, beside 3D Slicer's method: time and true error, in one run.
 
 The labels (512 x 512 x 400 voxels of 1 mm) hold spheres, ellipsoids, tori, a thin plate and a rod, whose true surfaces
 are known by formula.
 
-Ours: `surfaces_from_labels`: cropping, smoothing within the voxels, fast-simplification and its error measured.
-Slicer's: per structure discrete flying edges on the whole grid, windowed sinc smoothing (its default 0.5), decimation
-to as many triangles, by ``vtkQuadricDecimation`` and by ``vtkDecimatePro``, which it has too; no error is measured.
-Both sides run in turn, several times; of each stage the shortest time counts: other work on the machine only adds.
+Ours is `surfaces_from_labels`: cropping, smoothing within the voxels, and fast-simplification with a measured error.
+Slicer's is, for each structure, discrete flying edges on the whole grid, windowed sinc smoothing (with its default of
+0.5), and decimation to the same number of triangles by ``vtkQuadricDecimation`` and by ``vtkDecimatePro``, without a
+measured error. Both sides run in turn, several times; the shortest time of each stage counts, since other work on the
+machine only adds time.
 
     python benchmarks/reconstruction/bench_surfaces.py [--scale 1.0] [--max-triangles 12000] [--repeats 3]
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+from slicers_smoothing import slicers_smoothing
 
 from geometry import Surface, Volume
 from reconstruction.surfaces import simplification
@@ -69,7 +71,7 @@ def _shapes(scale: float) -> list[tuple[str, Distance]]:
     def ellipsoid(*axes: float) -> Distance:
         scaled = np.array(axes) * scale
 
-        def distance(p: Any) -> Any:  # to first order: right to second order at the surface
+        def distance(p: Any) -> Any:  # a first-order approximation, whose error at the surface is of second order
             q = p @ TURN / scaled
             norm = np.maximum(np.linalg.norm(q, axis=-1), 1e-6)
             return (norm - 1.0) * norm / np.maximum(np.linalg.norm(q / scaled, axis=-1), 1e-9)
@@ -105,7 +107,7 @@ def _shapes(scale: float) -> list[tuple[str, Distance]]:
 
 
 def _labels(shapes: list[tuple[str, Distance]], scale: float) -> tuple[Volume, dict[str, Distance]]:
-    """One shape in each of 2 x 2 x 2 cells, none on a voxel centre."""
+    """Labels with one shape in each of 2 x 2 x 2 cells, none centred on a voxel; and the distance functions by name."""
     shape_ijk = [round(n * scale / 2) * 2 for n in (512, 512, 400)]
     affine = np.eye(4)
     affine[:3, 3] = (-250.0, -240.0, -900.0)
@@ -126,7 +128,7 @@ def _labels(shapes: list[tuple[str, Distance]], scale: float) -> tuple[Volume, d
 
 
 def _warm_up() -> None:
-    """Imports are paid once, by neither side."""
+    """Runs both sides once, so that neither is timed with its imports."""
     voxels = np.zeros((24, 24, 24), dtype=np.uint8)
     voxels[4:20, 4:20, 4:20] = 1
     small = Volume(voxels, np.eye(4))
@@ -139,26 +141,15 @@ def _slicers_way(
 ) -> dict[str, Surface]:
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkDecimatePro, vtkQuadricDecimation, vtkWindowedSincPolyDataFilter
-    from vtkmodules.vtkFiltersGeneral import vtkDiscreteFlyingEdges3D
+    from vtkmodules.vtkFiltersCore import vtkDecimatePro, vtkQuadricDecimation
 
     image = vtkImageData()
     image.SetDimensions(*labels.shape_ijk)
     image.SetOrigin(*labels.origin_mm)
     image.GetPointData().SetScalars(numpy_to_vtk(labels.voxels.reshape(-1), deep=False))
-    contour = vtkDiscreteFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, value)
+    contour, smooth = slicers_smoothing(image, value)
     contour.ComputeNormalsOff()
     contour.ComputeGradientsOff()
-    smooth = vtkWindowedSincPolyDataFilter()
-    smooth.SetInputConnection(contour.GetOutputPort())
-    smooth.SetNumberOfIterations(20)
-    smooth.SetPassBand(0.01)  # Slicer's smoothing factor of 0.5
-    smooth.BoundarySmoothingOff()
-    smooth.FeatureEdgeSmoothingOff()
-    smooth.NonManifoldSmoothingOn()
-    smooth.NormalizeCoordinatesOn()
     seconds["contour"].append(_timed(contour.Update))
     seconds["smooth"].append(_timed(smooth.Update))
     reduction = 1.0 - wish / contour.GetOutput().GetNumberOfPolys()
@@ -190,7 +181,10 @@ def _timed(work: Callable[[], Any]) -> float:
 
 
 def _p95_mm(truth: Distance, surface: Surface) -> float:
-    """Over the area, not over the vertices: simplifying leaves most of them at rims. 50,000 points."""
+    """95th percentile of the true error at 50,000 points, uniform over the area.
+
+    Vertices would not be: after simplification most of them lie at rims.
+    """
     rng = np.random.default_rng(1)
     a, b, c = surface.vertices_mm[surface.triangles].transpose(1, 0, 2)
     areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -202,7 +196,7 @@ def _p95_mm(truth: Distance, surface: Surface) -> float:
 
 
 def _clocked_measuring() -> list[float]:
-    """Adds up, in the list's last item, what measuring the error of simplifying takes: Slicer has no such step."""
+    """A list whose last item adds up the time for measuring the error of simplification, a step that Slicer lacks."""
     clocked: list[float] = []
     measure = simplification.surface_distance
 

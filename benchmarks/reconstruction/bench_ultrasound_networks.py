@@ -6,10 +6,10 @@ DATA holds usgra_train/ and networks_of_others/. The rivals:
 
 * MONAI's plain U-Net (channels 16 to 256), trained alike: same frames, augmentation, batches, steps and schedule.
   `surgnav train reconstruction/training/ultrasound_rival.toml --data DATA --out out/train/rival` makes it.
-* The public carotid network (ImFusion, TorchScript), for vessels. Its description asks for grey values as floating
-  point, resampled to 0.25 mm, sides of a multiple of 16 by mirroring. The frames here state no pixel size, so several
-  widths of a pixel are tried, with values 0 to 255 and 0 to 1, and the best of all counts: that favours it. It has
-  one scanner's carotids in training and no nerves.
+* The public carotid network (ImFusion, TorchScript), for vessels. Its description asks for floating-point grey values,
+  resampled to 0.25 mm and padded by mirroring to multiples of 16. The frames here state no pixel size, so several pixel
+  sizes are tried, with values 0 to 255 and 0 to 1, and the best result counts, which favours this network. It was
+  trained on carotids from one scanner and on no nerves.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def network_answers(description: Path, images: list[TrainingImage]) -> Iterator[
 
 
 def best_carotid(path: Path, frames: list[Singles], images: list[TrainingImage]) -> tuple[ImageScores, str]:
-    """The public network at every pixel size and value range tried; the best median Dice."""
+    """The result of the public network with the best median Dice over the pixel sizes and value ranges, and which."""
     import torch
 
     network = torch.jit.load(str(path), map_location="cpu").eval()

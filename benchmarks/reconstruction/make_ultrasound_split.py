@@ -1,8 +1,8 @@
-"""Makes the split of a folder of frames: what looks alike stays together, and whole groups are held out.
+"""Splits a folder of frames for training: similar frames form a group, and whole groups are held out.
 
     python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --seed 13
 
-prints the table that reconstruction/training/usgra_split.csv is; `reconstruction.training.split` is the method.
+prints the table of reconstruction/training/usgra_split.csv, by the method of `reconstruction.training.split`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Landmarks in unknown order: how often the pairs are right, and the time, beside trying every order.
+"""Matching of landmarks that were touched in unknown order: correct share and time, beside an exhaustive search.
 
-Planned: points strewn over 200 mm, no two nearer than 10 mm. Touched: all of them or, with `extra`, two thirds of them
-and one in six of those 40 mm off, in random order and pose, 0.7 mm FLE. A case is right where every touched landmark
-got its name; a refusal (ambiguous, too few) is counted as that. The rival tries all orders with the same least-squares
-solver and takes the best, which is what one does without thinking; it knows no outliers, so it gets none.
+The planned points are random within 200 mm, no two nearer than 10 mm. All of them are touched or, with `extra`, two
+thirds, of which one in six is 40 mm off; in random order and pose, with an FLE of 0.7 mm. A case is correct if every
+touched landmark gets the right name; refusals (ambiguous, too few) are counted separately. The rival tries all orders
+with the same least-squares solver and takes the best. It does not handle outliers, and gets none.
 
     python benchmarks/registration/bench_correspondence.py [--cases 100]
 """
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _case(count: int, extra: bool, rng: np.random.Generator) -> Case:
-    """Planned, touched, and the touched number of every planned one that was touched."""
+    """Planned points, touched points, and planned -> touched index of those that were touched."""
     planned = np.empty((0, 3))
     while len(planned) < count:
         point = rng.uniform(-100.0, 100.0, (1, 3))
@@ -104,7 +104,7 @@ def _all_orders(planned: np.ndarray, touched: np.ndarray) -> dict[int, int]:
 
 
 def _symmetric() -> None:
-    """Figures that fit themselves in several ways, noise and all: how many ways are found, and how soon."""
+    """Symmetric figures with noise, which have several matchings: how many are found, and in what time."""
     angle = np.arange(20) * np.pi / 10.0
     ring = np.column_stack([100.0 * np.cos(angle), 100.0 * np.sin(angle), np.zeros(20)])
     grid = np.stack(np.meshgrid(np.arange(4) * 30.0, np.arange(5) * 30.0, [0.0]), axis=-1).reshape(-1, 3)

@@ -1,9 +1,9 @@
-"""TRE of the demo's registration over many seeds: other poses, noise and hands, one reconstruction.
+"""TRE of the demo's registration over many seeds, which change poses, noise and hand; with one reconstruction.
 
     .venv/bin/python benchmarks/registration/bench_demo_seeds.py [--seeds 20] [--offline] [--ct PATH]
 
-Prints true and expected TRE at every target and seed, how many lie under the bar, and how often the expected 95 %
-length really held the error. Landmarks alone, what most systems stop at, stand beside it.
+Prints true and expected TRE at every target and seed, how many are below the bar, and how often the true error was
+within the expected 95 % length. The registration by landmarks alone, as many systems have it, is printed beside it.
 """
 
 from __future__ import annotations

@@ -1,21 +1,21 @@
-"""Registration from nothing: a sweep, a surface, any pose at all; beside Open3D's feature matching, in the same run.
+"""Registration of a sweep to a surface without an initial pose, beside Open3D's feature matching, in the same run.
 
-Every sweep: 2,000 points over one side (a random one) of a body, 0.5 mm noise, 10 % outliers 15 mm off, in a pose drawn
-from all rotations and half a metre of shift. A case counts as right where the largest error over 20 spots of the whole
-body is under 2 mm. A refusal is counted as that: neither right nor wrong. A small patch leaves a pose loose: `misled`
-counts those cases whose error is beyond 1.5 times the 95 % length that the registration itself expects there.
+Every sweep has 2,000 points on a random side of a body, with 0.5 mm noise and 10 % outliers 15 mm off, in a random
+rotation and a random shift of up to half a metre. A case is correct if the largest error at 20 points of the whole body
+is below 2 mm. Refusals are counted separately. A small patch does not determine the pose well: `misled` counts the
+cases whose error is above 1.5 times the 95 % length that the registration itself expects.
 
-The rivals: FPFH features of the sweep and of 20,000 points of the surface at 5 mm, matched by RANSAC or by fast global
-registration, then Open3D's own point-to-plane ICP with Tukey weights; normals point away from the sweep's middle, which
-is right for a convex side. What can be prepared before the operation (our distance grid, their features of the surface)
-is not counted.
+The rivals match FPFH features of the sweep and of 20,000 points of the surface at 5 mm by RANSAC or by fast global
+registration, and refine with Open3D's point-to-plane ICP with Tukey weights. Their normals point away from the sweep's
+centre, which is correct for a convex side. What can be prepared before the operation (our distance grid, their features
+of the surface) is not counted.
 
     python benchmarks/registration/bench_global_start.py [--cases 100] [--rival-cases 20] [--patch 0.3]
         [--model-error 0.5] [--data FOLDER] [--alone]
 
-With `--patch`, the sweep covers only that share of the side. With `--model-error`, the surface that is registered to is
-a segmentation with that error in mm (standard deviation along its normals, correlated over 15 mm). With `--data`, the
-liver, pelvis, left hip, L3 and skin of a real patient too: the folder that holds ct/totalseg_example.
+With `--patch`, the sweep covers only that share of the side. With `--model-error`, the surface of the model has that
+error in mm (standard deviation along its normals, correlated over 15 mm). `--data` adds the liver, pelvis, left hip, L3
+and skin of a real patient; FOLDER is the one that has ct/totalseg_example.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tests.registration.trials.real_surfaces import real_surface
 VOXEL_MM = 5.0
 RIGHT_MM = 2.0
 OURS = "surgnav"
-CORRELATION_MM = 15.0 / np.sqrt(2.0 * np.pi)  # of the segmentation's error, as the solver assumes it
+CORRELATION_MM = 15.0 / np.sqrt(2.0 * np.pi)  # correlation length of the segmentation's error, as the solver assumes it
 REAL = ("liver", "pelvis", "hip_left", "vertebra_L3", "skin")
 Found = tuple[Transform | None, PoseUncertainty | None]
 Solver = Callable[[np.ndarray, int], Found]
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _case(body: Surface, seed: int, share: float) -> tuple[np.ndarray, Transform]:
-    """Points in reference ``(2000, 3)``, and the truth."""
+    """Points ``(2000, 3)`` in reference, and the true ``T_reference_ct``."""
     rng = np.random.default_rng(seed)
     points = sample(body, round(2000 / share), rng, rng.normal(size=3))
     away_mm = np.linalg.norm(points - points[rng.integers(len(points))], axis=1)
@@ -139,7 +139,7 @@ def _open3d(body: Surface) -> dict[str, Solver]:
     target, target_features = described(surface_points, None)
     full = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(np.array(body.vertices_mm)))
     full.normals = o3d.utility.Vector3dVector(np.array(body.vertex_normals()))
-    # The surface knows its outside: normals from the nearest vertex.
+    # The surface has oriented normals: each point takes that of the nearest vertex.
     tree = o3d.geometry.KDTreeFlann(full)
     nearest = [tree.search_knn_vector_3d(point, 1)[1][0] for point in np.asarray(target.points)]
     target.normals = o3d.utility.Vector3dVector(np.asarray(full.normals)[nearest])

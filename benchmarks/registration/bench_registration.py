@@ -1,11 +1,11 @@
-"""Surface registration beside its rivals: time, and the true error at targets inside the organ, in one run.
+"""Surface registration beside its rivals: time, and true error at targets inside the organ, in one run.
 
-100 sweeps of 2,000 points over one side of an organ of 200,000 triangles: 0.5 mm noise, 10 % outliers 15 mm away, the
-start 10 mm and 10 degrees off. The truth is known, and used only to score. What can be prepared from the CT before the
-operation (our distance grid, the rivals' trees and normals) is not counted, and shown on lines of its own.
+There are 100 sweeps of 2,000 points over one side of an organ of 200,000 triangles, with 0.5 mm noise, 10 % outliers 15
+mm off, and an initial pose that is 10 mm and 10 degrees off. The true pose is used only to score. What can be prepared
+from the CT before the operation (our distance grid, the rivals' trees and normals) is timed on separate lines.
 
-The rivals: VTK's ICP (what 3D Slicer's registration wizard and scikit-surgery use), small_gicp, Open3D's point-to-plane
-with and without Tukey weights. Each gets settings that suit it: normals, search distance, iterations.
+The rivals are VTK's ICP (which 3D Slicer's registration wizard and scikit-surgery use), small_gicp, and Open3D's
+point-to-plane ICP with and without Tukey weights. Each gets suitable normals, search distance and iterations.
 
     python benchmarks/registration/bench_registration.py [--cases 100] [--slow-cases 10]
 """
@@ -31,7 +31,8 @@ from tests.registration.shapes import T_TRUE, displaced, organ, sample
 
 TRIANGLES = 200_000
 TARGETS_MM = np.array([[0, 0, 0], [40, 20, 10], [-50, 10, -20], [10, -40, -30], [0, 30, 40]], dtype=float)
-# Half a rough initial error of 10 mm and 10 degrees at 100 mm, and what the outliers must not exceed.
+# The rivals' search distance: above the outliers' 15 mm, below the largest initial error (10 mm, and 10 degrees at
+# 100 mm: about 27 mm).
 SEARCH_MM = 20.0
 Solver = Callable[[np.ndarray, Transform], Transform]
 
@@ -79,7 +80,7 @@ def _organ() -> Surface:
 
 
 def _case(body: Surface, seed: int) -> tuple[np.ndarray, Transform]:
-    """Points in reference ``(2000, 3)``, and the initial pose."""
+    """Points ``(2000, 3)`` in reference, and the initial ``T_reference_ct``."""
     rng = np.random.default_rng(seed)
     points = sample(body, 2000, rng, np.array([0.0, 0.0, 1.0])) + 0.5 * rng.normal(size=(2000, 3))
     outliers = rng.random(2000) < 0.1
@@ -111,12 +112,12 @@ def _ours(field: object) -> Solver:
 
 
 def _moved(initial: Transform, T_ct_moved: np.ndarray) -> Transform:
-    """Rivals start from the identity, with the points mapped to ct by `initial`: the same start for all."""
+    """The pose from a rival's result. Rivals start from the identity, with the points mapped to ct by `initial`."""
     return initial @ Transform(T_ct_moved, "ct", "ct").inverse()
 
 
 def _rigid(matrix: np.ndarray) -> np.ndarray:
-    """The nearest rotation: some rivals return single precision."""
+    """The matrix with its nearest rotation, since some rivals return single precision."""
     u, _, vt = np.linalg.svd(matrix[:3, :3])
     result = np.eye(4)
     result[:3, :3], result[:3, 3] = u @ vt, matrix[:3, 3]
@@ -210,7 +211,7 @@ def _vtk(body: Surface) -> Solver:
 
 
 def _torso() -> None:
-    """The distance field of a torso's skin at 2 mm, built and loaded again."""
+    """Times building and loading the distance field of a torso's skin at 2 mm."""
     import tempfile
 
     torso = _torso_surface()
@@ -232,7 +233,7 @@ def _torso() -> None:
 
 
 def _torso_surface() -> Surface:
-    """The skin of the torso phantom: all that is denser than air, filled, at 1.5 mm, its triangles as extracted."""
+    """The skin of the torso phantom at 1.5 mm: everything denser than air, filled; the triangles are not simplified."""
     from scipy.ndimage import binary_fill_holes
 
     from geometry import Volume

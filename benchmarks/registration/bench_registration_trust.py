@@ -1,10 +1,11 @@
-"""What the verdict does about errors of another kind than the model's: shares accepted, and what stood on the screen.
+"""How the verdict handles errors that the error model does not have: shares accepted, and the errors it stated.
 
     .venv/bin/python benchmarks/registration/bench_registration_trust.py [--runs 100] [--only WORDS]
 
-For each fault, by each way of verifying: accepted; of those, beyond their 95 % and beyond 1.5 times it; and of the
-others, the median of the 95 % shown and of the true error at the worst target. Beside it what two usual claims would
-have let through beyond 1.5 times their own 95 %: one from FRE, one from Fitzpatrick's TRE with the stated FLE.
+For each fault and each way of verifying it prints the share accepted; of those, the shares with an error beyond the
+stated 95 % length and beyond 1.5 times it; and of the others, the medians of the stated 95 % length and of the true
+error at the worst target. Beside it are the shares that two usual claims, from FRE and from Fitzpatrick's TRE with the
+stated FLE, would have accepted beyond 1.5 times their own 95 % length.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def run(scenario: Scenario, runs: int) -> int:
 
 
 def show(way: str, rows: list[Row]) -> int:
-    """Prints one way; returns 1 if more than one in a hundred is accepted beyond 1.5 times its 95 %."""
+    """Prints one way of verifying; returns 1 if more than 1 % is accepted beyond 1.5 times its 95 % length."""
     accepted = [row for row in rows if row.level == "accept"]
     others = [row for row in rows if row.level != "accept" and np.isfinite(row.p95_mm).all()]
     beyond = [sum(row.worst > factor for row in accepted) for factor in (1.0, 1.5)]
@@ -60,7 +61,7 @@ def show(way: str, rows: list[Row]) -> int:
 
 
 def usual(rows: list[Row]) -> tuple[int, int]:
-    """How many two usual claims would accept beyond 1.5 times their own 95 %."""
+    """How many cases the two usual claims would accept beyond 1.5 times their own 95 % length."""
     known = [row for row in rows if np.isfinite(row.errors_mm).all()]
     fre = sum(row.fre_p95_mm <= LIMIT_MM and row.errors_mm.max() > 1.5 * row.fre_p95_mm for row in known)
     iso = sum(

@@ -1,16 +1,16 @@
-"""How well a client knows the server's clock over a link whose delay jitters, beside two common estimators.
+"""Error of a client's estimate of the server's clock over a link with jitter, beside two common estimators.
 
     python benchmarks/unity_bridge/bench_clock_exchange.py [--runs 20] [--seconds 4]
 
-The real control server and the real client's control link, a process each, and between them a relay that holds back
-whatever comes, in each direction by a delay of its own, in order, as TCP over a jittery network does. (Not every kernel
-has `tc`'s netem; a relay runs everywhere.) The server's clock is CLOCK_MONOTONIC, the client's is that and a shift that
-is new in every run: so the truth is known, and nobody but this script is told. Each run is one new client, which has
-exchanged for some seconds.
+The real control server and the real client's control link run in a process each. Between them a relay delays every
+message in each direction, keeping their order, as TCP over a network with jitter does. (`tc`'s netem is not in every
+kernel; a relay runs everywhere.) The server's clock is CLOCK_MONOTONIC, and the client's is the same plus a shift that
+is new in every run, so that the true offset is known to this script and to nothing else. Each run is a new client that
+has exchanged times for some seconds.
 
 - surgnav: the client's offset and its stated bound (`unity_bridge.client.clock_offset`).
-- shortest round trip: the same exchanges, the one of the shortest round trip, as NTP's clock filter has it.
-- mean: the mean over all exchanges, which has no bound.
+- shortest round trip: the offset of the exchange with the shortest round trip, as in NTP's clock filter.
+- mean: the mean offset over all exchanges, which has no bound.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from unity_bridge.control.server import ControlServer
 from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
 from unity_bridge.wire.messages import Hello, Welcome
 
-# Delay in ms of each message, there and back.
+# Delay in ms of each message, to the server and back.
 Delays = Callable[[np.random.Generator], float]
 LINKS: dict[str, tuple[Delays, Delays]] = {
     "20 ms, uniform +-5": (lambda rng: rng.uniform(15, 25), lambda rng: rng.uniform(15, 25)),
@@ -46,7 +46,7 @@ LINKS: dict[str, tuple[Delays, Delays]] = {
 
 
 class ShiftedClock:
-    """CLOCK_MONOTONIC and a constant, under a name of its own."""
+    """CLOCK_MONOTONIC plus a constant, under a `clock_id` of its own."""
 
     def __init__(self, name: str, shift_ns: int) -> None:
         self.clock_id, self._shift_ns = name, shift_ns
@@ -56,11 +56,11 @@ class ShiftedClock:
 
 
 class RecordingExchange(ClockExchange):
-    """Keeps what the other estimators want to see."""
+    """Keeps all exchanges for the other estimators."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.all: list[tuple[int, int]] = []  # offset in the middle, and round trip
+        self.all: list[tuple[int, int]] = []  # offset at the middle of the exchange, and round trip, in ns
 
     def add(self, client_sent_ns: int, server_received_ns: int, server_sent_ns: int, client_received_ns: int) -> None:
         super().add(client_sent_ns, server_received_ns, server_sent_ns, client_received_ns)
@@ -70,7 +70,7 @@ class RecordingExchange(ClockExchange):
 
 
 def serve() -> None:
-    """The server's process: prints its endpoint, answers until it is killed."""
+    """Main function of the server's process: prints its endpoint, and answers until it is killed."""
     session = Session(uuid.uuid4().bytes, ShiftedClock("server", 0))
     control = ControlServer("tcp://127.0.0.1:*", session, zmq.Context(), _welcome)
     print(control.endpoint, flush=True)
@@ -97,7 +97,7 @@ def _welcome() -> Welcome:
 
 
 def exchange(endpoint: str, seconds: float, rng: np.random.Generator) -> dict[str, Any]:
-    """One new client: errors in ns of the three estimators, and the bound that ours states."""
+    """Runs a new client; returns the errors in ns of the three estimators, and the bound that ours states."""
     shift_ns = int(rng.integers(-(10**12), 10**12))
     clock = ShiftedClock("client", shift_ns)
     link = ControlLink(
@@ -107,7 +107,7 @@ def exchange(endpoint: str, seconds: float, rng: np.random.Generator) -> dict[st
         Hello(client_name="bench", program="bench", stream=uuid.uuid4().hex),
         ControlSettings(),
     )
-    recorded = link._exchange = RecordingExchange()  # to see the exchanges themselves; nothing else is changed
+    recorded = link._exchange = RecordingExchange()  # replaced only to record the exchanges
     deadline_s = time.monotonic() + seconds
     while time.monotonic() < deadline_s:
         link.tick()
@@ -129,7 +129,7 @@ def exchange(endpoint: str, seconds: float, rng: np.random.Generator) -> dict[st
 
 
 async def relay(target: str, delays: tuple[Delays, Delays], seed: int) -> None:
-    """The link's process: prints its endpoint, passes on what comes, late, until it is killed."""
+    """Main function of the relay's process: prints its endpoint, and forwards with delays until it is killed."""
     rng = np.random.default_rng(seed)
     host, port = target.removeprefix("tcp://").split(":")
 
@@ -159,7 +159,7 @@ async def relay(target: str, delays: tuple[Delays, Delays], seed: int) -> None:
 
 @contextmanager
 def program(*arguments: str) -> Iterator[str]:
-    """This script as another process; yields the endpoint that it prints."""
+    """Runs this script in another process while the block runs; yields the endpoint that it prints."""
     with subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process.stdout.readline().strip()

@@ -1,11 +1,11 @@
-"""The Unity package's transport beside a bare pyzmq subscriber: latency of poses, and a surface through CURVE.
+"""The Unity package's transport beside a bare pyzmq subscriber: latency of poses, and a surface encrypted by CURVE.
 
     python benchmarks/unity_bridge/bench_csharp_client.py [--seconds 10]
 
-- latency: one XPUB sends batches of the size of 30 tools at 200 Hz, a stamp in them, to all subscribers at once, each
-  in a process of its own: bare pyzmq, the C# transport in .NET 8, the same in Mono; without keys and with. All read
-  CLOCK_MONOTONIC. Nothing is decoded.
-- surface: 20 MB in chunks of 256 KiB, as fast as the subscriber takes them, through CURVE; pyzmq has libsodium.
+- latency: one XPUB sends stamped batches of the size of 30 tools at 200 Hz to all subscribers at once, each in a
+  process of its own: bare pyzmq, the C# transport in .NET 8, and the same in Mono; without keys and with them. All
+  processes read CLOCK_MONOTONIC. Nothing is decoded.
+- surface: 20 MB in chunks of 256 KiB through CURVE, as fast as the subscriber takes them; pyzmq uses libsodium.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ else:
 
 
 def build(tools: Toolchain, folder: Path) -> Path:
-    """The package's core and the probe that is timed, for both runtimes."""
+    """Compiles the package's core and the program that is timed, for both runtimes; returns the program's path."""
     core = folder / "SurgNav.Core.dll"
     sources = REPOSITORY / "unity_bridge" / "unity" / "Runtime" / "Core"
     compile_csharp(Build(sources=[sources], target=core, standard=True), tools)

@@ -2,11 +2,11 @@
 
     python benchmarks/unity_bridge/bench_csharp_session.py [--seconds 10] [--rounds 3] [--megabytes 20]
 
-- Poses, 30 tools at 200 Hz over loopback, from the sensor's stamp to decoded in a process of its own, as
-  bench_pose_latency.py has it, in interleaved rounds; how much of it the server takes to encode and send; and what
-  the client's pose thread leaves to the garbage collector.
-- A surface of 20 MB, and its compressed form: from the first request to the last byte, and from there to ready to
-  upload (unpacked, every index checked, the bounds found). Its hash is taken while it comes.
+- Poses: latency of 30 tools at 200 Hz over loopback, from the sensor's stamp to decoded in another process, as in
+  bench_pose_latency.py, in interleaved rounds; the part of it that the server takes to encode and send; and the
+  garbage that the client's pose thread leaves to the collector.
+- A surface of 20 MB, plain and compressed: time from the first request to the last byte, and from there to ready for
+  upload (unpacked, every index checked, bounds computed). Its hash is computed while it is received.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def headset(system: str) -> list[str]:
 
 
 def run_poses(system: str, seconds: float) -> dict[str, Any]:
-    """Streams for `seconds`; what the subscriber measured."""
+    """Streams for `seconds`; returns what the subscriber measured."""
     publisher = bare_publisher if system == "bare pyzmq" else surgnav_publisher
     count = round(seconds * RATE_HZ)
     sending_ns: list[int] = []
@@ -91,13 +91,13 @@ _GARBAGE = ("pose_thread_bytes", "collections")
 
 
 def surface_of(megabytes: float) -> Surface:
-    """A bumpy sphere whose payload has about so many MB: 12 bytes a vertex, 24 for its two triangles."""
+    """A bumpy sphere with a payload of about `megabytes`: each vertex takes 12 bytes, its two triangles 24."""
     side = round((megabytes * 1e6 / 36.0) ** 0.5)
     return bumpy_sphere(rows=side, columns=side)
 
 
 def run_surface(command: list[str], form: str, level: Any) -> dict[str, Any]:
-    """One client pulls it; its report on it."""
+    """Pulls the surface with one client; returns the client's report."""
     server = Server()
     server.surfaces.offer_levels([level], "approved", "Dr. A. Example")
     where = server.endpoints

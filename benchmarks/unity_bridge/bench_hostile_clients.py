@@ -1,16 +1,17 @@
-"""What a hostile client can make a server hold, and how long another client waits meanwhile, beside bare pyzmq.
+"""How much memory a hostile client can make a server use, and how long another client waits, beside bare pyzmq.
 
     python benchmarks/unity_bridge/bench_hostile_clients.py [--seconds 2]
 
-Each server runs in a process of its own, a good client asks it for the time all the while (a good subscriber hears a
-batch every 5 ms), and one attacker does its worst on loopback, without keys. Grown is the server's resident memory at
-its highest above what it was before. The bare servers are what a tutorial makes: ROUTER with ZMQ_MAXMSGSIZE and high
-water marks at their defaults, answering each message; PUB, publishing. A server that has grown by 1,500 MB is stopped.
+Each server runs in a process of its own. A good client requests the time continuously (a good subscriber receives a
+batch every 5 ms), while one attacker on loopback acts as listed below, without keys. `Grown` is the largest increase of
+the server's resident memory. The bare servers are those of a tutorial: a ROUTER with ZMQ_MAXMSGSIZE and high water
+marks at their defaults that answers each message, and a PUB that publishes. A server that has grown by 1,500 MB is
+stopped.
 
-- frames: one message of frames of 60 kB that never ends.
-- unread: requests as fast as they go out, and no answer is read.
-- silent: TCP connections that never say a word, as many as the attacker can open.
-- subscriptions: one after the other, each of its own 100 bytes.
+- frames: one endless message with frames of 60 kB.
+- unread: requests as fast as possible, without reading any answer.
+- silent: as many TCP connections as the attacker can open, which send nothing.
+- subscriptions: one after the other, each to a different prefix of 100 bytes.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _MONITORED = ("VmRSS:",)
 
 # -------------------------------------------------------------------------------------------------------------- servers
 def serve(kind: str) -> None:
-    """Runs one server until standard input ends; its first line is where it is."""
+    """Runs one server until standard input ends; prints its endpoint first."""
     {"surgnav requests": _serve_control, "bare requests": _serve_bare, "surgnav poses": _serve_poses}.get(
         kind, _serve_bare_poses
     )()
@@ -113,12 +114,12 @@ def _serve_bare_poses() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ attackers
 def attack(kind: str, endpoint: str) -> None:
-    """Does its worst until it is killed."""
+    """Runs one attack until it is killed."""
     {"frames": _endless_frames, "unread": _unread, "silent": _silent, "subscriptions": _subscribe}[kind](endpoint)
 
 
 def _endless_frames(endpoint: str) -> None:
-    frame = b"\x03" + (60_000).to_bytes(8, "big") + bytes(60_000)  # 3: long, and more to come
+    frame = b"\x03" + (60_000).to_bytes(8, "big") + bytes(60_000)  # flags 3: a long frame, with more frames to follow
     while True:
         with contextlib.suppress(OSError), sockets.create_connection(_address(endpoint)) as raw:
             raw.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48) + b"\x04" + bytes([len(_READY)]) + _READY)
@@ -168,7 +169,7 @@ def _address(endpoint: str) -> tuple[str, int]:
 
 # ------------------------------------------------------------------------------------------------------------ measuring
 def measure(system: str, kind: str, seconds: float) -> str:
-    """One row: how far the server grew, and how long the good client waited."""
+    """Measures one row: how much the server grew, and how long the good client waited."""
     command = [sys.executable, __file__]
     served = ATTACKS[kind]
     with subprocess.Popen(
@@ -202,7 +203,7 @@ def _watch(ask: Callable[[], None], pid: int, before: float, seconds: float) -> 
 
 @contextlib.contextmanager
 def good_client(served: str, endpoint: str) -> Iterator[Callable[[], None]]:
-    """Yields a function that asks and waits for the answer, or waits for the next batch; 2 s at most."""
+    """Yields a function that requests and waits for the answer, or waits for the next batch; for 2 s at most."""
     session = Session(NO_SESSION, CLOCK)
     with zmq.Context() as context, context.socket(zmq.SUB if served == "poses" else zmq.DEALER) as socket:
         socket.linger = 0

@@ -6,10 +6,11 @@ Each system streams the same poses over loopback to a subscriber in a process of
 systems, so that a busy machine disturbs all of them alike. Both ends read CLOCK_MONOTONIC, which one machine's
 processes share.
 
-- surgnav: PosePublisher to PoseReceiver; decoded means checked columns. "as objects" has every tool as a `ToolPose`.
-- bare pyzmq: the same number of bytes, a stamp in them, and nothing encoded, decoded or checked.
-- pyigtl: one TRANSFORM message a tool, as OpenIGTLink has it; the client is polled every 0.2 ms (its own
-  `wait_for_message` sleeps 10 ms). Lost are messages that never came out of it.
+- surgnav: PosePublisher to PoseReceiver; decoded to checked columns, and in "as objects" to one `ToolPose` for each
+  tool.
+- bare pyzmq: the same number of bytes with a stamp; nothing is encoded, decoded or checked.
+- pyigtl: one TRANSFORM message for each tool, as in OpenIGTLink; the client is polled every 0.2 ms (its own
+  `wait_for_message` sleeps for 10 ms). Messages that the client never returned count as lost.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ CLOCK = MonotonicClock()
 CONFIGURATIONS = ((5, 100), (30, 200), (5, 1000))
 SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, as objects", "pyigtl")
 _STAMP = struct.Struct("<q")
-_QUIET_MS = 1500  # the stream is over when nothing has come for so long
-_WARM_UP_NS = 1_000_000_000  # the stamp of batches that are sent until the subscriber hears; none of them counts
+_QUIET_MS = 1500  # the stream is over if nothing has come for this time
+_WARM_UP_NS = 1_000_000_000  # stamp of the batches that are sent until the subscriber receives; they are not counted
 
 
 def tool_states(count: int) -> list[ToolState]:
@@ -108,7 +109,7 @@ def igtl_publisher(tools: int) -> Iterator[tuple[str, Callable[[int], object]]]:
 
 
 class Announcement:
-    """Tells the publisher, once, that its warm-up has arrived."""
+    """Tells the publisher, once, that its first batch has arrived."""
 
     def __init__(self) -> None:
         self._made = False
@@ -123,7 +124,7 @@ class Announcement:
 
 
 def receive_surgnav(endpoint: str, as_objects: bool) -> dict[str, Any]:
-    """Latencies in ns of all batches, and how many tool poses came."""
+    """Receives until the stream is over; returns the latencies in ns of all batches, and the number of tool poses."""
     context = zmq.Context()
     receiver = PoseReceiver(endpoint, context, CLOCK, 10**6, 1024)
     latencies: list[int] = []
@@ -181,7 +182,7 @@ def receive_igtl(port: str) -> dict[str, Any]:
 
 
 def subscribe(system: str, endpoint: str, tools: int) -> None:
-    """The subscriber's process: prints its result as JSON."""
+    """Main function of the subscriber's process: prints its result as JSON."""
     if system == "bare pyzmq":
         result = receive_bare(endpoint, tools)
     elif system == "pyigtl":
@@ -195,7 +196,7 @@ def subscribe(system: str, endpoint: str, tools: int) -> None:
 
 
 def warm_up(send: Callable[[int], object], subscriber: subprocess.Popen) -> None:
-    """Sends until the subscriber hears, then lets the queues run empty: what is lost later is lost in the stream."""
+    """Sends until the subscriber receives, then waits until the queues are empty, so that later losses count."""
     hearing = zmq.Poller()
     hearing.register(subscriber.stdout, zmq.POLLIN)
     while not hearing.poll(20):
@@ -205,7 +206,7 @@ def warm_up(send: Callable[[int], object], subscriber: subprocess.Popen) -> None
 
 
 def run(system: str, tools: int, rate_hz: int, seconds: float) -> tuple[list[int], int]:
-    """Streams for `seconds`; returns latencies in ns and the number of tool poses that never came."""
+    """Streams for `seconds`; returns the latencies in ns and the number of tool poses that did not arrive."""
     publishers = {"bare pyzmq": bare_publisher, "pyigtl": igtl_publisher}
     with publishers.get(system, surgnav_publisher)(tools) as (endpoint, send):
         command = [sys.executable, __file__, "--subscribe", system, endpoint, str(tools)]

@@ -1,15 +1,14 @@
-"""Pose latency while a 20 MB surface streams over a link of 200 Mbit/s, beside poses and surface on one socket.
+"""Pose latency while a 20 MB surface is sent over a link of 200 Mbit/s, beside poses and surface on one socket.
 
     sudo python benchmarks/unity_bridge/bench_shared_link.py [--mbit 200] [--rounds 3]
 
-Makes a network namespace of its own, shapes its loopback with a token bucket (`tc`, package iproute2; MTU 1500, a
-buffer of 50 ms as a switch or an access point has it), and runs server and client in it: 30 tools at 200 Hz, and a
-surface of 20 MB that the client pulls meanwhile. Both ends read CLOCK_MONOTONIC. Counted are the poses that were
-received while the surface was on its way.
+Makes a network namespace, shapes its loopback with a token bucket (`tc`, package iproute2; MTU 1500, a buffer of 50 ms
+as in a switch or an access point), and runs server and client in it: 30 tools at 200 Hz, and a surface of 20 MB that
+the client pulls meanwhile. Both ends read CLOCK_MONOTONIC. Only poses received during the transfer are counted.
 
-- surgnav: a process for poses, a process for surfaces and control, as the service has them; the reference client.
-- one shared socket: the same batches and the same bytes through one PUB socket, surface in pieces of 256 KiB, as
-  bridges do that have one stream for everything.
+- surgnav: one process for poses, one for surfaces and control, as in the service; with the reference client.
+- one shared socket: the same batches and bytes through one PUB socket, the surface in pieces of 256 KiB, as in bridges
+  with one stream for everything.
 """
 
 from __future__ import annotations
@@ -46,12 +45,12 @@ CLOCK = MonotonicClock()
 NAMESPACE = "surgnav-bench"
 TOOLS, RATE_HZ = 30, 200
 PIECE_BYTES = 262_144
-SURFACE_ROWS = 745  # rows times columns vertices of 12 bytes and twice as many triangles: 20 MB
+SURFACE_ROWS = 745  # as many columns; 12 bytes for each vertex and each of twice as many triangles make 20 MB
 SYSTEMS = ("surgnav", "one shared socket")
 
 
 def organ() -> Surface:
-    """A bumpy closed surface whose payload has 20 MB."""
+    """A bumpy closed surface with a payload of 20 MB."""
     n = SURFACE_ROWS
     theta, phi = np.meshgrid(np.linspace(0.05, np.pi - 0.05, n), np.linspace(0, 2 * np.pi, n, endpoint=False))
     direction = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=-1)
@@ -76,7 +75,7 @@ def at_rate(send: Callable[[], object], stopped: Callable[[], bool]) -> None:
 
 
 def publish_poses(session_id: bytes, port: Any, stop: Any) -> None:
-    """The pose process."""
+    """Main function of the pose process."""
     states = tool_states(TOOLS)
     with PosePublisher("tcp://127.0.0.1:*", Session(session_id, CLOCK)) as publisher:
         port.send(publisher.endpoint)
@@ -84,7 +83,7 @@ def publish_poses(session_id: bytes, port: Any, stop: Any) -> None:
 
 
 def serve_surfaces(session_id: bytes, port: Any, stop: Any) -> None:
-    """The process of the two ROUTER sockets."""
+    """Main function of the process with the two ROUTER sockets."""
     session, context = Session(session_id, CLOCK), zmq.Context()
     surfaces = SurfaceServer("tcp://127.0.0.1:*", session, context)
     control = ControlServer("tcp://127.0.0.1:*", session, context, lambda: welcome(surfaces))
@@ -114,7 +113,7 @@ def welcome(surfaces: SurfaceServer) -> Welcome:
 
 
 def run_surgnav() -> tuple[list[int], float]:
-    """Latencies in ns of the poses during the transfer, and its seconds."""
+    """Latencies in ns of the poses during the transfer, and its duration in s."""
     spawning = multiprocessing.get_context("spawn")
     stop, session_id = spawning.Event(), uuid.uuid4().bytes
     pipes = [spawning.Pipe() for _ in range(2)]
@@ -158,7 +157,7 @@ def publish_everything(port: Any, stop: Any) -> None:
     def send() -> None:
         nonlocal sent
         sent += 1
-        if sent == RATE_HZ:  # after one second of poses, the surface
+        if sent == RATE_HZ:  # the surface follows after one second of poses
             for start in range(0, len(data), PIECE_BYTES):
                 socket.send(b"S" + data[start : start + PIECE_BYTES], copy=False)
         header = session.header(MessageType.POSE_BATCH, sent, CLOCK.now_ns())
@@ -188,7 +187,7 @@ def run_shared() -> tuple[list[int], float]:
         elif began_ns:
             latencies.append(CLOCK.now_ns() - decoder.decode(message[1:]).capture_ns)
     seconds = (CLOCK.now_ns() - began_ns) / 1e9
-    # The poses that waited behind the surface have been sent meanwhile, and come after it.
+    # The poses that waited behind the surface arrive after it.
     arrived_ns = CLOCK.now_ns()
     while True:
         batch = decoder.decode(socket.recv()[1:])
@@ -205,7 +204,7 @@ def run_shared() -> tuple[list[int], float]:
 
 
 def in_namespace(arguments: list[str], mbit: float) -> int:
-    """Runs this script again where loopback is shaped."""
+    """Runs this script again in the namespace whose loopback is shaped; returns the exit code."""
     if os.geteuid() != 0:
         raise SystemExit(
             "making a network namespace needs root: sudo python benchmarks/unity_bridge/bench_shared_link.py"

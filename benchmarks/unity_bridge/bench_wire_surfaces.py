@@ -1,16 +1,16 @@
-"""Surfaces on the wire: size, rounding error, time to assemble 20 MB, a link that is cut, and hostile neighbours.
+"""Surfaces on the wire: size, rounding error, time for 20 MB, interrupted links, and hostile clients.
 
     python benchmarks/unity_bridge/bench_wire_surfaces.py [--rounds 7] [--triangles 100000] [--only sizes time ...]
 
-- Sizes: the torso phantom's labels (1.5 mm voxels) become surfaces as `surgnav reconstruct` makes them. Each is sent
-  as payload and compressed; beside them float32 positions and uint32 indices, the same through plain deflate, and what
-  deflate alone makes of the payload. The error is that of an organ stretched to 500 mm, decoded from the compressed
-  bytes. Levels of detail are those that the service makes, with their measured deviations.
-- Time: server and reference client are processes of their own, over loopback; from the first request to the whole
-  surface with its hash right. Beside it a bare DEALER/ROUTER pair that moves the same bytes in the same pieces and
-  hashes them, and encodes and checks nothing. Both in turn; the median of the rounds.
+- Sizes: the torso phantom's labels (1.5 mm voxels) become surfaces as in `surgnav reconstruct`. Their sizes as payload
+  and compressed are printed beside those of float32 positions with uint32 indices, of these deflated, and of the
+  payload deflated. The rounding error is that of an organ stretched to 500 mm, decoded from the compressed bytes. The
+  levels of detail are those of the service, with their measured deviations.
+- Time: from the first request to the whole surface with a correct hash, between server and reference client in two
+  processes over loopback. Beside it a bare DEALER/ROUTER pair moves the same bytes in the same pieces and hashes them,
+  without encoding or checks. Both run in turn; the median of the rounds counts.
 - Cut: a proxy closes the connection after a quarter of the bytes, three times.
-- Hostile: three clients that ask for the largest chunks and for manifests and never read, three that take all they can
+- Hostile: three clients request the largest chunks and manifests and never read, and three more take all that they can
   get, while the reference client pulls.
 """
 
@@ -50,7 +50,7 @@ from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
 from unity_bridge.wire.messages import SurfaceChunkRequest, SurfaceListRequest, Welcome, encode_message
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.unity_bridge.transport.cutting_proxy import CuttingProxy  # what the functional test cuts with
+from tests.unity_bridge.transport.cutting_proxy import CuttingProxy  # as in the functional test
 
 CLOCK = MonotonicClock()
 CHUNK_BYTES, CREDIT = 262_144, 8
@@ -63,7 +63,7 @@ PARTS = ("sizes", "time", "cut", "hostile")
 
 
 def phantom_surfaces(triangles: int) -> list[Surface]:
-    """Body, bone, lungs and liver of the torso phantom, from its labels."""
+    """Surfaces of body, bone, lungs and liver of the torso phantom, from its labels."""
     from reconstruction.network.classes import CLASS_INDEX, STRUCTURES
     from reconstruction.phantom.torso import make_torso_phantom
     from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
@@ -75,7 +75,7 @@ def phantom_surfaces(triangles: int) -> list[Surface]:
 
 
 def measured_error_mm(surface: Surface) -> tuple[float, float]:
-    """Of this surface stretched to 500 mm, sent compressed: the largest distance of a vertex, and bytes a vertex."""
+    """Largest error of a vertex of the surface stretched to 500 mm and sent compressed, and the bytes per vertex."""
     long = replace(surface, vertices_mm=surface.vertices_mm * (LONG_MM / np.ptp(surface.bounds_mm, axis=0).max()))
     level = encode_level(long, glb=False)
     payload = decompress_surface(level.compressed) if level.compressed else level.payload.data
@@ -87,7 +87,7 @@ def measured_error_mm(surface: Surface) -> tuple[float, float]:
 
 
 def quickest_s(work: Callable[[], object], times: int = 5) -> float:
-    """The shortest of several: other work on the machine only adds."""
+    """The shortest time of several runs, since other work on the machine only adds time."""
     seconds = []
     for _ in range(times):
         began_ns = CLOCK.now_ns()
@@ -142,7 +142,7 @@ def show_levels(surfaces: list[Surface]) -> None:
 
 
 def serve(level: EncodedLevel, port: Any, stop: Any) -> None:
-    """The server's process, polled as the service polls."""
+    """Main function of the server's process, which polls as the service does."""
     session, context = Session(uuid.uuid4().bytes, CLOCK), zmq.Context()
     surfaces = SurfaceServer("tcp://127.0.0.1:*", session, context)
     surfaces.offer_levels([level], "approved", "bench")
@@ -171,7 +171,7 @@ def serve(level: EncodedLevel, port: Any, stop: Any) -> None:
 
 
 def serve_bare(data: bytes, port: Any, stop: Any) -> None:
-    """A ROUTER that answers an offset with the bytes there."""
+    """Main function of a process with a ROUTER that answers an offset with the bytes there."""
     socket = zmq.Context().socket(zmq.ROUTER)
     socket.setsockopt(zmq.LINGER, 0)
     port.send(f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}")
@@ -184,7 +184,7 @@ def serve_bare(data: bytes, port: Any, stop: Any) -> None:
 
 @contextmanager
 def process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
-    """Runs `target` in a process of its own and yields what it says where it is."""
+    """Runs `target` in another process while the block runs; yields the endpoints that it sends."""
     spawning = multiprocessing.get_context("spawn")
     stop, (ours, theirs) = spawning.Event(), spawning.Pipe()
     child = spawning.Process(target=target, args=(*arguments, theirs, stop), daemon=True)
@@ -197,7 +197,7 @@ def process(target: Callable[..., None], *arguments: Any) -> Iterator[Any]:
 
 
 def pull(where: tuple[str, str, str], settings: PullerSettings) -> tuple[PulledSurface, ReferenceClient]:
-    """The reference client pulls everything; the surface, and the closed client."""
+    """Pulls everything with the reference client; returns the surface and the closed client."""
     endpoints = Endpoints(poses=where[0], surfaces=where[1], control=where[2])
     with ReferenceClient(endpoints, CLOCK, ClientSettings(puller=settings)) as client:
         if not client.poll_until(lambda: client.surfaces.is_done, CLOCK.now_ns() + PATIENCE_NS):
@@ -268,7 +268,7 @@ def show_cut(level: EncodedLevel) -> None:
 
 
 def harass(endpoint: str, sha256: str, readers: int, deaf: int, port: Any, stop: Any) -> None:
-    """Clients that ask as fast as they can; `readers` of them take the answers."""
+    """Clients that request as fast as they can: `readers` of them read the answers, `deaf` of them do not."""
     session, sequence = Session(NO_SESSION, CLOCK), 0
     sockets = []
     for number in range(readers + deaf):
@@ -298,7 +298,7 @@ def harass(endpoint: str, sha256: str, readers: int, deaf: int, port: Any, stop:
 
 
 def spin(port: Any, stop: Any) -> None:
-    """A neighbour that keeps a core busy and sends nothing: what is left of a slowdown is the socket's."""
+    """A process that keeps a core busy and sends nothing, to tell the cost of a busy machine from that of requests."""
     port.send("ready")
     while not stop.is_set():
         for _ in range(1000):

@@ -1,4 +1,4 @@
-"""Compiling C# sources to an assembly, and running one: each in a process of its own, with a time limit."""
+"""Compiles C# sources to an assembly, and runs assemblies, each in another process with a time limit."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from scripts.csharp.toolchain import Toolchain
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _TIME_LIMIT_S = 240
-# Without ICU's data: .NET would look for the system's, and there is none in a container.
+# .NET must not look for the system's ICU data, which containers do not have.
 _ENVIRONMENT = {"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", "DOTNET_CLI_TELEMETRY_OPTOUT": "1"}
 
 
 class CompilationError(SurgNavError):
-    """The compiler's errors, or its warnings, which count as errors."""
+    """C# that does not compile; the compiler's warnings count as errors."""
 
 
 class Runtime(Enum):
-    """What a program runs in."""
+    """The runtime of a program."""
 
     DOTNET = "dotnet"
     MONO = "mono"
@@ -40,11 +40,11 @@ class Build:
     Attributes:
         sources: files, and folders that are searched for ``*.cs``.
         target: the assembly to write, ``.dll``.
-        references: other assemblies; they are copied nowhere, so keep them beside the target to run it.
-        program: has a Main, and gets the file that `run` needs.
+        references: other assemblies; they are not copied, and must lie beside the target when it runs.
+        program: whether the assembly has a Main; it then also gets the file that .NET needs to run it.
         defines: preprocessor symbols, such as UNITY_EDITOR.
-        standard: make an assembly for .NET Standard 2.1, which runs in both runtimes; types that the standard has not
-            are errors. Of members only .NET's own are known here: Mono tells when it runs them.
+        standard: makes an assembly for .NET Standard 2.1, which runs in both runtimes; types that the standard does not
+            have are errors. Members are checked against .NET only: one that Mono lacks fails when Mono runs it.
     """
 
     sources: Sequence[Path]
@@ -59,7 +59,7 @@ def compile_csharp(build: Build, tools: Toolchain) -> Path:
     """Compiles C# 9 and returns the assembly.
 
     Raises:
-        CompilationError: with every error and warning.
+        CompilationError: the sources do not compile; the message has every error and warning.
     """
     sources = [file for path in build.sources for file in (sorted(path.rglob("*.cs")) if path.is_dir() else [path])]
     request = {
@@ -78,10 +78,10 @@ def compile_csharp(build: Build, tools: Toolchain) -> Path:
 
 
 def write_facade(folder: Path, tools: Toolchain) -> Path:
-    """Writes netstandard.dll for Mono, and returns it.
+    """Writes netstandard.dll for Mono, and returns its path.
 
-    Libraries for .NET Standard, such as NUnit, look for every class in netstandard.dll, which says where each really
-    is. Debian has Mono's only in a package that brings 185 MB; this one is made of what both runtimes have.
+    Libraries for .NET Standard, such as NUnit, look for every class in netstandard.dll, which says which assembly has
+    it. Debian has Mono's only in a package of 185 MB; this one is made of the types that both runtimes have.
 
     Raises:
         CompilationError, ToolchainError: as `compile_csharp`.
@@ -94,12 +94,12 @@ def write_facade(folder: Path, tools: Toolchain) -> Path:
 def run_program(
     program: Path, arguments: Sequence[str], tools: Toolchain, runtime: Runtime, limit_s: float = _TIME_LIMIT_S
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a compiled program in the runtime that it was compiled for; the caller looks at the return code."""
+    """Runs a compiled program in the runtime that it was compiled for; the caller checks the return code."""
     return _run([*run_command(program, tools, runtime), *arguments], "", limit_s)
 
 
 def run_command(program: Path, tools: Toolchain, runtime: Runtime) -> list[str]:
-    """The first words of the command that runs a program, for those who start it themselves."""
+    """The first words of the command that runs a program, for callers that start it themselves."""
     if runtime is Runtime.MONO:
         return [str(ensure_mono().program), str(mono_twin(program))]
     return [
@@ -114,7 +114,7 @@ def run_command(program: Path, tools: Toolchain, runtime: Runtime) -> list[str]:
 def run_dotnet(
     program: Path, arguments: Sequence[str], tools: Toolchain, limit_s: float = _TIME_LIMIT_S
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a compiled program in .NET; the caller looks at the return code."""
+    """Runs a compiled program in .NET; the caller checks the return code."""
     return _run([str(tools.dotnet), "exec", str(program), *arguments], "", limit_s)
 
 
@@ -123,7 +123,9 @@ def _compiler(request: dict[str, object], target: Path) -> None:
     result = _run([sys.executable, "-m", "scripts.csharp.compiler"], json.dumps(request), _TIME_LIMIT_S)
     if result.returncode != 0:
         raise CompilationError(
-            f"C# that does not compile:\n{result.stdout}{result.stderr}", "no error, no warning", "correct the sources"
+            f"C# that does not compile:\n{result.stdout}{result.stderr}",
+            "sources without errors or warnings",
+            "correct the sources",
         )
 
 

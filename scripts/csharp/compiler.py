@@ -1,6 +1,6 @@
-"""The front end of Roslyn: reads a request from standard input, as build.py writes it, and compiles.
+"""The front end of Roslyn: reads a request of build.py from standard input, and compiles.
 
-A program of its own, since loading .NET into a process is for good. Errors and warnings go to standard output.
+It is a program of its own, since .NET cannot be unloaded from a process. Errors and warnings go to standard output.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from scripts.csharp.standard import STANDARD, facade_source, hide_newer_types, to_standard
 from scripts.csharp.toolchain import Toolchain
 
-# Not what the language asks of this code: CS1591 is a public thing without a comment, CS1701 and CS1702 versions of
-# .NET's own assemblies that are unified at run time.
+# Warnings that do not apply: CS1591 is a public member without a comment, CS1701 and CS1702 are versions of .NET's own
+# assemblies that are unified at run time.
 _SILENT = ("CS1591", "CS1701", "CS1702")
 _CLASS_LIBRARIES = ("System.", "Microsoft.Win32.", "netstandard.", "mscorlib.")
 
@@ -44,7 +44,7 @@ def _load_roslyn(tools: Toolchain) -> None:
 
 
 def _compile(request: dict[str, Any], tools: Toolchain) -> list[str]:
-    """Writes the assembly, and returns what the compiler has to say."""
+    """Writes the assembly, and returns the compiler's errors and warnings."""
     from Microsoft.CodeAnalysis import CSharp, DiagnosticSeverity, OptimizationLevel, OutputKind
     from System.IO import File
 

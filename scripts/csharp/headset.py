@@ -1,6 +1,6 @@
-"""The C# client as a headset: compiled once for its sources, kept beside the tools.
+"""The C# client as a headset program, compiled once for each state of its sources and kept beside the tools.
 
-``python -m scripts.csharp.headset [dotnet|mono]`` prints the first words of the command that runs it, as JSON; its
+``python -m scripts.csharp.headset [dotnet|mono]`` prints as JSON the first words of the command that runs it; its
 arguments are those of ``python -m unity_bridge.client``.
 """
 
@@ -28,8 +28,9 @@ _PROGRAM = (_TESTS / "headset", _TESTS / "wire_probe" / "Json.cs")
 
 
 def build_headset(tools: Toolchain) -> Path:
-    """The program, compiled if its sources have changed. What nobody has used for a day goes: another checkout of the
-    same user may be running its own.
+    """The path of the program, which is compiled if its sources have changed.
+
+    Programs that were not used for a day are deleted; newer ones may be in use from another checkout of this user.
 
     Raises:
         CompilationError, ToolchainError: as `compile_csharp`.

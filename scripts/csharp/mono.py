@@ -1,4 +1,4 @@
-"""Debian's Mono: the second runtime, and the nearest relative of Unity's own that CI can have."""
+"""Debian's Mono: the second runtime, and the closest to Unity's own that is available to CI."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 from scripts.csharp.toolchain import ToolchainError
 
-# In scripts/setup, too, which installs them.
+# The same packages are in scripts/setup, which installs them.
 PACKAGES = "mono-runtime libmono-system4.0-cil libmono-system-core4.0-cil libmono-system-io-compression4.0-cil"
 _NEEDED = ("mscorlib", "System", "System.Core", "System.Xml", "System.Numerics", "System.IO.Compression")
 
 
 @dataclass(frozen=True)
 class Mono:
-    """Where it is.
+    """An installation of Mono.
 
     Attributes:
-        program: the runtime.
-        assemblies: the folder of its class libraries, which are compiled against, too.
+        program: path of the runtime.
+        assemblies: folder of its class libraries, which sources are compiled against too.
     """
 
     program: Path
@@ -27,10 +27,10 @@ class Mono:
 
 
 def ensure_mono() -> Mono:
-    """Mono, as it is installed.
+    """The installed Mono.
 
     Raises:
-        ToolchainError: it is not, or not all of it.
+        ToolchainError: Mono is not installed, or not completely.
     """
     program = shutil.which("mono")
     mono = Mono(Path(program or "mono"), Path("/usr/lib/mono/4.5"))

@@ -1,8 +1,9 @@
-"""Assemblies for .NET Standard 2.1, without its reference assembly, which no package registry within reach has.
+"""Makes assemblies for .NET Standard 2.1 without its reference assembly, which PyPI and npm do not have.
 
-Its list of types is in .NET's own netstandard.dll, a facade that says for each type which assembly of .NET has it. What
-was compiled against these is made to name netstandard instead, after a look whether it has all the types; each runtime
-then finds them by its own facade. Used inside the compiler's process, where .NET is loaded.
+The standard's types are listed in .NET's own netstandard.dll, a facade that says which assembly of .NET has each type.
+An assembly that was compiled against .NET is changed to refer to netstandard, after a check that the standard has all
+the types it uses; each runtime then finds them by its own facade. This runs in the compiler's process, where .NET is
+loaded.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ def standard_types(references: Any) -> set[str]:
 
 
 def hide_newer_types(compilation: Any) -> None:
-    """Keeps the compiler from using types that came after the standard on its own account: it has its ways without."""
+    """Keeps the compiler from using types that are newer than the standard for its own purposes."""
     from System import Enum
     from System.Reflection import BindingFlags
 
-    # What Roslyn's own tests do; from outside there is no other way to say it. The package's hash pins the version.
+    # As Roslyn's own tests do, since there is no public way. The package's hash pins the version of Roslyn.
     base = compilation.GetType().BaseType
     known = base.Assembly.GetType("Microsoft.CodeAnalysis.WellKnownType")
     hidden = BindingFlags.Instance | BindingFlags.NonPublic
@@ -48,12 +49,12 @@ def hide_newer_types(compilation: Any) -> None:
 
 
 def to_standard(target: str, references: Any) -> list[str]:
-    """Makes an assembly name netstandard; it must have been compiled with that as the name of its module.
+    """Changes an assembly to refer to netstandard; it must have been compiled with that as the name of its module.
 
     A twin for Debian's Mono is written beside it, see `_drop_modifiers`.
 
     Returns:
-        Types that .NET Standard 2.1 has not; empty if all is well.
+        Types in use that .NET Standard 2.1 does not have; empty if there are none.
     """
     from System.IO import MemoryStream
     from System.Reflection.Metadata import PEReaderExtensions
@@ -75,12 +76,12 @@ def to_standard(target: str, references: Any) -> list[str]:
 
 
 def mono_twin(assembly: Path) -> Path:
-    """Where the same assembly stands for Debian's Mono."""
+    """The path of the same assembly for Debian's Mono."""
     return assembly.parent / "mono" / assembly.name
 
 
 def facade_source(libraries: Any, references: Any) -> str:
-    """C# of a netstandard.dll that forwards each type of .NET Standard 2.1 which `libraries` have."""
+    """C# source of a netstandard.dll that forwards each type of .NET Standard 2.1 that `libraries` have."""
     from Microsoft.CodeAnalysis import Accessibility, IAssemblySymbol
     from Microsoft.CodeAnalysis.CSharp import CSharpCompilation
 
@@ -134,11 +135,10 @@ def _rename(image: bytearray, metadata_at: int, reader: Any) -> None:
 
 
 def _drop_modifiers(image: bytearray, metadata_at: int, reader: Any) -> None:
-    """Takes `modreq(InAttribute)` off what ReadOnlySpan returns: its indexer, its enumerator.
+    """Removes `modreq(InAttribute)` from the return types of ReadOnlySpan's indexer and enumerator.
 
-    Debian compiles its class libraries with mcs, which leaves out that mark of a `ref readonly`; Mono, where it is
-    compiled with Roslyn as everywhere else, has it. A signature is: flags, number of parameters, modifier, its type,
-    what is returned.
+    Debian compiles its class libraries with mcs, which omits this mark of a `ref readonly`; class libraries compiled
+    with Roslyn have it. A signature consists of flags, number of parameters, modifier, its type, return type.
     """
     from System.Reflection.Metadata.Ecma335 import HeapIndex, MetadataReaderExtensions, MetadataTokens
 

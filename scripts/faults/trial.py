@@ -1,4 +1,4 @@
-"""One trial: a fault in a copy of the working tree, its tests run there, and the copy put right again."""
+"""One trial: puts a fault into a copy of the working tree, runs its tests there, and restores the copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PASSED, _FAILED, _NONE_FOUND = 0, 1, 5
 
 
 class Outcome(StrEnum):
-    """What became of a fault."""
+    """The outcome of a trial."""
 
     NOTICED = "noticed"
     SURVIVED = "SURVIVED"
@@ -30,14 +30,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome, and in words by which test, or why it was not judged."""
+    """The outcome of a trial, with the test that failed, or the reason why the fault was not judged."""
 
     outcome: Outcome
     detail: str = ""
 
 
 class WorkingCopy:
-    """The files of a repository that are or would be committed, in a folder where they may be broken."""
+    """A copy of the files of a repository that are tracked or could be committed, for the trials."""
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.root = folder / "copy"
@@ -52,18 +52,18 @@ class WorkingCopy:
         )
         for name in filter(None, listed.stdout.decode().split("\0")):
             source, target = repository / name, self.root / name
-            if source.is_file():  # tracked, but deleted since, is no file
+            if source.is_file():  # a tracked file may have been deleted
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
-        # By content: a fault of the same length within the same second must not run as the file's old bytecode.
+        # Bytecode is validated by content: a fault of equal length within a second would else run the old bytecode.
         compiler = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
         subprocess.run([sys.executable, *compiler], cwd=self.root, check=False)
 
     def try_fault(self, fault: Fault, limit_s: float) -> Result:
-        """Runs the fault's tests with it; the test that fails must pass without it.
+        """Runs the fault's tests with the fault; the test that fails must pass without it.
 
         Raises:
-            FaultListError: the fault does not fit the code.
+            FaultListError: the fault's text is not in the code exactly once.
         """
         with self._broken(fault):
             code, told = self._pytest(fault, limit_s, "-x")
@@ -89,11 +89,11 @@ class WorkingCopy:
             path.write_bytes(whole)
 
     def _pytest(self, fault: Fault, limit_s: float, *options: str) -> tuple[int | None, str]:
-        """The exit code, None past the time limit, and what was printed."""
+        """Runs pytest; returns the exit code (None after the time limit) and the output."""
         command = [sys.executable, "-m", "pytest", "-q", *options, *fault.tests]
         command += ["-k", fault.select] if fault.select else []
         told = {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "SURGNAV_DATA": self._data}
-        told["TMPDIR"] = str(self._scratch)  # what the tests leave goes with the copy
+        told["TMPDIR"] = str(self._scratch)  # files that tests leave are deleted with the copy
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
         with subprocess.Popen(
             command, cwd=self.root, env={**os.environ, **told}, start_new_session=True, **pipes
@@ -101,7 +101,7 @@ class WorkingCopy:
             try:
                 output, _ = process.communicate(timeout=limit_s)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # with the programs that a test has started
+                os.killpg(process.pid, signal.SIGKILL)  # including programs that a test has started
                 return None, f"over {limit_s:g} s"
         return process.returncode, output
 
@@ -115,7 +115,7 @@ def _why(code: int | None, told: str) -> str:
 
 
 def judged(copy: WorkingCopy, fault: Fault, limit_s: float) -> Result:
-    """As `WorkingCopy.try_fault`; a fault that does not fit the code is not judged."""
+    """As `WorkingCopy.try_fault`, but a fault whose text is not in the code exactly once is returned as not judged."""
     try:
         return copy.try_fault(fault, limit_s)
     except (SurgNavError, OSError, UnicodeDecodeError) as error:

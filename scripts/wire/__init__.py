@@ -1,4 +1,4 @@
-"""Writes the wire's code from unity_bridge/wire/wire_schema.toml: ``make wire``.
+"""Generates the code of the wire protocol from unity_bridge/wire/wire_schema.toml: ``make wire``.
 
-It stands beside the packages, not in one: it must run when what it generated is missing or wrong.
+It is not part of a package, since it must run when the generated code is missing or wrong.
 """

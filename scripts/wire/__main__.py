@@ -1,4 +1,4 @@
-"""``python -m scripts.wire``: writes everything that follows from wire_schema.toml, and the .meta files Unity lacks."""
+"""``python -m scripts.wire`` writes everything generated from wire_schema.toml, and missing .meta files of Unity."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from scripts.wire.schema_file import REPOSITORY
 
 def main() -> int:
     changed = _write(generated_files(REPOSITORY))
-    changed += _write(missing_metas(REPOSITORY))  # after the code: it may be what lacks them
+    changed += _write(missing_metas(REPOSITORY))  # after the code, since new files of it need them too
     sys.stdout.write(f"{changed} files changed\n")
     return 0
 
 
 def _write(files: dict[Path, str]) -> int:
-    """Writes what differs, names it, and returns how many files that were."""
+    """Writes the files that differ, prints their names, and returns their number."""
     changed = 0
     for path, text in files.items():
         target = REPOSITORY / path

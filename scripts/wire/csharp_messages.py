@@ -1,4 +1,4 @@
-"""The messages in C#: one class each, which reads and writes its own fields."""
+"""Generates the messages in C#: one class for each, which reads and writes its own fields."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from scripts.wire.csharp_text import indented, pascal, source, summary
 from scripts.wire.schema_file import SOCKETS, Field, Message, WireSchema
 
-# The type of a kind, and the method of FieldReader and WireWriter that reads and writes it.
+# kind -> its C# type, and the name of the methods of FieldReader and WireWriter that read and write it.
 _KINDS = {
     "text": ("string", "Text"),
     "sha256": ("string", "Sha256"),
@@ -23,7 +23,7 @@ _INITIAL = {"text": '""', "sha256": '""', "position": "new double[3]"}
 
 
 def message_files(schema: WireSchema) -> dict[str, str]:
-    """One file for each socket, and the one that finds the class of a type."""
+    """Texts by file name: one file for each socket, and one that finds the class of a message type."""
     files = {}
     for socket in SOCKETS:
         declared = [m for m in [*schema.nested, *schema.messages] if m.socket == socket and not m.own_codec]

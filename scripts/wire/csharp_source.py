@@ -1,6 +1,6 @@
-"""The C# side of the wire: constants, enums, fixed layouts as structs, and a class for each message.
+"""Generates the C# side of the wire: constants, enums, fixed layouts as structs, and a class for each message.
 
-C# 9 for .NET Standard 2.1, without reflection, so that Unity's IL2CPP compiles it ahead of time.
+The code is C# 9 for .NET Standard 2.1 without reflection, so that Unity's IL2CPP can compile it ahead of time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scripts.wire.csharp_messages import message_files
 from scripts.wire.csharp_text import indented, pascal, source, summary
 from scripts.wire.schema_file import Constant, Enum, Record, SchemaFileError, Slot, WireSchema
 
-# The type of a slot and the helper of WireBytes.cs that reads and writes it.
+# Type of a slot -> its C# type, and the name of the helpers of WireBytes.cs that read and write it.
 _SLOTS = {
     ("u8", None): ("byte", "U8"),
     ("u16", None): ("ushort", "U16"),
@@ -30,7 +30,7 @@ _SLOTS = {
 
 
 def csharp_files(schema: WireSchema) -> dict[str, str]:
-    """Texts by path below the folder of generated C#."""
+    """Texts by path below the folder of the generated C#."""
     return {
         "Constants.cs": source(_constants(schema.constants)),
         "Enums.cs": source("\n".join([_message_types(schema), *map(_enum, schema.enums)])),
@@ -48,7 +48,7 @@ def _constants(constants: Iterable[Constant]) -> str:
 
 def _constant(constant: Constant) -> str:
     name, value = pascal(constant.name), constant.value
-    if isinstance(value, str):  # four letters, read as a little-endian number: compared at once, without garbage
+    if isinstance(value, str):  # four letters as a little-endian number, which is compared without allocating memory
         return f"uint {name} = 0x{int.from_bytes(value.encode(), 'little'):08X}"
     return f"double {name} = {value!r}" if isinstance(value, float) else f"int {name} = {value}"
 
@@ -132,7 +132,7 @@ def _declared(slot: Slot) -> str:
 
 
 def _csharp(slot: Slot) -> tuple[str, str]:
-    """The type of a slot, and what the helpers that read and write it are called."""
+    """The C# type of a slot, and the name of the helpers that read and write it."""
     known = _SLOTS.get((slot.type, slot.count))
     if known is None:
         allowed = ", ".join(f"{name}[{count}]" if count else name for name, count in _SLOTS)

@@ -1,4 +1,4 @@
-"""Which files follow from the schema, and what they must hold."""
+"""The files that are generated from the schema, with their content."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PROTOCOL_PAGE = Path("docs") / "unity_bridge" / "protocol.md"
 
 
 def generated_files(repository: Path) -> dict[Path, str]:
-    """Texts by path below the repository; of the protocol page only the tables between its marks are renewed.
+    """Texts by path below the repository; in the protocol page only the tables between the marks are replaced.
 
     Raises:
-        SchemaFileError: the schema contradicts itself, or the page lacks the marks of a table.
+        SchemaFileError: the schema is inconsistent, or the page lacks the marks of a table.
     """
     schema = load_schema(SCHEMA_FILE.read_text("utf-8"))
     files = {UNITY_BRIDGE / "wire" / path: text for path, text in python_files(schema).items()}
@@ -30,7 +30,7 @@ def generated_files(repository: Path) -> dict[Path, str]:
 
 
 def missing_metas(repository: Path) -> dict[Path, str]:
-    """Texts of the .meta files that the Unity package still lacks, by path below the repository."""
+    """Texts of the .meta files that are missing in the Unity package, by path below the repository."""
     package = repository / UNITY_PACKAGE
     lacking = [asset for asset in assets(package) if not meta_path(asset).exists()]
     return {meta_path(asset).relative_to(repository): meta_text(asset, package) for asset in lacking}

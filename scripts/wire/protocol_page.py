@@ -10,10 +10,10 @@ _MARKED = re.compile(r"(<!-- wire_schema: (\w+) -->\n).*?(<!-- end -->)", re.DOT
 
 
 def with_tables(page: str, schema: WireSchema) -> str:
-    """The page with every table renewed.
+    """The page with every table replaced by that of the schema.
 
     Raises:
-        SchemaFileError: a mark that names nothing in the schema, or an enum or message that no mark names.
+        SchemaFileError: a mark names nothing in the schema, or an enum or message has no mark.
     """
     tables = {record.name: _record(record) for record in schema.records if record.name in _named(page)}
     tables |= {enum.name: _enum(enum) for enum in schema.enums}

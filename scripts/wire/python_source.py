@@ -1,4 +1,4 @@
-"""The Python side of the wire: constants and layouts, and one module of message declarations for each socket."""
+"""Generates the Python side of the wire: constants, layouts, and a module of message declarations for each socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def python_files(schema: WireSchema) -> dict[str, str]:
-    """Texts by path below ``unity_bridge/wire/``, formatted as ruff would."""
+    """Texts by path below ``unity_bridge/wire/``, formatted as by ruff."""
     sockets = [socket for socket in SOCKETS if any(_declared(schema, socket))]
     files = {f"generated/{socket}_messages.py": _messages(schema, socket) for socket in sockets}
     files["generated/constants.py"] = _constants(schema)
@@ -33,7 +33,7 @@ def python_files(schema: WireSchema) -> dict[str, str]:
 
 
 def upper_snake(name: str) -> str:
-    """MessageHeader -> MESSAGE_HEADER."""
+    """The name in upper snake case: MessageHeader -> MESSAGE_HEADER."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 
@@ -167,7 +167,7 @@ def _default(schema: WireSchema, field: Field) -> str:
 
 
 def _helper(schema: WireSchema, field: Field) -> str:
-    """The name of schema.py that writes this kind."""
+    """The name of the function of schema.py that declares a field of this kind."""
     if schema.enum(field.kind):
         return "choice"
     if schema.nested_message(field.kind):
@@ -215,7 +215,7 @@ def _import(module: str, names: Iterable[str]) -> str:
 
 
 def _isort_key(name: str) -> tuple[int, str]:
-    """Constants, classes, functions: the order of the linter."""
+    """Sort key for imported names in the linter's order: constants, classes, functions."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 

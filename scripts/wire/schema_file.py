@@ -1,4 +1,4 @@
-"""wire_schema.toml, read and checked: everything that the generators of Python, C# and the protocol page know."""
+"""Reads and checks wire_schema.toml, the only input of the generators of Python, C# and the protocol page."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SCHEMA_FILE = REPOSITORY / "unity_bridge" / "wire" / "wire_schema.toml"
 SIZES = {"bytes": 1, "pad": 1, "u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "f32": 4, "f64": 8}
 SIMPLE_KINDS = frozenset({"text", "u32", "u64", "i64", "f64", "flag", "sha256", "blob", "position"})
-FIELD_LIMIT = 64  # of one message: C# marks in a 64-bit number what it has seen
-# Which types a socket's messages have: a client knows from the number alone where a message belongs.
+FIELD_LIMIT = 64  # fields of one message: C# marks those it has read in a 64-bit number
+# Range of the message types of each socket, so that a client knows a message's socket from its type.
 SOCKETS = {"poses": range(1, 16), "surfaces": range(16, 32), "control": range(32, 64)}
 
 
 class SchemaFileError(SurgNavError):
-    """wire_schema.toml contradicts itself: nothing is generated from it."""
+    """wire_schema.toml is inconsistent; nothing is generated from it."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A number or a magic word that both languages need by name."""
+    """A number or a magic word that both languages have by name."""
 
     name: str
     value: int | float | str
@@ -35,7 +35,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Enum:
-    """Words with a code of one byte each; no code is zero."""
+    """An enum: words with a code of one byte each; no code is zero."""
 
     name: str
     doc: str
@@ -44,7 +44,7 @@ class Enum:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in a record: `count` numbers of `type`, or as many bytes; None where `type` is written without [n]."""
+    """A slot of a record: `count` numbers or bytes of `type`; `count` is None if `type` is written without [n]."""
 
     offset: int
     type: str
@@ -61,7 +61,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Record:
-    """A fixed layout; `array` where many follow one another."""
+    """A fixed layout; `array` if many follow one another."""
 
     name: str
     doc: str
@@ -75,7 +75,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Field:
-    """A tagged field; `default` is what absent means, None with `optional`."""
+    """A tagged field of a message; `default` is the value of an absent field, None with `optional`."""
 
     tag: int
     name: str
@@ -98,7 +98,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Message:
-    """A message, or with `type` None a nested one; with `own_codec` only its tags are generated."""
+    """A message, or a nested message if `type` is None; with `own_codec` only its tags are generated."""
 
     name: str
     type: int | None
@@ -111,7 +111,7 @@ class Message:
 
 @dataclass(frozen=True)
 class WireSchema:
-    """All of wire_schema.toml; nested messages stand before those that use them."""
+    """The whole schema; nested messages come before those that use them."""
 
     constants: tuple[Constant, ...]
     enums: tuple[Enum, ...]
@@ -130,7 +130,8 @@ def load_schema(text: str) -> WireSchema:
     """Reads the text of a schema file.
 
     Raises:
-        SchemaFileError: a gap in a record, a type, tag, code or name twice, an unknown kind, a missing or unknown key.
+        SchemaFileError: a record has a gap; a type, tag, code or name is used twice; a kind is unknown; or a key is
+            missing or unknown.
     """
     try:
         data = tomllib.loads(text)

@@ -1,6 +1,6 @@
-"""The .meta files of the Unity package: without one, Unity ignores an asset of an installed package.
+"""Makes the .meta files of the Unity package; Unity ignores an asset of an installed package without one.
 
-A GUID follows from the asset's path, so that it is the same wherever this runs; one that is there already is kept.
+A GUID is computed from the asset's path, so that it is the same on every machine; an existing file is kept.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _IMPORTERS = {
 
 
 def assets(package: Path) -> Iterator[Path]:
-    """Every file and folder that Unity imports: not what begins with a dot or ends with a tilde.
+    """Every file and folder that Unity imports: those whose names neither begin with a dot nor end with a tilde.
 
-    Of Samples~ each sample's files: Unity copies them into a project together with their .meta.
+    The files of each sample in Samples~ are included, since Unity copies them into a project with their .meta files.
     """
     for path in sorted(package.iterdir()):
         if path.name == "Samples~":
@@ -36,12 +36,12 @@ def assets(package: Path) -> Iterator[Path]:
 
 
 def meta_path(asset: Path) -> Path:
-    """Where Unity looks for the .meta of an asset."""
+    """The path of an asset's .meta file."""
     return asset.with_name(f"{asset.name}.meta")
 
 
 def meta_text(asset: Path, package: Path) -> str:
-    """A new .meta for an asset of the package."""
+    """The text of a new .meta file for an asset of the package."""
     guid = hashlib.md5(f"org.surgnav.client/{asset.relative_to(package).as_posix()}".encode()).hexdigest()
     default = "DefaultImporter:\n  externalObjects: {}\n"
     if asset.is_dir():
