@@ -5,7 +5,7 @@
 DATA holds usgra_train/ and networks_of_others/. The rivals:
 
 * MONAI's plain U-Net (channels 16 to 256), trained alike: same frames, augmentation, batches, steps and schedule.
-  `surgnav train reconstruction/training/ultrasound_rival.toml --data DATA --out out/train/rival` makes it.
+  `surgnav train reconstruction/training/images/ultrasound_rival.toml --data DATA --out out/train/rival` makes it.
 * The public carotid network (ImFusion, TorchScript), for vessels. Its description asks for floating-point grey values,
   resampled to 0.25 mm and padded by mirroring to multiples of 16. The frames here state no pixel size, so several pixel
   sizes are tried, with values 0 to 255 and 0 to 1, and the best result counts, which favours this network. It was
@@ -24,12 +24,12 @@ from geometry.points import Singles
 from reconstruction.network.engines.engine import choose_engine
 from reconstruction.network.letterbox import Letterbox, letterbox
 from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
-from reconstruction.training.image_config import ImageTrainingConfig
-from reconstruction.training.image_scores import ImageScores, frame_probabilities, score_frames
-from reconstruction.training.images import TrainingImage, find_images, read_image, read_pixels, to_grey
+from reconstruction.training.images.config import ImageTrainingConfig
+from reconstruction.training.images.files import TrainingImage, find_images, read_image, read_pixels, to_grey
+from reconstruction.training.images.scores import ImageScores, frame_probabilities, score_frames
 from reconstruction.training.read_config import read_config
 
-TRAINING = Path(__file__).resolve().parents[2] / "reconstruction" / "training"
+TRAINING = Path(__file__).resolve().parents[2] / "reconstruction" / "training" / "images"
 SHIPPED = ("ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny")
 PIXELS_MM = (0.06, 0.08, 0.1, 0.125, 0.15)
 # The network's classes: background, artery.

@@ -2,7 +2,8 @@
 
     python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --seed 13
 
-prints the table of reconstruction/training/usgra_split.csv, by the method of `reconstruction.training.split`.
+prints the table of reconstruction/training/images/usgra_split.csv, by the method of
+`reconstruction.training.images.split`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reconstruction.training.images import read_pixels, to_grey
-from reconstruction.training.split import draw_parts, groups, likeness
+from reconstruction.training.images.files import read_pixels, to_grey
+from reconstruction.training.images.split import draw_parts, groups, likeness
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from reconstruction.network.errors import TrainingConfigError
 from reconstruction.training.config import TrainingConfig
-from reconstruction.training.image_config import ImageTrainingConfig
+from reconstruction.training.images.config import ImageTrainingConfig
 
 
 def read_config(path: Path) -> TrainingConfig | ImageTrainingConfig:

@@ -12,8 +12,8 @@ from geometry.extras import from_extra
 from reconstruction.network.errors import TrainingConfigError
 from reconstruction.network.export import load_checkpoint
 from reconstruction.training.config import Schedule, TrainingConfig
-from reconstruction.training.image_config import ImageTrainingConfig
-from reconstruction.training.image_task import ImageTask
+from reconstruction.training.images.config import ImageTrainingConfig
+from reconstruction.training.images.task import ImageTask
 from reconstruction.training.read_config import read_config
 from reconstruction.training.sample import Sample
 from reconstruction.training.volume_task import VolumeTask

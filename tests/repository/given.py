@@ -15,7 +15,7 @@ from reconstruction.network.classes import CLASS_INDEX
 from registration.surface.bone_points import BeamSettings
 from tests.reconstruction.centrelines.vertebrae import vertebrae
 from tests.reconstruction.ct.dicom.dicom_factory import write_series
-from tests.reconstruction.ultrasound.test_bone_surface import made_frame
+from tests.reconstruction.ultrasound.frames import made_frame
 from tests.registration.shapes import T_TRUE, organ, sample, sphere
 from tests.registration.surface.ultrasound_bone import T_PROBE_IMAGE, scan
 from tests.unity_bridge.harness import CLOCK, stylus_pose

@@ -11,13 +11,13 @@ from reconstruction.network.engines.engine import choose_engine
 from reconstruction.network.errors import TrainingConfigError, TrainingDataError, WeightsError
 from reconstruction.network.segmentation import segment
 from reconstruction.network.weights import Weights, load_weights
-from reconstruction.training.image_config import ImageTrainingConfig, UltrasoundAugmentation
-from reconstruction.training.image_scores import fit_temperature, score_frames
-from reconstruction.training.image_task import ImageTask
-from reconstruction.training.images import to_grey
+from reconstruction.training.images.config import ImageTrainingConfig, UltrasoundAugmentation
+from reconstruction.training.images.files import to_grey
+from reconstruction.training.images.scores import fit_temperature, score_frames
+from reconstruction.training.images.task import ImageTask
+from reconstruction.training.images.ultrasound_augmentation import augment
 from reconstruction.training.read_config import read_config
 from reconstruction.training.train import run_training
-from reconstruction.training.ultrasound_augmentation import augment
 from tests.reconstruction.training.tiny_images import write_images
 
 
@@ -107,7 +107,7 @@ def test_missing_or_wrong_data_is_named(tmp_path: Path, change, message: str):
 
 def test_the_shipped_training_files_are_valid(repository: Path):
     for name in ("ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny", "ultrasound_rival"):
-        config = read_config(repository / "reconstruction" / "training" / f"{name}.toml")
+        config = read_config(repository / "reconstruction" / "training" / "images" / f"{name}.toml")
         assert isinstance(config, ImageTrainingConfig)
         assert config.class_names == ("background", "nerve", "vessel")
 

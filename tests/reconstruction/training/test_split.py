@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from reconstruction.training.images import read_pixels, to_grey
-from reconstruction.training.split import PARTS, draw_parts, groups, likeness, read_split
+from reconstruction.training.images.files import read_pixels, to_grey
+from reconstruction.training.images.split import PARTS, draw_parts, groups, likeness, read_split
 
-SPLIT = "reconstruction/training/usgra_split.csv"
+SPLIT = "reconstruction/training/images/usgra_split.csv"
 THRESHOLD = 0.42
 
 

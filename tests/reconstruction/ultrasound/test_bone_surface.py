@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from reconstruction.errors import FrameError
 from reconstruction.ultrasound.bone_surface import find_bone_surface
+from tests.reconstruction.ultrasound.frames import made_frame
 
 # Marked by eye on enlarged frames, before the finder was run on them: the middle of the bright ridge, (column, row),
 # about 3 px to believe. Frame -> points.
@@ -19,19 +19,6 @@ MARKED = {
     10: "200,340 220,316 240,296 260,280 280,272 320,266 350,269 380,277 410,287 440,293 480,315 500,333 520,370",
     20: "200,357 220,330 240,312 260,297 280,284 300,275 340,267 370,272 400,277 430,289 460,296 490,302",
 }
-
-
-def made_frame(rows_of_bone: np.ndarray | None, seed: int = 0) -> np.ndarray:
-    """Tissue of speckle with a fascia, and under the bone's ridge a shadow."""
-    rng = np.random.default_rng(seed)
-    rows, columns = 400, 300
-    tissue = gaussian_filter(rng.rayleigh(60.0, (rows, columns)), (1.0, 2.5))
-    tissue *= np.exp(-np.arange(rows) / 300.0)[:, None]
-    tissue[90:94] += 70.0  # a fascia: bright, but no shadow under it
-    if rows_of_bone is not None:
-        depth = np.arange(rows)[:, None] - rows_of_bone[None, :]
-        tissue = np.where(depth > 0, 0.08 * tissue, tissue) + 170.0 * np.exp(-((depth / 4.0) ** 2))
-    return np.clip(tissue, 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("seed", range(5))

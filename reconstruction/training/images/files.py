@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from geometry.extras import from_extra
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.network.letterbox import Letterbox, letterbox
-from reconstruction.training.image_config import Colour, ImageSource, ImageTrainingConfig
-from reconstruction.training.split import PARTS, read_split
+from reconstruction.training.images.config import Colour, ImageSource, ImageTrainingConfig
+from reconstruction.training.images.split import PARTS, read_split
 
 
 @dataclass(frozen=True)

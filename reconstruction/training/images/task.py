@@ -10,10 +10,10 @@ import numpy as np
 from geometry.extras import from_extra
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.network.image_network import build_image_network
-from reconstruction.training.image_config import ImageTrainingConfig
-from reconstruction.training.images import find_images, read_image
+from reconstruction.training.images.config import ImageTrainingConfig
+from reconstruction.training.images.files import find_images, read_image
+from reconstruction.training.images.ultrasound_augmentation import augment
 from reconstruction.training.sample import Sample
-from reconstruction.training.ultrasound_augmentation import augment
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class ImageTask:
 
     def validate(self, network: torch.nn.Module) -> dict[str, float]:
         """Mean Dice of each class over the validation frames that have it; empty without any."""
-        from reconstruction.training.image_scores import frame_dice, frame_probabilities, logits_of
+        from reconstruction.training.images.scores import frame_dice, frame_probabilities, logits_of
 
         pairs: dict[str, list[float]] = {}
         for image in self.validation:
@@ -65,6 +65,6 @@ class ImageTask:
 
     def export(self, checkpoint: Path, description: Path) -> None:
         """Writes ONNX and description, with the temperature that calibrates the validation frames."""
-        from reconstruction.training.image_export import export_images
+        from reconstruction.training.images.export import export_images
 
         export_images(checkpoint, description, self.config, self.validation)

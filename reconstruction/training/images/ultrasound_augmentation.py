@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geometry.extras import from_extra
-from reconstruction.training.image_config import UltrasoundAugmentation
+from reconstruction.training.images.config import UltrasoundAugmentation
 
 if TYPE_CHECKING:
     import torch

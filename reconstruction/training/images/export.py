@@ -10,9 +10,9 @@ from pathlib import Path
 from reconstruction.network.export import load_checkpoint, write_onnx
 from reconstruction.network.image_network import build_image_network, fold_batch_norm, image_stride
 from reconstruction.network.weights import FORMAT
-from reconstruction.training.image_config import ImageTrainingConfig
-from reconstruction.training.image_scores import fit_temperature, logits_of
-from reconstruction.training.images import TrainingImage
+from reconstruction.training.images.config import ImageTrainingConfig
+from reconstruction.training.images.files import TrainingImage
+from reconstruction.training.images.scores import fit_temperature, logits_of
 
 INPUT = "image"
 

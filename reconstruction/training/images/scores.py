@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geometry.extras import from_extra
 from geometry.points import Singles
 from reconstruction.network.segmentation import softmax
-from reconstruction.training.images import TrainingImage
+from reconstruction.training.images.files import TrainingImage
 
 if TYPE_CHECKING:
     import torch

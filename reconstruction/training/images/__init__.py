@@ -1,0 +1,1 @@
+"""Training on images with masks beside them, such as ultrasound frames: files, split, augmentation, scores, export."""
