@@ -55,6 +55,13 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Signature(_Record):
+    """Who did something, by name, and when (ISO 8601 with a time zone)."""
+
+    person: str
+    time: IsoTime
+
+
 class MadeBy(_Record):
     """What made an artefact, and when.
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from case.manifest import Signature
 from geometry.errors import SurgNavError
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats
@@ -210,7 +211,7 @@ class HeadsetEventHandler:
             )
         self._planned(event.name, "landmarks")
         touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
-        by = event.person, self._now()
+        by = Signature(person=event.person, time=self._now())
         self._start(event, sender, partial(case_work.verify, self._settings.case, touch, by, event.registration_id))
 
     def _decide(self, event: ClientEvent, sender: Sender) -> None:
@@ -223,7 +224,7 @@ class HeadsetEventHandler:
                 f"a surface that is on offer{f', now {offered.sha256[:12]}' if offered else ''}",
                 "ask for the manifest, look at the surface, and decide again",
             )
-        by = event.person, self._now()
+        by = Signature(person=event.person, time=self._now())
         work = partial(case_work.decide, self._settings.case, event.name, event.decision, by, offered.case_sha256)
         self._start(event, sender, work)
 
