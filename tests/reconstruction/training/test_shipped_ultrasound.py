@@ -1,0 +1,80 @@
+"""The committed ultrasound networks, on held-out frames: what the model card says of them is what they do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reconstruction.network.engines.engine import choose_engine
+from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights, read_parameters
+from reconstruction.training.image_config import ImageTrainingConfig
+from reconstruction.training.image_scores import ImageScores, frame_probabilities, score_frames
+from reconstruction.training.images import TrainingImage, find_images, read_image
+from reconstruction.training.read_config import read_config
+
+NAMES = ("ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny")
+# Pooled Dice on every fourth held-out frame, of nerve and vessel, as measured when the weights were committed.
+COMMITTED = {"ultrasound_nerve_vessel": (0.469, 0.756), "ultrasound_nerve_vessel_tiny": (0.445, 0.733)}
+
+
+def shipped(name: str) -> Weights:
+    return load_weights(DEFAULT_WEIGHTS.parent / f"{name}.json")
+
+
+@pytest.fixture(scope="module")
+def config(repository: Path) -> ImageTrainingConfig:
+    config = read_config(repository / "reconstruction" / "training" / "ultrasound_nerve_vessel.toml")
+    assert isinstance(config, ImageTrainingConfig)
+    return config
+
+
+@pytest.fixture(scope="module")
+def held_out(config: ImageTrainingConfig, repository: Path, shared_data: Path) -> list[TrainingImage]:
+    beside = repository / "reconstruction" / "training"
+    pairs = [pair for source in config.source for pair in find_images(source, shared_data / "us", beside)]
+    return [read_image(pair, config) for pair in [pair for pair in pairs if pair.part == "held_out"][::4]]
+
+
+def measured(name: str, images: list[TrainingImage]) -> ImageScores:
+    weights = shipped(name)
+    engine = choose_engine("openvino", weights)
+    logits = [engine.run(image.grey[None, None].astype(np.float32) / 255)[0] for image in images]
+    answers = [
+        frame_probabilities(values, weights.temperature, image) for values, image in zip(logits, images, strict=True)
+    ]
+    return score_frames(zip(answers, [image.classes for image in images], strict=True), weights.classes)
+
+
+def test_they_are_small_and_say_what_they_are():
+    files = [shipped(name).onnx for name in NAMES]
+    assert sum(path.stat().st_size for path in files) < 10e6
+    for name in NAMES:
+        weights = shipped(name)
+        assert (weights.name, weights.dimensions, weights.window) == (name, 2, (256, 256))
+        assert weights.classes == ("background", "nerve", "vessel")
+    tiny = sum(values.size for values in read_parameters(shipped(NAMES[1]).onnx).values())
+    assert 0.1e6 < tiny < 0.15e6
+
+
+def test_their_operators_are_those_that_int8_engines_fuse():
+    import onnx
+
+    for name in NAMES:
+        operators = {node.op_type for node in onnx.load(str(shipped(name).onnx)).graph.node}
+        assert operators <= {"Conv", "ConvTranspose", "Relu", "Concat", "Resize", "Identity", "Constant"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_held_out_frames_give_the_committed_dice(name: str, held_out: list[TrainingImage]):
+    scores = measured(name, held_out)
+    found = scores.pooled_dice["nerve"], scores.pooled_dice["vessel"]
+    assert found == pytest.approx(COMMITTED[name], abs=0.01)
+    assert scores.calibration_error < 0.05
+    assert scores.structure_calibration_error < 0.1
+
+
+def test_no_held_out_frame_was_trained_on(held_out: list[TrainingImage]):
+    for name in NAMES:
+        trained_on = set(shipped(name).trained_on)
+        assert len(trained_on) == 143, "144 frames, of which one is there twice"
+        assert not trained_on & {image.fingerprint for image in held_out}
