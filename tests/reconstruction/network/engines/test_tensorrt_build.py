@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reconstruction.network.engines import tensorrt_build
@@ -37,3 +38,14 @@ def test_without_tensorrt_the_error_names_the_extras(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tensorrt_build, "MODULES", ("tensorrt_of_nobody",))
     with pytest.raises(EngineError, match=r"\[tensorrt\].*\[tensorrt-rtx\]"):
         import_tensorrt()
+
+
+@pytest.mark.parametrize("name", ["ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny"])
+@pytest.mark.parametrize(("precision", "type_"), [("fp32", "FLOAT"), ("fp16", "HALF"), ("int8", "INT8")])
+def test_ultrasound_networks_are_parsed_and_built(tmp_path: Path, name: str, precision: str, type_: str):
+    frames = [np.random.default_rng(seed).random((1, 1, 256, 256), dtype=np.float32) for seed in range(2)]
+    description = DEFAULT_WEIGHTS.parent / f"{name}.json"
+    weights = load_weights(write_form(description, precision, tmp_path, frames if precision == "int8" else ()))
+    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights))
+    assert plan.precisions[type_] > 5
+    assert len(plan.content) > 100_000
