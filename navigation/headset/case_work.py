@@ -121,7 +121,8 @@ def verify(case_path: Path, touch: Touch, by: Signature, registration: str) -> V
         )
     place = planned(case_path, "landmarks")[touch.name]
     tip_mm2 = touch.tip_rms_mm**2 / 3.0 * np.eye(3)
-    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, Assumptions(), tip_mm2)
+    assumed = Assumptions.from_json(attempt.settings)  # the touch is judged as the registration was
+    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, assumed, tip_mm2)
     record(
         case, attempt, "verified", by.person, by.time, {"touch": VerificationRecord.of(found).model_dump(mode="json")}
     )
