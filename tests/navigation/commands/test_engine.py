@@ -29,7 +29,7 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("half")
     built = CliRunner().invoke(app, ["engine", "build", "--precision", "fp16", "--out", str(out)])
     assert built.exit_code == 0, built.output
-    return out / "surgnav_ct_v1_fp16.json", built.output.replace("\n", " ")
+    return out / "surgnav_ct_v1_fp16.json", " ".join(built.output.split())
 
 
 def test_half_precision_is_written_and_built(half):

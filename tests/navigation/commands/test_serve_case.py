@@ -118,7 +118,7 @@ def test_a_start_with_nothing_approved_or_a_case_that_cannot_be_written_says_so_
     review(case, "rejected")
     (case / "headset").write_text("in the place of the event log's folder")
     with serving(case) as screen, joined(screen) as headset:
-        screen.wait_for("Nothing can be done from a headset: the event log .* File exists")
+        screen.wait_for("Nothing can be done from a headset: Got the event log .* File exists")
         screen.wait_for("'body': not on offer: rejected by Dr Other")
         screen.wait_for("No surface is on offer: approve one in the case: surgnav review")
         screen.wait_for("The patient is not shown: no registration of this case is in force")
