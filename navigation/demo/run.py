@@ -76,7 +76,7 @@ class DemoResult:
     case_path: Path
     reconstruction: Reconstruction
     surfaces_ct: dict[str, Surface]
-    operation: Surgery
+    surgery: Surgery
     verdict: Verdict
     truth: SurgeryTruth
     stream: StreamCheck
@@ -118,18 +118,18 @@ def run_demo(
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
     markers = subject.markers(skin)
     surgeon = SimulatedSurgeon(skin, settings.seed)
-    operation, verdict, accepted = watch.run(
+    surgery, verdict, accepted = watch.run(
         "registration", lambda: _operate(case, subject, surgeon, markers, surfaces_ct, settings.seed, time)
     )
     if accepted is None:
         warn(f"The registration is refused and not streamed: {'; '.join(verdict.reasons)}")
-    truth = score(operation, surgeon.room)
+    truth = score(surgery, surgeon.room)
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
     check = watch.run(
-        "stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s, settings.headset, progress)
+        "stream", lambda: stream(surgeon, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
     )
     return DemoResult(
-        settings, subject, case_path, made, surfaces_ct, operation, verdict, truth, check, made_seconds(watch, made)
+        settings, subject, case_path, made, surfaces_ct, surgery, verdict, truth, check, made_seconds(watch, made)
     )
 
 
@@ -178,40 +178,40 @@ def _operate(
         case.add_markups("landmarks", {**landmarks_ct, **bone_ct}, by_hand, descriptions=said).id,
         case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
     )
-    operation = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
+    surgery = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
     circumstances = Circumstances(
         person=SURGEON,
         time=time,
         measured_with="simulated tracker",
         surface="surfaces/body.glb",
         plans=plans,
-        tip_error_rms_mm=operation.pivot.expected_tip_error_rms_mm,
+        tip_error_rms_mm=surgery.pivot.expected_tip_error_rms_mm,
     )
-    attempt = keep_attempt(case, operation.measured, operation.outcome, operation.assumptions, circumstances)
-    operation = _verified(case, attempt, surgeon, operation, bone_ct, time)
+    attempt = keep_attempt(case, surgery.measured, surgery.outcome, surgery.assumptions, circumstances)
+    surgery = _verified(case, attempt, surgeon, surgery, bone_ct, time)
     verdict = verdict_of(case, attempt)
     if verdict.level == REFUSE:
-        return operation, verdict, None
-    return operation, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
+        return surgery, verdict, None
+    return surgery, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
 
 
 def _verified(
     case: Case,
     attempt: Attempt,
     surgeon: SimulatedSurgeon,
-    operation: Surgery,
+    surgery: Surgery,
     bone_ct: Mapping[str, Floats],
     time: str,
 ) -> Surgery:
     """Verifies the attempt by touching bone, and updates the expected errors from the result."""
-    tip_mm2 = operation.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    tip_mm2 = surgery.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
     for name, point_ct in bone_ct.items() if attempt.result is not None else ():
-        touched = touch_bone(surgeon, operation, point_ct).point_reference_mm
-        found = verify_planned(attempt, name, point_ct, touched, operation.assumptions, tip_mm2)
+        touched = touch_bone(surgeon, surgery, point_ct).point_reference_mm
+        found = verify_planned(attempt, name, point_ct, touched, surgery.assumptions, tip_mm2)
         details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
         record(case, attempt, "verified", SURGEON, time, details)
     expected = expected_after(attempt, verifications(case, attempt.id))
-    return operation if expected is None else replace(operation, expected=expected)
+    return surgery if expected is None else replace(surgery, expected=expected)
 
 
 class _StopWatch:

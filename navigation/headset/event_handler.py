@@ -56,7 +56,7 @@ class OnOffer:
     case_sha256: str
 
 
-class Room(Protocol):
+class SessionControl(Protocol):
     """What the event handler needs of the service that runs it."""
 
     @property
@@ -101,7 +101,7 @@ class HeadsetEventHandler:
         settings: the case, and who may decide.
         session: id of the service's session, hexadecimal.
         now: returns the time, ISO 8601 with a time zone.
-        room: the state of the service.
+        state: the state of the service.
 
     Attributes:
         problem: why the last event could not be written to the log and was refused; empty if it was written.
@@ -111,10 +111,12 @@ class HeadsetEventHandler:
         EventLogError: the event log cannot be written.
     """
 
-    def __init__(self, settings: HeadsetEventSettings, session: str, now: Callable[[], str], room: Room) -> None:
-        self._settings, self._now, self._room = settings, now, room
+    def __init__(
+        self, settings: HeadsetEventSettings, session: str, now: Callable[[], str], state: SessionControl
+    ) -> None:
+        self._settings, self._now, self._state = settings, now, state
         self._journal = EventJournal(settings.case, session, now())
-        self._worker = ThreadPoolExecutor(1, "surgnav-desk")
+        self._worker = ThreadPoolExecutor(1, "surgnav-headset-events")
         self._work: list[_Work] = []
         self.problem = ""
         self._kinds: dict[str, Callable[[ClientEvent, Sender], Outcome | None]] = {
@@ -202,10 +204,10 @@ class HeadsetEventHandler:
         _need(event, "name", "position_m", "tool", "registration_id", "person")
         _need_frame(event, REFERENCE)
         self._check_decider(event.person)
-        if event.registration_id != self._room.registration_id:
+        if event.registration_id != self._state.registration_id:
             raise _refused(
                 f"a touch under the registration '{event.registration_id[:40]}'",
-                f"the registration in force: '{self._room.registration_id or 'none'}'",
+                f"the registration in force: '{self._state.registration_id or 'none'}'",
                 "touch again under the registration in force",
             )
         self._planned(event.name, "landmarks")
@@ -216,7 +218,7 @@ class HeadsetEventHandler:
     def _decide(self, event: ClientEvent, sender: Sender) -> None:
         _need(event, "name", "sha256", "person", "decision")
         self._check_decider(event.person)
-        offered = self._room.surface_on_offer(event.name)
+        offered = self._state.surface_on_offer(event.name)
         if offered is None or offered.sha256 != event.sha256:
             raise _refused(
                 f"a decision on '{event.name[:40]}' with the hash {(event.sha256 or '')[:12]}",
@@ -229,13 +231,13 @@ class HeadsetEventHandler:
 
     def _request(self, event: ClientEvent, sender: Sender) -> Outcome:
         _need(event, "reason")
-        self._room.open_request(f"registration, asked by {sender.name[:40]}: {event.reason[:200]}")
+        self._state.open_request(f"registration, asked by {sender.name[:40]}: {event.reason[:200]}")
         return Outcome("the operator sees the request")
 
     def _select(self, event: ClientEvent, sender: Sender) -> Outcome:
         if event.name:
             self._planned(event.name, "targets")
-        self._room.select_target(event.name)
+        self._state.select_target(event.name)
         return Outcome(f"'{event.name}' is selected" if event.name else "no target is selected")
 
     # ---------------------------------------------------------------------------------------------------------- helpers
@@ -244,13 +246,13 @@ class HeadsetEventHandler:
         self._work.append(_Work(event, sender, self._worker.submit(work), partial(follow, event)))
 
     def _after_decision(self, event: ClientEvent, done: str) -> str:
-        self._room.surface_decided(event.name, event.decision, event.person)
+        self._state.surface_decided(event.name, event.decision, event.person)
         return done
 
     def _after_verification(self, event: ClientEvent, found: Verified) -> str:
         if not found.problem:
             return found.note
-        self._room.withdraw_registration(f"{found.note}: {found.problem}")
+        self._state.withdraw_registration(f"{found.note}: {found.problem}")
         return f"{found.note}; the registration is withdrawn: {found.problem}"
 
     def _check_decider(self, person: str) -> None:
@@ -273,7 +275,7 @@ class HeadsetEventHandler:
         return known[name]
 
     def _tip_error_mm(self, tool: str) -> float:
-        error_mm = self._room.tip_error_mm(tool)
+        error_mm = self._state.tip_error_mm(tool)
         if error_mm is None:
             raise _refused(
                 f"a touch with '{tool[:40]}'", "a tracked tool with a calibrated tip", "calibrate the tool first"

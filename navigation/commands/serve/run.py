@@ -56,7 +56,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         closing(LevelMaker(clock)) as maker,
     ):
         _say_where(service, screen)
-        follower = CaseFollower(watch, maker, service.room, clock, research_session=request.research)
+        follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
         while not should_stop():
@@ -65,9 +65,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             _tell(follower.poll(), screen)
             for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
                 screen.say(line, WARNING if is_bad else PLAIN)
-            if problem := service.desk_problem:
+            if problem := service.events_problem:
                 problem = f"Nothing can be done from a headset: {problem}"
-            screen.say_if_new("desk", problem)
+            screen.say_if_new("headset events", problem)
             screen.poll()
         service.stop()
 
@@ -114,7 +114,7 @@ def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -
         surface_endpoint=endpoints[1],
         control_endpoint=endpoints[2],
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
-        desk=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
+        headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
     )
 

@@ -143,7 +143,7 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
         assert "mm off; 95 of 100 are within" in answer.note
         attempt = "r-0001"
         assert [v.name for v in verifications(Case.open(case.root), attempt)] == ["m7"]
-        assert running.service.room.registration_id == attempt
+        assert running.service.state.registration_id == attempt
         for wrong, complaint in [
             ({"registration_id": "r-0000"}, "the registration in force: 'r-0001'"),
             ({"person": "Dr Stranger"}, f"decisions by {DOCTOR}"),
@@ -180,7 +180,7 @@ def test_requests_and_targets_are_state_for_whoever_joins(case: Case) -> None:  
         running.until(lambda: "notice" in running.kinds())
         assert running.send("select_target", name="").note == "no target is selected"
         with pytest.raises(ServiceError, match="one of"):
-            running.service.room.settle_request("nothing")
+            running.service.state.settle_request("nothing")
         for number in range(16):
             assert running.send("request_registration", reason=str(number)).outcome is EventOutcome.ACCEPTED
         assert running.send("request_registration", reason="17").allowed == "at most 16 open requests"
@@ -231,7 +231,7 @@ def test_a_service_that_starts_anew_answers_and_does_not_repeat(case: Case) -> N
         link.events._waiting[number] = link.events._waiting.get(number) or _waiting(again)
         running.until(lambda: number in link.events.answers)
         assert link.events.answers[number] == sent
-        assert running.service.room.target == ""
+        assert running.service.state.target == ""
     assert len(log_of(case)) == lines + 1  # the new session's line
 
 
