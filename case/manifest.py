@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import PurePosixPath
@@ -49,6 +50,19 @@ def stays_inside(path: str) -> bool:
     """Whether a relative path cannot lead out of the folder it is relative to."""
     parts = PurePosixPath(path).parts
     return bool(parts) and parts[0] != "/" and ".." not in parts
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who did something, and when.
+
+    Attributes:
+        person: the person's full name.
+        time: ISO 8601 with a time zone.
+    """
+
+    person: str
+    time: str
 
 
 class _Record(BaseModel):

@@ -6,15 +6,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from case.case import Case, MadeBy
 from case.errors import CaseError
 from case.folder import MANIFEST
 from case.levels import REFUSE
+from case.manifest import Signature
 from geometry import Clock, Surface
+from geometry.clock import StageTimer
 from geometry.extras import require_extras
 from geometry.points import Floats
 from navigation.demo.headset_program import Headset
@@ -35,10 +34,10 @@ from navigation.planning.targets import plan_bone_landmarks, plan_targets
 from navigation.simulation.patient import SkinPoints
 from reconstruction.pipeline import Reconstruction, reconstruct
 from registration.record.accepted import AcceptedRegistration
-from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import Circumstances, expected_after, keep_attempt, record, verdict_of, verifications
+from registration.record.attempt import Attempt
+from registration.record.attempts import Circumstances, expected_after, keep_attempt, verdict_of, verifications
 from registration.record.in_force import put_in_force
-from registration.record.verify import verify_planned
+from registration.record.verify import record_verification, verify_planned
 from registration.verdict.verdict import Verdict
 
 SURGEON = "demo (simulated surgeon)"
@@ -98,7 +97,7 @@ def run_demo(
         SurgNavError: a stage failed.
     """
     require_extras("registration", "reconstruction", "segmentation", "pictures")
-    watch = _StopWatch(clock, progress)
+    watch = StageTimer(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
     case_path = _free_case(settings.out / "case")
     subject = watch.run("ct", lambda: choose_subject(settings.ct, settings.offline, settings.out, settings.seed, warn))
@@ -133,7 +132,7 @@ def run_demo(
     )
 
 
-def made_seconds(watch: _StopWatch, made: Reconstruction) -> dict[str, float]:
+def made_seconds(watch: StageTimer, made: Reconstruction) -> dict[str, float]:
     """Stage -> seconds, with the reconstruction's own stages in place of their sum."""
     stages = dict(watch.seconds)
     stages.pop("reconstruction")
@@ -204,26 +203,10 @@ def _verified(
     time: str,
 ) -> Surgery:
     """Verifies the attempt by touching bone, and updates the expected errors from the result."""
-    tip_mm2 = surgery.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    tip_error_mm = surgery.pivot.expected_tip_error_rms_mm
     for name, point_ct in bone_ct.items() if attempt.result is not None else ():
         touched = touch_bone(surgeon, surgery, point_ct).point_reference_mm
-        found = verify_planned(attempt, name, point_ct, touched, surgery.assumptions, tip_mm2)
-        details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
-        record(case, attempt, "verified", SURGEON, time, details)
+        found = verify_planned(attempt, name, point_ct, touched, surgery.assumptions, tip_error_mm)
+        record_verification(case, attempt, found, Signature(SURGEON, time))
     expected = expected_after(attempt, verifications(case, attempt.id))
     return surgery if expected is None else replace(surgery, expected=expected)
-
-
-class _StopWatch:
-    def __init__(self, clock: Clock, progress: Progress) -> None:
-        self._clock = clock
-        self._progress = progress
-        self.seconds: dict[str, float] = {}
-
-    def run(self, stage: str, work: Callable[[], Any]) -> Any:
-        self._progress(stage, 0.0)
-        start_ns = self._clock.now_ns()
-        result = work()
-        self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
-        self._progress(stage, 1.0)
-        return result

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
 from case.case import PLANNED, Case
-from case.manifest import DecisionState
+from case.manifest import DecisionState, Signature
 from geometry.errors import SurgNavError
 from geometry.points import Floats
 from registration.assumptions import Assumptions
-from registration.record.attempt import VerificationRecord
-from registration.record.attempts import attempt_ids, load_attempt, record
+from registration.record.attempts import attempt_ids, load_attempt
 from registration.record.in_force import in_force
 from registration.record.point_files import read_planned
-from registration.record.verify import verify_planned
+from registration.record.verify import record_verification, verify_planned
 from unity_bridge.errors import EventRefusedError
 
 DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) if s in ("approved", "rejected"))
@@ -52,18 +49,17 @@ def planned(case_path: Path, kind: str) -> dict[str, Floats]:
     return dict(read_planned(case.path_of(plan_id)))
 
 
-def decide(case_path: Path, structure: str, decision: str, by: tuple[str, str], case_sha256: str) -> str:
+def decide(case_path: Path, structure: str, decision: str, by: Signature, case_sha256: str) -> str:
     """Records a person's decision on the surface that the person has seen; returns what was done, in words.
 
     Args:
-        by: who decided, and when (ISO 8601 with a time zone).
+        by: who decided, and when.
         case_sha256: hash of the case's surface from which the payload on offer was made.
 
     Raises:
         EventRefusedError: the case has another surface by now, or `decision` is not one of `DECISIONS`.
         CaseError: the surface is stale or altered, or another program is changing the case.
     """
-    person, time = by
     state = next((known for known in DECISIONS if known == decision), None)
     if state is None:
         raise EventRefusedError(
@@ -77,8 +73,8 @@ def decide(case_path: Path, structure: str, decision: str, by: tuple[str, str], 
             "a decision on the case's version",
             "offer the new surface, look at it, and decide again",
         )
-    case.decide(structure, state, person, time)
-    return f"'{structure}' is {state} by {person}"
+    case.decide(structure, state, by.person, by.time)
+    return f"'{structure}' is {state} by {by.person}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +84,25 @@ class Touch:
     Attributes:
         name: name of the landmark.
         point_reference_mm: touched position ``(3,)`` in ``reference``.
-        tip_rms_mm: expected RMS error of the calibrated tip.
+        tip_error_rms_mm: expected RMS error of the calibrated tip.
     """
 
     name: str
     point_reference_mm: Floats
-    tip_rms_mm: float
+    tip_error_rms_mm: float
 
 
-def verify(case_path: Path, touch: Touch, by: tuple[str, str], registration: str) -> Verified:
+def verify(case_path: Path, touch: Touch, by: Signature, registration: str, assumptions: Assumptions) -> Verified:
     """Verifies the registration in force with a touch, and stores the result in the case.
 
     Args:
-        by: who touched, and when (ISO 8601 with a time zone).
+        by: who touched, and when.
         registration: id of the registration in force.
+        assumptions: errors of the touch, as the session has them.
 
     Raises:
         SurgNavError: the landmark is not planned or was used for the registration, or there is no such registration.
     """
-    person, time = by
     case = Case.open(case_path)
     if registration not in attempt_ids(case):
         raise EventRefusedError(
@@ -122,9 +118,8 @@ def verify(case_path: Path, touch: Touch, by: tuple[str, str], registration: str
             "register the patient again",
         )
     place = planned(case_path, "landmarks")[touch.name]
-    tip_mm2 = touch.tip_rms_mm**2 / 3.0 * np.eye(3)
-    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, Assumptions(), tip_mm2)
-    record(case, attempt, "verified", person, time, {"touch": VerificationRecord.of(found).model_dump(mode="json")})
+    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, assumptions, touch.tip_error_rms_mm)
+    record_verification(case, attempt, found, by)
     note = f"{found.distance_mm:.1f} mm off; 95 of 100 are within {found.expected_p95_mm:.1f} mm"
     try:
         accepted = in_force(Case.open(case_path))

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from case.manifest import Signature
 from geometry.errors import SurgNavError
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats
 from navigation.headset import case_work
 from navigation.headset.case_work import Touch, Verified
 from navigation.headset.journal import EventJournal
+from registration.assumptions import Assumptions
 from unity_bridge.control.event_handler import Sender
 from unity_bridge.control.event_window import Known, Outcome, answer_of
 from unity_bridge.errors import EventRefusedError
@@ -35,12 +37,14 @@ class HeadsetEventSettings:
 
     Attributes:
         case: the folder of the case, with its event log.
+        assumptions: errors of a verification touch, as `surgnav register` assumes them.
         deciders: full names of the people who may decide on surfaces and verify the registration from a headset; by
             default nobody, so that this is done at the console.
     """
 
     case: Path
     deciders: frozenset[str] = frozenset()
+    assumptions: Assumptions = field(default_factory=Assumptions)
 
 
 @dataclass(frozen=True)
@@ -212,8 +216,9 @@ class HeadsetEventHandler:
             )
         self._planned(event.name, "landmarks")
         touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
-        by = event.person, self._now()
-        self._start(event, sender, partial(case_work.verify, self._settings.case, touch, by, event.registration_id))
+        by, settings = Signature(event.person, self._now()), self._settings
+        work = partial(case_work.verify, settings.case, touch, by, event.registration_id, settings.assumptions)
+        self._start(event, sender, work)
 
     def _decide(self, event: ClientEvent, sender: Sender) -> None:
         _need(event, "name", "sha256", "person", "decision")
@@ -225,7 +230,7 @@ class HeadsetEventHandler:
                 f"a surface that is on offer{f', now {offered.sha256[:12]}' if offered else ''}",
                 "ask for the manifest, look at the surface, and decide again",
             )
-        by = event.person, self._now()
+        by = Signature(event.person, self._now())
         work = partial(case_work.decide, self._settings.case, event.name, event.decision, by, offered.case_sha256)
         self._start(event, sender, work)
 

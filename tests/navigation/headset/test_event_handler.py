@@ -10,13 +10,17 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from case.case import Case
+from case.manifest import Signature
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.errors import ServiceError
+from navigation.headset import case_work
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
+from registration.assumptions import Assumptions
 from registration.record.attempts import verifications
 from registration.record.in_force import in_force, put_in_force
+from registration.verdict.verification import VerificationSettings
 from tests.navigation.headset.harness import CLOCK, DOCTOR, Serving, serving
 from tests.navigation.live.served_room import service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
@@ -133,6 +137,19 @@ def test_by_default_nobody_decides_from_a_headset(case: Case) -> None:  # noqa: 
         refused = running.send("decide_surface", name="organ", sha256=entry.sha256, person=DOCTOR, decision="approved")
         assert "no decisions from a headset" in refused.allowed
         assert "surgnav review" in refused.action
+
+
+def test_a_verification_has_the_errors_that_the_session_assumes(case: Case) -> None:  # noqa: F811
+    """The same landmark, touched as well: whoever assumes a worse touch expects it farther off."""
+    registered(case)
+    p95_mm = []
+    place = in_force(case).T_reference_ct.apply(MARKS["m7"])
+    for fle_rms_mm in (0.8, 3.0):
+        assumed = Assumptions(verification=VerificationSettings(fle_rms_mm=fle_rms_mm))
+        by = Signature(DOCTOR, TIME)
+        case_work.verify(case.root, case_work.Touch("m7", place, 0.2), by, "r-0001", assumed)
+        p95_mm.append(verifications(Case.open(case.root), "r-0001")[-1].expected_p95_mm)
+    assert p95_mm[1] > 1.5 * p95_mm[0]
 
 
 def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Case) -> None:  # noqa: F811
