@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import PurePosixPath
@@ -51,15 +52,21 @@ def stays_inside(path: str) -> bool:
     return bool(parts) and parts[0] != "/" and ".." not in parts
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True)
+class Signature:
+    """Who did something, and when.
 
-
-class Signature(_Record):
-    """Who did something, by name, and when (ISO 8601 with a time zone)."""
+    Attributes:
+        person: the person's full name.
+        time: ISO 8601 with a time zone.
+    """
 
     person: str
-    time: IsoTime
+    time: str
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MadeBy(_Record):

@@ -5,7 +5,8 @@ Library code never reads the time; it is handed a `Clock`. The real one lives in
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -38,3 +39,28 @@ class ManualClock:
         if step_ns < 0:
             raise ValueError(f"a clock cannot go back by {-step_ns} ns")
         self._now_ns += step_ns
+
+
+class StageTimer:
+    """Runs the stages of a long task one after the other, shows them and measures how long each takes.
+
+    Args:
+        clock: measures the durations.
+        show: called with a stage's name and the share done, 0.0 before it and 1.0 after it.
+
+    Attributes:
+        seconds: stage -> duration in s, of the stages that have ended.
+    """
+
+    def __init__(self, clock: Clock, show: Callable[[str, float], None]) -> None:
+        self._clock, self._show = clock, show
+        self.seconds: dict[str, float] = {}
+
+    def run(self, stage: str, work: Callable[[], Any]) -> Any:
+        """Calls `work` as the stage of that name, and returns what it returns."""
+        self._show(stage, 0.0)
+        start_ns = self._clock.now_ns()
+        result = work()
+        self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
+        self._show(stage, 1.0)
+        return result

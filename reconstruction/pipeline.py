@@ -16,6 +16,7 @@ from case.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
 from case.colours import structure_rgba
 from case.mesh_files import GREY
 from geometry import Clock, Volume
+from geometry.clock import StageTimer
 from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.identity import identifying_words
@@ -154,7 +155,9 @@ def reconstruct_from_labels(
     run = _Run(ct_path, case_path, name, time, settings, clock, progress)
 
     def from_labels(scan: CtScan, run: _Run) -> LabelReconstruction:
-        labels = run.stage("labels", lambda: read_labels(labels_path, scan, names_csv=names_csv, on_ct_grid=on_ct_grid))
+        labels = run.stages.run(
+            "labels", lambda: read_labels(labels_path, scan, names_csv=names_csv, on_ct_grid=on_ct_grid)
+        )
         return _from_labels(scan, labels, run)
 
     return run.make_case(from_labels, _write_labels_result, {})
@@ -177,10 +180,9 @@ class _Run:
         progress: Progress | None,
     ) -> None:
         self.settings = settings or ReconstructionSettings()
-        self.seconds: dict[str, float] = {}
         self._ct_path, self._case_path, self._name, self._time = ct_path, case_path, name, time
-        self._clock = clock
         self.show: Progress = progress or (lambda stage, share: None)
+        self.stages = StageTimer(clock, self.show)
 
     def make_case(
         self,
@@ -197,7 +199,7 @@ class _Run:
         """
         with Case.create(self._case_path, self._name, self._time) as case:
             self.check_names()
-            scan = self.stage("read", lambda: read_ct(self._ct_path, choice=self.settings.choice))
+            scan = self.stages.run("read", lambda: read_ct(self._ct_path, choice=self.settings.choice))
             made = make(scan, self)
             made_by = MadeBy.surgnav(self._time, parameters)
 
@@ -205,16 +207,8 @@ class _Run:
                 self._add_ct(case, scan, made_by)
                 write(case, made, made_by, self.settings)
 
-            self.stage("write", write_all)
+            self.stages.run("write", write_all)
         return made
-
-    def stage(self, stage: str, work: Callable[[], Any]) -> Any:
-        self.show(stage, 0.0)
-        start_ns = self._clock.now_ns()
-        result = work()
-        self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
-        self.show(stage, 1.0)
-        return result
 
     def check_names(self, given: Iterable[str] = ()) -> None:
         """Raises `IdentityError` where the case is to be anonymous and a name in it identifies the patient."""
@@ -233,16 +227,21 @@ class _Run:
 # ------------------------------------------------------------------------------------------------------- by the network
 def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
     # 0.99: the stage is done when the islands are cleared too, not with its last window.
-    segmentation = run.stage(
+    segmentation = run.stages.run(
         "segment",
         lambda: segment(scan.volume, run.settings.segmentation, lambda share: run.show("segment", 0.99 * share)),
     )
-    doubts = run.stage(
+    doubts = run.stages.run(
         "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)
     )
-    surfaces, absent = run.stage("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
+    surfaces, absent = run.stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
     return Reconstruction(
-        scan=scan, surfaces=surfaces, absent=absent, seconds=run.seconds, segmentation=segmentation, doubts=doubts
+        scan=scan,
+        surfaces=surfaces,
+        absent=absent,
+        seconds=run.stages.seconds,
+        segmentation=segmentation,
+        doubts=doubts,
     )
 
 
@@ -293,10 +292,10 @@ def _write_network_result(case: Case, made: Reconstruction, made_by: MadeBy, _: 
 # ---------------------------------------------------------------------------------------------------------- from labels
 def _from_labels(scan: CtScan, labels: LabelReading, run: _Run) -> LabelReconstruction:
     run.check_names(text for s in labels.structures for text in (s.name, s.given_name))
-    surfaces = run.stage("surfaces", lambda: _label_surfaces(labels, run.settings))
+    surfaces = run.stages.run("surfaces", lambda: _label_surfaces(labels, run.settings))
     absent = {s.name: f"only {s.voxels} voxels, which enclose nothing" for s in labels.structures}
     absent = {structure: why for structure, why in absent.items() if structure not in surfaces}
-    return LabelReconstruction(scan=scan, surfaces=surfaces, absent=absent, seconds=run.seconds, labels=labels)
+    return LabelReconstruction(scan=scan, surfaces=surfaces, absent=absent, seconds=run.stages.seconds, labels=labels)
 
 
 def _label_surfaces(labels: LabelReading, settings: ReconstructionSettings) -> dict[str, ExtractedSurface]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from registration.errors import AttemptError
 from registration.landmarks.fit import LandmarkSettings
 from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty
@@ -16,8 +15,6 @@ from registration.uncertainty.mobility import BARE_SKIN, BONE, SKIN_MARKER, Land
 from registration.uncertainty.shared_errors import SharedErrors
 from registration.verdict.verdict import VerdictSettings
 from registration.verdict.verification import VerificationSettings
-
-_FOLLOWING = ("landmarks", "surface")  # settings of the solvers, which follow from the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +52,6 @@ class Assumptions:
         settings = asdict(self) | {"landmarks": asdict(self.landmarks), "surface": asdict(self.surface)}
         plain: dict[str, Any] = json.loads(json.dumps(settings))  # JSON knows no tuples
         return plain
-
-    @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> Assumptions:
-        """The assumptions that `to_json` wrote, such as an attempt's `settings`.
-
-        What an older version did not know is as by default.
-
-        Raises:
-            AttemptError: a value that is of no use.
-        """
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            return TypeAdapter(cls).validate_python({key: settings[key] for key in settings if key not in _FOLLOWING})
-        except ValidationError as error:
-            raise AttemptError(
-                f"settings of a registration that cannot be read ({error.errors()[0]['msg']})",
-                "those that this program wrote",
-                "restore the file, or register again",
-            ) from error
 
     @property
     def landmarks(self) -> LandmarkSettings:

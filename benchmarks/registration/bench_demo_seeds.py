@@ -48,14 +48,12 @@ def main() -> int:
     rows = []
     for seed in range(1, options.seeds + 1):
         surgeon = SimulatedSurgeon(skin, seed)
-        operation = operate(surgeon, markers, find_markers(markers, seed), targets, surfaces["body"])
-        truth = score(operation, surgeon.room)
+        surgery = operate(surgeon, markers, find_markers(markers, seed), targets, surfaces["body"])
+        truth = score(surgery, surgeon.room)
         true, only = (np.array(list(t.values())) for t in (truth.tre_mm, truth.tre_landmarks_mm))
-        rows.append((true, only, operation.expected.p95_mm, operation.expected_by_landmarks.p95_mm))
-        pairs = "  ".join(f"{t:4.2f} ({e:4.2f})" for t, e in zip(true, operation.expected.p95_mm, strict=True))
-        print(
-            f"{seed:4d}  {operation.by_landmarks.fre_rms_mm:4.2f}  {pairs}   {np.round(only, 2).tolist()}", flush=True
-        )
+        rows.append((true, only, surgery.expected.p95_mm, surgery.expected_by_landmarks.p95_mm))
+        pairs = "  ".join(f"{t:4.2f} ({e:4.2f})" for t, e in zip(true, surgery.expected.p95_mm, strict=True))
+        print(f"{seed:4d}  {surgery.by_landmarks.fre_rms_mm:4.2f}  {pairs}   {np.round(only, 2).tolist()}", flush=True)
     return summarise(*(np.array(column) for column in zip(*rows, strict=True)))
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from calibration.pivot import PivotCalibration, calibrate_pivot
 from geometry.frames import STYLUS
 from geometry.points import Floats
@@ -17,6 +15,7 @@ from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
 from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
+from registration.record.verify import tip_covariance_mm2
 
 
 class Stylus:
@@ -81,12 +80,10 @@ class Stylus:
     def tip_covariance_mm2(self) -> Floats:
         """Covariance ``(3, 3)`` of the tip's position in mm^2.
 
-        It is the same along every axis, since it is not known how the stylus will be held.
-
         Raises:
             RegisteringError: the stylus is not calibrated.
         """
-        return self._calibrated.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
+        return tip_covariance_mm2(self._calibrated.expected_tip_error_rms_mm)
 
     @property
     def _calibrated(self) -> PivotCalibration:

@@ -26,15 +26,18 @@ class Headset(StrEnum):
     CSHARP_MONO = "csharp-mono"
 
 
-def headset_command(headset: Headset) -> list[str]:
+def headset_command(headset: Headset, repository: Path = _REPOSITORY) -> list[str]:
     """The first words of the command; the options of ``python -m unity_bridge.client`` follow.
+
+    Args:
+        repository: the checkout whose C# is compiled.
 
     Raises:
         ServiceError: there is no checkout of the repository, or its C# tools are not available.
     """
     if headset is Headset.PYTHON:
         return [sys.executable, "-m", "unity_bridge.client"]
-    builder = _REPOSITORY / "scripts" / "csharp" / "headset.py"
+    builder = repository / "scripts" / "csharp" / "headset.py"
     if not builder.is_file():
         raise ServiceError(
             f"the client '{headset}' without {builder.parent}",
@@ -43,9 +46,7 @@ def headset_command(headset: Headset) -> list[str]:
         )
     runtime = "mono" if headset is Headset.CSHARP_MONO else "dotnet"
     command = [sys.executable, "-m", "scripts.csharp.headset", runtime]
-    built = subprocess.run(
-        command, cwd=_REPOSITORY, capture_output=True, text=True, check=False, timeout=_BUILD_LIMIT_S
-    )
+    built = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=_BUILD_LIMIT_S)
     if built.returncode != 0:
         raise ServiceError(
             f"a C# client that could not be compiled: {built.stderr.strip()[-1500:] or 'no message'}",

@@ -41,7 +41,7 @@ def _slices(result: DemoResult, path: Path) -> Path:
     made = result.reconstruction
     seen = " (seen in training)" if made.segmentation.seen_in_training else ""
     title = f"Suggested by the network{seen}: {result.subject.description}"
-    point = next(iter(result.operation.targets_ct.values()))
+    point = next(iter(result.surgery.targets_ct.values()))
     segmentation = made.segmentation
     return slice_picture(
         made.scan.volume, segmentation.probabilities, segmentation.uncertainty, path, title=title, point_ct=point
@@ -49,24 +49,24 @@ def _slices(result: DemoResult, path: Path) -> Path:
 
 
 def _scene(result: DemoResult, path: Path) -> Path:
-    operation = result.operation
-    T_ct_reference = operation.T_reference_ct.inverse()
-    sweep = T_ct_reference.apply(operation.sweep.points_reference_mm)
-    landmarks = {name: T_ct_reference.apply(t.point_reference_mm) for name, t in operation.touched.items()}
+    surgery = result.surgery
+    T_ct_reference = surgery.T_reference_ct.inverse()
+    sweep = T_ct_reference.apply(surgery.sweep.points_reference_mm)
+    landmarks = {name: T_ct_reference.apply(t.point_reference_mm) for name, t in surgery.touched.items()}
     worst = max(result.truth.tre_mm.values())
     numbers = [
-        ("FRE", f"{operation.by_landmarks.fre_rms_mm:.2f} mm"),
-        ("surface residual", f"{operation.by_surface.residual_rms_mm:.2f} mm"),
-        ("expected TRE, 95 %", f"{operation.expected.p95_mm.max():.2f} mm"),
+        ("FRE", f"{surgery.by_landmarks.fre_rms_mm:.2f} mm"),
+        ("surface residual", f"{surgery.by_surface.residual_rms_mm:.2f} mm"),
+        ("expected TRE, 95 %", f"{surgery.expected.p95_mm.max():.2f} mm"),
         ("true TRE, worst target", f"{worst:.2f} mm"),
     ]
     data = ScenePictureData(
         surfaces=list(result.surfaces_ct.values()),
         tools=[_stylus(result)],
         landmarks_ct=landmarks,
-        targets_ct=operation.targets_ct,
+        targets_ct=surgery.targets_ct,
         swept_ct=sweep,
-        swept_residuals_mm=operation.by_surface.residuals_mm,
+        swept_residuals_mm=surgery.by_surface.residuals_mm,
         numbers=numbers,
     )
     return scene_picture(data, path, title=f"Registered: {result.subject.description}")
@@ -74,25 +74,25 @@ def _scene(result: DemoResult, path: Path) -> Path:
 
 def _stylus(result: DemoResult) -> SceneTool:
     """The stylus at the end of the sweep, in ``ct`` by the system's own calibration and registration."""
-    operation = result.operation
-    T_tip_stylus = operation.pivot.T_stylus_stylus_tip.inverse()
-    T_ct_stylus = operation.T_reference_ct.inverse() @ operation.sweep.last_T_reference_tip @ T_tip_stylus
-    return SceneTool("stylus", T_ct_stylus, operation.pivot.tip_stylus_mm)
+    surgery = result.surgery
+    T_tip_stylus = surgery.pivot.T_stylus_stylus_tip.inverse()
+    T_ct_stylus = surgery.T_reference_ct.inverse() @ surgery.sweep.last_T_reference_tip @ T_tip_stylus
+    return SceneTool("stylus", T_ct_stylus, surgery.pivot.tip_stylus_mm)
 
 
 def _residuals(result: DemoResult, path: Path) -> Path:
-    operation, stream = result.operation, result.stream
-    by_landmarks, by_surface = operation.by_landmarks, operation.by_surface
+    surgery, stream = result.surgery, result.stream
+    by_landmarks, by_surface = surgery.by_landmarks, surgery.by_surface
     lengths = np.linalg.norm(by_landmarks.residuals_reference_mm, axis=1)
     data = ResidualPictureData(
         stages_rms_mm={
-            "pivot": operation.pivot.residual_rms_mm,
+            "pivot": surgery.pivot.residual_rms_mm,
             "landmarks (FRE)": by_landmarks.fre_rms_mm,
             "surface": by_surface.residual_rms_mm,
         },
         landmarks_mm=dict(zip(by_landmarks.names, lengths.tolist(), strict=True)),
         surface_mm=by_surface.residuals_mm,
-        expected_tre_mm=dict(zip(operation.targets_ct, operation.expected.p95_mm.tolist(), strict=True)),
+        expected_tre_mm=dict(zip(surgery.targets_ct, surgery.expected.p95_mm.tolist(), strict=True)),
         true_tre_mm=dict(result.truth.tre_mm),
         latency_ms=stream.latency_ms,
         tre_limit_mm=TRE_LIMIT_MM,

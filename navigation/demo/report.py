@@ -57,11 +57,11 @@ def _structures(result: DemoResult) -> dict[str, Any]:
 
 
 def _registration(result: DemoResult) -> dict[str, Any]:
-    operation, truth = result.operation, result.truth
-    expected = zip(operation.expected.rms_mm, operation.expected.p95_mm, strict=True)
-    by_surface = operation.by_surface
+    surgery, truth = result.surgery, result.truth
+    expected = zip(surgery.expected.rms_mm, surgery.expected.p95_mm, strict=True)
+    by_surface = surgery.by_surface
     return {
-        "fre_rms_mm": operation.by_landmarks.fre_rms_mm,
+        "fre_rms_mm": surgery.by_landmarks.fre_rms_mm,
         "tre_mm": {
             name: {
                 "true": truth.tre_mm[name],
@@ -69,7 +69,7 @@ def _registration(result: DemoResult) -> dict[str, Any]:
                 "expected_p95": float(p95_mm),
                 "true_landmarks_only": truth.tre_landmarks_mm[name],
             }
-            for name, (rms_mm, p95_mm) in zip(operation.targets_ct, expected, strict=True)
+            for name, (rms_mm, p95_mm) in zip(surgery.targets_ct, expected, strict=True)
         },
         "surface_residual_rms_mm": by_surface.residual_rms_mm,
         "surface_residual_p95_mm": by_surface.residual_p95_mm,
@@ -79,8 +79,8 @@ def _registration(result: DemoResult) -> dict[str, Any]:
         "verdict": {"level": result.verdict.level, "reasons": list(result.verdict.reasons)},
         "stylus_tip_mm": {
             "true_error": truth.tip_error_mm,
-            "expected_error": operation.pivot.expected_tip_error_rms_mm,
-            "pivot_residual_rms": operation.pivot.residual_rms_mm,
+            "expected_error": surgery.pivot.expected_tip_error_rms_mm,
+            "pivot_residual_rms": surgery.pivot.residual_rms_mm,
         },
     }
 

@@ -6,15 +6,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from case.case import Case, MadeBy
 from case.errors import CaseError
 from case.folder import MANIFEST
 from case.levels import REFUSE
+from case.manifest import Signature
 from geometry import Clock, Surface
+from geometry.clock import StageTimer
 from geometry.extras import require_extras
 from geometry.points import Floats
 from navigation.demo.headset_program import Headset
@@ -35,10 +34,10 @@ from navigation.planning.targets import plan_bone_landmarks, plan_targets
 from navigation.simulation.patient import SkinPoints
 from reconstruction.pipeline import Reconstruction, reconstruct
 from registration.record.accepted import AcceptedRegistration
-from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import Circumstances, expected_after, keep_attempt, record, verdict_of, verifications
+from registration.record.attempt import Attempt
+from registration.record.attempts import Circumstances, expected_after, keep_attempt, verdict_of, verifications
 from registration.record.in_force import put_in_force
-from registration.record.verify import verify_planned
+from registration.record.verify import record_verification, verify_planned
 from registration.verdict.verdict import Verdict
 
 SURGEON = "demo (simulated surgeon)"
@@ -76,7 +75,7 @@ class DemoResult:
     case_path: Path
     reconstruction: Reconstruction
     surfaces_ct: dict[str, Surface]
-    operation: Surgery
+    surgery: Surgery
     verdict: Verdict
     truth: SurgeryTruth
     stream: StreamCheck
@@ -98,7 +97,7 @@ def run_demo(
         SurgNavError: a stage failed.
     """
     require_extras("registration", "reconstruction", "segmentation", "pictures")
-    watch = _StopWatch(clock, progress)
+    watch = StageTimer(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
     case_path = _free_case(settings.out / "case")
     subject = watch.run("ct", lambda: choose_subject(settings.ct, settings.offline, settings.out, settings.seed, warn))
@@ -118,22 +117,22 @@ def run_demo(
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
     markers = subject.markers(skin)
     surgeon = SimulatedSurgeon(skin, settings.seed)
-    operation, verdict, accepted = watch.run(
+    surgery, verdict, accepted = watch.run(
         "registration", lambda: _operate(case, subject, surgeon, markers, surfaces_ct, settings.seed, time)
     )
     if accepted is None:
         warn(f"The registration is refused and not streamed: {'; '.join(verdict.reasons)}")
-    truth = score(operation, surgeon.room)
+    truth = score(surgery, surgeon.room)
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
     check = watch.run(
-        "stream", lambda: stream(surgeon, operation, approved, accepted, settings.stream_s, settings.headset, progress)
+        "stream", lambda: stream(surgeon, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
     )
     return DemoResult(
-        settings, subject, case_path, made, surfaces_ct, operation, verdict, truth, check, made_seconds(watch, made)
+        settings, subject, case_path, made, surfaces_ct, surgery, verdict, truth, check, made_seconds(watch, made)
     )
 
 
-def made_seconds(watch: _StopWatch, made: Reconstruction) -> dict[str, float]:
+def made_seconds(watch: StageTimer, made: Reconstruction) -> dict[str, float]:
     """Stage -> seconds, with the reconstruction's own stages in place of their sum."""
     stages = dict(watch.seconds)
     stages.pop("reconstruction")
@@ -178,52 +177,36 @@ def _operate(
         case.add_markups("landmarks", {**landmarks_ct, **bone_ct}, by_hand, descriptions=said).id,
         case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
     )
-    operation = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
+    surgery = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
     circumstances = Circumstances(
         person=SURGEON,
         time=time,
         measured_with="simulated tracker",
         surface="surfaces/body.glb",
         plans=plans,
-        tip_error_rms_mm=operation.pivot.expected_tip_error_rms_mm,
+        tip_error_rms_mm=surgery.pivot.expected_tip_error_rms_mm,
     )
-    attempt = keep_attempt(case, operation.measured, operation.outcome, operation.assumptions, circumstances)
-    operation = _verified(case, attempt, surgeon, operation, bone_ct, time)
+    attempt = keep_attempt(case, surgery.measured, surgery.outcome, surgery.assumptions, circumstances)
+    surgery = _verified(case, attempt, surgeon, surgery, bone_ct, time)
     verdict = verdict_of(case, attempt)
     if verdict.level == REFUSE:
-        return operation, verdict, None
-    return operation, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
+        return surgery, verdict, None
+    return surgery, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
 
 
 def _verified(
     case: Case,
     attempt: Attempt,
     surgeon: SimulatedSurgeon,
-    operation: Surgery,
+    surgery: Surgery,
     bone_ct: Mapping[str, Floats],
     time: str,
 ) -> Surgery:
     """Verifies the attempt by touching bone, and updates the expected errors from the result."""
-    tip_mm2 = operation.pivot.expected_tip_error_rms_mm**2 / 3.0 * np.eye(3)
+    tip_error_mm = surgery.pivot.expected_tip_error_rms_mm
     for name, point_ct in bone_ct.items() if attempt.result is not None else ():
-        touched = touch_bone(surgeon, operation, point_ct).point_reference_mm
-        found = verify_planned(attempt, name, point_ct, touched, operation.assumptions, tip_mm2)
-        details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
-        record(case, attempt, "verified", SURGEON, time, details)
+        touched = touch_bone(surgeon, surgery, point_ct).point_reference_mm
+        found = verify_planned(attempt, name, point_ct, touched, surgery.assumptions, tip_error_mm)
+        record_verification(case, attempt, found, Signature(SURGEON, time))
     expected = expected_after(attempt, verifications(case, attempt.id))
-    return operation if expected is None else replace(operation, expected=expected)
-
-
-class _StopWatch:
-    def __init__(self, clock: Clock, progress: Progress) -> None:
-        self._clock = clock
-        self._progress = progress
-        self.seconds: dict[str, float] = {}
-
-    def run(self, stage: str, work: Callable[[], Any]) -> Any:
-        self._progress(stage, 0.0)
-        start_ns = self._clock.now_ns()
-        result = work()
-        self.seconds[stage] = (self._clock.now_ns() - start_ns) / 1e9
-        self._progress(stage, 1.0)
-        return result
+    return surgery if expected is None else replace(surgery, expected=expected)

@@ -96,7 +96,7 @@ class StreamCheck:
 
 def stream(
     surgeon: SimulatedSurgeon,
-    operation: Surgery,
+    surgery: Surgery,
     surfaces: Sequence[tuple[Surface, str, str]],
     accepted: AcceptedRegistration | None,
     duration_s: float,
@@ -107,7 +107,7 @@ def stream(
 
     Args:
         surgeon: the simulation that moves the tools and knows the true poses.
-        operation: calibration and registration.
+        surgery: calibration and registration.
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
         duration_s: how long the client receives poses.
@@ -133,7 +133,7 @@ def stream(
         tracker_config=room,
         tools=room.tools,
         rate_hz=room.tracker.rate_hz,
-        graph=_graph(operation, accepted),
+        graph=_graph(surgery, accepted),
         surfaces=offered,
         keep_sent=_MAX_SENT,
     )
@@ -145,7 +145,7 @@ def stream(
         report, recording = _run_client(client, service, Path(folder), duration_s, progress)
         dropped = service.vitals().frames_dropped
         sent = service.stop()
-    return _check(report, recording, sent, dropped, room, operation, [surface for surface, _, _ in surfaces])
+    return _check(report, recording, sent, dropped, room, surgery, [surface for surface, _, _ in surfaces])
 
 
 def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -> list[ApprovedSurface]:
@@ -156,8 +156,8 @@ def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -
     return made
 
 
-def _graph(operation: Surgery, accepted: AcceptedRegistration | None) -> PoseGraph:
-    tip = CalibratedTip(operation.pivot.T_stylus_stylus_tip, operation.pivot.expected_tip_error_rms_mm)
+def _graph(surgery: Surgery, accepted: AcceptedRegistration | None) -> PoseGraph:
+    tip = CalibratedTip(surgery.pivot.T_stylus_stylus_tip, surgery.pivot.expected_tip_error_rms_mm)
     return PoseGraph({STYLUS: tip}, accepted)
 
 
@@ -197,7 +197,7 @@ def _check(
     sent: SentPoses,
     frames_dropped: int,
     room: OperatingRoomConfig,
-    operation: Surgery,
+    surgery: Surgery,
     surfaces: Sequence[Surface],
 ) -> StreamCheck:
     rows = np.searchsorted(sent.sequence, recording.sequence)
@@ -205,7 +205,7 @@ def _check(
     position_m, rotation = recording.position_m[:, columns], recording.rotation_xyzw[:, columns]
     validity = recording.validity[:, columns]
     as_sent = _differences(position_m, rotation, sent.matrices[rows]) & (validity == sent.validity[rows])
-    errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(room), operation)
+    errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(room), surgery)
     gross = np.nan_to_num(errors_mm) > _GROSS_ERROR_MM
     ready = recording.capture_ns >= int(report["ready_server_ns"])
     identical, surface_error_mm = _compare_surfaces(surfaces, recording.surfaces)
@@ -244,7 +244,7 @@ def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats)
 
 
 def _truth_errors_mm(
-    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, operation: Surgery
+    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, surgery: Surgery
 ) -> Floats:
     """Distance in mm of each received position from the true one, ``(n, tools)``; NaN where the client has no pose."""
     received_mm = position_m @ _TO_UNITY * 1000.0

@@ -1,4 +1,4 @@
-"""The simulated operation: pivot calibration, six touched landmarks, a sweep over the skin, and the registration.
+"""The simulated surgery: pivot calibration, six touched landmarks, a sweep over the skin, and the registration.
 
 Calibration, acquisition and registration are the real code, which is given only the plan and the measurements. The true
 poses are used only at the end, to score the result.
@@ -209,22 +209,22 @@ def operate(
     )
 
 
-def touch_bone(surgeon: SimulatedSurgeon, operation: Surgery, point_ct: Floats) -> TouchedPoint:
+def touch_bone(surgeon: SimulatedSurgeon, surgery: Surgery, point_ct: Floats) -> TouchedPoint:
     """The measured touch of a point of bone ``(3,)``, with the skin over it displaced and the shaft from the front."""
     touch = surgeon.touch(point_ct, FRONT)
-    return collect_touch(surgeon.watch(touch), operation.pivot.T_stylus_stylus_tip)
+    return collect_touch(surgeon.watch(touch), surgery.pivot.T_stylus_stylus_tip)
 
 
-def score(operation: Surgery, room: OperatingRoom) -> SurgeryTruth:
-    """The true errors of the operation, from the true poses of `room`."""
-    targets = np.array(list(operation.targets_ct.values()))
+def score(surgery: Surgery, room: OperatingRoom) -> SurgeryTruth:
+    """The true errors of the surgery, from the true poses of `room`."""
+    targets = np.array(list(surgery.targets_ct.values()))
 
     def errors_mm(T_reference_ct: Transform) -> dict[str, float]:
         errors = target_errors_mm(T_reference_ct, room.T_reference_ct, targets)
-        return dict(zip(operation.targets_ct, errors.tolist(), strict=True))
+        return dict(zip(surgery.targets_ct, errors.tolist(), strict=True))
 
     return SurgeryTruth(
-        tre_mm=errors_mm(operation.T_reference_ct),
-        tre_landmarks_mm=errors_mm(operation.by_landmarks.T_reference_ct),
-        tip_error_mm=float(np.linalg.norm(operation.pivot.tip_stylus_mm - room.tip_stylus_mm)),
+        tre_mm=errors_mm(surgery.T_reference_ct),
+        tre_landmarks_mm=errors_mm(surgery.by_landmarks.T_reference_ct),
+        tip_error_mm=float(np.linalg.norm(surgery.pivot.tip_stylus_mm - room.tip_stylus_mm)),
     )

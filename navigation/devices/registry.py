@@ -17,19 +17,21 @@ from navigation.errors import DeviceError
 Streaming = tuple[tuple[str, ...], float, object]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Driver:
     """What commands need of one kind of tracker.
 
     Attributes:
-        open: opens it with its own settings object, for the service.
-        rehearse: a tracker and whoever holds its stylus, for a session of registration.
+        open: opens it with its own settings object, on the clock of the service.
+        open_session: opens it with whoever holds its stylus, for a session of registration, on a clock of its own.
         stream: the names of its tools, its rate in Hz and its settings object, for the service, from a time in ns on.
+        is_simulated: tracker, hand and patient are simulated, and commands say so.
     """
 
     open: Callable[[object, PacedClock], Tracker]
-    rehearse: Callable[[Rehearsal, PacedClock], tuple[Tracker, Hand]]
+    open_session: Callable[[Rehearsal], tuple[Tracker, Hand]]
     stream: Callable[[Rehearsal, int], Streaming]
+    is_simulated: bool = False
 
 
 def _open_simulated(config: object, clock: PacedClock) -> Tracker:
@@ -38,10 +40,10 @@ def _open_simulated(config: object, clock: PacedClock) -> Tracker:
     return open_simulated_tracker(config, clock)
 
 
-def _rehearse_simulated(rehearsal: Rehearsal, clock: PacedClock) -> tuple[Tracker, Hand]:
+def _open_simulated_session(rehearsal: Rehearsal) -> tuple[Tracker, Hand]:
     from navigation.simulation.rehearsal import RehearsedTracker
 
-    rehearsed = RehearsedTracker(rehearsal, clock)
+    rehearsed = RehearsedTracker(rehearsal, VirtualClock())
     return rehearsed, rehearsed
 
 
@@ -53,7 +55,11 @@ def _stream_simulated(rehearsal: Rehearsal, start_ns: int) -> Streaming:
 
 
 SIMULATED = "simulated"
-TRACKERS: dict[str, Driver] = {SIMULATED: Driver(_open_simulated, _rehearse_simulated, _stream_simulated)}
+TRACKERS: dict[str, Driver] = {
+    SIMULATED: Driver(
+        open=_open_simulated, open_session=_open_simulated_session, stream=_stream_simulated, is_simulated=True
+    )
+}
 
 
 def driver_of(name: str) -> Driver:

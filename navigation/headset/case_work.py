@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-
 from case.case import PLANNED, Case
 from case.manifest import DecisionState, Signature
 from geometry.errors import SurgNavError
 from geometry.points import Floats
 from registration.assumptions import Assumptions
-from registration.record.attempt import VerificationRecord
-from registration.record.attempts import attempt_ids, load_attempt, record
+from registration.record.attempts import attempt_ids, load_attempt
 from registration.record.in_force import in_force
 from registration.record.point_files import read_planned
-from registration.record.verify import verify_planned
+from registration.record.verify import record_verification, verify_planned
 from unity_bridge.errors import EventRefusedError
 
 DECISIONS: tuple[DecisionState, ...] = tuple(s for s in get_args(DecisionState) if s in ("approved", "rejected"))
@@ -87,20 +84,21 @@ class Touch:
     Attributes:
         name: name of the landmark.
         point_reference_mm: touched position ``(3,)`` in ``reference``.
-        tip_rms_mm: expected RMS error of the calibrated tip.
+        tip_error_rms_mm: expected RMS error of the calibrated tip.
     """
 
     name: str
     point_reference_mm: Floats
-    tip_rms_mm: float
+    tip_error_rms_mm: float
 
 
-def verify(case_path: Path, touch: Touch, by: Signature, registration: str) -> Verified:
+def verify(case_path: Path, touch: Touch, by: Signature, registration: str, assumptions: Assumptions) -> Verified:
     """Verifies the registration in force with a touch, and stores the result in the case.
 
     Args:
         by: who touched, and when.
         registration: id of the registration in force.
+        assumptions: errors of the touch, as the session has them.
 
     Raises:
         SurgNavError: the landmark is not planned or was used for the registration, or there is no such registration.
@@ -120,12 +118,8 @@ def verify(case_path: Path, touch: Touch, by: Signature, registration: str) -> V
             "register the patient again",
         )
     place = planned(case_path, "landmarks")[touch.name]
-    tip_mm2 = touch.tip_rms_mm**2 / 3.0 * np.eye(3)
-    assumed = Assumptions.from_json(attempt.settings)  # the touch is judged as the registration was
-    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, assumed, tip_mm2)
-    record(
-        case, attempt, "verified", by.person, by.time, {"touch": VerificationRecord.of(found).model_dump(mode="json")}
-    )
+    found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, assumptions, touch.tip_error_rms_mm)
+    record_verification(case, attempt, found, by)
     note = f"{found.distance_mm:.1f} mm off; 95 of 100 are within {found.expected_p95_mm:.1f} mm"
     try:
         accepted = in_force(Case.open(case_path))

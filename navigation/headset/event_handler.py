@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from geometry.points import Floats
 from navigation.headset import case_work
 from navigation.headset.case_work import Touch, Verified
 from navigation.headset.journal import EventJournal
+from registration.assumptions import Assumptions
 from unity_bridge.control.event_handler import Sender
 from unity_bridge.control.event_window import Known, Outcome, answer_of
 from unity_bridge.errors import EventRefusedError
@@ -36,12 +37,14 @@ class HeadsetEventSettings:
 
     Attributes:
         case: the folder of the case, with its event log.
+        assumptions: errors of a verification touch, as `surgnav register` assumes them.
         deciders: full names of the people who may decide on surfaces and verify the registration from a headset; by
             default nobody, so that this is done at the console.
     """
 
     case: Path
     deciders: frozenset[str] = frozenset()
+    assumptions: Assumptions = field(default_factory=Assumptions)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class OnOffer:
     case_sha256: str
 
 
-class Room(Protocol):
+class SessionControl(Protocol):
     """What the event handler needs of the service that runs it."""
 
     @property
@@ -102,7 +105,7 @@ class HeadsetEventHandler:
         settings: the case, and who may decide.
         session: id of the service's session, hexadecimal.
         now: returns the time, ISO 8601 with a time zone.
-        room: the state of the service.
+        state: the state of the service.
 
     Attributes:
         problem: why the last event could not be written to the log and was refused; empty if it was written.
@@ -112,10 +115,12 @@ class HeadsetEventHandler:
         EventLogError: the event log cannot be written.
     """
 
-    def __init__(self, settings: HeadsetEventSettings, session: str, now: Callable[[], str], room: Room) -> None:
-        self._settings, self._now, self._room = settings, now, room
+    def __init__(
+        self, settings: HeadsetEventSettings, session: str, now: Callable[[], str], state: SessionControl
+    ) -> None:
+        self._settings, self._now, self._state = settings, now, state
         self._journal = EventJournal(settings.case, session, now())
-        self._worker = ThreadPoolExecutor(1, "surgnav-desk")
+        self._worker = ThreadPoolExecutor(1, "surgnav-headset-events")
         self._work: list[_Work] = []
         self.problem = ""
         self._kinds: dict[str, Callable[[ClientEvent, Sender], Outcome | None]] = {
@@ -203,40 +208,41 @@ class HeadsetEventHandler:
         _need(event, "name", "position_m", "tool", "registration_id", "person")
         _need_frame(event, REFERENCE)
         self._check_decider(event.person)
-        if event.registration_id != self._room.registration_id:
+        if event.registration_id != self._state.registration_id:
             raise _refused(
                 f"a touch under the registration '{event.registration_id[:40]}'",
-                f"the registration in force: '{self._room.registration_id or 'none'}'",
+                f"the registration in force: '{self._state.registration_id or 'none'}'",
                 "touch again under the registration in force",
             )
         self._planned(event.name, "landmarks")
         touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
-        by = Signature(person=event.person, time=self._now())
-        self._start(event, sender, partial(case_work.verify, self._settings.case, touch, by, event.registration_id))
+        by, settings = Signature(event.person, self._now()), self._settings
+        work = partial(case_work.verify, settings.case, touch, by, event.registration_id, settings.assumptions)
+        self._start(event, sender, work)
 
     def _decide(self, event: ClientEvent, sender: Sender) -> None:
         _need(event, "name", "sha256", "person", "decision")
         self._check_decider(event.person)
-        offered = self._room.surface_on_offer(event.name)
+        offered = self._state.surface_on_offer(event.name)
         if offered is None or offered.sha256 != event.sha256:
             raise _refused(
                 f"a decision on '{event.name[:40]}' with the hash {(event.sha256 or '')[:12]}",
                 f"a surface that is on offer{f', now {offered.sha256[:12]}' if offered else ''}",
                 "ask for the manifest, look at the surface, and decide again",
             )
-        by = Signature(person=event.person, time=self._now())
+        by = Signature(event.person, self._now())
         work = partial(case_work.decide, self._settings.case, event.name, event.decision, by, offered.case_sha256)
         self._start(event, sender, work)
 
     def _request(self, event: ClientEvent, sender: Sender) -> Outcome:
         _need(event, "reason")
-        self._room.open_request(f"registration, asked by {sender.name[:40]}: {event.reason[:200]}")
+        self._state.open_request(f"registration, asked by {sender.name[:40]}: {event.reason[:200]}")
         return Outcome("the operator sees the request")
 
     def _select(self, event: ClientEvent, sender: Sender) -> Outcome:
         if event.name:
             self._planned(event.name, "targets")
-        self._room.select_target(event.name)
+        self._state.select_target(event.name)
         return Outcome(f"'{event.name}' is selected" if event.name else "no target is selected")
 
     # ---------------------------------------------------------------------------------------------------------- helpers
@@ -245,13 +251,13 @@ class HeadsetEventHandler:
         self._work.append(_Work(event, sender, self._worker.submit(work), partial(follow, event)))
 
     def _after_decision(self, event: ClientEvent, done: str) -> str:
-        self._room.surface_decided(event.name, event.decision, event.person)
+        self._state.surface_decided(event.name, event.decision, event.person)
         return done
 
     def _after_verification(self, event: ClientEvent, found: Verified) -> str:
         if not found.problem:
             return found.note
-        self._room.withdraw_registration(f"{found.note}: {found.problem}")
+        self._state.withdraw_registration(f"{found.note}: {found.problem}")
         return f"{found.note}; the registration is withdrawn: {found.problem}"
 
     def _check_decider(self, person: str) -> None:
@@ -274,7 +280,7 @@ class HeadsetEventHandler:
         return known[name]
 
     def _tip_error_mm(self, tool: str) -> float:
-        error_mm = self._room.tip_error_mm(tool)
+        error_mm = self._state.tip_error_mm(tool)
         if error_mm is None:
             raise _refused(
                 f"a touch with '{tool[:40]}'", "a tracked tool with a calibrated tip", "calibrate the tool first"

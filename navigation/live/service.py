@@ -59,7 +59,7 @@ class ServiceConfig:
         surfaces: surfaces that clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
         security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
-        desk: what headsets may do in which case; without it every event of theirs is refused.
+        headset_events: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
@@ -77,7 +77,7 @@ class ServiceConfig:
     surface_endpoint: str = "tcp://127.0.0.1:*"
     control_endpoint: str = "tcp://127.0.0.1:*"
     security: ServerSecurity | None = None
-    desk: HeadsetEventSettings | None = None
+    headset_events: HeadsetEventSettings | None = None
     research_session: bool = False
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
@@ -104,8 +104,8 @@ class NavigationService:
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
         self._refusals = RefusalNews(self._clock)
-        self._desk: HeadsetEventHandler | None = None
-        self._no_desk = ""
+        self._handler: HeadsetEventHandler | None = None
+        self._no_handler = ""
         self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
 
@@ -134,7 +134,7 @@ class NavigationService:
             self.pose_endpoint: str = self._await_start()
             self._open_sockets()
         except BaseException:
-            self._close_desk()
+            self._close_handler()
             self._end_process()
             self._context.destroy(linger=0)
             raise
@@ -143,7 +143,7 @@ class NavigationService:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_desk()
+        self._close_handler()
         self._end_process()
         self.surfaces.close()
         self.control.close()
@@ -177,15 +177,15 @@ class NavigationService:
             graph: the new calibrations and registration.
             reason: if the registration is withdrawn, why.
         """
-        self.room.update(graph, reason)
+        self.state.update(graph, reason)
 
     @property
-    def desk_problem(self) -> str:
+    def events_problem(self) -> str:
         """Why events from headsets are refused although the settings allow them; empty if they are not.
 
         A case on a full or read-only disk is streamed all the same.
         """
-        return self._no_desk or ("" if self._desk is None else self._desk.problem)
+        return self._no_handler or ("" if self._handler is None else self._handler.problem)
 
     def notify(self, text: str) -> None:
         """Shows a notice at every client."""
@@ -220,22 +220,22 @@ class NavigationService:
             SurfaceServerSettings(research_session=self._config.research_session),
             self._gate,
         )
-        self.room = SessionState(self._config.graph, self.surfaces, self._publish, self._announce)
-        if self._config.desk is not None:
-            self._open_desk(self._config.desk)
+        self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce)
+        if self._config.headset_events is not None:
+            self._open_handler(self._config.headset_events)
         self.control = ControlServer(
             self._config.control_endpoint,
             self._session,
             self._context,
             self._welcome,
             gate=self._gate,
-            desk=self._desk,
+            handler=self._handler,
             self_test=SelfTest(np.random.default_rng()),
         )
         for offered in self._config.surfaces:
             name = offered.levels[-1].payload.name
             surface = OfferedSurface(name, offered.levels, offered.case_sha256)
-            self.room.offer_surface(surface, offered.approval, offered.approved_by)
+            self.state.offer_surface(surface, offered.approval, offered.approved_by)
         self._poller = zmq.Poller()
         for socket in {*self.surfaces.sockets, *self.control.sockets}:
             self._poller.register(socket, zmq.POLLIN)
@@ -252,7 +252,7 @@ class NavigationService:
             tools=(*self._config.tools, PATIENT),
             research_session=self._config.research_session,
             notice=NOTICE,
-            **self.room.welcome_fields(),
+            **self.state.welcome_fields(),
         )
 
     def _announce(self, happening: ServerNotice) -> None:
@@ -262,17 +262,17 @@ class NavigationService:
         with contextlib.suppress(OSError):  # the pose process has ended: `poll` raises the error
             self._pipe.send(graph)
 
-    def _open_desk(self, settings: HeadsetEventSettings) -> None:
+    def _open_handler(self, settings: HeadsetEventSettings) -> None:
         try:
-            self._desk = HeadsetEventHandler(settings, self._session.session_id.hex(), _now, self.room)
+            self._handler = HeadsetEventHandler(settings, self._session.session_id.hex(), _now, self.state)
         except EventLogError as error:
-            self._no_desk = str(error)
+            self._no_handler = str(error)
             logging.getLogger(EVENTS_LOG).error("events are refused: %s", error)
 
     def _settle(self) -> tuple[ControlEvent, ...]:
         """Sends clients the outcomes of events that the worker has finished; returns them for the operator."""
         ended = []
-        for settled in () if self._desk is None else self._desk.poll():
+        for settled in () if self._handler is None else self._handler.poll():
             event, sender = settled.event, settled.sender
             with contextlib.suppress(UnknownClientError):  # the log has the answer, in case the client comes back
                 self.control.settle(sender.key, event.stream, event.number, settled.outcome)
@@ -280,9 +280,9 @@ class NavigationService:
             ended.append(ControlEvent(sender.name, self._clock.now_ns(), event, answer))
         return tuple(ended)
 
-    def _close_desk(self) -> None:
-        if self._desk is not None:
-            self._desk.close()
+    def _close_handler(self) -> None:
+        if self._handler is not None:
+            self._handler.close()
 
     def _take_changes(self) -> None:
         """Takes in the messages of the pose process; another one, such as an error, is kept for `_receive`."""
@@ -297,7 +297,7 @@ class NavigationService:
             while message is None and self._pipe.poll(max(0.0, (deadline_ns - self._clock.now_ns()) / NS_PER_S)):
                 message = self._pipe.recv()
                 if isinstance(message, StateChanges):
-                    self.room.take_changes(message)
+                    self.state.take_changes(message)
                     self._pipe.send(TAKEN)
                     message = None
                 elif isinstance(message, Refused):

@@ -30,7 +30,7 @@ class OfferedSurface:
 
 
 class SessionState:
-    """Satisfies `navigation.headset.event_handler.Room`. Every change is sent to all clients.
+    """Satisfies `navigation.headset.event_handler.SessionControl`. Every change is sent to all clients.
 
     Args:
         graph: calibrations and registration at the start.

@@ -36,15 +36,15 @@ class CaseFollower:
     Args:
         watch: reads the case.
         maker: prepares surfaces.
-        room: the state of the service.
+        state: the state of the service.
         clock: times the repetition of failed preparations.
         research_session: offers suggested surfaces as well.
     """
 
     def __init__(
-        self, watch: CaseWatch, maker: LevelMaker, room: SessionState, clock: Clock, *, research_session: bool
+        self, watch: CaseWatch, maker: LevelMaker, state: SessionState, clock: Clock, *, research_session: bool
     ) -> None:
-        self._watch, self._maker, self._room, self._clock = watch, maker, room, clock
+        self._watch, self._maker, self._state, self._clock = watch, maker, state, clock
         self._research = research_session
         self._view: CaseView | None = None
         self._levels: dict[str, tuple[EncodedLevel, ...]] = {}  # hash of the case's file -> levels
@@ -58,7 +58,7 @@ class CaseFollower:
         prepared = self._maker.poll()
         if prepared is not None:
             self._keep(prepared)
-        view = self._watch.poll(self._room.decisions)
+        view = self._watch.poll(self._state.decisions)
         news = () if view is None else self.follow(view)
         if self._view is not None and not self._maker.is_busy:
             self._prepare_next(self._view)
@@ -67,13 +67,13 @@ class CaseFollower:
     def follow(self, view: CaseView) -> tuple[News, ...]:
         """Updates the session's state to that of the case where they differ; returns the lines for the operator."""
         self._view = view
-        self._room.update(replace(self._room.graph, registration=view.registration), view.problem)
+        self._state.update(replace(self._state.graph, registration=view.registration), view.problem)
         wanted = {standing.structure: standing for standing in view.surfaces if self._may(standing)}
-        for name in self._room.offered:
+        for name in self._state.offered:
             if name not in wanted:
-                self._room.withdraw_surface(name, self._why_withdrawn(view, name))
-            elif self._room.offered[name] != wanted[name].sha256:
-                self._room.withdraw_surface(name, "another version was approved")
+                self._state.withdraw_surface(name, self._why_withdrawn(view, name))
+            elif self._state.offered[name] != wanted[name].sha256:
+                self._state.withdraw_surface(name, "another version was approved")
         for name, standing in wanted.items():
             self._offer(name, standing)
         return tuple(self._news(view))
@@ -83,7 +83,7 @@ class CaseFollower:
         if levels is None:
             return
         try:
-            self._room.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
+            self._state.offer_surface(OfferedSurface(name, levels, standing.sha256), standing.state, standing.person)
         except SurgNavError as error:  # such as one surface too many: the others stay on offer
             self._failed[standing.sha256] = f"{error.came}; expected {error.allowed}", self._clock.now_ns()
 
@@ -159,7 +159,7 @@ class CaseFollower:
         """The state of one surface in a few words, for the operator."""
         if not self._may(standing):
             return f"not on offer: {standing.why_not}"
-        if standing.structure in self._room.offered:
+        if standing.structure in self._state.offered:
             by = f" by {shown(standing.person, 40)}" if standing.person else ""
             return f"on offer, {standing.state}{by}"
         failed = self._failed.get(standing.sha256)

@@ -18,8 +18,6 @@ from navigation.errors import RenderingError
 BACKENDS = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 """The window classes of VTK that need no display, in the order in which they are tried."""
 
-_TIMEOUT_S = 60.0  # a cold start of VTK takes 2 s; beyond the limit the driver hangs
-
 # Draws a red square and reads it back, since only a picture proves that a driver works.
 _PROBE = """
 import sys
@@ -57,11 +55,15 @@ class OffscreenReport:
 
 
 @cache
-def offscreen_rendering_available() -> OffscreenReport:
-    """Draws a test picture in another process with each backend until one works; the result is cached."""
+def offscreen_rendering_available(timeout_s: float = 60.0) -> OffscreenReport:
+    """Draws a test picture in another process with each backend until one works; the result is cached.
+
+    Args:
+        timeout_s: a driver that takes longer hangs; a cold start of VTK takes 2 s.
+    """
     failures = []
     for backend in BACKENDS:
-        failure = _failure_of(backend)
+        failure = _failure_of(backend, timeout_s)
         if failure is None:
             return OffscreenReport(True, backend, f"{backend} drew a test picture")
         failures.append(f"{backend} {failure}")
@@ -96,7 +98,7 @@ def make_offscreen_window(width_px: int, height_px: int) -> Any:
     return window
 
 
-def _failure_of(backend: str) -> str | None:
+def _failure_of(backend: str, timeout_s: float) -> str | None:
     """Why `backend` cannot draw on this machine; None if it can."""
     try:
         probe = subprocess.run(
@@ -104,11 +106,11 @@ def _failure_of(backend: str) -> str | None:
             env={**os.environ, "VTK_DEFAULT_OPENGL_WINDOW": backend},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"did not answer within {_TIMEOUT_S:g} s"
+        return f"did not answer within {timeout_s:g} s"
     if probe.returncode == 0:
         return None
     if probe.returncode < 0:

@@ -33,7 +33,7 @@ class RehearsedTracker:
     """Satisfies `Tracker` and `Hand`: every request begins a new action, which the same simulated camera watches."""
 
     def __init__(self, rehearsal: Rehearsal, clock: PacedClock) -> None:
-        self._skin = PatientSkin(rehearsal.skin_ct)
+        self._skin = PatientSkin(rehearsal.read_skin_ct())
         self._clock = clock
         self._rng = np.random.default_rng([rehearsal.seed, 4])
         self._config = OperatingRoomConfig(

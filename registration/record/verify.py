@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from case.case import Case
+from case.manifest import Signature
 from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.errors import RegisteringError
 from registration.landmarks.kinds import SKIN
-from registration.record.attempt import Attempt
+from registration.record.attempt import Attempt, VerificationRecord
+from registration.record.attempts import record
 from registration.uncertainty.mobility import LandmarkKind
 from registration.verdict.verification import Verification, repeat_of, verify_landmark
 
@@ -31,7 +34,7 @@ def verify_planned(
     point_ct: Floats,
     touched_reference: Floats,
     assumptions: Assumptions,
-    tip_covariance_mm2: Floats | None = None,
+    tip_error_rms_mm: float | None = None,
 ) -> Verification:
     """Compares the touch of a planned landmark with the position to which the registration maps it.
 
@@ -41,7 +44,7 @@ def verify_planned(
         point_ct: its planned position, ``(3,)`` in ct.
         touched_reference: the touched position, ``(3,)`` in reference.
         assumptions: errors of the touch.
-        tip_covariance_mm2: covariance of the tip's position, ``(3, 3)`` in the axes of reference.
+        tip_error_rms_mm: expected RMS error of the tip that touched; None to add none.
 
     Raises:
         RegisteringError: the attempt has no pose.
@@ -57,7 +60,7 @@ def verify_planned(
         (point_ct, touched_reference),
         attempt.used_landmarks_ct(),
         assumptions.verification_of(kind),
-        tool_covariance_reference_mm2=tip_covariance_mm2,
+        tool_covariance_reference_mm2=None if tip_error_rms_mm is None else tip_covariance_mm2(tip_error_rms_mm),
         on_skin=kind != "bone",
     )
 
@@ -74,6 +77,21 @@ def verify_again(attempt: Attempt, name: str, again_reference: Floats, assumptio
             f"'{name}', which was not touched before", "a landmark that was used", "verify with it as a new landmark"
         )
     return repeat_of(name, np.array(first), again_reference, assumptions.verification)
+
+
+def record_verification(case: Case, attempt: Attempt, found: Verification, by: Signature) -> None:
+    """Adds the result of a verification touch to the case's history, with the verdict that follows from it.
+
+    Raises:
+        CaseError: a person without a name.
+    """
+    details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
+    record(case, attempt, "verified", by.person, by.time, details)
+
+
+def tip_covariance_mm2(tip_error_rms_mm: float) -> Floats:
+    """Covariance ``(3, 3)`` of a tip's position in mm^2: the same along every axis, however the tool is held."""
+    return tip_error_rms_mm**2 / 3.0 * np.eye(3)
 
 
 def weight_of(touch: Verification, rests_on_skin: bool) -> str:

@@ -27,7 +27,7 @@ PERIOD_NS = 10_000_000
 SINGLE_M = 2.5e-7
 
 
-class Desk:
+class Handler:
     """Takes every event, and counts how often it was handed each."""
 
     sessions: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path, tools, runtime):
-    run = Run(Server(desk=Desk()), tmp_path, tools, runtime)
+    run = Run(Server(handler=Handler()), tmp_path, tools, runtime)
     yield run
     run.server.close()
 
@@ -167,7 +167,7 @@ def test_events_go_both_ways_each_once(run):
     assert code == 0, report
     answers = [(answer["outcome"], answer["note"]) for answer in report["events_answered"]]
     assert answers == [("accepted", "'nasion' kept"), ("accepted", "'tumour' kept")]
-    handled = run.server.desk.handled
+    handled = run.server.handler.handled
     assert [event.name for event in handled] == ["nasion", "tumour"]
     assert all(event.happened_ns is not None for event in handled)
     heard = [event["name"] for event in report["server_events"]]
@@ -222,7 +222,7 @@ def test_a_restarted_server_is_joined_again(run):
         if now.server is first and now.server.control.client_count and now.published >= 150:
             where = first.endpoints
             first.close()
-            now.server = Server(where=where, desk=Desk())
+            now.server = Server(where=where, handler=Handler())
             now.server.offer(bumpy_sphere())
 
     code, report = run("--duration", "5", each=restart)

@@ -44,7 +44,7 @@ class Server:
     where: Endpoints = ANYWHERE
     surface_settings: SurfaceServerSettings = field(default_factory=SurfaceServerSettings)
     security: ServerSecurity | None = None
-    desk: EventHandler | None = None
+    handler: EventHandler | None = None
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()
@@ -60,7 +60,7 @@ class Server:
             self.context,
             self.welcome,
             gate=self.gate,
-            desk=self.desk,
+            handler=self.handler,
             self_test=SelfTest(np.random.default_rng(1)),
         )
 

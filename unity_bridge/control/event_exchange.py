@@ -30,22 +30,22 @@ class EventExchange:
 
     Args:
         session: the server's session.
-        desk: executes the clients' events.
+        handler: executes the clients' events.
         tested: whether only clients that passed the self-test may send events.
 
     Attributes:
         log: the server's events.
     """
 
-    def __init__(self, session: Session, desk: EventHandler, tested: bool) -> None:
-        self._session, self._desk, self._tested = session, desk, tested
+    def __init__(self, session: Session, handler: EventHandler, tested: bool) -> None:
+        self._session, self._handler, self._tested = session, handler, tested
         self._allowances = Allowances(_EVENTS_PER_S, _EVENTS_BURST, _MAX_SENDERS)
         self.log = EventLog()
 
     # ------------------------------------------------------------------------------------------------ client to server
     def remember(self, member: Member) -> None:
         """Restores the answers that earlier sessions gave to this client."""
-        for known in self._desk.earlier(member.key, member.stream):
+        for known in self._handler.earlier(member.key, member.stream):
             member.window.keep(known.answer, known.content)
 
     def take(self, event: ClientEvent, member: Member, sender_id: str | bytes) -> tuple[EventAnswer, bool]:
@@ -73,7 +73,7 @@ class EventExchange:
         outcome: Outcome | None
         try:
             self._check_acceptable(event, member)
-            outcome = self._desk.handle(event, Sender(member.name, member.key))
+            outcome = self._handler.handle(event, Sender(member.name, member.key))
         except SurgNavError as error:
             outcome = Outcome(error=error)
         return member.window.keep(answer_of(event.stream, event.number, outcome)), True
@@ -100,7 +100,7 @@ class EventExchange:
                 "request a self-test and answer it",
             )
         own = self._session.session_id.hex()
-        if event.first_session != own and event.first_session not in self._desk.sessions:
+        if event.first_session != own and event.first_session not in self._handler.sessions:
             raise UncertainEventError(
                 f"an event that was first sent to session '{event.first_session[:8]}', which may have executed it",
                 f"an event that was first sent to session {own[:8]}",

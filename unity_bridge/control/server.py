@@ -81,7 +81,7 @@ class ControlServer(RouterServer):
         endpoint, session, context, gate: as for `RouterServer`.
         state: returns the current state, for a client that joins.
         settings: bounds of the socket.
-        desk: executes the clients' events; without it every event is refused.
+        handler: executes the clients' events; without it every event is refused.
         self_test: issues self-tests, and only clients that pass may send events; None for a server without self-test.
 
     Attributes:
@@ -97,7 +97,7 @@ class ControlServer(RouterServer):
         state: Callable[[], Welcome],
         settings: ControlServerSettings | None = None,
         gate: Gate | None = None,
-        desk: EventHandler | None = None,
+        handler: EventHandler | None = None,
         self_test: SelfTest | None = None,
     ) -> None:
         options = settings or ControlServerSettings()
@@ -105,7 +105,7 @@ class ControlServer(RouterServer):
         self._events: deque[ControlEvent] = deque(maxlen=options.max_events)
         self.events_dropped = 0
         self._self_test = self_test
-        self._exchange = EventExchange(session, desk or NoEventHandler(), tested=self_test is not None)
+        self._exchange = EventExchange(session, handler or NoEventHandler(), tested=self_test is not None)
         self._parties = Members()
         self._members: dict[bytes, Member] = {}
         self._tests = Allowances(_TESTS_PER_S, _TESTS_BURST, _MAX_TESTED)
@@ -138,7 +138,7 @@ class ControlServer(RouterServer):
         return self._exchange.log.add(happening, self._session.clock.now_ns())
 
     def settle(self, key: str, stream: str, number: int, outcome: Outcome) -> None:
-        """Ends an event that the desk left pending, and sends the answer to its client if it is connected.
+        """Ends an event that the handler left pending, and sends the answer to its client if it is connected.
 
         Raises:
             UnknownClientError: the client is no longer known.

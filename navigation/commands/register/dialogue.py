@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from case.levels import CHECK
-from case.manifest import RegistrationStep
+from case.manifest import RegistrationStep, Signature
 from geometry import SurgNavError
 from geometry.points import Floats
 from navigation.acquisition.collect import AcquisitionSettings
@@ -30,12 +30,12 @@ from navigation.commands.register.screens import (
 from navigation.commands.register.session_file import FOLDER, KeptSession, SessionFile, take_off_torn_line
 from registration.errors import RegisteringError
 from registration.record.advice import advise
-from registration.record.attempt import Attempt, VerificationRecord
+from registration.record.attempt import Attempt
 from registration.record.attempts import attempt_ids, keep_attempt, load_attempt, record, verdict_of, verifications
 from registration.record.history import history
 from registration.record.in_force import in_force, put_in_force
 from registration.record.plan import RegistrationPlan
-from registration.record.verify import kind_of, on_skin, verify_again, verify_planned
+from registration.record.verify import kind_of, on_skin, record_verification, verify_again, verify_planned
 from registration.register import register, swept_area_cm2
 from registration.uncertainty.mobility import KIND_WORDS
 from registration.verdict.verification import Verification, verify_surface
@@ -275,7 +275,7 @@ class Dialogue:
             raise RegisteringError(f"'{attempt.id}', which failed", "a registration", "register again")
         used = attempt.used_landmarks_ct()
         name = self._landmark_to_verify(attempt, used)
-        tip = self._stylus.tip_covariance_mm2
+        tip_error_mm = self._stylus.tip_error_rms_mm
         found: Verification
         if name:
             place = session.landmarks_ct[name]
@@ -283,7 +283,7 @@ class Dialogue:
             if name in used:
                 found = verify_again(attempt, name, touched, plan.assumptions)
             else:
-                found = verify_planned(attempt, name, place, touched, plan.assumptions, tip)
+                found = verify_planned(attempt, name, place, touched, plan.assumptions, tip_error_mm)
         else:
             pose, touched = attempt.result.pose, self._stylus.touch_surface().point_reference_mm
             found = verify_surface(
@@ -292,10 +292,10 @@ class Dialogue:
                 plan.field,
                 touched,
                 plan.assumptions.verification,
-                tool_covariance_reference_mm2=tip,
+                tool_covariance_reference_mm2=self._stylus.tip_covariance_mm2,
                 on_skin=on_skin(attempt),
             )
-        self._record(attempt, "verified", {"touch": VerificationRecord.of(found).model_dump(mode="json")})
+        record_verification(plan.case, attempt, found, Signature(self._person, self._now()))
         self._say(touch_text(found, attempt.findings.rests_on_skin))
         self._say(verdict_text(verdict_of(plan.case, attempt)))
 
@@ -349,8 +349,8 @@ class Dialogue:
         advice = advise(attempt, verdict, self._plan.landmarks_ct, repeated=repeated)
         show_attempt(attempt, verdict, touches, advice, self._console)
 
-    def _record(self, attempt: Attempt, step: RegistrationStep, details: dict[str, Any] | None = None) -> None:
-        record(self._plan.case, attempt, step, self._person, self._now(), details)
+    def _record(self, attempt: Attempt, step: RegistrationStep) -> None:
+        record(self._plan.case, attempt, step, self._person, self._now())
 
     def _number(self, names: list[str], what: str, zero: str | None = None) -> str:
         """One of `names` by its number, counted from 1; 0 is `zero`, where there is one."""

@@ -14,7 +14,6 @@ from case.levels import ACCEPT, CHECK, REFUSE
 from geometry import SurgNavError
 from navigation.acquisition.collect import AcquisitionSettings
 from navigation.acquisition.stylus import Stylus
-from navigation.clock import VirtualClock
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.dialogue import Dialogue
 from navigation.commands.register.keyboard import Keys
@@ -103,17 +102,18 @@ def _register_live(
     acquisition: AcquisitionSettings | None,
 ) -> bool:
     driver = driver_of(request.tracker or "")
-    if request.tracker == SIMULATED:
+    if driver.is_simulated:
         console.print(
             "[yellow bold]Rehearsal[/]: tracker, hand and patient are simulated, the patient's skin is the case's own "
             "surface. Nothing here is about a real patient.",
             highlight=False,
         )
-    tracker, hand = driver.rehearse(Rehearsal(plan.surface, request.seed), VirtualClock())
+    tracker, hand = driver.open_session(Rehearsal(lambda: plan.surface, request.seed))
     tracker.start()
     try:
         stylus = Stylus(f"{request.tracker} tracker", tracker, hand, acquisition)
-        return Dialogue(plan, stylus, request.person, now, console, keys, f"seed {request.seed}").run()
+        room = f"seed {request.seed}" if driver.is_simulated else ""
+        return Dialogue(plan, stylus, request.person, now, console, keys, room).run()
     finally:
         tracker.stop()
 

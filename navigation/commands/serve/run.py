@@ -14,10 +14,10 @@ from case.case import Case
 from geometry import Surface, SurgNavError
 from geometry.frames import STYLUS
 from navigation.acquisition.stylus import Stylus
-from navigation.clock import MonotonicClock, VirtualClock
+from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder, open_security
 from navigation.commands.serve.command import ServeRequest
-from navigation.devices.registry import driver_of
+from navigation.devices.registry import Driver, driver_of
 from navigation.devices.rehearsal import Rehearsal
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import HeadsetEventSettings
@@ -41,22 +41,23 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     Raises:
         SurgNavError: whatever keeps the service from starting, or ends it.
     """
-    driver_of(request.tracker)  # a wrong name is told before anything is read
+    driver = driver_of(request.tracker)  # a wrong name is told before anything is read
     clock = MonotonicClock()
     screen = OperatorScreen(console, clock, datetime.now)
     watch = CaseWatch(request.case, clock, time_ns)
     preparing = "looking at the case, calibrating the stylus"
     with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
-        config = _rehearsed(request, _simulated_skin(Case.open(request.case), view), clock)
+        rehearsal = Rehearsal(lambda: _simulated_skin(Case.open(request.case), view), request.seed)
+        config = _configured(request, driver, rehearsal, clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration))
     with (
         logs_on(screen, EVENTS_LOG),
         NavigationService(config, screen.say) as service,
         closing(LevelMaker(clock)) as maker,
     ):
-        _say_where(service, screen)
-        follower = CaseFollower(watch, maker, service.room, clock, research_session=request.research)
+        _say_where(service, driver, screen)
+        follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
         while not should_stop():
@@ -65,9 +66,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             _tell(follower.poll(), screen)
             for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
                 screen.say(line, WARNING if is_bad else PLAIN)
-            if problem := service.desk_problem:
+            if problem := service.events_problem:
                 problem = f"Nothing can be done from a headset: {problem}"
-            screen.say_if_new("desk", problem)
+            screen.say_if_new("headset events", problem)
             screen.poll()
         service.stop()
 
@@ -92,14 +93,14 @@ def _simulated_skin(case: Case, view: CaseView) -> Surface:
         ) from error
 
 
-def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -> ServiceConfig:
-    """The simulated room about the case's own skin, its stylus calibrated; tools move until the end."""
-    rehearsal = Rehearsal(skin_ct, request.seed)
-    driver = driver_of(request.tracker)
-    tracker, hand = driver.rehearse(rehearsal, VirtualClock())
+def _configured(request: ServeRequest, driver: Driver, rehearsal: Rehearsal, clock: MonotonicClock) -> ServiceConfig:
+    """The service with this tracker, its stylus calibrated; simulated tools move about the case's own skin."""
+    tracker, hand = driver.open_session(rehearsal)
     tracker.start()
-    found = Stylus(f"{request.tracker} tracker", tracker, hand).calibrate()
-    tracker.stop()
+    try:
+        found = Stylus(f"{request.tracker} tracker", tracker, hand).calibrate()
+    finally:
+        tracker.stop()
     tools, rate_hz, tracker_config = driver.stream(rehearsal, clock.now_ns())
     local = is_local(f"tcp://{request.bind}:1")
     endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
@@ -114,14 +115,14 @@ def _rehearsed(request: ServeRequest, skin_ct: Surface, clock: MonotonicClock) -
         surface_endpoint=endpoints[1],
         control_endpoint=endpoints[2],
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
-        desk=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
+        headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
     )
 
 
-def _say_where(service: NavigationService, screen: OperatorScreen) -> None:
-    rehearsal = "Rehearsal: tracker, hand and patient are simulated, the patient's skin is the case's own surface."
-    screen.say(f"{rehearsal} Research software, not a medical device.", WARNING)
+def _say_where(service: NavigationService, driver: Driver, screen: OperatorScreen) -> None:
+    rehearsal = "Rehearsal: tracker, hand and patient are simulated, the patient's skin is the case's own surface. "
+    screen.say(f"{rehearsal if driver.is_simulated else ''}Research software, not a medical device.", WARNING)
     screen.say(
         f"poses {service.pose_endpoint}  surfaces {service.surfaces.endpoint}  control {service.control.endpoint}"
     )

@@ -39,7 +39,7 @@ POSES = {
 }
 
 
-class Desk(NoEventHandler):
+class Handler(NoEventHandler):
     """Keeps every event, and accepts it."""
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class Room:
     """A server and what it says of each tool; `work` is one round of it."""
 
     def __init__(self, security=None) -> None:
-        self.desk = Desk()
-        self.server = Server(desk=self.desk, security=security)
+        self.handler = Handler()
+        self.server = Server(handler=self.handler, security=security)
         self.tools = {name: self.valid(name) for name in POSES}
         self.is_moving = False
 
@@ -296,7 +296,7 @@ def test_a_landmark_goes_to_the_server_where_the_tip_is(player, room):
     player.until(all_shown)
     player.call("Landmarks", "LandmarkPicker", "Touch", "nasion")
     player.until(lambda shown: shown["answers"]["Landmarks"].startswith("accepted"))
-    (event,) = room.desk.events
+    (event,) = room.handler.events
     assert (event.kind, event.name, event.frame, event.tool) == ("landmark_touched", "nasion", "reference", "stylus")
     assert event.position_m == pytest.approx(pose_to_unity(POSES["stylus"]).position_m, abs=1e-5)
 
@@ -307,7 +307,7 @@ def test_a_landmark_of_a_tool_that_is_not_valid_is_not_sent(player, room):
     player.until(lambda shown: displays(shown)["stylus"] == "Greyed")
     assert player.call("Landmarks", "LandmarkPicker", "Touch", "nasion") == "False"
     assert player.show()["answers"]["Landmarks"] == "not sent: stylus: found again, settling"
-    assert room.desk.events == []
+    assert room.handler.events == []
 
 
 def test_the_readout_says_the_distance_and_what_it_may_be_off_by(player, room):

@@ -56,7 +56,9 @@ class Serving:
 @contextlib.contextmanager
 def serving(case: Case, graph: PoseGraph | None = None, deciders=(DOCTOR,), research=False, **changes):  # noqa: F811
     config = service_config(
-        graph or PoseGraph(), desk=HeadsetEventSettings(case=case.root, deciders=frozenset(deciders)), **changes
+        graph or PoseGraph(),
+        headset_events=HeadsetEventSettings(case=case.root, deciders=frozenset(deciders)),
+        **changes,
     )
     config = replace(
         config, research_session=research, surfaces=surfaces_of(Case.open(case.root), research_session=research)

@@ -10,13 +10,17 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from case.case import Case
+from case.manifest import Signature
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.errors import ServiceError
+from navigation.headset import case_work
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
+from registration.assumptions import Assumptions
 from registration.record.attempts import verifications
 from registration.record.in_force import in_force, put_in_force
+from registration.verdict.verification import VerificationSettings
 from tests.navigation.headset.harness import CLOCK, DOCTOR, Serving, serving
 from tests.navigation.live.served_room import service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
@@ -135,6 +139,19 @@ def test_by_default_nobody_decides_from_a_headset(case: Case) -> None:  # noqa: 
         assert "surgnav review" in refused.action
 
 
+def test_a_verification_has_the_errors_that_the_session_assumes(case: Case) -> None:  # noqa: F811
+    """The same landmark, touched as well: whoever assumes a worse touch expects it farther off."""
+    registered(case)
+    p95_mm = []
+    place = in_force(case).T_reference_ct.apply(MARKS["m7"])
+    for fle_rms_mm in (0.8, 3.0):
+        assumed = Assumptions(verification=VerificationSettings(fle_rms_mm=fle_rms_mm))
+        by = Signature(DOCTOR, TIME)
+        case_work.verify(case.root, case_work.Touch("m7", place, 0.2), by, "r-0001", assumed)
+        p95_mm.append(verifications(Case.open(case.root), "r-0001")[-1].expected_p95_mm)
+    assert p95_mm[1] > 1.5 * p95_mm[0]
+
+
 def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Case) -> None:  # noqa: F811
     graph = registered(case)
     with serving(case, graph) as running:
@@ -143,7 +160,7 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
         assert "mm off; 95 of 100 are within" in answer.note
         attempt = "r-0001"
         assert [v.name for v in verifications(Case.open(case.root), attempt)] == ["m7"]
-        assert running.service.room.registration_id == attempt
+        assert running.service.state.registration_id == attempt
         for wrong, complaint in [
             ({"registration_id": "r-0000"}, "the registration in force: 'r-0001'"),
             ({"person": "Dr Stranger"}, f"decisions by {DOCTOR}"),
@@ -180,7 +197,7 @@ def test_requests_and_targets_are_state_for_whoever_joins(case: Case) -> None:  
         running.until(lambda: "notice" in running.kinds())
         assert running.send("select_target", name="").note == "no target is selected"
         with pytest.raises(ServiceError, match="one of"):
-            running.service.room.settle_request("nothing")
+            running.service.state.settle_request("nothing")
         for number in range(16):
             assert running.send("request_registration", reason=str(number)).outcome is EventOutcome.ACCEPTED
         assert running.send("request_registration", reason="17").allowed == "at most 16 open requests"
@@ -231,7 +248,7 @@ def test_a_service_that_starts_anew_answers_and_does_not_repeat(case: Case) -> N
         link.events._waiting[number] = link.events._waiting.get(number) or _waiting(again)
         running.until(lambda: number in link.events.answers)
         assert link.events.answers[number] == sent
-        assert running.service.room.target == ""
+        assert running.service.state.target == ""
     assert len(log_of(case)) == lines + 1  # the new session's line
 
 

@@ -111,7 +111,7 @@ def test_a_log_that_cannot_be_written_is_said_and_the_service_streams_all_the_sa
     with pytest.raises(EventLogError, match="File exists"):
         EventJournal(case.root, "s1", TIME)
     with serving(case) as running:
-        assert "File exists" in running.service.desk_problem
+        assert "File exists" in running.service.events_problem
         refused = running.send("request_registration", reason="x")
         assert refused.outcome is EventOutcome.REFUSED
         running.until(lambda: running.client.newest.sequence > 10)
@@ -139,15 +139,15 @@ def test_the_operator_is_told_that_events_are_refused_for_the_disk_and_until_whe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving(case) as running:
-        assert running.service.desk_problem == ""
+        assert running.service.events_problem == ""
         write = os.write
         monkeypatch.setattr(os, "write", lambda file, content: 0)
         refused = running.send("request_registration", reason="x")
         assert (refused.outcome, refused.allowed) == (EventOutcome.REFUSED, "a disk with room")
-        assert running.service.desk_problem == "a failure to write the event log: No space left on device"
+        assert running.service.events_problem == "a failure to write the event log: No space left on device"
         monkeypatch.setattr(os, "write", write)
         assert running.send("request_registration", reason="x").outcome is EventOutcome.ACCEPTED
-        assert running.service.desk_problem == ""
+        assert running.service.events_problem == ""
 
 
 def test_a_disk_that_is_full_from_the_start_is_a_named_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,9 +81,9 @@ class Operation:
         )
         self.told: list[ServerNotice] = []
         self.published: list[PoseGraph] = []
-        self.room = SessionState(PoseGraph(), self.server, self.published.append, self.told.append)
+        self.state = SessionState(PoseGraph(), self.server, self.published.append, self.told.append)
         self.views, self.maker = Views(), Maker()
-        self.follower = CaseFollower(self.views, self.maker, self.room, self.clock, research_session=research_session)
+        self.follower = CaseFollower(self.views, self.maker, self.state, self.clock, research_session=research_session)
 
     def look(self, view: CaseView | None = None) -> list[str]:
         """What the operator is told when the case is seen as it is now, and again when surfaces are ready."""
@@ -248,7 +248,7 @@ def test_one_surface_too_many_is_said_and_takes_no_other_with_it(operation: Oper
     lines = [line for _ in range(4) for line in operation.look()]
     assert "'organ': on offer, approved by Dr Test" in lines
     assert lines[-1] == "'second': not on offer: surface number 2; expected at most 1 surfaces"
-    assert list(operation.room.offered) == ["organ"]
+    assert list(operation.state.offered) == ["organ"]
 
 
 def test_a_person_with_an_endless_name_still_approves(operation: Operation) -> None:
@@ -282,11 +282,11 @@ def test_rejecting_the_surface_under_it_takes_the_registration_out_of_force_and_
     attempt, _ = made(case)
     put_in_force(case, attempt, "Dr Test", TIME, consent=False)
     assert any(line.startswith("registration r-0001, accept, by Dr Test, expected") for line in operation.look())
-    assert operation.room.registration_id == "r-0001"
+    assert operation.state.registration_id == "r-0001"
     operation.told.clear()
     decide(operation, "rejected", "Dr Other")
     lines = operation.look()
-    assert operation.room.graph.registration is None
+    assert operation.state.graph.registration is None
     assert operation.published[-1].registration is None
     told = {happening.kind: happening for happening in operation.told}
     assert set(told) == {"surface_withdrawn", "registration_withdrawn"}
@@ -296,7 +296,7 @@ def test_rejecting_the_surface_under_it_takes_the_registration_out_of_force_and_
     assert any(line.startswith("The patient is not shown") and reason in line for line in lines)
     decide(operation, "approved", "Dr Other")
     operation.look()
-    assert operation.room.registration_id == "r-0001"
+    assert operation.state.registration_id == "r-0001"
 
 
 def test_a_record_accepted_anew_under_the_same_id_is_another_registration(operation: Operation) -> None:
@@ -304,7 +304,7 @@ def test_a_record_accepted_anew_under_the_same_id_is_another_registration(operat
     attempt, _ = made(case)
     put_in_force(case, attempt, "Dr Test", TIME, consent=False)
     operation.look()
-    before = operation.room.graph.registration
+    before = operation.state.graph.registration
     operation.told.clear()
     moved = attempt.model_dump(mode="json")
     moved["result"]["pose"]["matrix"][0][3] += 1.0
@@ -313,7 +313,7 @@ def test_a_record_accepted_anew_under_the_same_id_is_another_registration(operat
     record(case, changed, "accepted", "Dr Test", TIME)
     assert in_force(case) != before
     operation.look()
-    assert operation.room.graph.registration == in_force(case)
+    assert operation.state.graph.registration == in_force(case)
     assert operation.published[-1].registration == in_force(case)
     assert operation.kinds() == ["registration_changed"]
 

@@ -55,8 +55,10 @@ def test_every_way_to_fail_is_told_apart(monkeypatch, probe, reason):
 
 def test_a_driver_that_hangs_does_not_hang_us(monkeypatch):
     monkeypatch.setattr(offscreen, "_PROBE", "import time; time.sleep(60)")
-    monkeypatch.setattr(offscreen, "_TIMEOUT_S", 0.5)
-    assert "vtkEGLRenderWindow did not answer within 0.5 s" in offscreen.offscreen_rendering_available().reason
+    assert (
+        "vtkEGLRenderWindow did not answer within 0.5 s"
+        in offscreen.offscreen_rendering_available(timeout_s=0.5).reason
+    )
 
 
 def test_the_second_backend_is_tried(monkeypatch):

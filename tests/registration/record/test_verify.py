@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from case.case import Case
+from case.manifest import Signature
 from case.markups import write_markups
 from geometry import Surface
 from navigation.commands.register.screens import show_attempt
@@ -19,11 +20,11 @@ from registration.distance.closest_point import ExactDistance
 from registration.errors import RegisteringError, VerificationRefusedError
 from registration.landmarks.kinds import kinds_of
 from registration.measurements import Measured
-from registration.record.attempt import Attempt, VerificationRecord
-from registration.record.attempts import expected_now, keep_attempt, load_attempt, record, verdict_of
+from registration.record.attempt import Attempt
+from registration.record.attempts import expected_now, keep_attempt, load_attempt, verdict_of
 from registration.record.in_force import in_force, put_in_force
 from registration.record.landmark_kinds import kind_in, said_in
-from registration.record.verify import verify_again, verify_planned, weight_of
+from registration.record.verify import record_verification, verify_again, verify_planned, weight_of
 from registration.register import register
 from registration.verdict.verdict import SKIN_ALONE
 from tests.registration.record.harness import ASSUMED, BY, MADE_BY, MARKS, ORGAN, TARGETS, TIME, sweep, touched
@@ -60,9 +61,7 @@ def test_on_skin_alone_nothing_is_accepted_and_bone_decides(case: Case) -> None:
         place = {**MARKS, **BONE}[name]
         found = verify_planned(attempt, name, place, T_TRUE.apply(place) + [0.2, 0.0, 0.1], ASSUMED)
         assert found.on_skin == (name == "m7")
-        record(
-            case, attempt, "verified", "Dr Test", TIME, {"touch": VerificationRecord.of(found).model_dump(mode="json")}
-        )
+        record_verification(case, attempt, found, Signature("Dr Test", TIME))
         assert verdict_of(case, attempt).level == level, verdict_of(case, attempt).reasons
     accepted = put_in_force(case, attempt, "Dr Test", TIME, consent=False)
     # What the headset is told is what is expected now, the touches taken in.
@@ -138,8 +137,7 @@ def test_what_lies_within_a_vertebra_may_be_its_neighbour(case: Case) -> None:
     attempt = keep_attempt(case, measured, outcome, ASSUMED, replace(BY, surface="surfaces/skin.glb"))
     assert any("Count the levels" in reason for reason in attempt.verdict.reasons)
     found = verify_planned(attempt, "far", far["far"], T_TRUE.apply(far["far"]), ASSUMED)
-    details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
-    record(case, attempt, "verified", "Dr Test", TIME, details)
+    record_verification(case, attempt, found, Signature("Dr Test", TIME))
     assert not any("Count the levels" in reason for reason in verdict_of(case, attempt).reasons)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from tests.unity_bridge.control.harness import Desk
+from tests.unity_bridge.control.harness import Handler
 from tests.unity_bridge.harness import CLOCK, Server, run_until
 from tests.unity_bridge.transport.cutting_proxy import CuttingProxy
 from unity_bridge.client import ClientSettings, ReferenceClient
@@ -76,15 +76,15 @@ def test_a_server_that_sends_no_poses_is_not_pestered(open_all, monkeypatch):
 
 def test_events_and_clocks_go_on_over_a_control_link_that_fell_silent(open_all):
     """The event is done once, and answered; the server knows the client again, self-test and all."""
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     proxy, client = through(open_all, server, "control")
     run_until(server, client, lambda: client.control.may_show and client.control.clock_is_settled)
     proxy.swallow()
     number = client.control.send_event("select_target", name="tumour")
     run_until(server, client, lambda: number in client.control.events.answers)
     assert client.control.reconnects >= 1
-    assert desk.done == [("select_target", "tumour")]
+    assert handler.done == [("select_target", "tumour")]
     assert client.control.may_show
     assert client.control.verdict is not None
 

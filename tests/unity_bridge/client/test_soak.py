@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unity_bridge.control.harness import Desk, notice
+from tests.unity_bridge.control.harness import Handler, notice
 from tests.unity_bridge.harness import CLOCK, Server, client_of
 from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.client import ReferenceClient
@@ -29,8 +29,8 @@ class Day:
     """Twenty clients and a server, all in this thread."""
 
     def __init__(self, open_all) -> None:
-        self.desk = Desk()
-        self.server = Server(desk=self.desk)
+        self.handler = Handler()
+        self.server = Server(handler=self.handler)
         self.clients: list[ReferenceClient] = []
         self.told: dict[int, list[tuple[bytes, int]]] = {}
         self.sent: dict[str, tuple[int, int]] = {}
@@ -90,8 +90,8 @@ class Day:
         self.announced[self.server.session.session_id] = self.server.control._exchange.log.last
         where, session = self.server.endpoints, self.server.session.session_id
         self.server.close()
-        self.desk.sessions = {*self.desk.sessions, session.hex()}
-        self.server = Server(where=where, desk=self.desk)
+        self.handler.sessions = {*self.handler.sessions, session.hex()}
+        self.server = Server(where=where, handler=self.handler)
 
 
 def held() -> dict[str, float]:
@@ -127,7 +127,7 @@ def test_a_long_day(open_all):
         if cycle == CYCLES // 2:
             before = held()
     day.until(day.settled)
-    done = [name for _, name in day.desk.done]
+    done = [name for _, name in day.handler.done]
     assert sorted(done) == sorted(day.sent)
     for number, sequence in day.sent.values():
         assert day.clients[number].control.events.answers[sequence].outcome is EventOutcome.ACCEPTED

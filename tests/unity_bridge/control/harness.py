@@ -10,7 +10,7 @@ from unity_bridge.wire.messages import (
 STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
-class Desk:
+class Handler:
     """Counts what is done; refuses what is called 'bad' and leaves pending what is called 'slow'."""
 
     def __init__(self, sessions=(), earlier=()) -> None:

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from tests.unity_bridge.control.harness import STREAM, Desk, event, notice
+from tests.unity_bridge.control.harness import STREAM, Handler, event, notice
 from tests.unity_bridge.harness import CLOCK, Server, client_of, run_until
 from tests.unity_bridge.transport.guarded import Guarded
 from tests.unity_bridge.transport.peer import HELLO, SESSION, Peer
@@ -45,12 +45,12 @@ def admitted(server: Server, open_all, stream: str = STREAM, **options) -> Peer:
 
 # ---------------------------------------------------------------------------------------------------- client to server
 def test_an_event_is_done_once_however_often_it_comes(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     sent = event(session=server.session.session_id)
     answers = [peer.ask(server.control, sent) for _ in range(5)]
-    assert desk.done == [("select_target", "xiphoid")]
+    assert handler.done == [("select_target", "xiphoid")]
     assert set(answers) == {EventAnswer(stream=STREAM, number=1, outcome=EventOutcome.ACCEPTED, note="xiphoid is done")}
     told = [e for e in server.control.take_events() if isinstance(e.what, ClientEvent)]
     assert [(e.what, e.answer) for e in told] == [(sent, answers[0])]
@@ -70,14 +70,14 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=[next(iter(change)) for change in CHANGES])
 @pytest.mark.parametrize("name", ["xiphoid", "bad", "slow"])  # done, refused, and not settled yet
 def test_a_number_used_again_for_another_event_does_not_get_the_old_answer(open_all, name, change):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     sent = event(name=name, session=server.session.session_id)
     first = peer.ask(server.control, sent)
     answer = peer.ask(server.control, dataclasses.replace(sent, **change))
     assert (answer.number, answer.outcome, answer.code) == (1, "refused", "ReusedNumber")
-    assert len(desk.done) == 1
+    assert len(handler.done) == 1
     assert peer.ask(server.control, sent) == first, "the event itself is answered as ever"
     if name == "slow":
         server.control.settle("", STREAM, 1, Outcome("done at last"))
@@ -88,8 +88,8 @@ def test_a_number_used_again_for_another_event_does_not_get_the_old_answer(open_
 @pytest.mark.parametrize("far", [1e300, 1000.1, -1000.1, float("nan"), float("inf")])
 def test_a_touch_where_nothing_can_be_is_malformed(open_all, far):
     """At the server as it comes from any client; the reference client does not even take it in."""
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     touch = dataclasses.replace(
         event(session=server.session.session_id), kind="landmark_touched", frame="ct", position_m=(0.0, 1000.0, 0.5)
@@ -98,7 +98,7 @@ def test_a_touch_where_nothing_can_be_is_malformed(open_all, far):
     at = message.index(struct.pack("<d", 0.5))
     peer.socket.send(message[:at] + struct.pack("<d", far) + message[at + 8 :])
     answer = peer.hear(server.control)
-    assert (answer.code, desk.done) == ("MalformedMessage", [])
+    assert (answer.code, handler.done) == ("MalformedMessage", [])
     link = EventLink(STREAM, retry_ns=1)
     with pytest.raises(MalformedMessageError):
         link.add("landmark_touched", position_m=(0.0, far, 0.0))
@@ -107,18 +107,18 @@ def test_a_touch_where_nothing_can_be_is_malformed(open_all, far):
 
 
 def test_a_refusal_is_an_answer_too(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     sent = event(name="bad", session=server.session.session_id)
     for _ in range(2):
         answer = peer.ask(server.control, sent)
         assert (answer.outcome, answer.code, answer.came) == ("refused", "EventRefused", "a bad name")
         assert (answer.allowed, answer.action) == ("a good one", "choose one")
-    assert len(desk.done) == 1
+    assert len(handler.done) == 1
 
 
-def test_a_server_without_a_desk_refuses_and_drops_nothing(open_all):
+def test_a_server_without_a_handler_refuses_and_drops_nothing(open_all):
     server = open_all(Server())
     peer = admitted(server, open_all)
     answer = peer.ask(server.control, event(session=server.session.session_id))
@@ -127,8 +127,8 @@ def test_a_server_without_a_desk_refuses_and_drops_nothing(open_all):
 
 
 def test_what_takes_long_is_pending_until_it_is_settled(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     sent = event(name="slow", session=server.session.session_id)
     assert [peer.ask(server.control, sent).outcome for _ in range(2)] == ["pending", "pending"]
@@ -136,36 +136,36 @@ def test_what_takes_long_is_pending_until_it_is_settled(open_all):
     told = peer.hear(server.control)
     assert (told.outcome, told.note) == ("accepted", "done at last")
     assert peer.ask(server.control, sent) == told
-    assert len(desk.done) == 1
+    assert len(handler.done) == 1
     with pytest.raises(UnknownClientError):
         server.control.settle("", "nobody", 1, Outcome())
 
 
 def test_an_untested_client_is_not_heard(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = open_all(Peer(server.control.endpoint))
     peer.ask(server.control, dataclasses.replace(HELLO, stream=STREAM))
     answer = peer.ask(server.control, event(session=server.session.session_id))
     assert (answer.outcome, answer.code) == ("refused", "SelfTestRequired")
-    assert desk.done == []
+    assert handler.done == []
 
 
 def test_events_of_another_stream_or_of_none_are_refused(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     assert peer.ask(server.control, event(stream="another")).code == "EventRefused"
     silent = open_all(Peer(server.control.endpoint))
     silent.ask(server.control, HELLO)
     assert silent.ask(server.control, event(stream="")).code == "EventRefused"
     assert silent.ask(server.control, dataclasses.replace(HELLO, stream="no good/name")).code == "MalformedMessage"
-    assert desk.done == []
+    assert handler.done == []
 
 
 def test_who_sends_events_too_fast_is_told_and_none_is_lost(open_all):
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     sent = [event(number, session=server.session.session_id) for number in range(1, 101)]
     answers = [peer.ask(server.control, each) for each in sent]
@@ -175,31 +175,31 @@ def test_who_sends_events_too_fast_is_told_and_none_is_lost(open_all):
     deadline_ns = CLOCK.now_ns() + 60_000_000_000
     while limited and CLOCK.now_ns() < deadline_ns:
         limited = [each for each in limited if not isinstance(peer.ask(server.control, each), EventAnswer)]
-    assert len(desk.done) == 100
+    assert len(handler.done) == 100
 
 
 def test_an_event_of_an_earlier_run_of_the_server_is_not_done_twice(open_all):
     """What the earlier run answered is answered again; what it cannot have begun is done; the rest nobody can know."""
     known, unknown = b"the known session"[:16], b"an unknown one.."
     answered = answer_of(STREAM, 1, Outcome("done before"))
-    desk = Desk(sessions={known.hex()}, earlier=[Known(answered, content_of(event(1, session=known)))])
-    server = open_all(Server(desk=desk))
+    handler = Handler(sessions={known.hex()}, earlier=[Known(answered, content_of(event(1, session=known)))])
+    server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
     assert peer.ask(server.control, event(1, session=known)) == answered
     assert peer.ask(server.control, event(1, "umbilicus", session=known)).code == "ReusedNumber"
-    assert desk.done == []
+    assert handler.done == []
     assert peer.ask(server.control, event(2, session=known)).outcome is EventOutcome.ACCEPTED
     answer = peer.ask(server.control, event(3, session=unknown))
     assert (answer.outcome, answer.code) == ("refused", "UncertainEvent")
-    assert len(desk.done) == 1
+    assert len(handler.done) == 1
 
 
 def test_a_key_speaks_for_itself_only(open_all, tmp_path):
     """The stream of one key is nothing to another: its answers are not told, and its numbers are not taken."""
     guarded = Guarded(tmp_path)
     first, second = guarded.enroll("a"), guarded.enroll("b")
-    desk = Desk()
-    server = open_all(Server(security=guarded.security, desk=desk))
+    handler = Handler()
+    server = open_all(Server(security=guarded.security, handler=handler))
     clients = [open_all(client_of(server, keys=keys)) for keys in (first, second)]
     for client in clients:
         client.control.events.stream = STREAM
@@ -207,8 +207,8 @@ def test_a_key_speaks_for_itself_only(open_all, tmp_path):
         run_until(server, client, lambda client=client: client.control.may_show)
         client.control.send_event("select_target", name="xiphoid")
         run_until(server, client, lambda client=client: client.control.events.answers)
-    assert len(desk.done) == 2
-    assert [sender.key for sender in desk.senders] == [first.own.public, second.own.public]
+    assert len(handler.done) == 2
+    assert [sender.key for sender in handler.senders] == [first.own.public, second.own.public]
 
 
 # ---------------------------------------------------------------------------------------------------- server to client
@@ -275,8 +275,8 @@ def test_a_client_without_a_stream_is_told_nothing(open_all):
 # -------------------------------------------------------------------------------------------------------- broken links
 def test_nothing_is_lost_or_done_twice_over_broken_links(open_all):
     """The client's connection is cut again and again, in the middle of it all."""
-    desk = Desk()
-    server = open_all(Server(desk=desk))
+    handler = Handler()
+    server = open_all(Server(handler=handler))
     client = open_all(client_of(server))
     run_until(server, client, lambda: client.control.may_show)
     told, names = [], []
@@ -294,15 +294,15 @@ def test_nothing_is_lost_or_done_twice_over_broken_links(open_all):
     run_until(server, client, lambda: client.control.events.last_event == 30)
     told += [e.reason for e in client.control.events.take_events()]
     assert told == names
-    assert sorted(name for _, name in desk.done) == sorted(names)
+    assert sorted(name for _, name in handler.done) == sorted(names)
     assert client.control.events.missed == client.control.events.dropped == 0
     assert all(answer.outcome is EventOutcome.ACCEPTED for answer in client.control.events.answers.values())
 
 
 def test_a_server_that_starts_anew_is_told_what_it_was_not(open_all):
     """An event that waits while the server is down goes to the next one; one that the last may have done does not."""
-    desk = Desk()
-    server = Server(desk=desk)
+    handler = Handler()
+    server = Server(handler=handler)
     client = open_all(client_of(server))
     run_until(server, client, lambda: client.control.may_show)
     where, old = server.endpoints, server.session.session_id
@@ -310,12 +310,12 @@ def test_a_server_that_starts_anew_is_told_what_it_was_not(open_all):
     client.control.tick()  # on its way, and the server goes before it reads it
     server.close()
     waiting = client.control.send_event("select_target", name="waits")
-    successor = open_all(Server(where=where, desk=Desk(sessions={old.hex()})))
+    successor = open_all(Server(where=where, handler=Handler(sessions={old.hex()})))
     run_until(successor, client, lambda: not client.control.events.unanswered, seconds=60.0)
     answers = client.control.events.answers
     assert answers[sent].outcome is EventOutcome.ACCEPTED  # its predecessor's journal says that it was never begun
     assert answers[waiting].outcome is EventOutcome.ACCEPTED
-    assert desk.done == []
+    assert handler.done == []
     assert client.control.events.session == successor.session.session_id
 
 

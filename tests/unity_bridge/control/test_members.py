@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 
-from tests.unity_bridge.control.harness import STREAM, Desk, event
+from tests.unity_bridge.control.harness import STREAM, Handler, event
 from tests.unity_bridge.harness import Server
 from tests.unity_bridge.transport.peer import HELLO, Peer
 from unity_bridge.client.placing import take_self_test
@@ -25,8 +25,11 @@ def test_those_that_are_not_connected_go_first():
 
 def test_streams_without_end_push_nobody_out():
     """One connection that says another stream in every Hello; who is there keeps its answers, and its passed test."""
-    desk = Desk()
-    with contextlib.closing(Server(desk=desk)) as server, contextlib.closing(Peer(server.control.endpoint)) as peer:
+    handler = Handler()
+    with (
+        contextlib.closing(Server(handler=handler)) as server,
+        contextlib.closing(Peer(server.control.endpoint)) as peer,
+    ):
         peer.ask(server.control, dataclasses.replace(HELLO, stream=STREAM))
         peer.ask(server.control, take_self_test(peer.ask(server.control, SelfTestRequest())))
         sent = event(session=server.session.session_id)
@@ -38,4 +41,4 @@ def test_streams_without_end_push_nobody_out():
         assert len(server.control._parties._parties) == MAX_PARTIES
         assert len(server.control._members) == 2
         assert peer.ask(server.control, sent) == answer
-        assert len(desk.done) == 1
+        assert len(handler.done) == 1

@@ -66,4 +66,4 @@ def recorded(case: Path, **changes: object) -> tuple[bool, str]:
 
 
 def truth(case: Path, seed: int = 1) -> RehearsedTracker:
-    return RehearsedTracker(Rehearsal(Case.open(case).read_surface("body"), seed), None)
+    return RehearsedTracker(Rehearsal(lambda: Case.open(case).read_surface("body"), seed), None)
