@@ -11,6 +11,7 @@ import numpy as np
 
 from geometry.points import Singles
 from geometry.volume import Volume
+from reconstruction.network.errors import QuantisationError
 from reconstruction.network.forms.quantise import Precision, write_precision
 from reconstruction.network.grid import network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.weights import Weights, load_weights
@@ -52,7 +53,16 @@ def calibration_windows(ct: Volume, weights: Weights, count: int = CALIBRATION_W
     """Windows of a CT as the network sees them, ``(1, 1, d, h, w)`` HU, evenly along the scan's longest diagonal.
 
     A scan smaller than the window is continued at its edges, as in use.
+
+    Raises:
+        QuantisationError: the network takes images, not volumes.
     """
+    if weights.dimensions != 3:
+        raise QuantisationError(
+            f"a CT for {weights.name}, which takes images of {weights.dimensions} dimensions",
+            "a network that takes CT",
+            "calibrate it on images by write_form, or write it in half precision, which needs no calibration",
+        )
     lps = to_nearest_lps(ct)
     hu = resample_hu(lps, network_grid(lps, weights.ct_spacing_mm))
     missing = [max(0, window - side) for window, side in zip(weights.window, hu.shape, strict=True)]

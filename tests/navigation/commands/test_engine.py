@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from case.nifti_files import write_nifti
 from navigation.cli import app
-from reconstruction.network.weights import load_weights
+from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
 
 
@@ -60,3 +60,15 @@ def test_int8_asks_for_a_ct_and_others_refuse_one(ct: Path, tmp_path: Path):
     words = ["engine", "build", "--precision", "fp16", "--out", str(tmp_path / "out"), "--calibrate", str(ct)]
     assert runner.invoke(app, words).exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [["build", "--precision", "int8", "--out", "out", "--calibrate"], ["bench", "--ct"]]
+)
+def test_a_network_for_images_is_not_fed_a_ct(ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command):
+    monkeypatch.chdir(tmp_path)
+    images = DEFAULT_WEIGHTS.parent / "ultrasound_nerve_vessel_tiny.json"
+    refused = CliRunner().invoke(app, ["engine", *command, str(ct), str(images)])
+    assert refused.exit_code == 1, refused.output
+    assert "2 dimensions" in " ".join(refused.output.split())
+    assert list(tmp_path.iterdir()) == []
