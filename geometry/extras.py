@@ -21,8 +21,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("SimpleITK", "fast_simplification", "nibabel", "open3d", "pydicom", "skimage", "vtkmodules"),
         ),
         "segmentation": ("onnx", "onnxruntime", "openvino"),
-        "training": ("SimpleITK", "monai", "onnx", "torch"),
+        "training": ("SimpleITK", "cv2", "monai", "onnx", "torch"),
         "navigation": ("fast_simplification", "open3d"),
+        "ultrasound": ("cv2", "onnx", "onnxruntime", "openvino", "skimage"),
         "pictures": ("matplotlib", "vtkmodules"),
     }
 )

@@ -73,8 +73,7 @@ def names_in_nifti(header: Any) -> tuple[Segment, ...]:
         LabelsError: a label table that is broken.
     """
     for extension in header.extensions:
-        content = extension.get_content()
-        raw = content if isinstance(content, bytes) else str(content).encode()
+        raw = extension.content  # the bytes as they are: nibabel cannot parse extensions of every code
         if b"<LabelTable" in raw:
             return _label_table(raw.strip(b"\0 \r\n\t"))
     return ()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geometry.points import Singles
+from geometry.extras import from_extra
+from geometry.points import Floats, Singles
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,26 @@ class Letterbox:
     first: tuple[int, int]
 
     def to_grid(self, pixels: Singles) -> Singles:
-        """Pixels ``(h, w)`` or ``(c, h, w)`` averaged onto the grid, 0 beside them: ``(..., *grid)``."""
-        rows = _averaging(self.frame[0], self.inner[0])
-        columns = _averaging(self.frame[1], self.inner[1])
-        out = np.zeros((*pixels.shape[:-2], *self.grid), np.float32)
+        """Pixels ``(h, w)`` averaged onto the grid, 0 beside them: ``grid``.
+
+        Every new pixel is the average of the old over its extent, so that speckle does not alias; where the grid is
+        finer than the frame, it interpolates.
+        """
         (r, c), (h, w) = self.first, self.inner
-        out[..., r : r + h, c : c + w] = rows @ pixels.astype(np.float32, copy=False) @ columns.T
+        out = np.zeros(self.grid, np.float32)
+        finer = h > self.frame[0] or w > self.frame[1]
+        out[r : r + h, c : c + w] = _resized(pixels, self.inner, averaged=not finer)
         return out
 
     def to_frame(self, values: Singles) -> Singles:
-        """Values ``(..., *grid)`` at the frame's pixels by linear interpolation: ``(..., *frame)``."""
+        """Values ``(c, *grid)`` at the frame's pixels by linear interpolation: ``(c, *frame)``."""
         (r, c), (h, w) = self.first, self.inner
-        inner = values[..., r : r + h, c : c + w].astype(np.float32, copy=False)
-        on_frame = _interpolating(h, self.frame[0]) @ inner @ _interpolating(w, self.frame[1]).T
-        return np.asarray(on_frame, np.float32)
+        return np.stack([_resized(channel[r : r + h, c : c + w], self.frame, averaged=False) for channel in values])
+
+    def points_to_frame(self, points_rc: Floats) -> Floats:
+        """Points ``(n, 2)``, row and column on the grid, to row and column on the frame; pixel centres are integers."""
+        scale = np.array(self.frame) / np.array(self.inner)
+        return (points_rc - np.array(self.first) + 0.5) * scale - 0.5
 
 
 def letterbox(frame: tuple[int, int], grid: tuple[int, int]) -> Letterbox:
@@ -54,21 +61,9 @@ def letterbox(frame: tuple[int, int], grid: tuple[int, int]) -> Letterbox:
     return Letterbox(frame, grid, (inner[0], inner[1]), (first[0], first[1]))
 
 
-def _averaging(n: int, m: int) -> Singles:
-    """``(m, n)``: every new pixel is the average of the old over its extent, so that speckle does not alias.
+def _resized(pixels: Singles, size: tuple[int, int], *, averaged: bool) -> Singles:
+    with from_extra("ultrasound"):
+        import cv2
 
-    Where the new grid is finer, it interpolates.
-    """
-    if m > n:
-        return _interpolating(n, m)
-    edges = np.arange(m + 1) * (n / m)
-    left, right = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(n)
-    covered = np.clip(np.minimum(right, pixel + 1) - np.maximum(left, pixel), 0, None)
-    return (covered / covered.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _interpolating(n: int, m: int) -> Singles:
-    """``(m, n)``: linear interpolation between pixel centres, constant beyond the outermost."""
-    at = np.clip((np.arange(m) + 0.5) * (n / m) - 0.5, 0, n - 1)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n))).astype(np.float32)
+    method = cv2.INTER_AREA if averaged else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels.astype(np.float32, copy=False), size[::-1], interpolation=method), np.float32)

@@ -58,7 +58,11 @@ def affine_ras(spacing: tuple[float, ...] = SPACING, origin: tuple[float, ...] =
 
 
 def write_label_nifti(
-    path: Path, labels: np.ndarray, affine: np.ndarray | None = None, names: Mapping[int, str] | None = None
+    path: Path,
+    labels: np.ndarray,
+    affine: np.ndarray | None = None,
+    names: Mapping[int, str] | None = None,
+    extension_code: int = 0,
 ) -> Path:
     image = nibabel.Nifti1Image(labels.T, affine_ras() if affine is None else affine)
     image.header.set_xyzt_units("mm")
@@ -69,7 +73,7 @@ def write_label_nifti(
         )
         xml = f'<?xml version="1.0" encoding="UTF-8"?> <CaretExtension><VolumeInformation Index="0"><LabelTable>{rows}'
         xml += "</LabelTable></VolumeInformation></CaretExtension>\n      "
-        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, xml.encode()))
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(extension_code, xml.encode()))
     nibabel.save(image, path)
     return path
 

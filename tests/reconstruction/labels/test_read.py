@@ -115,6 +115,13 @@ def test_names_from_the_header_and_from_a_table(tmp_path: Path, scan: CtScan) ->
     assert reading.warnings == ()
 
 
+@pytest.mark.parametrize("code", [2, 4, 6, 18, 28, 30, 32, 36, 44, 99])
+def test_the_label_table_is_read_whatever_code_its_extension_has(tmp_path: Path, scan: CtScan, code: int) -> None:
+    names = {5: "liver", 9: "vertebrae_L1"}
+    path = write_label_nifti(tmp_path / "a.nii", label_map(), names=names, extension_code=code)
+    assert {structure.given_name for structure in read_labels(path, scan).structures} == set(names.values())
+
+
 def test_a_label_table_in_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, scan: CtScan) -> None:
     path = write_label_nifti(tmp_path / "labels.nii", label_map(), names={5: "liver"})
     path.write_bytes(path.read_bytes().replace(b"UTF-8", b"ATF-8"))

@@ -33,7 +33,19 @@ def test_what_lies_somewhere_in_the_frame_comes_back_there(height: int, width: i
     """A smooth field that is linear in row and column survives the way there and back away from the border."""
     placed = letterbox((height, width), (256, 256))
     row, column = np.indices((height, width), np.float32)
-    back = np.stack([placed.to_frame(placed.to_grid(field)) for field in (row, column)])
+    back = placed.to_frame(np.stack([placed.to_grid(field) for field in (row, column)]))
     at = int(down * (height - 1)), int(across * (width - 1))
     assert back[:, at[0], at[1]] == pytest.approx(at, abs=0.51)
     assert back.dtype == np.float32
+    on_grid = np.argwhere(placed.to_grid(np.ones((height, width), np.float32)) > 0)
+    inside = on_grid[len(on_grid) // 3][None]
+    points = placed.points_to_frame(inside.astype(float))[0]
+    fields = [placed.to_grid(field)[tuple(inside[0])] for field in (row, column)]
+    assert points == pytest.approx(fields, abs=0.51)
+
+
+@pytest.mark.parametrize("frame", [(512, 534), (761, 632), (200, 240), (256, 256)])
+def test_a_frame_of_one_value_stays_so_up_to_its_border(frame: tuple[int, int]):
+    placed = letterbox(frame, (256, 256))
+    (r, c), (h, w) = placed.first, placed.inner
+    np.testing.assert_allclose(placed.to_grid(np.full(frame, 9.0, np.float32))[r : r + h, c : c + w], 9.0, rtol=1e-5)
