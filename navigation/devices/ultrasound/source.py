@@ -74,6 +74,16 @@ class UltrasoundRecording(Protocol):
         """Time of each frame since the first, not decreasing; None for stills, whose times nobody knows."""
         ...
 
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """The number of each frame, from 0 and increasing; a gap means that the recording lost frames."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done or left out while reading, for people and records: images flipped, poses not valid, ..."""
+        ...
+
     def __len__(self) -> int: ...
 
     def frame(self, index: int) -> UltrasoundFrame:
