@@ -18,6 +18,7 @@ STRUCTURES: Mapping[str, str] = MappingProxyType(
         "lung": "#8fbbe8",
         "liver": "#a8412f",  # brown-red
         "vessel": "#d1495b",
+        "nerve": "#f4d631",
         "aorta": "#d1302f",
         "vena_cava": "#3466c2",
         "portal_vein": "#5a7fd6",

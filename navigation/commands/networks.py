@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from navigation.terminal.json_files import write_json_file
 from navigation.terminal.reporting import reporting
+
+if TYPE_CHECKING:
+    from navigation.terminal.progress import ProgressLine
+    from reconstruction.training.evaluate import Evaluation
+    from reconstruction.training.images.evaluate import ImageEvaluation
 
 
 def train_command(
@@ -31,14 +37,63 @@ def train_command(
 
 
 def evaluate_command(
-    ct: Annotated[Path, typer.Argument(help="DICOM folder of the CT.")],
-    masks: Annotated[
-        Path, typer.Argument(help="Folder of DICOM mask series, one folder a mask, named as 3D-IRCADb's.")
+    what: Annotated[
+        Path, typer.Argument(help="DICOM folder of a CT; or the training TOML of a 2D network, for its images.")
     ],
+    masks: Annotated[
+        Path | None, typer.Argument(help="For a CT: folder of DICOM mask series, one folder a mask, as in 3D-IRCADb.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="For images: folder that the TOML's paths lie under.")] = None,
+    part: Annotated[
+        Literal["held_out", "validation", "training"], typer.Option(help="For images: which part of the TOML's split.")
+    ] = "held_out",
+    model: Annotated[
+        Path | None, typer.Option(help="For images: JSON description of a network; else the shipped one of that name.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="For images: folder for a picture of the worst, median and best frame.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
-    """Dice and surface distance of the shipped network against masks by experts."""
+    """Dice of a network against masks by people: surface distance too on a CT, calibration too on images."""
+    with reporting(json_file=json_file) as (console, progress):
+        result: Evaluation | ImageEvaluation
+        if what.suffix == ".toml":
+            if masks is not None:
+                raise typer.BadParameter("MASKS belongs to a CT; the TOML says where the masks of its images lie")
+            result = _evaluate_images(what, data, part, model, pictures, progress)
+        else:
+            if masks is None or data or model or pictures:
+                raise typer.BadParameter("a CT needs MASKS, and neither --data, --model nor --pictures")
+            result = _evaluate_ct(what, masks, progress)
+        console.print(result.table(), highlight=False, markup=False)
+        if json_file is not None:
+            write_json_file(json_file, result.document())
+
+
+def _evaluate_ct(ct: Path, masks: Path, progress: ProgressLine) -> Evaluation:
     from reconstruction.training.evaluate import evaluate_dicom_masks
 
-    with reporting() as (console, progress):
-        result = evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share))
-        console.print(result.table(), highlight=False)
+    return evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share))
+
+
+def _evaluate_images(
+    config: Path, data: Path | None, part: str, model: Path | None, pictures: Path | None, progress: ProgressLine
+) -> ImageEvaluation:
+    from reconstruction.network.weights import load_weights
+    from reconstruction.training.images.evaluate import ImageEvaluator
+
+    evaluator = ImageEvaluator(config, data, None if model is None else load_weights(model))
+    result = evaluator.evaluate(part, lambda share: progress("frames", 0.95 * share))
+    if pictures is not None:
+        from navigation.pictures.contours import ContourPanel, contour_picture
+
+        pictures.mkdir(parents=True, exist_ok=True)
+        panels = []
+        for kind, frame in result.examples().items():
+            answer = evaluator.answer(frame.files)
+            dice = ", ".join(f"{name} {value:.2f}" for name, value in frame.dice.items())
+            panels.append(ContourPanel(f"{kind}: {dice}", answer.grey, answer.truth, answer.found))
+        names = dict(enumerate(evaluator.config.class_names[1:], start=1))
+        contour_picture(panels, names, pictures / f"{result.network}_{part}.png")
+    return result

@@ -7,9 +7,9 @@ labels of the network's coarser grid.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,6 +73,10 @@ class Evaluation:
             lines.append(f"{s.structure:9} {s.dice:6.3f} {distance:>13} {s.volume_ml:7.0f} ml {s.mask_ml:7.0f} ml")
         seen = "WAS SEEN in training: this is no test" if self.seen_in_training else "was not seen in training"
         return "\n".join([*lines, f"The scan {seen}. {self.engine}, weights {self.weights_sha256[:12]}."])
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
 
 
 def evaluate_dicom_masks(
