@@ -86,17 +86,21 @@ def _windows(ct: Path, weights: Weights) -> Iterator[Singles]:
 
 
 def _build_plan(weights: Weights, out: Path, console: Console) -> None:
-    from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
+    from reconstruction.network.engines.cuda_session import find_gpu
+    from reconstruction.network.engines.tensorrt_plans import FOLDER, find_or_build
+    from reconstruction.network.engines.tensorrt_versions import import_tensorrt
     from reconstruction.network.errors import EngineError
 
+    try:
+        gpu = find_gpu()[0]
+    except EngineError:
+        gpu = None  # TensorRT for RTX does without; TensorRT says that it does not
     try:
         import_tensorrt()
     except EngineError as error:
         console.print(f"no plan: {error.came}; {error.action}", style="yellow", markup=False, highlight=False)
         return
-    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), out / "timing.cache")
-    path = out / f"{weights.name}.plan"
-    path.write_bytes(plan.content)
+    plan, path = find_or_build(weights, out / FOLDER, gpu)
     counted = ", ".join(f"{count} in {name}" for name, count in plan.precisions.items())
     console.print(
         f"written: {path} ({len(plan.content) / 1e6:.1f} MB) by {plan.builder}: {plan.layers} layers; convolutions and "

@@ -104,4 +104,6 @@ def _tensorrt() -> Finding:
 
 
 def _tensorrt_modules() -> list[str]:
-    return [name for name in ("tensorrt", "tensorrt_rtx") if importlib.util.find_spec(name) is not None]
+    """Those with code; type stubs leave a folder of that name that has none."""
+    found = {name: importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx")}
+    return [name for name, spec in found.items() if spec is not None and spec.origin is not None]

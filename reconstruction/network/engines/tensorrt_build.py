@@ -1,25 +1,23 @@
 """From an ONNX file to a TensorRT plan: parsed and built by `tensorrt`, or by `tensorrt_rtx` where that is installed.
 
 TensorRT for RTX builds without a GPU, and its plans are compiled further on the GPU that loads them; TensorRT needs the
-GPU that the plan is for. Where versions from 8.5 to 11 differ, the difference is in this file.
+GPU that the plan is for. What differs between versions is in `tensorrt_versions`.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from reconstruction.network.engines import tensorrt_versions as versions
+from reconstruction.network.engines.tensorrt_versions import Gpu, import_tensorrt
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
 
-MODULES = ("tensorrt", "tensorrt_rtx")
 WORKSPACE_BYTES = 4 << 30
-_INSTALL = "install the extra [tensorrt] on a machine with an NVIDIA GPU and driver, or [tensorrt-rtx]"
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,20 @@ class InputShapes:
     smallest: tuple[int, ...]
     usual: tuple[int, ...]
     largest: tuple[int, ...]
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuses a shape outside the range, before TensorRT does so in its log.
+
+        Raises:
+            EngineError: another number of axes, or one that is too short or too long.
+        """
+        fits = len(shape) == len(self.usual) and all(
+            least <= side <= most for least, side, most in zip(self.smallest, shape, self.largest, strict=True)
+        )
+        if not fits:
+            raise EngineError(
+                f"an input of shape {shape}", f"{self.smallest} to {self.largest}", "cut it into windows of that size"
+            )
 
 
 @dataclass(frozen=True)
@@ -48,99 +60,51 @@ class TensorRtPlan:
     precisions: Mapping[str, int]
 
 
-def import_tensorrt() -> ModuleType:
-    """TensorRT, or TensorRT for RTX.
-
-    Raises:
-        EngineError: neither is installed.
-    """
-    faults = []
-    for module in MODULES:
-        try:
-            return importlib.import_module(module)
-        except ImportError as error:
-            faults.append(str(error))
-    raise EngineError(f"no TensorRT ({'; '.join(faults)})", " or ".join(MODULES), _INSTALL)
-
-
 def window_shapes(weights: Weights) -> InputShapes:
     """From the smallest window that the network takes to the one that it was trained on, one at a time."""
-    smallest = (2 * weights.stride,) * len(weights.window)
+    smallest = (weights.stride,) * len(weights.window)
     return InputShapes((1, 1, *smallest), (1, 1, *weights.window), (1, 1, *weights.window))
 
 
-def build_plan(onnx: bytes, shapes: InputShapes, timing_cache: Path | None = None) -> TensorRtPlan:
+def build_plan(
+    onnx: bytes, shapes: InputShapes, gpu: Gpu | None = None, timing_cache: Path | None = None
+) -> TensorRtPlan:
     """Parses the network and builds a plan for it, each layer in the precision that the ONNX file states.
 
     Args:
         onnx: the ONNX file's content, with one input.
         shapes: what the input may be.
-        timing_cache: file in which TensorRT keeps what it measured from one build to the next; made if it is not there.
+        gpu: the one that is here, and that the plan is for; None where there is none.
+        timing_cache: file in which TensorRT keeps what it measured on this GPU from one build to the next; made if it
+            is not there.
 
     Raises:
         EngineError: no TensorRT, a network that it cannot parse, or one that it cannot build here.
     """
     trt: Any = import_tensorrt()
     logger = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(logger)
-    if builder is None:
-        raise EngineError("no builder of TensorRT", "a driver that fits the installed TensorRT", "run nvidia-smi")
-    network = builder.create_network(_network_flags(trt))
+    builder = versions.create(trt.Builder, logger)
+    network = builder.create_network(versions.network_flags(trt))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(onnx):
         faults = "; ".join(str(parser.get_error(index)) for index in range(parser.num_errors))
         raise EngineError(
             f"a network that TensorRT cannot read: {faults}", "operators that it supports", "export it for another one"
         )
-    config = _build_config(trt, builder, network, shapes)
-    if trt.__name__ == "tensorrt_rtx":
-        timing_cache = None  # it measures on the GPU that loads the plan, not when it builds
-    cache = _open_timing_cache(config, timing_cache)
-    content = builder.build_serialized_network(network, config)
-    if content is None:
-        raise EngineError("a network that TensorRT cannot build", "a GPU with 4 GB free", "choose another engine")
-    _keep_timing_cache(config, cache, timing_cache)
     layers = [network.get_layer(index) for index in range(network.num_layers)]
-    return TensorRtPlan(bytes(content), f"{trt.__name__} {trt.__version__}", len(layers), _precisions(trt, layers))
-
-
-def _network_flags(trt: Any) -> int:
-    """Strongly typed, so that the file alone decides the precision; before TensorRT 9 there is no such network."""
-    flags = trt.NetworkDefinitionCreationFlag
-    if hasattr(flags, "STRONGLY_TYPED"):
-        return 1 << int(flags.STRONGLY_TYPED)
-    return 1 << int(flags.EXPLICIT_BATCH)
-
-
-def _build_config(trt: Any, builder: Any, network: Any, shapes: InputShapes) -> Any:
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
-    if hasattr(trt.BuilderFlag, "TF32"):
-        config.clear_flag(trt.BuilderFlag.TF32)  # single precision means single precision
-    if not hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
-        for flag in ("FP16", "INT8"):  # allowed; the file's own types and Q/DQ nodes say where
-            config.set_flag(getattr(trt.BuilderFlag, flag))
+    versions.set_precision(trt, config, layers)
+    versions.set_target(trt, config, gpu)
     profile = builder.create_optimization_profile()
     profile.set_shape(network.get_input(0).name, shapes.smallest, shapes.usual, shapes.largest)
     config.add_optimization_profile(profile)
-    return config
-
-
-def _open_timing_cache(config: Any, path: Path | None) -> Any | None:
-    if path is None:
-        return None
-    cache = config.create_timing_cache(path.read_bytes() if path.exists() else b"")
-    config.set_timing_cache(cache, ignore_mismatch=True)  # of another GPU or version: it is measured again
-    return cache
-
-
-def _keep_timing_cache(config: Any, cache: Any | None, path: Path | None) -> None:
-    if path is None or cache is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(bytes(config.get_timing_cache().serialize()))
-    temporary.replace(path)
+    versions.open_timing_cache(trt, config, timing_cache)
+    content = builder.build_serialized_network(network, config)
+    if content is None:
+        raise EngineError("a network that TensorRT cannot build", "a GPU with 4 GB free", "choose another engine")
+    versions.keep_timing_cache(trt, config, timing_cache)
+    return TensorRtPlan(bytes(content), versions.builder_name(trt), len(layers), _precisions(trt, layers))
 
 
 def _precisions(trt: Any, layers: list[Any]) -> dict[str, int]:

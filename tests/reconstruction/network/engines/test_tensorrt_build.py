@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction.network.engines import tensorrt_build
-from reconstruction.network.engines.tensorrt_build import build_plan, import_tensorrt, window_shapes
+from reconstruction.network.engines import tensorrt_versions
+from reconstruction.network.engines.tensorrt_build import build_plan, window_shapes
+from reconstruction.network.engines.tensorrt_versions import import_tensorrt
 from reconstruction.network.errors import EngineError
 from reconstruction.network.forms.write import calibration_windows, write_form
 from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
@@ -22,11 +23,11 @@ def test_each_precision_is_parsed_and_built(tmp_path: Path, phantom_ct, precisio
     if precision == "int8":
         inputs = [window[:, :, :32, 32:64, 48:80] for window in calibration_windows(phantom_ct, load_weights(), 2)]
     weights = load_weights(write_form(DEFAULT_WEIGHTS, precision, tmp_path, inputs))
-    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), tmp_path / "timing.cache")
+    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), timing_cache=tmp_path / "timing.cache")
     assert len(plan.content) > 1_000_000
     assert plan.precisions == counted
     assert plan.layers > 100
-    assert plan.builder.split()[0] in tensorrt_build.MODULES
+    assert plan.builder.split()[0] in tensorrt_versions.MODULES
 
 
 def test_a_network_that_it_cannot_parse_is_an_error_with_its_words():
@@ -35,7 +36,7 @@ def test_a_network_that_it_cannot_parse_is_an_error_with_its_words():
 
 
 def test_without_tensorrt_the_error_names_the_extras(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tensorrt_build, "MODULES", ("tensorrt_of_nobody",))
+    monkeypatch.setattr(tensorrt_versions, "MODULES", ("tensorrt_of_nobody",))
     with pytest.raises(EngineError, match=r"\[tensorrt\].*\[tensorrt-rtx\]"):
         import_tensorrt()
 
