@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reconstruction.network.engines import tensorrt_versions as versions
-from reconstruction.network.engines.tensorrt_versions import Gpu, import_tensorrt
+from reconstruction.network.engines.tensorrt_versions import Gpu, TensorRt, import_tensorrt
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
+
+if TYPE_CHECKING:
+    import tensorrt
 
 WORKSPACE_BYTES = 4 << 30
 
@@ -81,7 +84,7 @@ def build_plan(
     Raises:
         EngineError: no TensorRT, a network that it cannot parse, or one that it cannot build here.
     """
-    trt: Any = import_tensorrt()
+    trt = import_tensorrt()
     logger = trt.Logger(trt.Logger.ERROR)
     builder = versions.create(trt.Builder, logger)
     network = builder.create_network(versions.network_flags(trt))
@@ -97,16 +100,15 @@ def build_plan(
     versions.set_precision(trt, config, layers)
     versions.set_target(trt, config, gpu)
     profile = builder.create_optimization_profile()
-    profile.set_shape(network.get_input(0).name, shapes.smallest, shapes.usual, shapes.largest)
+    profile.set_shape(network.get_input(0).name, *map(trt.Dims, (shapes.smallest, shapes.usual, shapes.largest)))
     config.add_optimization_profile(profile)
     versions.open_timing_cache(trt, config, timing_cache)
-    content = builder.build_serialized_network(network, config)
-    if content is None:
-        raise EngineError("a network that TensorRT cannot build", "a GPU with 4 GB free", "choose another engine")
+    failed = EngineError("a network that TensorRT cannot build", "a GPU with 4 GB free", "choose another engine")
+    content = versions.present(builder.build_serialized_network(network, config), failed)
     versions.keep_timing_cache(trt, config, timing_cache)
     return TensorRtPlan(bytes(content), versions.builder_name(trt), len(layers), _precisions(trt, layers))
 
 
-def _precisions(trt: Any, layers: list[Any]) -> dict[str, int]:
+def _precisions(trt: TensorRt, layers: list[tensorrt.ILayer]) -> dict[str, int]:
     counted = {trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION, trt.LayerType.QUANTIZE}
     return dict(Counter(layer.get_output(0).dtype.name for layer in layers if layer.type in counted))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,13 @@ from reconstruction.network.engines.cuda_session import Session, find_gpu
 from reconstruction.network.engines.frame_operations import FrameOperations
 from reconstruction.network.engines.tensorrt_build import window_shapes
 from reconstruction.network.engines.tensorrt_plans import default_folder, find_or_build
+from reconstruction.network.engines.tensorrt_versions import TensorRt
 from reconstruction.network.errors import EngineError
 from reconstruction.network.letterbox import letterbox
 from reconstruction.network.weights import Weights
 
 if TYPE_CHECKING:
+    import tensorrt
     import torch
 
 # Contexts of this many input shapes are kept: a case needs one or two, a stream of frames one.
@@ -64,10 +66,9 @@ class TensorRtEngine:
         self._compiled = None if path is None else path.with_suffix(f".sm{gpu.capability[0]}{gpu.capability[1]}")
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
         self._runtime = versions.create(self._trt.Runtime, self._logger)
-        self._engine = self._runtime.deserialize_cuda_engine(plan.content)
-        if self._engine is None:
-            came = f"a plan of {self.name} that it cannot load"
-            raise EngineError(came, "a GPU that this TensorRT supports", "see its log; choose another engine")
+        came, action = f"a plan of {self.name} that it cannot load", "see its log; choose another engine"
+        failed = EngineError(came, "a GPU that this TensorRT supports", action)
+        self._engine = versions.present(self._runtime.deserialize_cuda_engine(plan.content), failed)
         self._sessions: dict[tuple[int, ...], Session] = {}
 
     def run(self, batch: Singles) -> Singles:
@@ -140,7 +141,14 @@ class _Network:
     """The network in an execution context of its own, for one input shape, on memory that torch allocated."""
 
     def __init__(
-        self, trt: Any, engine: Any, shape: tuple[int, ...], device: torch.device, cache: Path | None, *, graph: bool
+        self,
+        trt: TensorRt,
+        engine: tensorrt.ICudaEngine,
+        shape: tuple[int, ...],
+        device: torch.device,
+        cache: Path | None,
+        *,
+        graph: bool,
     ) -> None:
         with from_extra("training"):
             import torch
@@ -153,7 +161,8 @@ class _Network:
             raise EngineError(f"an input of shape {shape}", "one that the plan was built for", "cut it into windows")
         # Bound once: TensorRT for RTX captures anew when an address changes.
         self._input = torch.empty(shape, device=device)
-        self._output = torch.empty(tuple(self._context.get_tensor_shape(target)), device=device)
+        sides = self._context.get_tensor_shape(target)
+        self._output = torch.empty([sides[axis] for axis in range(len(sides))], device=device)
         for name, tensor in ((source, self._input), (target, self._output)):
             if engine.get_tensor_dtype(name) != trt.DataType.FLOAT:
                 raise EngineError(

@@ -18,7 +18,7 @@ from typing import Any
 from case.atomic import atomic_write
 from reconstruction.network.engines import tensorrt_versions as versions
 from reconstruction.network.engines.tensorrt_build import InputShapes, TensorRtPlan, build_plan, window_shapes
-from reconstruction.network.engines.tensorrt_versions import Gpu, import_tensorrt
+from reconstruction.network.engines.tensorrt_versions import Gpu, TensorRt, import_tensorrt
 from reconstruction.network.weights import Weights
 
 FOLDER = "plans"
@@ -52,7 +52,7 @@ class PlanKey:
         return hashlib.sha256(json.dumps(self.description(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan_key(weights: Weights, trt: Any, gpu: Gpu | None) -> PlanKey:
+def plan_key(weights: Weights, trt: TensorRt, gpu: Gpu | None) -> PlanKey:
     """What a plan for this network must have been built from, to run here.
 
     Raises:

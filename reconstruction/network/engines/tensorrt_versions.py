@@ -13,13 +13,18 @@ Graphs", "Working with Runtime Cache", "CPU-Only AOT" and "Timing Cache Migratio
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from case.atomic import atomic_write
 from reconstruction.network.errors import EngineError
 
+if TYPE_CHECKING:
+    import tensorrt
+
+Made = TypeVar("Made")
 MODULES = ("tensorrt", "tensorrt_rtx")
 INSTALL = "install the extra [tensorrt] on a machine with an NVIDIA GPU and driver, or [tensorrt-rtx]"
 # Plans of TensorRT for RTX run from here on unless they are built for one older GPU.
@@ -34,7 +39,25 @@ class Gpu:
     capability: tuple[int, int]
 
 
-def import_tensorrt() -> Any:
+class TensorRt(Protocol):
+    """What this project uses of either module, typed by the stubs of `tensorrt`; `tensorrt_rtx` has the same names."""
+
+    __name__: str
+
+    Builder: type[tensorrt.Builder]
+    BuilderFlag: type[tensorrt.BuilderFlag]
+    DataType: type[tensorrt.DataType]
+    Dims: type[tensorrt.Dims]
+    LayerType: type[tensorrt.LayerType]
+    Logger: type[tensorrt.Logger]
+    MemoryPoolType: type[tensorrt.MemoryPoolType]
+    NetworkDefinitionCreationFlag: type[tensorrt.NetworkDefinitionCreationFlag]
+    OnnxParser: type[tensorrt.OnnxParser]
+    Runtime: type[tensorrt.Runtime]
+    TensorIOMode: type[tensorrt.TensorIOMode]
+
+
+def import_tensorrt() -> TensorRt:
     """TensorRT, or TensorRT for RTX.
 
     Raises:
@@ -48,38 +71,49 @@ def import_tensorrt() -> Any:
             faults.append(str(error))
             continue
         if hasattr(module, "Builder"):  # a folder of type stubs imports as well, and is empty
-            return module
+            return cast(TensorRt, module)
         faults.append(f"{name} holds type stubs only")
     raise EngineError(f"no TensorRT ({'; '.join(faults)})", " or ".join(MODULES), INSTALL)
 
 
-def builder_name(trt: Any) -> str:
+def builder_name(trt: TensorRt) -> str:
     """Module and version, as they stand in plans' descriptions and engines' names."""
-    return f"{trt.__name__} {trt.__version__}"
+    return f"{trt.__name__} {cast(Any, trt).__version__}"  # which the stubs lack
 
 
-def is_rtx(trt: Any) -> bool:
+def is_rtx(trt: TensorRt) -> bool:
     """Whether this is TensorRT for RTX."""
     return bool(trt.__name__ == "tensorrt_rtx")
 
 
-def create(kind: Any, *arguments: Any) -> Any:
+def create(kind: Callable[[tensorrt.Logger], Made], logger: tensorrt.Logger) -> Made:
     """A builder or runtime of TensorRT.
 
     Raises:
         EngineError: the driver is missing or does not fit; the bindings say no more than that they got nothing.
     """
     try:
-        return kind(*arguments)
+        return kind(logger)
     except (TypeError, RuntimeError) as error:
         raise EngineError(
-            f"TensorRT without a {kind.__name__.lower()} ({error})",
+            f"a TensorRT that does not start ({error})",
             "a driver that fits the installed TensorRT",
             "run nvidia-smi, and compare its CUDA version with that of TensorRT",
         ) from error
 
 
-def target_gpu(trt: Any, gpu: Gpu | None) -> str:
+def present(made: Made | None, error: EngineError) -> Made:
+    """What TensorRT returned; the stubs do not say that it returns None where it fails.
+
+    Raises:
+        EngineError: the one that was passed, for None.
+    """
+    if made is None:
+        raise error
+    return made
+
+
+def target_gpu(trt: TensorRt, gpu: Gpu | None) -> str:
     """The GPUs that a plan built now will run on, in words.
 
     Raises:
@@ -98,7 +132,7 @@ def _is_old(gpu: Gpu | None) -> bool:
     return gpu is not None and gpu.capability < PORTABLE_FROM
 
 
-def network_flags(trt: Any) -> int:
+def network_flags(trt: TensorRt) -> int:
     """Strongly typed, so that the file alone decides the precision; before 9.1 there is no such network."""
     flags = trt.NetworkDefinitionCreationFlag
     if hasattr(flags, "STRONGLY_TYPED"):
@@ -106,7 +140,7 @@ def network_flags(trt: Any) -> int:
     return 1 << int(flags.EXPLICIT_BATCH)
 
 
-def set_precision(trt: Any, config: Any, layers: list[Any]) -> None:
+def set_precision(trt: TensorRt, config: tensorrt.IBuilderConfig, layers: Iterable[tensorrt.ILayer]) -> None:
     """Single precision means single precision; what the file states in less, and only that, may be computed in less."""
     config.clear_flag(trt.BuilderFlag.TF32)
     if hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED"):
@@ -117,35 +151,39 @@ def set_precision(trt: Any, config: Any, layers: list[Any]) -> None:
         config.set_flag(trt.BuilderFlag.FP16)
 
 
-def set_target(trt: Any, config: Any, gpu: Gpu | None) -> None:
+def set_target(trt: TensorRt, config: tensorrt.IBuilderConfig, gpu: Gpu | None) -> None:
     """Tells TensorRT for RTX about a GPU that its portable plans leave out."""
     if is_rtx(trt) and gpu is not None and _is_old(gpu):
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(getattr(trt.ComputeCapability, f"SM{gpu.capability[0]}{gpu.capability[1]}"), 0)
+        rtx, rtx_config = cast(Any, trt), cast(Any, config)
+        rtx_config.num_compute_capabilities = 1
+        capability = getattr(rtx.ComputeCapability, f"SM{gpu.capability[0]}{gpu.capability[1]}")
+        rtx_config.set_compute_capability(capability, 0)
 
 
-def open_timing_cache(trt: Any, config: Any, path: Path | None) -> None:
+def open_timing_cache(trt: TensorRt, config: tensorrt.IBuilderConfig, path: Path | None) -> None:
     """Lets the builder reuse what it measured on this GPU before, if a file holds that."""
     if path is None or is_rtx(trt):
         return
     cache = config.create_timing_cache(path.read_bytes() if path.exists() else b"")
     # Times of another GPU would be believed if a mismatch were ignored.
-    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+    if not config.set_timing_cache(cache, ignore_mismatch=False):
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
 
-def keep_timing_cache(trt: Any, config: Any, path: Path | None) -> None:
+def keep_timing_cache(trt: TensorRt, config: tensorrt.IBuilderConfig, path: Path | None) -> None:
     """Writes what the builder measured, for the next build."""
     if path is not None and not is_rtx(trt):
         atomic_write(path, bytes(config.get_timing_cache().serialize()))
 
 
-def captures_graphs_itself(trt: Any) -> bool:
+def captures_graphs_itself(trt: TensorRt) -> bool:
     """Whether an execution context captures its own CUDA graph, so that the caller must not."""
     return is_rtx(trt)
 
 
-def create_context(trt: Any, engine: Any, runtime_cache: Path | None, *, graph: bool) -> tuple[Any, Any]:
+def create_context(
+    trt: TensorRt, engine: tensorrt.ICudaEngine, runtime_cache: Path | None, *, graph: bool
+) -> tuple[tensorrt.IExecutionContext, Any]:
     """A context to run one input shape in, and the runtime cache that it fills; the latter is None for TensorRT.
 
     Args:
@@ -158,11 +196,11 @@ def create_context(trt: Any, engine: Any, runtime_cache: Path | None, *, graph: 
     """
     cache = None
     if is_rtx(trt):
-        config = engine.create_runtime_config()
-        strategy = trt.CudaGraphStrategy
-        config.cuda_graph_strategy = strategy.WHOLE_GRAPH_CAPTURE if graph else strategy.DISABLED
+        rtx, config = cast(Any, trt), cast(Any, engine.create_runtime_config())
+        graphs, kernels = rtx.CudaGraphStrategy, rtx.DynamicShapesKernelSpecializationStrategy
+        config.cuda_graph_strategy = graphs.WHOLE_GRAPH_CAPTURE if graph else graphs.DISABLED
         # All kernels at once: lazily compiled ones would change time and last bits from one frame to another.
-        config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        config.dynamic_shapes_kernel_specialization_strategy = kernels.EAGER
         cache = config.create_runtime_cache()
         if runtime_cache is not None and runtime_cache.exists():
             cache.deserialize(runtime_cache.read_bytes())
@@ -170,12 +208,15 @@ def create_context(trt: Any, engine: Any, runtime_cache: Path | None, *, graph: 
         context = engine.create_execution_context(runtime_config=config)
     else:
         context = engine.create_execution_context()
-    if context is None:
-        raise EngineError("too little GPU memory for TensorRT", "a GPU with 4 GB free", "close other programs")
-    return context, cache
+    too_little = EngineError("too little GPU memory for TensorRT", "a GPU with 4 GB free", "close other programs")
+    return present(context, too_little), cache
 
 
-def keep_runtime_cache(trt: Any, cache: Any, path: Path) -> None:
+def keep_runtime_cache(trt: TensorRt, cache: Any, path: Path) -> None:
     """Writes the kernels that a context has compiled, for the next start."""
     if is_rtx(trt):
         atomic_write(path, bytes(cache.serialize()))
+
+
+if TYPE_CHECKING:
+    _fits: TensorRt = tensorrt

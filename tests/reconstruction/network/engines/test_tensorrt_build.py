@@ -14,6 +14,8 @@ from reconstruction.network.errors import EngineError
 from reconstruction.network.forms.write import calibration_windows, write_form
 from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 
+pytestmark = pytest.mark.usefixtures("rtx")
+
 
 @pytest.mark.parametrize(
     ("precision", "counted"), [("fp32", {"FLOAT": 19}), ("fp16", {"HALF": 19}), ("int8", {"FLOAT": 19, "INT8": 33})]

@@ -15,6 +15,8 @@ from reconstruction.network.engines.tensorrt_versions import Gpu, import_tensorr
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights
 
+pytestmark = pytest.mark.usefixtures("rtx")
+
 SHAPES = InputShapes((1, 1, 32, 32), (1, 1, 256, 256), (1, 1, 256, 256))
 KEY = PlanKey("ab" * 32, "tensorrt 10.13.0.35", "NVIDIA X, compute capability 8.9", SHAPES)
 PLAN = TensorRtPlan(b"a plan", KEY.builder, 7, {"FLOAT": 3})
@@ -93,13 +95,13 @@ def test_where_nothing_can_be_written_the_plan_has_no_file(tmp_path: Path, tiny:
     assert plan.layers > 0
 
 
-def test_what_a_plan_is_for(tiny: Weights):
+def test_what_a_plan_is_for(rtx, tiny: Weights):
     """TensorRT for RTX builds for all from 8.0 on, and for an older GPU alone; TensorRT for the one that is here."""
 
     class Enterprise:
         __name__, __version__ = "tensorrt", "11.0.0"
 
-    rtx, orin, turing = import_tensorrt(), Gpu("Orin", (8, 7)), Gpu("Quadro RTX 6000", (7, 5))
+    orin, turing = Gpu("Orin", (8, 7)), Gpu("Quadro RTX 6000", (7, 5))
     assert plan_key(tiny, rtx, None) == plan_key(tiny, rtx, orin)
     assert plan_key(tiny, rtx, turing).gpu == "Quadro RTX 6000, compute capability 7.5"
     assert plan_key(tiny, Enterprise(), orin) == PlanKey(
