@@ -13,6 +13,7 @@ from case.nifti_files import write_nifti
 from geometry import Transform, Volume
 from reconstruction.network.classes import CLASS_INDEX
 from registration.surface.bone_points import BeamSettings
+from tests.navigation.devices.ultrasound.plus.made_sequence import write_sequence
 from tests.reconstruction.centrelines.vertebrae import vertebrae
 from tests.reconstruction.ct.dicom.dicom_factory import write_series
 from tests.reconstruction.ultrasound.frames import made_frame
@@ -145,6 +146,12 @@ def ultrasound() -> Names:
     return {"frame": made_frame(np.full(300, 200.0))}
 
 
+def ultrasound_sources() -> Names:
+    """A sequence of PLUS, ``sweep.igs.mha``, in the folder that the page's code runs in."""
+    write_sequence(Path("sweep.igs.mha"))
+    return {}
+
+
 GIVEN: dict[str, Callable[[], Names]] = {
     "README": readme,
     "calibration": calibration,
@@ -155,5 +162,6 @@ GIVEN: dict[str, Callable[[], Names]] = {
     "registration": registration,
     "surfaces": surfaces,
     "ultrasound": ultrasound,
+    "ultrasound_sources": ultrasound_sources,
     "unity_bridge": unity_bridge,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from geometry import Transform
+from navigation.devices.ultrasound.plus.header import read_header
+from navigation.devices.ultrasound.plus.poses import read_poses as read_plus_poses
 
 # The stylus tip of PlusToolkit's configuration for this recording (PlusDeviceSet_fCal_Sim_RecordPhantomLandmarks.xml),
 # calibrated on another day with a residual of 0.46 mm.
@@ -38,17 +39,17 @@ def rigid(values: np.ndarray, to_frame: str, from_frame: str) -> Transform:
 
 def read_poses(folder: Path) -> list[Transform]:
     """``T_reference_stylus`` of each of the 1,000 frames, in the order of time."""
-    text = (folder / "EightLandmarkPointsTrackedForPhantomRegistration.igs.mha").read_text(errors="replace")
-    poses = {}
-    for tool in ("Reference", "Stylus"):
-        found = re.findall(rf"Seq_Frame\d+_{tool}ToTrackerTransform = (.*)", text)
-        poses[tool] = [rigid(np.array(line.split(), float).reshape(4, 4), "tracker", tool.lower()) for line in found]
-        assert len(found) == 1000
-        assert text.count(f"_{tool}ToTrackerTransformStatus = OK") == 1000
-    return [
-        T_tracker_reference.inverse() @ T_tracker_stylus
-        for T_tracker_reference, T_tracker_stylus in zip(poses["Reference"], poses["Stylus"], strict=True)
-    ]
+    header = read_header(folder / "EightLandmarkPointsTrackedForPhantomRegistration.igs.mha")
+    frames, notes = read_plus_poses(header)
+    assert len(frames) == 1000
+    assert not notes
+    found = []
+    for frame in frames:
+        T_tracker_reference, T_tracker_stylus = frame["T_tracker_reference"], frame["T_tracker_stylus"]
+        assert T_tracker_reference is not None
+        assert T_tracker_stylus is not None
+        found.append(T_tracker_reference.inverse() @ T_tracker_stylus)
+    return found
 
 
 def read_result(folder: Path) -> PlusResult:

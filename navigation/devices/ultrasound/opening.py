@@ -1,0 +1,44 @@
+"""Opens a recording by what its path is: a folder of images, a video file, a sequence of PLUS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from navigation.devices.ultrasound import image_folder, video_file
+from navigation.devices.ultrasound.image_folder import ImageFolder
+from navigation.devices.ultrasound.plus import header
+from navigation.devices.ultrasound.plus.sequence import PlusSequence
+from navigation.devices.ultrasound.source import UltrasoundRecording
+from navigation.devices.ultrasound.video_file import VideoFile
+from navigation.errors import DeviceError
+
+
+def open_recording(name: str | Path, rate_hz: float | None = None) -> UltrasoundRecording:
+    """The recording at that path.
+
+    Args:
+        name: a folder of images, a video file, or a sequence metafile of PLUS or 3D Slicer.
+        rate_hz: frames a second of a folder of images; without it they are stills.
+
+    Raises:
+        DeviceError: another kind of file, a rate for a recording that has times of its own, or what the reader of that
+            kind refuses.
+    """
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return ImageFolder(path, rate_hz)
+    if suffix in (*video_file.SUFFIXES, *header.SUFFIXES) and path.exists():
+        if rate_hz is not None:
+            raise DeviceError(
+                f"a rate of {rate_hz:g} frames a second for {path}, which has times of its own",
+                "a rate for a folder of images only",
+                "leave the rate away; the speed of playback is another matter",
+            )
+        return VideoFile(path) if suffix in video_file.SUFFIXES else PlusSequence(path)
+    raise DeviceError(
+        f"{path}, which is {'of no kind that is read' if path.exists() else 'not there'}",
+        f"a folder of images ({' '.join(image_folder.SUFFIXES)}), a video file ({' '.join(video_file.SUFFIXES)}), or a "
+        f"sequence of PLUS ({' '.join(f'.igs{suffix}' for suffix in header.SUFFIXES)})",
+        f"name the folder, {path.parent}" if suffix in image_folder.SUFFIXES else "check the path, or convert the file",
+    )

@@ -1,0 +1,1 @@
+"""Sequences that PLUS (https://plustoolkit.github.io) and 3D Slicer write: images, times and tracked transforms."""
