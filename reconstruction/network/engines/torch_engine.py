@@ -24,17 +24,11 @@ class TorchEngine:
         try:
             import torch
 
-            network = _network(weights)
-            values = read_parameters(weights.onnx)
+            network = load_network(weights)
         except ImportError as error:
             raise EngineError(f"no torch ({error})", "the package torch", install_command("training")) from error
-        missing = sorted(set(network.state_dict()) - set(values))
-        if missing:
-            came = f"an ONNX file without the parameter {missing[0]!r}"
-            raise EngineError(came, "a file that this version exported", "export the weights again")
-        network.load_state_dict({name: torch.from_numpy(values[name].copy()) for name in network.state_dict()})
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = network.eval().to(self._device)
+        self._network = network.to(self._device)
         self.name = f"torch {torch.__version__} {self._device.type}"
 
     def run(self, batch: Singles) -> Singles:
@@ -46,7 +40,23 @@ class TorchEngine:
         return logits.float().cpu().numpy()
 
 
-def _network(weights: Weights) -> torch.nn.Module:
+def load_network(weights: Weights) -> torch.nn.Module:
+    """The network as a torch module, in evaluation mode, with the parameters of its ONNX file.
+
+    Raises:
+        EngineError: the file does not hold them, as after quantisation.
+    """
+    with from_extra("training"):
+        import torch
+
     if weights.family is None:
-        return build_network(weights.channels)
-    return fold_batch_norm(build_image_network(weights.channels, len(weights.classes), weights.family))
+        network = build_network(weights.channels)
+    else:
+        network = fold_batch_norm(build_image_network(weights.channels, len(weights.classes), weights.family))
+    values = read_parameters(weights.onnx)
+    missing = sorted(set(network.state_dict()) - set(values))
+    if missing:
+        came = f"an ONNX file without the parameter {missing[0]!r}"
+        raise EngineError(came, "a file that this version exported", "export the weights again")
+    network.load_state_dict({name: torch.from_numpy(values[name].copy()) for name in network.state_dict()})
+    return network.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -149,3 +150,16 @@ def test_without_a_usable_gpu_the_error_says_what_to_do(monkeypatch: pytest.Monk
         find_gpu()
     with pytest.raises(EngineError, match=said):
         choose_engine("tensorrt")
+
+
+def test_the_benchmark_says_that_it_measured_nothing(repository: Path):
+    """Without a GPU nothing is measured, and no figure is shown in its place."""
+    try:
+        find_gpu()
+    except EngineError:
+        command = [sys.executable, str(repository / "benchmarks" / "reconstruction" / "bench_tensorrt.py")]
+        environment = {"PYTHONPATH": str(repository), "PATH": ""}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert (result.returncode, result.stdout) == (0, "not measured: no NVIDIA GPU here\n"), result.stderr
+    else:
+        pytest.skip("there is a GPU here")
