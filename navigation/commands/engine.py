@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from geometry.points import Singles
+    from navigation.devices.ultrasound.source import GreyPixels
     from reconstruction.network.weights import Weights
 
 engine_app = typer.Typer(help="Networks in other precisions, TensorRT plans, and speed.", no_args_is_help=True)
 
 Model = Annotated[Path | None, typer.Argument(help="JSON description of a network; the shipped CT network by default.")]
-Ct = Annotated[Path, typer.Option("--ct", help="CT whose windows are the input: DICOM folder, NIfTI, NRRD, MetaImage.")]
+INPUT = "a CT (DICOM folder, NIfTI, NRRD, MetaImage) for a network of volumes, a folder of images for one of images"
 
 
 @engine_app.command("build")
@@ -30,7 +31,8 @@ def build_command(
     precision: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="Precision to write.")],
     model: Model = None,
     calibrate: Annotated[
-        Path | None, typer.Option("--calibrate", help="For int8: CT that decides the scales; one like those in use.")
+        Path | None,
+        typer.Option("--calibrate", help=f"For int8: what decides the scales, like what is in use: {INPUT}."),
     ] = None,
 ) -> None:
     """Writes a network in another precision, and builds its TensorRT plan where TensorRT is installed."""
@@ -42,7 +44,7 @@ def build_command(
         if calibrate is not None and precision != "int8":
             raise typer.BadParameter("--calibrate belongs to --precision int8")
         progress("writing the network", 0.1)
-        inputs = [] if calibrate is None else list(_windows(calibrate, load_weights(description)))
+        inputs = [] if calibrate is None else list(_inputs(calibrate, load_weights(description)))
         written = write_form(description, precision, out, inputs)
         console.print(f"written: {written} and {written.with_suffix('.onnx').name}", highlight=False, markup=False)
         progress("building the plan", 0.6)
@@ -51,7 +53,7 @@ def build_command(
 
 @engine_app.command("bench")
 def bench_command(
-    ct: Ct,
+    on: Annotated[Path, typer.Option("--on", help=f"What the networks run on: {INPUT}.")],
     models: Annotated[
         list[Path] | None,
         typer.Argument(help="JSON descriptions, the one in single precision first; by default the shipped one alone."),
@@ -59,7 +61,7 @@ def bench_command(
     runs: Annotated[int, typer.Option(min=1, help="Timed calls of each engine.")] = 20,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")] = None,
 ) -> None:
-    """Times every engine on a window of a CT, and says how far each is from single precision."""
+    """Times every engine on a window of a CT or a frame, and says how far each is from single precision."""
     with reporting(json_file=json_file) as (console, progress):
         from dataclasses import asdict
 
@@ -68,7 +70,8 @@ def bench_command(
         from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 
         forms = [load_weights(path) for path in models or [DEFAULT_WEIGHTS]]
-        batch = list(_windows(ct, forms[0]))[3]  # near the middle of the scan
+        inputs = list(_inputs(on, forms[0]))
+        batch = inputs[(len(inputs) - 1) // 2]  # near the middle of the scan
         rows = []
         for row in bench(forms, batch, MonotonicClock(), runs):
             rows.append(asdict(row))
@@ -78,11 +81,29 @@ def bench_command(
             write_json_file(json_file, {"shape": list(batch.shape), "runs": runs, "engines": rows})
 
 
-def _windows(ct: Path, weights: Weights) -> Iterator[Singles]:
-    from reconstruction.ct.read import read_ct
-    from reconstruction.network.forms.write import calibration_windows
+def _inputs(path: Path, weights: Weights) -> Iterator[Singles]:
+    """Windows of a CT, or frames of a folder, as the network gets them in use."""
+    from reconstruction.network.forms.write import calibration_frames, calibration_windows
 
-    return calibration_windows(read_ct(ct).volume, weights)
+    if weights.dimensions == 2:
+        return calibration_frames(_frames(path), weights)
+    from reconstruction.ct.read import read_ct
+
+    return calibration_windows(read_ct(path).volume, weights)
+
+
+def _frames(folder: Path) -> list[GreyPixels]:
+    """Images of a folder, evenly spread over it; those that cannot be read are left out."""
+    from navigation.devices.ultrasound.image_folder import ImageFolder
+    from navigation.errors import DeviceError
+    from reconstruction.network.forms.write import CALIBRATION_FRAMES, spread
+
+    recording = ImageFolder(folder)
+    frames = [recording.frame(index) for index in spread(len(recording), CALIBRATION_FRAMES)]
+    read = [frame.pixels for frame in frames if frame.pixels is not None]
+    if not read:
+        raise DeviceError(f"no image that can be read: {frames[0].missing}", "8-bit images", "check the folder")
+    return read
 
 
 def _build_plan(weights: Weights, out: Path, console: Console) -> None:

@@ -1,5 +1,6 @@
 """The committed ultrasound networks, on held-out frames: what the model card says of them is what they do."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,20 @@ def config(repository: Path) -> ImageTrainingConfig:
 
 
 @pytest.fixture(scope="module")
-def held_out(config: ImageTrainingConfig, repository: Path, shared_data: Path) -> list[TrainingImage]:
+def all_held_out(config: ImageTrainingConfig, repository: Path, shared_data: Path) -> list[TrainingImage]:
     beside = repository / "reconstruction" / "training" / "images"
     pairs = [pair for source in config.source for pair in find_images(source, shared_data / "us", beside)]
-    return [read_image(pair, config) for pair in [pair for pair in pairs if pair.part == "held_out"][::4]]
+    return [read_image(pair, config) for pair in pairs if pair.part == "held_out"]
 
 
-def measured(name: str, images: list[TrainingImage]) -> ImageScores:
+@pytest.fixture(scope="module")
+def held_out(all_held_out: list[TrainingImage]) -> list[TrainingImage]:
+    return all_held_out[::4]
+
+
+def measured(name: str, images: list[TrainingImage], engine_name: str = "openvino") -> ImageScores:
     weights = shipped(name)
-    engine = choose_engine("openvino", weights)
+    engine = choose_engine(engine_name, weights)
     logits = [engine.run(image.grey[None, None].astype(np.float32) / 255)[0] for image in images]
     answers = [
         frame_probabilities(values, weights.temperature, image) for values, image in zip(logits, images, strict=True)
@@ -46,7 +52,8 @@ def measured(name: str, images: list[TrainingImage]) -> ImageScores:
 
 
 def test_they_are_small_and_say_what_they_are():
-    files = [shipped(name).onnx for name in NAMES]
+    files = list(DEFAULT_WEIGHTS.parent.glob("ultrasound_*.onnx"))
+    assert len(files) == 4
     assert sum(path.stat().st_size for path in files) < 10e6
     for name in NAMES:
         weights = shipped(name)
@@ -71,6 +78,23 @@ def test_held_out_frames_give_the_committed_dice(name: str, held_out: list[Train
     assert found == pytest.approx(COMMITTED[name], abs=0.01)
     assert scores.calibration_error < 0.05
     assert scores.structure_calibration_error < 0.1
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("name", NAMES)
+def test_int8_loses_less_than_a_hundredth_of_dice(name: str, engine: str, all_held_out: list[TrainingImage]):
+    """On all held-out frames; none of them decided a scale."""
+    single, int8 = measured(name, all_held_out), measured(f"{name}_int8", all_held_out, engine)
+    for kind in ("pooled_dice", "median_dice"):
+        for structure, dice in getattr(single, kind).items():
+            assert getattr(int8, kind)[structure] == pytest.approx(dice, abs=0.01), f"{kind} of {structure}"
+    assert int8.structure_calibration_error < 0.05
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_int8_was_made_from_the_shipped_network(name: str):
+    text = json.loads((DEFAULT_WEIGHTS.parent / f"{name}_int8.json").read_text("utf-8"))
+    assert (text["precision"], text["made_from_sha256"]) == ("int8", shipped(name).sha256)
 
 
 def test_no_held_out_frame_was_trained_on(held_out: list[TrainingImage]):

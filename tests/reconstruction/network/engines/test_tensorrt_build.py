@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("rtx")
 
 
 @pytest.mark.parametrize(
-    ("precision", "counted"), [("fp32", {"FLOAT": 19}), ("fp16", {"HALF": 19}), ("int8", {"FLOAT": 19, "INT8": 33})]
+    ("precision", "counted"), [("fp32", {"FLOAT": 19}), ("fp16", {"HALF": 19}), ("int8", {"FLOAT": 24, "INT8": 12})]
 )
 def test_each_precision_is_parsed_and_built(tmp_path: Path, phantom_ct, precision: str, counted: dict[str, int]):
     inputs = ()
