@@ -12,6 +12,12 @@ from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.devices.ultrasound.video_file import VideoFile
 from navigation.errors import DeviceError
 
+ACTIONS = {
+    **dict.fromkeys(image_folder.SUFFIXES, "name the folder that the image is in"),
+    **dict.fromkeys((".nrrd", ".nhdr"), "write it as .igs.mha: EditSequenceFile of PLUS, or export from 3D Slicer"),
+    **dict.fromkeys((".dcm", ".dicom"), "export the clip as images or as a video file"),
+}
+
 
 def open_recording(name: str | Path, rate_hz: float | None = None) -> UltrasoundRecording:
     """The recording at that path.
@@ -40,5 +46,5 @@ def open_recording(name: str | Path, rate_hz: float | None = None) -> Ultrasound
         f"{path}, which is {'of no kind that is read' if path.exists() else 'not there'}",
         f"a folder of images ({' '.join(image_folder.SUFFIXES)}), a video file ({' '.join(video_file.SUFFIXES)}), or a "
         f"sequence of PLUS ({' '.join(f'.igs{suffix}' for suffix in header.SUFFIXES)})",
-        f"name the folder, {path.parent}" if suffix in image_folder.SUFFIXES else "check the path, or convert the file",
+        ACTIONS.get(suffix, "check the path, or convert the file"),
     )

@@ -54,6 +54,7 @@ def test_a_rate_is_for_images_only(folder: Path):
         ("1.png", "of no kind that is read; expected a folder of images .*Fix: name the folder"),
         ("a.raw", r"not there; .* \.mp4 .*\.igs\.mha"),
         ("b.igs.raw", "of no kind"),
+        ("c.igs.nrrd", r"EditSequenceFile of PLUS"),
         ("nowhere", "not there"),
         ("nowhere.mp4", "not there"),
     ],

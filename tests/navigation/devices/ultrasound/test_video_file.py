@@ -85,15 +85,16 @@ def test_a_video_that_is_cut_short_gives_the_frames_that_it_has_and_says_so(vide
     assert number_in(recording.frame(len(recording) // 2).pixels) == len(recording) // 2
 
 
-def test_damage_gives_our_errors_and_prints_nothing(video: Path, tmp_path: Path):
+def test_damage_gives_our_errors_and_prints_nothing(tmp_path: Path):
     """In a process of its own, as FFmpeg takes its level of messages with the first video."""
-    whole = video.read_bytes()
     random = np.random.default_rng(3)
-    for number in range(12):
-        damaged = bytearray(whole if number % 2 else whole[: random.integers(len(whole))])
-        for at in random.integers(0, max(1, len(damaged)), 40 if damaged else 0):
-            damaged[at] = random.integers(256)
-        (tmp_path / f"{number}{video.suffix}").write_bytes(bytes(damaged))
+    for kind in KINDS:
+        whole = write_video(tmp_path / kind, kind.partition(".")[0]).read_bytes()
+        for number in range(6):
+            damaged = bytearray(whole if number % 2 else whole[: random.integers(len(whole))])
+            for at in random.integers(0, max(1, len(damaged)), 40 if damaged else 0):
+                damaged[at] = random.integers(256)
+            (tmp_path / f"{number}_{kind}").write_bytes(bytes(damaged))
     program = """
 import sys
 from pathlib import Path
