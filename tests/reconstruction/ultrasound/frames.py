@@ -17,3 +17,8 @@ def made_frame(rows_of_bone: np.ndarray | None, seed: int = 0) -> np.ndarray:
         depth = np.arange(rows)[:, None] - rows_of_bone[None, :]
         tissue = np.where(depth > 0, 0.08 * tissue, tissue) + 170.0 * np.exp(-((depth / 4.0) ** 2))
     return np.clip(tissue, 0, 255).astype(np.uint8)
+
+
+def bone_frame(seed: int) -> np.ndarray:
+    """One frame of a moving femur, with speckle of its own."""
+    return made_frame(200.0 + 30.0 * np.sin(np.arange(300) / 60.0) + seed % 8, seed)
