@@ -20,6 +20,7 @@ from navigation.commands.reconstruct.command import reconstruct_command
 from navigation.commands.register.command import register_command
 from navigation.commands.review.command import review_command
 from navigation.commands.serve.command import serve_command
+from navigation.commands.ultrasound.command import ultrasound_app
 
 PREPARE, OPERATING = "Before the operation", "At the patient"
 OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
@@ -42,6 +43,7 @@ app.command("demo", rich_help_panel=OPERATE)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
+app.add_typer(ultrasound_app, name="ultrasound", rich_help_panel=OPERATING)
 app.add_typer(keys_app, name="keys", rich_help_panel=DEVELOP)
 app.add_typer(engine_app, name="engine", rich_help_panel=DEVELOP)
 

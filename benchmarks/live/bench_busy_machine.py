@@ -39,8 +39,8 @@ from geometry.transform import Transform
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
-from navigation.live.priority import going_first
 from navigation.live.service import NavigationService, ServiceConfig
+from navigation.priority import going_first
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
 from navigation.simulation.patient import shaft_directions

@@ -22,12 +22,12 @@ from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
 from navigation.live.pose_vitals import PoseVitals, Vitals
-from navigation.live.priority import going_first
 from navigation.live.refusals import HEARD, RefusalNews, Refused
 from navigation.live.sent_poses import SentPoses
 from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
+from navigation.priority import going_first
 from navigation.terminal.foreign_text import quoted, shown
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import answer_of

@@ -1,4 +1,4 @@
-"""Raises the scheduling priority of the pose process, where the user may do so."""
+"""Raises the scheduling priority of a process that must not be late, where the user may do so."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _NICENESS = -15
 def going_first(wanted: bool = True) -> Iterator[bool]:
     """Processes that start while the block runs get a higher scheduling priority for all their threads.
 
-    Only root, or a user whose limit on `nice` allows it, may do that; for others nothing changes. The pose loop runs
-    for about a tenth of the time, so that the delay of its wake-ups matters. Real-time scheduling (SCHED_FIFO) would
-    reduce it further, but an endless loop would then block the whole machine.
+    Only root, or a user whose limit on `nice` allows it, may do that; for others nothing changes. What goes first must
+    leave time to others: the pose loop runs for a tenth of the time, and the ultrasound process waits between frames.
+    Real-time scheduling (SCHED_FIFO) would make it later still more rarely, but an endless loop would then block the
+    whole machine.
 
     Args:
         wanted: False leaves the priority unchanged.

@@ -1,0 +1,1 @@
+"""``surgnav ultrasound``: contours on recorded and live ultrasound."""

@@ -1,0 +1,61 @@
+"""The command ``surgnav ultrasound run`` and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from navigation.commands import options
+from navigation.commands.request import takes
+
+ultrasound_app = typer.Typer(help="Contours of vessel, nerve and bone in ultrasound.", no_args_is_help=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UltrasoundRequest:
+    """What the command line asks of `surgnav ultrasound run`."""
+
+    source: Annotated[
+        Path, typer.Argument(help="Folder of pictures, video file, or PLUS sequence (.igs.mha, .igs.nrrd).")
+    ]
+    model: Annotated[
+        str, typer.Option(help="nerve_vessel, nerve_vessel_tiny, bone, or the JSON description of a 2D network.")
+    ] = "nerve_vessel"
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for record, pictures, video; by default out/ultrasound/ and the time.")
+    ] = None
+    rate_hz: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.1, max=1000.0, help="Frames a second of a folder; without it, they are stills."),
+    ] = None
+    speed: Annotated[float, typer.Option(min=0.01, max=100.0, help="Of the playback; 1 is as recorded.")] = 1.0
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end, until q or --seconds.")] = False
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after this time.")] = None
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Not as live: every frame is handled, however long it takes.")
+    ] = False
+    window: Annotated[
+        bool | None, typer.Option("--window/--no-window", help="By default a window where there is a screen.")
+    ] = None
+    priority: Annotated[
+        bool, typer.Option(help="Run before other programs, where this user may (root, or a limit on nice).")
+    ] = True
+    engine: Annotated[
+        str | None, typer.Option(help="openvino, tensorrt, onnxruntime or torch; by default the fastest here.")
+    ] = None
+    json_file: options.JsonFile = None
+
+
+@ultrasound_app.command("run")
+@takes(UltrasoundRequest)
+def run_command(request: UltrasoundRequest) -> None:
+    """Finds contours in a recording as if it came from a scanner: the newest frame wins. Shows and records them."""
+    from navigation.terminal.reporting import reporting
+
+    with reporting(json_file=request.json_file) as (console, progress):
+        from navigation.commands.ultrasound.run import run
+
+        run(request, console, progress)

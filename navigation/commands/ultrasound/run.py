@@ -1,0 +1,153 @@
+"""The work of ``surgnav ultrasound run``: stills and whole recordings one by one, or a source as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geometry.extras import require_extras
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.commands.ultrasound.command import UltrasoundRequest
+from navigation.commands.ultrasound.screen import print_summary
+from navigation.devices.ultrasound.opening import open_recording
+from navigation.devices.ultrasound.source import UltrasoundRecording
+from navigation.errors import DeviceError
+from navigation.terminal.json_files import write_json_file
+from navigation.terminal.stopping import stop_requested
+from navigation.ultrasound.drawing import Caption, draw, picture_height
+from navigation.ultrasound.finding import ContourFinder, open_finder, open_judge
+from navigation.ultrasound.live_view import VIDEO_HZ, LiveView, Outputs
+from navigation.ultrasound.messages import Ended
+from navigation.ultrasound.outputs import VIDEO, Video, save_picture
+from navigation.ultrasound.pipeline import FramePipeline, FrameResult
+from navigation.ultrasound.process import UltrasoundProcess
+from navigation.ultrasound.record import ContourRecord
+from navigation.ultrasound.shown import Display
+from navigation.ultrasound.summary import Summary
+from navigation.ultrasound.window import Window, has_screen
+from navigation.ultrasound.worker import WorkerConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from navigation.terminal.progress import ProgressLine
+
+
+def run(request: UltrasoundRequest, console: Console, progress: ProgressLine) -> None:
+    """Runs the model on the source, records, and prints a summary.
+
+    Raises:
+        SurgNavError: an unreadable source, an unknown model, no engine, a folder that holds a record.
+    """
+    require_extras("ultrasound")
+    folder = request.out or Path("out", "ultrasound", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+    recording = open_recording(request.source, request.rate_hz)
+    for note in recording.notes:
+        console.print(f"{Path(recording.name).name}: {note}", highlight=False, markup=False)
+    summary, ended = Summary(), None
+    if recording.times_ns is None or request.every_frame:
+        _one_by_one(request, recording, folder, summary, progress)
+    else:
+        ended = _as_it_comes(request, recording, folder, summary, progress)
+    numbers = summary.as_json(ended)
+    print_summary(numbers, folder, console)
+    if request.json_file is not None:
+        write_json_file(request.json_file, numbers)
+
+
+def _one_by_one(
+    request: UltrasoundRequest,
+    recording: UltrasoundRecording,
+    folder: Path,
+    summary: Summary,
+    progress: ProgressLine,
+) -> None:
+    """Every frame, however long it takes. Stills have nothing to do with one another; a recording is a sequence."""
+    finder = open_finder(request.model, request.engine)
+    about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False}
+    caption = Caption(recording.name, finder.name)
+    with ExitStack() as stack:
+        record = stack.enter_context(ContourRecord(folder, about))
+        rate_hz = _rate_hz(recording.times_ns)
+        video = None if rate_hz is None else stack.enter_context(Video(folder / VIDEO, rate_hz))
+        height = 0
+        for result in _results(recording, finder, request.model):
+            record.add(result)
+            summary.add(result)
+            display = Display(rate_hz or 1.0)
+            display.take(result)
+            size = None if result.pixels is None else result.pixels.shape
+            height = height if height and video is not None else picture_height(size)
+            picture = draw(display.at(result.capture_ns or 0), caption, height)
+            if video is None:
+                save_picture(picture, folder / "pictures" / f"{result.sequence:05d}.png")
+            else:
+                video.add(picture)
+            progress(f"frame {result.sequence + 1} of {len(recording)}", (result.sequence + 1) / len(recording))
+
+
+def _results(recording: UltrasoundRecording, finder: ContourFinder, model: str) -> Iterable[FrameResult]:
+    pipeline = FramePipeline(finder, open_judge(model))
+    for index in range(len(recording)):
+        yield pipeline.process(recording.frame(index))
+
+
+def _rate_hz(times_ns: tuple[int, ...] | None) -> float | None:
+    if times_ns is None or len(times_ns) < 2 or times_ns[-1] <= times_ns[0]:
+        return None
+    return (len(times_ns) - 1) * NS_PER_S / (times_ns[-1] - times_ns[0])
+
+
+def _as_it_comes(
+    request: UltrasoundRequest,
+    recording: UltrasoundRecording,
+    folder: Path,
+    summary: Summary,
+    progress: ProgressLine,
+) -> Ended:
+    """Played in its own time, by a process of its own, of which only what is young is shown."""
+    clock = MonotonicClock()
+    config = WorkerConfig(
+        source=str(request.source),
+        rate_hz=request.rate_hz,
+        speed=request.speed,
+        loop=request.loop,
+        model=request.model,
+        engine=request.engine,
+        endpoint="",
+    )
+    progress("loading the model", 0.0)
+    with ExitStack() as stack:
+        process = stack.enter_context(UltrasoundProcess(config, clock, goes_first=request.priority))
+        about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder}
+        record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}))
+        video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))
+        window = _window(request.window)
+        if window is not None:
+            stack.callback(window.close)
+        outputs = Outputs(folder=folder, record=record, video=video, window=window)
+        should_stop = stack.enter_context(stop_requested())
+        end_ns = None if request.seconds is None else clock.now_ns() + round(request.seconds * NS_PER_S)
+        progress(f"running on {recording.name}; Ctrl-C ends", 0.0)
+        view = LiveView(process, outputs, summary, clock)
+        return view.run(lambda: should_stop() or (end_ns is not None and clock.now_ns() >= end_ns))
+
+
+def _window(wanted: bool | None) -> Window | None:
+    """A window where one is wanted, or where nothing was said and there is a screen.
+
+    Raises:
+        DeviceError: one is wanted and there is no screen.
+    """
+    if wanted is False or (wanted is None and not has_screen()):
+        return None
+    if not has_screen():
+        raise DeviceError(
+            "no screen that this program may draw on (DISPLAY)",
+            "a desktop, or X forwarding",
+            "leave --window out: pictures and a video are written in any case",
+        )
+    return Window()

@@ -1,0 +1,129 @@
+"""What can be looked for in a frame: the structures of a network, or the surface of bone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from navigation.devices.ultrasound.source import GreyPixels
+from reconstruction.network.engines.engine import choose_engine
+from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
+from reconstruction.ultrasound.contours import Contour, find_contours
+from reconstruction.ultrasound.errors import UltrasoundError
+from reconstruction.ultrasound.frame_state import FrameJudge
+from reconstruction.ultrasound.segment import FrameSegmenter
+from reconstruction.ultrasound.temporal import SteadyScores
+
+BONE = "bone"
+# Names for people; any other name is the path of a network's description.
+NETWORKS = {"nerve_vessel": "ultrasound_nerve_vessel", "nerve_vessel_tiny": "ultrasound_nerve_vessel_tiny"}
+MODELS = (*NETWORKS, BONE)
+
+
+class ContourFinder(Protocol):
+    """Finds structures in usable frames, one after the other."""
+
+    @property
+    def name(self) -> str:
+        """Method, engine and version, for records."""
+        ...
+
+    def find(self, pixels: GreyPixels, time_ns: int | None) -> tuple[Contour, ...]:
+        """The contours in one frame; without a time, nothing of earlier frames is used."""
+        ...
+
+    def forget(self) -> None:
+        """Forgets earlier frames, after one that was not usable."""
+        ...
+
+
+class NetworkFinder:
+    """The structures of a 2D network, steadied from frame to frame."""
+
+    def __init__(self, segmenter: FrameSegmenter, name: str) -> None:
+        self.name = name
+        self._segmenter = segmenter
+        self._steady = SteadyScores()
+
+    def find(self, pixels: GreyPixels, time_ns: int | None) -> tuple[Contour, ...]:
+        segmented = self._segmenter.segment(pixels)
+        if time_ns is None:
+            self.forget()
+        else:
+            segmented = self._steady.step(segmented, time_ns)
+        return find_contours(segmented.probabilities, segmented.placement, segmented.classes)
+
+    def forget(self) -> None:
+        self._steady.reset()
+
+
+class BoneFinder:
+    """The surface of bone, each frame by itself: one open line for each piece without a gap."""
+
+    name = "bone surface by phase symmetry, shadow and dynamic programming"
+
+    def find(self, pixels: GreyPixels, time_ns: int | None) -> tuple[Contour, ...]:
+        from reconstruction.ultrasound.bone_surface import find_bone_surface
+
+        bone = find_bone_surface(pixels)
+        gaps = np.nonzero(np.diff(bone.columns) > 1)[0] + 1
+        points = np.stack([bone.columns, bone.rows], axis=1).astype(np.float64)
+        pieces = zip(np.split(points, gaps), np.split(bone.likelihood, gaps), strict=True)
+        return tuple(
+            Contour(BONE, piece, closed=False, confidence=float(likelihood.mean()), area_px2=0.0)
+            for piece, likelihood in pieces
+            if len(piece) > 1
+        )
+
+    def forget(self) -> None:
+        """Nothing is kept from frame to frame."""
+
+
+def model_description(model: str) -> Path | None:
+    """The description of the network of that name or path; None for bone, which needs no network.
+
+    Raises:
+        UltrasoundError: neither a known name nor an existing file.
+    """
+    if model == BONE:
+        return None
+    path = DEFAULT_WEIGHTS.parent / f"{NETWORKS[model]}.json" if model in NETWORKS else Path(model)
+    if not path.is_file():
+        raise UltrasoundError(
+            f"the model {model!r}",
+            f"{', '.join(MODELS)}, or the JSON description of a 2D network",
+            "choose one of these",
+        )
+    return path
+
+
+def open_finder(model: str, engine: str | None = None) -> ContourFinder:
+    """Loads a model and its engine.
+
+    Args:
+        model: one of `MODELS`, or the path of a network's description.
+        engine: name of the inference engine; the first that loads without one.
+
+    Raises:
+        UltrasoundError: an unknown model, or one that takes volumes.
+        EngineError: the engine cannot be loaded.
+        WeightsError: the weights are missing or damaged.
+    """
+    description = model_description(model)
+    if description is None:
+        return BoneFinder()
+    weights = load_weights(description)
+    chosen = choose_engine(engine, weights)
+    return NetworkFinder(FrameSegmenter(weights, chosen), f"{weights.name} by {chosen.name}")
+
+
+def open_judge(model: str) -> FrameJudge:
+    """The judge of frames for a model: what frames are familiar is known for networks that state it.
+
+    Raises:
+        UltrasoundError: an unknown model.
+        WeightsError: a damaged description.
+    """
+    return FrameJudge()
