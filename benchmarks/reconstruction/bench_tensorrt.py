@@ -3,8 +3,8 @@
     python benchmarks/reconstruction/bench_tensorrt.py [--frames FOLDER] [--size 616 820] [--seconds 10]
 
 Each measures bytes of a frame in, probabilities out: to the grid, network, softmax, back to the CPU, one at a time.
-torch gets the same code around the network, and its copies the same page-locked memory. FOLDER holds PNG images that
-calibrate INT8 and are then shown; without it both are noise, whose speed and energy are those of any other frame.
+torch gets the same code around the network, and its copies the same page-locked memory. FOLDER holds PNG images;
+without it the frames are noise, whose speed and energy are those of any other frame.
 
 Energy is what the GPU's own counter says (NVML, whole board, idle power included), with the package nvidia-ml-py; the
 frames come as fast as they can. Where there is no NVIDIA GPU, the program says so and ends well.
@@ -37,7 +37,6 @@ from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weight
 from reconstruction.training.images.files import read_pixels, to_grey
 
 NETWORKS = ("ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny")
-CALIBRATION_FRAMES = 24
 Frame = NDArray[np.uint8]
 
 
@@ -82,8 +81,9 @@ def bench(name: str, frames: list[Frame], folder: Path, seconds: float, counter:
         run = torch_frames(weights, frames[0].shape, compiled=engine == "compiled")
         found[engine] = show(f"torch {engine}, fp32", run, frames, seconds, counter)
     for precision in PRECISIONS:
-        form = load_weights(write_form(description, precision, folder, calibration(weights, frames, precision)))
-        tensorrt = TensorRtEngine(form, folder / "plans")
+        shipped = description.with_name(f"{name}_{precision}.json")
+        path = shipped if shipped.exists() else write_form(description, precision, folder)
+        tensorrt = TensorRtEngine(load_weights(path), folder / "plans")
         found[precision] = show(f"{tensorrt.name}, {precision}", tensorrt.run_frame, frames, seconds, counter)
         for note in tensorrt.notes:
             print(f"  {note}")
@@ -92,7 +92,7 @@ def bench(name: str, frames: list[Frame], folder: Path, seconds: float, counter:
         print(f"{precision}: {ratios[0]:.1f} times eager torch, {ratios[1]:.1f} times compiled torch")
     single, int8 = found["fp32"].energy_mj, found["int8"].energy_mj
     if single and int8:
-        print(f"energy a frame, int8 to fp32: {100 * (1 - int8 / single):.0f} % less")
+        print(f"energy a frame, int8: {100 * int8 / single:.0f} % of that of fp32")
 
 
 def show(
@@ -145,14 +145,6 @@ def torch_frames(weights: Weights, size: tuple[int, ...], *, compiled: bool) -> 
             return operations.after(image, network(image))
 
     return Session(compute, size, torch.uint8, device, graph=False).run
-
-
-def calibration(weights: Weights, frames: list[Frame], precision: str) -> list[NDArray[np.float32]]:
-    if precision != "int8":
-        return []
-    grid = (weights.window[0], weights.window[1])
-    seen = [letterbox(frame.shape, grid).to_grid(frame.astype(np.float32)) for frame in frames[:CALIBRATION_FRAMES]]
-    return [(np.rint(grey) / np.float32(255))[None, None] for grey in seen]
 
 
 def read_frames(folder: Path) -> list[Frame]:

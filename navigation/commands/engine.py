@@ -124,8 +124,8 @@ def _build_plan(weights: Weights, out: Path, console: Console) -> None:
     plan, path = find_or_build(weights, out / FOLDER, gpu)
     counted = ", ".join(f"{count} in {name}" for name, count in plan.precisions.items())
     console.print(
-        f"written: {path} ({len(plan.content) / 1e6:.1f} MB) by {plan.builder}: {plan.layers} layers; convolutions and "
-        f"quantisations: {counted}",
+        f"written: {path} ({len(plan.content) / 1e6:.1f} MB) by {plan.builder}: {plan.layers} layers, "
+        f"convolutions: {counted}",
         highlight=False,
         markup=False,
     )

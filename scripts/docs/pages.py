@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,7 +57,7 @@ def write_pages(modules: Sequence[str], folder: Path) -> list[str]:
         docformat="google", show_source=False, template_directory=Path(__file__).parent, footer_text="SurgNav"
     )
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings(record=True) as said, _without_collector():
+    with warnings.catch_warnings(record=True) as said, _without_collector(), _tensorrt_by_its_twin():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", category=UserWarning, module=r"pdoc(\.|$)")
         # Every module is named, since pdoc finds those only that a package's __all__ names; some it finds twice so.
@@ -74,6 +76,19 @@ def _without_collector() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def _tensorrt_by_its_twin() -> Iterator[None]:
+    """Annotations name the types of TensorRT, which few have; those of TensorRT for RTX have the same names."""
+    absent = importlib.util.find_spec("tensorrt") is None
+    if absent:
+        sys.modules["tensorrt"] = importlib.import_module("tensorrt_rtx")
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["tensorrt"]
 
 
 def broken_references(folder: Path) -> list[str]:

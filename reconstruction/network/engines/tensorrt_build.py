@@ -54,7 +54,8 @@ class TensorRtPlan:
         content: the serialised engine.
         builder: module and version; the plan runs with no other.
         layers: number of layers as the parser made them, before the builder fuses any.
-        precisions: data type, as TensorRT calls it, to the number of convolutions and quantisations that compute in it.
+        precisions: data type, as TensorRT calls it, to the number of convolutions that take it in; INT8 is what was
+            quantised just before.
     """
 
     content: bytes
@@ -110,5 +111,8 @@ def build_plan(
 
 
 def _precisions(trt: TensorRt, layers: list[tensorrt.ILayer]) -> dict[str, int]:
-    counted = {trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION, trt.LayerType.QUANTIZE}
-    return dict(Counter(layer.get_output(0).dtype.name for layer in layers if layer.type in counted))
+    """Between dequantisation and the next quantisation TensorRT computes in INT8, though the types say float."""
+    dequantised = {layer.get_output(0).name for layer in layers if layer.type == trt.LayerType.DEQUANTIZE}
+    counted = [layer for layer in layers if layer.type in {trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION}]
+    inputs = [layer.get_input(0) for layer in counted]
+    return dict(Counter("INT8" if tensor.name in dequantised else tensor.dtype.name for tensor in inputs))

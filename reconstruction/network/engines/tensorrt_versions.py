@@ -1,6 +1,6 @@
 """What differs between TensorRT 8.5, 10, 11 and TensorRT for RTX, and nothing else; the rest of the code knows one API.
 
-* Precision: from 9.1 on a network is strongly typed, so that the file alone decides; 8.5 has flags that allow more.
+* Precision: from 9 on a network is strongly typed, so that the file alone decides; 8.5 has flags that allow more.
 * Building: on the GPU that the plan is for; TensorRT for RTX without one, for all from compute capability 8.0 on.
 * Kept from one build to the next: a timing cache; TensorRT for RTX would ask for a GPU to use one, and gains nothing.
 * Kept from one start to the next: TensorRT for RTX compiles kernels when it loads a plan, and has a cache for them.
@@ -133,7 +133,7 @@ def _is_old(gpu: Gpu | None) -> bool:
 
 
 def network_flags(trt: TensorRt) -> int:
-    """Strongly typed, so that the file alone decides the precision; before 9.1 there is no such network."""
+    """Strongly typed, so that the file alone decides the precision; before 9 there is no such network."""
     flags = trt.NetworkDefinitionCreationFlag
     if hasattr(flags, "STRONGLY_TYPED"):
         return 1 << int(flags.STRONGLY_TYPED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from reconstruction.network.engines import tensorrt_versions
@@ -17,19 +16,44 @@ from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 pytestmark = pytest.mark.usefixtures("rtx")
 
 
-@pytest.mark.parametrize(
-    ("precision", "counted"), [("fp32", {"FLOAT": 19}), ("fp16", {"HALF": 19}), ("int8", {"FLOAT": 24, "INT8": 12})]
-)
-def test_each_precision_is_parsed_and_built(tmp_path: Path, phantom_ct, precision: str, counted: dict[str, int]):
-    inputs = ()
-    if precision == "int8":
-        inputs = [window[:, :, :32, 32:64, 48:80] for window in calibration_windows(phantom_ct, load_weights(), 2)]
-    weights = load_weights(write_form(DEFAULT_WEIGHTS, precision, tmp_path, inputs))
+SHIPPED = "as shipped"
+# Network, form; layers as the parser makes them; convolutions by what they take in.
+BUILT = [
+    ("surgnav_ct_v1", SHIPPED, 239, {"FLOAT": 19}),
+    ("surgnav_ct_v1", "fp32", 168, {"FLOAT": 19}),
+    ("surgnav_ct_v1", "fp16", 170, {"HALF": 19}),
+    ("surgnav_ct_v1", "int8", 313, {"FLOAT": 4, "INT8": 20}),
+    ("ultrasound_nerve_vessel", SHIPPED, 55, {"FLOAT": 23}),
+    ("ultrasound_nerve_vessel", "fp32", 46, {"FLOAT": 23}),
+    ("ultrasound_nerve_vessel", "fp16", 48, {"HALF": 23}),
+    ("ultrasound_nerve_vessel_int8", SHIPPED, 255, {"FLOAT": 2, "INT8": 25}),
+    ("ultrasound_nerve_vessel_tiny", SHIPPED, 45, {"FLOAT": 18}),
+    ("ultrasound_nerve_vessel_tiny", "fp32", 36, {"FLOAT": 18}),
+    ("ultrasound_nerve_vessel_tiny", "fp16", 38, {"HALF": 18}),
+    ("ultrasound_nerve_vessel_tiny_int8", SHIPPED, 195, {"FLOAT": 2, "INT8": 19}),
+]
+
+
+@pytest.mark.parametrize(("name", "form", "layers", "convolutions"), BUILT, ids=lambda value: str(value)[:40])
+def test_every_shipped_network_is_parsed_and_built(
+    tmp_path: Path, phantom_ct, name: str, form: str, layers: int, convolutions: dict[str, int]
+):
+    description = DEFAULT_WEIGHTS.parent / f"{name}.json"
+    if form != SHIPPED:
+        windows = calibration_windows(phantom_ct, load_weights(), 2) if form == "int8" else ()
+        description = write_form(description, form, tmp_path, [part[:, :, :32, 32:64, 48:80] for part in windows])
+    weights = load_weights(description)
     plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights), timing_cache=tmp_path / "timing.cache")
-    assert len(plan.content) > 1_000_000
-    assert plan.precisions == counted
-    assert plan.layers > 100
-    assert plan.builder.split()[0] in tensorrt_versions.MODULES
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(plan.precisions.items(), reverse=True))
+    print(f"\n| {name} | {form} | {plan.layers} | {counted} | {len(plan.content) / 1e6:.1f} MB |")
+    assert (plan.layers, plan.precisions) == (layers, convolutions)
+    assert len(plan.content) > weights.onnx.stat().st_size, "the parameters are in it"
+    assert plan.builder.startswith("tensorrt_rtx ")
+
+
+def test_no_shipped_network_is_left_out():
+    shipped = {path.stem for path in DEFAULT_WEIGHTS.parent.glob("*.json")}
+    assert {name for name, *_ in BUILT} == shipped
 
 
 def test_a_network_that_it_cannot_parse_is_an_error_with_its_words():
@@ -41,14 +65,3 @@ def test_without_tensorrt_the_error_names_the_extras(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tensorrt_versions, "MODULES", ("tensorrt_of_nobody",))
     with pytest.raises(EngineError, match=r"\[tensorrt\].*\[tensorrt-rtx\]"):
         import_tensorrt()
-
-
-@pytest.mark.parametrize("name", ["ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny"])
-@pytest.mark.parametrize(("precision", "type_"), [("fp32", "FLOAT"), ("fp16", "HALF"), ("int8", "INT8")])
-def test_ultrasound_networks_are_parsed_and_built(tmp_path: Path, name: str, precision: str, type_: str):
-    frames = [np.random.default_rng(seed).random((1, 1, 256, 256), dtype=np.float32) for seed in range(2)]
-    description = DEFAULT_WEIGHTS.parent / f"{name}.json"
-    weights = load_weights(write_form(description, precision, tmp_path, frames if precision == "int8" else ()))
-    plan = build_plan(weights.onnx.read_bytes(), window_shapes(weights))
-    assert plan.precisions[type_] > 5
-    assert len(plan.content) > 100_000
