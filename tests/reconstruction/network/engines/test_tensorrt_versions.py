@@ -12,6 +12,8 @@ import pytest
 from reconstruction.network.engines import tensorrt_versions
 from reconstruction.network.engines.cuda_session import find_gpu
 from reconstruction.network.engines.engine import choose_engine
+from reconstruction.network.engines.openvino_engine import OpenVinoEngine
+from reconstruction.network.engines.tensorrt_engine import TensorRtEngine
 from reconstruction.network.engines.tensorrt_versions import (
     Gpu,
     TensorRt,
@@ -22,6 +24,7 @@ from reconstruction.network.engines.tensorrt_versions import (
     set_target,
 )
 from reconstruction.network.errors import EngineError
+from reconstruction.ultrasound.segment import FrameEngine
 
 
 def test_tensorrt_for_rtx_has_every_name_that_the_stubs_type(rtx):
@@ -48,6 +51,12 @@ def test_tensorrt_for_rtx_has_every_name_that_the_stubs_type(rtx):
 def test_tensorrt_for_rtx_has_what_only_a_gpu_would_call(rtx, kind: str, names: str):
     missing = [name for name in names.split() if not hasattr(getattr(rtx, kind), name)]
     assert not missing
+
+
+def test_the_live_path_gives_it_whole_frames():
+    """By its shape alone: nothing else says that scaling and softmax are left to the GPU."""
+    assert issubclass(TensorRtEngine, FrameEngine)
+    assert not issubclass(OpenVinoEngine, FrameEngine)
 
 
 def test_a_folder_of_type_stubs_is_no_tensorrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
