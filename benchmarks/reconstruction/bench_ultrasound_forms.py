@@ -52,7 +52,9 @@ def main() -> None:
     if not processor.has_bf16:
         print("OpenVINO bf16 is left out: this processor has no bf16 of its own")
     print("form, engine                                    median Dice    pooled Dice    calibration     Dice to  same")
-    print("                                                nerve  vessel  nerve  vessel  all    struct.  fp32     class")
+    print(
+        "                                                nerve  vessel  nerve  vessel  all    struct.  fp32     class"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for name in SHIPPED:
             for line in table(name, Path(folder), images, processor.has_bf16):
