@@ -146,7 +146,8 @@ def class_probabilities(
 
 def softmax(logits: Singles) -> Singles:
     """Over axis 1 of ``(n, c, ...)``."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exponentials = logits - logits.max(axis=1, keepdims=True)
+    np.exp(exponentials, out=exponentials)
     exponentials /= exponentials.sum(axis=1, keepdims=True)
     return exponentials
 

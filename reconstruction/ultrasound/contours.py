@@ -64,7 +64,7 @@ def find_contours(probabilities: Singles, placement: Letterbox, classes: tuple[s
                     structure=classes[index],
                     points_px=np.clip(points_rc, 0, limits)[:, ::-1],
                     closed=True,
-                    confidence=float(np.pad(inner[index], 1)[at][region].mean()),
+                    confidence=_mean_inside(inner[index], region, (top, left)),
                     area_px2=float(region.sum() * scale_px2),
                 )
             )
@@ -81,14 +81,24 @@ def _islands(mask: NDArray[np.bool_], smallest: float) -> list[tuple[NDArray[np.
 
     if not mask.any():
         return []
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    # Most of a frame is background; only the part that is not is searched.
+    (first, last), (leftmost, rightmost) = (np.flatnonzero(mask.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    part = mask[first - 1 : last + 2, leftmost - 1 : rightmost + 2]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=4)
     found = []
     for number in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[number])
         if area >= smallest:
             box = labels[top - 1 : top + height + 1, left - 1 : left + width + 1]
-            found.append((box == number, (top - 1, left - 1)))
+            found.append((box == number, (int(first) + top - 2, int(leftmost) + left - 2)))
     return found
+
+
+def _mean_inside(probability: Singles, region: NDArray[np.bool_], corner: tuple[int, int]) -> float:
+    """Mean of a probability over a region, whose box has its upper left corner there, one pixel beyond the image."""
+    inside = region[1:-1, 1:-1]
+    top, left = corner
+    return float(probability[top : top + inside.shape[0], left : left + inside.shape[1]][inside].mean())
 
 
 def _margins(probabilities: Singles, index: int) -> Singles:
