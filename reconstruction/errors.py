@@ -19,3 +19,7 @@ class MarkerSearchError(SurgNavError):
 
 class FrameError(SurgNavError):
     """An ultrasound frame that is no B-mode image as this program takes one."""
+
+
+class FamiliarityError(SurgNavError):
+    """Statistics of familiar ultrasound frames that are missing, damaged, or of another version."""

@@ -12,6 +12,7 @@ from reconstruction.network.engines.engine import choose_engine
 from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
 from reconstruction.ultrasound.contours import Contour, find_contours
 from reconstruction.ultrasound.errors import UltrasoundError
+from reconstruction.ultrasound.frame_familiarity import familiarity_beside
 from reconstruction.ultrasound.frame_state import FrameJudge
 from reconstruction.ultrasound.segment import FrameSegmenter
 from reconstruction.ultrasound.temporal import SteadyScores
@@ -120,10 +121,11 @@ def open_finder(model: str, engine: str | None = None) -> ContourFinder:
 
 
 def open_judge(model: str) -> FrameJudge:
-    """The judge of frames for a model: what frames are familiar is known for networks that state it.
+    """The judge of frames for a model: what frames are familiar is known for networks that have statistics beside them.
 
     Raises:
         UltrasoundError: an unknown model.
-        WeightsError: a damaged description.
+        FamiliarityError: damaged statistics.
     """
-    return FrameJudge()
+    description = model_description(model)
+    return FrameJudge(None if description is None else familiarity_beside(description))

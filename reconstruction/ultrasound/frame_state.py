@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from geometry.extras import from_extra
 from reconstruction.ultrasound.frame_contact import share_in_air
+from reconstruction.ultrasound.frame_familiarity import Familiarity
 
 GreyPixels = NDArray[np.uint8]
 
@@ -64,9 +65,13 @@ class FrameJudge:
     """Judges the frames of one run in the order in which they come.
 
     Frames without a time are stills. Each is judged by itself: it is never frozen, and has no size or depth to keep.
+
+    Args:
+        familiarity: of the frames that the network was trained on; with None, no frame is unfamiliar.
     """
 
-    def __init__(self, settings: FrameJudgeSettings | None = None) -> None:
+    def __init__(self, familiarity: Familiarity | None, settings: FrameJudgeSettings | None = None) -> None:
+        self._familiarity = familiarity
         self._settings = settings or FrameJudgeSettings()
         self._size: tuple[int, int] | None = None
         self._pixel_mm: tuple[float, float] | None = None
@@ -95,7 +100,7 @@ class FrameJudge:
         flat = self._black(pixels)
         frozen = self._frozen(pixels, time_ns)
         found = flat or frozen or (self._geometry(pixels, pixel_mm) if time_ns is not None else None)
-        found = found or self._no_contact(pixels)
+        found = found or self._no_contact(pixels) or self._unfamiliar(pixels)
         if found is None and time_ns is not None and self._size is None:
             self._size, self._pixel_mm = (pixels.shape[0], pixels.shape[1]), pixel_mm
         return found or FrameJudgement(FrameState.USABLE)
@@ -147,6 +152,17 @@ class FrameJudge:
         return FrameJudgement(
             FrameState.NO_CONTACT,
             f"{share:.0%} of the columns have only the transducer's own echoes: lifted, or no gel",
+        )
+
+    def _unfamiliar(self, pixels: GreyPixels) -> FrameJudgement | None:
+        if self._familiarity is None:
+            return None
+        distance, unusual = self._familiarity.distance(pixels)
+        if distance <= self._familiarity.limit:
+            return None
+        return FrameJudgement(
+            FrameState.UNFAMILIAR,
+            f"{distance:.1f} from the frames trained on, over {self._familiarity.limit:.1f}; most unusual: {unusual}",
         )
 
 

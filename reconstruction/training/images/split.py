@@ -65,19 +65,32 @@ def read_split(path: Path) -> Mapping[str, str]:
     Raises:
         TrainingDataError: no such file, or a line that is none of these.
     """
+    return {name: part for name, _, part in _lines(path)}
+
+
+def read_groups(path: Path) -> Mapping[str, str]:
+    """Image name without suffix to its group, from the same file.
+
+    Raises:
+        TrainingDataError: no such file, or a line that is none of these.
+    """
+    return {name: group for name, group, _ in _lines(path)}
+
+
+def _lines(path: Path) -> list[list[str]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except OSError as error:
         raise TrainingDataError(f"no split {path.name}", "the table that the TOML names", "check its name") from error
-    parts = {}
+    found = []
     for number, line in enumerate(lines, start=1):
         fields = line.partition("#")[0].strip().split(",")
         if fields == [""]:
             continue
         if len(fields) != 3 or fields[2] not in PARTS:
             raise TrainingDataError(f"{path.name}, line {number}: {line!r}", f"name,group,{'|'.join(PARTS)}", "mend it")
-        parts[fields[0]] = fields[2]
-    return parts
+        found.append(fields)
+    return found
 
 
 def _normalised(image: Singles) -> Singles:

@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 from navigation.cli import app
 from navigation.ultrasound.record import FILE
 from tests.reconstruction.ultrasound.frames import bone_frame
-
-QUICK = ["--model", "nerve_vessel_tiny", "--no-window"]
+from tests.reconstruction.ultrasound.networks import tiny_network_without_statistics
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +24,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         cv2.imwrite(str(folder / f"{number}.png"), bone_frame(number)[: 390 if number == 5 else 400])
     return folder
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    network = tiny_network_without_statistics(tmp_path_factory.mktemp("network"))
+    return ["--model", str(network), "--no-window"]
 
 
 def run(*words: object) -> Result:
@@ -49,8 +54,8 @@ def test_stills_are_each_by_themselves_with_a_picture_each(folder: Path, tmp_pat
     assert json.loads((tmp_path / "numbers.json").read_text("utf-8"))["frames_with"] == {"bone": 6}
 
 
-def test_every_frame_of_a_recording_is_handled_in_its_own_time(folder: Path, tmp_path: Path) -> None:
-    done = run(folder, *QUICK, "--rate", 10, "--every-frame", "--out", tmp_path / "out")
+def test_every_frame_of_a_recording_is_handled_in_its_own_time(folder: Path, tmp_path: Path, quick: list[str]) -> None:
+    done = run(folder, *quick, "--rate", 10, "--every-frame", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     _, *frames = lines(tmp_path / "out")
     assert [frame["capture_ns"] for frame in frames] == [n * 100_000_000 for n in range(6)]
@@ -65,9 +70,11 @@ def test_every_frame_of_a_recording_is_handled_in_its_own_time(folder: Path, tmp
     assert shown == 6
 
 
-def test_a_recording_as_it_comes_is_shown_in_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
+def test_a_recording_as_it_comes_is_shown_in_a_process_of_its_own(
+    folder: Path, tmp_path: Path, quick: list[str]
+) -> None:
     numbers = tmp_path / "numbers.json"
-    done = run(folder, *QUICK, "--rate", 10, "--loop", "--seconds", 2, "--out", tmp_path / "out", "--json", numbers)
+    done = run(folder, *quick, "--rate", 10, "--loop", "--seconds", 2, "--out", tmp_path / "out", "--json", numbers)
     assert done.exit_code == 0, done.output
     head, *frames = lines(tmp_path / "out")
     assert head["live"]
@@ -99,10 +106,10 @@ def test_what_is_wrong_is_said_and_nothing_is_left(
     assert not list((tmp_path / "out").glob("**/*.png"))
 
 
-def test_a_record_that_is_there_is_not_written_over(folder: Path, tmp_path: Path) -> None:
-    assert run(folder, *QUICK, "--out", tmp_path).exit_code == 0
+def test_a_record_that_is_there_is_not_written_over(folder: Path, tmp_path: Path, quick: list[str]) -> None:
+    assert run(folder, *quick, "--out", tmp_path).exit_code == 0
     before = (tmp_path / FILE).read_bytes()
-    again = run(folder, *QUICK, "--out", tmp_path)
+    again = run(folder, *quick, "--out", tmp_path)
     assert again.exit_code == 1
     assert "there already" in again.output
     assert (tmp_path / FILE).read_bytes() == before

@@ -64,7 +64,7 @@ def run(frames: Frames, takes_ms: list[int]) -> tuple[list[FrameResult], Ultraso
         results.append(result)
         return True
 
-    loop = UltrasoundLoop(Playback(frames, clock), FramePipeline(finder, FrameJudge(), clock), send)
+    loop = UltrasoundLoop(Playback(frames, clock), FramePipeline(finder, FrameJudge(None), clock), send)
     assert "ended" in loop.run(lambda: False)
     return results, loop, finder
 
@@ -105,7 +105,7 @@ def test_a_frame_without_an_image_has_a_reason_and_leaves_nothing_of_the_past() 
 
 def test_nobody_to_send_to_is_counted_and_holds_nothing_up() -> None:
     clock = VirtualClock(10**9)
-    pipeline = FramePipeline(SlowFinder(clock, [5]), FrameJudge(), clock)
+    pipeline = FramePipeline(SlowFinder(clock, [5]), FrameJudge(None), clock)
     loop = UltrasoundLoop(Playback(Frames([33 * n for n in range(10)]), clock), pipeline, lambda result: False)
     loop.run(lambda: False)
     assert (loop.used, loop.unsent) == (10, 10)

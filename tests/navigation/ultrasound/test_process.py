@@ -17,6 +17,7 @@ from navigation.ultrasound.process import UltrasoundProcess
 from navigation.ultrasound.shown import Display
 from navigation.ultrasound.worker import WorkerConfig
 from tests.reconstruction.ultrasound.frames import bone_frame
+from tests.reconstruction.ultrasound.networks import tiny_network_without_statistics
 
 CLOCK = MonotonicClock()
 
@@ -29,6 +30,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(8):
         cv2.imwrite(str(folder / f"{number}.png"), bone_frame(number))
     return folder
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_network_without_statistics(tmp_path_factory.mktemp("network")))
 
 
 def config(folder: Path, **more: object) -> WorkerConfig:
@@ -76,8 +82,8 @@ def test_a_recording_comes_through_with_its_pixels_and_ends(folder: Path) -> Non
         assert 0 < (result.age_ms or -1.0) < 5_000
 
 
-def test_a_process_that_is_stopped_or_killed_leaves_no_contour_on_the_screen(folder: Path) -> None:
-    with UltrasoundProcess(config(folder, loop=True, model="nerve_vessel_tiny"), CLOCK) as process:
+def test_a_process_that_is_stopped_or_killed_leaves_no_contour_on_the_screen(folder: Path, network: str) -> None:
+    with UltrasoundProcess(config(folder, loop=True, model=network), CLOCK) as process:
         pid = process.pid
         display, _ = watch(process, lambda display: display.at(CLOCK.now_ns()).is_usable)
         os.kill(pid, signal.SIGSTOP)

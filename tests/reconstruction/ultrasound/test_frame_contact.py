@@ -19,7 +19,7 @@ RECORDED_AIR = {"0070": (330, 660), "0126": (45, 200), "0081": (0, 140), "0123":
 
 @pytest.mark.parametrize("air", [Air(), Air(step=0.015, kept=0.4), Air(step=0.1, kept=0.7), Air(noise=40.0)])
 def test_a_lifted_probe_has_no_contact(air: Air):
-    judged = FrameJudge().judge(lifted(made_frame(None), air), 0)
+    judged = FrameJudge(None).judge(lifted(made_frame(None), air), 0)
     assert judged.state is FrameState.NO_CONTACT
     assert "100% of the columns" in judged.reason
 
@@ -30,7 +30,7 @@ def test_the_share_without_contact_is_measured(share: float):
 
 
 def test_contact_that_comes_back_is_seen_at_once():
-    judge, frame = FrameJudge(), made_frame(None)
+    judge, frame = FrameJudge(None), made_frame(None)
     seen = [judge.judge(f, i).state for i, f in enumerate([frame, lifted(frame, Air()), made_frame(None, 1)])]
     assert seen == [FrameState.USABLE, FrameState.NO_CONTACT, FrameState.USABLE]
 

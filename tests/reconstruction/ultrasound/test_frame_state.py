@@ -20,12 +20,12 @@ STEP = 40 * MS
 
 def states(frames: list[np.ndarray], judge: FrameJudge | None = None, first_ns: int = 0) -> list[FrameState]:
     """The states of frames 40 ms apart."""
-    judge = judge or FrameJudge()
+    judge = judge or FrameJudge(None)
     return [judge.judge(frame, first_ns + i * STEP).state for i, frame in enumerate(frames)]
 
 
 def test_tissue_is_usable_and_has_no_reason():
-    assert FrameJudge().judge(made_frame(None), 0) == FrameJudgement(FrameState.USABLE)
+    assert FrameJudge(None).judge(made_frame(None), 0) == FrameJudgement(FrameState.USABLE)
 
 
 @pytest.mark.parametrize("grey", [0, 3, 128, 255])
@@ -37,7 +37,7 @@ def test_a_picture_of_one_grey_value_is_black_and_is_out_at_once(grey: int):
 
 
 def test_the_same_picture_for_longer_than_a_quarter_of_a_second_is_frozen():
-    frame, judge = made_frame(None), FrameJudge()
+    frame, judge = made_frame(None), FrameJudge(None)
     assert judge.judge(frame, 0).state is FrameState.USABLE
     assert judge.judge(frame, 250 * MS).state is FrameState.USABLE
     frozen = judge.judge(frame.copy(), 251 * MS)
@@ -63,14 +63,14 @@ def test_a_clock_and_video_noise_over_a_frozen_picture_are_no_new_picture():
 
 
 def test_the_judge_keeps_its_own_copy_of_the_last_picture():
-    buffer, judge = made_frame(None), FrameJudge()
+    buffer, judge = made_frame(None), FrameJudge(None)
     for number in range(20):
         buffer[:] = made_frame(None, number % 2)
         assert judge.judge(buffer, number * 100 * MS).state is FrameState.USABLE
 
 
 def test_stills_are_never_frozen_and_may_differ_in_size():
-    judge, frame = FrameJudge(), made_frame(None)
+    judge, frame = FrameJudge(None), made_frame(None)
     assert {judge.judge(frame, None).state for _ in range(20)} == {FrameState.USABLE}
     assert judge.judge(frame[:300], None).state is FrameState.USABLE
 
@@ -84,7 +84,7 @@ def test_another_size_stays_out_until_it_is_back():
 
 
 def test_a_person_may_accept_another_size():
-    judge = FrameJudge()
+    judge = FrameJudge(None)
     states([made_frame(None), made_frame(None, 1)[:300]], judge)
     judge.accept_geometry()
     later = [made_frame(None, 2)[:300], made_frame(None, 3)]
@@ -93,7 +93,7 @@ def test_a_person_may_accept_another_size():
 
 @pytest.mark.parametrize("other", [(0.1, 0.12), (0.13, 0.1), None])
 def test_another_stated_pixel_size_is_another_depth(other: tuple[float, float] | None):
-    judge = FrameJudge()
+    judge = FrameJudge(None)
     assert judge.judge(made_frame(None), 0, (0.1, 0.1)).state is FrameState.USABLE
     changed = judge.judge(made_frame(None, 1), STEP, other)
     assert changed.state is FrameState.DEPTH_CHANGED
@@ -108,7 +108,7 @@ def test_the_first_usable_frame_gives_the_geometry_not_a_black_one():
 
 @given(st.lists(st.sampled_from(["right", "small", "black", "accept"]), max_size=12))
 def test_size_as_a_state_machine(events: list[str]):
-    judge, accepted = FrameJudge(), None
+    judge, accepted = FrameJudge(None), None
     for number, event in enumerate(events):
         if event == "accept":
             judge.accept_geometry()
@@ -140,7 +140,7 @@ def test_size_as_a_state_machine(events: list[str]):
 def test_whatever_comes_is_judged_and_what_is_not_usable_has_a_reason(
     frames: list[tuple[np.ndarray, int | None, tuple[float, float] | None]],
 ):
-    judge = FrameJudge()
+    judge = FrameJudge(None)
     for pixels, time_ns, pixel_mm in frames:
         judged = judge.judge(pixels, time_ns, pixel_mm)
         assert (judged.state is FrameState.USABLE) == (judged.reason == "")
