@@ -21,7 +21,7 @@ class FrameResult:
     """What is known of one frame.
 
     Attributes:
-        sequence, capture_ns, source_ns, pixel_mm, poses: the frame's own, as its source stated them
+        sequence, capture_ns, source_ns, pixel_mm, poses, label: the frame's own, as its source stated them
             (`navigation.devices.ultrasound.source.UltrasoundFrame`).
         finished_ns: when the contours were ready, on the clock of `capture_ns`; None unless the source runs live.
         state: ``usable``, or why nothing may be drawn on the frame.
@@ -40,6 +40,7 @@ class FrameResult:
     source_ns: int | None = None
     pixel_mm: tuple[float, float] | None = None
     poses: Mapping[str, Transform | None] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def age_ms(self) -> float | None:
@@ -93,4 +94,5 @@ class FramePipeline:
             source_ns=frame.source_ns,
             pixel_mm=frame.pixel_mm,
             poses=frame.poses,
+            label=frame.label,
         )

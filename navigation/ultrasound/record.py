@@ -62,6 +62,7 @@ def as_json(result: FrameResult) -> dict[str, Any]:
     """A result without its pixels, as a line of the record has it."""
     return {
         "sequence": result.sequence,
+        "label": result.label,
         "capture_ns": result.capture_ns,
         "source_ns": result.source_ns,
         "finished_ns": result.finished_ns,

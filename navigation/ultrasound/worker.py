@@ -11,6 +11,7 @@ import numpy as np
 import zmq
 
 from geometry.errors import SurgNavError
+from geometry.extras import from_extra
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.playback import Playback
@@ -98,6 +99,10 @@ def run_ultrasound_process(config: WorkerConfig, connection: Connection) -> None
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     clock = MonotonicClock()
+    with from_extra("ultrasound"):
+        import cv2
+
+    cv2.setNumThreads(1)  # its jobs here are too small to share, and the network's threads want the cores
     try:
         recording = open_recording(config.source, config.rate_hz)
         source = Playback(recording, clock, speed=config.speed, loop=config.loop)

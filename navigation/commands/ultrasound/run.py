@@ -83,7 +83,7 @@ def _one_by_one(
             height = height if height and video is not None else picture_height(size)
             picture = draw(display.at(result.capture_ns or 0), caption, height)
             if video is None:
-                save_picture(picture, folder / "pictures" / f"{result.sequence:05d}.png")
+                save_picture(picture, folder / "pictures" / f"{result.sequence:05d}_{Path(result.label).stem}.png")
             else:
                 video.add(picture)
             progress(f"frame {result.sequence + 1} of {len(recording)}", (result.sequence + 1) / len(recording))
@@ -119,13 +119,14 @@ def _as_it_comes(
         engine=request.engine,
         endpoint="",
     )
+    wants_window = _wants_window(request.window)
     progress("loading the model", 0.0)
     with ExitStack() as stack:
         process = stack.enter_context(UltrasoundProcess(config, clock, goes_first=request.priority))
         about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder}
         record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}))
         video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))
-        window = _window(request.window)
+        window = Window() if wants_window else None
         if window is not None:
             stack.callback(window.close)
         outputs = Outputs(folder=folder, record=record, video=video, window=window)
@@ -136,18 +137,16 @@ def _as_it_comes(
         return view.run(lambda: should_stop() or (end_ns is not None and clock.now_ns() >= end_ns))
 
 
-def _window(wanted: bool | None) -> Window | None:
-    """A window where one is wanted, or where nothing was said and there is a screen.
+def _wants_window(wanted: bool | None) -> bool:
+    """Whether to open a window: where one is asked for, or where nothing was said and there is a screen.
 
     Raises:
         DeviceError: one is wanted and there is no screen.
     """
-    if wanted is False or (wanted is None and not has_screen()):
-        return None
-    if not has_screen():
+    if wanted and not has_screen():
         raise DeviceError(
             "no screen that this program may draw on (DISPLAY)",
             "a desktop, or X forwarding",
             "leave --window out: pictures and a video are written in any case",
         )
-    return Window()
+    return wanted is not False and has_screen()

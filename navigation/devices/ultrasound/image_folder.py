@@ -75,10 +75,11 @@ class ImageFolder:
     def frame(self, index: int) -> UltrasoundFrame:
         """As `UltrasoundRecording.frame`; the image is read from its file each time."""
         time_ns = None if self._rate_hz is None else round(index * NS_PER_S / self._rate_hz)
+        file = self._files[index]
         try:
-            return UltrasoundFrame(index, time_ns, read_grey(self._files[index]))
+            return UltrasoundFrame(index, time_ns, read_grey(file), label=file.name)
         except UnreadableImageError as error:
-            return UltrasoundFrame(index, time_ns, None, missing=str(error))
+            return UltrasoundFrame(index, time_ns, None, missing=str(error), label=file.name)
 
 
 class UnreadableImageError(Exception):

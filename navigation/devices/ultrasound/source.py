@@ -30,6 +30,7 @@ class UltrasoundFrame:
             never guessed.
         poses: the tracked transforms recorded with this frame, by name ``T_<to>_<from>``; None for one that the source
             marks as not valid.
+        label: what people call the frame: its file's name in a folder; empty where frames have no names.
 
     Raises:
         DeviceError: pixels of another type or shape, or that do not agree with `missing`.
@@ -42,6 +43,7 @@ class UltrasoundFrame:
     missing: str = ""
     pixel_mm: tuple[float, float] | None = None
     poses: Mapping[str, Transform | None] = field(default_factory=dict)
+    label: str = ""
 
     def __post_init__(self) -> None:
         if (self.pixels is None) != bool(self.missing):

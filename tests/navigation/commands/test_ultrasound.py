@@ -48,9 +48,10 @@ def test_stills_are_each_by_themselves_with_a_picture_each(folder: Path, tmp_pat
     assert (head["live"], head["source"]) == (False, str(folder))
     assert [frame["state"] for frame in frames] == ["usable"] * 6  # stills have no size to keep
     assert [frame["capture_ns"] for frame in frames] == [None] * 6
+    assert [frame["label"] for frame in frames] == [f"{n}.png" for n in range(6)]
     assert all(frame["contours"][0]["structure"] == "bone" for frame in frames)
     pictures = sorted((out / "pictures").iterdir())
-    assert len(pictures) == 6
+    assert [path.name for path in pictures] == [f"0000{n}_{n}.png" for n in range(6)]
     assert json.loads((tmp_path / "numbers.json").read_text("utf-8"))["frames_with"] == {"bone": 6}
 
 
