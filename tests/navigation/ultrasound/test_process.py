@@ -44,7 +44,8 @@ def config(folder: Path, **more: object) -> WorkerConfig:
         "speed": 1.0,
         "loop": False,
         "model": "bone",
-        "engine": None,
+        "engine": "openvino",
+        "cache": Path("/nowhere"),
         "endpoint": "",
         **more,
     }

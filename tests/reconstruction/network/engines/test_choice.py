@@ -259,3 +259,15 @@ def test_the_number_of_threads_changes_nothing_but_speed(forms, threads: int):
     np.testing.assert_array_equal(batch, before)
     np.testing.assert_allclose(first, OpenVinoEngine(forms[0]).run(batch), atol=1e-4)
     assert engine.name.endswith(f"{threads} thread{'s' if threads > 1 else ''}")
+
+
+def test_frames_without_a_structure_prove_nothing_and_nothing_is_kept(forms, tmp_path):
+    def nothing(frame: Singles) -> Singles:
+        return np.stack([np.ones_like(frame[:, 0]), *[np.zeros_like(frame[:, 0])] * 2], axis=1)
+
+    laboratory = Laboratory(fp32_f32=(8.0, nothing), fp32_bf16=(2.0, nothing))
+    choice = laboratory.choose(forms, tmp_path)
+    assert choice.engine.name == "fp32_f32"
+    assert any("no structure" in row.refused for row in choice.measured)
+    assert not list(tmp_path.iterdir())
+    assert not laboratory.choose(forms, tmp_path).from_cache
