@@ -23,7 +23,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "segmentation": ("onnx", "onnxruntime", "openvino"),
         "training": ("SimpleITK", "cv2", "monai", "onnx", "torch"),
         "navigation": ("fast_simplification", "open3d"),
-        "ultrasound": ("PIL", "cv2", "onnx", "onnxruntime", "openvino", "skimage"),
+        "ultrasound": ("PIL", "contourpy", "cv2", "onnx", "onnxruntime", "openvino"),
         "pictures": ("matplotlib", "vtkmodules"),
     }
 )

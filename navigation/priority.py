@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Above every program at the default priority, and below the processes that the system itself needs.
-_NICENESS = -15
+POSES = -15
+# Above other programs by three to one, and far below poses: a network can fill every core that it is given.
+ULTRASOUND = -5
 
 
 @contextmanager
-def going_first(wanted: bool = True) -> Iterator[bool]:
-    """Processes that start while the block runs get a higher scheduling priority for all their threads.
+def going_first(wanted: bool = True, niceness: int = POSES) -> Iterator[bool]:
+    """This process, and those that start while the block runs, get a higher scheduling priority.
 
-    Only root, or a user whose limit on `nice` allows it, may do that; for others nothing changes. What goes first must
-    leave time to others: the pose loop runs for a tenth of the time, and the ultrasound process waits between frames.
+    Only root, or a user whose limit on `nice` allows it, may do that; for others nothing changes. What goes before all
+    others must leave them time: the pose loop runs for a tenth of it.
     Real-time scheduling (SCHED_FIFO) would make it later still more rarely, but an endless loop would then block the
     whole machine.
 
     Args:
         wanted: False leaves the priority unchanged.
+        niceness: -20 goes before everything, 0 is the default.
 
     Yields:
         Whether the priority was raised.
@@ -28,7 +31,7 @@ def going_first(wanted: bool = True) -> Iterator[bool]:
     before = os.getpriority(os.PRIO_PROCESS, 0)
     try:
         if wanted:
-            os.setpriority(os.PRIO_PROCESS, 0, min(before, _NICENESS))
+            os.setpriority(os.PRIO_PROCESS, 0, min(before, niceness))
     except OSError:  # usually PermissionError; EACCES where the limit allows less
         wanted = False
     try:

@@ -14,7 +14,6 @@ import zmq
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import DeviceError
-from navigation.priority import going_first
 from navigation.ultrasound.messages import Ended, Started, unpack
 from navigation.ultrasound.pipeline import FrameResult
 from navigation.ultrasound.worker import (
@@ -35,7 +34,6 @@ class UltrasoundProcess:
     Args:
         config: settings; the endpoint is chosen here: a socket file in a folder that only this user can open.
         clock: for the wait until it is ready.
-        goes_first: give it a higher scheduling priority, where the user may do so.
 
     Attributes:
         started: what the process said when it was ready.
@@ -44,11 +42,10 @@ class UltrasoundProcess:
 
     started: Started
 
-    def __init__(self, config: WorkerConfig, clock: PacedClock, goes_first: bool = True) -> None:
+    def __init__(self, config: WorkerConfig, clock: PacedClock) -> None:
         self.ended: Ended | None = None
         self._config, self._clock = config, clock
         self._stack = ExitStack()
-        self._goes_first = goes_first
         self._received = 0
 
     def __enter__(self) -> UltrasoundProcess:
@@ -69,8 +66,7 @@ class UltrasoundProcess:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
             self._process = context.Process(target=run_ultrasound_process, args=(config, theirs), daemon=True)
-            with going_first(self._goes_first):
-                self._process.start()
+            self._process.start()
             theirs.close()
             self._stack.callback(self._end_process)
             self.started = self._wait_until_ready()

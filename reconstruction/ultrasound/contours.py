@@ -110,9 +110,10 @@ def _margins(probabilities: Singles, index: int) -> Singles:
 def _outline(margin: Singles, region: NDArray[np.bool_]) -> Floats:
     """The outer outline of one region, ``(n, 2)`` row and column of its box."""
     with from_extra("ultrasound"):
-        from skimage.measure import find_contours as marching_squares
+        import contourpy
 
     # Beside the region the margin is made negative, so that neighbours of the same class do not join it.
     field = np.where(region, np.maximum(margin, 1e-6), np.minimum(margin, -1e-6))
-    longest = max(marching_squares(field, 0.0), key=len)
-    return np.asarray(longest[:-1], np.float64)
+    lines = contourpy.contour_generator(z=field, line_type=contourpy.LineType.Separate).lines(0.0)
+    longest = max((np.asarray(line) for line in lines), key=len)
+    return np.asarray(longest[:-1, ::-1], np.float64)

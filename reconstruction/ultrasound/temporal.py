@@ -62,18 +62,25 @@ class SteadyScores:
 
         h, w = frame.grey.shape
         half = (w // 2, h // 2)
-        new, old = (cv2.resize(grey, half, interpolation=cv2.INTER_AREA) for grey in (frame.grey, last.grey))
+        greys = (frame.grey, last.grey)
+        new, old = (np.asarray(cv2.resize(grey, half, interpolation=cv2.INTER_AREA), np.float32) for grey in greys)
         start = np.zeros((*new.shape, 2), np.float32)
         flow = np.asarray(self._flow.calc(new.astype(np.uint8), old.astype(np.uint8), start), np.float32)
-        came_from = cv2.resize(flow, (w, h), interpolation=cv2.INTER_LINEAR) * np.float32(2)
-        columns, rows = came_from[..., 0] + np.arange(w, dtype=np.float32), came_from[..., 1]
-        rows += np.arange(h, dtype=np.float32)[:, None]
-
-        def moved(values: Singles) -> Singles:
-            interpolation, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
-            return np.asarray(cv2.remap(values, columns, rows, interpolation, borderMode=border), np.float32)
-
-        difference = cv2.blur(np.abs(frame.grey - moved(last.grey)), (9, 9))
-        kept = np.float32(self._settings.most_kept) * np.exp(-np.square(difference / self._settings.alike_grey))
-        past = np.stack([moved(channel) for channel in last.scores])
+        difference = cv2.blur(np.abs(new - _moved(old, flow)), (5, 5))
+        alike = np.float32(self._settings.most_kept) * np.exp(-np.square(difference / self._settings.alike_grey))
+        kept = cv2.resize(alike, (w, h), interpolation=cv2.INTER_LINEAR)
+        past = _moved(last.scores, cv2.resize(flow, (w, h), interpolation=cv2.INTER_LINEAR) * np.float32(2))
         return np.asarray(frame.scores + kept * (past - frame.scores), np.float32)
+
+
+def _moved(values: Singles, came_from: Singles) -> Singles:
+    """Values ``(h, w)`` or ``(c, h, w)`` where they are now; `came_from` ``(h, w, 2)`` leads back, x and y in px."""
+    with from_extra("ultrasound"):
+        import cv2
+
+    h, w = came_from.shape[:2]
+    x = came_from[..., 0] + np.arange(w, dtype=np.float32)
+    y = came_from[..., 1] + np.arange(h, dtype=np.float32)[:, None]
+    channels = values.reshape(-1, h, w)
+    moved = [cv2.remap(each, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for each in channels]
+    return np.asarray(np.stack(moved).reshape(values.shape), np.float32)

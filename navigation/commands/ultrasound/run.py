@@ -15,6 +15,7 @@ from navigation.commands.ultrasound.screen import print_summary
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.errors import DeviceError
+from navigation.priority import ULTRASOUND, going_first
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.drawing import Caption, draw, picture_height
@@ -126,7 +127,8 @@ def _as_it_comes(
     wants_window = _wants_window(request.window)
     progress("loading the model", 0.0)
     with ExitStack() as stack:
-        process = stack.enter_context(UltrasoundProcess(config, clock, goes_first=request.priority))
+        stack.enter_context(going_first(request.priority, ULTRASOUND))
+        process = stack.enter_context(UltrasoundProcess(config, clock))
         about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder}
         record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}))
         video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))
