@@ -50,8 +50,8 @@ def draw(shown: Shown, caption: Caption, height: int) -> Picture:
             for contour in shown.result.contours:
                 highest = _draw_contour(picture, contour, scale, (top, left))
                 labels.append(_beside(highest, labels))
-                name = f"{contour.structure} {contour.confidence:.2f}"
-                _write(picture, name, labels[-1], _bgr(contour.structure))
+                sure = "" if contour.confidence is None else f" {contour.confidence:.2f}"
+                _write(picture, contour.structure + sure, labels[-1], _bgr(contour.structure))
     _write_state(picture, shown, caption, room)
     return picture
 

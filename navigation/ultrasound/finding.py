@@ -73,7 +73,7 @@ class NetworkFinder:
 class BoneFinder:
     """The surface of bone, each frame by itself: one open line for each piece without a gap."""
 
-    name = "bone surface by phase symmetry, shadow and dynamic programming"
+    name = "bone surface by ridge, shadow and dynamic programming"
 
     def find(self, pixels: GreyPixels, time_ns: int | None) -> tuple[Contour, ...]:
         from reconstruction.ultrasound.bone_surface import find_bone_surface
@@ -81,10 +81,9 @@ class BoneFinder:
         bone = find_bone_surface(pixels)
         gaps = np.nonzero(np.diff(bone.columns) > 1)[0] + 1
         points = np.stack([bone.columns, bone.rows], axis=1).astype(np.float64)
-        pieces = zip(np.split(points, gaps), np.split(bone.likelihood, gaps), strict=True)
         return tuple(
-            Contour(BONE, piece, closed=False, confidence=float(likelihood.mean()), area_px2=0.0)
-            for piece, likelihood in pieces
+            Contour(BONE, piece, closed=False, confidence=None, area_px2=0.0)
+            for piece in np.split(points, gaps)
             if len(piece) > 1
         )
 

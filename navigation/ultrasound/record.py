@@ -84,7 +84,7 @@ def _contour(contour: Contour) -> dict[str, Any]:
     return {
         "structure": contour.structure,
         "closed": contour.closed,
-        "confidence": round(contour.confidence, 4),
+        "confidence": None if contour.confidence is None else round(contour.confidence, 4),
         "area_px2": round(contour.area_px2, 1),
         "points_px": contour.points_px.round(2).tolist(),
     }

@@ -25,14 +25,14 @@ class Contour:
         points_px: vertices ``(n, 2)``, x along a row and y down the depth, in pixels of the frame; the centre of the
             upper left pixel is (0, 0). The first is not repeated at the end.
         closed: whether the last vertex joins the first; an outline that leaves the frame runs along its border.
-        confidence: mean calibrated probability of the structure inside, 0 to 1.
+        confidence: mean calibrated probability of the structure inside, 0 to 1; None from a method that has none.
         area_px2: area inside, in pixels of the frame; 0 for an open line.
     """
 
     structure: str
     points_px: Floats
     closed: bool
-    confidence: float
+    confidence: float | None
     area_px2: float
 
 
