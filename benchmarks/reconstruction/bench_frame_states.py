@@ -13,7 +13,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,11 @@ from reconstruction.ultrasound.frame_familiarity import SUFFIX, Familiarity, loa
 from reconstruction.ultrasound.frame_state import FrameJudge, FrameState
 from tests.reconstruction.ultrasound import other_pictures
 from tests.reconstruction.ultrasound.made_states import Air, lifted
+from tests.reconstruction.ultrasound.recordings import liver, plus_names, plus_sequence
 
 SPLIT = Path(__file__).resolve().parents[2] / "reconstruction" / "training" / "images" / "usgra_split.csv"
+ZOOMS = (0.5, 0.67, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)
+TISSUE = ("PLUS, Bone", "PLUS, Spine", "liver")
 SOFT_TISSUE_HU = (-160.0, 240.0)
 Frames = list[np.ndarray]
 
@@ -41,6 +44,7 @@ def main() -> None:
     print(f"{'kind':44} frames  usable  called")
     for kind, frames in kinds(data, held_out):
         show(kind, frames, familiarity)
+    show_depths(data)
     show_time(held_out, familiarity)
 
 
@@ -51,18 +55,22 @@ def show(kind: str, frames: Frames, familiarity: Familiarity) -> None:
 
 
 def show_time(frames: Frames, familiarity: Familiarity) -> None:
+    """Of frames that follow one another as live ones do, and of frames that have nothing to do with one another."""
     import cv2
 
     cv2.setNumThreads(1)
     alike = [frame for frame in frames if frame.shape == (512, 534)]
-    judge, spent = FrameJudge(familiarity), []
-    for number in range(400):
-        frame = alike[number % len(alike)]
-        begun = time.thread_time()
-        judge.judge(frame, number * 40_000_000)
-        spent.append(1e3 * (time.thread_time() - begun))
-    middle, most = np.percentile(spent, (50, 99))
-    print(f"time of one thread for a frame of 512x534: median {middle:.2f} ms, p99 {most:.2f} ms")
+    rng = np.random.default_rng(0)
+    live = [np.clip(np.roll(alike[0], n, 1) + rng.normal(0, 3, (512, 534)), 0, 255).astype(np.uint8) for n in range(20)]
+    for kind, those in (("like the one before", live), ("unlike the one before", alike)):
+        judge, spent = FrameJudge(familiarity), []
+        for number in range(400):
+            frame = those[number % len(those)]
+            begun = time.thread_time()
+            judge.judge(frame, number * 40_000_000)
+            spent.append(1e3 * (time.thread_time() - begun))
+        middle, most = np.percentile(spent, (50, 99))
+        print(f"one thread, a frame of 512x534 {kind}: median {middle:.1f} ms, p99 {most:.1f} ms")
 
 
 def kinds(data: Path, held_out: Frames) -> Iterator[tuple[str, Frames]]:
@@ -145,19 +153,36 @@ def ct_slices(data: Path) -> Frames:
 
 def recordings(data: Path) -> Iterator[tuple[str, Frames]]:
     """Every frame of other probes and other organs; most of PLUS's show wires or a plate in water."""
-    import SimpleITK as sitk
+    for name in plus_names(data):
+        yield f"PLUS, {name[:32]}", plus_sequence(data, name)
+    yield "liver, convex probe", liver(data)
 
-    for path in sorted((data / "tracking" / "pluslib" / "TestImages").glob("*.igs.mha")):
-        try:
-            frames = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-        except RuntimeError:
-            continue  # a sequence of poses without images
-        if min(frames.shape[1:]) > 1:
-            yield f"PLUS, {path.name.partition('.')[0][:32]}", list(frames)
-    yield (
-        "liver, convex probe",
-        list(np.load(data / "us" / "imfusion_liver_sweep" / "liver_sweep_decoded.npz")["frames"]),
-    )
+
+def show_depths(data: Path) -> None:
+    """False alarms on recordings as they are, and changes seen at once; the judge has no statistics here."""
+    print(f"\n{'recording':40} calls a depth changed that is not, of every frame, every 2nd, every 4th")
+    for kind, frames in recordings(data):
+        false = [depths_called(frames[::every]).count(True) for every in (1, 2, 4)]
+        counts = [len(frames[::every]) for every in (1, 2, 4)]
+        print(f"{kind:40} {', '.join(f'{n} of {count}' for n, count in zip(false, counts, strict=True))}", flush=True)
+    print(f"{'recording':40} sees a depth changed from one frame to the next, by zoom {ZOOMS}")
+    for kind, frames in recordings(data):
+        if kind.startswith(TISSUE):
+            print(f"{kind:40} {', '.join(f'{changes_seen(frames, zoom):.0%}' for zoom in ZOOMS)}", flush=True)
+
+
+def depths_called(frames: Frames) -> list[bool]:
+    """Which frames of a run 40 ms apart are called changed in depth."""
+    judge = FrameJudge(None)
+    return [
+        judge.judge(frame, number * 40_000_000).state is FrameState.DEPTH_CHANGED for number, frame in enumerate(frames)
+    ]
+
+
+def changes_seen(frames: Frames, zoom: float) -> float:
+    """Share of the neighbours between which a change of depth is seen: the second of each is zoomed."""
+    pairs = list(pairwise(frames))
+    return sum(depths_called([before, zoomed(now, zoom)])[1] for before, now in pairs) / len(pairs)
 
 
 if __name__ == "__main__":

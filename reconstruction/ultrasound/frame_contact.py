@@ -29,16 +29,28 @@ STRUCTURE_GREY = 3.0  # standard deviation along the deep part of the difference
 FEWEST = 8  # columns
 
 
-def share_in_air(pixels: NDArray[np.uint8]) -> float:
+def on_grid(pixels: NDArray[np.uint8]) -> Singles:
+    """Mean grey values of a frame ``(h, w)``, the transducer at row 0, on ``(ROWS, COLUMNS)``."""
+    with from_extra("ultrasound"):
+        import cv2
+
+    height, width = pixels.shape
+    if height >= 2 * ROWS and width >= 2 * COLUMNS:
+        # Halves are much faster than the broken numbers that follow.
+        even = pixels[: height // 2 * 2, : width // 2 * 2]
+        pixels = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return cv2.resize(pixels, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def share_in_air(grid: Singles) -> float:
     """Share of the field's columns that are in air, 0 to 1; 0 if hardly any column has an echo near the transducer.
 
     Args:
-        pixels: grey values ``(h, w)``, the transducer at row 0.
+        grid: the frame, by `on_grid`.
     """
     with from_extra("ultrasound"):
         import cv2
 
-    grid = cv2.resize(pixels, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
     bright = grid > ECHO_GREY
     top = np.where(bright.any(axis=0), bright.argmax(axis=0), ROWS)
     field = top < LAST_TOP

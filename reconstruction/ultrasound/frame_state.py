@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.extras import from_extra
-from reconstruction.ultrasound.frame_contact import share_in_air
+from reconstruction.ultrasound.frame_contact import on_grid, share_in_air
+from reconstruction.ultrasound.frame_depth import DepthWatch
 from reconstruction.ultrasound.frame_familiarity import Familiarity
 
 GreyPixels = NDArray[np.uint8]
@@ -75,12 +76,14 @@ class FrameJudge:
         self._settings = settings or FrameJudgeSettings()
         self._size: tuple[int, int] | None = None
         self._pixel_mm: tuple[float, float] | None = None
+        self._depth = DepthWatch()
         self._same: GreyPixels | None = None
         self._same_since_ns = 0
 
     def accept_geometry(self) -> None:
         """A person says that the size and the depth of the picture are right as they now are."""
         self._size = self._pixel_mm = None
+        self._depth.steps = 0
 
     def judge(
         self, pixels: GreyPixels, time_ns: int | None, pixel_mm: tuple[float, float] | None = None
@@ -97,10 +100,11 @@ class FrameJudge:
                 FrameState.UNFAMILIAR,
                 f"{pixels.dtype} of shape {pixels.shape}; expected 8-bit grey, {SMALLEST_SIDE} px a side or more",
             )
-        flat = self._black(pixels)
-        frozen = self._frozen(pixels, time_ns)
-        found = flat or frozen or (self._geometry(pixels, pixel_mm) if time_ns is not None else None)
-        found = found or self._no_contact(pixels) or self._unfamiliar(pixels)
+        flat, frozen = self._black(pixels), self._frozen(pixels, time_ns)
+        found = flat or frozen
+        if time_ns is not None:
+            found = found or self._geometry(pixels, pixel_mm)
+        found = found or self._in_contact(pixels, time_ns is not None) or self._unfamiliar(pixels)
         if found is None and time_ns is not None and self._size is None:
             self._size, self._pixel_mm = (pixels.shape[0], pixels.shape[1]), pixel_mm
         return found or FrameJudgement(FrameState.USABLE)
@@ -122,7 +126,10 @@ class FrameJudge:
             return None
         if self._same is None or time_ns < self._same_since_ns or not _same_picture(self._same, pixels):
             # A copy, because a grabber may write its next frame into the same memory.
-            self._same, self._same_since_ns = pixels.copy(), time_ns
+            if self._same is None or self._same.shape != pixels.shape:
+                self._same = np.empty_like(pixels)
+            np.copyto(self._same, pixels)
+            self._same_since_ns = time_ns
             return None
         for_ns = time_ns - self._same_since_ns
         if for_ns <= self._settings.frozen_after_ns:
@@ -145,13 +152,23 @@ class FrameJudge:
             )
         return None
 
-    def _no_contact(self, pixels: GreyPixels) -> FrameJudgement | None:
-        share = share_in_air(pixels)
-        if share < self._settings.air_share:
+    def _in_contact(self, pixels: GreyPixels, in_time: bool) -> FrameJudgement | None:
+        """Contact, and where there is some, the depth that the picture shows."""
+        grid = on_grid(pixels)
+        share = share_in_air(grid)
+        if share >= self._settings.air_share:
+            return FrameJudgement(
+                FrameState.NO_CONTACT, f"{share:.0%} of the columns show only the transducer itself: lifted, or no gel"
+            )
+        if not in_time:
+            return None
+        self._depth.follow(grid)
+        if self._size is None:
+            self._depth.steps = 0
+        if not self._depth.changed:
             return None
         return FrameJudgement(
-            FrameState.NO_CONTACT,
-            f"{share:.0%} of the columns have only the transducer's own echoes: lifted, or no gel",
+            FrameState.DEPTH_CHANGED, f"the picture is {self._depth.scale:.2f} times as large as when the run began"
         )
 
     def _unfamiliar(self, pixels: GreyPixels) -> FrameJudgement | None:

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from reconstruction.ultrasound.frame_state import FrameJudge, FrameJudgement, FrameState
 from tests.reconstruction.ultrasound.frames import made_frame
+from tests.reconstruction.ultrasound.recordings import plus_sequence
 
 MS = 1_000_000
 STEP = 40 * MS
@@ -148,8 +149,4 @@ def test_whatever_comes_is_judged_and_what_is_not_usable_has_a_reason(
 
 @pytest.mark.parametrize("name", ["BoneUltrasound_L14", "SpinePhantomFreehand"])
 def test_recorded_sequences_of_tissue_are_usable(shared_data: Path, name: str):
-    import SimpleITK as sitk
-
-    path = shared_data / "tracking" / "pluslib" / "TestImages" / f"{name}.igs.mha"
-    frames = list(sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
-    assert Counter(states(frames)) == {FrameState.USABLE: 21}
+    assert Counter(states(plus_sequence(shared_data, name))) == {FrameState.USABLE: 21}
