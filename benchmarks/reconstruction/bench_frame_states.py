@@ -13,7 +13,7 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import pairwise, product
+from itertools import cycle, pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from reconstruction.training.images.split import read_split
 from reconstruction.ultrasound.frame_familiarity import SUFFIX, Familiarity, load_familiarity
 from reconstruction.ultrasound.frame_state import FrameJudge, FrameState
 from tests.reconstruction.ultrasound import other_pictures
-from tests.reconstruction.ultrasound.made_states import Air, lifted
+from tests.reconstruction.ultrasound.made_states import Air, lifted, lifted_convex
 from tests.reconstruction.ultrasound.recordings import liver, plus_names, plus_sequence
 
 SPLIT = Path(__file__).resolve().parents[2] / "reconstruction" / "training" / "images" / "usgra_split.csv"
@@ -90,6 +90,7 @@ def kinds(data: Path, held_out: Frames) -> Iterator[tuple[str, Frames]]:
         yield f"nerves, held out, JPEG {quality}", each(lambda frame, quality=quality: jpeg(frame, quality))
     for share in (1.0, 0.8, 0.6, 0.4, 0.2):
         yield f"lifted, {share:.0%} of the columns in air", air_frames(held_out, share)
+    yield "lifted, convex probe", [lifted_convex(air, number) for number, air in enumerate(airs(1.0))]
     yield "lifted, recorded air over all columns", recorded_air(data)
     yield "black", [np.zeros((512, 534), np.uint8)]
     yield "photographs", other_pictures.photographs()
@@ -112,10 +113,15 @@ def nerve_frames(data: Path, part: str) -> Frames:
     return [to_grey(read_pixels(images / f"{name}.png")).astype(np.uint8) for name in names]
 
 
+def airs(share: float) -> list[Air]:
+    """Echoes closer or farther, weaker or stronger, quiet or noisy below."""
+    return [Air(*values, share) for values in product((0.015, 0.03, 0.06, 0.1), (0.4, 0.7), (0.0, 15.0, 40.0))]
+
+
 def air_frames(frames: Frames, share: float) -> Frames:
-    """Each frame with another kind of air: echoes closer or farther, weaker or stronger, quiet or noisy below."""
-    airs = [Air(*values, share) for values in product((0.015, 0.03, 0.06, 0.1), (0.4, 0.7), (0.0, 15.0, 40.0))]
-    return [lifted(frame, airs[number % len(airs)], number) for number, frame in enumerate(frames * 3)]
+    """Each frame three times, with one kind of air after the other."""
+    kinds_of_air = cycle(airs(share))
+    return [lifted(frame, next(kinds_of_air), number) for number, frame in enumerate(frames * 3)]
 
 
 def recorded_air(data: Path) -> Frames:

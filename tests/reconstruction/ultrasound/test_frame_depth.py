@@ -88,7 +88,7 @@ def test_stills_have_no_depth_to_keep():
     assert judge.judge(zoomed(moving_tissue(1), 0.67), None).state is USABLE
 
 
-@pytest.mark.parametrize("every", [1, 2, 4])
+@pytest.mark.parametrize("every", [1, 3])
 def test_no_recorded_sequence_changes_its_depth_at_any_rate(shared_data: Path, every: int):
     names = ("BoneUltrasound_L14", "SpinePhantomFreehand", "NwirePhantomFreehand", "WaterTankBottomTranslationCombined")
     for frames in (*(plus_sequence(shared_data, name) for name in names), liver(shared_data)):

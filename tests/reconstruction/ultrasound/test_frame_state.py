@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -107,7 +107,8 @@ def test_the_first_usable_frame_gives_the_geometry_not_a_black_one():
     assert seen == [FrameState.BLACK, FrameState.USABLE]
 
 
-@given(st.lists(st.sampled_from(["right", "small", "black", "accept"]), max_size=12))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["right", "small", "black", "accept"]), max_size=8))
 def test_size_as_a_state_machine(events: list[str]):
     judge, accepted = FrameJudge(None), None
     for number, event in enumerate(events):
@@ -125,6 +126,7 @@ def test_size_as_a_state_machine(events: list[str]):
             assert (judged.state is FrameState.USABLE) == (event == accepted)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.tuples(
