@@ -115,9 +115,7 @@ class UltrasoundProcess:
         try:
             if self._connection.poll():
                 self.ended = self._ended(self._connection.recv())
-            elif not self._process.is_alive():
-                self.ended = self._died()
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # its end of the pipe closes when it dies, however it dies
             self._process.join(_STOP_S)
             self.ended = self._died()
 
