@@ -15,6 +15,7 @@ from navigation.commands.engine import engine_app
 from navigation.commands.inspect.command import inspect_command
 from navigation.commands.keys.command import keys_app
 from navigation.commands.markers.command import markers_command
+from navigation.commands.models.command import models_app
 from navigation.commands.networks import evaluate_command, train_command
 from navigation.commands.reconstruct.command import reconstruct_command
 from navigation.commands.register.command import register_command
@@ -45,6 +46,7 @@ app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
 app.add_typer(ultrasound_app, name="ultrasound", rich_help_panel=OPERATING)
 app.add_typer(keys_app, name="keys", rich_help_panel=DEVELOP)
+app.add_typer(models_app, name="models", rich_help_panel=DEVELOP)
 app.add_typer(engine_app, name="engine", rich_help_panel=DEVELOP)
 
 

@@ -1,13 +1,13 @@
 """From a CT to a case: read, find the structures, extract their surfaces, write. ``surgnav reconstruct`` runs this.
 
-The structures come from one of two sources, the network (`reconstruct`) or somebody's segmentation
-(`reconstruct_from_labels`); the rest is common to both.
+The structures come from one of three sources: the network (`reconstruct`), somebody's segmentation
+(`reconstruct_from_labels`) or somebody's network (`reconstruct_with_guest`); the rest is common to all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,9 @@ from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.dicom.identity import identifying_words
 from reconstruction.ct.read import read_ct
 from reconstruction.ct.scan import CtScan
+from reconstruction.guests.guest import Guest
+from reconstruction.guests.kinds import combined_sha256
+from reconstruction.guests.reading import segment_with
 from reconstruction.identity import check_no_identity
 from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
 from reconstruction.network.classes import CLASSES
@@ -89,9 +92,11 @@ class LabelReconstruction(MadeSurfaces):
 
     Attributes:
         labels: the segmentation as it was placed in the CT, with warnings.
+        made_with: which network of others made it, as the case records it; empty where it was read from a file.
     """
 
     labels: LabelReading
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
 
 def reconstruct(
@@ -161,6 +166,46 @@ def reconstruct_from_labels(
         return _from_labels(scan, labels, run)
 
     return run.make_case(from_labels, _write_labels_result, {})
+
+
+def reconstruct_with_guest(
+    ct_path: StrPath,
+    case_path: StrPath,
+    guest: Guest,
+    *,
+    name: str,
+    time: str,
+    clock: Clock,
+    settings: ReconstructionSettings | None = None,
+    progress: Progress | None = None,
+) -> LabelReconstruction:
+    """Reads a CT, segments it with a network of others, extracts the surfaces and writes the case.
+
+    Args:
+        ct_path, case_path, name, time, clock, settings, progress: as for `reconstruct`.
+        guest: the network, as `reconstruction.guests.kinds.open_guest` loads it.
+
+    Raises:
+        UnreadableInputError, CtRefusedError: the CT cannot be read, or is refused.
+        ModelError: the network fails on this CT, or finds nothing in it.
+        CaseError: the place for the case is taken.
+        IdentityError: `settings.anonymize` is set, and a name identifies the patient.
+    """
+    run = _Run(ct_path, case_path, name, time, settings, clock, progress)
+    made_with = {
+        "network": guest.card.name,
+        "network_kind": guest.card.kind,
+        "network_sha256": combined_sha256(guest.card),
+        "engine": guest.engine,
+    }
+
+    def by_guest(scan: CtScan, run: _Run) -> LabelReconstruction:
+        labels = run.stages.run(
+            "segment", lambda: segment_with(guest, scan, lambda share: run.show("segment", 0.99 * share))
+        )
+        return replace(_from_labels(scan, labels, run), made_with=made_with)
+
+    return run.make_case(by_guest, _write_labels_result, {})
 
 
 Made = TypeVar("Made", bound=MadeSurfaces)
@@ -315,7 +360,9 @@ def _write_labels_result(
     case: Case, made: LabelReconstruction, made_by: MadeBy, settings: ReconstructionSettings
 ) -> None:
     taken_over = made_by.model_copy(
-        update={"parameters": {"labels_from": made.labels.format, "warnings": list(made.labels.warnings)}}
+        update={
+            "parameters": {"labels_from": made.labels.format, "warnings": list(made.labels.warnings), **made.made_with}
+        }
     )
     given = {structure.name: structure.given_name for structure in made.labels.structures if structure.given_name}
     label_ids = [

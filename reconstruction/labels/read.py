@@ -107,6 +107,17 @@ def read_labels(
     return packer.result()
 
 
+def place_layers(part: SegmentLayers, scan: CtScan) -> LabelReading:
+    """Places a segmentation that is in memory already, as `read_labels` places one from a file.
+
+    Raises:
+        LabelsError: nothing in it, or not of this CT.
+    """
+    packer = _Packer(scan, single=len(part.layers) == 1, on_ct_grid=False)
+    packer.add(part, None)
+    return packer.result()
+
+
 def _read_parts(path: Path) -> Iterator[SegmentLayers]:
     kind = file_kind(path, LABELS_ALLOWED)
     if kind is FileKind.FOLDER:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconstructRequest:
-    """What was asked for: by the network, or with `labels` from somebody's segmentation."""
+    """What was asked for: by the network, with `model` by somebody's, or with `labels` from somebody's segmentation."""
 
     ct: options.CtPath
     case: Annotated[Path, typer.Option("--case", help="Folder for the new case; must not exist yet.")]
     name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case"
     engine: Annotated[str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")] = None
+    model: Annotated[
+        str | None, typer.Option(help="A network of others instead of ours, by its name in 'surgnav models list'.")
+    ] = None
     copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False
     series: options.Series = None
     anonymize: Annotated[
@@ -70,6 +73,9 @@ def reconstruct_command(request: ReconstructRequest) -> None:
     if (request.label_names is not None or request.labels_on_ct_grid) and request.labels is None:
         option = "--label-names" if request.label_names is not None else "--labels-on-ct-grid"
         raise typer.BadParameter(f"{option} belongs to --labels, which is missing")
+    if request.model is not None and (request.labels is not None or request.engine is not None):
+        other = "--labels" if request.labels is not None else "--engine"
+        raise typer.BadParameter(f"--model and {other} exclude each other")
     with reporting(case=request.case, json_file=request.json_file) as (console, progress):
         from navigation.commands.reconstruct.run import reconstruct_and_render
 

@@ -8,11 +8,13 @@ from typing import Any
 from rich.console import Console
 
 from navigation.clock import MonotonicClock
+from navigation.commands.models.folders import SHIPPED, open_registry
 from navigation.commands.reconstruct.command import ReconstructRequest
 from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
 from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
 from navigation.commands.reconstruct.screen import render_reconstruction
-from reconstruction.pipeline import reconstruct, reconstruct_from_labels
+from reconstruction.guests.kinds import open_guest
+from reconstruction.pipeline import reconstruct, reconstruct_from_labels, reconstruct_with_guest
 
 
 def reconstruct_and_render(
@@ -24,6 +26,19 @@ def reconstruct_and_render(
         time: ISO 8601 with a time zone.
     """
     clock, settings = MonotonicClock(), request.settings()
+    if request.model is not None and request.model != SHIPPED:
+        taken = reconstruct_with_guest(
+            request.ct,
+            request.case,
+            open_guest(open_registry().card(request.model)),
+            name=request.name,
+            time=time,
+            clock=clock,
+            settings=settings,
+            progress=progress,
+        )
+        render_label_reconstruction(taken, request.case, console)
+        return from_labels_as_json(taken, request.case)
     if request.labels is None:
         made = reconstruct(
             request.ct, request.case, name=request.name, time=time, clock=clock, settings=settings, progress=progress

@@ -1,0 +1,1 @@
+"""``surgnav models``: networks of others beside ours."""

@@ -1,0 +1,75 @@
+"""Which kind of network lies at a path, its card, and the network itself."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from geometry.errors import SurgNavError
+from geometry.extras import require_extras
+from reconstruction.guests.card import KINDS, ModelCard
+from reconstruction.guests.errors import ModelError
+from reconstruction.guests.files import digests
+from reconstruction.guests.guest import Guest
+from reconstruction.guests.monai_bundle import MonaiBundle, is_monai_bundle, read_monai_card
+
+ALLOWED = "a MONAI bundle's folder"
+
+
+def read_card(path: Path, name: str, *, trusted: bool = False) -> ModelCard:
+    """Finds out what lies at a path, and reads its card without running anything.
+
+    Args:
+        path: a folder or a file.
+        name: what the network will be called here.
+        trusted: a person has said that its files may run code.
+
+    Raises:
+        ModelError: nothing there that this program runs.
+    """
+    path = path.absolute()
+    if not path.exists():
+        raise ModelError(f"the path {path.name}, which does not exist", ALLOWED, "check the path")
+    if is_monai_bundle(path):
+        return read_monai_card(path, name, trusted)
+    raise ModelError(f"{path.name}, which is no network that this program knows", ALLOWED, "give one of these")
+
+
+def open_guest(card: ModelCard) -> Guest:
+    """Loads a network, if its files are still those that its card was made from.
+
+    Raises:
+        ModelError: files are missing, have changed, or cannot be used.
+    """
+    check_unchanged(card)
+    return MonaiBundle(card)
+
+
+def check_unchanged(card: ModelCard) -> None:
+    """Raises `ModelError` where a file of the network is missing or differs from when it was added."""
+    root = Path(card.path)
+    folder = root if root.is_dir() else root.parent
+    now = digests(folder, [folder / name for name in card.files])
+    changed = [name for name, digest in card.files.items() if now[name] != digest]
+    if changed:
+        raise ModelError(
+            f"files of '{card.name}' that have changed since it was added: {', '.join(changed)}",
+            f"the {KINDS[card.kind]} that was added",
+            "if the change was meant, add it again with 'surgnav models add'",
+        )
+
+
+def why_not_here(card: ModelCard) -> str:
+    """Why a network does not run on this machine, in words; empty where its files and packages are here."""
+    try:
+        check_unchanged(card)
+        require_extras("training")
+    except SurgNavError as error:
+        return f"{error.came}; {error.action}"
+    return ""
+
+
+def combined_sha256(card: ModelCard) -> str:
+    """One SHA-256 for all files that decide what the network does."""
+    text = "\n".join(f"{name} {digest}" for name, digest in sorted(card.files.items()))
+    return hashlib.sha256(text.encode()).hexdigest()

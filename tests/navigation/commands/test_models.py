@@ -1,0 +1,72 @@
+"""``surgnav models`` and ``surgnav reconstruct --model``, by the commands that a person types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from case.nifti_files import write_nifti
+from geometry.volume import Volume
+from navigation.cli import app
+from navigation.commands.models.folders import SHIPPED, model_folder
+from reconstruction.network.weights import load_weights
+from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
+from tests.reconstruction.guests.bundles import write_bundle
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, so that nothing of this machine's user is seen or touched."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TOTALSEG_WEIGHTS_PATH", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path
+
+
+def typed(*words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def test_the_shipped_network_is_listed_and_shown(home: Path):
+    assert load_weights().name == SHIPPED
+    assert SHIPPED in typed("models", "list")
+    assert "body, bone, lung, liver" in typed("models", "show", SHIPPED)
+    assert model_folder() == home / "data" / "surgnav" / "models"
+
+
+def test_a_bundle_is_added_shown_checked_and_used(home: Path):
+    folder = write_bundle(home / "tiny")
+    said = typed("models", "add", folder, "--name", "Tiny")
+    assert "3: Left kidney, Aorta, Spleen" in said
+    assert "'surgnav models check tiny'" in said
+    assert "MONAI" in typed("models", "list")
+    assert "Apache License 2.0" in typed("models", "show", "tiny")
+    checked = home / "check.json"
+    assert "at most" in typed("models", "check", "tiny", "--json", checked)
+    result = json.loads(checked.read_text())
+    assert set(result["volumes_ml"]) <= {"Left kidney", "Aorta", "Spleen"}
+    assert result["volumes_ml"]
+    assert result["seconds"]["segment"] > 0
+    phantom = make_torso_phantom(TorsoPhantomSettings(spacing_mm=(10.0, 10.0, 10.0)), np.random.default_rng(1))
+    middle = Volume(phantom.ct.voxels[8:20, 8:20, 12:24], phantom.ct.affine)
+    write_nifti(home / "ct.nii.gz", middle)
+    made = typed("reconstruct", home / "ct.nii.gz", "--case", home / "case", "--model", "tiny")
+    assert "the MONAI bundle 'tiny'" in made
+    assert "voxels of 10 mm; 'tiny' was made for 4 mm" in made
+    assert (home / "case" / "surfaces" / "aorta.glb").is_file()
+    (folder / "models" / "model.pt").write_bytes(b"other weights")
+    assert "have changed" in typed("models", "list")
+    assert "have changed" in typed("models", "check", "tiny", code=1)
+
+
+def test_wrong_words_are_refused(home: Path):
+    assert "the network 'nobody'" in typed("models", "check", "nobody", code=1)
+    assert "no network that this program knows" in typed("models", "add", home, code=1)
+    words = ("reconstruct", home, "--case", home / "case", "--model", "tiny")
+    assert "exclude each other" in typed(*words, "--engine", "torch", code=2)
