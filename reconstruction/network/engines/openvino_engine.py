@@ -24,6 +24,9 @@ class OpenVinoEngine:
     Args:
         arithmetic: of what the file states in floating point. ``f32`` gives the same result on every machine.
         threads: at most so many; None leaves it to OpenVINO, which takes the physical cores.
+
+    Raises:
+        EngineError: OpenVINO is not installed, or bf16 is asked of a processor that has none.
     """
 
     def __init__(self, weights: Weights, arithmetic: Arithmetic = "f32", threads: int | None = None) -> None:
@@ -34,6 +37,12 @@ class OpenVinoEngine:
                 f"no OpenVINO ({error})", "the package openvino", install_command("segmentation")
             ) from error
         self._core = openvino.Core()
+        if arithmetic == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise EngineError(
+                "bf16 on a processor without it, where OpenVINO computes in single precision instead",
+                "a processor with AVX-512 BF16 or AMX",
+                "compute in f32",
+            )
         self._path = str(weights.onnx)
         # Without the hint OpenVINO computes in bf16 where the CPU has it, and surfaces would differ by machine.
         self._properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": arithmetic, "PERFORMANCE_HINT": "LATENCY"}

@@ -246,6 +246,14 @@ def test_on_this_processor_an_engine_is_chosen(forms, tmp_path: Path):
     assert (choice.engine.run(batch).argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.995
 
 
+def test_bf16_is_refused_where_openvino_would_compute_in_f32_instead(forms):
+    if this_processor().has_bf16:
+        assert OpenVinoEngine(forms[0], "bf16").name.endswith("bf16")
+    else:
+        with pytest.raises(EngineError, match="processor without it"):
+            OpenVinoEngine(forms[0], "bf16")
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_threads_changes_nothing_but_speed(forms, threads: int):
     """The input is not touched, and an answer outlives the next call, though neither is copied on the way in."""
