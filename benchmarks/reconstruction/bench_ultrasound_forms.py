@@ -5,7 +5,8 @@
 DATA holds usgra_train/. fp32 and int8 are the shipped files; fp16 is written by `write_form`, as `surgnav engine build
 --precision fp16` does. For each: median and pooled Dice of nerve and vessel at the frames' own pixels, expected
 calibration error over all pixels and over those of structures, the largest difference of the four Dice from single
-precision in OpenVINO, and the share of pixels on the network's grid with the same class as there.
+precision in OpenVINO, and the share of pixels on the network's grid with the same class as there. Last what
+`choose_fastest` takes of the shipped forms, by these frames.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from geometry.points import Singles
-from reconstruction.network.engines.choice import this_processor
+from navigation.clock import MonotonicClock
+from reconstruction.network.engines.choice import choose_fastest, this_processor
 from reconstruction.network.engines.engine import InferenceEngine
 from reconstruction.network.engines.onnxruntime_engine import OnnxRuntimeEngine
 from reconstruction.network.engines.openvino_engine import OpenVinoEngine
@@ -82,6 +84,14 @@ def table(name: str, folder: Path, images: list[TrainingImage], has_bf16: bool) 
             cells = "  ".join(f"{value:.4f}" for value in dice(scores))
             errors = f"{scores.calibration_error:.4f}  {scores.structure_calibration_error:.4f}"
             yield f"{label:46} {cells}  {errors}  {farthest:.4f}  {100 * same:.3f} %"
+    batch = np.stack([image.grey for image in images])[:, None].astype(np.float32) / 255
+    choice = choose_fastest([forms["fp32"], forms["int8"]], batch, MonotonicClock())
+    for row in choice.measured[1:]:
+        lowest = (
+            "no structure" if row.lowest_dice is None else f"lowest Dice with single precision {row.lowest_dice:.3f}"
+        )
+        yield f"{row.candidate}: {lowest}; {'not used' if row.refused else 'may be used'}"
+    yield f"chosen: {choice.weights.name}, {choice.engine.name}"
 
 
 def answers(weights: Weights, engine: InferenceEngine, images: list[TrainingImage]) -> tuple[ImageScores, Singles]:
