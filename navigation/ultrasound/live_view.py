@@ -50,7 +50,7 @@ class LiveView:
     def __init__(self, process: UltrasoundProcess, outputs: Outputs, summary: Summary, clock: PacedClock) -> None:
         self._process, self._outputs, self._summary, self._clock = process, outputs, summary, clock
         self._display = Display(process.started.rate_hz)
-        self._caption = Caption(process.started.source, process.started.finder)
+        self._caption = Caption(Path(process.started.source).name, process.started.finder)
         self._height = 0
         self._state, self._pictured_ns, self._pictures = "", -_PICTURE_EVERY_NS, 0
 

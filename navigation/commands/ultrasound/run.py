@@ -72,7 +72,7 @@ def _one_by_one(
     samples, cache = sample_frames(recording, open_judge(request.model)), cache_directory() / "engines"
     finder = open_finder(request.model, request.engine, samples, MonotonicClock(), cache)
     about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False}
-    caption = Caption(recording.name, finder.name)
+    caption = Caption(Path(recording.name).name, finder.name)
     with ExitStack() as stack:
         record = stack.enter_context(ContourRecord(folder, about))
         rate_hz = _rate_hz(recording.times_ns)
