@@ -214,6 +214,17 @@ def test_what_only_tests_need_is_asked_for_by_them(machine: Machine):
     assert "allowed: tests" in result.stderr
 
 
+def test_the_tests_get_nnunet_apart_once_and_may_go_without(machine: Machine):
+    failed = machine.setup("tests", FAKE_PIP_FAILS="nnunetv2")
+    assert failed.returncode == 0
+    assert "its comparisons are skipped" in failed.stdout
+    assert "nnU-Net" in machine.setup("tests").stdout
+    assert machine.setup("tests").stdout == machine.setup().stdout == ""
+    wanted = [call for call in machine.calls("pip").splitlines() if "nnunetv2==" in call]
+    assert len(wanted) == 2
+    assert all("--no-deps" in call and "/.venv/nnunet nnunetv2==" in call for call in wanted)
+
+
 @pytest.mark.parametrize(
     ("purpose", "npm", "missing"), [("tests", False, True), ("tests", True, False), ("use", False, False)]
 )

@@ -40,6 +40,7 @@ class ModelCard:
         notes: what a person should know before using it: what was assumed or left out.
         files: path within the folder -> SHA-256, of everything that decides what it does.
         trusted: a person has said that its files may run code.
+        mirror: average over mirrored windows too, as nnU-Net does by default; eight times as slow.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     files: Mapping[str, str]
     trusted: bool = False
+    mirror: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -12,17 +12,22 @@ from reconstruction.guests.errors import ModelError
 from reconstruction.guests.files import digests
 from reconstruction.guests.guest import Guest
 from reconstruction.guests.monai_bundle import MonaiBundle, is_monai_bundle, read_monai_card
+from reconstruction.guests.nnunet.folder import NnunetModel, is_nnunet_folder, read_nnunet_card
 
-ALLOWED = "a MONAI bundle's folder"
+ALLOWED = "the folder of a MONAI bundle, or of a trained nnU-Net v2 model (the one with plans.json)"
 
 
-def read_card(path: Path, name: str, *, trusted: bool = False) -> ModelCard:
+def read_card(
+    path: Path, name: str, *, trusted: bool = False, orientation: str | None = None, mirror: bool = False
+) -> ModelCard:
     """Finds out what lies at a path, and reads its card without running anything.
 
     Args:
         path: a folder or a file.
         name: what the network will be called here.
         trusted: a person has said that its files may run code.
+        orientation: which way its training scans lay, for an nnU-Net model whose files do not say it.
+        mirror: average over mirrored windows, for an nnU-Net model.
 
     Raises:
         ModelError: nothing there that this program runs.
@@ -30,6 +35,14 @@ def read_card(path: Path, name: str, *, trusted: bool = False) -> ModelCard:
     path = path.absolute()
     if not path.exists():
         raise ModelError(f"the path {path.name}, which does not exist", ALLOWED, "check the path")
+    if is_nnunet_folder(path):
+        return read_nnunet_card(path, name, trusted, orientation, mirror)
+    if orientation is not None or mirror:
+        raise ModelError(
+            "an orientation, or mirroring, for a network that is no nnU-Net model",
+            "these options with nnU-Net models only",
+            "leave them out: the network's own files say it",
+        )
     if is_monai_bundle(path):
         return read_monai_card(path, name, trusted)
     raise ModelError(f"{path.name}, which is no network that this program knows", ALLOWED, "give one of these")
@@ -42,7 +55,7 @@ def open_guest(card: ModelCard) -> Guest:
         ModelError: files are missing, have changed, or cannot be used.
     """
     check_unchanged(card)
-    return MonaiBundle(card)
+    return NnunetModel(card) if card.kind == "nnunet" else MonaiBundle(card)
 
 
 def check_unchanged(card: ModelCard) -> None:
@@ -63,7 +76,7 @@ def why_not_here(card: ModelCard) -> str:
     """Why a network does not run on this machine, in words; empty where its files and packages are here."""
     try:
         check_unchanged(card)
-        require_extras("training")
+        require_extras("training", *(("reconstruction",) if card.kind == "nnunet" else ()))
     except SurgNavError as error:
         return f"{error.came}; {error.action}"
     return ""

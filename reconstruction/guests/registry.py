@@ -27,8 +27,20 @@ class Registry:
     def __init__(self, folder: Path, taken: tuple[str, ...] = ()) -> None:
         self._folder, self._taken = folder, taken
 
-    def add(self, path: Path, name: str | None = None, *, trusted: bool = False) -> ModelCard:
+    def add(
+        self,
+        path: Path,
+        name: str | None = None,
+        *,
+        trusted: bool = False,
+        orientation: str | None = None,
+        mirror: bool = False,
+    ) -> ModelCard:
         """Describes the network at a path under a name; the same name again replaces the description.
+
+        Args:
+            path, trusted, orientation, mirror: as for `read_card`.
+            name: by default that of the folder or file.
 
         Raises:
             ModelError: nothing there that this program runs, or a name that cannot be used.
@@ -40,7 +52,7 @@ class Registry:
                 "letters, digits, '_' and '-', and not the name of a network that comes with the program",
                 "choose one with --name",
             )
-        card = read_card(path, wanted, trusted=trusted)
+        card = read_card(path, wanted, trusted=trusted, orientation=orientation, mirror=mirror)
         self._folder.mkdir(parents=True, exist_ok=True)
         document = {"schema": SCHEMA, "version": VERSION} | card.to_json()
         atomic_write(self._file(wanted), (json.dumps(document, indent=2) + "\n").encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,10 +26,17 @@ def models_list_command() -> None:
 
 @models_app.command("add")
 def models_add_command(
-    path: Annotated[Path, typer.Argument(help="Folder of a MONAI bundle. It stays where it is.")],
+    path: Annotated[Path, typer.Argument(help="Folder of a MONAI bundle or nnU-Net v2 model. It stays where it is.")],
     name: Annotated[str | None, typer.Option(help="What to call it; by default as its folder.")] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Its files may run code on this machine: only if you know who made them.")
+    ] = False,
+    orientation: Annotated[
+        Literal["LPS", "RAS"] | None,
+        typer.Option(help="For an nnU-Net model: which way its training scans lay, where its files do not say it."),
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="For an nnU-Net model: average over mirrored windows; 8 times as slow.")
     ] = False,
 ) -> None:
     """Makes a network of others known here, by a small description with the hashes of its files."""
@@ -37,7 +44,7 @@ def models_add_command(
         from navigation.commands.models.folders import open_registry
         from navigation.commands.models.run import show_model
 
-        card = open_registry().add(path, name, trusted=trust)
+        card = open_registry().add(path, name, trusted=trust, orientation=orientation, mirror=mirror)
         show_model(card, console)
         console.print(f"added; 'surgnav models check {card.name}' tries it", highlight=False, markup=False)
 

@@ -20,3 +20,10 @@ def model_folder() -> Path:
 def open_registry() -> Registry:
     """The networks that this user has added."""
     return Registry(model_folder(), (SHIPPED,))
+
+
+def totalsegmentator_models() -> tuple[Path, ...]:
+    """Trained models where TotalSegmentator keeps its own: TOTALSEG_WEIGHTS_PATH, or ~/.totalsegmentator by default."""
+    named = os.environ.get("TOTALSEG_WEIGHTS_PATH", "")
+    results = Path(named) if named else Path.home() / ".totalsegmentator" / "nnunet" / "results"
+    return tuple(sorted(plans.parent for plans in results.glob("Dataset*/*/plans.json")))

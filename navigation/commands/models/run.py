@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from navigation.commands.models.folders import model_folder, open_registry
+from navigation.commands.models.folders import model_folder, open_registry, totalsegmentator_models
 from reconstruction.guests.card import KINDS, NOT_STATED, ModelCard
 from reconstruction.guests.kinds import why_not_here
 from reconstruction.network.classes import STRUCTURES
@@ -20,13 +22,25 @@ def list_models(console: Console) -> None:
     ours, table = load_weights(), Table("name", "kind", "structures", "spacing", "licence", "runs here")
     table.add_row(ours.name, "SurgNav", _some(STRUCTURES), f"{ours.ct_spacing_mm:g} mm", "Apache-2.0", "yes")
     reasons: dict[str, str] = {}
-    for card in open_registry().cards():
+    cards = open_registry().cards()
+    for card in cards:
         why_not = why_not_here(card)
         runs = "[red]no[/]" if why_not else "yes"
         row = (card.name, KINDS[card.kind], escape(_some(card.structures)), _spacing(card), escape(card.licence), runs)
         table.add_row(*row)
         reasons |= {card.name: why_not} if why_not else {}
     console.print(table)
+    added = {card.path for card in cards}
+    for folder in totalsegmentator_models():
+        if str(folder.absolute()) not in added:
+            name = folder.parent.name.lower()
+            console.print(
+                f"TotalSegmentator's {folder.parent.name} is here; to use it: "
+                f"surgnav models add {shlex.quote(str(folder))} --name {name}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     for name, why_not in reasons.items():
         console.print(f"{name} does not run: {why_not}", style="yellow", highlight=False, markup=False)
     console.print(f"descriptions: {model_folder()}", highlight=False, markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from case.nifti_files import write_nifti
@@ -16,6 +17,14 @@ from navigation.commands.models.folders import SHIPPED, model_folder
 from reconstruction.network.weights import load_weights
 from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
 from tests.reconstruction.guests.bundles import write_bundle
+from tests.reconstruction.guests.nnunet.models import (
+    LABELS,
+    configuration,
+    dataset,
+    plans,
+    write_checkpoint,
+    write_texts,
+)
 
 
 @pytest.fixture
@@ -65,8 +74,23 @@ def test_a_bundle_is_added_shown_checked_and_used(home: Path):
     assert "have changed" in typed("models", "check", "tiny", code=1)
 
 
+def test_totalsegmentators_weights_are_found_where_it_keeps_them(home: Path, monkeypatch: pytest.MonkeyPatch):
+    inside = Path("Dataset291_Total") / "nnUNetTrainerNoMirroring__nnUNetPlans__3d_fullres"
+    kept = home / "home" / ".totalsegmentator" / "nnunet" / "results" / inside
+    write_texts(kept, plans(configuration(old=True)), dataset(LABELS))
+    assert f"surgnav models add {kept} --name dataset291_total" in typed("models", "list")
+    write_checkpoint(kept, torch.nn.Conv3d(1, 1, 1), "0", 0)
+    assert "aorta" in typed("models", "add", kept, "--name", "dataset291_total").lower()
+    assert "surgnav models add" not in typed("models", "list")
+    monkeypatch.setenv("TOTALSEG_WEIGHTS_PATH", str(home / "elsewhere"))
+    other = write_texts(home / "elsewhere" / inside, plans(configuration(old=True)), dataset(LABELS))
+    assert f"surgnav models add {other} --name" in typed("models", "list")
+
+
 def test_wrong_words_are_refused(home: Path):
     assert "the network 'nobody'" in typed("models", "check", "nobody", code=1)
     assert "no network that this program knows" in typed("models", "add", home, code=1)
     words = ("reconstruct", home, "--case", home / "case", "--model", "tiny")
+    bundle = write_bundle(home / "tiny")
+    assert "no nnU-Net model" in typed("models", "add", bundle, "--mirror", code=1)
     assert "exclude each other" in typed(*words, "--engine", "torch", code=2)
