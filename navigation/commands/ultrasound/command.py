@@ -19,7 +19,7 @@ class UltrasoundRequest:
     """What the command line asks of `surgnav ultrasound run`."""
 
     source: Annotated[
-        Path, typer.Argument(help="Folder of pictures, video file, or PLUS sequence (.igs.mha, .igs.nrrd).")
+        Path, typer.Argument(help="Folder of pictures, video file, or PLUS sequence (.igs.mha, .igs.mhd).")
     ]
     model: Annotated[
         str, typer.Option(help="nerve_vessel, nerve_vessel_tiny, bone, or the JSON description of a 2D network.")
