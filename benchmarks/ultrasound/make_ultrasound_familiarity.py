@@ -1,6 +1,6 @@
 """Makes the statistics of the frames that the nerve and vessel networks were trained on, without those held out.
 
-    python benchmarks/reconstruction/make_ultrasound_familiarity.py DATA
+    python benchmarks/ultrasound/make_ultrasound_familiarity.py DATA
 
 writes ultrasound_nerve_vessel.familiarity.json and that of the tiny network, which has seen the same frames, beside
 the weights in reconstruction/network/weights/. DATA holds usgra_train/.

@@ -1,6 +1,6 @@
 """Every form of the shipped ultrasound networks by every engine, on the same held-out frames, in one run.
 
-    python benchmarks/reconstruction/bench_ultrasound_forms.py DATA [--part held_out]
+    python benchmarks/ultrasound/bench_ultrasound_forms.py DATA [--part held_out]
 
 DATA holds usgra_train/. fp32 and int8 are the shipped files; fp16 is written by `write_form`, as `surgnav engine build
 --precision fp16` does. For each: median and pooled Dice of nerve and vessel at the frames' own pixels, expected

@@ -1,6 +1,6 @@
 """The surface of bone in recorded frames: accuracy against marks made by hand, false bone, time, and a rival.
 
-    python benchmarks/reconstruction/bench_bone_surface.py DATA [--picture bone.png]
+    python benchmarks/ultrasound/bench_bone_surface.py DATA [--picture bone.png]
 
 DATA holds tracking/pluslib/ and us/. The rival is SlicerIGT's U-Net for sagittal scans of the spine (aigt,
 SagittalSpine_05.h5, 128 x 128 grey values 0 to 1), rebuilt in torch, TensorFlow being no dependency. Which way round it

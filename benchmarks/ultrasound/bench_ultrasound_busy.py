@@ -1,6 +1,6 @@
 """Age of the contours on the screen while both cores are busy with other programs.
 
-    python benchmarks/live/bench_ultrasound_busy.py DATA [--seconds 20]
+    python benchmarks/ultrasound/bench_ultrasound_busy.py DATA [--seconds 20]
 
 `surgnav ultrasound run` plays the in-vivo frames of DATA/us/usgra_train of one size (512x534) at 30 frames a second,
 with both networks: quiet, with two computing programs and one that moves memory for each core, and the same without

@@ -1,6 +1,6 @@
 """Splits a folder of frames for training: similar frames form a group, and whole groups are held out.
 
-    python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --seed 13
+    python benchmarks/ultrasound/make_ultrasound_split.py IMAGES --threshold 0.42 --held-out 40 --seed 13
 
 prints the table of reconstruction/training/images/usgra_split.csv, by the method of
 `reconstruction.training.images.split`.
@@ -28,7 +28,7 @@ def main() -> None:
     parts = draw_parts(group, a.held_out, a.validation, a.seed)
     print("# usgra_train: which frames are trained on. Frames of one group look alike and stay together. Made by")
     print(
-        f"# python benchmarks/reconstruction/make_ultrasound_split.py IMAGES --threshold {a.threshold} "
+        f"# python benchmarks/ultrasound/make_ultrasound_split.py IMAGES --threshold {a.threshold} "
         f"--held-out {a.held_out} --validation {a.validation} --seed {a.seed}"
     )
     print("# name,group,part")

@@ -1,6 +1,6 @@
 """How often the judge of ultrasound frames is right: frames of kinds that are known, and what it calls them.
 
-    python benchmarks/reconstruction/bench_frame_states.py DATA
+    python benchmarks/ultrasound/bench_frame_states.py DATA
 
 DATA is the folder that holds us/, tracking/ and ct/. The statistics of familiar frames are those that ship with the
 networks; they were made without the held-out frames. Each frame is judged by itself, as a still. Kinds marked * helped

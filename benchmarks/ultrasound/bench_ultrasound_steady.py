@@ -1,6 +1,6 @@
 """How steady contours are from frame to frame, and how far they lag behind, with and without the frames before.
 
-    python benchmarks/reconstruction/bench_ultrasound_steady.py DATA [--frames 20]
+    python benchmarks/ultrasound/bench_ultrasound_steady.py DATA [--frames 20]
 
 DATA holds usgra_train/. Held-out frames are moved on a known path (up to 3 px a frame, back and forth, at 30 frames a
 second), each with multiplicative and additive noise of its own. What the network finds is moved back, where it should

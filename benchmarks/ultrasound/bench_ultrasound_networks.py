@@ -1,6 +1,6 @@
 """Nerve and vessel on held-out frames: Dice and calibration of the shipped networks and of their rivals, in one run.
 
-    python benchmarks/reconstruction/bench_ultrasound_networks.py DATA [--rival RIVAL.json] [--part held_out]
+    python benchmarks/ultrasound/bench_ultrasound_networks.py DATA [--rival RIVAL.json] [--part held_out]
 
 DATA holds usgra_train/ and networks_of_others/. The rivals:
 

@@ -1,6 +1,6 @@
 """Writes the INT8 forms of the shipped ultrasound networks, calibrated on frames that they were trained on.
 
-    python benchmarks/reconstruction/make_ultrasound_forms.py DATA [--out reconstruction/network/weights]
+    python benchmarks/ultrasound/make_ultrasound_forms.py DATA [--out reconstruction/network/weights]
 
 DATA holds usgra_train/. Only frames of the split's part `training` decide the scales, evenly spread over it; so the
 held-out ones still say how good the forms are.

@@ -1,6 +1,6 @@
 """Frame in to contour out: how fast each engine and form of the ultrasound networks is, beside eager torch.
 
-    python benchmarks/reconstruction/bench_ultrasound_speed.py DATA [--rounds 300] [--compile]
+    python benchmarks/ultrasound/bench_ultrasound_speed.py DATA [--rounds 300] [--compile]
 
 DATA holds usgra_train/. Frames of its three sizes, 8-bit grey, go through `FrameSegmenter` (onto 256 x 256, network)
 and `find_contours` (softmax, contours in the frame's pixels), one at a time. All engines take turns on the same frame,
