@@ -8,6 +8,7 @@ targets must be MONAI's transforms, inferers, networks and torch's layers.
 from __future__ import annotations
 
 import ast
+import pydoc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,9 @@ NETWORK, PREPROCESSING, INFERER, POSTPROCESSING = "network_def", "preprocessing"
 NEEDED = (NETWORK, PREPROCESSING, INFERER)
 CONFIGS = ("configs/inference.json", "configs/inference.yaml", "configs/inference.yml")
 READS_OR_WRITES = ("LoadImage", "LoadImaged", "SaveImage", "SaveImaged")  # this program reads and writes by itself
-HARMLESS_MODULES = ("monai.transforms.", "monai.inferers.", "monai.networks.", "torch.nn.")
+HARMLESS_MODULES = ("monai.transforms.", "monai.inferers.", "torch.nn.modules.") + (
+    *("monai.networks.nets.", "monai.networks.blocks.", "monai.networks.layers."),
+)
 HARMLESS = (ast.Expression, ast.Constant, ast.Name, ast.Load, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop) + (
     *(ast.BoolOp, ast.boolop, ast.Compare, ast.cmpop, ast.IfExp, ast.Tuple, ast.List, ast.Dict, ast.Subscript),
 )
@@ -165,11 +168,14 @@ def _targets(content: Any) -> Iterator[str]:
 
 
 def _module_of(target: str) -> str:
+    """The module that defines what a target names, not the one it is named in: ``monai.x.os.system`` is of posix."""
     with from_extra("training"):
         from monai.bundle import ConfigComponent
 
-    resolved = ConfigComponent({"_target_": target}).resolve_module_name()
-    return str(resolved)
+    resolved = str(ConfigComponent({"_target_": target}).resolve_module_name())
+    if not resolved.startswith(("monai.", "torch.nn.")):
+        return resolved  # not looked up, for that imports it
+    return str(getattr(pydoc.locate(resolved), "__module__", None))
 
 
 def _distrust(what: str) -> ModelError:

@@ -103,6 +103,8 @@ def test_masks_that_overlap_become_layers(tmp_path: Path, oblique_ct: Volume):
         ("spacing", "$[open('x').read()]", "the expression"),
         ("spacing", "$(1).__class__", "the expression"),
         ("inferer", {"_target_": "os.system", "command": "true"}, "'os.system'"),
+        ("inferer", {"_target_": "monai.networks.nets.resnet.logging.os.system", "command": "true"}, r"os\.system"),
+        ("inferer", {"_target_": "@spacing"}, "'@spacing'"),
         ("inferer", {"_target_": "monai.bundle.run"}, "'monai.bundle.run'"),
         ("inferer", {"_target_": "SimpleInferer", "_mode_": "debug"}, "_mode_ debug"),
     ],
