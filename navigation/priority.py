@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 # Above every program at the default priority, and below the processes that the system itself needs.
 POSES = -15
-# Above other programs by three to one, and far below poses: a network can fill every core that it is given.
-ULTRASOUND = -5
+# Above other programs by nine to one, and below poses by one to three: a network can fill every core that it is given.
+ULTRASOUND = -10
 
 
 @contextmanager
