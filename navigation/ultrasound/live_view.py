@@ -20,6 +20,7 @@ from navigation.ultrasound.window import Key, Window
 _PICTURE_EVERY_NS, _LEAST_BETWEEN_NS = 5 * NS_PER_S, NS_PER_S
 VIDEO_HZ = 30.0
 _TICK_NS = round(NS_PER_S / VIDEO_HZ)
+_ANSWER_NS = 2 * NS_PER_S  # for the ultrasound process to end when it is asked to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +56,26 @@ class LiveView:
         self._state, self._pictured_ns, self._pictures = "", -_PICTURE_EVERY_NS, 0
 
     def run(self, should_stop: Callable[[], bool]) -> Ended:
-        """Goes on until the process has ended; asks it to, once `should_stop` returns True or the window is closed."""
+        """Goes on until the process has ended; asks it to, once `should_stop` returns True or the window is closed.
+
+        A process that does not answer, because it is suspended or hangs, is not waited for longer than two seconds.
+        """
         next_ns = self._clock.now_ns()
-        asked = False
+        wants_end, asked_ns = False, None
         while True:
             is_new = self._take(next_ns)
             now_ns = self._clock.now_ns()
             if is_new or now_ns >= next_ns:
                 ticks = max(0, now_ns - next_ns + _TICK_NS) // _TICK_NS
-                asked = self._show(now_ns, ticks) or asked
+                wants_end = self._show(now_ns, ticks) or wants_end
                 next_ns += ticks * _TICK_NS
             if self._process.ended is not None:
                 return self._process.ended
-            if asked or should_stop():
-                asked = True
+            if asked_ns is None and (wants_end or should_stop()):
+                asked_ns = now_ns
                 self._process.stop()
+            if asked_ns is not None and now_ns - asked_ns > _ANSWER_NS:
+                return self._process.no_answer()
 
     def _take(self, until_ns: int) -> bool:
         """Takes what has come, and waits for it at most until then; returns whether anything is new."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from geometry.extras import from_extra
 from navigation.errors import DeviceError
 from navigation.ultrasound.drawing import Picture
+
+if TYPE_CHECKING:
+    import cv2
 
 VIDEO = "shown.mp4"
 
@@ -21,7 +25,7 @@ class Video:
 
     def __init__(self, path: Path, rate_hz: float) -> None:
         self._path, self._rate_hz = path, rate_hz
-        self._writer: object | None = None
+        self._writer: cv2.VideoWriter | None = None
 
     def __enter__(self) -> Video:
         return self
@@ -30,7 +34,7 @@ class Video:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            self._writer.release()  # type: ignore[attr-defined]
+            self._writer.release()
 
     def add(self, picture: Picture) -> None:
         """Appends a picture.
@@ -48,7 +52,7 @@ class Video:
             if not writer.isOpened():
                 raise DeviceError(f"no way to write {self._path}", "a folder with room", "choose another --out")
             self._writer = writer
-        self._writer.write(picture)  # type: ignore[attr-defined]
+        self._writer.write(picture)
 
 
 def save_picture(picture: Picture, path: Path) -> None:

@@ -103,6 +103,10 @@ class UltrasoundProcess:
         """Asks the process to end; `ended` follows."""
         self._order(STOP)
 
+    def no_answer(self) -> Ended:
+        """What is said of a process that was asked to end and does not; it is killed on leaving the context."""
+        return Ended("stopped; the ultrasound process did not answer and was killed", self._received, 0, 0)
+
     def _order(self, order: str) -> None:
         try:
             self._connection.send(order)

@@ -12,9 +12,13 @@ import pytest
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.ultrasound.live_view import LiveView, Outputs
+from navigation.ultrasound.outputs import Video
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 from navigation.ultrasound.process import UltrasoundProcess
+from navigation.ultrasound.record import ContourRecord
 from navigation.ultrasound.shown import Display
+from navigation.ultrasound.summary import Summary
 from navigation.ultrasound.worker import WorkerConfig
 from tests.reconstruction.ultrasound.frames import bone_frame
 from tests.reconstruction.ultrasound.networks import tiny_network_without_statistics
@@ -103,6 +107,21 @@ def test_a_process_that_is_stopped_or_killed_leaves_no_contour_on_the_screen(fol
         os.kill(pid, signal.SIGKILL)
         display, _ = watch(process, lambda display: display.at(CLOCK.now_ns()).state == "ended")
         assert "died (exit code -9)" in display.at(CLOCK.now_ns()).reason
+
+
+def test_a_person_who_presses_q_gets_out_of_a_process_that_hangs(folder: Path, tmp_path: Path) -> None:
+    with (
+        UltrasoundProcess(config(folder, loop=True, model="bone"), CLOCK) as process,
+        ContourRecord(tmp_path, {}) as record,
+        Video(tmp_path / "shown.mp4", 30.0) as video,
+    ):
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        outputs = Outputs(folder=tmp_path, record=record, video=video, window=None)
+        begun_ns = CLOCK.now_ns()
+        ended = LiveView(process, outputs, Summary(), CLOCK).run(lambda: True)
+        assert CLOCK.now_ns() - begun_ns < 5 * NS_PER_S
+        assert "did not answer" in ended.reason
 
 
 @pytest.mark.parametrize(

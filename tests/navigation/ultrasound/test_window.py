@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 from navigation.ultrasound.window import has_screen
+from tests.conftest import IN_CI
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("Xvfb") is None or shutil.which("xdotool") is None, reason="no Xvfb or xdotool: make setup-tests"
-)
+MISSING = [name for name in ("Xvfb", "xdotool") if shutil.which(name) is None]
 
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """A virtual screen of its own; the number is the first free one."""
+    if MISSING:
+        reason = f"no {' and '.join(MISSING)}: make setup-tests"
+        pytest.fail(reason) if IN_CI else pytest.skip(reason)
     read, write = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"],
