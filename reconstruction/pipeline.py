@@ -27,7 +27,6 @@ from reconstruction.guests.kinds import combined_sha256
 from reconstruction.guests.reading import segment_with
 from reconstruction.identity import check_no_identity
 from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
-from reconstruction.network.classes import CLASSES
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
@@ -321,7 +320,7 @@ def _write_network_result(case: Case, made: Reconstruction, made_by: MadeBy, _: 
         "seen_in_training": segmentation.seen_in_training,
     }
     by_network = made_by.model_copy(update={"parameters": made_by.parameters | network})
-    in_case.add_labels(case, segmentation.labels, dict(enumerate(CLASSES)), by_network)
+    in_case.add_labels(case, segmentation.labels, dict(enumerate(segmentation.classes)), by_network)
     probability_ids = {}
     for structure in made.surfaces:
         probability = segmentation.probabilities[structure]

@@ -23,8 +23,11 @@ WINDOWS_HU = ((-1000.0, 1000.0), (-160.0, 240.0))
 FEATURES = 8
 
 
-def build_network(channels: Sequence[int]) -> torch.nn.Module:
-    """HU ``(n, 1, d, h, w)`` float32 to logits ``(n, 5, d, h, w)``; d, h, w multiples of ``stride(channels)``."""
+def build_network(channels: Sequence[int], outputs: int = len(CLASSES)) -> torch.nn.Module:
+    """HU ``(n, 1, d, h, w)`` float32 to ``(n, outputs, d, h, w)``; d, h, w multiples of ``stride(channels)``.
+
+    The outputs are logits of the classes, and after them any channels that are regressed.
+    """
     with from_extra("training"):
         import torch
         from monai.networks.nets import UNet
@@ -41,7 +44,7 @@ def build_network(channels: Sequence[int]) -> torch.nn.Module:
                 num_res_units=1,
                 norm=("INSTANCE", {"affine": True}),
             )
-            self.head = torch.nn.Conv3d(FEATURES + len(WINDOWS_HU), len(CLASSES), kernel_size=3, padding=1)
+            self.head = torch.nn.Conv3d(FEATURES + len(WINDOWS_HU), outputs, kernel_size=3, padding=1)
 
         def forward(self, hu: torch.Tensor) -> torch.Tensor:
             # Each window to -1 .. 1.

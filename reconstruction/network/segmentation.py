@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geometry.points import Singles
 from geometry.volume import Volume
-from reconstruction.network.classes import CLASSES, STRUCTURES, structure_probability
+from reconstruction.network.classes import CLASSES, Anatomy, structure_probability
 from reconstruction.network.engines.engine import InferenceEngine, choose_engine
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
@@ -58,14 +58,19 @@ class Segmentation:
     """What the network makes of a CT, all on its own grid (isotropic, covering the CT), in the CT's frame.
 
     Attributes:
-        probabilities: structure to probability, 0 to 1, float32. `body` is everything inside the skin.
-        labels: class index (`reconstruction.network.classes.CLASSES`) of the likeliest class, uint8.
+        probabilities: offered structure to probability, 0 to 1, float32. `body` is everything inside the skin.
+        labels: index of the likeliest of `classes`, uint8.
         uncertainty: entropy of the class probabilities over its maximum, 0 sure to 1 undecided, float32.
         engine: name, version and device of the engine that ran the network.
         weights_sha256: SHA-256 of the ONNX file.
         trained_on: fingerprints of the scans that the network was trained on.
         seen_in_training: this very scan is one of them, so its result says nothing about other patients.
         hu: the CT as the network saw it, float32.
+        classes: the network's classes by index.
+        class_probabilities: ``(classes, nk, nj, ni)`` float16, as the network gave them, before any correction; on the
+            grid of `hu`.
+        offsets_mm: ``(3, nk, nj, ni)`` float16, on the grid of `hu`: from the voxel along L, P and S to the centroid of
+            its vertebra, where there is one; None if the network does not give them.
     """
 
     probabilities: Mapping[str, Volume]
@@ -76,6 +81,9 @@ class Segmentation:
     trained_on: tuple[str, ...]
     seen_in_training: bool
     hu: Volume
+    classes: tuple[str, ...] = CLASSES
+    class_probabilities: NDArray[np.float16] | None = None
+    offsets_mm: NDArray[np.float16] | None = None
 
 
 def segment(
@@ -103,9 +111,62 @@ def segment(
     lps = to_nearest_lps(ct)
     grid = network_grid(lps, weights.ct_spacing_mm)
     hu = resample_hu(lps, grid)
-    probabilities = class_probabilities(hu, weights, engine, settings.overlap, progress)
-    tidy(probabilities, hu, settings.islands, weights.ct_spacing_mm)
-    return _as_segmentation(probabilities, hu, grid, engine, weights, scan_fingerprint(ct))
+    output = class_probabilities(hu, weights, engine, settings.overlap, progress)
+    anatomy = weights.ct_anatomy
+    classes, offsets = output[: len(anatomy.classes)].astype(np.float16), _offsets_mm(output, anatomy, grid)
+    tissues = anatomy.tissues(output[: len(anatomy.classes)])
+    del output
+    tidy(tissues, hu, settings.islands, weights.ct_spacing_mm)
+    structures, labels, entropy = structures_of(anatomy, classes, tissues)
+
+    def volume(voxels: NDArray[np.generic]) -> Volume:
+        return Volume(voxels, grid.affine, grid.frame)
+
+    return Segmentation(
+        probabilities=MappingProxyType({name: volume(voxels) for name, voxels in structures.items()}),
+        labels=volume(labels),
+        classes=anatomy.classes,
+        class_probabilities=classes,
+        offsets_mm=offsets,
+        uncertainty=volume(entropy),
+        engine=engine.name,
+        weights_sha256=weights.sha256,
+        trained_on=weights.trained_on,
+        seen_in_training=scan_fingerprint(ct) in weights.trained_on,
+        hu=volume(hu),
+    )
+
+
+def structures_of(
+    anatomy: Anatomy, classes: NDArray[np.float16], tissues: Singles
+) -> tuple[dict[str, Singles], NDArray[np.uint8], Singles]:
+    """Offered structures, labels and normalised entropy of the network's classes, on one grid.
+
+    Args:
+        anatomy: what the classes mean.
+        classes: ``(classes, nk, nj, ni)`` as the network gave them.
+        tissues: ``(5, nk, nj, ni)``, corrected; each class gets its share of its tissue.
+    """
+    structures = {name: structure_probability(tissues, "body") for name in anatomy.offered if name == "body"}
+    wanted = {name: anatomy.indices(name) for name in anatomy.offered if name != "body"}
+    highest, labels = np.full(tissues.shape[1:], -1.0, np.float32), np.zeros(tissues.shape[1:], np.uint8)
+    entropy = np.zeros(tissues.shape[1:], np.float32)
+    for index, probability in anatomy.shares(classes, tissues):
+        likelier = probability > highest
+        highest[likelier], labels[likelier] = probability[likelier], index
+        entropy -= probability * np.log(np.maximum(probability, 1e-12))
+        for name in (name for name, indices in wanted.items() if index in indices):
+            structures[name] = structures[name] + probability if name in structures else probability
+    return {name: structures[name] for name in anatomy.offered}, labels, entropy / np.float32(np.log(len(classes)))
+
+
+def _offsets_mm(output: Singles, anatomy: Anatomy, grid: NetworkGrid) -> NDArray[np.float16] | None:
+    """Offsets along L, P and S: the network gives them along the grid's own axes i, j, k."""
+    if anatomy.offsets_mm is None:
+        return None
+    axes = grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0)
+    along = output[len(anatomy.classes) :] * np.float32(anatomy.offsets_mm)
+    return np.einsum("ca,akji->ckji", axes.astype(np.float32), along).astype(np.float16)
 
 
 def tidy(probabilities: Singles, hu: Singles, islands: Mapping[str, IslandRule], spacing_mm: float) -> None:
@@ -127,7 +188,10 @@ def tidy(probabilities: Singles, hu: Singles, islands: Mapping[str, IslandRule],
 def class_probabilities(
     hu: Singles, weights: Weights, engine: InferenceEngine, overlap: float, progress: Progress | None = None
 ) -> Singles:
-    """Softmax classes ``(5, nk, nj, ni)`` of HU ``(nk, nj, ni)`` on the network's grid."""
+    """Softmax classes ``(classes, nk, nj, ni)`` of HU ``(nk, nj, ni)`` on the network's grid.
+
+    Channels that the network regresses follow the classes as they are.
+    """
     # No window larger than the scan needs. What is missing to a multiple of the stride continues the edge: air there
     # would look like skin.
     step = weights.stride
@@ -136,10 +200,13 @@ def class_probabilities(
     missing = [max(0, w - n) for w, n in zip(window, hu.shape, strict=True)]
     padded = np.pad(hu, [(m // 2, m - m // 2) for m in missing], mode="edge")
 
-    def predict(batch: Singles) -> Singles:
-        return softmax(engine.run(batch))
+    anatomy = weights.ct_anatomy
 
-    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, len(CLASSES), progress)
+    def predict(batch: Singles) -> Singles:
+        output = engine.run(batch)
+        return np.concatenate([softmax(output[:, : len(anatomy.classes)]), output[:, len(anatomy.classes) :]], axis=1)
+
+    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, anatomy.channels, progress)
     k, j, i = (slice(m // 2, m // 2 + n) for m, n in zip(missing, hu.shape, strict=True))
     return np.ascontiguousarray(blended[:, k, j, i])
 
@@ -158,25 +225,6 @@ def normalised_entropy(probabilities: Singles) -> Singles:
     for p in probabilities:
         entropy -= p * np.log(np.maximum(p, 1e-12))
     return entropy / np.float32(np.log(len(probabilities)))
-
-
-def _as_segmentation(
-    probabilities: Singles, hu: Singles, grid: NetworkGrid, engine: InferenceEngine, weights: Weights, fingerprint: str
-) -> Segmentation:
-    def volume(voxels: NDArray[np.generic]) -> Volume:
-        return Volume(voxels, grid.affine, grid.frame)
-
-    structures = {name: volume(structure_probability(probabilities, name)) for name in STRUCTURES}
-    return Segmentation(
-        probabilities=MappingProxyType(structures),
-        labels=volume(probabilities.argmax(axis=0).astype(np.uint8)),
-        uncertainty=volume(normalised_entropy(probabilities)),
-        engine=engine.name,
-        weights_sha256=weights.sha256,
-        trained_on=weights.trained_on,
-        seen_in_training=fingerprint in weights.trained_on,
-        hu=volume(hu),
-    )
 
 
 __all__ = ["CLASSES", "Segmentation", "SegmentationSettings", "segment"]

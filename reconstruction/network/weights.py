@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from geometry.extras import from_extra
 from geometry.points import Singles
-from reconstruction.network.classes import CLASSES
+from reconstruction.network.classes import FIVE_TISSUES, Anatomy
 from reconstruction.network.errors import WeightsError
 from reconstruction.network.image_network import Family
 
@@ -42,6 +42,7 @@ class Weights:
         stride: what each side of a window must be a multiple of.
         temperature: logits are divided by it before softmax, so that probabilities are calibrated; 1 changes nothing.
         trained_on: fingerprints of the scans or images it has seen.
+        anatomy: what the classes of a CT network mean; None for images.
     """
 
     name: str
@@ -58,6 +59,18 @@ class Weights:
     stride: int
     temperature: float
     trained_on: tuple[str, ...]
+    anatomy: Anatomy | None = None
+
+    @property
+    def ct_anatomy(self) -> Anatomy:
+        """What the classes of a CT network mean.
+
+        Raises:
+            WeightsError: the network is one of images.
+        """
+        if self.anatomy is None:
+            raise WeightsError(f"the network {self.name!r} of {self.task}", "a network of CT", "name another network")
+        return self.anatomy
 
     @property
     def ct_spacing_mm(self) -> float:
@@ -102,6 +115,7 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
         dimensions=dimensions,
         task=text.get("task", CT_TASK),
         classes=classes,
+        anatomy=_anatomy(text, classes) if dimensions == 3 else None,
         input_name=text.get("input_name", "hu"),
         spacing_mm=None if spacing_mm is None else float(spacing_mm),
         window=tuple(text["window"]),
@@ -116,14 +130,30 @@ def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:
 def _checked_kind(text: dict[str, Any]) -> tuple[int, tuple[str, ...]]:
     """Dimensions and classes of a description, if this version knows such networks."""
     dimensions, classes = text.get("dimensions", 3), tuple(text.get("classes", ()))
-    fits = classes == CLASSES if dimensions == 3 else dimensions == 2 and len(classes) > 1
+    fits = dimensions in (2, 3) and len(classes) > 1
     if text.get("format") != FORMAT or not fits:
         raise WeightsError(
             f"weights of format {text.get('format')} in {dimensions} dimensions with classes {list(classes)}",
-            f"format {FORMAT}, in 3 dimensions with {list(CLASSES)}",
+            f"format {FORMAT}, in 2 or 3 dimensions, with at least two classes",
             "use weights exported by this version",
         )
     return dimensions, classes
+
+
+def _anatomy(text: dict[str, Any], classes: tuple[str, ...]) -> Anatomy:
+    """The meaning of the classes; a description without one is of the five tissues."""
+    if "structures" not in text:
+        if classes != FIVE_TISSUES.classes:
+            raise WeightsError(
+                f"weights of classes {list(classes)} that do not say which structures these make",
+                f"'structures' in the description, or the classes {list(FIVE_TISSUES.classes)}",
+                "use weights exported by this version",
+            )
+        return FIVE_TISSUES
+    structures = {name: tuple(members) for name, members in text["structures"].items()}
+    offsets = text.get("offsets")
+    offered = tuple(text.get("offered", structures))
+    return Anatomy(classes, structures, offered, None if offsets is None else float(offsets["scale_mm"]))
 
 
 def read_parameters(onnx_path: Path) -> dict[str, Singles]:

@@ -18,9 +18,10 @@ from geometry.extras import from_extra
 from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 from reconstruction.ct.read import read_ct
-from reconstruction.network.classes import CLASS_INDEX, CLASSES, STRUCTURES
+from reconstruction.network.classes import CLASS_INDEX, CLASSES
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.network.segmentation import Progress, Segmentation, SegmentationSettings, segment
+from reconstruction.network.weights import load_weights
 from reconstruction.training.scans import check_same_grid, read_volume
 from reconstruction.training.targets import TrainingVolume
 
@@ -96,9 +97,11 @@ def evaluate_dicom_masks(
         TrainingDataError: a mask is missing, or the masks of one structure lie on different grids.
         UnreadableInputError, CtRefusedError: the CT cannot be read, or is refused.
     """
-    unknown = sorted(set(masks) - set(STRUCTURES))
+    weights = weights or load_weights()
+    offered = weights.ct_anatomy.offered
+    unknown = sorted(set(masks) - set(offered))
     if unknown:
-        raise TrainingDataError(f"the structure {unknown[0]!r}", f"one of {', '.join(STRUCTURES)}", "rename it")
+        raise TrainingDataError(f"the structure {unknown[0]!r}", f"one of {', '.join(offered)}", "rename it")
     truths = {structure: _read_union(masks_folder, globs) for structure, globs in masks.items()}
     segmentation = segment(read_ct(ct_folder).volume, settings, progress, weights=weights)
     scores = tuple(score(segmentation, structure, truth) for structure, truth in truths.items())

@@ -11,7 +11,6 @@ from rich.table import Table
 from navigation.commands.models.folders import model_folder, open_registry, totalsegmentator_models
 from reconstruction.guests.card import KINDS, NOT_STATED, ModelCard
 from reconstruction.guests.kinds import why_not_here
-from reconstruction.network.classes import STRUCTURES
 from reconstruction.network.weights import Weights, load_weights
 
 LISTED = 4  # structures that a line of the list names
@@ -20,7 +19,9 @@ LISTED = 4  # structures that a line of the list names
 def list_models(console: Console) -> None:
     """Ours first, then those that were added."""
     ours, table = load_weights(), Table("name", "kind", "structures", "spacing", "licence", "runs here")
-    table.add_row(ours.name, "SurgNav", _some(STRUCTURES), f"{ours.ct_spacing_mm:g} mm", "Apache-2.0", "yes")
+    table.add_row(
+        ours.name, "SurgNav", _some(ours.ct_anatomy.offered), f"{ours.ct_spacing_mm:g} mm", "Apache-2.0", "yes"
+    )
     reasons: dict[str, str] = {}
     cards = open_registry().cards()
     for card in cards:
@@ -73,7 +74,7 @@ def show_shipped(weights: Weights, console: Console) -> None:
     """The card of the network in the package, whose long form is its model card."""
     lines = {
         "kind": "SurgNav",
-        "structures": ", ".join(STRUCTURES),
+        "structures": ", ".join(weights.ct_anatomy.offered),
         "spacing": f"{weights.ct_spacing_mm:g} mm",
         "window": " x ".join(map(str, reversed(weights.window))) + " voxels",
         "training data": "reconstruction/network/weights/MODEL_CARD.md",

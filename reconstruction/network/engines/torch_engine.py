@@ -50,7 +50,7 @@ def load_network(weights: Weights) -> torch.nn.Module:
         import torch
 
     if weights.family is None:
-        network = build_network(weights.channels)
+        network = build_network(weights.channels, weights.ct_anatomy.channels)
     else:
         network = fold_batch_norm(build_image_network(weights.channels, len(weights.classes), weights.family))
     values = read_parameters(weights.onnx)
