@@ -15,6 +15,7 @@ STRUCTURES: Mapping[str, str] = MappingProxyType(
     {
         "body": "#e8b899",  # skin
         "bone": "#f2e8cf",  # ivory
+        "vertebra": "#e0cd9a",
         "lung": "#8fbbe8",
         "liver": "#a8412f",  # brown-red
         "vessel": "#d1495b",
@@ -38,8 +39,8 @@ def rgb(hexadecimal: str) -> Rgb:
 
 
 def structure_colour(name: str) -> str:
-    """A structure's colour as ``#rrggbb``; unknown ones share a neutral grey-blue."""
-    return STRUCTURES.get(name, OTHER_STRUCTURE)
+    """A structure's colour as ``#rrggbb``; vertebrae of all numbers share one, unknown ones a neutral grey-blue."""
+    return STRUCTURES["vertebra"] if name.startswith("vertebra_") else STRUCTURES.get(name, OTHER_STRUCTURE)
 
 
 def structure_rgba(name: str) -> tuple[float, float, float, float]:

@@ -31,6 +31,8 @@ from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
 from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
+from reconstruction.vertebrae.from_network import Spine, offered_spine
+from reconstruction.vertebrae.in_case import write_order, write_spine
 
 StrPath = str | PathLike[str]
 Progress = Callable[[str, float], None]
@@ -79,10 +81,12 @@ class Reconstruction(MadeSurfaces):
     Attributes:
         segmentation: the network's probabilities, labels and uncertainty.
         doubts: how far these can be believed.
+        spine: the vertebrae one by one; None if the network does not offer them.
     """
 
     segmentation: Segmentation
     doubts: NetworkDoubts
+    spine: Spine | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -279,6 +283,7 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)
     )
     surfaces, absent = run.stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
+    spine = offered_spine(segmentation, run.settings.max_triangles, run.stages)
     return Reconstruction(
         scan=scan,
         surfaces=surfaces,
@@ -286,18 +291,17 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         seconds=run.stages.seconds,
         segmentation=segmentation,
         doubts=doubts,
+        spine=spine,
     )
 
 
 def _extract_all(
     probabilities: Mapping[str, Volume], settings: ReconstructionSettings
 ) -> tuple[dict[str, ExtractedSurface], dict[str, str]]:
-    surfaces, absent = {}, {}
+    surfaces, absent, how = {}, {}, SurfaceSettings(max_triangles=settings.max_triangles)
     for structure, probability in probabilities.items():
         try:
-            surfaces[structure] = extract_surface(
-                probability, structure, SurfaceSettings(max_triangles=settings.max_triangles)
-            )
+            surfaces[structure] = extract_surface(probability, structure, how)
         except EmptyStructureError as error:
             absent[structure] = error.came
     return surfaces, absent
@@ -326,11 +330,11 @@ def _write_network_result(case: Case, made: Reconstruction, made_by: MadeBy, _: 
         probability = segmentation.probabilities[structure]
         probability_ids[structure] = in_case.add_probability(case, structure, probability, by_network, (CT_ID,)).id
     for structure, extracted in made.surfaces.items():
-        colour = structure_rgba(structure)
-        made_from = (probability_ids[structure],)
+        made_from, colour = (probability_ids[structure],), structure_rgba(structure)
         case.add_surface(extracted.surface, by_network, made_from, colour, details=extracted.simplified())
     uncertainty_id = in_case.add_uncertainty(case, segmentation.uncertainty, by_network).id
     case.write_json(DOUBTS_KIND, DOUBTS_NAME, made.doubts.to_json(), by_network, (CT_ID, uncertainty_id))
+    write_spine(case, made.spine, by_network)
 
 
 # ---------------------------------------------------------------------------------------------------------- from labels
@@ -370,6 +374,7 @@ def _write_labels_result(
         ).id
         for layer, volume in enumerate(made.labels.layers)
     ]
+    write_order(case, made.labels.layers, lambda layer: _names(made.labels.structures, layer), taken_over, label_ids)
     extracted_by = made_by.model_copy(update={"parameters": {"max_triangles": settings.max_triangles}})
     for structure in made.labels.structures:
         if structure.name in made.surfaces:

@@ -56,9 +56,14 @@ class Vertebrae:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, without the label volume."""
-        return {
-            "schema": "surgnav.vertebrae",
-            "version": 1,
-            "vertebrae": [asdict(vertebra) | {"candidates": dict(vertebra.candidates)} for vertebra in self.vertebrae],
-            "findings": list(self.findings),
-        }
+        return findings_as_json(self.vertebrae, self.findings)
+
+
+def findings_as_json(vertebrae: tuple[Vertebra, ...], findings: tuple[str, ...]) -> dict[str, Any]:
+    """The record of `Vertebrae.to_json`; of vertebrae that others have numbered, the findings alone."""
+    return {
+        "schema": "surgnav.vertebrae",
+        "version": 1,
+        "vertebrae": [asdict(vertebra) | {"candidates": dict(vertebra.candidates)} for vertebra in vertebrae],
+        "findings": list(findings),
+    }

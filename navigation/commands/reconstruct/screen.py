@@ -11,6 +11,7 @@ from rich.table import Table
 
 from case.case import Case
 from navigation.terminal.doubts import render_doubts
+from navigation.terminal.vertebrae import render_vertebrae
 from reconstruction.pipeline import Reconstruction
 from reconstruction.surfaces.extract import ExtractedSurface
 
@@ -39,6 +40,8 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
     for name, reason in made.absent.items():
         table.add_row(name, "-", "-", "-", f"absent: {escape(reason)}", "-")
     console.print(table)
+    if made.spine is not None:
+        render_vertebrae(made.spine.found.to_json(), console)
     render_limits_missed(made.surfaces, console)
     render_doubts(made.doubts.to_json(), console)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in made.seconds.items())

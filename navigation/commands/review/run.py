@@ -16,6 +16,8 @@ from navigation.commands.review.command import ReviewRequest
 from navigation.errors import ReviewError
 from navigation.pictures.review import draw_structure
 from navigation.terminal.doubts import render_doubts
+from navigation.terminal.vertebrae import render_vertebrae
+from reconstruction.vertebrae.in_case import read_spine
 from registration.record.history import history
 
 NEEDS_A_LOOK = ("approved", "edited")
@@ -43,6 +45,9 @@ def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[s
     doubts = case.read_doubts()
     if doubts is not None:
         render_doubts(doubts, console)
+    spine = read_spine(case)
+    if spine is not None:
+        render_vertebrae(spine, console)
     registrations = history(case)
     if registrations:
         show_history(registrations, console)

@@ -7,11 +7,13 @@ import pytest
 
 from geometry.errors import InvalidVolumeError
 from geometry.volume import Volume
+from reconstruction.ct.nifti import read_nifti_volume
+from reconstruction.labels.names import read_label_names
+from reconstruction.network.grid import to_nearest_lps
+from reconstruction.phantom.spine_evidence import Disturbance, around_spine, evidence_of, matched
 from reconstruction.vertebrae.anatomy import USUAL, SpinePlan
 from reconstruction.vertebrae.evidence import SpineEvidence
 from reconstruction.vertebrae.find import find_vertebrae
-from tests.reconstruction.vertebrae.pretend import Disturbance, evidence_of, read_labelled
-from tests.reconstruction.vertebrae.scoring import matched
 from tests.reconstruction.vertebrae.spines import SACRUM, spine
 
 SIX = SpinePlan(12, 6, 0.0).levels
@@ -119,10 +121,9 @@ def test_evidence_that_lacks_a_class_or_fits_no_grid_is_refused():
 
 
 def test_a_labelled_patient_is_numbered_as_he_was_by_others(shared_data: Path):
-    labels, names = read_labelled(
-        shared_data / "ct" / "totalseg_example", "totalseg_example_seg_3mm.nii.gz", "totalseg_example_labels.csv"
-    )
-    labels = Volume(labels.voxels[:, 40:, 30:90], labels.affine, labels.frame)  # around the spine: quicker
+    folder = shared_data / "ct" / "totalseg_example"
+    names = read_label_names(folder / "totalseg_example_labels.csv")
+    labels = around_spine(to_nearest_lps(read_nifti_volume(folder / "totalseg_example_seg_3mm.nii.gz")), names)
     found = find_vertebrae(evidence_of(labels, names, ROUGH))
     said = matched(labels, names, found)
     assert {level for level, (number, _) in said.items() if number == level} >= {"T12", "L1", "L2", "L3", "L4", "L5"}

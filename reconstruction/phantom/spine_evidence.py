@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, zoom
 
 from geometry.volume import Volume
-from reconstruction.ct.nifti import read_nifti_volume
-from reconstruction.network.grid import network_grid, resample, to_nearest_lps
-from reconstruction.vertebrae.evidence import CLASSES_NEEDED, SpineEvidence
+from reconstruction.network.grid import network_grid, resample
+from reconstruction.vertebrae.evidence import CLASSES_NEEDED, VERTEBRA_CLASSES, SpineEvidence
+from reconstruction.vertebrae.order import level_of
+from reconstruction.vertebrae.result import Vertebrae
 
 COARSE_MM = 3.0
 
@@ -38,10 +37,6 @@ class Disturbance:
     lost_mm: float = 0.0
 
 
-def level_of(name: str) -> str:
-    return name.removeprefix("vertebrae_")
-
-
 def class_of(name: str) -> str | None:
     """The network's class of a structure in TotalSegmentator's names."""
     if name.startswith("vertebrae_") and name[10] in "CTL":
@@ -55,10 +50,42 @@ def class_of(name: str) -> str | None:
     return None
 
 
-def read_labelled(folder: Path, image: str, table: str, column: str = "name") -> tuple[Volume, dict[int, str]]:
-    with (folder / table).open(encoding="utf-8") as lines:
-        names = {int(row["id"]): row[column] for row in csv.DictReader(lines)}
-    return to_nearest_lps(read_nifti_volume(folder / image)), names
+def around_spine(labels: Volume, names: Mapping[int, str], margin_mm: float = 45.0) -> Volume:
+    """The part of a label map around its vertebrae and sacrum, whole along the body: what is counted, and quicker."""
+    spine = [value for value, name in names.items() if (class_of(name) or "") in (*VERTEBRA_CLASSES, "sacrum")]
+    inside = np.isin(labels.voxels, spine)
+    margin = np.ceil(margin_mm / labels.spacing_mm[::-1]).astype(int)
+    box = [slice(0, labels.voxels.shape[0])]
+    for axis in (1, 2):
+        hit = np.flatnonzero(inside.any(axis=(0, 3 - axis)))
+        box.append(slice(max(0, int(hit[0] - margin[axis])), int(hit[-1] + margin[axis]) + 1))
+    affine = labels.affine.copy()
+    affine[:3, 3] = labels.index_to_mm([[box[2].start, box[1].start, 0]])[0]
+    return Volume(labels.voxels[tuple(box)], affine, labels.frame)
+
+
+def matched(labels: Volume, names: Mapping[int, str], found: Vertebrae) -> dict[str, tuple[str | None, float]]:
+    """True level -> the number that was given, and Dice on the grid of what was found.
+
+    Of several found in one, the one with the larger Dice counts; one that lies in no true vertebra is left out.
+    """
+    grid = found.labels
+    index = np.argwhere(np.ones(grid.voxels.shape, bool))
+    at = np.rint(labels.mm_to_index(grid.index_to_mm(index[:, ::-1]))[:, ::-1]).astype(int)
+    inside = ((at >= 0) & (at < labels.voxels.shape)).all(axis=1)
+    truth = np.zeros(len(index), int)
+    truth[inside] = np.asarray(labels.voxels)[tuple(at[inside].T)]
+    taken = np.asarray(grid.voxels).ravel()
+    levels = {value: level_of(name) for value, name in names.items() if level_of(name)}
+    result: dict[str, tuple[str | None, float]] = {}
+    for vertebra in found.vertebrae:
+        own = taken == vertebra.label
+        overlaps = np.bincount(truth[own], minlength=max(levels) + 1)
+        value = max(levels, key=lambda value: int(overlaps[value]))
+        dice = 2.0 * float(overlaps[value]) / float(own.sum() + (truth == value).sum())
+        if dice > result.get(str(levels[value]), (None, 0.0))[1]:
+            result[str(levels[value])] = (vertebra.number, dice)
+    return result
 
 
 def evidence_of(
@@ -85,8 +112,7 @@ def evidence_of(
 
 
 def _mix(classes: dict[str, NDArray[np.float32]], mixed: float, rng: np.random.Generator) -> None:
-    names = ("vertebra_cervical", "vertebra_thoracic", "vertebra_lumbar")
-    stacked = np.stack([classes[name] for name in names])
+    stacked = np.stack([classes[name] for name in VERTEBRA_CLASSES])
     total = stacked.sum(axis=0)
     spread = np.stack([gaussian_filter(s, (8, 3, 3)) for s in stacked])
     spread /= np.maximum(spread.sum(axis=0), 1e-6)
@@ -94,7 +120,7 @@ def _mix(classes: dict[str, NDArray[np.float32]], mixed: float, rng: np.random.G
     shift *= 0.5 * mixed / shift.std()
     share = np.clip((1 - mixed) * stacked / np.maximum(total, 1e-6) + mixed * spread + shift, 0.0, 1.0)
     share /= np.maximum(share.sum(axis=0), 1e-6)
-    for name, s in zip(names, share, strict=True):
+    for name, s in zip(VERTEBRA_CLASSES, share, strict=True):
         classes[name] = np.asarray(s * total, np.float32)
 
 
