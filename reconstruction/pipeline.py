@@ -274,10 +274,12 @@ class _Run:
 
 # ------------------------------------------------------------------------------------------------------- by the network
 def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
-    # 0.99: the stage is done when the islands are cleared too, not with its last window.
-    segmentation = run.stages.run(
-        "segment",
-        lambda: segment(scan.volume, run.settings.segmentation, lambda share: run.show("segment", 0.99 * share)),
+    # 0.99: the stage's end is the timer's to show.
+    segmentation = segment(
+        scan.volume,
+        run.settings.segmentation,
+        lambda share: run.show("network", 0.99 * share),
+        stages=run.stages,
     )
     doubts = run.stages.run(
         "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)

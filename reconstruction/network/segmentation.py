@@ -13,10 +13,12 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.clock import StageTimer, run_untimed
 from geometry.points import Singles
 from geometry.volume import Volume
-from reconstruction.network.classes import CLASSES, Anatomy, structure_probability
+from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX, Anatomy, structure_probability
 from reconstruction.network.engines.engine import InferenceEngine, choose_engine
+from reconstruction.network.far_air import far_air
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.islands import IslandRule, clear_islands, clear_islands_of
@@ -92,6 +94,7 @@ def segment(
     progress: Progress | None = None,
     engine: InferenceEngine | None = None,
     weights: Weights | None = None,
+    stages: StageTimer | None = None,
 ) -> Segmentation:
     """Separates the structures in a CT.
 
@@ -101,23 +104,25 @@ def segment(
         progress: called with the share of windows done.
         engine: an engine already loaded (for several CTs in a row); `settings.engine` is then ignored.
         weights: other weights than the ones in the package.
+        stages: times apart what is done: ``load``, ``resample``, ``network`` and ``correct``.
 
     Raises:
         EngineError, WeightsError: nothing here can run the network.
     """
     settings = settings or SegmentationSettings()
     weights = weights or load_weights()
-    engine = engine or choose_engine(settings.engine, weights)
+    run = stages.run if stages else run_untimed
     lps = to_nearest_lps(ct)
     grid = network_grid(lps, weights.ct_spacing_mm)
-    hu = resample_hu(lps, grid)
-    output = class_probabilities(hu, weights, engine, settings.overlap, progress)
-    anatomy = weights.ct_anatomy
-    classes, offsets = output[: len(anatomy.classes)].astype(np.float16), _offsets_mm(output, anatomy, grid)
-    tissues = anatomy.tissues(output[: len(anatomy.classes)])
-    del output
-    tidy(tissues, hu, settings.islands, weights.ct_spacing_mm)
-    structures, labels, entropy = structures_of(anatomy, classes, tissues)
+    engine = run("load", lambda: engine or choose_engine(settings.engine, weights))
+    hu = run("resample", lambda: resample_hu(lps, grid))
+    answer = run("network", lambda: _answer(hu, grid, weights, engine, settings.overlap, progress))
+
+    def correct() -> tuple[dict[str, Singles], NDArray[np.uint8], Singles]:
+        tidy(answer.tissues, hu, settings.islands, weights.ct_spacing_mm)
+        return structures_of(weights.ct_anatomy, answer.classes, answer.tissues)
+
+    structures, labels, entropy = run("correct", correct)
 
     def volume(voxels: NDArray[np.generic]) -> Volume:
         return Volume(voxels, grid.affine, grid.frame)
@@ -125,9 +130,9 @@ def segment(
     return Segmentation(
         probabilities=MappingProxyType({name: volume(voxels) for name, voxels in structures.items()}),
         labels=volume(labels),
-        classes=anatomy.classes,
-        class_probabilities=classes,
-        offsets_mm=offsets,
+        classes=weights.ct_anatomy.classes,
+        class_probabilities=answer.classes,
+        offsets_mm=answer.offsets_mm,
         uncertainty=volume(entropy),
         engine=engine.name,
         weights_sha256=weights.sha256,
@@ -135,6 +140,29 @@ def segment(
         seen_in_training=scan_fingerprint(ct) in weights.trained_on,
         hu=volume(hu),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What the network says: classes and offsets as `Segmentation` has them, and tissues to be corrected."""
+
+    classes: NDArray[np.float16]
+    offsets_mm: NDArray[np.float16] | None
+    tissues: Singles
+
+
+def _answer(
+    hu: Singles,
+    grid: NetworkGrid,
+    weights: Weights,
+    engine: InferenceEngine,
+    overlap: float,
+    progress: Progress | None,
+) -> _Answer:
+    output = class_probabilities(hu, weights, engine, overlap, progress)
+    classes = output[: len(weights.ct_anatomy.classes)]
+    offsets_mm = _offsets_mm(output, weights.ct_anatomy, grid)
+    return _Answer(classes.astype(np.float16), offsets_mm, weights.ct_anatomy.tissues(classes))
 
 
 def structures_of(
@@ -190,7 +218,8 @@ def class_probabilities(
 ) -> Singles:
     """Softmax classes ``(classes, nk, nj, ni)`` of HU ``(nk, nj, ni)`` on the network's grid.
 
-    Channels that the network regresses follow the classes as they are.
+    Channels that the network regresses follow the classes as they are. Far air, which the network is not
+    asked about, is outside.
     """
     # No window larger than the scan needs. What is missing to a multiple of the stride continues the edge: air there
     # would look like skin.
@@ -201,12 +230,15 @@ def class_probabilities(
     padded = np.pad(hu, [(m // 2, m - m // 2) for m in missing], mode="edge")
 
     anatomy = weights.ct_anatomy
+    known = np.eye(anatomy.channels, dtype=np.float32)[OUTSIDE_INDEX]
+    asked = np.pad(~far_air(hu, weights.ct_spacing_mm), [(m // 2, m - m // 2) for m in missing], mode="edge")
 
     def predict(batch: Singles) -> Singles:
         output = engine.run(batch)
         return np.concatenate([softmax(output[:, : len(anatomy.classes)]), output[:, len(anatomy.classes) :]], axis=1)
 
-    blended = sliding_window(padded, (window[0], window[1], window[2]), overlap, predict, anatomy.channels, progress)
+    shape = (window[0], window[1], window[2])
+    blended = sliding_window(padded, shape, overlap, predict, known, asked, progress)
     k, j, i = (slice(m // 2, m // 2 + n) for m, n in zip(missing, hu.shape, strict=True))
     return np.ascontiguousarray(blended[:, k, j, i])
 

@@ -8,7 +8,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from navigation.commands.reconstruct.screen import SIMPLIFIED, name_on_screen, render_limits_missed, simplified_by
+from navigation.commands.reconstruct.screen import (
+    SIMPLIFIED,
+    name_on_screen,
+    render_limits_missed,
+    render_seconds,
+    simplified_by,
+)
 from reconstruction.pipeline import LabelReconstruction
 
 
@@ -39,4 +45,5 @@ def render_label_reconstruction(made: LabelReconstruction, case_path: Path, cons
         )
     console.print(table)
     render_limits_missed(made.surfaces, console)
+    render_seconds(made.seconds, console)
     console.print(f"All structures are suggestions: 'surgnav review {escape(str(case_path))}' shows and decides.")

@@ -44,9 +44,18 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
         render_vertebrae(made.spine.found.to_json(), console)
     render_limits_missed(made.surfaces, console)
     render_doubts(made.doubts.to_json(), console)
-    seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in made.seconds.items())
-    console.print(f"{seconds} s; network on {segmentation.engine}")
+    render_seconds(made.seconds, console)
+    console.print(f"network on {segmentation.engine}", highlight=False)
     console.print(f"All structures are suggestions: 'surgnav review {escape(str(case_path))}' shows and decides.")
+
+
+def render_seconds(seconds: Mapping[str, float], console: Console) -> None:
+    """How long each stage took, and its share of the whole."""
+    total = sum(seconds.values())
+    table = Table("stage", "s", "share", box=None)
+    for stage, value in [*seconds.items(), ("all", total)]:
+        table.add_row(stage, f"{value:.1f}", f"{value / max(total, 1e-9):.0%}")
+    console.print(table)
 
 
 def simplified_by(extracted: ExtractedSurface) -> str:

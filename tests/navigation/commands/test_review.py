@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from case.case import Case
+from geometry.clock import StageTimer
 from navigation.cli import app
 from navigation.commands.review.command import ReviewRequest
 from navigation.commands.review.run import review
@@ -107,7 +108,8 @@ def test_a_decision_of_an_earlier_version_does_not_pretend_to_know(case: Path) -
 def doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict, str]:
     """A case from a network that finds half of the bone, and is not sure of it; its numbers, and what was printed."""
 
-    def half_of_the_bone(ct, *_: object) -> Segmentation:
+    def half_of_the_bone(ct, *_: object, stages: StageTimer) -> Segmentation:
+        stages.run("network", lambda: None)
         bone = np.where(ct.voxels > 300, 0.6, 0.0).astype(np.float32)
         bone[:, :, : bone.shape[2] // 2] = 0.0
         labels = ct.with_voxels((bone > 0.5).astype(np.uint8))
@@ -137,11 +139,14 @@ def test_doubts_are_in_the_case_and_on_both_screens(doubtful: tuple[Path, dict, 
 
 
 def test_the_numbers_of_a_reconstruction(doubtful: tuple[Path, dict, str]) -> None:
-    path, document, _ = doubtful
+    path, document, printed = doubtful
     assert (document["schema"], document["version"], document["case"]) == ("surgnav.reconstruction", 1, str(path))
     assert document["verdict"] == "usable"
     assert set(document["absent"]) == {"bone"}  # too little of it for a surface
-    assert set(document["seconds"]) == {"read", "segment", "check", "surfaces", "write"}
+    assert set(document["seconds"]) == {"read", "network", "check", "surfaces", "write"}
+    shown = printed.split("stage s share")[1]
+    assert all(f"{stage} {seconds:.1f} " in shown for stage, seconds in document["seconds"].items())
+    assert f"all {sum(document['seconds'].values()):.1f} 100%" in shown
     assert document["labels"] is None
 
 

@@ -1,4 +1,4 @@
-"""Segmentation: the sliding window, islands, and the committed network on real CT that it never saw."""
+"""Segmentation: islands, scores, and the committed network on real CT that it never saw."""
 
 import tarfile
 from pathlib import Path
@@ -12,38 +12,8 @@ from reconstruction.ct.read import read_ct
 from reconstruction.network.classes import CLASS_INDEX, CLASSES
 from reconstruction.network.islands import IslandRule, clear_islands
 from reconstruction.network.segmentation import Segmentation, class_probabilities, normalised_entropy, segment, softmax
-from reconstruction.network.sliding_window import gaussian_weights, sliding_window
 from reconstruction.network.weights import load_weights
 from reconstruction.training.evaluate import dice, evaluate_dicom_masks, sample_onto, surface_distance_mm
-
-
-def test_the_sliding_window_is_monais():
-    import torch
-    from monai.inferers import sliding_window_inference
-
-    rng = np.random.default_rng(11)
-    volume = rng.normal(size=(20, 17, 30)).astype(np.float32)
-    kernel = torch.from_numpy(rng.normal(size=(3, 1, 5, 5, 5)).astype(np.float32))
-
-    def convolve(batch: torch.Tensor) -> torch.Tensor:
-        # Zero padding makes a window's border differ from its middle: a wrong place or weight would show.
-        return torch.nn.functional.conv3d(batch, kernel, padding=2)
-
-    ours = sliding_window(volume, (16, 16, 16), 0.25, lambda batch: convolve(torch.from_numpy(batch)).numpy(), 3)
-    reference = sliding_window_inference(
-        torch.from_numpy(volume)[None, None], (16, 16, 16), 1, convolve, overlap=0.25, mode="gaussian"
-    )
-    # Single precision sums of 125 products around 1.
-    np.testing.assert_allclose(ours, reference[0].numpy(), atol=2e-4)
-
-
-def test_one_window_is_the_prediction_itself():
-    volume = np.random.default_rng(2).normal(size=(8, 9, 10)).astype(np.float32)
-    shares: list[float] = []
-    out = sliding_window(volume, (8, 9, 10), 0.5, lambda batch: 2 * batch, 1, shares.append)
-    np.testing.assert_allclose(out[0], 2 * volume, rtol=1e-6)
-    assert shares == [1.0]
-    assert gaussian_weights((8, 9, 10)).min() >= 1e-3
 
 
 def test_entropy_by_hand():
