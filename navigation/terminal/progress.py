@@ -27,7 +27,7 @@ class ProgressLine:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._bar: Progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task("starting", total=None)
-        self._stage = ""
+        self._stage, self._share, self._began_s = "", 0.0, time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -38,13 +38,23 @@ class ProgressLine:
     def __call__(self, stage: str, share: float) -> None:
         """Shows that `share`, from 0 to 1, of `stage` is done."""
         if stage != self._stage:
-            self._stage = stage
+            self._stage, self._began_s = stage, time.monotonic()
             self._bar.reset(self._task, description=escape(stage))
+        self._share = share
         self._bar.update(self._task, completed=share, total=1.0 if share > 0.0 else None)
         if share == 1.0:
             self._console.print(f"[green]✓[/] {escape(stage)}", highlight=False)
         elif share > 0.0 and not self._console.is_terminal:
-            self._say_now_and_then(f"  {stage} {share:.0%}")
+            self._say_now_and_then(f"  {stage} {share:.0%}, about {self._remaining_s():.0f} s left")
+
+    @property
+    def where(self) -> str:
+        """The stage, and how much of it is done."""
+        return f"{self._stage or 'the start'}, {self._share:.0%} of it done"
+
+    def _remaining_s(self) -> float:
+        """Of the stage, if it goes on at its pace so far."""
+        return (time.monotonic() - self._began_s) * (1.0 - self._share) / self._share
 
     def _say_now_and_then(self, line: str) -> None:
         now_s = time.monotonic()

@@ -20,6 +20,8 @@ from reconstruction.network.patient import patient_hull
 # Half maximum between air and skin: what is below it belongs to the air, up to the point spread.
 AIR_BELOW_HU = -500.0
 AIR_TO_WATER_HU = 1000.0
+# Lungs have -700 to -900 HU, with emphysema some -950; a lung cut by the field of view must not be taken for the room.
+FAR_AIR_BELOW_HU = -960.0
 _NOTHING = 1e-6
 # Within this distance of anything denser the network decides where the skin is; a blurred edge is narrower.
 SKIN_BAND_MM = 6.0
@@ -33,6 +35,21 @@ def air_around(hu: Singles) -> Bools:
     )
     reached = np.unique(sides)
     return np.isin(parts, reached[reached > 0])
+
+
+def far_air(hu: Singles, spacing_mm: float) -> Bools:
+    """Air that no network need be asked about: it is outside, whatever `clear_outside` makes of the rest.
+
+    Thinner than any lung, connected with a side (not an end) of the scan ``(nk, nj, ni)``, and at least `SKIN_BAND_MM`
+    from anything denser.
+    """
+    margin = max(1, round(SKIN_BAND_MM / spacing_mm))
+    parts, count = ndimage.label(ndimage.binary_erosion(hu < FAR_AIR_BELOW_HU, iterations=margin, border_value=1))
+    reached = np.zeros(count + 1, bool)
+    for side in (parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]):
+        reached[side] = True
+    reached[0] = False
+    return np.asarray(reached[parts])
 
 
 def clear_outside(probabilities: Singles, hu: Singles, spacing_mm: float) -> None:

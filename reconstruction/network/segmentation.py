@@ -18,11 +18,10 @@ from geometry.points import Singles
 from geometry.volume import Volume
 from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX, Anatomy, structure_probability
 from reconstruction.network.engines.engine import InferenceEngine, choose_engine
-from reconstruction.network.far_air import far_air
 from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.islands import IslandRule, clear_islands, clear_islands_of
-from reconstruction.network.outside import clear_beside_patient, clear_outside, place_skin
+from reconstruction.network.outside import clear_beside_patient, clear_outside, far_air, place_skin
 from reconstruction.network.sliding_window import sliding_window
 from reconstruction.network.weights import Weights, load_weights
 

@@ -12,6 +12,7 @@ from navigation.commands import options
 from navigation.commands.request import takes
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.reporting import now, reporting
+from navigation.terminal.stopping import stoppable
 
 if TYPE_CHECKING:
     from reconstruction.pipeline import ReconstructionSettings
@@ -76,7 +77,15 @@ def reconstruct_command(request: ReconstructRequest) -> None:
     if request.model is not None and (request.labels is not None or request.engine is not None):
         other = "--labels" if request.labels is not None else "--engine"
         raise typer.BadParameter(f"--model and {other} exclude each other")
-    with reporting(case=request.case, json_file=request.json_file) as (console, progress):
+
+    def left() -> str:
+        made = (request.case / "case.json").exists()
+        return f"the case at {request.case} is whole" if made else f"nothing was written at {request.case}"
+
+    with (
+        reporting(case=request.case, json_file=request.json_file) as (console, progress),
+        stoppable(lambda: progress.where, left, console),
+    ):
         from navigation.commands.reconstruct.run import reconstruct_and_render
 
         document = reconstruct_and_render(request, now(), progress, console)

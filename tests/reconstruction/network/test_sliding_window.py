@@ -7,8 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from reconstruction.network.far_air import far_air
-from reconstruction.network.outside import clear_outside
+from reconstruction.network.outside import clear_outside, far_air
 from reconstruction.network.segmentation import class_probabilities
 from reconstruction.network.sliding_window import gaussian_weights, sliding_window, window_starts
 from reconstruction.network.weights import load_weights
