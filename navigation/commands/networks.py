@@ -17,14 +17,33 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    config: Annotated[Path, typer.Argument(help="TOML that describes data and training.")],
+    config: Annotated[Path | None, typer.Argument(help="TOML that describes data and training.")] = None,
+    parent: Annotated[
+        Path | None,
+        typer.Option("--from", help="Tune this network (its JSON description) on a site's own scans; needs --scans."),
+    ] = None,
+    scans: Annotated[
+        Path | None, typer.Option(help="For --from: folder of labelled scans, a folder each, three at least.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the exported network.")] = Path("out/train"),
     data: Annotated[
         Path | None, typer.Option(help="Folder that the TOML's paths lie under; by default its own.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    iterations: Annotated[int | None, typer.Option(min=1, help="For --from: windows to learn from.")] = None,
 ) -> None:
-    """Trains a U-Net on labelled CT, or on images with masks; the TOML says which."""
+    """Trains a U-Net on labelled CT or images, as the TOML says; or tunes one on a few scans of a site with --from."""
+    if (config is None) == (parent is None):
+        raise typer.BadParameter("give a TOML to train by, or --from a network to tune")
+    if config is None:
+        if parent is None or scans is None or data is not None or resume:
+            raise typer.BadParameter("--from goes with --scans, and with neither --data nor --resume")
+        from navigation.commands.tuning import tune_and_show
+
+        tune_and_show(parent, scans, out, iterations)
+        return
+    if scans is not None or iterations is not None:
+        raise typer.BadParameter("--scans and --iterations go with --from")
     from reconstruction.training.train import run_training
 
     with reporting() as (console, progress):
