@@ -148,7 +148,7 @@ class _Windows:
         region = self._region(scan, rng)
         stack: list[Singles] = [
             scan.hu[region],
-            *(share[region].astype(np.float32) / 255 for share in scan.shares.values()),
+            *(np.divide(share[region], 255, dtype=np.float32) for share in scan.shares.values()),
         ]
         self._turn.set_random_state(seed=int(rng.integers(2**31)))
         warped = self._turn(torch.from_numpy(np.stack(stack))).as_tensor()[None]
