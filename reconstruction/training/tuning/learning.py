@@ -71,17 +71,31 @@ def learn(
         loss = loss_of(after[:, :count], goal)
         if after.shape[1] > count:  # what is regressed beside the classes stays as it was
             loss = loss + torch.nn.functional.smooth_l1_loss(after[:, count:], before[:, count:])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(new.parameters(), 1.0)
-        optimiser.step()
-        decay = min(1 - 1 / settings.average_over, (number + 1) / (number + 5))
-        with torch.no_grad():
-            for name, value in new.state_dict().items():
-                average[name].lerp_(value, 1 - decay)
+        _step(new, optimiser, loss)
+        _follow(average, new, min(1 - 1 / settings.average_over, (number + 1) / (number + 5)))
         if progress is not None:
             progress(number + 1, settings.iterations, float(loss.detach()))
     return average
+
+
+def _step(network: torch.nn.Module, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    with from_extra("training"):
+        import torch
+
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimiser.step()
+
+
+def _follow(average: Parameters, network: torch.nn.Module, decay: float) -> None:
+    """Moves the running average towards the network's parameters, in place."""
+    with from_extra("training"):
+        import torch
+
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            average[name].lerp_(value, 1 - decay)
 
 
 def target(old: torch.Tensor, shares: Mapping[tuple[int, ...], torch.Tensor], keep_old: bool = True) -> torch.Tensor:

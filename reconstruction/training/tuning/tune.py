@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from reconstruction.training.tuning.judging import dice_on, largest_loss, mean
 from reconstruction.training.tuning.learning import Parameters, between, learn
 from reconstruction.training.tuning.settings import TuningSettings
 from reconstruction.training.tuning.site import SiteScan, read_site, site_scan
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[str, float], None]
 REPORT = "tuning.json"
@@ -117,22 +120,14 @@ def tune(
     network = load_network(weights)
     old = {name: value.clone() for name, value in network.state_dict().items()}
     judged = dice_on(network, weights, parts["judge"])
-    chosen_before, guarded = dice_on(network, weights, parts["choose"]), dice_on(network, weights, rehearsal[-1:])
+    guarded = dice_on(network, weights, rehearsal[-1:])
 
     def learning(number: int, count: int, loss: float) -> None:
         show(f"window {number} of {count}, loss {loss:.3f}", 0.9 * number / count)
 
     new = learn(network, weights, parts["learn"], rehearsal[:-1], settings, learning)
-    share, best = 0.0, mean(chosen_before)
-    for candidate in settings.shares:
-        show("choose", 0.95)
-        network.load_state_dict(between(old, new, candidate))
-        kept = dice_on(network, weights, rehearsal[-1:])
-        if largest_loss(guarded, kept, settings.known_from) > settings.largest_loss:
-            continue
-        gained = mean(dice_on(network, weights, parts["choose"]))
-        if gained > best:
-            share, best = candidate, gained
+    show("choose", 0.95)
+    share = _best_share(network, weights, (old, new), parts["choose"], rehearsal[-1:], settings)
     tuned = between(old, new, share)
     network.load_state_dict(tuned)
     after, old_after = dice_on(network, weights, parts["judge"]), dice_on(network, weights, rehearsal[-1:])
@@ -151,6 +146,26 @@ def tune(
         better=better,
         reason=reason,
     ), tuned
+
+
+def _best_share(
+    network: torch.nn.Module,
+    weights: Weights,
+    ends: tuple[Parameters, Parameters],
+    choose: Sequence[SiteScan],
+    guard: Sequence[SiteScan],
+    settings: TuningSettings,
+) -> float:
+    """How far to go from the old parameters to the new ones; 0 where nothing better keeps the guard."""
+    guarded, share, best = dice_on(network, weights, guard), 0.0, mean(dice_on(network, weights, choose))
+    for candidate in settings.shares:
+        network.load_state_dict(between(*ends, candidate))
+        if largest_loss(guarded, dice_on(network, weights, guard), settings.known_from) > settings.largest_loss:
+            continue
+        gained = mean(dice_on(network, weights, choose))
+        if gained > best:
+            share, best = candidate, gained
+    return share
 
 
 def write_tuned(
