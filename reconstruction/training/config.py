@@ -26,11 +26,18 @@ class Source(Strict):
     `images` and `labels` are globs under the data folder. In `labels`, ``{folder}`` stands for the image's folder and
     ``{stem}`` for its name without suffixes. One label file holds numbered labels, named by `names_csv` or `names`;
     several label files for one image are masks, one a structure, each named by its file name.
+
+    Kinds: "labelled" as above. "label_map": `images` are label maps without CT, from which CTs are synthesised;
+    `bone_ct` is a CT on a map's grid that shows only its dense bone (optional), and `trusted_mm` says how far around
+    the labels the map is complete, where it is not complete everywhere.
     """
 
     name: str
+    kind: Literal["labelled", "label_map"] = "labelled"
     images: str
-    labels: str
+    labels: str | None = None
+    bone_ct: str | None = None
+    trusted_mm: Positive | None = None
     names_csv: str | None = None
     csv_id: str = "id"
     csv_name: str = "name"
@@ -39,6 +46,14 @@ class Source(Strict):
     licence: str
     attribution: str
     labelled_by: str
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Source:
+        if (self.labels is None) == (self.kind == "labelled"):
+            raise ValueError(f"labels {self.labels!r} for the kind {self.kind!r}: only 'labelled' has them, and must")
+        if self.kind != "label_map" and (self.bone_ct is not None or self.trusted_mm is not None):
+            raise ValueError(f"bone_ct and trusted_mm are for a 'label_map', not for {self.kind!r}")
+        return self
 
 
 class BoneRefinement(Strict):

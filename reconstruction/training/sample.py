@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """One batch: inputs ``(n, 1, ...)``, HU of volumes or grey 0 to 1 of images; fractions ``(n, classes, ...)``."""
+    """One batch: inputs ``(n, 1, ...)``, HU of volumes or grey 0 to 1 of images; fractions ``(n, classes, ...)``.
+
+    `known` ``(n, 1, ...)`` is false where the fractions are not known, so that nothing is asked; None: all are.
+    """
 
     inputs: torch.Tensor
     fractions: torch.Tensor
+    known: torch.Tensor | None = None

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from geometry.extras import from_extra
+from geometry.points import Singles
 from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX
 from reconstruction.training.config import Augmentation, TrainingConfig
 from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
 from reconstruction.training.sample import Sample
+from reconstruction.training.synthesis.artefacts import scan
+from reconstruction.training.synthesis.synthesise import Region, synthesise
+from reconstruction.training.synthesis.volume import LabelVolume
 from reconstruction.training.targets import TrainingVolume
-
-if TYPE_CHECKING:
-    pass
 
 # Room around the window for rotations and scalings, as a factor of its sides.
 MARGIN = 1.3
 # Intensities are changed above air, so that gamma and bias fields act on density.
 AIR_HU = 1024.0
+# What a deformation blends with unknown voxels counts as unknown.
+SURE = 0.99
 
 
 class Sampler:
     """Draws sample number n; the same number gives the same sample, so an interrupted run continues exactly."""
 
-    def __init__(self, volumes: Sequence[TrainingVolume], config: TrainingConfig) -> None:
+    def __init__(self, volumes: Sequence[TrainingVolume | LabelVolume], config: TrainingConfig) -> None:
         self._volumes = volumes
         self._config = config
         self._warp = spatial_transforms(config)
@@ -43,30 +46,42 @@ class Sampler:
         index = number % len(self._volumes)
         volume = self._volumes[index]
         region = self._region(index, rng)
-        hu = volume.hu[region].astype(np.float32)
-        chance = rng.random()
-        a = self._config.augmentation
-        if chance < a.mixed_contrast + a.synthetic_contrast:
-            make = mixed_contrast if chance < a.mixed_contrast else synthetic_contrast
-            hu = apply_contrast(hu, volume.parts[region], volume.part_means_hu, make(volume, rng))
-        # The outside is what is left over: one channel less to resample.
-        fractions = volume.fractions[(slice(OUTSIDE_INDEX + 1, None), *region)].astype(np.float32) / 255
+        hu, fractions = self._picture(volume, region, rng)
+        known = np.ones(hu.shape, np.float32) if volume.known is None else volume.known[region].astype(np.float32)
         warped, change = self._warp, self._intensity
         for transform in (warped, change):
             transform.set_random_state(seed=int(rng.integers(2**31)))
-        stack = warped(torch.from_numpy(np.concatenate([hu[None] + AIR_HU, fractions]))).as_tensor()
-        inside = stack[1:].clamp(0, 1)
-        outside = (1 - inside.sum(0, keepdim=True)).clamp(min=0)
-        return Sample((change(stack[:1]).as_tensor() - AIR_HU)[None], torch.cat([outside, inside])[None])
+        # The outside is what is left over: one channel less to resample.
+        channels = [hu[None] + AIR_HU, known[None], fractions[OUTSIDE_INDEX + 1 :]]
+        stack = warped(torch.from_numpy(np.concatenate(channels))).as_tensor()
+        hu, sure, inside = stack[:1] - AIR_HU, stack[1] > SURE, stack[2:].clamp(0, 1)
+        fractions = torch.cat([(1 - inside.sum(0, keepdim=True)).clamp(min=0), inside])
+        if isinstance(volume, LabelVolume):
+            drawn, shown = scan(hu[0].numpy(), fractions.numpy(), volume.spacing_mm, rng)
+            return Sample(torch.from_numpy(drawn)[None, None], torch.from_numpy(shown)[None], sure[None, None])
+        return Sample((change(hu + AIR_HU).as_tensor() - AIR_HU)[None], fractions[None], sure[None, None])
 
-    def _region(self, index: int, rng: np.random.Generator) -> tuple[slice, slice, slice]:
+    def _picture(
+        self, volume: TrainingVolume | LabelVolume, region: Region, rng: np.random.Generator
+    ) -> tuple[Singles, Singles]:
+        """HU and fractions of a region: drawn from labels, or the scan's own with its contrast or another."""
+        if isinstance(volume, LabelVolume):
+            return synthesise(volume, region, rng)
+        hu, a = volume.hu[region].astype(np.float32), self._config.augmentation
+        chance = rng.random()
+        if chance < a.mixed_contrast + a.synthetic_contrast:
+            make = mixed_contrast if chance < a.mixed_contrast else synthetic_contrast
+            hu = apply_contrast(hu, volume.parts[region], volume.part_means_hu, make(volume, rng))
+        return hu, np.multiply(volume.fractions[(slice(None), *region)], np.float32(1 / 255), dtype=np.float32)
+
+    def _region(self, index: int, rng: np.random.Generator) -> Region:
         """A window with margin around a voxel of a class drawn at random, kept within the scan."""
         volume = self._volumes[index]
         present = [places for places in self._places[index] if places.size]
         place = rng.choice(present[int(rng.integers(len(present)))])
-        centre = np.unravel_index(int(place), volume.hu.shape)
+        centre = np.unravel_index(int(place), volume.fractions.shape[1:])
         slices = []
-        for c, window, size in zip(centre, self._config.network.window, volume.hu.shape, strict=True):
+        for c, window, size in zip(centre, self._config.network.window, volume.fractions.shape[1:], strict=True):
             length = min(int(window * MARGIN), size)
             jitter = int(rng.integers(-window // 4, window // 4 + 1))
             first = int(np.clip(int(c) + jitter - length // 2, 0, size - length))

@@ -46,6 +46,25 @@ class LabelledScan:
     names: Mapping[int, str]
 
 
+@dataclass(frozen=True)
+class LabelMap:
+    """Numbered labels in `ct` without a CT.
+
+    Attributes:
+        name: of the map.
+        labels: the map.
+        names: label number to name.
+        bone_ct: a CT on the map's grid that shows its dense bone only, or None.
+        trusted_mm: how far from the labels what is unlabelled is known to be none of them; None is everywhere.
+    """
+
+    name: str
+    labels: Volume
+    names: Mapping[int, str]
+    bone_ct: Volume | None
+    trusted_mm: float | None
+
+
 def find_scans(source: Source, data: Path) -> list[ScanFiles]:
     """The scans of one source under `data`.
 
@@ -60,6 +79,8 @@ def find_scans(source: Source, data: Path) -> list[ScanFiles]:
             f"get the data ({source.attribution}) or name its folder with the data option",
         )
     validation = {path for pattern in source.validation for path in data.glob(pattern)}
+    if source.labels is None:
+        return [ScanFiles(source.name, image, (), image in validation) for image in images]
     scans = []
     for image in images:
         folder = image.parent.relative_to(data).as_posix()
@@ -92,6 +113,25 @@ def read_scan(files: ScanFiles, source: Source, data: Path) -> LabelledScan:
         names = {number: _stem(path) for number, path in enumerate(files.labels, start=1)}
     check_same_grid(ct, labels, files.labels[0])
     return LabelledScan(files.name, ct, labels, names)
+
+
+def read_label_map(files: ScanFiles, source: Source, data: Path) -> LabelMap:
+    """Reads a label map that stands for a scan.
+
+    Raises:
+        TrainingDataError: unreadable, a label without a name, or its bone's CT on another grid.
+    """
+    labels, names = read_volume(files.image), read_names(source, data)
+    present = np.flatnonzero(np.bincount(np.asarray(labels.voxels).ravel()))
+    nameless = sorted(set(present.tolist()) - set(names) - {0})
+    if nameless:
+        came = f"{files.image.name} with the label {nameless[0]}, which has no name"
+        raise TrainingDataError(came, "a name for each label", "add it to names or the csv")
+    bone_ct = None
+    if source.bone_ct is not None:
+        bone_ct = read_volume(data / source.bone_ct)
+        check_same_grid(labels, bone_ct, data / source.bone_ct)
+    return LabelMap(files.name, labels, names, bone_ct, source.trusted_mm)
 
 
 def read_names(source: Source, data: Path) -> dict[int, str]:

@@ -33,6 +33,7 @@ class TrainingVolume:
         part_classes: ``(n_parts,)`` class index of each part.
         part_bins: ``(n_parts,)`` tissue bin of each part, 0 gas to 3 dense.
         part_means_hu: ``(n_parts,)`` its mean HU.
+        known: ``(nk, nj, ni)`` uint8, 1 where the fractions are known; None where all are.
     """
 
     name: str
@@ -42,6 +43,7 @@ class TrainingVolume:
     part_classes: NDArray[np.uint8]
     part_bins: NDArray[np.uint8]
     part_means_hu: Singles
+    known: NDArray[np.uint8] | None = None
 
 
 def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:

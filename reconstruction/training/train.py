@@ -166,7 +166,7 @@ class _Run:
         inputs = sample.inputs.to(self.device, memory_format=self.memory_format)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=schedule.bfloat16):
             logits = self.network(inputs)
-        loss = self.loss_function(logits.float(), sample.fractions.to(self.device))
+        loss = self.loss_function(*where_known(logits.float(), sample, self.device))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -225,6 +225,20 @@ def learning_rate(iteration: int, schedule: Schedule) -> float:
         start, end = end, schedule.iterations
     left = (end - iteration) / max(1.0, end - start)
     return schedule.learning_rate * warm * max(0.01, min(1.0, left))
+
+
+def where_known(logits: torch.Tensor, sample: Sample, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and fractions for the loss: what is not known is a sure first class in both, which costs nothing."""
+    with from_extra("training"):
+        import torch
+
+    fractions = sample.fractions.to(device)
+    if sample.known is None:
+        return logits, fractions
+    nothing = torch.zeros_like(fractions)
+    nothing[:, 0] = 1
+    known = sample.known.to(device)
+    return torch.where(known, logits, 20 * nothing), torch.where(known, fractions, nothing)
 
 
 def soft_dice_cross_entropy() -> Any:

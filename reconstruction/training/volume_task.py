@@ -13,7 +13,8 @@ from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.training.config import Source, TrainingConfig
 from reconstruction.training.sample import Sample
 from reconstruction.training.sampling import Sampler
-from reconstruction.training.scans import ScanFiles, find_scans, read_scan
+from reconstruction.training.scans import ScanFiles, find_scans, read_label_map, read_scan
+from reconstruction.training.synthesis.volume import LabelVolume, prepare_labels
 from reconstruction.training.targets import TrainingVolume, prepare
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class VolumeTask:
         training = [scan for scan in scans if not scan.files.validation]
         self.config = config
         self.trained_on = tuple(scan.fingerprint for scan in training)
-        self._held_out = [scan.volume for scan in scans if scan.files.validation]
+        self._held_out = [s.volume for s in scans if s.files.validation and isinstance(s.volume, TrainingVolume)]
         self._sampler = Sampler([scan.volume for scan in training], config)
 
     def network(self) -> torch.nn.Module:
@@ -53,7 +54,7 @@ class VolumeTask:
 @dataclass(frozen=True)
 class _PreparedScan:
     files: ScanFiles
-    volume: TrainingVolume
+    volume: TrainingVolume | LabelVolume
     fingerprint: str
 
 
@@ -65,6 +66,16 @@ def _prepared(config: TrainingConfig, data: Path) -> list[_PreparedScan]:
         raise TrainingDataError(came, "at least one scan to train on", "hold out fewer")
     prepared = []
     for source, files in found:
-        scan = read_scan(files, source, data)
-        prepared.append(_PreparedScan(files, prepare(scan, config), scan_fingerprint(scan.ct)))
+        prepared.append(_PreparedScan(files, *_read(files, source, data, config)))
     return prepared
+
+
+def _read(
+    files: ScanFiles, source: Source, data: Path, config: TrainingConfig
+) -> tuple[TrainingVolume | LabelVolume, str]:
+    """A scan or label map on the network's grid, and its fingerprint."""
+    if source.kind == "label_map":
+        labels = read_label_map(files, source, data)
+        return prepare_labels(labels, config), scan_fingerprint(labels.labels)
+    scan = read_scan(files, source, data)
+    return prepare(scan, config), scan_fingerprint(scan.ct)

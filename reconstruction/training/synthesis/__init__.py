@@ -1,0 +1,1 @@
+"""Training samples from label maps without CT: synthetic contrast within calibrated HU."""
