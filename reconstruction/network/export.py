@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from geometry.extras import from_extra
 from reconstruction.network.architecture import WINDOWS_HU, build_network, stride
-from reconstruction.network.classes import CLASSES
+from reconstruction.network.classes import FIVE_TISSUES, Anatomy
 from reconstruction.network.weights import CT_TASK, FORMAT
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
     """
     state = load_checkpoint(checkpoint)
     config = state["config"]
-    network = build_network(config["network"]["channels"])
+    anatomy = anatomy_of(config)
+    network = build_network(config["network"]["channels"], anatomy.channels)
     network.load_state_dict(state["average"])
     onnx_path = description.with_suffix(".onnx")
     description.parent.mkdir(parents=True, exist_ok=True)
@@ -39,13 +40,13 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
         "format": FORMAT,
         "name": config["name"],
         "dimensions": 3,
-        "task": CT_TASK,
+        "task": CT_TASK if anatomy == FIVE_TISSUES else f"{len(anatomy.structures)} structures in CT",
         "input_name": "hu",
         "onnx": onnx_path.name,
         "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
         "input": "HU, float32 (n, 1, d, h, w), axes nearest to superior, posterior, left; clipped inside the network",
-        "output": "logits, float32 (n, 5, d, h, w)",
-        "classes": list(CLASSES),
+        "output": f"logits, float32 (n, {anatomy.channels}, d, h, w)",
+        **described(anatomy),
         "spacing_mm": config["network"]["spacing_mm"],
         "window": config["network"]["window"],
         "stride": stride(config["network"]["channels"]),
@@ -56,6 +57,29 @@ def export_checkpoint(checkpoint: Path, description: Path) -> Path:
     }
     description.write_text(json.dumps(text, indent=2) + "\n", "utf-8")
     return onnx_path
+
+
+def anatomy_of(config: dict[str, Any]) -> Anatomy:
+    """What the classes of a checkpoint stand for, from its training file."""
+    network = config["network"]
+    classes = tuple(network.get("classes", FIVE_TISSUES.classes))
+    own = {name: (name,) for name in classes[1:]}
+    given = {name: tuple(members) for name, members in config.get("anatomy", {}).items()}
+    structures = {name: members for name, members in (own | given).items() if members}
+    offsets_mm = network["offsets_mm"] if network.get("offsets_of") else None
+    return Anatomy(classes, structures, tuple(structures), offsets_mm)
+
+
+def described(anatomy: Anatomy) -> dict[str, Any]:
+    """An anatomy for a description, as `reconstruction.network.weights.load_weights` reads it."""
+    text = {
+        "classes": list(anatomy.classes),
+        "structures": {name: list(members) for name, members in anatomy.structures.items()},
+        "offered": list(anatomy.offered),
+    }
+    if anatomy.offsets_mm is not None:
+        text["offsets"] = {"channels": 3, "axes": "i, j, k of the grid", "scale_mm": anatomy.offsets_mm}
+    return text
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

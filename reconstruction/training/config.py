@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reconstruction.network.classes import CLASS_INDEX
+from reconstruction.network.classes import CLASS_INDEX, CLASSES, Anatomy
+from reconstruction.network.errors import WeightsError
+from reconstruction.network.export import anatomy_of
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Structure = Literal["bone", "lung", "liver"]
 
 
 class Strict(BaseModel):
@@ -46,6 +47,7 @@ class Source(Strict):
     licence: str
     attribution: str
     labelled_by: str
+    weight: Annotated[int, Field(gt=0)] = 1
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Source:
@@ -67,7 +69,16 @@ class BoneRefinement(Strict):
 
 
 class NetworkConfig(Strict):
+    """The network: its grid, its layers, and what it separates.
+
+    `classes` start with outside and body. `offsets_of` are the classes whose labels are things one by one: the network
+    regresses where the centre of each lies. `offsets_mm` is one unit of these outputs.
+    """
+
     dimensions: Literal[3] = 3
+    classes: tuple[str, ...] = CLASSES
+    offsets_of: tuple[str, ...] = ()
+    offsets_mm: Positive = 100.0
     spacing_mm: Positive = 2.0
     channels: tuple[int, ...] = (16, 32, 64, 128, 160)
     window: tuple[int, int, int] = (96, 112, 128)
@@ -77,6 +88,8 @@ class NetworkConfig(Strict):
         step = 2 ** (len(self.channels) - 1)
         if len(self.channels) < 2 or any(n < 2 * step or n % step for n in self.window):
             raise ValueError(f"window {self.window} must be multiples of {step}, at least {2 * step} each")
+        if not set(self.offsets_of) <= set(self.classes):
+            raise ValueError(f"offsets_of {list(self.offsets_of)} must be among the classes")
         return self
 
 
@@ -96,6 +109,7 @@ class Schedule(Strict):
     average_over: Annotated[int, Field(gt=0)] = 200
     checkpoint_every: Annotated[int, Field(gt=0)] = 100
     bfloat16: bool = True
+    workers: Annotated[int, Field(ge=0)] = 0
     seed: int = 1
 
 
@@ -121,7 +135,8 @@ class Augmentation(Strict):
 class TrainingConfig(Strict):
     name: str
     source: tuple[Source, ...] = Field(min_length=1)
-    structures: dict[Structure, tuple[str, ...]]
+    structures: dict[str, tuple[str, ...]]
+    anatomy: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     bone_refinement: BoneRefinement | None = None
     network: NetworkConfig = NetworkConfig()
     schedule: Schedule = Schedule()
@@ -129,10 +144,20 @@ class TrainingConfig(Strict):
 
     @model_validator(mode="after")
     def _all_structures(self) -> TrainingConfig:
-        missing = [s for s in ("bone", "lung", "liver") if not self.structures.get(s)]
-        if missing:
-            raise ValueError(f"[structures] names no label for {', '.join(missing)}")
+        wanted = [name for name in self.network.classes if name not in ("outside", "body")]
+        missing = [name for name in wanted if not self.structures.get(name)]
+        if missing or set(self.structures) - set(wanted):
+            raise ValueError(f"[structures] must name labels of each of {', '.join(wanted)}, and of nothing else")
+        try:
+            anatomy_of(self.model_dump(mode="json"))
+        except WeightsError as error:
+            raise ValueError(error.came) from error
         return self
+
+    @property
+    def meaning(self) -> Anatomy:
+        """What the network's classes stand for: each a structure of its own, or as `anatomy` says."""
+        return anatomy_of(self.model_dump(mode="json"))
 
     def class_of(self, label_name: str) -> int:
         """The class index of a label by its name; unnamed tissue is body."""
@@ -140,5 +165,5 @@ class TrainingConfig(Strict):
 
         for structure, patterns in self.structures.items():
             if any(fnmatchcase(label_name.lower(), p.lower()) for p in patterns):
-                return CLASS_INDEX[structure]
+                return self.network.classes.index(structure)
         return CLASS_INDEX["body"]

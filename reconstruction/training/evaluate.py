@@ -18,10 +18,10 @@ from geometry.extras import from_extra
 from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
 from reconstruction.ct.read import read_ct
-from reconstruction.network.classes import CLASS_INDEX, CLASSES
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.network.segmentation import Progress, Segmentation, SegmentationSettings, segment
 from reconstruction.network.weights import load_weights
+from reconstruction.training.config import TrainingConfig
 from reconstruction.training.scans import check_same_grid, read_volume
 from reconstruction.training.targets import TrainingVolume
 
@@ -173,7 +173,7 @@ def sample_onto(volume: Volume, grid: Volume) -> Singles:
 
 
 def dice_of_training_volumes(
-    network: torch.nn.Module, volumes: Sequence[TrainingVolume], window: tuple[int, int, int]
+    network: torch.nn.Module, volumes: Sequence[TrainingVolume], config: TrainingConfig
 ) -> dict[str, float]:
     """Mean Dice of each class over held-out scans that have it, on the network's grid."""
     with from_extra("training"):
@@ -181,6 +181,7 @@ def dice_of_training_volumes(
         from monai.inferers import sliding_window_inference
 
     results: dict[str, list[float]] = {}
+    window, classes = config.network.window, config.network.classes
     for volume in volumes:
         missing = [max(0, w - n) for w, n in zip(window, volume.hu.shape, strict=True)]
         padded = np.pad(volume.hu.astype(np.float32), [(0, m) for m in missing], mode="edge")
@@ -188,12 +189,12 @@ def dice_of_training_volumes(
         with torch.inference_mode():
             logits = sliding_window_inference(hu, window, 1, network, overlap=0.25, mode="gaussian")
         k, j, i = volume.hu.shape
-        labels = logits.numpy()[0, :, :k, :j, :i].argmax(axis=0)
+        labels = logits.numpy()[0, : len(classes), :k, :j, :i].argmax(axis=0)
         truth = volume.fractions.argmax(axis=0)
-        for name, index in CLASS_INDEX.items():
+        for index, name in enumerate(classes):
             if (truth == index).any():
                 results.setdefault(name, []).append(dice(labels == index, truth == index))
-    return {name: float(np.mean(results[name])) for name in CLASSES if name in results}
+    return {name: float(np.mean(results[name])) for name in classes if name in results}
 
 
 def _read_union(folder: Path, globs: Sequence[str]) -> Volume:

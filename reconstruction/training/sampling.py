@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry.extras import from_extra
 from geometry.points import Singles
-from reconstruction.network.classes import CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import OUTSIDE_INDEX
 from reconstruction.training.config import Augmentation, TrainingConfig
 from reconstruction.training.contrast import apply_contrast, mixed_contrast, synthetic_contrast
 from reconstruction.training.sample import Sample
@@ -17,6 +17,10 @@ from reconstruction.training.synthesis.artefacts import scan
 from reconstruction.training.synthesis.synthesise import Region, synthesise
 from reconstruction.training.synthesis.volume import LabelVolume
 from reconstruction.training.targets import TrainingVolume
+from reconstruction.training.warp import Warp, draw_warp
+
+if TYPE_CHECKING:
+    import torch
 
 # Room around the window for rotations and scalings, as a factor of its sides.
 MARGIN = 1.3
@@ -32,10 +36,11 @@ class Sampler:
     def __init__(self, volumes: Sequence[TrainingVolume | LabelVolume], config: TrainingConfig) -> None:
         self._volumes = volumes
         self._config = config
-        self._warp = spatial_transforms(config)
         self._intensity = intensity_transforms(config.augmentation)
         # Places of each class, from its sure voxels; the classes a scan lacks are left out.
-        self._places = [[np.flatnonzero(v.fractions[c].ravel() > 200) for c in range(len(CLASSES))] for v in volumes]
+        self._places = [
+            [np.flatnonzero(v.fractions[c].ravel() > 200) for c in range(len(config.network.classes))] for v in volumes
+        ]
 
     def draw(self, number: int) -> Sample:
         with from_extra("training"):
@@ -48,18 +53,41 @@ class Sampler:
         region = self._region(index, rng)
         hu, fractions = self._picture(volume, region, rng)
         known = np.ones(hu.shape, np.float32) if volume.known is None else volume.known[region].astype(np.float32)
-        warped, change = self._warp, self._intensity
-        for transform in (warped, change):
-            transform.set_random_state(seed=int(rng.integers(2**31)))
+        warp, change = draw_warp(self._config, hu.shape, rng), self._intensity
+        change.set_random_state(seed=int(rng.integers(2**31)))
         # The outside is what is left over: one channel less to resample.
         channels = [hu[None] + AIR_HU, known[None], fractions[OUTSIDE_INDEX + 1 :]]
-        stack = warped(torch.from_numpy(np.concatenate(channels))).as_tensor()
+        stack = warp.carry(torch.from_numpy(np.concatenate(channels)))
+        offsets, on_thing = self._offsets(volume, region, warp)
         hu, sure, inside = stack[:1] - AIR_HU, stack[1] > SURE, stack[2:].clamp(0, 1)
         fractions = torch.cat([(1 - inside.sum(0, keepdim=True)).clamp(min=0), inside])
         if isinstance(volume, LabelVolume):
             drawn, shown = scan(hu[0].numpy(), fractions.numpy(), volume.spacing_mm, rng)
-            return Sample(torch.from_numpy(drawn)[None, None], torch.from_numpy(shown)[None], sure[None, None])
-        return Sample((change(hu + AIR_HU).as_tensor() - AIR_HU)[None], fractions[None], sure[None, None])
+            return Sample(
+                torch.from_numpy(drawn)[None, None], torch.from_numpy(shown)[None], sure[None, None], offsets, on_thing
+            )
+        return Sample(
+            (change(hu + AIR_HU).as_tensor() - AIR_HU)[None], fractions[None], sure[None, None], offsets, on_thing
+        )
+
+    def _offsets(
+        self, volume: TrainingVolume | LabelVolume, region: Region, warp: Warp
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """From each voxel of a thing to the thing's centre, after the deformation, and where there is one."""
+        with from_extra("training"):
+            import torch
+
+        if volume.things is None:
+            return None, None
+        first = np.array([s.start for s in region], np.float32)
+        numbers = torch.from_numpy(volume.things.numbers[region].astype(np.float32))
+        numbers = warp.carry(numbers[None], "nearest")[0].long()
+        centres = torch.from_numpy(warp.place(volume.things.centres - first))
+        here = torch.stack(torch.meshgrid(*(torch.arange(n) for n in numbers.shape), indexing="ij"), dim=-1)
+        unit = self._config.network.spacing_mm / self._config.network.offsets_mm
+        offsets = (centres[numbers] - here) * unit
+        # Voxels are indexed k, j, i; offsets lead along i, j, k.
+        return offsets.permute(3, 0, 1, 2).flip(0)[None].float(), (numbers > 0)[None, None]
 
     def _picture(
         self, volume: TrainingVolume | LabelVolume, region: Region, rng: np.random.Generator
@@ -87,39 +115,6 @@ class Sampler:
             first = int(np.clip(int(c) + jitter - length // 2, 0, size - length))
             slices.append(slice(first, first + length))
         return slices[0], slices[1], slices[2]
-
-
-def spatial_transforms(config: TrainingConfig) -> Any:
-    """MONAI's transforms of HU and fractions together, one stack of channels: each resampling is paid for once."""
-    with from_extra("training"):
-        from monai.transforms import Compose, RandAffine, RandSmoothDeform
-
-    a, window = config.augmentation, config.network.window
-    # MONAI's deformation is a fraction of the half window, interpolated between 6 control points along each axis.
-    reach = a.elastic_mm / (min(window) * config.network.spacing_mm / 2)
-    return Compose(
-        [
-            RandAffine(
-                spatial_size=window,
-                prob=a.affine,
-                rotate_range=[np.deg2rad(a.rotate_deg)] * 3,
-                scale_range=[a.scale] * 3,
-                shear_range=[a.shear] * 6,
-                padding_mode="border",
-            ),
-            RandSmoothDeform(
-                spatial_size=window,
-                rand_size=(6, 6, 6),
-                prob=a.elastic,
-                def_range=reach,
-                field_mode="trilinear",
-                align_corners=True,
-                grid_mode="bilinear",
-                grid_padding_mode="border",
-                grid_align_corners=True,
-            ),
-        ]
-    )
 
 
 def intensity_transforms(a: Augmentation) -> Any:

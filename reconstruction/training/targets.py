@@ -1,4 +1,4 @@
-"""From labels to what the network learns: partial-volume fractions of five classes, and tissue parts for contrast."""
+"""From labels to what the network learns: partial-volume fractions of the classes, and tissue parts for contrast."""
 
 from __future__ import annotations
 
@@ -23,17 +23,41 @@ TISSUE_BINS_HU = (-400.0, -25.0, 200.0)
 
 
 @dataclass(frozen=True)
+class Things:
+    """Things of a kind, told apart.
+
+    Attributes:
+        numbers: ``(nk, nj, ni)`` uint8, the number of the thing at a voxel's centre, from 1; 0 is none.
+        centres: ``(n + 1, 3)`` float32, their centroids in voxels k, j, i; that of 0 means nothing.
+    """
+
+    numbers: NDArray[np.uint8]
+    centres: Singles
+
+
+def things_of(numbers: NDArray[np.integer]) -> Things:
+    """Things from any numbers ``(nk, nj, ni)``, 0 being none."""
+    present = np.unique(numbers)
+    order = np.searchsorted(present[present > 0], numbers) + 1
+    ordered = np.where(numbers > 0, order, 0).astype(np.uint8)
+    counts = np.maximum(np.bincount(ordered.ravel()), 1)
+    places = [np.bincount(ordered.ravel(), weights=axis.ravel()) / counts for axis in np.indices(numbers.shape)]
+    return Things(ordered, np.stack(places, axis=1).astype(np.float32))
+
+
+@dataclass(frozen=True)
 class TrainingVolume:
     """A scan on the network's grid.
 
     Attributes:
         hu: ``(nk, nj, ni)`` float16, averaged HU, clipped to -1024 .. 3071.
-        fractions: ``(5, nk, nj, ni)`` uint8, 255 times the class's share of the voxel.
+        fractions: ``(classes, nk, nj, ni)`` uint8, 255 times the class's share of the voxel.
         parts: ``(nk, nj, ni)`` uint8, the voxel's label and tissue bin, numbered without gaps.
-        part_classes: ``(n_parts,)`` class index of each part.
+        part_classes: ``(n_parts,)`` tissue of each part, an index in `reconstruction.network.classes.CLASSES`.
         part_bins: ``(n_parts,)`` tissue bin of each part, 0 gas to 3 dense.
         part_means_hu: ``(n_parts,)`` its mean HU.
         known: ``(nk, nj, ni)`` uint8, 1 where the fractions are known; None where all are.
+        things: what is told apart one by one, as vertebrae are; None for a network that does not.
     """
 
     name: str
@@ -44,6 +68,7 @@ class TrainingVolume:
     part_bins: NDArray[np.uint8]
     part_means_hu: Singles
     known: NDArray[np.uint8] | None = None
+    things: Things | None = None
 
 
 def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:
@@ -51,11 +76,12 @@ def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:
     ct, labels = to_nearest_lps(scan.ct), to_nearest_lps(scan.labels)
     classes = class_volume(ct, labels, scan, config)
     grid = network_grid(ct, config.network.spacing_mm)
-    shares = [resample(ct.with_voxels(classes == index), grid) for index in range(len(CLASSES))]
+    shares = [resample(ct.with_voxels(classes == index), grid) for index in range(len(config.network.classes))]
     fractions = np.rint(np.stack(shares) * 255).astype(np.uint8)
     hu = resample_hu(ct, grid)
     take = np.ix_(*_nearest_indices(grid.shape, ct, grid.affine))
-    keys = _part_keys(labels.voxels[take].astype(np.int64), classes[take].astype(np.int64), hu)
+    tissue_of = np.array([config.meaning.tissue_of(index) for index in range(len(config.network.classes))])
+    keys = _part_keys(labels.voxels[take].astype(np.int64), tissue_of[classes[take]], hu)
     _, parts = np.unique(keys, return_inverse=True)
     parts = _merge_small(parts.reshape(hu.shape))
     n = int(parts.max()) + 1
@@ -70,7 +96,16 @@ def prepare(scan: LabelledScan, config: TrainingConfig) -> TrainingVolume:
         (present // 4 % len(CLASSES)).astype(np.uint8),
         (present % 4).astype(np.uint8),
         means.astype(np.float32),
+        things=_things(labels.voxels[take], scan, config),
     )
+
+
+def _things(labels: NDArray[np.generic], scan: LabelledScan, config: TrainingConfig) -> Things | None:
+    if not config.network.offsets_of:
+        return None
+    told_apart = [config.network.classes.index(name) for name in config.network.offsets_of]
+    numbers = [number for number, name in scan.names.items() if config.class_of(name) in told_apart]
+    return things_of(np.where(np.isin(labels, numbers), labels.astype(np.int64), 0))
 
 
 def class_volume(ct: Volume, labels: Volume, scan: LabelledScan, config: TrainingConfig) -> NDArray[np.uint8]:
@@ -83,9 +118,11 @@ def class_volume(ct: Volume, labels: Volume, scan: LabelledScan, config: Trainin
     labelled = np.greater(labels.voxels, 0)
     inside = body_mask(ct) | labelled
     if config.bone_refinement is not None:
-        bone = classes == CLASS_INDEX["bone"]
+        bone = np.isin(classes, config.meaning.indices("bone"))
         bone &= labelled
-        classes[refined_bone(bone, ct, inside & ~labelled, config.bone_refinement)] = CLASS_INDEX["bone"]
+        added, nearest = refined_bone(bone, ct, inside & ~labelled, config.bone_refinement)
+        if added.any():
+            classes[added] = classes[nearest]
     classes[~inside] = OUTSIDE_INDEX
     return classes
 
@@ -114,14 +151,17 @@ def body_mask(ct: Volume) -> Bools:
     return tissue & (reach_mm <= 1.25 * radius_mm)
 
 
-def refined_bone(bone: Bools, ct: Volume, free: Bools, settings: BoneRefinement) -> Bools:
-    """Unlabelled dense voxels near labelled bone."""
+def refined_bone(
+    bone: Bools, ct: Volume, free: Bools, settings: BoneRefinement
+) -> tuple[Bools, tuple[NDArray[np.int32], ...]]:
+    """Unlabelled dense voxels near labelled bone, and the nearest voxel of labelled bone of each."""
     from scipy import ndimage
 
     if not bone.any():
-        return np.zeros_like(bone)
-    dense = free & np.greater(ct.voxels, settings.above_hu)
-    return dense & (ndimage.distance_transform_edt(~bone, sampling=ct.spacing_mm[::-1]) <= settings.within_mm)
+        return np.zeros_like(bone), ()
+    distance_mm, nearest = ndimage.distance_transform_edt(~bone, sampling=ct.spacing_mm[::-1], return_indices=True)
+    added = free & np.greater(ct.voxels, settings.above_hu) & (distance_mm <= settings.within_mm)
+    return added, tuple(axis[added] for axis in nearest)
 
 
 def _part_keys(labels: NDArray[np.int64], classes: NDArray[np.int64], hu: Singles) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -145,8 +145,8 @@ class _Run:
         schedule, loss = self.config.schedule, float("nan")
         self.network.train()
         with (out / LOG).open("a", encoding="utf-8") as log:
-            while self.iteration < schedule.iterations:
-                loss = self.step(self.task.draw(self.iteration))
+            for sample in self._samples():
+                loss = self.step(sample)
                 self.iteration += 1
                 log.write(json.dumps({"iteration": self.iteration, "loss": round(loss, 5)}) + "\n")
                 if self.iteration % schedule.checkpoint_every == 0 or self.iteration == schedule.iterations:
@@ -155,6 +155,19 @@ class _Run:
                 if progress is not None:
                     progress(self.iteration, schedule.iterations, loss)
         return loss
+
+    def _samples(self) -> Iterator[Sample]:
+        """The samples from here on; drawn ahead by another process where the training file asks for one."""
+        numbers = range(self.iteration, self.config.schedule.iterations)
+        if not self.config.schedule.workers:
+            return map(self.task.draw, numbers)
+        with from_extra("training"):
+            from torch.utils.data import DataLoader
+
+        loader = DataLoader(
+            Drawn(self.task), batch_size=None, sampler=numbers, num_workers=self.config.schedule.workers
+        )
+        return iter(loader)
 
     def step(self, sample: Sample) -> float:
         with from_extra("training"):
@@ -166,7 +179,10 @@ class _Run:
         inputs = sample.inputs.to(self.device, memory_format=self.memory_format)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=schedule.bfloat16):
             logits = self.network(inputs)
-        loss = self.loss_function(*where_known(logits.float(), sample, self.device))
+        outputs, classes = logits.float(), sample.fractions.shape[1]
+        loss = self.loss_function(*where_known(outputs[:, :classes], sample, self.device))
+        if sample.offsets is not None and sample.on_thing is not None:
+            loss = loss + offset_loss(outputs[:, classes:], sample.offsets, sample.on_thing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -225,6 +241,27 @@ def learning_rate(iteration: int, schedule: Schedule) -> float:
         start, end = end, schedule.iterations
     left = (end - iteration) / max(1.0, end - start)
     return schedule.learning_rate * warm * max(0.01, min(1.0, left))
+
+
+class Drawn:
+    """Samples by number, for torch's loader."""
+
+    def __init__(self, task: TrainingTask) -> None:
+        self._task = task
+
+    def __getitem__(self, number: int) -> Sample:
+        return self._task.draw(number)
+
+
+def offset_loss(outputs: torch.Tensor, offsets: torch.Tensor, on_thing: torch.Tensor) -> torch.Tensor:
+    """Smooth L1 on the things only: elsewhere no centre is right or wrong."""
+    with from_extra("training"):
+        import torch
+
+    here = on_thing.to(outputs.device).expand_as(outputs)
+    if not here.any():
+        return outputs.sum() * 0
+    return 2 * torch.nn.functional.smooth_l1_loss(outputs[here], offsets.to(outputs.device)[here], beta=0.05)
 
 
 def where_known(logits: torch.Tensor, sample: Sample, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,11 +30,12 @@ class VolumeTask:
         self.config = config
         self.trained_on = tuple(scan.fingerprint for scan in training)
         self._held_out = [s.volume for s in scans if s.files.validation and isinstance(s.volume, TrainingVolume)]
-        self._sampler = Sampler([scan.volume for scan in training], config)
+        weights = {source.name: source.weight for source in config.source}
+        self._sampler = Sampler([s.volume for s in training for _ in range(weights[s.files.source])], config)
 
     def network(self) -> torch.nn.Module:
         """A fresh network."""
-        return build_network(self.config.network.channels)
+        return build_network(self.config.network.channels, self.config.meaning.channels)
 
     def draw(self, number: int) -> Sample:
         """One window; the same number gives the same window."""
@@ -44,7 +45,7 @@ class VolumeTask:
         """Mean Dice of each class over the scans held out; empty without any."""
         from reconstruction.training.evaluate import dice_of_training_volumes
 
-        return dice_of_training_volumes(network, self._held_out, self.config.network.window) if self._held_out else {}
+        return dice_of_training_volumes(network, self._held_out, self.config) if self._held_out else {}
 
     def export(self, checkpoint: Path, description: Path) -> None:
         """Writes ONNX and description."""

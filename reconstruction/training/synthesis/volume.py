@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometry.volume import Volume
-from reconstruction.network.classes import CLASS_INDEX, CLASSES, OUTSIDE_INDEX
+from reconstruction.network.classes import CLASS_INDEX, OUTSIDE_INDEX
 from reconstruction.network.grid import NetworkGrid, network_grid, resample, to_nearest_lps
 from reconstruction.training.config import TrainingConfig
 from reconstruction.training.scans import LabelMap
 from reconstruction.training.synthesis.compartments import LAYERS, cut, shares_on
 from reconstruction.training.synthesis.outline import hull_distance_mm, padded_shape
 from reconstruction.training.synthesis.tissues import Part
+from reconstruction.training.targets import Things, things_of
 
 # Bone of which the true HU are given is drawn from these where they are at least so dense.
 TRUE_BONE_HU = 200.0
@@ -37,6 +38,7 @@ class LabelVolume:
         true_bone: ``(2, nk, nj, ni)`` float16, share of a voxel that is dense bone of known HU, and those; or None.
         known: ``(nk, nj, ni)`` uint8, 1 where classes are known; None where all are.
         spacing_mm: of the grid.
+        things: what is told apart one by one, as vertebrae are; None for a network that does not.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LabelVolume:
     true_bone: NDArray[np.float16] | None
     known: NDArray[np.uint8] | None
     spacing_mm: float
+    things: Things | None = None
 
 
 def prepare_labels(scan: LabelMap, config: TrainingConfig) -> LabelVolume:
@@ -70,7 +73,7 @@ def prepare_labels(scan: LabelMap, config: TrainingConfig) -> LabelVolume:
     classes = np.array([CLASS_INDEX["body"]] + [config.class_of(p.label) for p in compartments[1:]], np.uint8)
     return LabelVolume(
         scan.name,
-        fractions_of(parts, shares, classes, hull_mm - TYPICAL_COVER_MM, spacing_mm),
+        fractions_of(parts, shares, classes, hull_mm - TYPICAL_COVER_MM, spacing_mm, len(config.network.classes)),
         parts,
         shares,
         compartments,
@@ -80,7 +83,17 @@ def prepare_labels(scan: LabelMap, config: TrainingConfig) -> LabelVolume:
         None if scan.bone_ct is None else _true_bone(to_nearest_lps(scan.bone_ct), labels, fine, is_bone, grid),
         None if scan.trusted_mm is None else _known(labelled, scan.trusted_mm, spacing_mm),
         spacing_mm,
+        _things(parts[0], compartments, config),
     )
+
+
+def _things(parts: NDArray[np.uint8], compartments: tuple[Part, ...], config: TrainingConfig) -> Things | None:
+    if not config.network.offsets_of:
+        return None
+    told_apart = [config.network.classes.index(name) for name in config.network.offsets_of]
+    labels = sorted({p.label for p in compartments if config.class_of(p.label) in told_apart})
+    number = np.array([labels.index(p.label) + 1 if p.label in labels else 0 for p in compartments], np.uint8)
+    return things_of(number[parts])
 
 
 def fractions_of(
@@ -89,11 +102,12 @@ def fractions_of(
     classes: NDArray[np.uint8],
     outside_mm: NDArray[np.floating],
     spacing_mm: float,
+    count: int,
 ) -> NDArray[np.uint8]:
     """255 times the share of each class; unlabelled tissue is body, and outside where `outside_mm` is positive."""
-    fractions = np.zeros((len(CLASSES), *parts.shape[1:]), np.uint8)
+    fractions = np.zeros((count, *parts.shape[1:]), np.uint8)
     layers = classes[parts]
-    for index in range(len(CLASSES)):
+    for index in range(count):
         for layer in range(LAYERS):
             fractions[index] += shares[layer] * (layers[layer] == index)
     free = sum(shares[layer] * (parts[layer] == 0) for layer in range(LAYERS))

@@ -47,8 +47,9 @@ def test_bone_grows_into_dense_unlabelled_neighbours_only():
     bone[0, 0, :5] = True
     free = ~bone
     free[0, 0, 5] = False  # labelled as something else: never taken
-    grown = refined_bone(bone, Volume(hu, np.eye(4)), free, BoneRefinement(above_hu=180, within_mm=3.5))
+    grown, nearest = refined_bone(bone, Volume(hu, np.eye(4)), free, BoneRefinement(above_hu=180, within_mm=3.5))
     assert np.flatnonzero(grown[0, 0]).tolist() == [6, 7]
+    assert nearest[2].tolist() == [4, 4]
 
 
 def test_fractions_add_up_and_follow_the_label_names(tmp_path: Path):

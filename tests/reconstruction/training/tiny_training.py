@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from geometry.volume import Volume
 from reconstruction.training.config import TrainingConfig
 from reconstruction.training.read_config import read_config
+from reconstruction.training.scans import LabelledScan
 
 TOML = """
 name = "tiny"
@@ -50,10 +52,19 @@ def tiny_config(folder: Path) -> TrainingConfig:
 
 
 def write_scan(folder: Path, seed: int) -> None:
-    """A cylinder of tissue with a liver, a vertebra and a lung; 2 mm voxels."""
+    """The scan of balls as files."""
     import SimpleITK as sitk
 
     folder.mkdir(parents=True)
+    scan = scan_of_balls(seed)
+    for volume, name in ((scan.ct, "ct"), (scan.labels, "labels")):
+        image = sitk.GetImageFromArray(volume.voxels)
+        image.SetSpacing((2.0, 2.0, 2.0))
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+
+
+def scan_of_balls(seed: int = 1) -> LabelledScan:
+    """A cylinder of tissue with a liver, a vertebra and a lung; 2 mm voxels."""
     k, j, i = np.indices((40, 40, 40))
     hu = np.where(np.hypot(i - 20, j - 20) < 17, 40, -1000).astype(np.int16)
     labels = np.zeros(hu.shape, np.uint8)
@@ -66,7 +77,6 @@ def write_scan(folder: Path, seed: int) -> None:
         hu[ball] = density
         labels[ball] = number
     hu += np.random.default_rng(seed).normal(0, 10, hu.shape).astype(np.int16)
-    for array, name in ((hu, "ct"), (labels, "labels")):
-        image = sitk.GetImageFromArray(array)
-        image.SetSpacing((2.0, 2.0, 2.0))
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    names = {1: "liver", 2: "vertebrae_L1", 3: "lung_left"}
+    return LabelledScan("balls", Volume(hu, affine), Volume(labels, affine), names)
