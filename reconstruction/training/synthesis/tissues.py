@@ -164,9 +164,11 @@ def draw_part_hu(parts: tuple[Part, ...], uptake: Mapping[str, float], rng: np.r
     marrow = {kind: rng.uniform(*limits) for kind, limits in MARROW_HU.items()}
     means, textures = np.zeros(len(parts), np.float32), np.zeros(len(parts), np.float32)
     own = rng.normal(size=len(parts))
+    # The layers of one bone vary together, so that its cortex stays denser than its marrow.
+    first = {part.label: n for n, part in reversed(list(enumerate(parts)))}
     for n, part in enumerate(parts):
         if part.layer:
-            means[n], textures[n] = _bone_hu(part, cortex, marrow[part.kind], sharing, float(own[n]))
+            means[n], textures[n] = _bone_hu(part, cortex, marrow[part.kind], sharing, float(own[first[part.label]]))
         else:
             low, high, textures[n] = NATIVE_HU[part.kind]
             added = uptake.get(part.kind, 0.0)
