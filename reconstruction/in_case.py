@@ -1,4 +1,4 @@
-"""Writes CT, labels, probabilities and uncertainty into a case, and reads them back.
+"""Writes CT, labels, probabilities, uncertainty and regions to review into a case, and reads them back.
 
 These are functions, not methods of `Case`: reading a CT needs `reconstruction`, which `case` must not import.
 """
@@ -13,16 +13,23 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from case.case import CT_ID, LABEL_NAMES_ID, LABELS_ID, UNCERTAINTY_ID, Case, checked_name, write_payload
 from case.errors import CaseError
 from case.manifest import Artefact, MadeBy
 from case.nifti_files import write_nifti, write_probability_nifti
+from geometry.points import Singles
 from geometry.volume import Volume
 from reconstruction.ct.choice import CtChoice
 from reconstruction.ct.nifti import read_nifti_volume
 from reconstruction.ct.read import read_ct as read_ct_at
 from reconstruction.ct.scan import CtScan
 from reconstruction.ct.verdict import QualityVerdict
+from reconstruction.network.uncertainty.measure import Uncertainty
+
+HOW_SURE_KIND, HOW_SURE_NAME = "quality", "uncertainty"
+BORDER_ERROR_KIND = "border_error"
 
 
 def add_ct_copy(case: Case, scan: CtScan, made_by: MadeBy) -> Artefact:
@@ -91,6 +98,62 @@ def add_uncertainty(case: Case, uncertainty: Volume, made_by: MadeBy, made_from:
     """Adds the entropy of the network's classes, 0 sure to 1 undecided, as NIfTI of one byte a voxel."""
     write = partial(write_probability_nifti, probability=uncertainty)
     return case.add("uncertainty", UNCERTAINTY_ID, write, made_by, made_from)
+
+
+def add_how_sure(
+    case: Case,
+    uncertainty: Uncertainty,
+    structures: Sequence[str],
+    made_by: MadeBy,
+    made_from: Sequence[str] = (CT_ID, LABELS_ID),
+) -> None:
+    """Adds how sure the network is, with the regions to review, and each surface's expected border error.
+
+    The latter is ``border_error/{structure}.npy``: float32, mm, one for each vertex of the structure's GLB, in order.
+
+    Args:
+        structures: those that have a surface in the case.
+    """
+    case.write_json(HOW_SURE_KIND, HOW_SURE_NAME, uncertainty.to_json(), made_by, made_from)
+    for structure in structures:
+        error_mm = uncertainty.border_error_mm(structure, case.read_surface(structure).vertices_mm)
+        case.add(
+            BORDER_ERROR_KIND,
+            f"{BORDER_ERROR_KIND}/{checked_name(structure)}.npy",
+            partial(_write_array, values=error_mm.astype(np.float32)),
+            made_by,
+            (f"surfaces/{structure}.glb",),
+            details={"unit": "mm", "median_mm": round(float(np.median(error_mm)), 3)},
+        )
+
+
+def read_how_sure(case: Case) -> dict[str, Any] | None:
+    """How sure the network was, as `Uncertainty.to_json` gives it; None where that was not asked for."""
+    path = f"{HOW_SURE_KIND}/{HOW_SURE_NAME}.json"
+    known = any(artefact.id == path for artefact in case.artefacts)
+    return dict(json.loads(case.path_of(path).read_bytes())) if known else None
+
+
+def read_border_error(case: Case, structure: str) -> Singles | None:
+    """Expected border error in mm at each vertex of the structure's surface; None where there is none.
+
+    Raises:
+        CaseError: it does not belong to the surface as it is now.
+    """
+    path = f"{BORDER_ERROR_KIND}/{structure}.npy"
+    if not any(artefact.id == path for artefact in case.artefacts):
+        return None
+    problem = case.stale().get(path) or case.verify().get(path)
+    if problem:
+        raise CaseError(
+            f"border errors of '{structure}' that cannot be used: {problem}", "current ones", "make it again"
+        )
+    return np.asarray(np.load(case.path_of(path), allow_pickle=False), np.float32)
+
+
+def _write_array(path: Path, values: Singles) -> None:
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def read_ct(case: Case) -> CtScan:

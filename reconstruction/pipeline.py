@@ -29,6 +29,8 @@ from reconstruction.identity import check_no_identity
 from reconstruction.labels.read import LabelledStructure, LabelReading, read_labels
 from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
+from reconstruction.network.uncertainty.measure import Uncertainty, measure_uncertainty
+from reconstruction.network.uncertainty.settings import Effort
 from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
 from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 from reconstruction.vertebrae.from_network import Spine, offered_spine
@@ -48,6 +50,7 @@ class ReconstructionSettings:
         copy_ct: keep the CT itself in the case, instead of its path and fingerprint.
         choice: which series or acquisition, where there are several, and whether values may be corrected to HU.
         anonymize: write nothing that identifies the patient; the CT is kept as NIfTI, without its path.
+        uncertainty: how much is spent on saying how sure the network is; unused where labels are given.
     """
 
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
@@ -55,6 +58,7 @@ class ReconstructionSettings:
     copy_ct: bool = False
     choice: CtChoice = field(default_factory=CtChoice)
     anonymize: bool = False
+    uncertainty: Effort = "quick"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,11 +86,13 @@ class Reconstruction(MadeSurfaces):
         segmentation: the network's probabilities, labels and uncertainty.
         doubts: how far these can be believed.
         spine: the vertebrae one by one; None if the network does not offer them.
+        uncertainty: how sure the network is, with regions to review; None where that was not asked for.
     """
 
     segmentation: Segmentation
     doubts: NetworkDoubts
     spine: Spine | None = None
+    uncertainty: Uncertainty | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -284,6 +290,10 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
     doubts = run.stages.run(
         "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)
     )
+    uncertainty = run.stages.run(
+        "uncertainty",
+        lambda: measure_uncertainty(scan.volume, segmentation, run.settings.uncertainty, run.settings.segmentation),
+    )
     surfaces, absent = run.stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
     spine = offered_spine(segmentation, run.settings.max_triangles, run.stages)
     return Reconstruction(
@@ -294,6 +304,7 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         segmentation=segmentation,
         doubts=doubts,
         spine=spine,
+        uncertainty=uncertainty,
     )
 
 
@@ -315,6 +326,7 @@ def _parameters(settings: ReconstructionSettings) -> dict[str, Any]:
         "overlap": segmentation.overlap,
         "islands": {name: asdict(rule) for name, rule in segmentation.islands.items()},
         "max_triangles": settings.max_triangles,
+        "uncertainty": settings.uncertainty,
     }
 
 
@@ -337,6 +349,8 @@ def _write_network_result(case: Case, made: Reconstruction, made_by: MadeBy, _: 
     uncertainty_id = in_case.add_uncertainty(case, segmentation.uncertainty, by_network).id
     case.write_json(DOUBTS_KIND, DOUBTS_NAME, made.doubts.to_json(), by_network, (CT_ID, uncertainty_id))
     write_spine(case, made.spine, by_network)
+    if made.uncertainty is not None:
+        in_case.add_how_sure(case, made.uncertainty, tuple(made.surfaces), by_network)
 
 
 # ---------------------------------------------------------------------------------------------------------- from labels

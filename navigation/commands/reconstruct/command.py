@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -49,6 +49,10 @@ class ReconstructRequest:
     triangles: Annotated[
         int, typer.Option(min=4, help="At most so many triangles a structure; what simplifying moved is measured.")
     ] = 100_000
+    uncertainty: Annotated[
+        Literal["none", "quick", "full"],
+        typer.Option(help="How often the network runs again to say how sure it is: not at all, once, eight times."),
+    ] = "quick"
     acquisition: options.Acquisition = None
     correct_hu: options.CorrectHu = False
     json_file: options.JsonFile = None
@@ -65,6 +69,7 @@ class ReconstructRequest:
             copy_ct=self.copy_ct,
             choice=CtChoice(series=self.series, acquisition=self.acquisition, correct_hu=self.correct_hu),
             anonymize=self.anonymize,
+            uncertainty=self.uncertainty,
         )
 
 

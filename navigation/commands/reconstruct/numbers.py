@@ -22,6 +22,7 @@ def by_network_as_json(made: Reconstruction, case: Path) -> dict[str, Any]:
         "seen_in_training": segmentation.seen_in_training,
         "doubts": made.doubts.to_json(),
         "vertebrae": None if made.spine is None else made.spine.found.to_json(),
+        "uncertainty": None if made.uncertainty is None else made.uncertainty.to_json(),
     }
     return _common(made.scan, made.surfaces, made.absent, made.seconds, case) | {"network": network, "labels": None}
 

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from case.case import Case
 from navigation.terminal.doubts import render_doubts
+from navigation.terminal.how_sure import render_how_sure
 from navigation.terminal.vertebrae import render_vertebrae
 from reconstruction.pipeline import Reconstruction
 from reconstruction.surfaces.extract import ExtractedSurface
 
+REGIONS_SHOWN = 5
 SIMPLIFIED = "simplified by (95 %, at most)"
 
 
@@ -44,6 +46,8 @@ def render_reconstruction(made: Reconstruction, case_path: Path, console: Consol
         render_vertebrae(made.spine.found.to_json(), console)
     render_limits_missed(made.surfaces, console)
     render_doubts(made.doubts.to_json(), console)
+    if made.uncertainty is not None:
+        render_how_sure(made.uncertainty.to_json(), console, most=REGIONS_SHOWN)
     render_seconds(made.seconds, console)
     console.print(f"network on {segmentation.engine}", highlight=False)
     console.print(f"All structures are suggestions: 'surgnav review {escape(str(case_path))}' shows and decides.")

@@ -16,7 +16,9 @@ from navigation.commands.review.command import ReviewRequest
 from navigation.errors import ReviewError
 from navigation.pictures.review import draw_structure
 from navigation.terminal.doubts import render_doubts
+from navigation.terminal.how_sure import render_how_sure
 from navigation.terminal.vertebrae import render_vertebrae
+from reconstruction.in_case import read_how_sure
 from reconstruction.vertebrae.in_case import read_spine
 from registration.record.history import history
 
@@ -24,7 +26,7 @@ NEEDS_A_LOOK = ("approved", "edited")
 
 
 def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[str], bool] | None) -> None:
-    """Draws, records a decision if one is given whole, then shows the case and its registrations.
+    """Draws, records a decision if one is given whole, then shows the case, where to look, and its registrations.
 
     Args:
         time: ISO 8601 with a time zone.
@@ -48,6 +50,9 @@ def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[s
     spine = read_spine(case)
     if spine is not None:
         render_vertebrae(spine, console)
+    sure = read_how_sure(case)
+    if sure is not None:
+        render_how_sure(sure, console)
     registrations = history(case)
     if registrations:
         show_history(registrations, console)

@@ -143,7 +143,7 @@ def test_the_numbers_of_a_reconstruction(doubtful: tuple[Path, dict, str]) -> No
     assert (document["schema"], document["version"], document["case"]) == ("surgnav.reconstruction", 1, str(path))
     assert document["verdict"] == "usable"
     assert set(document["absent"]) == {"bone"}  # too little of it for a surface
-    assert set(document["seconds"]) == {"read", "network", "check", "surfaces", "write"}
+    assert set(document["seconds"]) == {"read", "network", "check", "uncertainty", "surfaces", "write"}
     shown = printed.split("stage s share")[1]
     assert all(f"{stage} {seconds:.1f} " in shown for stage, seconds in document["seconds"].items())
     assert f"all {sum(document['seconds'].values()):.1f} 100%" in shown

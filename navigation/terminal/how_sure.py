@@ -1,0 +1,48 @@
+"""Prints `Uncertainty.to_json`: how sure the network is of each structure, and where a person should look first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None = None) -> None:
+    """Prints expected Dice by structure, and regions to review, worst first.
+
+    Args:
+        most: print at most so many regions; None for all.
+    """
+    for name, confidence in sure["structures"].items():
+        console.print(
+            f"{escape(name)}: expected Dice {confidence['expected_dice']:.2f} "
+            f"({confidence['lowest_dice']:.2f} to {confidence['highest_dice']:.2f})",
+            highlight=False,
+        )
+    if not sure["calibration_measured_on"]:
+        console.print("[yellow]These weights were never calibrated: the numbers are the network's own.[/]")
+    regions = sure["regions"]
+    if not regions:
+        return
+    shown = regions[:most]
+    table = Table(
+        "look at", "L, P, S in mm (ct)", "slice", "called", "may be", "ml", "wrong, ml", "why", box=SIMPLE_HEAD
+    )
+    for number, region in enumerate(shown, start=1):
+        table.add_row(
+            str(number),
+            ", ".join(f"{value:.0f}" for value in region["centre_mm"]),
+            str(region["slice_number"]),
+            escape(region["given"]),
+            escape(region["instead"]),
+            f"{region['volume_ml']:.1f}",
+            f"{region['expected_wrong_ml']:.1f}",
+            escape(region["why"]),
+        )
+    console.print(table)
+    if len(shown) < len(regions):
+        console.print(f"{len(regions) - len(shown)} more regions to review: 'surgnav review' lists them.")

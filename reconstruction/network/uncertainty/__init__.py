@@ -1,0 +1,1 @@
+"""How sure the network is of what it says, and where a person should look first."""
