@@ -25,6 +25,12 @@ def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None 
         )
     if not sure["calibration_measured_on"]:
         console.print("[yellow]These weights were never calibrated: the numbers are the network's own.[/]")
+    for finding in sure["findings"]:
+        where = ", ".join(f"{value:.0f}" for value in finding["centre_mm"])
+        console.print(
+            f"[yellow bold]look[/] [yellow]{escape(finding['what'])}; {finding['volume_ml']:.0f} ml at {where}[/]",
+            highlight=False,
+        )
     regions = sure["regions"]
     if not regions:
         return

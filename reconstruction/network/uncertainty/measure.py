@@ -11,12 +11,13 @@ import numpy as np
 
 from geometry.points import Bools, Floats, Singles
 from geometry.volume import Volume
-from reconstruction.network.classes import Anatomy
+from reconstruction.network.classes import OUTSIDE_INDEX, Anatomy
 from reconstruction.network.engines.engine import choose_engine
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings
 from reconstruction.network.uncertainty.border import border_lengths_mm, expected_error_mm
 from reconstruction.network.uncertainty.calibration import FAR_MM, PLAIN_BORDER, Calibration, load_calibration
 from reconstruction.network.uncertainty.evidence import Collected, onto
+from reconstruction.network.uncertainty.findings import Finding, on_the_other_side, pieces_too_many
 from reconstruction.network.uncertainty.passes import Passes, probability_of, run_passes
 from reconstruction.network.uncertainty.regions import Region, described_regions, numbered_regions
 from reconstruction.network.uncertainty.settings import DROPOUT, PASSES, Effort, perturbations
@@ -52,6 +53,7 @@ class Uncertainty:
         wrong: probability that the class of a voxel is wrong, on the answer's grid, float32.
         structures: by name.
         regions: for a person to review, worst first.
+        findings: what hardly a patient looks like: pieces too many, an organ on the other side.
         passes: what the passes say together, on the network's grid.
         grid: a volume on that grid.
         anatomy: what the network's classes mean.
@@ -63,6 +65,7 @@ class Uncertainty:
     wrong: Volume
     structures: Mapping[str, StructureConfidence]
     regions: tuple[Region, ...]
+    findings: tuple[Finding, ...]
     passes: Passes
     grid: Volume
     anatomy: Anatomy
@@ -89,6 +92,7 @@ class Uncertainty:
             "calibration_measured_on": self.measured_on,
             "far_mm": FAR_MM,
             "structures": {name: asdict(confidence) for name, confidence in self.structures.items()},
+            "findings": [finding.to_json() for finding in self.findings],
             "regions": [region.to_json() for region in self.regions],
         }
 
@@ -141,11 +145,25 @@ def measure_uncertainty(
         wrong=segmentation.labels.with_voxels(wrong),
         structures=_structures(segmentation, weights.ct_anatomy, passes, collected, wrong),
         regions=described_regions(evidence, numbers, segmentation.labels, ct, segmentation.classes),
+        findings=_findings(segmentation, weights.ct_anatomy, passes),
         passes=passes,
         grid=segmentation.hu,
         anatomy=weights.ct_anatomy,
         calibration=calibration,
     )
+
+
+def _findings(segmentation: Segmentation, anatomy: Anatomy, passes: Passes) -> tuple[Finding, ...]:
+    patient = np.asarray(segmentation.labels.voxels) != OUTSIDE_INDEX
+    found: list[Finding] = []
+    for name, probability in segmentation.probabilities.items():
+        if name == "body":
+            continue
+        network = segmentation.hu.with_voxels(probability_of(anatomy, passes.mean, name) > 0.5)
+        found += pieces_too_many(name, network)
+        aside = on_the_other_side(name, probability.with_voxels(np.asarray(probability.voxels) > 0.5), patient)
+        found += [] if aside is None else [aside]
+    return tuple(found)
 
 
 def _structures(
