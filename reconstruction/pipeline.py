@@ -288,7 +288,10 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         stages=run.stages,
     )
     doubts = run.stages.run(
-        "check", lambda: network_doubts(segmentation.hu, segmentation.probabilities, segmentation.uncertainty)
+        "check",
+        lambda: network_doubts(
+            segmentation.answer_hu, segmentation.probabilities, segmentation.uncertainty, segmentation.overruled
+        ),
     )
     uncertainty = run.stages.run(
         "uncertainty",

@@ -16,6 +16,7 @@ import numpy as np
 from geometry.points import Bools, Singles
 from geometry.volume import Volume
 from reconstruction.network.outside import air_around
+from reconstruction.network.physics.places import TRUNK_SECTION_CM2, largest_section_cm2
 
 INSIDE = 0.5  # probability from which on a voxel is the structure's
 SURE = 0.9  # from which on the network counts as sure of a voxel
@@ -25,7 +26,6 @@ LOW_DICE = {"bone": 0.75, "lung": 0.9}  # an expert's bone reaches 0.78 in 3D-IR
 LOW_COVERED = 0.8  # of all that is denser than 300 HU in the patient; of experts' bone it is 0.9 and more
 GAS_HU, TISSUE_HU = -950.0, -300.0  # a part of lung thinner, or denser, than this in the median is none
 SMALLEST_PART_ML = 1.0
-TRUNK_SECTION_CM2 = 400.0  # the largest section of an adult's trunk is larger, a head's and a thigh's smaller
 IN_THE_TRUNK = ("lung", "liver")
 
 
@@ -76,19 +76,22 @@ class NetworkDoubts:
         }
 
 
-def network_doubts(ct: Volume, probabilities: Mapping[str, Volume], uncertainty: Volume) -> NetworkDoubts:
+def network_doubts(
+    ct: Volume, probabilities: Mapping[str, Volume], uncertainty: Volume, overruled: tuple[str, ...] = ()
+) -> NetworkDoubts:
     """Examines what the network made of a CT.
 
     Args:
-        ct: HU on the network's grid, as the network saw them.
+        ct: HU on the answer's grid.
         probabilities: structure to probability there.
         uncertainty: entropy of the classes there, 0 to 1.
+        overruled: what the CT set aside of the network's result; it is said with the warnings.
     """
     hu = np.asarray(ct.voxels, np.float32)
     masks = {name: np.asarray(volume.voxels) > INSIDE for name, volume in probabilities.items()}
     patient = masks.get("body", np.ones(hu.shape, bool)) & ~air_around(hu)
     voxel_ml = uncertainty.voxel_volume_ml
-    section_cm2 = _largest_section(patient) * voxel_ml / uncertainty.spacing_mm[2] * 10.0
+    section_cm2 = largest_section_cm2(patient, float(uncertainty.spacing_mm[0]))
     no_trunk = section_cm2 < TRUNK_SECTION_CM2
     air = patient & (hu < AIR_HU)
     found = {
@@ -96,7 +99,7 @@ def network_doubts(ct: Volume, probabilities: Mapping[str, Volume], uncertainty:
         for name, mask in masks.items()
         if mask.any()
     }
-    warnings = (_no_trunk(section_cm2),) if no_trunk else ()
+    warnings = ((_no_trunk(section_cm2),) if no_trunk else ()) + overruled
     entropy = float(np.asarray(uncertainty.voxels)[patient].mean()) if patient.any() else 1.0
     return NetworkDoubts(
         found, round(entropy, 3), round(section_cm2, 1), round(float(air.sum()) * voxel_ml, 1), warnings
@@ -168,18 +171,6 @@ def _no_lung(mask: Bools, hu: Singles, voxel_ml: float) -> list[str]:
         if volume_ml > 0.0:
             said.append(f"{volume_ml:.0f} ml of it, in parts of their own, are {what}")
     return said
-
-
-def _largest_section(patient: Bools) -> int:
-    """Voxels of the largest connected part in any slice ``(nj, ni)``: legs and arms lie apart from one another."""
-    from scipy import ndimage
-
-    largest = 0
-    for section in patient[:: max(1, len(patient) // 64)]:
-        parts, count = ndimage.label(section)
-        if count:
-            largest = max(largest, int(np.bincount(parts.ravel())[1:].max()))
-    return largest
 
 
 def _no_trunk(section_cm2: float) -> str:

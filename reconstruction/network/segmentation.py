@@ -22,6 +22,7 @@ from reconstruction.network.fingerprint import scan_fingerprint
 from reconstruction.network.grid import NetworkGrid, network_grid, resample_hu, to_nearest_lps
 from reconstruction.network.islands import IslandRule, clear_islands, clear_islands_of
 from reconstruction.network.outside import clear_beside_patient, clear_outside, far_air, place_skin
+from reconstruction.network.physics.answer import Answer, all_onto, answer
 from reconstruction.network.sliding_window import sliding_window
 from reconstruction.network.weights import Weights, load_weights
 
@@ -56,7 +57,7 @@ class SegmentationSettings:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What the network makes of a CT, all on its own grid (isotropic, covering the CT), in the CT's frame.
+    """What the network and the CT make of it, on the answer's grid (isotropic, covering the CT), in the CT's frame.
 
     Attributes:
         probabilities: offered structure to probability, 0 to 1, float32. `body` is everything inside the skin.
@@ -66,7 +67,9 @@ class Segmentation:
         weights_sha256: SHA-256 of the ONNX file.
         trained_on: fingerprints of the scans that the network was trained on.
         seen_in_training: this very scan is one of them, so its result says nothing about other patients.
-        hu: the CT as the network saw it, float32.
+        hu: the CT as the network saw it, float32, on the network's grid.
+        answer_hu: the CT on the answer's grid, float32.
+        overruled: what of the network's result the CT set aside; sentences for a person.
         classes: the network's classes by index.
         class_probabilities: ``(classes, nk, nj, ni)`` float16, as the network gave them, before any correction; on the
             grid of `hu`.
@@ -82,6 +85,8 @@ class Segmentation:
     trained_on: tuple[str, ...]
     seen_in_training: bool
     hu: Volume
+    answer_hu: Volume
+    overruled: tuple[str, ...] = ()
     classes: tuple[str, ...] = CLASSES
     class_probabilities: NDArray[np.float16] | None = None
     offsets_mm: NDArray[np.float16] | None = None
@@ -115,34 +120,38 @@ def segment(
     grid = network_grid(lps, weights.ct_spacing_mm)
     engine = run("load", lambda: engine or choose_engine(settings.engine, weights))
     hu = run("resample", lambda: resample_hu(lps, grid))
-    answer = run("network", lambda: _answer(hu, grid, weights, engine, settings.overlap, progress))
+    said = run("network", lambda: _said(hu, grid, weights, engine, settings.overlap, progress))
 
-    def correct() -> tuple[dict[str, Singles], NDArray[np.uint8], Singles]:
-        tidy(answer.tissues, hu, settings.islands, weights.ct_spacing_mm)
-        return structures_of(weights.ct_anatomy, answer.classes, answer.tissues)
+    def correct() -> tuple[Answer, tuple[dict[str, Singles], NDArray[np.uint8], Singles]]:
+        tidy(said.tissues, hu, settings.islands, weights.ct_spacing_mm)
+        found = answer(lps, grid, said.tissues)
+        classes = all_onto(said.classes, grid, found.grid)
+        return found, structures_of(weights.ct_anatomy, classes, found.tissues)
 
-    structures, labels, entropy = run("correct", correct)
+    found, (structures, labels, entropy) = run("correct", correct)
 
     def volume(voxels: NDArray[np.generic]) -> Volume:
-        return Volume(voxels, grid.affine, grid.frame)
+        return Volume(voxels, found.grid.affine, found.grid.frame)
 
     return Segmentation(
         probabilities=MappingProxyType({name: volume(voxels) for name, voxels in structures.items()}),
         labels=volume(labels),
         classes=weights.ct_anatomy.classes,
-        class_probabilities=answer.classes,
-        offsets_mm=answer.offsets_mm,
+        class_probabilities=said.classes,
+        offsets_mm=said.offsets_mm,
         uncertainty=volume(entropy),
         engine=engine.name,
         weights_sha256=weights.sha256,
         trained_on=weights.trained_on,
         seen_in_training=scan_fingerprint(ct) in weights.trained_on,
-        hu=volume(hu),
+        hu=Volume(hu, grid.affine, grid.frame),
+        answer_hu=volume(found.hu),
+        overruled=found.overruled,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Answer:
+class _Said:
     """What the network says: classes and offsets as `Segmentation` has them, and tissues to be corrected."""
 
     classes: NDArray[np.float16]
@@ -150,18 +159,18 @@ class _Answer:
     tissues: Singles
 
 
-def _answer(
+def _said(
     hu: Singles,
     grid: NetworkGrid,
     weights: Weights,
     engine: InferenceEngine,
     overlap: float,
     progress: Progress | None,
-) -> _Answer:
+) -> _Said:
     output = class_probabilities(hu, weights, engine, overlap, progress)
     classes = output[: len(weights.ct_anatomy.classes)]
     offsets_mm = _offsets_mm(output, weights.ct_anatomy, grid)
-    return _Answer(classes.astype(np.float16), offsets_mm, weights.ct_anatomy.tissues(classes))
+    return _Said(classes.astype(np.float16), offsets_mm, weights.ct_anatomy.tissues(classes))
 
 
 def structures_of(

@@ -114,7 +114,7 @@ def doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dic
         bone[:, :, : bone.shape[2] // 2] = 0.0
         labels = ct.with_voxels((bone > 0.5).astype(np.uint8))
         uncertainty = ct.with_voxels(np.full(bone.shape, 0.25, np.float32))
-        return Segmentation({"bone": ct.with_voxels(bone)}, labels, uncertainty, "half", "0" * 64, (), False, ct)
+        return Segmentation({"bone": ct.with_voxels(bone)}, labels, uncertainty, "half", "0" * 64, (), False, ct, ct)
 
     monkeypatch.setattr(pipeline, "segment", half_of_the_bone)
     ct = ct_dicom(tmp_path / "ct")

@@ -87,7 +87,7 @@ def test_the_network_s_case_is_anonymous_too(tmp_path: Path, study: Path, monkey
 def bone_by_threshold(ct: Volume) -> Segmentation:
     bone = ct.with_voxels((ct.voxels > 300).astype(np.float32))
     labels = ct.with_voxels((ct.voxels > 300).astype(np.uint8))
-    return Segmentation({"bone": bone}, labels, bone, "threshold", "0" * 64, (), False, ct)
+    return Segmentation({"bone": bone}, labels, bone, "threshold", "0" * 64, (), False, ct, ct)
 
 
 def test_without_it_the_case_says_where_the_ct_is(tmp_path: Path, study: Path) -> None:
