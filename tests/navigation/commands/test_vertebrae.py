@@ -50,7 +50,7 @@ def test_each_vertebra_is_in_the_case_with_its_surface_and_how_sure_its_number_i
         offered = {"bone": bone, "vertebrae": hu.with_voxels(evidence.vertebra)}
         return Segmentation(
             offered, nothing, bone.with_voxels(np.zeros(bone.voxels.shape, np.float32)), "right", "0" * 64, (), False,
-            hu, CLASSES_NEEDED, classes, evidence.offsets_mm.astype(np.float16),
+            hu, hu, (), CLASSES_NEEDED, classes, evidence.offsets_mm.astype(np.float16),
         )  # fmt: skip
 
     monkeypatch.setattr(pipeline, "segment", by_a_network_that_is_right)
