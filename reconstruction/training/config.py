@@ -110,6 +110,7 @@ class Schedule(Strict):
     checkpoint_every: Annotated[int, Field(gt=0)] = 100
     bfloat16: bool = True
     workers: Annotated[int, Field(ge=0)] = 0
+    balanced: bool = False
     seed: int = 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +33,7 @@ class TrainingTask(Protocol):
     """What the loop needs to know of the data: 3D volumes and 2D images each bring their own."""
 
     trained_on: tuple[str, ...]
+    class_weights: tuple[float, ...] | None
 
     def network(self) -> torch.nn.Module:
         """A fresh network."""
@@ -139,7 +140,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
-        self.loss_function = soft_dice_cross_entropy()
+        self.loss_function = soft_dice_cross_entropy(task.class_weights).to(self.device)
 
     def train(self, out: Path, progress: Progress | None) -> float:
         schedule, loss = self.config.schedule, float("nan")
@@ -278,9 +279,16 @@ def where_known(logits: torch.Tensor, sample: Sample, device: torch.device) -> t
     return torch.where(known, logits, 20 * nothing), torch.where(known, fractions, nothing)
 
 
-def soft_dice_cross_entropy() -> Any:
-    """Dice plus cross-entropy on fractions; squared denominators, as only then p = t is the best Dice for a soft t."""
+def soft_dice_cross_entropy(class_weights: Sequence[float] | None = None) -> Any:
+    """Dice plus cross-entropy on fractions; squared denominators, as only then p = t is the best Dice for a soft t.
+
+    Weights count in the cross-entropy: many classes share what little of a window is not soft tissue or air.
+    """
     with from_extra("training"):
+        import torch
         from monai.losses import DiceCELoss
 
-    return DiceCELoss(softmax=True, squared_pred=True, smooth_nr=1e-2, smooth_dr=1e-2)
+    loss = DiceCELoss(softmax=True, squared_pred=True, smooth_nr=1e-2, smooth_dr=1e-2)
+    if class_weights is not None:
+        loss.cross_entropy = torch.nn.CrossEntropyLoss(weight=torch.tensor(class_weights))
+    return loss

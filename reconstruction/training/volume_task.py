@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from geometry.points import Floats
 from reconstruction.network.architecture import build_network
 from reconstruction.network.errors import TrainingDataError
 from reconstruction.network.export import export_checkpoint
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# A class with less than this share of the scans counts as having so much.
+RAREST = 1e-4
+
+
 class VolumeTask:
     """What the training loop needs to know of CT volumes."""
 
@@ -29,6 +37,8 @@ class VolumeTask:
         training = [scan for scan in scans if not scan.files.validation]
         self.config = config
         self.trained_on = tuple(scan.fingerprint for scan in training)
+        shares = [s.volume.fractions.mean(axis=(1, 2, 3), dtype=np.float64) / 255 for s in training]
+        self.class_weights = balanced_weights(shares) if config.schedule.balanced else None
         self._held_out = [s.volume for s in scans if s.files.validation and isinstance(s.volume, TrainingVolume)]
         weights = {source.name: source.weight for source in config.source}
         self._sampler = Sampler([s.volume for s in training for _ in range(weights[s.files.source])], config)
@@ -50,6 +60,13 @@ class VolumeTask:
     def export(self, checkpoint: Path, description: Path) -> None:
         """Writes ONNX and description."""
         export_checkpoint(checkpoint, description)
+
+
+def balanced_weights(shares: Sequence[Floats]) -> tuple[float, ...]:
+    """A weight for each class, one over the root of its share of the scans; their mean over all voxels is 1."""
+    mean = np.maximum(np.mean(shares, axis=0), RAREST)
+    weights = mean**-0.5
+    return tuple(float(w) for w in weights / (weights * mean).sum())
 
 
 @dataclass(frozen=True)

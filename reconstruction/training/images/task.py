@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class ImageTask:
     """What the training loop needs to know of 2D images."""
 
+    class_weights: tuple[float, ...] | None = None
+
     def __init__(self, config: ImageTrainingConfig, data: Path, beside: Path) -> None:
         files = [pair for source in config.source for pair in find_images(source, data, beside)]
         self.training = [read_image(pair, config) for pair in files if pair.part == "training"]

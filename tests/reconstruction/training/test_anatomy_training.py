@@ -15,7 +15,8 @@ from reconstruction.training.config import TrainingConfig
 from reconstruction.training.read_config import read_config
 from reconstruction.training.sampling import Sampler
 from reconstruction.training.targets import prepare, things_of
-from reconstruction.training.train import offset_loss, run_training
+from reconstruction.training.train import offset_loss, run_training, soft_dice_cross_entropy
+from reconstruction.training.volume_task import balanced_weights
 from reconstruction.training.warp import draw_warp
 from tests.reconstruction.training.tiny_training import TOML, scan_of_balls, write_scan
 
@@ -154,3 +155,15 @@ def test_a_network_of_more_classes_goes_from_file_to_structures(tmp_path: Path):
     assert set(found.probabilities) == {"body", "bone", "vertebrae", "lung", "liver"}
     expected = np.einsum("ab,bkji->akji", TURN[:3, :3], found.offsets_mm.astype(np.float64))
     np.testing.assert_allclose(again.offsets_mm, expected, atol=0.2)
+
+
+def test_a_rare_class_weighs_more_in_the_cross_entropy():
+    shares = [np.array([0.6, 0.39, 0.01, 0.0]), np.array([0.4, 0.59, 0.01, 0.0])]
+    weights = np.array(balanced_weights(shares))
+    # One over the root of the share, at least one in ten thousand; 1 in the mean over all voxels.
+    np.testing.assert_allclose(weights[2:] / weights[0], [(0.5 / 0.01) ** 0.5, (0.5 / 1e-4) ** 0.5])
+    assert (weights * [0.5, 0.49, 0.01, 1e-4]).sum() == pytest.approx(1.0, rel=0.02)
+    missed = torch.tensor([[5.0, 0.0, 0.0, 0.0]]).reshape(1, 4, 1, 1, 1)
+    truth = torch.tensor([[0.0, 0.0, 1.0, 0.0]]).reshape(1, 4, 1, 1, 1)
+    plain, weighted = (soft_dice_cross_entropy(w).cross_entropy(missed, truth) for w in (None, tuple(weights)))
+    assert float(weighted / plain) == pytest.approx(weights[2], rel=1e-5)
