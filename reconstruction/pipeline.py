@@ -31,7 +31,7 @@ from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.network.uncertainty.measure import Uncertainty, measure_uncertainty
 from reconstruction.network.uncertainty.settings import Effort
-from reconstruction.surfaces.extract import EmptyStructureError, ExtractedSurface, SurfaceSettings, extract_surface
+from reconstruction.surfaces.extract import ExtractedSurface, SurfaceSettings, extract_surfaces
 from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 from reconstruction.vertebrae.from_network import Spine, offered_spine
 from reconstruction.vertebrae.in_case import write_order, write_spine
@@ -297,7 +297,8 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         "uncertainty",
         lambda: measure_uncertainty(scan.volume, segmentation, run.settings.uncertainty, run.settings.segmentation),
     )
-    surfaces, absent = run.stages.run("surfaces", lambda: _extract_all(segmentation.probabilities, run.settings))
+    how = SurfaceSettings(max_triangles=run.settings.max_triangles)
+    surfaces, absent = run.stages.run("surfaces", lambda: extract_surfaces(segmentation.probabilities, how))
     spine = offered_spine(segmentation, run.settings.max_triangles, run.stages)
     return Reconstruction(
         scan=scan,
@@ -309,18 +310,6 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         spine=spine,
         uncertainty=uncertainty,
     )
-
-
-def _extract_all(
-    probabilities: Mapping[str, Volume], settings: ReconstructionSettings
-) -> tuple[dict[str, ExtractedSurface], dict[str, str]]:
-    surfaces, absent, how = {}, {}, SurfaceSettings(max_triangles=settings.max_triangles)
-    for structure, probability in probabilities.items():
-        try:
-            surfaces[structure] = extract_surface(probability, structure, how)
-        except EmptyStructureError as error:
-            absent[structure] = error.came
-    return surfaces, absent
 
 
 def _parameters(settings: ReconstructionSettings) -> dict[str, Any]:

@@ -7,6 +7,7 @@ which shrinks small structures, is needed to hide a staircase.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -119,6 +120,19 @@ def extract_surface(probability: Volume, name: str, settings: SurfaceSettings | 
     vertices_mm, border = vertices_mm[rows], capped_faces(vertices_ijk[rows], probability.shape_ijk)
     surface = Surface(vertices_mm, triangles, probability.frame, name)
     return described_surface(surface, border, (kept, dropped), settings.max_triangles)
+
+
+def extract_surfaces(
+    probabilities: Mapping[str, Volume], settings: SurfaceSettings
+) -> tuple[dict[str, ExtractedSurface], dict[str, str]]:
+    """The surface of each structure that has one; for each other structure, why it has none."""
+    surfaces, absent = {}, {}
+    for name, probability in probabilities.items():
+        try:
+            surfaces[name] = extract_surface(probability, name, settings)
+        except EmptyStructureError as error:
+            absent[name] = error.came
+    return surfaces, absent
 
 
 def described_surface(
