@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from case.case import CT_ID, DOUBTS_KIND, DOUBTS_NAME, Case, MadeBy
 from case.colours import structure_rgba
 from case.mesh_files import GREY
-from geometry import Clock, Volume
+from geometry import Clock
 from geometry.clock import StageTimer
 from reconstruction import in_case
 from reconstruction.ct.choice import CtChoice

@@ -125,14 +125,10 @@ def segment(
     def correct() -> tuple[Answer, tuple[dict[str, Singles], NDArray[np.uint8], Singles]]:
         tidy(said.tissues, hu, settings.islands, weights.ct_spacing_mm)
         found = answer(lps, grid, said.tissues)
-        classes = all_onto(said.classes, grid, found.grid)
-        return found, structures_of(weights.ct_anatomy, classes, found.tissues)
+        return found, structures_of(weights.ct_anatomy, all_onto(said.classes, grid, found.grid), found.tissues)
 
     found, (structures, labels, entropy) = run("correct", correct)
-
-    def volume(voxels: NDArray[np.generic]) -> Volume:
-        return Volume(voxels, found.grid.affine, found.grid.frame)
-
+    volume = found.volume
     return Segmentation(
         probabilities=MappingProxyType({name: volume(voxels) for name, voxels in structures.items()}),
         labels=volume(labels),

@@ -47,6 +47,10 @@ class Answer:
     tissues: Singles
     overruled: tuple[str, ...]
 
+    def volume(self, voxels: NDArray[Any]) -> Volume:
+        """Voxels of the answer's grid as a volume."""
+        return Volume(voxels, self.grid.affine, self.grid.frame)
+
 
 def answer(lps: Volume, grid: NetworkGrid, tissues: Singles, spacing_mm: float = ANSWER_SPACING_MM) -> Answer:
     """Decides the borders on a grid of `spacing_mm`.

@@ -123,9 +123,7 @@ def measure_uncertainty(
         return None
     settings, weights = settings or SegmentationSettings(), weights or load_weights()
     calibration = load_calibration(weights)
-    answer = {
-        name: onto(probability, segmentation.hu) > 0.5 for name, probability in segmentation.probabilities.items()
-    }
+    answer = {name: onto(volume, segmentation.hu) > 0.5 for name, volume in segmentation.probabilities.items()}
     passes = run_passes(
         np.asarray(segmentation.hu.voxels, np.float32),
         np.asarray(own, np.float32),

@@ -82,9 +82,7 @@ def run_passes(
             take(change.undo(output[: len(anatomy.classes)]))
             if progress is not None:
                 progress((index + 1) / len(changes))
-    variance = {
-        name: np.maximum(total - probability_of(anatomy, mean, name) ** 2, 0.0) for name, total in squares.items()
-    }
+    variance = {n: np.maximum(total - probability_of(anatomy, mean, n) ** 2, 0.0) for n, total in squares.items()}
     disagreement = np.maximum(normalised_entropy(mean) - entropy, 0.0)
     return Passes(mean, disagreement, variance, {name: tuple(row) for name, row in agreement.items()})
 
