@@ -20,7 +20,8 @@ from reconstruction.training.synthesis.tissues import (
 from reconstruction.training.synthesis.volume import LabelVolume
 from tests.reconstruction.training.synthesis.made_map import SPACING_MM, made_map, made_volume
 
-WHOLE = (slice(None),) * 3
+# A slab of the map with room for the skin on all sides: all structures are in it.
+SLAB = (slice(18, 36), slice(20, -20), slice(20, -20))
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +74,23 @@ def test_soft_tissue_stays_in_its_range(volume: LabelVolume):
 
 
 def test_the_picture_shows_what_the_fractions_say(volume: LabelVolume):
-    for seed in range(6):
-        hu, fractions = synthesise(volume, WHOLE, np.random.default_rng(seed))
+    for seed in range(4):
+        hu, fractions = synthesise(volume, SLAB, np.random.default_rng(seed))
         assert np.abs(fractions.sum(axis=0) - 1).max() < 0.02
         assert hu[fractions[OUTSIDE_INDEX] > 0.999].max() == pytest.approx(-1000, abs=2)
-        assert np.median(hu[fractions[CLASS_INDEX["lung"]] > 0.99]) < -500
+        # A consolidated lung is dense in part.
+        assert np.quantile(hu[fractions[CLASS_INDEX["lung"]] > 0.99], 0.1) < -500
         assert np.median(hu[fractions[CLASS_INDEX["bone"]] > 0.99]) > 0
         assert hu[fractions[CLASS_INDEX["liver"]] > 0.99].min() > -100
 
 
 def test_the_skin_moves_from_sample_to_sample_and_no_label_is_left_outside(volume: LabelVolume):
     volumes = []
-    for seed in range(8):
-        _, fractions = synthesise(volume, WHOLE, np.random.default_rng(seed))
+    for seed in range(5):
+        _, fractions = synthesise(volume, SLAB, np.random.default_rng(seed))
         volumes.append((1 - fractions[OUTSIDE_INDEX]).sum())
         for name in ("bone", "lung", "liver"):
-            stored = volume.fractions[CLASS_INDEX[name]] / 255
+            stored = volume.fractions[(CLASS_INDEX[name], *SLAB)] / 255
             assert np.abs(fractions[CLASS_INDEX[name]] - stored).max() < 1e-3
     assert max(volumes) > 1.3 * min(volumes)
 
@@ -96,7 +98,7 @@ def test_the_skin_moves_from_sample_to_sample_and_no_label_is_left_outside(volum
 def test_the_same_seed_gives_the_same_scan(volume: LabelVolume):
     def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(seed)
-        return scan(*synthesise(volume, WHOLE, rng), volume.spacing_mm, rng)
+        return scan(*synthesise(volume, SLAB, rng), volume.spacing_mm, rng)
 
     for seed in range(5):
         (hu, fractions), (again, fractions_again) = drawn(seed), drawn(seed)
