@@ -293,12 +293,12 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
             segmentation.answer_hu, segmentation.probabilities, segmentation.uncertainty, segmentation.overruled
         ),
     )
-    uncertainty = run.stages.run(
-        "uncertainty",
-        lambda: measure_uncertainty(scan.volume, segmentation, run.settings.uncertainty, run.settings.segmentation),
-    )
+    uncertainty = run.stages.run("uncertainty", lambda: _how_sure(scan, segmentation, run))
     how = SurfaceSettings(max_triangles=run.settings.max_triangles)
-    surfaces, absent = run.stages.run("surfaces", lambda: extract_surfaces(segmentation.probabilities, how))
+    surfaces, absent = run.stages.run(
+        "surfaces",
+        lambda: extract_surfaces(segmentation.probabilities, how, lambda share: run.show("surfaces", share)),
+    )
     spine = offered_spine(segmentation, run.settings.max_triangles, run.stages)
     return Reconstruction(
         scan=scan,
@@ -309,6 +309,17 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
         doubts=doubts,
         spine=spine,
         uncertainty=uncertainty,
+    )
+
+
+def _how_sure(scan: CtScan, segmentation: Segmentation, run: _Run) -> Uncertainty | None:
+    settings = run.settings
+    return measure_uncertainty(
+        scan.volume,
+        segmentation,
+        settings.uncertainty,
+        settings.segmentation,
+        progress=lambda share: run.show("uncertainty", 0.99 * share),
     )
 
 

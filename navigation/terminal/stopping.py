@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from navigation.terminal.progress import ProgressLine
 
 HURRY_S = 3.0
 
@@ -41,33 +44,49 @@ def stop_requested() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def stoppable(where: Callable[[], str], left: Callable[[], str], console: Console) -> Iterator[None]:
-    """Within the block Ctrl-C or SIGTERM stops the work; then it is said where it was, and what is left of it.
+def stoppable(
+    progress: ProgressLine, left: Callable[[], str], console: Console
+) -> Iterator[Callable[[str, float], None]]:
+    """Gives work its progress, by which Ctrl-C or SIGTERM stops it; says where it was, and what is left of it.
 
-    Signals within `HURRY_S` after the first are ignored: people press Ctrl-C more than once, and what the block clears
-    up on its way out must not be cut short.
+    The work stops where it next shows progress. An exception at any moment is unsafe: in the import of a library in C++
+    it ends in a crash. Who asks again after `HURRY_S` gets that none the less; sooner, it is the same hand on the keys.
+    Once the work is stopping, nothing cuts short what it clears up.
 
     Args:
-        where: what was being done.
         left: what the work leaves behind, once the block has cleared up.
 
     Raises:
         typer.Exit: with 128 and the signal's number, as shells expect.
     """
-    stopped: list[tuple[int, float]] = []
+    asked: list[tuple[int, float]] = []
+    stopping = False
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if not stopped or time.monotonic() - stopped[-1][1] > HURRY_S:
-            stopped.append((number, time.monotonic()))
-            raise KeyboardInterrupt
+    def stop() -> None:
+        nonlocal stopping
+        stopping = True
+        raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    def note(number: int, frame: FrameType | None) -> None:
+        if not asked:
+            asked.append((number, time.monotonic()))
+            os.write(2, b"\nstopping after this step\n")  # a handler may interrupt a print
+        elif not stopping and time.monotonic() - asked[0][1] > HURRY_S:
+            stop()
+
+    def watched(stage: str, share: float) -> None:
+        if asked and not stopping:
+            stop()
+        progress(stage, share)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield watched
     except KeyboardInterrupt:
-        number = stopped[0][0] if stopped else signal.SIGINT
+        number = asked[0][0] if asked else signal.SIGINT
         by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        console.print(f"stopped by {by} at {where()}: {left()}", style="yellow", markup=False, highlight=False)
+        said = f"stopped by {by} at {progress.where}: {left()}"
+        console.print(said, style="yellow", markup=False, highlight=False)
         raise typer.Exit(128 + number) from None
     finally:
         for number, handler in before.items():

@@ -7,7 +7,7 @@ which shrinks small structures, is needed to hide a staircase.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -123,11 +123,16 @@ def extract_surface(probability: Volume, name: str, settings: SurfaceSettings | 
 
 
 def extract_surfaces(
-    probabilities: Mapping[str, Volume], settings: SurfaceSettings
+    probabilities: Mapping[str, Volume], settings: SurfaceSettings, progress: Callable[[float], None]
 ) -> tuple[dict[str, ExtractedSurface], dict[str, str]]:
-    """The surface of each structure that has one; for each other structure, why it has none."""
+    """The surface of each structure that has one; for each other structure, why it has none.
+
+    Args:
+        progress: called before each structure with the share done, 0 to below 1.
+    """
     surfaces, absent = {}, {}
-    for name, probability in probabilities.items():
+    for done, (name, probability) in enumerate(probabilities.items()):
+        progress(done / len(probabilities))
         try:
             surfaces[name] = extract_surface(probability, name, settings)
         except EmptyStructureError as error:

@@ -88,8 +88,8 @@ def reconstruct_command(request: ReconstructRequest) -> None:
         return f"the case at {request.case} is whole" if made else f"nothing was written at {request.case}"
 
     with (
-        reporting(case=request.case, json_file=request.json_file) as (console, progress),
-        stoppable(lambda: progress.where, left, console),
+        reporting(case=request.case, json_file=request.json_file) as (console, line),
+        stoppable(line, left, console) as progress,
     ):
         from navigation.commands.reconstruct.run import reconstruct_and_render
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import typer
 from rich.console import Console
 
+from navigation.terminal.progress import ProgressLine
 from navigation.terminal.stopping import stoppable
 from tests.conftest import REPOSITORY
 from tests.navigation.commands.serving import PATIENCE_S, Screen
@@ -73,23 +75,45 @@ def test_a_stopped_run_leaves_nothing_and_says_so(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_signal_does_not_cut_short_what_is_cleared_up(tmp_path: Path) -> None:
-    cleared = threading.Event()
-    with (tmp_path / "screen").open("w") as screen:
-        console = Console(file=screen, width=200)
-
-        def work() -> None:
-            with stoppable(lambda: "network", lambda: "nothing is left", console):
-                try:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    pytest.fail("it went on")
-                finally:
-                    os.kill(os.getpid(), signal.SIGINT)
-                    cleared.set()
-
-        with pytest.raises(typer.Exit) as ended:
-            work()
-    assert cleared.is_set()
-    assert ended.value.exit_code == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM at network: nothing is left" in (tmp_path / "screen").read_text()
+def stopped(work: Callable[[Callable[[str, float], None]], None]) -> tuple[int, str]:
+    """Exit code and screen of work that gets its progress, and whose case is gone afterwards."""
+    written = io.StringIO()
+    console = Console(file=written, width=200)
+    with pytest.raises(typer.Exit) as ended, stoppable(ProgressLine(console), lambda: "nothing left", console) as show:
+        work(show)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return ended.value.exit_code, written.getvalue()
+
+
+def test_it_stops_where_it_shows_progress_and_nothing_cuts_short_what_is_cleared_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = []
+
+    def work(show: Callable[[str, float], None]) -> None:
+        show("network", 0.25)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)  # the same hand on the keys
+            done.append("the window at hand")
+            show("network", 0.5)
+            done.append("another window")
+        finally:
+            monkeypatch.setattr("time.monotonic", lambda: 1e12)
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("cleared up")
+
+    code, screen = stopped(work)
+    assert code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM at network, 25% of it done: nothing left" in screen
+    assert done == ["the window at hand", "cleared up"]
+
+
+def test_who_asks_again_later_need_not_wait_for_the_step_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(show: Callable[[str, float], None]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr("time.monotonic", lambda: 1e12)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("it went on")
+
+    assert stopped(work)[0] == 128 + signal.SIGINT
