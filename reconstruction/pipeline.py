@@ -209,9 +209,7 @@ def reconstruct_with_guest(
     }
 
     def by_guest(scan: CtScan, run: _Run) -> LabelReconstruction:
-        labels = run.stages.run(
-            "segment", lambda: segment_with(guest, scan, lambda share: run.show("segment", 0.99 * share))
-        )
+        labels = run.stages.run("segment", lambda: segment_with(guest, scan, run.showing("segment")))
         return replace(_from_labels(scan, labels, run), made_with=made_with)
 
     return run.make_case(by_guest, _write_labels_result, {})
@@ -237,6 +235,10 @@ class _Run:
         self._ct_path, self._case_path, self._name, self._time = ct_path, case_path, name, time
         self.show: Progress = progress or (lambda stage, share: None)
         self.stages = StageTimer(clock, self.show)
+
+    def showing(self, stage: str) -> Callable[[float], None]:
+        """Shows the share of a stage that is done; its end is the timer's to show."""
+        return lambda share: self.show(stage, 0.99 * share)
 
     def make_case(
         self,
@@ -280,13 +282,7 @@ class _Run:
 
 # ------------------------------------------------------------------------------------------------------- by the network
 def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
-    # 0.99: the stage's end is the timer's to show.
-    segmentation = segment(
-        scan.volume,
-        run.settings.segmentation,
-        lambda share: run.show("network", 0.99 * share),
-        stages=run.stages,
-    )
+    segmentation = segment(scan.volume, run.settings.segmentation, run.showing("network"), stages=run.stages)
     doubts = run.stages.run(
         "check",
         lambda: network_doubts(
@@ -296,8 +292,7 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
     uncertainty = run.stages.run("uncertainty", lambda: _how_sure(scan, segmentation, run))
     how = SurfaceSettings(max_triangles=run.settings.max_triangles)
     surfaces, absent = run.stages.run(
-        "surfaces",
-        lambda: extract_surfaces(segmentation.probabilities, how, lambda share: run.show("surfaces", share)),
+        "surfaces", lambda: extract_surfaces(segmentation.probabilities, how, run.showing("surfaces"))
     )
     spine = offered_spine(segmentation, run.settings.max_triangles, run.stages)
     return Reconstruction(
@@ -313,13 +308,9 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
 
 
 def _how_sure(scan: CtScan, segmentation: Segmentation, run: _Run) -> Uncertainty | None:
-    settings = run.settings
+    how = run.settings
     return measure_uncertainty(
-        scan.volume,
-        segmentation,
-        settings.uncertainty,
-        settings.segmentation,
-        progress=lambda share: run.show("uncertainty", 0.99 * share),
+        scan.volume, segmentation, how.uncertainty, how.segmentation, progress=run.showing("uncertainty")
     )
 
 
