@@ -79,9 +79,10 @@ def stopped(work: Callable[[Callable[[str, float], None]], None]) -> tuple[int, 
     """Exit code and screen of work that gets its progress, and whose case is gone afterwards."""
     written = io.StringIO()
     console = Console(file=written, width=200)
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(typer.Exit) as ended, stoppable(ProgressLine(console), lambda: "nothing left", console) as show:
         work(show)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     return ended.value.exit_code, written.getvalue()
 
 
