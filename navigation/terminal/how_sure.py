@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+WIDE = 120  # columns; in fewer, a sentence in the last one would be broken into single words
+
 
 def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None = None) -> None:
     """Prints expected Dice by structure, and regions to review, worst first.
@@ -34,10 +36,10 @@ def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None 
     regions = sure["regions"]
     if not regions:
         return
-    shown = regions[:most]
-    table = Table(
-        "look at", "L, P, S in mm (ct)", "slice", "called", "may be", "ml", "wrong, ml", "why", box=SIMPLE_HEAD
-    )
+    shown, wide = regions[:most], console.width >= WIDE
+    table = Table("look at", "L, P, S in mm (ct)", "slice", "called", "may be", "ml", "wrong, ml", box=SIMPLE_HEAD)
+    if wide:
+        table.add_column("why")
     for number, region in enumerate(shown, start=1):
         table.add_row(
             str(number),
@@ -47,7 +49,7 @@ def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None 
             escape(region["instead"]),
             f"{region['volume_ml']:.1f}",
             f"{region['expected_wrong_ml']:.1f}",
-            escape(region["why"]),
+            *([escape(region["why"])] if wide else []),
         )
     console.print(table)
     if len(shown) < len(regions):

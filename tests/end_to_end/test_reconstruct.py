@@ -44,18 +44,18 @@ def volume_ml(case: Case, structure: str) -> float:
 
 def test_a_chest_of_275_slices_becomes_plausible_surfaces(lidc_case: Case) -> None:
     # Two inflated lungs hold 2 to 7 litres, 275 mm of a trunk 12 to 30. The bones of a chest hold 0.5 to 2.5: the
-    # network misses half, and says so (next test). With 170 ml of the table it used to pass for enough.
+    # network alone found 470 ml, with 170 ml of the table beside it.
     assert 2_000 < volume_ml(lidc_case, "lung") < 7_000
     assert 12_000 < volume_ml(lidc_case, "body") < 30_000
-    assert 400 < volume_ml(lidc_case, "bone") < 2_500
+    assert 600 < volume_ml(lidc_case, "bone") < 2_500
     assert set(lidc_case.structures()) >= {"body", "bone", "lung"}
     assert all(lidc_case.state(structure) == "suggested" for structure in lidc_case.structures())
     assert not lidc_case.approved_surfaces()
 
 
-def test_what_the_network_misses_of_the_bone_is_said_and_the_table_is_none_of_it(lidc_case: Case) -> None:
+def test_what_the_network_misses_of_the_bone_the_scan_adds_and_the_table_is_none_of_it(lidc_case: Case) -> None:
     told = lidc_case.path_of("quality/network.json").read_text("utf-8")
-    assert "bone missed" in told
+    assert "bone missed" not in told
     # Read off the slices (+y is posterior): the back ends at 294 mm, on the table, whose boards go on to 340.
     for structure in lidc_case.structures():
         assert lidc_case.read_surface(structure).vertices_mm[:, 1].max() < 297.0, structure
