@@ -13,12 +13,8 @@ from rich.table import Table
 WIDE = 120  # columns; in fewer, a sentence in the last one would be broken into single words
 
 
-def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None = None) -> None:
-    """Prints expected Dice by structure, and regions to review, worst first.
-
-    Args:
-        most: print at most so many regions; None for all.
-    """
+def render_how_sure(sure: Mapping[str, Any], console: Console, most: int) -> None:
+    """Prints expected Dice by structure, and at most so many regions to review, worst first."""
     for name, confidence in sure["structures"].items():
         console.print(
             f"{escape(name)}: expected Dice {confidence['expected_dice']:.2f} "
@@ -52,5 +48,6 @@ def render_how_sure(sure: Mapping[str, Any], console: Console, most: int | None 
             *([escape(region["why"])] if wide else []),
         )
     console.print(table)
-    if len(shown) < len(regions):
-        console.print(f"{len(regions) - len(shown)} more regions to review: 'surgnav review' lists them.")
+    rest = len(regions) - len(shown)
+    if rest:
+        console.print(f"{rest} more regions to review stand in the case, in quality/uncertainty.json.")

@@ -23,6 +23,7 @@ from reconstruction.vertebrae.in_case import read_spine
 from registration.record.history import history
 
 NEEDS_A_LOOK = ("approved", "edited")
+REGIONS_SHOWN = 20
 
 
 def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[str], bool] | None) -> None:
@@ -52,7 +53,7 @@ def review(request: ReviewRequest, time: str, console: Console, ask: Callable[[s
         render_vertebrae(spine, console)
     sure = read_how_sure(case)
     if sure is not None:
-        render_how_sure(sure, console)
+        render_how_sure(sure, console, most=REGIONS_SHOWN)
     registrations = history(case)
     if registrations:
         show_history(registrations, console)

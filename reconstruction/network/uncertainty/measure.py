@@ -153,12 +153,14 @@ def measure_uncertainty(
 
 def _findings(segmentation: Segmentation, anatomy: Anatomy, passes: Passes) -> tuple[Finding, ...]:
     patient = np.asarray(segmentation.labels.voxels) != OUTSIDE_INDEX
+    # Without the room's air, which the network alone takes for lung.
+    inside = onto(segmentation.labels.with_voxels(patient.astype(np.float32)), segmentation.hu) > 0.5
     found: list[Finding] = []
     for name, probability in segmentation.probabilities.items():
         if name == "body":
             continue
-        network = segmentation.hu.with_voxels(probability_of(anatomy, passes.mean, name) > 0.5)
-        found += pieces_too_many(name, network)
+        network = inside & (probability_of(anatomy, passes.mean, name) > 0.5)
+        found += pieces_too_many(name, segmentation.hu.with_voxels(network))
         aside = on_the_other_side(name, probability.with_voxels(np.asarray(probability.voxels) > 0.5), patient)
         found += [] if aside is None else [aside]
     return tuple(found)
