@@ -139,13 +139,12 @@ def test_help_lists_the_commands_in_the_order_of_a_case() -> None:
     assert places == sorted(places)
 
 
-def test_what_the_network_misses_on_a_scan_it_never_saw_is_said(ircadb_case: Case) -> None:
-    """Experts' bone agrees with it by Dice 0.6 here: whoever approves must know that before."""
+def test_what_may_be_wrong_on_a_scan_it_never_saw_is_said(ircadb_case: Case) -> None:
+    """The network alone had half of the bone here; with the CT's word on it, it agrees with what is dense."""
     doubts = ircadb_case.read_doubts()
     assert doubts["warnings"] == []  # a trunk, as those it was trained on
-    bone = " | ".join(doubts["structures"]["bone"]["warnings"])
-    assert "agrees with what lies above 200 HU by Dice 0.6" in bone
-    assert "of what is denser than 300 HU is not in it" in bone
-    assert doubts["structures"]["liver"]["warnings"] == []
+    assert doubts["structures"]["bone"]["dice_with_hu"] > 0.75
+    assert doubts["structures"]["bone"]["warnings"] == doubts["structures"]["liver"]["warnings"] == []
     shown = surgnav("review", ircadb_case.root).stdout
-    assert "look bone: agrees" in shown
+    assert "These weights were never calibrated" in shown
+    assert "more regions to review stand in the case" in shown
