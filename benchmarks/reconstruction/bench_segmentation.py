@@ -29,8 +29,8 @@ from reconstruction.ct.dicom.files import list_files
 from reconstruction.ct.dicom.headers import read_headers
 from reconstruction.ct.dicom.pixels import read_hu_voxels
 from reconstruction.ct.read import read_ct
-from reconstruction.network.segmentation import DEFAULT_ISLANDS, segment, structures_of, tidy
-from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights
+from reconstruction.network.segmentation import DEFAULT_ISLANDS, Segmentation, segment, structures_of, tidy
+from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights
 from reconstruction.training.evaluate import IRCADB_MASKS, dice, sample_onto, surface_distance_mm
 from reconstruction.training.scans import read_volume
 
@@ -84,11 +84,11 @@ def _scans(given: argparse.Namespace, folder: Path) -> Iterator[Scan]:
         yield "IRCADb 17", read_ct(base / "PATIENT_DICOM").volume, _masks(base / "MASKS_DICOM")
 
 
-def _row(name: str, ct: Volume, truths: Mapping[str, Volume], weights: object) -> None:
+def _row(name: str, ct: Volume, truths: Mapping[str, Volume], weights: Weights) -> None:
     start = time.perf_counter()
-    result = segment(ct, weights=weights)  # type: ignore[arg-type]
+    result = segment(ct, weights=weights)
     seconds = time.perf_counter() - start
-    anatomy = weights.ct_anatomy  # type: ignore[attr-defined]
+    anatomy = weights.ct_anatomy
     tissues = anatomy.tissues(result.class_probabilities.astype(np.float32))
     hu = np.asarray(result.hu.voxels)
     tidy(tissues, hu, DEFAULT_ISLANDS, float(result.hu.spacing_mm[0]))
@@ -121,9 +121,9 @@ def _cell(mask: np.ndarray | None, wanted: np.ndarray | None, grid: Volume) -> s
     return f"{dice(mask, wanted):.3f} {'-' if distance is None else f'{distance:.1f}'} {volume}"
 
 
-def _plain(result: object) -> dict[str, np.ndarray]:
-    hu = np.asarray(result.answer_hu.voxels)  # type: ignore[attr-defined]
-    inside = np.asarray(result.probabilities["body"].voxels) > 0.5  # type: ignore[attr-defined]
+def _plain(result: Segmentation) -> dict[str, np.ndarray]:
+    hu = np.asarray(result.answer_hu.voxels)
+    inside = np.asarray(result.probabilities["body"].voxels) > 0.5
     solid = ndimage.binary_opening(hu > -500.0)
     parts, _ = ndimage.label(solid)
     sizes = np.bincount(parts.ravel())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from geometry.points import Floats
 from geometry.volume import Volume
 from reconstruction.vertebrae.anatomy import REGIONS
 from reconstruction.vertebrae.chain import Chain, best_chain
@@ -83,15 +84,20 @@ def _described(seen: Observations, ways: tuple[Position, ...], by_discs: bool) -
                 number=number,
                 confidence=round(min(confidence, MOST), 3),
                 candidates={level: round(p, 3) for level, p in levels.items() if p >= LEAST_TOLD},
-                centre_ct_mm=(*(round(float(x), 1) for x in seen.centres_mm[n]),),  # type: ignore[arg-type]
+                centre_ct_mm=_three(seen.centres_mm[n], 1),
                 volume_ml=round(float(seen.volumes_ml[n]), 1),
                 cut=seen.cut[n],
-                regions=(*(round(float(x), 3) for x in seen.regions[n]),),  # type: ignore[arg-type]
+                regions=_three(seen.regions[n], 3),
                 ribs=None if seen.ribs[n] < 0 else seen.ribs[n],
                 reasons=_reasons(seen, n),
             )
         )
     return tuple(found)
+
+
+def _three(values: Floats, digits: int) -> tuple[float, float, float]:
+    a, b, c = (round(float(value), digits) for value in values)
+    return a, b, c
 
 
 def _reasons(seen: Observations, n: int) -> tuple[str, ...]:
