@@ -7,3 +7,7 @@ from geometry.errors import SurgNavError
 
 class PivotRefusedError(SurgNavError):
     """Poses from which no trustworthy tip can be computed: too few, too little tilt, or they do not pivot."""
+
+
+class TipFileError(SurgNavError):
+    """The file of a calibrated tip cannot be read, or holds something else."""

@@ -37,3 +37,7 @@ class ReviewError(SurgNavError):
 
 class MarkersError(SurgNavError):
     """Skin markers cannot be searched for, or would overwrite landmarks that a person placed."""
+
+
+class RoomError(SurgNavError):
+    """A room file cannot be read, holds mistakes, or lacks the tool that was asked for."""

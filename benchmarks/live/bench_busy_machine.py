@@ -42,7 +42,7 @@ from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.priority import going_first
 from navigation.simulation.actions import Touch
-from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from navigation.simulation.operating_room import DRIVER, OperatingRoom, OperatingRoomConfig, simulated_device
 from navigation.simulation.patient import shaft_directions
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import load_recording
@@ -80,9 +80,7 @@ def service_config(goes_first: bool) -> ServiceConfig:
     graph = PoseGraph({STYLUS: CalibratedTip(Transform(tip, STYLUS, "stylus_tip"), 0.2)}, accepted)
     assert truth.T_reference_ct.from_frame == CT
     return ServiceConfig(
-        tracker="simulated",
-        tracker_config=config,
-        tools=tuple(SPHERES_MM),
+        devices=(simulated_device(config),),
         rate_hz=config.tracker.rate_hz,
         graph=graph,
         goes_first=goes_first,

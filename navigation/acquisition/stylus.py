@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from calibration.pivot import PivotCalibration, calibrate_pivot
+from geometry import Transform
 from geometry.frames import STYLUS
 from geometry.points import Floats
 from navigation.acquisition.collect import AcquisitionSettings, SweptPoints, collect_poses, collect_sweep, collect_touch
+from navigation.devices.driver import Role, Tool
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
 from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
 from registration.record.verify import tip_covariance_mm2
+
+_STYLUS = Tool(name=STYLUS, role=Role.STYLUS, id=STYLUS, settings=None)
 
 
 class Stylus:
@@ -26,16 +30,27 @@ class Stylus:
         tracker: a running tracker that sees stylus and reference.
         hand: whoever holds the stylus.
         settings: durations, and conditions under which a measurement is accepted.
+        tool: the stylus: its name among the tracker's tools, and its tip if that is calibrated already.
 
     Attributes:
-        calibration: the last pivot calibration; None before the first.
+        T_stylus_tip: the tip, ``T_<stylus>_<stylus>_tip``; None before it is calibrated.
+        tip_error_rms_mm: expected RMS error of the tip in mm; None before it is calibrated.
     """
 
-    def __init__(self, name: str, tracker: Tracker, hand: Hand, settings: AcquisitionSettings | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        tracker: Tracker,
+        hand: Hand,
+        settings: AcquisitionSettings | None = None,
+        tool: Tool = _STYLUS,
+    ) -> None:
         self.name = name
-        self.calibration: PivotCalibration | None = None
+        self.T_stylus_tip: Transform | None = tool.T_tool_tip
+        self.tip_error_rms_mm: float | None = tool.tip_error_rms_mm
         self._tracker = tracker
         self._hand = hand
+        self._tool = tool.name
         self.settings = settings or AcquisitionSettings()
 
     def calibrate(self) -> PivotCalibration:
@@ -46,8 +61,10 @@ class Stylus:
             AcquisitionError: no new frame came from the tracker in time.
         """
         self._hand.pivot()
-        self.calibration = calibrate_pivot(collect_poses(self._tracker, STYLUS, self.settings.pivot_s, self.settings))
-        return self.calibration
+        poses = collect_poses(self._tracker, self._tool, self.settings.pivot_s, self.settings)
+        found = calibrate_pivot(poses)
+        self.T_stylus_tip, self.tip_error_rms_mm = found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm
+        return found
 
     def touch(self, point_ct_mm: Floats) -> TouchedPoint:
         """Measures the landmark at `point_ct_mm` ``(3,)``, once the tip is held still on it.
@@ -57,24 +74,18 @@ class Stylus:
             AcquisitionError: as `collect_touch`.
         """
         self._hand.touch(point_ct_mm)
-        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self.settings)
+        return collect_touch(self._tracker, self._calibrated_tip(), self.settings)
 
     def touch_surface(self) -> TouchedPoint:
         """Measures a point anywhere on the surface, once the tip is held still there; raises as `touch`."""
         self._hand.touch_surface()
-        return collect_touch(self._tracker, self._calibrated.T_stylus_stylus_tip, self.settings)
+        return collect_touch(self._tracker, self._calibrated_tip(), self.settings)
 
     def sweep(self, watch: Callable[[Floats, str], None]) -> SweptPoints:
         """Measures every position of the tip during `settings.sweep_s`; `watch` and errors as in `collect_sweep`."""
         duration_s = self.settings.sweep_s
         self._hand.sweep(duration_s)
-        tip = self._calibrated.T_stylus_stylus_tip
-        return collect_sweep(self._tracker, tip, duration_s, self.settings, watch)
-
-    @property
-    def tip_error_rms_mm(self) -> float | None:
-        """Expected RMS error of the tip in mm; None before it is calibrated."""
-        return None if self.calibration is None else self.calibration.expected_tip_error_rms_mm
+        return collect_sweep(self._tracker, self._calibrated_tip(), duration_s, self.settings, watch)
 
     @property
     def tip_covariance_mm2(self) -> Floats:
@@ -83,12 +94,12 @@ class Stylus:
         Raises:
             RegisteringError: the stylus is not calibrated.
         """
-        return tip_covariance_mm2(self._calibrated.expected_tip_error_rms_mm)
+        self._calibrated_tip()
+        return tip_covariance_mm2(self.tip_error_rms_mm or 0.0)
 
-    @property
-    def _calibrated(self) -> PivotCalibration:
-        if self.calibration is None:
+    def _calibrated_tip(self) -> Transform:
+        if self.T_stylus_tip is None:
             raise RegisteringError(
                 "a stylus whose tip is not calibrated", "a calibrated stylus", "pivot the stylus first: press p"
             )
-        return self.calibration
+        return self.T_stylus_tip

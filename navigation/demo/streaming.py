@@ -31,7 +31,13 @@ from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.sent_poses import SentPoses
 from navigation.live.service import NavigationService, ServiceConfig
-from navigation.simulation.operating_room import DRIVER, SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from navigation.simulation.operating_room import (
+    DRIVER,
+    SPHERES_MM,
+    OperatingRoom,
+    OperatingRoomConfig,
+    simulated_device,
+)
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surfaces.payload import DecodedSurface
@@ -129,9 +135,7 @@ def stream(
         noise_seed=1000,
     )
     config = ServiceConfig(
-        tracker="simulated",
-        tracker_config=room,
-        tools=room.tools,
+        devices=(simulated_device(room),),
         rate_hz=room.tracker.rate_hz,
         graph=_graph(surgery, accepted),
         surfaces=offered,

@@ -17,10 +17,9 @@ from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.acquisition.collect import SweptPoints, collect_poses, collect_sweep, collect_touch
 from navigation.clock import VirtualClock
-from navigation.devices.registry import open_tracker
 from navigation.devices.tracker import Tracker
 from navigation.simulation.actions import Action, Pivot, Sweep, Touch, pivot_near
-from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
 from navigation.simulation.patient import PatientSkin, SkinPoints, shaft_directions
 from registration.assumptions import Assumptions, with_tracker
 from registration.errors import RegisteringError
@@ -131,7 +130,7 @@ class SimulatedSurgeon:
         """A running tracker that sees `action`, in simulated time."""
         self._stages += 1
         config = replace(self.config, action=action, noise_seed=self._stages)
-        tracker = open_tracker("simulated", config, VirtualClock())
+        tracker = open_simulated_tracker(config, VirtualClock())
         tracker.start()
         return tracker
 

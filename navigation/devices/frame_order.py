@@ -8,6 +8,8 @@ from navigation.devices.tracker import TrackerFrame
 
 # The same limit as for clients (docs/unity_bridge/protocol.md, section 4): beyond it, a clock is wrong.
 MAX_AHEAD_MS = 100.0
+# Ages above which a pose is stale, and lost; `navigation.live.supervisor.SupervisorSettings` has the reasons.
+STALE_AFTER_MS, LOST_AFTER_MS = 100.0, 250.0
 
 
 class Arrival(StrEnum):

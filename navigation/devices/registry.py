@@ -1,64 +1,22 @@
-"""Opens devices by name: the only place in the running system that knows the simulators.
+"""The registry of drivers: a name to the module that declares it. A new driver is one more line in `DRIVERS`.
 
-A new kind of tracker is one more line in `TRACKERS`; every command that takes ``--tracker`` asks there.
+A module is imported when its driver is asked for, and imports what is heavy only when it opens a device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
 
-from navigation.clock import PacedClock, VirtualClock
-from navigation.devices.hand import Hand
-from navigation.devices.rehearsal import Rehearsal
+from navigation.clock import PacedClock
+from navigation.devices.driver import Device, Driver
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
-Streaming = tuple[tuple[str, ...], float, object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Driver:
-    """What commands need of one kind of tracker.
-
-    Attributes:
-        open: opens it with its own settings object, on the clock of the service.
-        open_session: opens it with whoever holds its stylus, for a session of registration, on a clock of its own.
-        stream: the names of its tools, its rate in Hz and its settings object, for the service, from a time in ns on.
-        is_simulated: tracker, hand and patient are simulated, and commands say so.
-    """
-
-    open: Callable[[object, PacedClock], Tracker]
-    open_session: Callable[[Rehearsal], tuple[Tracker, Hand]]
-    stream: Callable[[Rehearsal, int], Streaming]
-    is_simulated: bool = False
-
-
-def _open_simulated(config: object, clock: PacedClock) -> Tracker:
-    from navigation.simulation.operating_room import open_simulated_tracker
-
-    return open_simulated_tracker(config, clock)
-
-
-def _open_simulated_session(rehearsal: Rehearsal) -> tuple[Tracker, Hand]:
-    from navigation.simulation.rehearsal import RehearsedTracker
-
-    rehearsed = RehearsedTracker(rehearsal, VirtualClock())
-    return rehearsed, rehearsed
-
-
-def _stream_simulated(rehearsal: Rehearsal, start_ns: int) -> Streaming:
-    from navigation.simulation.rehearsal import RehearsedTracker
-
-    config = RehearsedTracker(rehearsal, VirtualClock()).streaming(start_ns)
-    return config.tools, config.tracker.rate_hz, config
-
-
 SIMULATED = "simulated"
-TRACKERS: dict[str, Driver] = {
-    SIMULATED: Driver(
-        open=_open_simulated, open_session=_open_simulated_session, stream=_stream_simulated, is_simulated=True
-    )
+
+# Name to the module or package with `DRIVER`, in the order in which a person chooses.
+DRIVERS: dict[str, str] = {
+    SIMULATED: "navigation.devices.simulated",
 }
 
 
@@ -68,15 +26,17 @@ def driver_of(name: str) -> Driver:
     Raises:
         DeviceError: there is none.
     """
-    if name not in TRACKERS:
-        raise DeviceError(f"the tracker {name!r}", f"one of {sorted(TRACKERS)}", "correct the name of the tracker")
-    return TRACKERS[name]
+    if name not in DRIVERS:
+        raise DeviceError(f"the driver {name!r}", f"one of {sorted(DRIVERS)}", "correct the name of the driver")
+    driver: Driver = import_module(DRIVERS[name]).DRIVER
+    return driver
 
 
-def open_tracker(name: str, config: object, clock: PacedClock) -> Tracker:
-    """Opens the tracker driver `name` with its own settings object `config`.
+def open_device(device: Device, clock: PacedClock) -> Tracker:
+    """Opens a device with its driver.
 
     Raises:
-        DeviceError: there is no driver of that name, or `config` is of another type than that driver's settings.
+        DeviceError: there is no driver of that name, or its settings are not of that driver.
+        MissingExtraError: the driver needs packages that are not installed; the message names the extra.
     """
-    return driver_of(name).open(config, clock)
+    return driver_of(device.driver).open(device, clock)

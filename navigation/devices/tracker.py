@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from geometry import Transform
+from geometry.points import Floats
+from navigation.clock import NS_PER_S
 from navigation.errors import DeviceError
 
 
@@ -17,6 +19,11 @@ class Visibility(StrEnum):
     VISIBLE = "visible"
     OCCLUDED = "occluded"
     OUT_OF_VOLUME = "out of the tracker's volume"
+    PARTLY_OUT = "partly out of the tracker's volume"
+    INTERFERENCE = "disturbed by other light or metal"
+    AMBIGUOUS = "seen, but its pose is ambiguous"
+    UNCONFIGURED = "not configured at the tracker"
+    NO_DATA = "no data from the device"
 
 
 @dataclass(frozen=True)
@@ -27,24 +34,37 @@ class ToolObservation:
         visibility: whether the tool has a pose, and if not, why.
         T_tracker_tool: the marker's pose in ``tracker``; None exactly if the tool is not visible.
         fit_rms_mm: RMS distance between the measured and the designed positions of the marker's spheres; None if the
-            tool is not visible.
+            tool is not visible, or if the device does not say it.
+        reason: more than `visibility` says, in the device's words; empty if there is no more.
+        capture_ns: time of capture of this tool, where it is another one than the frame's.
+        covariance: ``(6, 6)`` of (rotation vector in rad, translation in mm): a motion of the tool about its own
+            origin, along the axes of ``tracker``; None where the device does not say it.
 
     Raises:
-        DeviceError: pose and fit error that do not agree with the visibility.
+        DeviceError: pose, fit error or covariance that do not agree with the visibility.
     """
 
     visibility: Visibility
     T_tracker_tool: Transform | None = None
     fit_rms_mm: float | None = None
+    reason: str = ""
+    capture_ns: int | None = None
+    covariance: Floats | None = None
 
     def __post_init__(self) -> None:
         visible = self.visibility is Visibility.VISIBLE
-        if visible != (self.T_tracker_tool is not None) or visible != (self.fit_rms_mm is not None):
+        measured = self.fit_rms_mm is not None or self.covariance is not None
+        if visible != (self.T_tracker_tool is not None) or (measured and not visible):
             raise DeviceError(
                 f"a tool that is {self.visibility.value} with pose {self.T_tracker_tool}",
-                "a pose and a fit error exactly if the tool is visible",
+                "a pose exactly if the tool is visible, and a fit error or covariance only then",
                 "correct the driver: give None for a missing pose",
             )
+
+    @property
+    def why(self) -> str:
+        """Why there is no pose: the device's own words, or else those of `visibility`."""
+        return self.reason or self.visibility.value
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,57 @@ class TrackerFrame:
     tools: Mapping[str, ToolObservation]
 
 
+class Connection(StrEnum):
+    """Whether a device is there."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class FrameCounts:
+    """What became of a device's frames.
+
+    Attributes:
+        received: frames that came, whatever became of them.
+        lost: frames that never came, by the gaps in the device's own numbers.
+        late: frames that came after a newer one, and were dropped.
+        unread: frames that were replaced by a newer one before the program asked for them.
+    """
+
+    received: int = 0
+    lost: int = 0
+    late: int = 0
+    unread: int = 0
+
+
+@dataclass(frozen=True)
+class DeviceState:
+    """Whether a device is there, and if not, why, and when it is tried again.
+
+    Attributes:
+        reason: why it is not connected, or what is wrong with it although it is; empty if nothing is.
+        retry_ns: when the next attempt to connect begins, on the driver's clock; None if none is planned.
+        frames: since `Tracker.start`.
+    """
+
+    connection: Connection
+    reason: str = ""
+    retry_ns: int | None = None
+    frames: FrameCounts = field(default_factory=FrameCounts)
+
+    def words(self, now_ns: int) -> str:
+        """The state in words, such as ``gone: connection refused; tried again in 2.0 s``."""
+        said = self.connection.value + (f": {self.reason}" if self.reason else "")
+        if self.retry_ns is None or self.connection is not Connection.GONE:
+            return said
+        return f"{said}; tried again in {max(0, self.retry_ns - now_ns) / NS_PER_S:.1f} s"
+
+
+CONNECTED = DeviceState(Connection.CONNECTED)
+
+
 class Tracker(Protocol):
     """A tracking camera.
 
@@ -74,13 +145,21 @@ class Tracker(Protocol):
 
     The reader checks age, repetition and order all the same (`navigation.live.newest_frame`,
     `navigation.live.supervisor`): a driver that breaks the rule makes poses stale, not wrong.
+
+    A device that is not there, goes away or comes back is a `state`, never an exception of `start`, `next_frame` or
+    `stop`. `navigation.devices.reader.ReaderTracker` does all of this for a driver that can only connect and receive.
     """
 
     @property
     def tools(self) -> tuple[str, ...]: ...
 
     @property
-    def rate_hz(self) -> float: ...
+    def rate_hz(self) -> float:
+        """The expected rate; frames may come at another."""
+        ...
+
+    @property
+    def state(self) -> DeviceState: ...
 
     def start(self) -> None: ...
 

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, TRACKER
-from navigation.devices.tracker import TrackerFrame
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.supervisor import Judgement
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
-if TYPE_CHECKING:
-    pass
-
 PATIENT = "patient"
+NOT_SEEN = ToolObservation(Visibility.NO_DATA)
 
 
 @dataclass(frozen=True)
@@ -47,28 +44,37 @@ class PoseGraph:
 
     def states(self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement]) -> list[ToolState]:
         """One state for each tool and one for the patient; poses only where this frame has the markers for them."""
-        observed = {} if frame is None else {tool: seen.T_tracker_tool for tool, seen in frame.tools.items()}
-        T_tracker_reference = observed.get(REFERENCE)
-        states = [self._reference(T_tracker_reference, judgements[REFERENCE])]
+        observed: Mapping[str, ToolObservation] = {} if frame is None else frame.tools
+        reference = observed.get(REFERENCE, NOT_SEEN)
+        states = [self._reference(reference, judgements[REFERENCE])]
+        T_tracker_reference = reference.T_tracker_tool
         T_reference_tracker = None if T_tracker_reference is None else T_tracker_reference.inverse()
         for tool, judged in judgements.items():
             if tool != REFERENCE:
-                states.append(self._tool(tool, judged, T_reference_tracker, observed.get(tool)))
-        states.append(self._patient(judgements[REFERENCE]))
+                seen = observed.get(tool, NOT_SEEN)
+                older_ns = None if frame is None else _older(frame, reference, seen)
+                states.append(self._tool(tool, judged, T_reference_tracker, seen.T_tracker_tool, older_ns))
+        states.append(self._patient(judgements[REFERENCE], reference.capture_ns))
         return states
 
-    def _reference(self, T_tracker_reference: Transform | None, judged: Judgement) -> ToolState:
+    def _reference(self, seen: ToolObservation, judged: Judgement) -> ToolState:
         return ToolState(
             tool=REFERENCE,
             to_frame=TRACKER,
             from_frame=REFERENCE,
             validity=judged.validity,
             reason=judged.reason,
-            T_to_from=_shown(T_tracker_reference, judged),
+            T_to_from=_shown(seen.T_tracker_tool, judged),
+            capture_ns=seen.capture_ns,
         )
 
     def _tool(
-        self, tool: str, judged: Judgement, T_reference_tracker: Transform | None, T_tracker_tool: Transform | None
+        self,
+        tool: str,
+        judged: Judgement,
+        T_reference_tracker: Transform | None,
+        T_tracker_tool: Transform | None,
+        capture_ns: int | None,
     ) -> ToolState:
         tip = self.tips.get(tool)
         pose = None
@@ -82,10 +88,11 @@ class PoseGraph:
             validity=judged.validity,
             reason=judged.reason,
             T_to_from=_shown(pose, judged),
+            capture_ns=capture_ns,
             expected_error_mm=None if tip is None else tip.expected_error_mm,
         )
 
-    def _patient(self, reference: Judgement) -> ToolState:
+    def _patient(self, reference: Judgement, capture_ns: int | None) -> ToolState:
         if self.registration is None:
             return ToolState(
                 tool=PATIENT, to_frame=REFERENCE, from_frame=CT, validity=Validity.LOST, reason="not registered"
@@ -98,9 +105,17 @@ class PoseGraph:
             validity=reference.validity,
             reason="" if not reference.reason else f"reference {reference.validity.value}: {reference.reason}",
             T_to_from=_shown(self.registration.T_reference_ct, reference),
+            capture_ns=capture_ns,
             expected_error_mm=self.registration.expected_error_mm,
             registration_id=self.registration.registration_id,
         )
+
+
+def _older(frame: TrackerFrame, reference: ToolObservation, seen: ToolObservation) -> int | None:
+    """The time of a pose that was made from two observations: that of the older one; None if it is the frame's."""
+    both_ns = (frame.capture_ns if each.capture_ns is None else each.capture_ns for each in (reference, seen))
+    older_ns = min(both_ns)
+    return None if older_ns == frame.capture_ns else older_ns
 
 
 def _shown(pose: Transform | None, judged: Judgement) -> Transform | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from geometry.errors import SurgNavError
 from navigation.clock import MonotonicClock, PacedClock
-from navigation.devices.registry import open_tracker
+from navigation.devices.driver import Device
 from navigation.devices.tracker import Tracker
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
@@ -18,6 +18,7 @@ from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.room.room_tracker import open_room
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.transport.authentication import ServerSecurity
@@ -29,8 +30,7 @@ class PoseLoopConfig:
     """Settings that the pose process is started with; they can be pickled.
 
     Attributes:
-        tracker: name of the driver in the registry.
-        tracker_config: the driver's own settings.
+        devices: the devices of the room, the one that sees the reference first.
         graph: calibrations and registration at the start; later ones are sent through the pipe.
         endpoint: where to publish, such as ``tcp://127.0.0.1:5570``.
         session_id: id of the service's session, 16 bytes.
@@ -39,8 +39,7 @@ class PoseLoopConfig:
         keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
     """
 
-    tracker: str
-    tracker_config: object
+    devices: tuple[Device, ...]
     graph: PoseGraph
     endpoint: str
     session_id: bytes
@@ -145,8 +144,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     clock, vitals = MonotonicClock(), PoseVitals(shared)
     try:
-        pipe.send(Starting(f"opening the tracker '{config.tracker}'"))
-        tracker = open_tracker(config.tracker, config.tracker_config, clock)
+        pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
+        tracker = open_room(config.devices, clock)
         supervisor = Supervisor(tracker.tools, config.supervisor)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         with PosePublisher(config.endpoint, session, security=config.security) as publisher:

@@ -16,6 +16,7 @@ import numpy as np
 import zmq
 
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.devices.driver import Device
 from navigation.errors import EventLogError, ServiceError
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
@@ -51,10 +52,8 @@ class ServiceConfig:
     """Settings of the service.
 
     Attributes:
-        tracker: name of the driver in the registry.
-        tracker_config: the driver's own settings.
-        tools: names of the tracked tools, which clients are told when they join.
-        rate_hz: rate of the tracker, which clients are told when they join.
+        devices: the devices of the room, the one that sees the reference first.
+        rate_hz: rate of that device, which clients are told when they join.
         graph: calibrations and registration at the start.
         surfaces: surfaces that clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
@@ -67,9 +66,7 @@ class ServiceConfig:
         start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
     """
 
-    tracker: str
-    tracker_config: object
-    tools: tuple[str, ...]
+    devices: tuple[Device, ...]
     rate_hz: float
     graph: PoseGraph
     surfaces: Sequence[ApprovedSurface] = ()
@@ -115,8 +112,7 @@ class NavigationService:
         shared = PoseVitals.share(spawning)
         self._vitals = PoseVitals(shared)
         loop = PoseLoopConfig(
-            tracker=self._config.tracker,
-            tracker_config=self._config.tracker_config,
+            devices=self._config.devices,
             graph=self._config.graph,
             endpoint=self._config.pose_endpoint,
             session_id=self._session.session_id,
@@ -249,7 +245,7 @@ class NavigationService:
             last_pose_sequence=self._vitals.last_sequence,
             pose_stale_after_ms=self._config.supervisor.stale_after_ms,
             pose_lost_after_ms=self._config.supervisor.lost_after_ms,
-            tools=(*self._config.tools, PATIENT),
+            tools=(*(tool for device in self._config.devices for tool in device.tool_names), PATIENT),
             research_session=self._config.research_session,
             notice=NOTICE,
             **self.state.welcome_fields(),

@@ -6,7 +6,8 @@
     lost     not visible, or the newest frame is far too old
 
 Every state except ``valid`` has a reason. A pose relative to the reference is never in a better state than the
-reference. All tools of a frame have the age of that frame.
+reference. The tools of a frame have the age of that frame, unless they have times of their own: of another device, or
+of another message.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from geometry.frames import REFERENCE
-from navigation.devices.frame_order import MAX_AHEAD_MS, Arrival, FrameOrder
+from navigation.devices.frame_order import LOST_AFTER_MS, MAX_AHEAD_MS, STALE_AFTER_MS, Arrival, FrameOrder
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import ServiceError
 from unity_bridge.wire.envelope import Validity
@@ -51,8 +52,8 @@ class SupervisorSettings:
 
     max_fit_rms_mm: float = 0.8
     settle_frames: int = 3
-    stale_after_ms: float = 100.0
-    lost_after_ms: float = 250.0
+    stale_after_ms: float = STALE_AFTER_MS
+    lost_after_ms: float = LOST_AFTER_MS
     max_ahead_ms: float = MAX_AHEAD_MS
 
     def __post_init__(self) -> None:
@@ -84,6 +85,9 @@ class Supervisor:
         self._settings = settings or SupervisorSettings()
         self._order = FrameOrder(self._settings.max_ahead_ms)
         self._good_in_a_row = dict.fromkeys(tools, 0)
+        self._own = dict.fromkeys(tools, Judgement(Validity.LOST, "not reported"))
+        self._captured_ns: dict[str, int] = {}
+        self._behind_ms: Mapping[str, float] = {}  # how much older than the frame, where a tool is
         self._seen: Mapping[str, Judgement] = {}
 
     def judge(self, frame: TrackerFrame | None, now_ns: int) -> Mapping[str, Judgement]:
@@ -102,7 +106,7 @@ class Supervisor:
             gap_ms = 0.0 if before is None else (newest.capture_ns - before.capture_ns) / _NS_PER_MS
             if max(age_ms, gap_ms) > self._settings.lost_after_ms:
                 self._good_in_a_row = dict.fromkeys(self._good_in_a_row, 0)
-            self._seen = self._judge_tools(newest)
+            self._seen = self._judge_tools(newest, now_ns)
         if arrival in (Arrival.NEW, Arrival.REPEATED):
             return self._aged(age_ms)
         return self._silence(age_ms, arrival)
@@ -114,21 +118,40 @@ class Supervisor:
             return False
         limits_ms = self._settings.stale_after_ms, self._settings.lost_after_ms
         judged_ms, now_ms = ((each_ns - newest.capture_ns) / _NS_PER_MS for each_ns in (judged_ns, now_ns))
-        return any(judged_ms <= limit_ms < now_ms for limit_ms in limits_ms)
+        behind_ms = set(self._behind_ms.values())
+        return any(judged_ms + more <= limit_ms < now_ms + more for limit_ms in limits_ms for more in behind_ms)
 
-    def _judge_tools(self, frame: TrackerFrame) -> Mapping[str, Judgement]:
-        own = {tool: self._judge_tool(tool, frame.tools.get(tool)) for tool in self._good_in_a_row}
+    def _judge_tools(self, frame: TrackerFrame, now_ns: int) -> Mapping[str, Judgement]:
+        for tool in self._good_in_a_row:
+            seen = frame.tools.get(tool)
+            has_own_time = seen is not None and seen.capture_ns is not None
+            captured_ns = seen.capture_ns if seen is not None and seen.capture_ns is not None else frame.capture_ns
+            before_ns = self._captured_ns.get(tool, captured_ns - 1)
+            if has_own_time and captured_ns <= before_ns:
+                continue  # what was seen before is no new evidence
+            if (captured_ns - before_ns) / _NS_PER_MS > self._settings.lost_after_ms:
+                self._good_in_a_row[tool] = 0
+            self._captured_ns[tool] = captured_ns
+            self._own[tool] = self._judge_tool(tool, seen)
+            if (captured_ns - now_ns) / _NS_PER_MS > self._settings.max_ahead_ms:
+                self._own[tool] = Judgement(Validity.LOST, _INSTEAD[Arrival.AHEAD])
+        self._behind_ms = {
+            tool: (frame.capture_ns - self._captured_ns[tool]) / _NS_PER_MS for tool in self._good_in_a_row
+        }
+        return self._hung_from_reference(self._own)
+
+    def _hung_from_reference(self, own: Mapping[str, Judgement]) -> Mapping[str, Judgement]:
         reference = own[REFERENCE]
         if reference.validity is Validity.VALID:
-            return own
+            return dict(own)
         return {tool: reference if tool == REFERENCE else _depends(judged, reference) for tool, judged in own.items()}
 
     def _judge_tool(self, tool: str, observation: ToolObservation | None) -> Judgement:
         if observation is None or observation.visibility is not Visibility.VISIBLE:
             self._good_in_a_row[tool] = 0
-            return Judgement(Validity.LOST, "not reported" if observation is None else observation.visibility.value)
-        fit_rms_mm = observation.fit_rms_mm
-        if fit_rms_mm is None or fit_rms_mm > self._settings.max_fit_rms_mm:
+            return Judgement(Validity.LOST, "not reported" if observation is None else observation.why)
+        # A device that says no fit error leaves it to its own judgement whether the tool is seen.
+        if observation.fit_rms_mm is not None and observation.fit_rms_mm > self._settings.max_fit_rms_mm:
             self._good_in_a_row[tool] = 0
             return Judgement(Validity.SUSPECT, "the marker does not fit its design")
         self._good_in_a_row[tool] += 1
@@ -138,11 +161,16 @@ class Supervisor:
 
     def _aged(self, age_ms: float) -> Mapping[str, Judgement]:
         """The states in the newest frame, replaced by stale or lost if its age is above a limit."""
-        if age_ms <= self._settings.stale_after_ms:
+        if age_ms + max(self._behind_ms.values(), default=0.0) <= self._settings.stale_after_ms:
             return self._seen
+        aged = {tool: self._aged_tool(seen, age_ms + self._behind_ms[tool]) for tool, seen in self._seen.items()}
+        return self._hung_from_reference(aged) if any(self._behind_ms.values()) else aged
+
+    def _aged_tool(self, seen: Judgement, age_ms: float) -> Judgement:
+        if age_ms <= self._settings.stale_after_ms or seen.validity is Validity.LOST:
+            return seen
         validity = Validity.LOST if age_ms > self._settings.lost_after_ms else Validity.STALE
-        aged = Judgement(validity, f"the frame is {age_ms:.0f} ms old")
-        return {tool: seen if seen.validity is Validity.LOST else aged for tool, seen in self._seen.items()}
+        return Judgement(validity, f"the frame is {age_ms:.0f} ms old")
 
     def _silence(self, age_ms: float, arrival: Arrival | None) -> Mapping[str, Judgement]:
         last = f"the last is {age_ms:.0f} ms old"

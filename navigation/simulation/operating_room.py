@@ -12,7 +12,7 @@ from geometry import Transform
 from geometry.frames import CT, HEADSET, PROBE, REFERENCE, STYLUS, TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
-from navigation.errors import DeviceError
+from navigation.devices.driver import Device, Role, Stamps, Tool
 from navigation.simulation.actions import Action, Idle, StylusPosture
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
 
@@ -25,6 +25,14 @@ SPHERES_MM: Mapping[str, Floats] = {
     DRIVER: np.array([[0, 0, 0], [45, 12, 0], [-38, 40, 0], [10, 80, 0]], float) - [4.25, 33, 0],
     PROBE: np.array([[0, 0, 0], [52, 0, 0], [10, 44, 0], [-40, 70, 0]], float) - [5.5, 28.5, 0],
     HEADSET: np.array([[0, 0, 0], [90, 10, 0], [40, 48, 0], [-62, 30, 0]], float) - [17, 22, 0],
+}
+
+ROLES: Mapping[str, Role] = {
+    REFERENCE: Role.REFERENCE,
+    STYLUS: Role.STYLUS,
+    DRIVER: Role.INSTRUMENT,
+    PROBE: Role.PROBE,
+    HEADSET: Role.HEADSET,
 }
 
 
@@ -129,23 +137,19 @@ class OperatingRoom:
         return _rigid(rotation @ wobble.as_matrix(), position, tool)
 
 
-def open_simulated_tracker(config: object, clock: PacedClock) -> SimulatedOpticalTracker:
-    """Makes a tracker that watches the operating room of `config`; the registry's entry for ``simulated``.
-
-    Raises:
-        DeviceError: `config` is not an `OperatingRoomConfig`.
-    """
-    if not isinstance(config, OperatingRoomConfig):
-        raise DeviceError(
-            f"settings of type {type(config).__name__} for the simulated tracker",
-            "an OperatingRoomConfig",
-            "pass an OperatingRoomConfig",
-        )
+def open_simulated_tracker(config: OperatingRoomConfig, clock: PacedClock) -> SimulatedOpticalTracker:
+    """Makes a tracker that watches the operating room of `config`."""
     room = OperatingRoom(config)
     rng = np.random.default_rng([config.seed, config.noise_seed, 2])
     distortion_rng = np.random.default_rng([config.seed, 3])
     spheres_mm = {tool: SPHERES_MM[tool] for tool in config.tools}
     return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
+
+
+def simulated_device(config: OperatingRoomConfig) -> Device:
+    """The device, for a service, that watches the operating room of `config`."""
+    tools = tuple(Tool(name=name, role=ROLES[name], id=name, settings=None) for name in config.tools)
+    return Device(name="simulated", driver="simulated", settings=config, stamps=Stamps(None), tools=tools)
 
 
 def _rigid(rotation: Floats, translation_mm: Floats, tool: str) -> Transform:

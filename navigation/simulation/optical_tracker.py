@@ -19,7 +19,7 @@ from geometry import Transform
 from geometry.frames import TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
-from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+from navigation.devices.tracker import CONNECTED, DeviceState, ToolObservation, TrackerFrame, Visibility
 
 _WAVES = 16
 
@@ -101,6 +101,10 @@ class SimulatedOpticalTracker:
     @property
     def rate_hz(self) -> float:
         return self._settings.rate_hz
+
+    @property
+    def state(self) -> DeviceState:
+        return CONNECTED
 
     def start(self) -> None:
         self._next_ns = self._clock.now_ns() + self._period_ns

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from geometry import Surface
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import PacedClock
-from navigation.devices.rehearsal import Rehearsal
-from navigation.devices.tracker import TrackerFrame
+from navigation.devices.tracker import DeviceState, TrackerFrame
 from navigation.simulation.actions import Action, Touch, pivot_near
 from navigation.simulation.operating_room import (
     DRIVER,
@@ -30,15 +31,19 @@ OCCLUSIONS = {DRIVER: (10.0, 6.0, 7.0), REFERENCE: (30.0, 20.0, 20.5)}
 
 
 class RehearsedTracker:
-    """Satisfies `Tracker` and `Hand`: every request begins a new action, which the same simulated camera watches."""
+    """Satisfies `Tracker` and `Hand`: every request begins a new action, which the same simulated camera watches.
 
-    def __init__(self, rehearsal: Rehearsal, clock: PacedClock) -> None:
-        self._skin = PatientSkin(rehearsal.read_skin_ct())
+    Args:
+        read_skin_ct: reads the simulated patient's skin in ``ct``, which the stylus touches and sweeps.
+        seed: determines the patient's pose, the tracker's noise and the hand's errors.
+        clock: paces the frames.
+    """
+
+    def __init__(self, read_skin_ct: Callable[[], Surface], seed: int, clock: PacedClock) -> None:
+        self._skin = PatientSkin(read_skin_ct())
         self._clock = clock
-        self._rng = np.random.default_rng([rehearsal.seed, 4])
-        self._config = OperatingRoomConfig(
-            seed=rehearsal.seed, centre_ct_mm=self._skin.centre_mm, tools=(REFERENCE, STYLUS)
-        )
+        self._rng = np.random.default_rng([seed, 4])
+        self._config = OperatingRoomConfig(seed=seed, centre_ct_mm=self._skin.centre_mm, tools=(REFERENCE, STYLUS))
         self.room = OperatingRoom(self._config)
         self._tracker = open_simulated_tracker(self._config, clock)
         self._actions = 0
@@ -50,6 +55,10 @@ class RehearsedTracker:
     @property
     def rate_hz(self) -> float:
         return self._tracker.rate_hz
+
+    @property
+    def state(self) -> DeviceState:
+        return self._tracker.state
 
     def start(self) -> None:
         self._tracker.start()

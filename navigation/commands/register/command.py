@@ -30,8 +30,12 @@ class RegisterRequest:
         Literal["bone", "skin_marker", "bare_skin"] | None,
         typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
     ] = None
-    tracker: Annotated[str | None, typer.Option(help="Live: the tracker; 'simulated' rehearses it.")] = None
-    seed: Annotated[int, typer.Option(help="Decides the simulated tracker's pose, noise and hand.")] = 1
+    room: Annotated[Path | None, typer.Option(help="Live: room file of the devices and tools that you have.")] = None
+    tracker: Annotated[str | None, typer.Option(help="Live: 'simulated', the room that rehearses it.")] = None
+    stylus: Annotated[str | None, typer.Option(help="Which one, where the room has several.")] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Decides the simulated pose, noise and hand; 1, or as the room file says.")
+    ] = None
     accept_if: Annotated[
         Literal["accept", "check"] | None,
         typer.Option(help="Recorded: put it in force if the verdict is this; 'check' means that you consent to it."),

@@ -110,7 +110,12 @@ class Dialogue:
         """Until the person quits, or the keys end. True if a registration is in force then."""
         for doubt in self._plan.doubts.values():
             self._say(f"[yellow]{plain(doubt)}[/]")
-        self._attempt_step(self._pivot)
+        if self._stylus.T_stylus_tip is None:
+            self._attempt_step(self._pivot)
+        else:
+            known_mm = self._stylus.tip_error_rms_mm or 0.0
+            self._say(f"The tip is calibrated, to {known_mm:.2f} mm RMS; [bold]p[/] pivots it again.")
+            self._keep_pivot()
         if not self._offer_kept():
             return self._close()
         show_session(self._session, self._console)
@@ -158,10 +163,10 @@ class Dialogue:
         offer = find_offer(self._plan.case.root / FOLDER, self._rests_on, self._session, self._now())
         if offer is None:
             return True
-        stylus = self._stylus.calibration
+        tip, error_mm = self._stylus.T_stylus_tip, self._stylus.tip_error_rms_mm
         problem = offer.problem
-        if stylus is not None:
-            problem = problem or tip_problem(offer.kept, stylus.tip_stylus_mm, stylus.expected_tip_error_rms_mm)
+        if tip is not None:
+            problem = problem or tip_problem(offer.kept, tip.translation_mm, error_mm or 0.0)
         if problem:
             where = f"kept in {offer.kept.path.name}, but cannot be gone on with"
             self._say(f"[yellow]{plain(offer.what)} are {where}: {plain(problem)}[/]")
@@ -188,10 +193,10 @@ class Dialogue:
         return True
 
     def _keep_pivot(self) -> None:
-        found = self._stylus.calibration
-        if found is not None:
-            tip = {"tip_stylus_mm": found.tip_stylus_mm.tolist(), "tip_error_rms_mm": found.expected_tip_error_rms_mm}
-            self._keep_beside({"step": "pivot", **tip})
+        T_stylus_tip, error_mm = self._stylus.T_stylus_tip, self._stylus.tip_error_rms_mm
+        if T_stylus_tip is not None:
+            tip_mm = T_stylus_tip.translation_mm.tolist()
+            self._keep_beside({"step": "pivot", "tip_stylus_mm": tip_mm, "tip_error_rms_mm": error_mm})
 
     def _keep_beside(self, event: dict[str, Any]) -> None:
         if self._session.file is not None:

@@ -18,8 +18,10 @@ from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.dialogue import Dialogue
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.screens import plain, show_attempt
-from navigation.devices.registry import SIMULATED, driver_of
-from navigation.devices.rehearsal import Rehearsal
+from navigation.devices.driver import Role
+from navigation.devices.registry import SIMULATED
+from navigation.room.opening import choose_room, open_session, seeds
+from navigation.room.room import Room
 from navigation.terminal.json_files import write_json_file
 from registration.errors import RegisteringError
 from registration.measurements import Measured
@@ -49,20 +51,22 @@ def run_register(
         SurgNavError: whatever keeps the session from beginning.
     """
     recorded = request.touched is not None or request.sweep is not None
-    if recorded == (request.tracker is not None):
+    if recorded == (request.tracker is not None or request.room is not None):
         raise RegisteringError(
             f"{'both recorded points and' if recorded else 'neither recorded points nor'} a tracker",
-            f"--touched and --sweep for recorded points, or --tracker {SIMULATED} for a rehearsal without a patient",
-            "choose one of the two",
+            "--touched and --sweep for recorded points, --room or.toml for the devices that you have, "
+            f"or --tracker {SIMULATED} for a rehearsal without a patient",
+            "choose one of them",
         )
+    room = None if recorded else choose_room(request.tracker, request.room, request.seed)
     files = {"landmarks": request.landmarks, "targets": request.targets}
     plan = open_plan(request.case, request.surface, files, request.person, now())
     if request.landmark_kind is not None:
         unsaid = dict.fromkeys(plan.landmarks_ct, request.landmark_kind)
         plan = replace(plan, kinds=unsaid | dict(plan.kinds))
-    if recorded:
+    if room is None:
         return _register_recorded(request, plan, now(), console)
-    held = _register_live(request, plan, now, console, open_keys(), acquisition)
+    held = _register_live(request, room, plan, now, console, open_keys(), acquisition)
     if request.json_file is not None:
         _write_json(request.json_file, plan)
     return held
@@ -95,25 +99,25 @@ def _register_recorded(request: RegisterRequest, plan: RegistrationPlan, time: s
 
 def _register_live(
     request: RegisterRequest,
+    room: Room,
     plan: RegistrationPlan,
     now: Callable[[], str],
     console: Console,
     keys: Keys,
     acquisition: AcquisitionSettings | None,
 ) -> bool:
-    driver = driver_of(request.tracker or "")
-    if driver.is_simulated:
+    tool = room.the_tool(Role.STYLUS, request.stylus)
+    if room.is_simulated:
         console.print(
             "[yellow bold]Rehearsal[/]: tracker, hand and patient are simulated, the patient's skin is the case's own "
             "surface. Nothing here is about a real patient.",
             highlight=False,
         )
-    tracker, hand = driver.open_session(Rehearsal(lambda: plan.surface, request.seed))
+    tracker, hand = open_session(room, tool.name, lambda: plan.surface)
     tracker.start()
     try:
-        stylus = Stylus(f"{request.tracker} tracker", tracker, hand, acquisition)
-        room = f"seed {request.seed}" if driver.is_simulated else ""
-        return Dialogue(plan, stylus, request.person, now, console, keys, room).run()
+        stylus = Stylus(room.name, tracker, hand, acquisition, tool)
+        return Dialogue(plan, stylus, request.person, now, console, keys, seeds(room)).run()
     finally:
         tracker.stop()
 

@@ -17,8 +17,9 @@ class ServeRequest:
     """What was asked for."""
 
     case: Annotated[Path, typer.Argument(help="Case folder: what is approved and in force in it is streamed.")]
-    tracker: Annotated[str, typer.Option(help="The tracker; 'simulated' rehearses.")]
-    seed: Annotated[int, typer.Option(help="Decides the simulated room; as in 'surgnav register'.")] = 1
+    room: Annotated[Path | None, typer.Option(help="Room file of the devices and tools that you have.")] = None
+    tracker: Annotated[str | None, typer.Option(help="'simulated', the room that rehearses.")] = None
+    seed: Annotated[int | None, typer.Option(help="Decides the simulated room; as in 'surgnav register'.")] = None
     bind: Annotated[str, typer.Option(help="Address to bind; '*' for all. Other than loopback: with keys.")] = (
         "127.0.0.1"
     )

@@ -12,23 +12,26 @@ from rich.console import Console
 
 from case.case import Case
 from geometry import Surface, SurgNavError
-from geometry.frames import STYLUS
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder, open_security
 from navigation.commands.serve.command import ServeRequest
-from navigation.devices.registry import Driver, driver_of
-from navigation.devices.rehearsal import Rehearsal
+from navigation.devices.driver import ReadSkin, Role
+from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import HeadsetEventSettings
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
+from navigation.live.supervisor import SupervisorSettings
 from navigation.offers.case_view import CaseView
 from navigation.offers.case_watch import CaseWatch
 from navigation.offers.follow import CaseFollower, News
 from navigation.offers.level_maker import LevelMaker
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen, logs_on
 from navigation.operator_screen.stream_report import StreamReport
+from navigation.room.opening import about_patient, choose_room, open_session
+from navigation.room.room import Room
+from navigation.room.room_tracker import open_room
 from navigation.terminal.patience import saying
 from unity_bridge.transport.endpoints import is_local
 
@@ -41,22 +44,21 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     Raises:
         SurgNavError: whatever keeps the service from starting, or ends it.
     """
-    driver = driver_of(request.tracker)  # a wrong name is told before anything is read
+    room = choose_room(request.tracker, request.room, request.seed)  # mistakes are told before anything is read
     clock = MonotonicClock()
     screen = OperatorScreen(console, clock, datetime.now)
     watch = CaseWatch(request.case, clock, time_ns)
-    preparing = "looking at the case, calibrating the stylus"
+    preparing = "looking at the case, opening the room"
     with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
-        rehearsal = Rehearsal(lambda: _simulated_skin(Case.open(request.case), view), request.seed)
-        config = _configured(request, driver, rehearsal, clock)
+        config = _configured(request, room, lambda: _simulated_skin(Case.open(request.case), view), clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration))
     with (
         logs_on(screen, EVENTS_LOG),
         NavigationService(config, screen.say) as service,
         closing(LevelMaker(clock)) as maker,
     ):
-        _say_where(service, driver, screen)
+        _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
@@ -93,24 +95,21 @@ def _simulated_skin(case: Case, view: CaseView) -> Surface:
         ) from error
 
 
-def _configured(request: ServeRequest, driver: Driver, rehearsal: Rehearsal, clock: MonotonicClock) -> ServiceConfig:
-    """The service with this tracker, its stylus calibrated; simulated tools move about the case's own skin."""
-    tracker, hand = driver.open_session(rehearsal)
-    tracker.start()
-    try:
-        found = Stylus(f"{request.tracker} tracker", tracker, hand).calibrate()
-    finally:
-        tracker.stop()
-    tools, rate_hz, tracker_config = driver.stream(rehearsal, clock.now_ns())
+def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock: MonotonicClock) -> ServiceConfig:
+    """The service with this room; simulated tools move about the case's own skin."""
+    tips = {
+        tool.name: CalibratedTip(tool.T_tool_tip, tool.tip_error_rms_mm or 0.0)
+        for tool in room.tools
+        if tool.T_tool_tip is not None
+    } | _rehearsed_tips(room, read_skin_ct)
+    devices = about_patient(room.devices, read_skin_ct, clock.now_ns())
     local = is_local(f"tcp://{request.bind}:1")
     endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
-    tip = CalibratedTip(found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm)
     return ServiceConfig(
-        tracker=request.tracker,
-        tracker_config=tracker_config,
-        tools=tools,
-        rate_hz=rate_hz,
-        graph=PoseGraph({STYLUS: tip}, None),
+        devices=devices,
+        rate_hz=open_room(devices, clock).rate_hz,
+        supervisor=SupervisorSettings(stale_after_ms=room.stale_after_ms, lost_after_ms=room.lost_after_ms),
+        graph=PoseGraph(tips, None),
         pose_endpoint=endpoints[0],
         surface_endpoint=endpoints[1],
         control_endpoint=endpoints[2],
@@ -120,9 +119,25 @@ def _configured(request: ServeRequest, driver: Driver, rehearsal: Rehearsal, clo
     )
 
 
-def _say_where(service: NavigationService, driver: Driver, screen: OperatorScreen) -> None:
+def _rehearsed_tips(room: Room, read_skin_ct: ReadSkin) -> dict[str, CalibratedTip]:
+    """Tips of styluses in simulated hands, which can be pivoted here and now."""
+    tips = {}
+    for device in room.devices:
+        for tool in device.tools if driver_of(device.driver).rehearse else ():
+            if tool.role is Role.STYLUS and tool.T_tool_tip is None:
+                tracker, hand = open_session(room, tool.name, read_skin_ct)
+                tracker.start()
+                try:
+                    found = Stylus(room.name, tracker, hand, tool=tool).calibrate()
+                finally:
+                    tracker.stop()
+                tips[tool.name] = CalibratedTip(found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm)
+    return tips
+
+
+def _say_where(service: NavigationService, room: Room, screen: OperatorScreen) -> None:
     rehearsal = "Rehearsal: tracker, hand and patient are simulated, the patient's skin is the case's own surface. "
-    screen.say(f"{rehearsal if driver.is_simulated else ''}Research software, not a medical device.", WARNING)
+    screen.say(f"{rehearsal if room.is_simulated else ''}Research software, not a medical device.", WARNING)
     screen.say(
         f"poses {service.pose_endpoint}  surfaces {service.surfaces.endpoint}  control {service.control.endpoint}"
     )

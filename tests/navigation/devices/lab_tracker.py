@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS, TRACKER
 from geometry.points import Floats
-from navigation.clock import NS_PER_S, PacedClock, VirtualClock
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.driver import Device, Driver, ReadSkin, Settings
 from navigation.devices.hand import Hand
-from navigation.devices.registry import TRACKERS, Driver, Streaming
-from navigation.devices.rehearsal import Rehearsal
-from navigation.devices.tracker import ToolObservation, Tracker, TrackerFrame, Visibility
+from navigation.devices.registry import DRIVERS
+from navigation.devices.tracker import CONNECTED, ToolObservation, Tracker, TrackerFrame, Visibility
 
 NAME = "of_the_lab"
 RATE_HZ = 50.0
@@ -27,8 +25,7 @@ T_REFERENCE_CT = Transform.from_rotation(
 )
 
 
-@dataclass(frozen=True)
-class LabSettings:
+class LabSettings(Settings):
     """Settings of the driver; whoever receives them in another process has the driver in its registry then.
 
     A driver of the program stands in the registry's source, and so in every process. This one belongs to tests.
@@ -41,14 +38,15 @@ class LabSettings:
 
 
 def _arrived(rate_hz: float) -> LabSettings:
-    TRACKERS[NAME] = DRIVER
-    return LabSettings(rate_hz)
+    DRIVERS[NAME] = __name__
+    return LabSettings(rate_hz=rate_hz)
 
 
 class LabTracker:
     """Satisfies `Tracker` and `Hand`: the tip stays where the hand puts it, and the stylus tilts about it."""
 
     tools = (REFERENCE, STYLUS)
+    state = CONNECTED
 
     def __init__(self, settings: LabSettings, clock: PacedClock) -> None:
         self.rate_hz = settings.rate_hz
@@ -93,18 +91,26 @@ class LabTracker:
     def touch_surface(self) -> None: ...
 
 
-def _open(config: object, clock: PacedClock) -> Tracker:
-    assert isinstance(config, LabSettings)
-    return LabTracker(config, clock)
+def _open(device: Device, clock: PacedClock) -> Tracker:
+    assert isinstance(device.settings, LabSettings)
+    return LabTracker(device.settings, clock)
 
 
-def _open_session(_: Rehearsal) -> tuple[Tracker, Hand]:
-    tracker = LabTracker(LabSettings(), VirtualClock())  # virtual, so that no test waits for a pivot of 12 s
+def _rehearse(device: Device, read_skin_ct: ReadSkin, clock: PacedClock) -> tuple[Tracker, Hand]:
+    tracker = LabTracker(LabSettings(), clock)  # the clock is virtual, so that no test waits for a pivot of 12 s
     return tracker, tracker
 
 
-def _stream(_: Rehearsal, start_ns: int) -> Streaming:
-    return LabTracker.tools, RATE_HZ, LabSettings()
+DRIVER = Driver(summary="of tests", settings=LabSettings, open=_open, clocks=(), rehearse=_rehearse)
+ROOM = f"""
+[devices.lab]
+driver = "{NAME}"
 
+[tools.reference]
+device = "lab"
+role = "reference"
 
-DRIVER = Driver(open=_open, open_session=_open_session, stream=_stream)
+[tools.stylus]
+device = "lab"
+role = "stylus"
+"""

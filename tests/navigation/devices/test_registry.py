@@ -10,36 +10,50 @@ import pytest
 from rich.console import Console
 
 from case.case import Case
+from geometry.extras import EXTRAS
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.run import serve
-from navigation.devices.registry import TRACKERS, driver_of
+from navigation.devices.registry import DRIVERS, driver_of
 from navigation.errors import DeviceError
+from navigation.room.room_file import DeviceKeys, ToolKeys
 from registration.record.in_force import in_force
 from registration.uncertainty.expected_error import target_errors_mm
 from tests.navigation.commands.register.harness import TARGETS, live, make_case
 from tests.navigation.commands.serving import ADDRESSES, PATIENCE_S
-from tests.navigation.devices.lab_tracker import DRIVER, NAME, T_REFERENCE_CT, T_TRACKER_REFERENCE
+from tests.navigation.devices import lab_tracker
+from tests.navigation.devices.lab_tracker import NAME, ROOM, T_REFERENCE_CT, T_TRACKER_REFERENCE
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.convention import pose_from_unity
 from unity_bridge.wire.envelope import Validity
 
 
 @pytest.fixture
-def of_the_lab(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(TRACKERS, NAME, DRIVER)
-    return NAME
+def of_the_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setitem(DRIVERS, NAME, lab_tracker.__name__)
+    room = tmp_path / "or.toml"
+    room.write_text(ROOM)
+    return room
 
 
-def test_an_unknown_tracker_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(DeviceError, match=r"'polaris'.*one of \['simulated'\]"):
-        driver_of("polaris")
+def test_every_driver_can_be_loaded_with_the_base_alone_and_says_what_it_is() -> None:
+    for name in DRIVERS:
+        driver = driver_of(name)
+        assert driver.summary, name
+        common = {*DeviceKeys.model_fields, *ToolKeys.model_fields}
+        assert not common & {*driver.settings.model_fields, *driver.tool_settings.model_fields}, name
+        assert driver.extra is None or driver.extra in EXTRAS, name
 
 
-def test_register_runs_with_a_second_driver(of_the_lab: str, tmp_path: Path) -> None:
+def test_an_unknown_driver_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(DeviceError, match=r"'polarys'.*one of \[.*'simulated'"):
+        driver_of("polarys")
+
+
+def test_register_runs_with_a_second_driver(of_the_lab: Path, tmp_path: Path) -> None:
     case = make_case(tmp_path / "case", TARGETS)
-    held, said = live(case, "ttttt s c v6\n a y q", tracker=of_the_lab)
+    held, said = live(case, "ttttt s c v6\n a y q", tracker=None, room=of_the_lab)
     assert held, said
     accepted = in_force(Case.open(case))
     # Exact poses: what is left is the fit's arithmetic.
@@ -68,10 +82,10 @@ class Headset:
         return STYLUS in self.shown and self.shown[STYLUS].validity is Validity.VALID
 
 
-def test_serve_runs_with_a_second_driver(of_the_lab: str, tmp_path: Path) -> None:
+def test_serve_runs_with_a_second_driver(of_the_lab: Path, tmp_path: Path) -> None:
     screen = io.StringIO()
     headset = Headset(screen)
-    request = ServeRequest(case=make_case(tmp_path / "case", TARGETS), tracker=of_the_lab, ports=(0, 0, 0))
+    request = ServeRequest(case=make_case(tmp_path / "case", TARGETS), room=of_the_lab, ports=(0, 0, 0))
     try:
         serve(request, Console(file=screen, width=200), headset.should_stop)
     finally:

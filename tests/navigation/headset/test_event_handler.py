@@ -17,12 +17,13 @@ from navigation.errors import ServiceError
 from navigation.headset import case_work
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
+from navigation.simulation.operating_room import simulated_device
 from registration.assumptions import Assumptions
 from registration.record.attempts import verifications
 from registration.record.in_force import in_force, put_in_force
 from registration.verdict.verification import VerificationSettings
 from tests.navigation.headset.harness import CLOCK, DOCTOR, Serving, serving
-from tests.navigation.live.served_room import service_config
+from tests.navigation.live.served_room import room_config, service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.convention import points_to_unity
@@ -207,8 +208,8 @@ def test_what_is_lost_is_told_to_whoever_is_there(case: Case) -> None:  # noqa: 
     """The reference is hidden for 0.3 s of each 2 s: the tool is lost, and what all poses stand on."""
     graph = registered(case)
     config = service_config(graph)
-    room = replace(config.tracker_config, occlusions={REFERENCE: (2.0, 0.5, 0.8)})
-    with NavigationService(replace(config, tracker_config=room)) as service:
+    room = replace(room_config(), occlusions={REFERENCE: (2.0, 0.5, 0.8)})
+    with NavigationService(replace(config, devices=(simulated_device(room),))) as service:
         endpoints = Endpoints(
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
         )

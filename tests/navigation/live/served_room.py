@@ -11,7 +11,7 @@ from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import ServiceConfig
 from navigation.simulation.actions import Touch
-from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, simulated_device
 from navigation.simulation.patient import shaft_directions
 from registration.record.accepted import AcceptedRegistration
 
@@ -33,9 +33,7 @@ def room_config() -> OperatingRoomConfig:
 def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
     surfaces = [ApprovedSurface.of(TETRAHEDRON, "approved", "Dr Test")]
     return ServiceConfig(
-        tracker="simulated",
-        tracker_config=room_config(),
-        tools=tuple(SPHERES_MM),
+        devices=(simulated_device(room_config()),),
         rate_hz=100.0,
         graph=graph,
         surfaces=surfaces,

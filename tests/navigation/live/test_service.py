@@ -15,7 +15,7 @@ from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError, ServiceError
 from navigation.live.pose_graph import PATIENT, PoseGraph
-from navigation.live.service import NavigationService, ServiceConfig
+from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom
 from tests.navigation.live.served_room import registered, room_config, service_config
@@ -81,7 +81,7 @@ def test_an_open_address_is_refused_and_nothing_keeps_running() -> None:
 
 def test_a_tracker_that_cannot_be_opened_is_told_to_the_caller() -> None:
     config = service_config(PoseGraph())
-    broken = ServiceConfig(**{**vars(config), "tracker": "nonesuch"})
+    broken = replace(config, devices=(replace(config.devices[0], driver="nonesuch"),))
     with pytest.raises(DeviceError, match="nonesuch"), NavigationService(broken):
         pass
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from geometry.frames import STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.live.service import NavigationService
-from navigation.simulation.operating_room import OperatingRoom
+from navigation.simulation.operating_room import OperatingRoom, simulated_device
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from tests.navigation.live.served_room import registered, room_config, service_config
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
@@ -57,7 +57,7 @@ def test_a_stopped_pose_process_never_makes_old_poses_valid_and_comes_back() -> 
     config = service_config(registered(OperatingRoom(room_config())), start_timeout_s=240.0)
     # No marker is missed by chance, just when the process is stopped: what is lost for another reason says that one.
     seen = OpticalTrackerSettings(dropout_probability=0.0)
-    config = replace(config, tracker_config=replace(room_config(), tracker=seen))
+    config = replace(config, devices=(simulated_device(replace(room_config(), tracker=seen)),))
     with NavigationService(config) as service:
         endpoints = Endpoints(
             poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint

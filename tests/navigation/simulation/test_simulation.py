@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -10,11 +12,16 @@ from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.acquisition.collect import AcquisitionSettings, collect_poses, collect_sweep, collect_touch
 from navigation.clock import VirtualClock
-from navigation.devices.registry import open_tracker
+from navigation.devices.registry import driver_of, open_device
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.errors import AcquisitionError, DeviceError
 from navigation.simulation.actions import Pivot, Touch
-from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
+from navigation.simulation.operating_room import (
+    OperatingRoom,
+    OperatingRoomConfig,
+    open_simulated_tracker,
+    simulated_device,
+)
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker, fit_rigid
 from navigation.simulation.patient import shaft_directions
 
@@ -48,7 +55,7 @@ def test_sphere_error_is_as_stated_worse_in_depth_and_mostly_fixed_in_space() ->
 
 def test_tools_drop_out_now_and_then() -> None:
     _, config = room_with_touch(1, tools=(REFERENCE,))
-    tracker = open_tracker("simulated", config, VirtualClock())
+    tracker = open_simulated_tracker(config, VirtualClock())
     tracker.start()
     seen = [tracker.next_frame(10**9).tools[REFERENCE].visibility is Visibility.VISIBLE for _ in range(4000)]
     assert 0 < seen.count(False) < 40  # 0.3 % of 4000 is 12
@@ -67,7 +74,7 @@ def test_rigid_fit_recovers_a_known_motion_exactly() -> None:
 def test_touching_finds_the_point_in_the_reference_frame(seed: int) -> None:
     room, config = room_with_touch(seed)
     T_stylus_tip = Transform.from_rotation(Rotation.identity(), room.tip_stylus_mm, STYLUS, "stylus_tip")
-    tracker = open_tracker("simulated", config, VirtualClock())
+    tracker = open_simulated_tracker(config, VirtualClock())
     tracker.start()
     touched = collect_touch(tracker, T_stylus_tip)
     assert isinstance(config.action, Touch)
@@ -92,7 +99,7 @@ def test_hidden_tools_have_no_pose_and_say_why() -> None:
     assert room.pose(REFERENCE, 10**9) is None
     assert room.pose_in_reference(STYLUS, 10**9) is None
     assert room.pose_in_reference(STYLUS, 6 * 10**9) is not None
-    tracker = open_tracker("simulated", config, VirtualClock())
+    tracker = open_simulated_tracker(config, VirtualClock())
     tracker.start()
     frame = tracker.next_frame(10**9)
     assert frame is not None
@@ -133,7 +140,7 @@ def test_pivoting_keeps_the_true_tip_in_the_divot() -> None:
         pose = room.pose(STYLUS, time_ns)
         assert pose is not None
         np.testing.assert_allclose(pose.apply(room.tip_stylus_mm), divot, atol=1e-9)
-    tracker = open_tracker("simulated", config, VirtualClock())
+    tracker = open_simulated_tracker(config, VirtualClock())
     tracker.start()
     assert len(collect_poses(tracker, STYLUS, 5.0)) > 450
 
@@ -148,7 +155,7 @@ def _oblique_axis(divot: np.ndarray) -> np.ndarray:
 def test_frames_come_at_the_rate_and_a_timeout_returns_none() -> None:
     _, config = room_with_touch(7)
     clock = VirtualClock()
-    tracker = open_tracker("simulated", config, clock)
+    tracker = open_simulated_tracker(config, clock)
     tracker.start()
     times = [tracker.next_frame(10**9).capture_ns for _ in range(3)]
     assert np.diff(times).tolist() == [10**7, 10**7]
@@ -160,7 +167,7 @@ def test_frames_come_at_the_rate_and_a_timeout_returns_none() -> None:
 def test_a_late_reader_gets_the_newest_frame_and_sees_by_its_number_what_it_has_missed() -> None:
     _, config = room_with_touch(7)
     clock = VirtualClock(50)
-    tracker = open_tracker("simulated", config, clock)
+    tracker = open_simulated_tracker(config, clock)
     tracker.start()
     assert tracker.next_frame(10**9).sequence == 1
     clock.advance_ns(6 * 10**9 + 3 * 10**6)  # the process was stopped for 6 s
@@ -174,8 +181,8 @@ def test_a_late_reader_gets_the_newest_frame_and_sees_by_its_number_what_it_has_
 
 def test_an_unknown_driver_or_foreign_settings_are_refused() -> None:
     with pytest.raises(DeviceError, match="simulated"):
-        open_tracker("polaris", None, VirtualClock())
+        driver_of("polarys")
     with pytest.raises(DeviceError, match="OperatingRoomConfig"):
-        open_tracker("simulated", {"seed": 1}, VirtualClock())
+        open_device(replace(simulated_device(room_with_touch(1)[1]), settings={"seed": 1}), VirtualClock())
     with pytest.raises(DeviceError, match="exactly if the tool is visible"):
         ToolObservation(Visibility.OCCLUDED, Transform(np.eye(4), TRACKER, STYLUS), 0.1)

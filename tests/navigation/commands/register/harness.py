@@ -15,7 +15,6 @@ from navigation.acquisition.collect import AcquisitionSettings
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.keyboard import PipedKeys
 from navigation.commands.register.run import run_register
-from navigation.devices.rehearsal import Rehearsal
 from navigation.simulation.patient import PatientSkin
 from navigation.simulation.rehearsal import RehearsedTracker
 from tests.registration.shapes import organ
@@ -66,4 +65,4 @@ def recorded(case: Path, **changes: object) -> tuple[bool, str]:
 
 
 def truth(case: Path, seed: int = 1) -> RehearsedTracker:
-    return RehearsedTracker(Rehearsal(lambda: Case.open(case).read_surface("body"), seed), None)
+    return RehearsedTracker(lambda: Case.open(case).read_surface("body"), seed, None)

@@ -301,7 +301,7 @@ def test_what_keeps_a_session_from_beginning_is_said(
         Case.open(case).decide("body", prepare, PERSON, TIME)
     with pytest.raises(Exception, match=said) as refused:
         live(case, "q", **changes)
-    assert refused.type.__name__ in ("RegisteringError", "CaseError", "DeviceError")
+    assert refused.type.__name__ in ("RegisteringError", "CaseError", "RoomError")
     assert next_id(Case.open(case)) == "r-0001"
 
 

@@ -1,0 +1,162 @@
+"""What a driver of a tracking device declares, and what it is opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+
+from geometry import Surface, Transform
+from navigation.clock import PacedClock
+from navigation.devices.hand import Hand
+from navigation.devices.tracker import Tracker
+
+ReadSkin = Callable[[], Surface]
+"""Reads the skin of a case's patient in ``ct``, on which a simulated stylus moves; may raise a SurgNavError."""
+
+
+class Settings(BaseModel):
+    """Base of the settings in a room file: unknown keys, wrong types and numbers that are not finite are refused.
+
+    The names of lengths, times, rates and angles end in their unit: ``_mm``, ``_ms``, ``_s``, ``_hz``, ``_deg``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NoFileError(ValueError):
+    """A path in a room file at which no file is; pydantic makes a mistake of the room file of it."""
+
+
+def _beside_the_room_file(path: Path, info: ValidationInfo) -> Path:
+    whole = Path((info.context or {}).get("folder", ".")) / path.expanduser()
+    if not whole.is_file():
+        what = "a folder" if whole.is_dir() else "not there"
+        raise NoFileError(f"the file {whole}, which is {what}")
+    return whole
+
+
+RoomFile = Annotated[Path, AfterValidator(_beside_the_room_file)]
+"""A path in a room file: of a file that exists, relative to the folder that the room file is in."""
+
+
+class Role(StrEnum):
+    """What a tool is for."""
+
+    REFERENCE = "reference"
+    STYLUS = "stylus"
+    PROBE = "probe"
+    HEADSET = "headset"
+    INSTRUMENT = "instrument"
+
+
+class StampClock(StrEnum):
+    """Which clock gives the time of a frame.
+
+    SENSOR: the device stamps its frames by a clock of its own, whose offset from this machine's is estimated.
+    ARRIVAL: the device gives no time; a frame is as old as it takes to arrive here, which the room file states.
+    """
+
+    SENSOR = "sensor"
+    ARRIVAL = "arrival"
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """How the frames of one device get their time.
+
+    Attributes:
+        clock: which clock; None for a device that is on this program's own clock, such as a simulator.
+        latency_ms: from the exposure of a frame to its arrival here: with ARRIVAL the time that is taken off, with
+            SENSOR the least time that it can take.
+    """
+
+    clock: StampClock | None
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One tool of a room.
+
+    Attributes:
+        name: its name everywhere in this program, which is also the name of its frame.
+        role: what it is for; the tool with the role ``reference`` is called ``reference``.
+        id: its name, port or number at the device; `name` unless the room file says otherwise.
+        settings: the driver's own settings of a tool, an instance of `Driver.tool_settings`.
+        T_tool_tip: its calibrated tip; None if it has none.
+        tip_error_rms_mm: expected RMS error of that tip; None without one.
+    """
+
+    name: str
+    role: Role
+    id: str
+    settings: object
+    T_tool_tip: Transform | None = None
+    tip_error_rms_mm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One device of a room, with the tools that it sees; can be sent to another process.
+
+    Attributes:
+        name: its name in the room file.
+        driver: name of its driver.
+        settings: the driver's own settings, an instance of `Driver.settings`.
+        T_tracker_device: where it stands in the frame ``tracker`` of the device that sees the reference; None for that
+            device itself.
+    """
+
+    name: str
+    driver: str
+    settings: object
+    stamps: Stamps
+    tools: tuple[Tool, ...]
+    T_tracker_device: Transform | None = None
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        return tuple(tool.name for tool in self.tools)
+
+    def tool_with_id(self, id_at_device: str) -> Tool | None:
+        """The tool that the device calls so; None if the room does not use it."""
+        return next((tool for tool in self.tools if tool.id == id_at_device), None)
+
+
+class NoSettings(Settings):
+    """Of a driver whose tools, or itself, need nothing to be set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """What the program knows of one kind of device.
+
+    Attributes:
+        summary: one line for a person who chooses among drivers.
+        settings: its own keys in ``[devices.NAME]``, beside those of every device.
+        open: makes the tracker, without waiting for the device; imports heavy packages, within `from_extra`.
+        tool_settings: its own keys in ``[tools.NAME]``, beside those of every tool.
+        clocks: which clocks the room file may choose from, the usual one first; empty for a device that is on this
+            program's own clock.
+        extra: the extra that it needs; None if the base has all.
+        is_simulated: what it measures is not real, and commands say so.
+        check: finds what is wrong with the settings and tools together, before anything is opened: sentences.
+        rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
+        about_patient: of a simulator: the same device for a service, from a time in ns on, about that patient.
+    """
+
+    summary: str
+    settings: type[Settings]
+    open: Callable[[Device, PacedClock], Tracker]
+    tool_settings: type[Settings] = NoSettings
+    clocks: tuple[StampClock, ...] = (StampClock.SENSOR, StampClock.ARRIVAL)
+    extra: str | None = None
+    is_simulated: bool = False
+    check: Callable[[Device], list[str]] = lambda device: []
+    rehearse: Callable[[Device, ReadSkin, PacedClock], tuple[Tracker, Hand]] | None = None
+    about_patient: Callable[[Device, ReadSkin, int], Device] | None = None

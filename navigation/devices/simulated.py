@@ -1,0 +1,87 @@
+"""The driver ``simulated``: a camera, a patient and tools that exist only in this program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydantic import Field
+
+from navigation.clock import PacedClock
+from navigation.devices.driver import Device, Driver, ReadSkin, Settings
+from navigation.devices.hand import Hand
+from navigation.devices.tracker import Tracker
+from navigation.errors import DeviceError
+
+
+class SimulatedSettings(Settings):
+    """Of a device with ``driver = "simulated"``.
+
+    Attributes:
+        seed: decides the patient's pose, the tracker's noise and the hand's errors.
+    """
+
+    seed: int = Field(1, ge=0)
+
+
+def _check(device: Device) -> list[str]:
+    from navigation.simulation.operating_room import ROLES
+
+    return [
+        f"[tools.{tool.name}] got a simulated {tool.role.value}; expected one of the tools that are simulated: "
+        f"{', '.join(f'{name} ({role.value})' for name, role in ROLES.items())}. Fix: give it one of these names"
+        for tool in device.tools
+        if ROLES.get(tool.name) is not tool.role
+    ]
+
+
+def _open(device: Device, clock: PacedClock) -> Tracker:
+    """Watches the patient of a case where `_about_patient` made the settings; otherwise no patient, and the stylus is
+    rocked about its tip.
+    """
+    from navigation.simulation.actions import pivot_near
+    from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
+
+    if isinstance(device.settings, OperatingRoomConfig):
+        return open_simulated_tracker(device.settings, clock)
+    config = OperatingRoomConfig(seed=_seed(device), centre_ct_mm=np.zeros(3), tools=device.tool_names)
+    centre_tracker_mm = OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm)
+    action = pivot_near(centre_tracker_mm)
+    return open_simulated_tracker(replace(config, action=action, epoch_ns=clock.now_ns()), clock)
+
+
+def _rehearse(device: Device, read_skin_ct: ReadSkin, clock: PacedClock) -> tuple[Tracker, Hand]:
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    rehearsed = RehearsedTracker(read_skin_ct, _seed(device), clock)
+    return rehearsed, rehearsed
+
+
+def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Device:
+    from navigation.clock import VirtualClock
+    from navigation.simulation.rehearsal import RehearsedTracker
+
+    config = RehearsedTracker(read_skin_ct, _seed(device), VirtualClock()).streaming(start_ns)
+    return replace(device, settings=replace(config, tools=device.tool_names))
+
+
+def _seed(device: Device) -> int:
+    if not isinstance(device.settings, SimulatedSettings):
+        raise DeviceError(
+            f"settings of type {type(device.settings).__name__} for the simulated tracker",
+            "SimulatedSettings, or an OperatingRoomConfig for a service",
+            "pass one of these",
+        )
+    return device.settings.seed
+
+
+DRIVER = Driver(
+    summary="a simulated camera, patient and surgeon, to rehearse without any device",
+    settings=SimulatedSettings,
+    open=_open,
+    clocks=(),
+    is_simulated=True,
+    check=_check,
+    rehearse=_rehearse,
+    about_patient=_about_patient,
+)

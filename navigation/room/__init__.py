@@ -1,0 +1,1 @@
+"""A room: which devices there are, which tools they see, and all of them as one tracker."""

@@ -1,0 +1,99 @@
+"""The keys that a room file has for every device and tool; drivers add their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+from scipy.spatial.transform import Rotation
+
+from geometry import Transform
+from geometry.frames import TRACKER
+from navigation.devices.driver import Role, RoomFile, Settings, StampClock
+from navigation.devices.frame_order import LOST_AFTER_MS, STALE_AFTER_MS
+
+Three = Annotated[list[float], Field(min_length=3, max_length=3)]
+Four = Annotated[list[float], Field(min_length=4, max_length=4)]
+# Two cameras do not stand so near to one another: the numbers are in metres.
+NEAREST_CAMERAS_MM = 10.0
+_UNIT_LENGTH = 1e-3
+
+
+class Ages(Settings):
+    """``[ages]``: when poses are too old, where this differs from the usual.
+
+    Attributes:
+        stale_after_ms, lost_after_ms: ages in ms above which poses are stale, and lost.
+    """
+
+    stale_after_ms: float = Field(STALE_AFTER_MS, gt=0.0, le=1000.0)
+    lost_after_ms: float = Field(LOST_AFTER_MS, gt=0.0, le=5000.0)
+
+    @model_validator(mode="after")
+    def _lost_is_no_earlier_than_stale(self) -> Self:
+        if self.lost_after_ms < self.stale_after_ms:
+            raise ValueError("lost_after_ms no smaller than stale_after_ms")
+        return self
+
+
+class DevicePose(Settings):
+    """``[devices.NAME.pose]``: where a device stands, seen from the one that sees the reference.
+
+    Attributes:
+        seen_from: name of the device that sees the reference.
+        translation_mm: origin of this device's frame in the frame of that one.
+        quaternion_xyzw: rotation of this device's axes into those of that one.
+    """
+
+    seen_from: str
+    translation_mm: Three
+    quaternion_xyzw: Four
+
+    @model_validator(mode="after")
+    def _is_a_pose_in_mm(self) -> Self:
+        length = float(np.linalg.norm(self.quaternion_xyzw))
+        if abs(length - 1.0) > _UNIT_LENGTH:
+            raise ValueError(f"a quaternion_xyzw of length 1, not {length:.4g}")
+        apart_mm = float(np.linalg.norm(self.translation_mm))
+        if apart_mm < NEAREST_CAMERAS_MM:
+            raise ValueError(f"a translation_mm in millimetres: two devices are not {apart_mm:.3g} mm apart")
+        return self
+
+    def transform(self, device: str) -> Transform:
+        """``T_tracker_<device>_tracker``."""
+        rotation = Rotation.from_quat(self.quaternion_xyzw)
+        return Transform.from_rotation(rotation, self.translation_mm, TRACKER, f"{device}_tracker")
+
+
+class DeviceKeys(Settings):
+    """``[devices.NAME]``: what every device has; the driver's own keys stand beside these.
+
+    Attributes:
+        driver: name of the driver.
+        clock: which clock gives the frames their time.
+        latency_ms: from the exposure of a frame to its arrival: with clock = 'arrival' the time that is taken off, with
+            'sensor' the least time that it can take.
+        pose: where it stands; for every device but the one that sees the reference.
+    """
+
+    driver: str
+    clock: StampClock | None = None
+    latency_ms: float | None = Field(None, ge=0.0, le=1000.0)
+    pose: DevicePose | None = None
+
+
+class ToolKeys(Settings):
+    """``[tools.NAME]``: what every tool has; the driver's own keys stand beside these.
+
+    Attributes:
+        device: name of the device that sees it.
+        role: what it is for.
+        id: its name, port or number at that device; the tool's name by default.
+        tip: JSON file of its calibrated tip.
+    """
+
+    device: str
+    role: Role
+    id: str | int | None = None
+    tip: RoomFile | None = None

@@ -1,0 +1,1 @@
+"""Rooms that come with the program: files in the same form as everybody's."""
