@@ -20,6 +20,7 @@ from navigation.commands.networks import evaluate_command, train_command
 from navigation.commands.reconstruct.command import reconstruct_command
 from navigation.commands.register.command import register_command
 from navigation.commands.review.command import review_command
+from navigation.commands.room.command import room_app
 from navigation.commands.serve.command import serve_command
 from navigation.commands.ultrasound.command import ultrasound_app
 
@@ -44,6 +45,7 @@ app.command("demo", rich_help_panel=OPERATE)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
+app.add_typer(room_app, name="room", rich_help_panel=OPERATING)
 app.add_typer(ultrasound_app, name="ultrasound", rich_help_panel=OPERATING)
 app.add_typer(keys_app, name="keys", rich_help_panel=DEVELOP)
 app.add_typer(models_app, name="models", rich_help_panel=DEVELOP)

@@ -1,0 +1,1 @@
+"""``surgnav room``: the room file, and the devices and tools that it names."""

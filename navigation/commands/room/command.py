@@ -1,0 +1,31 @@
+"""The commands ``surgnav room check, ...`` and their options; what each does is in a module of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from navigation.terminal.reporting import reporting
+
+room_app = typer.Typer(help="The room: which devices there are, and which tools they see.", no_args_is_help=True)
+RoomPath = Annotated[Path, typer.Argument(help="Room file, such as or.toml.")]
+
+
+@room_app.command("check")
+def room_check_command(
+    room: RoomPath,
+    seconds: Annotated[float, typer.Option(min=0.0, max=600.0, help="How long devices and tools are waited for.")] = 10,
+) -> None:
+    """Reads a room file and opens its devices: what each says. Exit code 0; 3 if one is not there; 1 on mistakes."""
+    from navigation.terminal.stopping import stop_requested
+
+    with reporting(live=False) as (console, _), stop_requested() as should_stop:
+        from navigation.clock import MonotonicClock
+        from navigation.commands.room.check import check_room
+        from navigation.room.read_room import read_room
+
+        all_there = check_room(read_room(room), seconds, MonotonicClock(), console, should_stop)
+    if not all_there:
+        raise typer.Exit(3)
