@@ -134,7 +134,10 @@ class Augmentation(Strict):
 
 
 class TrainingConfig(Strict):
+    """All of it; `start_from` names a shipped network of the same layers whose parameters the training starts with."""
+
     name: str
+    start_from: str | None = None
     source: tuple[Source, ...] = Field(min_length=1)
     structures: dict[str, tuple[str, ...]]
     anatomy: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -20,13 +20,14 @@ from reconstruction.training.sampling import Sampler
 from reconstruction.training.scans import ScanFiles, find_scans, read_label_map, read_scan
 from reconstruction.training.synthesis.volume import LabelVolume, prepare_labels
 from reconstruction.training.targets import TrainingVolume, prepare
+from reconstruction.training.warm_start import shipped_parent, start_from
 
 if TYPE_CHECKING:
     import torch
 
 
 # A class with less than this share of the scans counts as having so much.
-RAREST = 1e-4
+RAREST = 1e-3
 
 
 class VolumeTask:
@@ -36,7 +37,9 @@ class VolumeTask:
         scans = _prepared(config, data)
         training = [scan for scan in scans if not scan.files.validation]
         self.config = config
-        self.trained_on = tuple(scan.fingerprint for scan in training)
+        self._parent = None if config.start_from is None else shipped_parent(config.start_from)
+        seen_before = () if self._parent is None else self._parent.trained_on
+        self.trained_on = tuple(dict.fromkeys((*seen_before, *(scan.fingerprint for scan in training))))
         shares = [s.volume.fractions.mean(axis=(1, 2, 3), dtype=np.float64) / 255 for s in training]
         self.class_weights = balanced_weights(shares) if config.schedule.balanced else None
         self._held_out = [s.volume for s in scans if s.files.validation and isinstance(s.volume, TrainingVolume)]
@@ -44,8 +47,11 @@ class VolumeTask:
         self._sampler = Sampler([s.volume for s in training for _ in range(weights[s.files.source])], config)
 
     def network(self) -> torch.nn.Module:
-        """A fresh network."""
-        return build_network(self.config.network.channels, self.config.meaning.channels)
+        """A fresh network, with the parameters that the training file says it starts from."""
+        network = build_network(self.config.network.channels, self.config.meaning.channels)
+        if self._parent is not None:
+            start_from(network, self.config.meaning, self._parent)
+        return network
 
     def draw(self, number: int) -> Sample:
         """One window; the same number gives the same window."""

@@ -53,7 +53,7 @@ def unlabelled_hu(
     muscle = rng.uniform(*NATIVE_HU["muscle"][:2]) + uptake.get("muscle", 0.0)
     # Deep tissue: fat or soft, in patches of two sizes; muscle round bones and as the wall of the trunk.
     patches = smooth_field(shape, rng.uniform(14, 30) / mm, rng) + np.float32(0.5) * smooth_field(shape, 6 / mm, rng)
-    leanness = np.float32(rng.uniform(-1.2, 1.0))
+    leanness = np.float32(rng.uniform(-1.8, 0.8))
     soft_share = soft_step(patches + leanness, 3.0)
     near_bone = np.clip(1.5 - bone_mm / np.float32(_MUSCLE_ROUND_BONE_MM), 0, 1)
     wall = np.clip((hull_mm + 12) / 6, 0, 1)

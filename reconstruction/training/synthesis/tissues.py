@@ -97,7 +97,13 @@ NATIVE_HU: dict[str, tuple[float, float, float]] = {
     "disc": (50.0, 130.0, 10.0),
 }
 # Bones: (low, high) of cortex and of marrow, the two drawn apart, and the textures' standard deviations.
-CORTEX_HU, CORTEX_TEXTURE_HU = (350.0, 1500.0), 80.0
+CORTEX_HU = {
+    "bone_spine": (350.0, 1200.0),
+    "bone_chest": (250.0, 900.0),
+    "bone_pelvis": (350.0, 1400.0),
+    "bone_limb": (400.0, 1500.0),
+}
+CORTEX_TEXTURE_HU = 80.0
 MARROW_HU = {
     "bone_spine": (30.0, 350.0),
     "bone_chest": (-20.0, 300.0),
@@ -160,7 +166,8 @@ def draw_part_hu(parts: tuple[Part, ...], uptake: Mapping[str, float], rng: np.r
     native = {kind: rng.uniform(low, high) for kind, (low, high, _) in NATIVE_HU.items()}
     blood = native["artery"]
     native |= dict.fromkeys(("artery", "pulmonary", "vein_upper", "vein", "portal", "heart"), blood)
-    cortex, sharing = rng.uniform(*CORTEX_HU), rng.uniform()
+    density, sharing = rng.uniform(), rng.uniform()
+    cortex = {kind: low + density * (high - low) for kind, (low, high) in CORTEX_HU.items()}
     marrow = {kind: rng.uniform(*limits) for kind, limits in MARROW_HU.items()}
     means, textures = np.zeros(len(parts), np.float32), np.zeros(len(parts), np.float32)
     own = rng.normal(size=len(parts))
@@ -168,7 +175,8 @@ def draw_part_hu(parts: tuple[Part, ...], uptake: Mapping[str, float], rng: np.r
     first = {part.label: n for n, part in reversed(list(enumerate(parts)))}
     for n, part in enumerate(parts):
         if part.layer:
-            means[n], textures[n] = _bone_hu(part, cortex, marrow[part.kind], sharing, float(own[first[part.label]]))
+            layers_hu, shift = (cortex[part.kind], marrow[part.kind]), float(own[first[part.label]])
+            means[n], textures[n] = _bone_hu(part, *layers_hu, sharing, shift)
         else:
             low, high, textures[n] = NATIVE_HU[part.kind]
             added = uptake.get(part.kind, 0.0)
@@ -196,8 +204,8 @@ def draw_uptake(rng: np.random.Generator) -> dict[str, float]:
 def _bone_hu(part: Part, cortex: float, marrow: float, sharing: float, own: float) -> tuple[float, float]:
     """Mean and texture of a layer of bone; the layer between has a share of both, so the cortex is thick or thin."""
     marrow = float(np.clip(marrow + 25 * own, *MARROW_HU[part.kind]))
-    low = max(CORTEX_HU[0], marrow + CORTEX_OVER_MARROW_HU)
-    cortex = float(np.clip(cortex * (1 + 0.1 * own), low, CORTEX_HU[1]))
+    lowest, highest = CORTEX_HU[part.kind]
+    cortex = float(np.clip(cortex * (1 + 0.1 * own), max(lowest, marrow + CORTEX_OVER_MARROW_HU), highest))
     if part.layer == "cortex":
         return cortex, CORTEX_TEXTURE_HU
     if part.layer == "marrow":

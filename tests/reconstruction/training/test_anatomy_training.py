@@ -160,8 +160,8 @@ def test_a_network_of_more_classes_goes_from_file_to_structures(tmp_path: Path):
 def test_a_rare_class_weighs_more_in_the_cross_entropy():
     shares = [np.array([0.6, 0.39, 0.01, 0.0]), np.array([0.4, 0.59, 0.01, 0.0])]
     weights = np.array(balanced_weights(shares))
-    # One over the root of the share, at least one in ten thousand; 1 in the mean over all voxels.
-    np.testing.assert_allclose(weights[2:] / weights[0], [(0.5 / 0.01) ** 0.5, (0.5 / 1e-4) ** 0.5])
+    # One over the root of the share, at least one in a thousand; 1 in the mean over all voxels.
+    np.testing.assert_allclose(weights[2:] / weights[0], [(0.5 / 0.01) ** 0.5, (0.5 / 1e-3) ** 0.5])
     assert (weights * [0.5, 0.49, 0.01, 1e-4]).sum() == pytest.approx(1.0, rel=0.02)
     missed = torch.tensor([[5.0, 0.0, 0.0, 0.0]]).reshape(1, 4, 1, 1, 1)
     truth = torch.tensor([[0.0, 0.0, 1.0, 0.0]]).reshape(1, 4, 1, 1, 1)
