@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from geometry.errors import SurgNavError
 from geometry.extras import require_extras
-from reconstruction.guests.card import KINDS, ModelCard
+from reconstruction.guests.card import KINDS, Kind, ModelCard
 from reconstruction.guests.errors import ModelError
 from reconstruction.guests.files import digests
 from reconstruction.guests.guest import Guest
 from reconstruction.guests.monai_bundle import MonaiBundle, is_monai_bundle, read_monai_card
 from reconstruction.guests.nnunet.folder import NnunetModel, is_nnunet_folder, read_nnunet_card
+from reconstruction.guests.onnx.file import OnnxFile, is_onnx_file, read_onnx_card
 
-ALLOWED = "the folder of a MONAI bundle, or of a trained nnU-Net v2 model (the one with plans.json)"
+ALLOWED = (
+    "the folder of a MONAI bundle or of a trained nnU-Net v2 model (the one with plans.json), or an ONNX file with its "
+    "sidecar"
+)
+
+EXTRAS: dict[Kind, tuple[str, ...]] = {
+    "monai": ("training",),
+    "nnunet": ("training", "reconstruction"),
+    "onnx": ("segmentation",),
+}
 
 
 def read_card(
@@ -45,6 +56,8 @@ def read_card(
         )
     if is_monai_bundle(path):
         return read_monai_card(path, name, trusted)
+    if is_onnx_file(path):
+        return read_onnx_card(path, name)
     raise ModelError(f"{path.name}, which is no network that this program knows", ALLOWED, "give one of these")
 
 
@@ -55,7 +68,8 @@ def open_guest(card: ModelCard) -> Guest:
         ModelError: files are missing, have changed, or cannot be used.
     """
     check_unchanged(card)
-    return NnunetModel(card) if card.kind == "nnunet" else MonaiBundle(card)
+    made: dict[Kind, Callable[[ModelCard], Guest]] = {"nnunet": NnunetModel, "monai": MonaiBundle, "onnx": OnnxFile}
+    return made[card.kind](card)
 
 
 def check_unchanged(card: ModelCard) -> None:
@@ -76,7 +90,7 @@ def why_not_here(card: ModelCard) -> str:
     """Why a network does not run on this machine, in words; empty where its files and packages are here."""
     try:
         check_unchanged(card)
-        require_extras("training", *(("reconstruction",) if card.kind == "nnunet" else ()))
+        require_extras(*EXTRAS[card.kind])
     except SurgNavError as error:
         return f"{error.came}; {error.action}"
     return ""

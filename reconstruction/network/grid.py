@@ -51,8 +51,8 @@ def to_nearest_lps(volume: Volume) -> Volume:
     return Volume(voxels, affine, volume.frame)
 
 
-def network_grid(lps: Volume, spacing_mm: float) -> NetworkGrid:
-    """The smallest isotropic grid that covers all of `lps`, centred on it."""
+def network_grid(lps: Volume, spacing_mm: float | tuple[float, float, float]) -> NetworkGrid:
+    """The smallest grid of this spacing (for all axes, or for i, j, k) that covers all of `lps`, centred on it."""
     extents_mm = np.array(lps.shape_ijk) * lps.spacing_mm
     counts = np.maximum(1, np.ceil(extents_mm / spacing_mm - 1e-6)).astype(int)
     affine = np.eye(4)
@@ -70,7 +70,7 @@ def resample_hu(lps: Volume, grid: NetworkGrid) -> Singles:
 def resample(lps: Volume, grid: NetworkGrid, limits: tuple[float, float] = (-np.inf, np.inf)) -> Singles:
     """Averages `lps`, clipped to `limits`, over each voxel of a grid made from it: ``(nk, nj, ni)``."""
     start = lps.mm_to_index(grid.affine[:3, 3][None])[0]
-    ratio = float(np.linalg.norm(grid.affine[:3, 0])) / lps.spacing_mm
+    ratio = np.linalg.norm(grid.affine[:3, :3], axis=0) / lps.spacing_mm
     wi, wj, wk = (
         _averaging_weights(lps.shape_ijk[axis], grid.shape[2 - axis], start[axis], ratio[axis]) for axis in range(3)
     )

@@ -26,8 +26,8 @@ def models_list_command() -> None:
 
 @models_app.command("add")
 def models_add_command(
-    path: Annotated[Path, typer.Argument(help="Folder of a MONAI bundle or nnU-Net v2 model. It stays where it is.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; by default as its folder.")] = None,
+    path: Annotated[Path, typer.Argument(help="Folder of a MONAI bundle or nnU-Net v2 model, or ONNX file. It stays.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; by default as its folder or file.")] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Its files may run code on this machine: only if you know who made them.")
     ] = False,

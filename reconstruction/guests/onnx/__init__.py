@@ -1,0 +1,1 @@
+"""Networks of others as an ONNX file with a sidecar that says what the file cannot."""
