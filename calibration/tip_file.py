@@ -72,7 +72,7 @@ def read_tip(path: Path) -> CalibratedTool:
             "correct the path, or calibrate the tool",
         ) from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
         raise TipFileError(
             f"the calibration {path.name} with {faults}",
             f"JSON with format = {FORMAT!r}, tool, tip_mm, expected_error_rms_mm and calibrated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,8 @@ class _Reading:
         self._check_reference(tools)
         self._check_ids([each for each in read if each is not None])
         whole = [self._whole(device, read) for device in devices.values() if device is not None]
-        leading = self._check_places(whole)
+        named = {str(table.get("device")) for table in tools.values()}
+        leading = self._check_places(whole, named if named <= devices.keys() else devices.keys())
         if self._mistakes.sentences or ages is None:
             return None
         ordered = (*(d for d in whole if d.name == leading), *(d for d in whole if d.name != leading))
@@ -189,12 +190,16 @@ class _Reading:
         seen = tuple(tool for each in tools if each is not None for name, tool in [each] if name == device.name)
         return replace(device, tools=seen)
 
-    def _check_places(self, devices: list[Device]) -> str | None:
-        """Every device but the one that sees the reference says where it stands; returns the name of that one."""
+    def _check_places(self, devices: list[Device], named: Collection[str]) -> str | None:
+        """Every device but the one that sees the reference says where it stands; returns the name of that one.
+
+        Args:
+            named: devices that some tool may mean, whatever mistakes there are in it.
+        """
         leading = next((device.name for device in devices if REFERENCE in device.tool_names), None)
         for number, device in enumerate(devices):
             where, pose = f"[devices.{device.name}]", self._keys[device.name].pose
-            if not device.tools:
+            if not device.tools and device.name not in named:
                 self._mistakes.add(
                     where, "no tool that it sees", "one at least", "remove the device, or give it a tool"
                 )
@@ -234,7 +239,7 @@ class _Reading:
         if keys is None or settings is None:
             return None
         tip = self._tip(keys.tip, name, where)
-        id_at_device = name if keys.id is None else str(keys.id)
+        id_at_device = keys.id or name
         tool = Tool(name=name, role=keys.role, id=id_at_device, settings=settings)
         if tip is not None:
             tool = replace(tool, T_tool_tip=tip.T_tool_tip, tip_error_rms_mm=tip.expected_error_rms_mm)
@@ -249,7 +254,7 @@ class _Reading:
                 "rename the tool",
             )
         wanted = _ROLE_OF.get(name)
-        if wanted is not None and role not in (None, wanted.value):
+        if wanted is not None and role in [*Role] and role != wanted.value:
             self._mistakes.add(
                 where, f"role = {shown(role)}", f"role = '{wanted.value}' by its name", "rename the tool"
             )
@@ -273,7 +278,10 @@ class _Reading:
         return tip
 
     def _check_reference(self, tools: Mapping[str, Mapping[str, Any]]) -> None:
-        references = [name for name, table in tools.items() if table.get("role") == Role.REFERENCE.value]
+        roles = {name: table.get("role") for name, table in tools.items()}
+        if roles.get(REFERENCE) not in [*Role]:
+            roles[REFERENCE] = Role.REFERENCE.value  # a misspelt role is a mistake of its own
+        references = [name for name, role in roles.items() if role == Role.REFERENCE.value and name in tools]
         if len(references) != 1 and tools:
             came = (
                 f"{len(references)} references: {', '.join(references)}"

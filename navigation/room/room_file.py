@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from scipy.spatial.transform import Rotation
 
 from geometry import Transform
@@ -15,6 +15,18 @@ from navigation.devices.frame_order import LOST_AFTER_MS, STALE_AFTER_MS
 
 Three = Annotated[list[float], Field(min_length=3, max_length=3)]
 Four = Annotated[list[float], Field(min_length=4, max_length=4)]
+
+
+def _as_text(value: object) -> object:
+    """Ports of a device are numbers; elsewhere they are names."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise ValueError("a text or a whole number")
+    return value
+
+
+ToolId = Annotated[str, BeforeValidator(_as_text)]
 # Two cameras do not stand so near to one another: the numbers are in metres.
 NEAREST_CAMERAS_MM = 10.0
 _UNIT_LENGTH = 1e-3
@@ -95,5 +107,5 @@ class ToolKeys(Settings):
 
     device: str
     role: Role
-    id: str | int | None = None
+    id: ToolId | None = None
     tip: RoomFile | None = None
