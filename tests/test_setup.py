@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.csharp.mono import PACKAGES
+from scripts.strangers.openigtlink import PACKAGES as LINK_PACKAGES
 
 TOOLS = "sh dirname cat sha256sum cut grep find sed tail rm mkdir cp chmod id uname flock env touch".split()
 
@@ -214,15 +215,16 @@ def test_what_only_tests_need_is_asked_for_by_them(machine: Machine):
     assert "allowed: tests" in result.stderr
 
 
-def test_the_tests_get_nnunet_apart_once_and_may_go_without(machine: Machine):
+def test_the_tests_get_strangers_apart_once_and_may_go_without(machine: Machine):
     failed = machine.setup("tests", FAKE_PIP_FAILS="nnunetv2")
     assert failed.returncode == 0
     assert "its comparisons are skipped" in failed.stdout
     assert "nnU-Net" in machine.setup("tests").stdout
     assert machine.setup("tests").stdout == machine.setup().stdout == ""
-    wanted = [call for call in machine.calls("pip").splitlines() if "nnunetv2==" in call]
-    assert len(wanted) == 2
-    assert all("--no-deps" in call and "/.venv/nnunet nnunetv2==" in call for call in wanted)
+    for folder, package, times in (("nnunet", "nnunetv2", 2), ("slicer", "slicer-core", 1)):
+        wanted = [call for call in machine.calls("pip").splitlines() if f"{package}==" in call]
+        assert len(wanted) == times
+        assert all("--no-deps" in call and f"/.venv/{folder} {package}==" in call for call in wanted)
 
 
 @pytest.mark.parametrize(
@@ -251,4 +253,4 @@ def test_the_tests_get_npm_where_there_is_none(
 
 def test_the_tests_packages_are_the_ones_that_the_tests_name(repository: Path):
     script = (repository / "scripts" / "setup").read_text("utf-8")
-    assert [package for package in PACKAGES.split() if f'"{package}")' not in script] == []
+    assert [package for package in (PACKAGES + " " + LINK_PACKAGES).split() if f'"{package}")' not in script] == []

@@ -1,0 +1,69 @@
+"""Run by the tests in a process of its own, with 3D Slicer's core on its path: what Slicer makes of files.
+
+``by_slicer FILE...`` prints one line of JSON: for each file its points, in mm and in Slicer's world, RAS.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import slicer
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkCommonMath import vtkMatrix4x4
+
+
+def _markup(scene: Any, path: str) -> dict[str, Any]:
+    kind = json.loads(Path(path).read_text("utf-8"))["markups"][0]["type"]
+    node = slicer.vtkMRMLMarkupsCurveNode() if kind == "Curve" else slicer.vtkMRMLMarkupsFiducialNode()
+    _read(scene, slicer.vtkMRMLMarkupsJsonStorageNode(), node, path)
+    position = [0.0, 0.0, 0.0]
+    points = []
+    for index in range(node.GetNumberOfControlPoints()):
+        node.GetNthControlPointPositionWorld(index, position)
+        points.append([node.GetNthControlPointLabel(index), node.GetNthControlPointDescription(index), *position])
+    return {"name": node.GetName(), "points": points}
+
+
+def _model(scene: Any, path: str) -> dict[str, Any]:
+    node = slicer.vtkMRMLModelNode()
+    _read(scene, slicer.vtkMRMLModelStorageNode(), node, path)
+    shown = node.GetPolyData()
+    cells = shown.GetPolys()
+    return {
+        "points": vtk_to_numpy(shown.GetPoints().GetData()).tolist(),
+        "triangles": vtk_to_numpy(cells.GetConnectivityArray()).reshape(-1, 3).tolist(),
+    }
+
+
+def _volume(scene: Any, path: str) -> dict[str, Any]:
+    node = slicer.vtkMRMLScalarVolumeNode()
+    _read(scene, slicer.vtkMRMLVolumeArchetypeStorageNode(), node, path)
+    matrix = vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    voxels = vtk_to_numpy(node.GetImageData().GetPointData().GetScalars())
+    shape = node.GetImageData().GetDimensions()
+    return {
+        "T_ras_ijk": [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)],
+        "shape_ijk": list(shape),
+        "voxels": voxels.tolist(),
+    }
+
+
+def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
+    scene.AddNode(storage)
+    storage.SetFileName(path)
+    scene.AddNode(node)
+    if storage.ReadData(node) != 1:
+        raise SystemExit(f"3D Slicer cannot read {path}: {storage.GetUserMessages().GetAllMessagesAsString()}")
+
+
+if __name__ == "__main__":
+    made = slicer.vtkMRMLScene()
+    answers = []
+    for file in sys.argv[1:]:
+        read = _markup if file.endswith(".json") else _volume if file.endswith(".nii.gz") else _model
+        answers.append(read(made, file))
+    sys.stdout.write(json.dumps(answers) + "\n")

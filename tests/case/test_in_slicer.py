@@ -1,0 +1,112 @@
+"""3D Slicer's own core reads what SurgNav writes, and has the same geometry in its world, which is RAS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from case.markups import write_markups
+from case.mesh_files import write_surface
+from case.nifti_files import write_nifti
+from geometry import Surface
+from geometry.frames import CT
+from geometry.orientation import flip_affine_ras_lps, flip_ras_lps
+from geometry.volume import Volume
+from reconstruction.centrelines.files import write_curve
+from tests.conftest import IN_CI, REPOSITORY
+
+# Skin of a patient far from the origin, with coordinates that are no round numbers.
+LANDMARKS = {"nasion": [1.25, -80.123456789, 1033.3], "tragus left": [71.0, 12.5, 1001.0000001]}
+DESCRIPTIONS = {"nasion": "between the eyes"}
+BRANCH_MM = np.array([[10.1, 20.2, 30.3], [11.0, 22.0, 29.5], [12.0, 24.5, 28.0]])
+WEDGE = Surface(
+    np.array([[0.1, 0, 1000], [40, 0.7, 1000], [0, -60, 1000.25], [0, 0, 1080.5]]),
+    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
+    CT,
+    "wedge",
+)
+
+
+@pytest.fixture(scope="module")
+def oblique() -> Volume:
+    """Labels on a grid that is turned by 30 degrees about the superior axis, with thick slices."""
+    turn = np.array([[np.cos(0.5236), -np.sin(0.5236), 0.0], [np.sin(0.5236), np.cos(0.5236), 0.0], [0.0, 0.0, 1.0]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag([0.7, 0.8, 2.5])
+    affine[:3, 3] = [-120.5, 33.25, 1000.125]
+    return Volume(np.arange(4 * 3 * 5, dtype=np.int16).reshape(3, 4, 5), affine)
+
+
+@pytest.fixture(scope="module")
+def read(oblique: Volume, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Slicer made of each file, by its name."""
+    slicer = Path(os.environ.get("SURGNAV_SLICER") or Path(sys.prefix) / "slicer")
+    if not (slicer / "slicer_core").is_dir():
+        reason = "the core of 3D Slicer is not installed apart; 'make setup-tests' does that"
+        pytest.fail(reason) if IN_CI else pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("slicer")
+    write_markups(folder / "landmarks.mrk.json", "landmarks", LANDMARKS, DESCRIPTIONS)
+    write_curve(folder / "branch.mrk.json", "hepatic 1", BRANCH_MM, [3.0, 2.5, 2.0])
+    for suffix in (".stl", ".ply", ".obj"):
+        write_surface(folder / f"wedge{suffix}", WEDGE)
+    write_nifti(folder / "labels.nii.gz", oblique)
+    files = sorted(folder.iterdir())
+    run = subprocess.run(
+        [sys.executable, str(REPOSITORY / "tests" / "case" / "by_slicer.py"), *map(str, files)],
+        env={**os.environ, "PYTHONPATH": str(slicer), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    answers = json.loads(run.stdout.splitlines()[-1])
+    return {file.name: answer for file, answer in zip(files, answers, strict=True)}
+
+
+def test_landmarks_are_the_same_points_with_the_same_words(read: dict[str, Any]):
+    found = read["landmarks.mrk.json"]
+    assert found["name"] == "landmarks"
+    assert [(label, text) for label, text, *_ in found["points"]] == [
+        (label, DESCRIPTIONS.get(label, "")) for label in LANDMARKS
+    ]
+    positions = [point[2:] for point in found["points"]]
+    np.testing.assert_allclose(positions, flip_ras_lps(list(LANDMARKS.values())), rtol=0, atol=1e-6)
+
+
+def test_a_centreline_is_the_same_curve(read: dict[str, Any]):
+    found = [point[2:] for point in read["branch.mrk.json"]["points"]]
+    np.testing.assert_allclose(found, flip_ras_lps(BRANCH_MM), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj"])
+def test_a_surface_lies_where_it_lay_and_faces_outward(read: dict[str, Any], suffix: str):
+    found = read[f"wedge{suffix}"]
+    corners = np.array(found["points"])[np.array(found["triangles"])]
+    expected = flip_ras_lps(WEDGE.vertices_mm)[WEDGE.triangles]
+    ours, theirs = sorted(map(_from_smallest, expected)), sorted(map(_from_smallest, corners))
+    # Slicer's own points are float32, as those of STL and PLY: 6e-5 mm at a metre. Wound the same way, too.
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=6.2e-5)
+
+
+def test_labels_lie_on_the_same_grid(read: dict[str, Any], oblique: Volume):
+    found = read["labels.nii.gz"]
+    assert tuple(found["shape_ijk"]) == oblique.shape_ijk
+    assert found["voxels"] == oblique.voxels.reshape(-1).tolist()
+    # NIfTI's affine is float32: 6e-5 mm at a metre, and 1e-7 of a voxel's edge.
+    expected = flip_affine_ras_lps(oblique.affine)
+    np.testing.assert_allclose(np.array(found["T_ras_ijk"])[:, 3], expected[:, 3], rtol=0, atol=6.2e-5)
+    np.testing.assert_allclose(np.array(found["T_ras_ijk"])[:, :3], expected[:, :3], rtol=0, atol=2e-6)
+
+
+def _from_smallest(corners: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """A triangle's corners in their order, from the smallest one on; which is no matter of the last digits."""
+    points = [tuple(float(x) for x in np.round(corner, 5)) for corner in corners]
+    first = points.index(min(points))
+    return tuple(points[first:] + points[:first])
