@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometry.extras import from_extra
 from geometry.points import Singles
 from geometry.volume import Volume
 from reconstruction.guests.axes import along
@@ -21,6 +20,7 @@ from reconstruction.guests.card import NOT_STATED, ModelCard
 from reconstruction.guests.errors import ModelError
 from reconstruction.guests.files import digests, load_checkpoint, read_json, stated_licence
 from reconstruction.guests.guest import Progress
+from reconstruction.guests.nnunet.engines import FoldEngine
 from reconstruction.guests.nnunet.grid import Prepared, prepare, resample, uncropped
 from reconstruction.guests.nnunet.plan import NnunetPlan, read_plan
 from reconstruction.guests.nnunet.unet import PlannedUnet
@@ -80,16 +80,15 @@ class NnunetModel:
     """
 
     def __init__(self, card: ModelCard) -> None:
-        with from_extra("training"):
-            import torch
         self._card, folder = card, Path(card.path)
         checkpoints = [load_checkpoint(path, card.trusted) for path in _folds(folder)]
         self._plan = read_plan(folder, _configuration(checkpoints[0]))
         heads = self._plan.heads
-        self._networks = [PlannedUnet(self._plan.unet, c["network_weights"], heads) for c in checkpoints]
+        folds = [PlannedUnet(self._plan.unet, c["network_weights"], heads) for c in checkpoints]
+        self._networks = [FoldEngine(fold, self._plan) for fold in folds]
         axes = checkpoints[0].get("inference_allowed_mirroring_axes") if card.mirror else None
         self._mirror_axes = tuple(axes or ())
-        self.engine = f"torch {torch.__version__}, CPU"
+        self.engine = self._networks[0].name
 
     @property
     def card(self) -> ModelCard:
