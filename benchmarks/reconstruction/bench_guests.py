@@ -3,7 +3,7 @@
     python benchmarks/reconstruction/bench_guests.py [--rounds 3] [--nnunet FOLDER]
 
 The model is of the size that nnU-Net's planner gives a CT of 1.5 mm (PlainConvUNet, six stages, 32 to 320 features,
-patch 64 x 96 x 96 so that a round is short), with random weights, for the time does not depend on them. nnU-Net is where
+patch 64 x 96 x 96 so that a round is short), with random weights, as the time does not depend on them. nnU-Net is where
 ``scripts/setup tests`` installs it, apart. Both predict the whole chain: crop, resampling, windows, labels on the CT's
 grid. Loading is left out on both sides. Times are medians over the rounds; the ratio is that of the medians.
 """
