@@ -41,12 +41,14 @@ class Received:
         sensor_ns: the device's stamp of them, on its own clock; None if it gives none.
         sequence: the device's own number of the frame, by which lost ones are counted; None if it does not count.
         news: what is wrong with the device although it answers; empty if that is over, None if nothing is said of it.
+        overtaken: frames that came, and that the connection left out because newer ones had come with them.
     """
 
     tools: Mapping[str, ToolObservation] = field(default_factory=dict)
     sensor_ns: int | None = None
     sequence: int | None = None
     news: str | None = None
+    overtaken: int = 0
 
 
 class DeviceConnection(Protocol):
@@ -178,6 +180,8 @@ class ReaderTracker:
             for message in received:
                 if message.news is not None:
                     self._state = DeviceState(Connection.CONNECTED, message.news)
+                if message.overtaken:
+                    self._newest.pass_over(message.overtaken)
                 if message.tools:
                     self._newest.put(message, sensor_clock.capture_ns(message.sensor_ns, arrival_ns))
             self._changed.notify_all()
@@ -217,6 +221,12 @@ class NewestObservations:
         self._device_sequence = None
         self._seen.clear()
         self.is_unread = False
+
+    def pass_over(self, frames: int) -> None:
+        """Counts frames that came and were left out for newer ones."""
+        counts = self.counts
+        self.counts = replace(counts, received=counts.received + frames, unread=counts.unread + frames)
+        self._sequence += frames
 
     def put(self, received: Received, capture_ns: int) -> None:
         """Takes in a message; what is no newer than the last of its tool is late, and dropped.

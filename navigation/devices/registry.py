@@ -17,6 +17,7 @@ SIMULATED = "simulated"
 # Name to the module or package with `DRIVER`, in the order in which a person chooses.
 DRIVERS: dict[str, str] = {
     SIMULATED: "navigation.devices.simulated",
+    "openigtlink": "navigation.devices.openigtlink",
 }
 
 

@@ -67,6 +67,12 @@ class Frame(NamedTuple):
     header_version: int
     body: bytes
 
+    @property
+    def first_name(self) -> bytes:
+        """The name of the first tool in TDATA or QTDATA, as it is on the wire."""
+        start = 0 if self.header_version == 1 else _EXTENDED.size
+        return self.body[start : start + 20] if self.type_name in ("TDATA", "QTDATA") else b""
+
 
 def pack(message: Message) -> bytes:
     """The bytes of a message.

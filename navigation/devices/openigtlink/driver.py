@@ -1,0 +1,37 @@
+"""The driver ``openigtlink``: tools of PLUS, 3D Slicer and other programs (docs/navigation/trackers/openigtlink.md)."""
+
+from __future__ import annotations
+
+from navigation.clock import PacedClock
+from navigation.devices.driver import Device, Driver
+from navigation.devices.openigtlink.connection import LinkConnection
+from navigation.devices.openigtlink.layout import layout_of, mistakes_of
+from navigation.devices.openigtlink.observer import Observer
+from navigation.devices.openigtlink.settings import LinkSettings
+from navigation.devices.reader import ReaderTracker
+from navigation.devices.tracker import Tracker
+from navigation.errors import DeviceError
+
+
+def _open(device: Device, clock: PacedClock) -> Tracker:
+    settings = device.settings
+    if not isinstance(settings, LinkSettings):
+        raise DeviceError(f"settings of type {type(settings).__name__}", "LinkSettings", "pass those of this driver")
+    # Kept from one connection to the next: a pose that was stale before a break is so after it.
+    observer = Observer(layout_of(device), settings.repeats_are_measured)
+    # Devices may be silent while they see nothing; a cut cable is noticed below, by TCP itself.
+    return ReaderTracker(
+        device,
+        lambda: LinkConnection(settings, device, observer, clock),
+        rate_hz=settings.rate_hz,
+        clock=clock,
+        silent_after_s=None,
+    )
+
+
+DRIVER = Driver(
+    summary="PLUS, 3D Slicer, or another program that sends its tools over OpenIGTLink",
+    settings=LinkSettings,
+    open=_open,
+    check=mistakes_of,
+)
