@@ -83,3 +83,7 @@ class ReusedNumberError(SurgNavError):
 
 class ForgottenEventError(SurgNavError):
     """An event so old that its answer is no longer kept: it is not executed again."""
+
+
+class ObservationsRefusedError(SurgNavError):
+    """What a headset says that it sees, refused as a whole: unknown tools, a time that cannot be, another's name."""

@@ -18,6 +18,7 @@ SIMULATED = "simulated"
 DRIVERS: dict[str, str] = {
     SIMULATED: "navigation.devices.simulated",
     "openigtlink": "navigation.devices.openigtlink",
+    "headset": "navigation.devices.headset",
 }
 
 

@@ -33,12 +33,15 @@ class SensorClock:
         """The time of capture of a frame.
 
         Args:
-            sensor_ns: the device's own stamp; None if it gives none.
+            sensor_ns: the device's own stamp; None if it gives none. Of a device that is on this program's own clock
+                it is the time of capture.
             arrival_ns: when the frame came, on this machine's clock.
 
         Raises:
             DeviceError: the room says that the device stamps its frames, and it does not.
         """
+        if self._stamps.clock is None and sensor_ns is not None:
+            return sensor_ns
         latency_ns = round(self._stamps.latency_ms * _NS_PER_MS)
         if self._stamps.clock is not StampClock.SENSOR:
             return arrival_ns - latency_ns

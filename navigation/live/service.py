@@ -17,6 +17,7 @@ import zmq
 
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.driver import Device
+from navigation.devices.headset import HeadsetFeed
 from navigation.errors import EventLogError, ServiceError
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
@@ -57,7 +58,7 @@ class ServiceConfig:
         graph: calibrations and registration at the start.
         surfaces: surfaces that clients may pull.
         pose_endpoint, surface_endpoint, control_endpoint: where to bind; ``*`` as port takes a free one.
-        security: keys and allow list (`keys_command.open_security`); without them only this machine may connect.
+        security: keys and allow list (`headset.server_keys.open_security`); without them only this machine may connect.
         headset_events: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits.
@@ -105,6 +106,7 @@ class NavigationService:
         self._no_handler = ""
         self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
+        self._headsets = HeadsetFeed(config.devices)
 
     def __enter__(self) -> NavigationService:
         spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's and OpenVINO's threads
@@ -112,7 +114,7 @@ class NavigationService:
         shared = PoseVitals.share(spawning)
         self._vitals = PoseVitals(shared)
         loop = PoseLoopConfig(
-            devices=self._config.devices,
+            devices=self._headsets.devices,
             graph=self._config.graph,
             endpoint=self._config.pose_endpoint,
             session_id=self._session.session_id,
@@ -132,6 +134,7 @@ class NavigationService:
         except BaseException:
             self._close_handler()
             self._end_process()
+            self._headsets.close()
             self._context.destroy(linger=0)
             raise
         return self
@@ -145,6 +148,7 @@ class NavigationService:
         self.control.close()
         if self._gate is not None:
             self._gate.close()
+        self._headsets.close()
         self._context.term()
 
     def poll(self, timeout_ms: int) -> tuple[ControlEvent, ...]:
@@ -227,6 +231,7 @@ class NavigationService:
             gate=self._gate,
             handler=self._handler,
             self_test=SelfTest(np.random.default_rng()),
+            observer=self._headsets.desk,
         )
         for offered in self._config.surfaces:
             name = offered.levels[-1].payload.name

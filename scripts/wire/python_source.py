@@ -12,6 +12,7 @@ from scripts.wire.schema_file import SIZES, SOCKETS, Enum, Field, Message, Recor
 NOTICE = "Generated from wire_schema.toml by `make wire`: edit that, not this."
 _WIDTH = 120
 _INDENT = " " * 4
+_SPELT_OUT = 6  # numbers of an array that its type spells out
 _STRUCT_CODES = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q", "i64": "q", "f32": "f", "f64": "d"}
 _TYPES = {
     "text": "str",
@@ -142,7 +143,8 @@ def _class(schema: WireSchema, message: Message) -> str:
 def _attribute(schema: WireSchema, field: Field) -> str:
     kind = _TYPES.get(field.kind, "int" if field.kind[0] in "ui" else field.kind)
     if field.array_length:
-        kind = f"tuple[{', '.join(['float'] * field.array_length)}]"
+        each = ["float"] * field.array_length if field.array_length <= _SPELT_OUT else ["float", "..."]
+        kind = f"tuple[{', '.join(each)}]"
     written = _helper(schema, field)
     if schema.enum(field.kind):
         written = f"choice({field.kind})"

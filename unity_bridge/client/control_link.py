@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
 from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.link_watch import LinkState, LinkWatch
+from unity_bridge.client.observation_link import ObservationLink
 from unity_bridge.client.placing import take_self_test
 from unity_bridge.client.silence import Silence
 from unity_bridge.transport.keys import ClientKeys
@@ -25,6 +27,7 @@ from unity_bridge.wire.messages import (
     EventAnswer,
     Goodbye,
     Hello,
+    ObservedTool,
     SelfTestRequest,
     SelfTestTask,
     SelfTestVerdict,
@@ -86,6 +89,7 @@ class ControlLink:
         self.server_clock = 0
         self.rate_hz = 0.0
         self.report_taken = False
+        self._observations = ObservationLink()
         self.events = EventLink(hello.stream or "", settings.retry_ns)
         self.verdict: SelfTestVerdict | None = None
         self.refused = 0
@@ -143,6 +147,18 @@ class ControlLink:
         if offset is not None:
             fields.setdefault("happened_ns", offset.to_server_ns(self._session.clock.now_ns()))
         return self.events.add(kind, **fields)
+
+    def observe(self, anchor: str, seen_ns: int, tools: Iterable[ObservedTool]) -> bool:
+        """Sends what this client saw in one image; arguments as for `ObservationLink.message`.
+
+        Returns:
+            False, and nothing was sent, before the server listens and while the clocks are not compared.
+        """
+        message = self._observations.message(anchor, seen_ns, tools, self.clock_offset)
+        if message is None or self.welcome is None or not self.may_show:
+            return False
+        self._send(message)
+        return True
 
     def say_hello(self) -> None:
         """Requests the server's current state; `welcome` is None until the answer has come."""

@@ -10,13 +10,14 @@ from typing import Any
 import zmq
 
 from unity_bridge.control.event_exchange import EventExchange
-from unity_bridge.control.event_handler import EventHandler, NoEventHandler
+from unity_bridge.control.event_handler import EventHandler, NoEventHandler, Sender
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
 from unity_bridge.control.members import Member, Members, check_stream
+from unity_bridge.control.observations import Observer
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.self_test_verdict import judge
-from unity_bridge.errors import UnexpectedMessageError, UnknownClientError
+from unity_bridge.errors import SelfTestRequiredError, UnexpectedMessageError, UnknownClientError
 from unity_bridge.transport.authentication import Gate
 from unity_bridge.transport.rate_limit import Allowances
 from unity_bridge.transport.router import Request, RouterServer, RouterSettings
@@ -36,6 +37,7 @@ from unity_bridge.wire.messages import (
     SelfTestRequest,
     SelfTestTask,
     SelfTestVerdict,
+    ToolObservations,
     Welcome,
 )
 from unity_bridge.wire.schema import Declared
@@ -83,6 +85,7 @@ class ControlServer(RouterServer):
         settings: bounds of the socket.
         handler: executes the clients' events; without it every event is refused.
         self_test: issues self-tests, and only clients that pass may send events; None for a server without self-test.
+        observer: takes what clients see; without it that is refused.
 
     Attributes:
         events_dropped: number of events that were dropped because `take_events` was not called in time. The clients'
@@ -99,12 +102,14 @@ class ControlServer(RouterServer):
         gate: Gate | None = None,
         handler: EventHandler | None = None,
         self_test: SelfTest | None = None,
+        observer: Observer | None = None,
     ) -> None:
         options = settings or ControlServerSettings()
         self._state = state
         self._events: deque[ControlEvent] = deque(maxlen=options.max_events)
         self.events_dropped = 0
         self._self_test = self_test
+        self._observer = observer
         self._exchange = EventExchange(session, handler or NoEventHandler(), tested=self_test is not None)
         self._parties = Members()
         self._members: dict[bytes, Member] = {}
@@ -116,6 +121,7 @@ class ControlServer(RouterServer):
             EventReceipt: self._take_receipt,
             SelfTestRequest: self._give_test,
             SelfTestReport: self._judge_test,
+            ToolObservations: self._take_observations,
             Goodbye: self._say_goodbye,
         }
         super().__init__(endpoint, session, context, options.router, gate)
@@ -205,8 +211,10 @@ class ControlServer(RouterServer):
             self._exchange.remember(self._parties.add(member, self._members.values()))
         return member
 
-    def _say_goodbye(self, request: Request, _: Member, goodbye: Goodbye) -> None:
+    def _say_goodbye(self, request: Request, member: Member, goodbye: Goodbye) -> None:
         self._note(request, goodbye)
+        if self._observer is not None:
+            self._observer.left(Sender(member.name, member.key), member.stream, goodbye.reason)
         self.forget(request.identity)
 
     # ---------------------------------------------------------------------------------------------------- clock, report
@@ -230,6 +238,22 @@ class ControlServer(RouterServer):
 
     def _take_receipt(self, request: Request, member: Member, receipt: EventReceipt) -> None:
         self._exchange.confirm(member, receipt)
+
+    # ---------------------------------------------------------------------------------------------------- what they see
+    def _take_observations(self, request: Request, member: Member, message: ToolObservations) -> None:
+        if self._observer is None:
+            raise UnexpectedMessageError(
+                "what a headset sees, at a server that reads no headset",
+                "observations where the room has a headset among its devices",
+                "add the headset to the room file, or send none",
+            )
+        if self._self_test is not None and member.self_test is not SelfTestState.PASSED:
+            raise SelfTestRequiredError(
+                f"observations of a client whose self-test is '{member.self_test}'",
+                "those of clients that passed the self-test",
+                "request a self-test and answer it",
+            )
+        self._observer.take(message, Sender(member.name, member.key), member.stream, request.received_ns)
 
     # -------------------------------------------------------------------------------------------------------- self-test
     def _give_test(self, request: Request, member: Member, message: SelfTestRequest) -> SelfTestTask:

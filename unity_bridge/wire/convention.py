@@ -35,6 +35,8 @@ PoseNumbers = tuple[float, float, float, float, float, float, float]
 _MATRIX = struct.Struct("=12d32x")  # the first three rows of a homogeneous matrix
 MM_PER_M = 1000.0
 _AXES = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+# A rotation vector is axial: under a reflection it turns by -A. Beside it a translation, in m here and in mm there.
+_MOTION = np.block([[-_AXES, np.zeros((3, 3))], [np.zeros((3, 3)), _AXES / MM_PER_M]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +164,19 @@ def pose_from_unity(pose: UnityPose) -> Transform:
     x, y, z, w = pose.rotation_xyzw
     rotation = Rotation.from_quat([x, z, -y, w])
     return Transform.from_rotation(rotation, points_from_unity(pose.position_m), pose.to_frame, pose.from_frame)
+
+
+def covariance_to_unity(covariance: ArrayLike) -> Floats:
+    """Maps a pose's covariance ``(6, 6)`` of (rotation vector in rad, translation in mm) to Unity's axes and metres."""
+    mapped: Floats = _MOTION @ np.asarray(covariance, dtype=np.float64) @ _MOTION.T
+    return mapped
+
+
+def covariance_from_unity(covariance: ArrayLike) -> Floats:
+    """The inverse of `covariance_to_unity`: (rotation vector in rad, translation in mm), right-handed axes."""
+    back = np.linalg.inv(_MOTION)
+    mapped: Floats = back @ np.asarray(covariance, dtype=np.float64) @ back.T
+    return mapped
 
 
 def surface_to_unity(surface: Surface) -> UnitySurface:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from navigation.headset.server_keys import LIST_FILE, SERVER_FILE
 from unity_bridge.transport.allow_list import AllowedClient, load_allow_list, save_allow_list
-from unity_bridge.transport.authentication import ServerSecurity
 from unity_bridge.transport.keys import (
     Enrolment,
     KeyPair,
@@ -25,7 +25,6 @@ from unity_bridge.transport.keys import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SERVER_FILE, _LIST_FILE = "server.json", "clients.json"
 _DAY_S = 86_400
 _SECRET_WARNING = (
     "This holds the client's secret key, and is not kept: whoever copies it can pass for this client. Scan it, then "
@@ -50,17 +49,6 @@ def key_folder() -> Path:
     return base / "surgnav" / "keys"
 
 
-def open_security(folder: Path) -> ServerSecurity:
-    """Keys and allow list for `ServiceConfig`.
-
-    Raises:
-        KeyFileError: no keys there, or not kept private.
-    """
-    return ServerSecurity(
-        keys=load_key_pair(folder / _SERVER_FILE), allow_list=folder / _LIST_FILE, unix_time_s=time.time
-    )
-
-
 def new_keys(folder: Path, console: Console) -> None:
     """Makes the server's key pair.
 
@@ -70,8 +58,8 @@ def new_keys(folder: Path, console: Console) -> None:
     from rich.markup import escape
 
     pair = KeyPair.new()
-    save_key_pair(pair, folder / _SERVER_FILE)
-    console.print(f"server key {fingerprint(pair.public)} in {escape(str(folder / _SERVER_FILE))}", highlight=False)
+    save_key_pair(pair, folder / SERVER_FILE)
+    console.print(f"server key {fingerprint(pair.public)} in {escape(str(folder / SERVER_FILE))}", highlight=False)
 
 
 def enroll(
@@ -93,12 +81,12 @@ def enroll(
     Raises:
         KeyFileError: no server keys, the name or the key is taken, or a file is there already.
     """
-    server = load_key_pair(folder / _SERVER_FILE)
+    server = load_key_pair(folder / SERVER_FILE)
     now_s = int(time.time())
     expires_s = None if days is None else now_s + days * _DAY_S
     own = KeyPair.new() if public_key is None else KeyPair(check_key(public_key), "")
     client = AllowedClient(name=check_name(name), public_key=own.public, enrolled_s=now_s, expires_s=expires_s)
-    allowed = load_allow_list(folder / _LIST_FILE).enroll(client)
+    allowed = load_allow_list(folder / LIST_FILE).enroll(client)
     enrolment = Enrolment(
         name=name,
         hosts=address.hosts,
@@ -115,7 +103,7 @@ def enroll(
         write_private(text_file, text + "\n")
     if png is not None:
         _write_picture(text, png)
-    save_allow_list(allowed, folder / _LIST_FILE)
+    save_allow_list(allowed, folder / LIST_FILE)
     _show(enrolment, text, client.fingerprint, console)
     return enrolment
 
@@ -124,9 +112,9 @@ def list_clients(folder: Path, console: Console) -> None:
     """Shows who may connect, and who may not any more."""
     from rich.table import Table
 
-    console.print(f"server key {fingerprint(load_key_pair(folder / _SERVER_FILE).public)}", highlight=False)
+    console.print(f"server key {fingerprint(load_key_pair(folder / SERVER_FILE).public)}", highlight=False)
     table = Table("client", "fingerprint", "enrolled", "state")
-    for client in load_allow_list(folder / _LIST_FILE).clients:
+    for client in load_allow_list(folder / LIST_FILE).clients:
         state = "allowed" if client.expires_s is None else f"allowed until {_day(client.expires_s)}"
         if client.expires_s is not None and time.time() >= client.expires_s:
             state = f"expired {_day(client.expires_s)}"
@@ -142,7 +130,7 @@ def revoke(folder: Path, name: str, console: Console) -> None:
     Raises:
         KeyFileError: no such client is allowed.
     """
-    path = folder / _LIST_FILE
+    path = folder / LIST_FILE
     save_allow_list(load_allow_list(path).revoke(name, int(time.time())), path)
     console.print(f"'{name}' is revoked; a running server puts it out at once", highlight=False)
 

@@ -14,12 +14,13 @@ from case.case import Case
 from geometry import Surface, SurgNavError
 from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
-from navigation.commands.keys.run import key_folder, open_security
+from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import HeadsetEventSettings
+from navigation.headset.server_keys import open_security
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from geometry.surface import Surface
 from geometry.transform import Transform
-from navigation.commands.keys.run import Address, enroll, new_keys, open_security, revoke
+from navigation.commands.keys.run import Address, enroll, new_keys, revoke
+from navigation.headset.server_keys import open_security
 from tests.csharp.unity.unity_builds import build_player
 from tests.csharp.unity.unity_player import UnityPlayer
 from tests.unity_bridge.harness import CLOCK, Server

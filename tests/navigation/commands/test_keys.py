@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from navigation.cli import app
 from navigation.clock import MonotonicClock
-from navigation.commands.keys.run import open_security
+from navigation.headset.server_keys import open_security
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.service import NavigationService
 from tests.navigation.live.served_room import service_config

@@ -121,6 +121,7 @@ def other_messages() -> dict[str, m.Declared]:
     return {
         **events(),
         **self_test(),
+        **observations(),
         "hello": m.Hello(client_name="headset 1", program="example 0.1"),
         "hello_after_a_broken_link": m.Hello(
             client_name="headset 1", program="example 0.1", stream=STREAM, last_event=41
@@ -209,6 +210,21 @@ def events() -> dict[str, m.Declared]:
             registration_id="registration-1",
             tool="stylus",
         ),
+        "client_event_landmark_held": m.ClientEvent(
+            stream=STREAM,
+            number=2,
+            kind="landmark_touched",
+            first_session=session,
+            happened_ns=1_700_000_000_000_000_000,
+            person="Dr. A. Example",
+            name="xiphoid",
+            frame="headset",
+            position_m=(-0.125, 0.25, 0.0625),
+            tool="Pointer",
+            spread_mm=0.25,
+            samples=36,
+            anchor="place-1",
+        ),
         "client_event_decide_surface": m.ClientEvent(
             stream=STREAM,
             number=2**64 - 1,
@@ -275,6 +291,30 @@ def self_test() -> dict[str, m.Declared]:
             challenge=2**63 + 1, state=SelfTestState.FAILED, reasons=("mirrored along x", "wound the wrong way")
         ),
         "self_test_verdict_passed": m.SelfTestVerdict(challenge=1, state=SelfTestState.PASSED),
+    }
+
+
+def observations() -> dict[str, m.Declared]:
+    covariance = tuple(0.0 if row < column else 2.0**-row for row in range(6) for column in range(row, 6))
+    stylus = m.ObservedTool(
+        tool="Pointer",
+        validity=Validity.VALID,
+        position_m=(-0.125, 0.25, 1.5),
+        rotation_xyzw=(0.5, -0.5, 0.5, 0.5),
+        seen_ns=1_700_000_000_110_000_000,
+        fit_rms_mm=0.375,
+        covariance=covariance,
+    )
+    reference = m.ObservedTool(tool="Cube (Gerät)", validity=Validity.LOST, reason="covered")
+    return {
+        "tool_observations": m.ToolObservations(
+            frame="headset",
+            anchor="place-1",
+            number=2**40 + 1,
+            seen_ns=1_700_000_000_120_000_000,
+            clock_error_ns=1_500_000,
+            tools=(stylus, reference),
+        )
     }
 
 

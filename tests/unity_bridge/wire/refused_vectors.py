@@ -16,6 +16,7 @@ from tests.unity_bridge.wire.golden_vectors import COMPRESSED, FOLDER, SESSION, 
 from unity_bridge.wire import messages as m
 from unity_bridge.wire.envelope import pack_field, pack_message, unpack_fields, unpack_message
 from unity_bridge.wire.generated.constants import MAX_LEVELS, MAX_TOOLS, REPEAT_LIMIT
+from unity_bridge.wire.schema import encode
 
 REFUSED = FOLDER / "refused"
 NAN, INFINITY = float("nan"), float("inf")
@@ -141,6 +142,33 @@ def positions() -> dict[str, Refused]:
         "touch_just_too_far": Refused(touch(-1000.001, 0.0, 0.0), rule, "a position at"),
         "touch_at_infinity": Refused(touch(0.0, 0.0, INFINITY), "f64 is finite", "the number inf"),
         "touch_nowhere": Refused(touch(NAN, 0.0, 0.0), "f64 is finite", "the number nan"),
+    }
+
+
+def observations() -> dict[str, Refused]:
+    good = other_messages()["tool_observations"]
+    tool = encode(good.tools[0])
+
+    def seen(old: bytes, new: bytes) -> bytes:
+        changed = tool.replace(old, new)
+        assert changed != tool
+        return with_fields("tool_observations", *fields_of("tool_observations")[:5], (6, changed))
+
+    covariance = pack_field(8, struct.pack("<21d", *good.tools[0].covariance))
+    return {
+        "observed_tool_too_far": Refused(
+            seen(struct.pack("<d", 1.5), struct.pack("<d", 1500.0)),
+            "f64[3] in m, each within 1,000; refuse others",
+            "a position at",
+        ),
+        "observed_covariance_too_short": Refused(
+            seen(covariance, pack_field(8, bytes(160))),
+            "a payload of another length than its kind has",
+            "21 numbers of 160 bytes",
+        ),
+        "observed_tool_without_validity": Refused(
+            seen(pack_field(2, b"\1"), b""), "a required field that is missing", "without ['validity']"
+        ),
     }
 
 
@@ -325,7 +353,7 @@ def levels() -> dict[str, Refused]:
 
 def build_refused() -> dict[str, Refused]:
     """Every message that must be refused, by name."""
-    return headers() | fields() | positions() | poses() | surfaces() | levels()
+    return headers() | fields() | positions() | observations() | poses() | surfaces() | levels()
 
 
 def main() -> None:

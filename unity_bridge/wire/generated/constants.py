@@ -28,6 +28,7 @@ MAX_LEVELS = 8  # of detail, of one surface
 MAX_RINGS = 16384  # generations of triangles in a compressed surface
 NAME_LIMIT_BYTES = 255  # of a surface's name and of its frame, UTF-8
 POSITION_STEPS = 65535  # along the edge of a surface's cube: UNorm16
+MAX_OBSERVED_TOOLS = 64  # in one ToolObservations
 NORMAL_STEPS = 127  # of a normal's component: SNorm8
 
 TAG_POSE_BATCH_STRINGS = 1
@@ -59,6 +60,7 @@ class MessageType(IntEnum):
     SELF_TEST_TASK = 45
     SELF_TEST_REPORT = 46
     SELF_TEST_VERDICT = 47
+    TOOL_OBSERVATIONS = 48
 
 
 class Validity(StrEnum):

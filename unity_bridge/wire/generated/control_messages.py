@@ -74,6 +74,32 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObservedTool:
+    """One tool as a headset sees it, or does not.
+
+    Attributes:
+        tool: its name at the headset; each tool comes once.
+        validity: `valid` and `suspect` have a pose, `stale` and `lost` have none.
+        reason: why it is not valid.
+        position_m: of the tool in the headset's world, in Unity's convention.
+        rotation_xyzw: unit quaternion as Unity's `Quaternion`.
+        seen_ns: where this tool was seen at another time than the message says, on the server's clock.
+        fit_rms_mm: RMS distance between the marker as seen and as designed, where the headset has it.
+        covariance: upper triangle, by rows, of the 6 x 6 of rotation vector (rad) and position (m), along the axes of
+            the headset's world; a rotation vector is the quaternion's axis times its angle.
+    """
+
+    tool: str = tagged(1, TEXT)
+    validity: Validity = tagged(2, choice(Validity))
+    reason: str = tagged(3, TEXT, default="")
+    position_m: tuple[float, float, float] | None = tagged(4, POSITION, default=None)
+    rotation_xyzw: tuple[float, float, float, float] | None = tagged(5, floats(4), default=None)
+    seen_ns: int | None = tagged(6, I64, default=None)
+    fit_rms_mm: float | None = tagged(7, F64, default=None)
+    covariance: tuple[float, ...] | None = tagged(8, floats(21), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hello:
     """A client presents itself; the answer is a Welcome or an Error.
 
@@ -210,6 +236,9 @@ class ClientEvent:
         decision: on a surface: 'approved' or 'rejected'.
         registration_id: in force when it happened, as the client knew it.
         tool: that it was touched with.
+        spread_mm: of a touch that was held: RMS distance of the samples from their mean, which is the position.
+        samples: of a touch that was held: how many new observations were averaged.
+        anchor: of a position in the headset's own world: where that frame was, as in ToolObservations.
     """
 
     stream: str = tagged(1, TEXT)
@@ -226,6 +255,9 @@ class ClientEvent:
     reason: str = tagged(12, TEXT, default="")
     registration_id: str = tagged(13, TEXT, default="")
     tool: str = tagged(14, TEXT, default="")
+    spread_mm: float | None = tagged(15, F64, default=None)
+    samples: int | None = tagged(16, U32, default=None)
+    anchor: str | None = tagged(17, TEXT, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,3 +357,25 @@ class SelfTestVerdict:
     challenge: int = tagged(1, U64)
     state: SelfTestState = tagged(2, choice(SelfTestState))
     reasons: tuple[str, ...] = tagged(3, TEXT, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolObservations:
+    """What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an
+    Error.
+
+    Attributes:
+        frame: name of the headset's own world: its anchor's frame.
+        anchor: names the place of that frame, such as a UUID: another one whenever the world was placed anew, so that
+            poses under two anchors are never combined.
+        number: counts the images of the Hello's stream from 1; a gap means that some were not sent.
+        seen_ns: when the sensor saw them, on the server's clock: send nothing before the clocks are compared.
+        clock_error_ns: by how much that may be off: the bound of section 6.
+    """
+
+    frame: str = tagged(1, TEXT)
+    anchor: str = tagged(2, TEXT)
+    number: int = tagged(3, U64)
+    seen_ns: int = tagged(4, I64)
+    clock_error_ns: int = tagged(5, I64)
+    tools: tuple[ObservedTool, ...] = tagged(6, ObservedTool, repeated=True)

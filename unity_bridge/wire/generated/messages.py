@@ -14,6 +14,7 @@ from unity_bridge.wire.generated.control_messages import (
     EventReceipt,
     Goodbye,
     Hello,
+    ObservedTool,
     PlacedPoint,
     PlacedTriangle,
     Placement,
@@ -24,6 +25,7 @@ from unity_bridge.wire.generated.control_messages import (
     SelfTestVerdict,
     ServerEvent,
     TestPoint,
+    ToolObservations,
     Welcome,
 )
 from unity_bridge.wire.generated.surfaces_messages import (
@@ -47,6 +49,7 @@ __all__ = [
     "EventReceipt",
     "Goodbye",
     "Hello",
+    "ObservedTool",
     "PlacedPoint",
     "PlacedTriangle",
     "Placement",
@@ -63,6 +66,7 @@ __all__ = [
     "SurfaceListRequest",
     "SurfaceManifest",
     "TestPoint",
+    "ToolObservations",
     "Welcome",
 ]
 
@@ -87,4 +91,5 @@ MESSAGES: dict[MessageType, type] = {
     MessageType.SELF_TEST_TASK: SelfTestTask,
     MessageType.SELF_TEST_REPORT: SelfTestReport,
     MessageType.SELF_TEST_VERDICT: SelfTestVerdict,
+    MessageType.TOOL_OBSERVATIONS: ToolObservations,
 }

@@ -54,6 +54,8 @@ namespace SurgNav.Core.Wire
         public const int NameLimitBytes = 255;
         /// <summary>Along the edge of a surface's cube: UNorm16.</summary>
         public const int PositionSteps = 65535;
+        /// <summary>In one ToolObservations.</summary>
+        public const int MaxObservedTools = 64;
         /// <summary>Of a normal's component: SNorm8.</summary>
         public const int NormalSteps = 127;}
 }

@@ -258,6 +258,110 @@ namespace SurgNav.Core.Wire
         }
     }
 
+    /// <summary>One tool as a headset sees it, or does not.</summary>
+    public sealed class ObservedTool
+    {
+        /// <summary>Its name at the headset; each tool comes once.</summary>
+        public string Tool { get; set; } = "";
+        /// <summary>`valid` and `suspect` have a pose, `stale` and `lost` have none.</summary>
+        public Validity Validity { get; set; }
+        /// <summary>Why it is not valid.</summary>
+        public string Reason { get; set; } = "";
+        /// <summary>Of the tool in the headset's world, in Unity's convention.</summary>
+        public double[]? PositionM { get; set; }
+        /// <summary>Unit quaternion as Unity's `Quaternion`.</summary>
+        public double[]? RotationXyzw { get; set; }
+        /// <summary>Where this tool was seen at another time than the message says, on the server's clock.</summary>
+        public long? SeenNs { get; set; }
+        /// <summary>RMS distance between the marker as seen and as designed, where the headset has it.</summary>
+        public double? FitRmsMm { get; set; }
+        /// <summary>Upper triangle, by rows, of the 6 x 6 of rotation vector (rad) and position (m), along the axes of the headset's world; a rotation vector is the quaternion's axis times its angle.</summary>
+        public double[]? Covariance { get; set; }
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static ObservedTool Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new ObservedTool();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "tool");
+                        message.Tool = fields.Text();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "validity");
+                        message.Validity = ValidityCodes.Decode(fields.Byte());
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "reason");
+                        message.Reason = fields.Text();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "position_m");
+                        message.PositionM = fields.Position();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "rotation_xyzw");
+                        message.RotationXyzw = fields.F64Array(4);
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "seen_ns");
+                        message.SeenNs = fields.I64();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "fit_rms_mm");
+                        message.FitRmsMm = fields.F64();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "covariance");
+                        message.Covariance = fields.F64Array(21);
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x3, "ObservedTool", "tool, validity");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Text(1, Tool);
+            writer.Byte(2, (byte)ValidityCodes.Decode((byte)Validity));
+            writer.Text(3, Reason);
+            if (PositionM is { } value4)
+            {
+                writer.Position(4, value4);
+            }
+
+            if (RotationXyzw is { } value5)
+            {
+                writer.F64Array(5, value5, 4);
+            }
+
+            if (SeenNs is { } value6)
+            {
+                writer.I64(6, value6);
+            }
+
+            if (FitRmsMm is { } value7)
+            {
+                writer.F64(7, value7);
+            }
+
+            if (Covariance is { } value8)
+            {
+                writer.F64Array(8, value8, 21);
+            }
+
+        }
+    }
+
     /// <summary>A client presents itself; the answer is a Welcome or an Error.</summary>
     public sealed class Hello : IMessage
     {
@@ -881,6 +985,12 @@ namespace SurgNav.Core.Wire
         public string RegistrationId { get; set; } = "";
         /// <summary>That it was touched with.</summary>
         public string Tool { get; set; } = "";
+        /// <summary>Of a touch that was held: RMS distance of the samples from their mean, which is the position.</summary>
+        public double? SpreadMm { get; set; }
+        /// <summary>Of a touch that was held: how many new observations were averaged.</summary>
+        public uint? Samples { get; set; }
+        /// <summary>Of a position in the headset's own world: where that frame was, as in ToolObservations.</summary>
+        public string? Anchor { get; set; }
 
         public MessageType WireType => MessageType.ClientEvent;
 
@@ -951,6 +1061,18 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 13, "tool");
                         message.Tool = fields.Text();
                         break;
+                    case 15:
+                        FieldReader.Once(ref seen, 14, "spread_mm");
+                        message.SpreadMm = fields.F64();
+                        break;
+                    case 16:
+                        FieldReader.Once(ref seen, 15, "samples");
+                        message.Samples = fields.U32();
+                        break;
+                    case 17:
+                        FieldReader.Once(ref seen, 16, "anchor");
+                        message.Anchor = fields.Text();
+                        break;
                 }
             }
 
@@ -987,6 +1109,21 @@ namespace SurgNav.Core.Wire
             writer.Text(12, Reason);
             writer.Text(13, RegistrationId);
             writer.Text(14, Tool);
+            if (SpreadMm is { } value15)
+            {
+                writer.F64(15, value15);
+            }
+
+            if (Samples is { } value16)
+            {
+                writer.U32(16, value16);
+            }
+
+            if (Anchor is { } value17)
+            {
+                writer.Text(17, value17);
+            }
+
         }
     }
 
@@ -1417,6 +1554,83 @@ namespace SurgNav.Core.Wire
             foreach (var each in Reasons)
             {
                 writer.Text(3, each);
+            }
+
+        }
+    }
+
+    /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an Error.</summary>
+    public sealed class ToolObservations : IMessage
+    {
+        /// <summary>Name of the headset's own world: its anchor's frame.</summary>
+        public string Frame { get; set; } = "";
+        /// <summary>Names the place of that frame, such as a UUID: another one whenever the world was placed anew, so that poses under two anchors are never combined.</summary>
+        public string Anchor { get; set; } = "";
+        /// <summary>Counts the images of the Hello's stream from 1; a gap means that some were not sent.</summary>
+        public ulong Number { get; set; }
+        /// <summary>When the sensor saw them, on the server's clock: send nothing before the clocks are compared.</summary>
+        public long SeenNs { get; set; }
+        /// <summary>By how much that may be off: the bound of section 6.</summary>
+        public long ClockErrorNs { get; set; }
+        public List<ObservedTool> Tools { get; } = new List<ObservedTool>();
+
+        public MessageType WireType => MessageType.ToolObservations;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static ToolObservations Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new ToolObservations();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "frame");
+                        message.Frame = fields.Text();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "anchor");
+                        message.Anchor = fields.Text();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "number");
+                        message.Number = fields.U64();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "seen_ns");
+                        message.SeenNs = fields.I64();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "clock_error_ns");
+                        message.ClockErrorNs = fields.I64();
+                        break;
+                    case 6:
+                        FieldReader.CheckRepeats(message.Tools.Count, "tools");
+                        message.Tools.Add(ObservedTool.Decode(fields.Blob()));
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x1F, "ToolObservations", "frame, anchor, number, seen_ns, clock_error_ns");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Text(1, Frame);
+            writer.Text(2, Anchor);
+            writer.U64(3, Number);
+            writer.I64(4, SeenNs);
+            writer.I64(5, ClockErrorNs);
+            foreach (var each in Tools)
+            {
+                int start6 = writer.Begin(6);
+                each.Encode(writer);
+                writer.End(start6);
             }
 
         }

@@ -50,6 +50,8 @@ namespace SurgNav.Core.Wire
         SelfTestReport = 46,
         /// <summary>What the server found; kept in the Welcome.</summary>
         SelfTestVerdict = 47,
+        /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an Error.</summary>
+        ToolObservations = 48,
     }
 
     /// <summary>What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason.</summary>

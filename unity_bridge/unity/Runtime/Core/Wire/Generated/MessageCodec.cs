@@ -62,6 +62,8 @@ namespace SurgNav.Core.Wire
                     return SelfTestReport.Decode(body);
                 case MessageType.SelfTestVerdict:
                     return SelfTestVerdict.Decode(body);
+                case MessageType.ToolObservations:
+                    return ToolObservations.Decode(body);
                 default:
                     throw new MalformedMessageException(
                         $"message type {header.MessageType} on this socket", "a type that MessageCodec knows");
