@@ -5,6 +5,7 @@ away is connected again after pauses that grow.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -117,7 +118,8 @@ class ReaderTracker:
     @property
     def state(self) -> DeviceState:
         with self._changed:
-            return replace(self._state, frames=self._newest.counts)
+            frames = replace(self._newest.counts, of_tools=dict(self._newest.of_tools))
+            return replace(self._state, frames=frames)
 
     def start(self) -> None:
         self._stopping.clear()
@@ -210,6 +212,7 @@ class NewestObservations:
 
     def __init__(self, tools: tuple[str, ...]) -> None:
         self.counts = FrameCounts()
+        self.of_tools: Counter[str] = Counter()
         self.is_unread = False
         self._seen: dict[str, _Seen] = {}
         self._tools = tools
@@ -253,6 +256,7 @@ class NewestObservations:
         )
         if newer:
             self._seen |= newer
+            self.of_tools.update(newer.keys())
             self._sequence += 1 + lost
             self.is_unread = True
 

@@ -99,12 +99,14 @@ class FrameCounts:
         lost: frames that never came, by the gaps in the device's own numbers.
         late: frames that came after a newer one, and were dropped.
         unread: frames that were replaced by a newer one before the program asked for them.
+        of_tools: tool -> how many observations of it came that were newer than the last; empty if nobody counts them.
     """
 
     received: int = 0
     lost: int = 0
     late: int = 0
     unread: int = 0
+    of_tools: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -29,3 +29,24 @@ def room_check_command(
         all_there = check_room(read_room(room), seconds, MonotonicClock(), console, should_stop)
     if not all_there:
         raise typer.Exit(3)
+
+
+@room_app.command("watch")
+def room_watch_command(
+    room: RoomPath,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="End after so long; else q or Ctrl-C ends it.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Watch for two seconds and show the table once.")] = False,
+) -> None:
+    """Shows tools and devices live: state, rate, age, jitter, fit error, frames. Exit code 0; 3 if a device is gone."""
+    from navigation.terminal.quit_key import quit_key
+    from navigation.terminal.stopping import stop_requested
+
+    with reporting(live=False) as (console, _), stop_requested() as should_stop, quit_key() as is_quit:
+        from navigation.clock import MonotonicClock
+        from navigation.commands.room.watch import ONCE_S, watch_room
+        from navigation.room.read_room import read_room
+
+        for_s = ONCE_S if once else seconds
+        all_there = watch_room(read_room(room), for_s, MonotonicClock(), console, lambda: should_stop() or is_quit())
+    if not all_there:
+        raise typer.Exit(3)
