@@ -31,6 +31,7 @@ from reconstruction.network.doubts import NetworkDoubts, network_doubts
 from reconstruction.network.segmentation import Segmentation, SegmentationSettings, segment
 from reconstruction.network.uncertainty.measure import Uncertainty, measure_uncertainty
 from reconstruction.network.uncertainty.settings import Effort
+from reconstruction.network.weights import Weights
 from reconstruction.surfaces.extract import ExtractedSurface, SurfaceSettings, extract_surfaces
 from reconstruction.surfaces.from_labels import LabelSurfaceSettings, surfaces_from_labels
 from reconstruction.vertebrae.from_network import Spine, offered_spine
@@ -45,6 +46,7 @@ class ReconstructionSettings:
     """How a CT becomes surfaces.
 
     Attributes:
+        weights: of the network; None for the package's own.
         segmentation: how the network runs; unused where labels are given.
         max_triangles: per structure; surfaces are simplified down to this number and the error is measured.
         copy_ct: keep the CT itself in the case, instead of its path and fingerprint.
@@ -53,6 +55,7 @@ class ReconstructionSettings:
         uncertainty: how much is spent on saying how sure the network is; unused where labels are given.
     """
 
+    weights: Weights | None = None
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
     max_triangles: int = 100_000
     copy_ct: bool = False
@@ -282,7 +285,8 @@ class _Run:
 
 # ------------------------------------------------------------------------------------------------------- by the network
 def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
-    segmentation = segment(scan.volume, run.settings.segmentation, run.showing("network"), stages=run.stages)
+    settings, showing = run.settings, run.showing("network")
+    segmentation = segment(scan.volume, settings.segmentation, showing, weights=settings.weights, stages=run.stages)
     doubts = run.stages.run(
         "check",
         lambda: network_doubts(
@@ -309,8 +313,9 @@ def _by_network(scan: CtScan, run: _Run) -> Reconstruction:
 
 def _how_sure(scan: CtScan, segmentation: Segmentation, run: _Run) -> Uncertainty | None:
     how = run.settings
+    progress = run.showing("uncertainty")
     return measure_uncertainty(
-        scan.volume, segmentation, how.uncertainty, how.segmentation, progress=run.showing("uncertainty")
+        scan.volume, segmentation, how.uncertainty, how.segmentation, how.weights, progress=progress
     )
 
 

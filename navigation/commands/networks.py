@@ -67,7 +67,8 @@ def evaluate_command(
         Literal["held_out", "validation", "training"], typer.Option(help="For images: which part of the TOML's split.")
     ] = "held_out",
     model: Annotated[
-        Path | None, typer.Option(help="For images: JSON description of a network; else the shipped one of that name.")
+        Path | None,
+        typer.Option(help="JSON description of a network; else a shipped one: for images of the TOML's name."),
     ] = None,
     pictures: Annotated[
         Path | None, typer.Option(help="For images: folder for a picture of the worst, median and best frame.")
@@ -82,18 +83,20 @@ def evaluate_command(
                 raise typer.BadParameter("MASKS belongs to a CT; the TOML says where the masks of its images lie")
             result = _evaluate_images(what, data, part, model, pictures, progress)
         else:
-            if masks is None or data or model or pictures:
-                raise typer.BadParameter("a CT needs MASKS, and neither --data, --model nor --pictures")
-            result = _evaluate_ct(what, masks, progress)
+            if masks is None or data or pictures:
+                raise typer.BadParameter("a CT needs MASKS, and neither --data nor --pictures")
+            result = _evaluate_ct(what, masks, model, progress)
         console.print(result.table(), highlight=False, markup=False)
         if json_file is not None:
             write_json_file(json_file, result.document())
 
 
-def _evaluate_ct(ct: Path, masks: Path, progress: ProgressLine) -> Evaluation:
+def _evaluate_ct(ct: Path, masks: Path, model: Path | None, progress: ProgressLine) -> Evaluation:
+    from reconstruction.network.weights import load_weights
     from reconstruction.training.evaluate import evaluate_dicom_masks
 
-    return evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share))
+    weights = None if model is None else load_weights(model)
+    return evaluate_dicom_masks(ct, masks, progress=lambda share: progress("segment", 0.99 * share), weights=weights)
 
 
 def _evaluate_images(

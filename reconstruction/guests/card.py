@@ -11,8 +11,13 @@ import numpy as np
 from geometry.volume import Volume
 from reconstruction.guests.errors import ModelError
 
-Kind = Literal["monai", "nnunet", "onnx"]
-KINDS: Mapping[str, str] = {"monai": "MONAI bundle", "nnunet": "nnU-Net v2 folder", "onnx": "ONNX file"}
+Kind = Literal["monai", "nnunet", "onnx", "surgnav"]
+KINDS: Mapping[str, str] = {
+    "monai": "MONAI bundle",
+    "nnunet": "nnU-Net v2 folder",
+    "onnx": "ONNX file",
+    "surgnav": "SurgNav, trained here",
+}
 NOT_STATED = "not stated"
 
 TISSUE_HU = -300.0  # what is denser is the patient, not the air around or in him

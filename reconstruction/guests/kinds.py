@@ -15,16 +15,18 @@ from reconstruction.guests.guest import Guest
 from reconstruction.guests.monai_bundle import MonaiBundle, is_monai_bundle, read_monai_card
 from reconstruction.guests.nnunet.folder import NnunetModel, is_nnunet_folder, read_nnunet_card
 from reconstruction.guests.onnx.file import OnnxFile, is_onnx_file, read_onnx_card
+from reconstruction.guests.own import is_own_network, read_own_card
 
 ALLOWED = (
-    "the folder of a MONAI bundle or of a trained nnU-Net v2 model (the one with plans.json), or an ONNX file with its "
-    "sidecar"
+    "the folder of a MONAI bundle or of a trained nnU-Net v2 model (the one with plans.json), an ONNX file with its "
+    "sidecar, or the JSON that 'surgnav train' wrote"
 )
 
 EXTRAS: dict[Kind, tuple[str, ...]] = {
     "monai": ("training",),
     "nnunet": ("training", "reconstruction"),
     "onnx": ("segmentation",),
+    "surgnav": ("segmentation",),
 }
 
 
@@ -58,17 +60,22 @@ def read_card(
         return read_monai_card(path, name, trusted)
     if is_onnx_file(path):
         return read_onnx_card(path, name)
+    if is_own_network(path):
+        return read_own_card(path, name)
     raise ModelError(f"{path.name}, which is no network that this program knows", ALLOWED, "give one of these")
 
 
 def open_guest(card: ModelCard) -> Guest:
-    """Loads a network, if its files are still those that its card was made from.
+    """Loads a network of others, if its files are still those that its card was made from.
 
     Raises:
-        ModelError: files are missing, have changed, or cannot be used.
+        ModelError: files are missing, have changed, or cannot be used; or the network is of our own format, which is
+            no guest (`reconstruction.guests.own.load_own`).
     """
     check_unchanged(card)
     made: dict[Kind, Callable[[ModelCard], Guest]] = {"nnunet": NnunetModel, "monai": MonaiBundle, "onnx": OnnxFile}
+    if card.kind not in made:
+        raise ModelError(f"'{card.name}', which is a {KINDS[card.kind]}", "a network of others", "run it as ours")
     return made[card.kind](card)
 
 

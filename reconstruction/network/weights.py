@@ -6,16 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from geometry.extras import from_extra
 from geometry.points import Singles
 from reconstruction.network.classes import FIVE_TISSUES, Anatomy
 from reconstruction.network.errors import WeightsError
 from reconstruction.network.image_network import Family
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "surgnav_ct_v1.json"
 FORMAT = 1
@@ -82,6 +79,12 @@ class Weights:
         if self.spacing_mm is None:
             raise WeightsError(f"the network {self.name!r} of {self.task}", "a network of CT", "name another network")
         return self.spacing_mm
+
+
+def shipped_ct_networks() -> dict[str, Path]:
+    """Name -> description of the CT networks in the package, the default one first."""
+    found = sorted(DEFAULT_WEIGHTS.parent.glob("surgnav_ct_*.json"), key=lambda path: path != DEFAULT_WEIGHTS)
+    return {path.stem: path for path in found}
 
 
 def load_weights(path: Path = DEFAULT_WEIGHTS) -> Weights:

@@ -10,7 +10,7 @@ from geometry.extras import from_extra
 from geometry.points import Singles
 from reconstruction.network.classes import CLASSES, Anatomy
 from reconstruction.network.errors import TrainingConfigError
-from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weights, read_parameters
+from reconstruction.network.weights import Weights, load_weights, read_parameters, shipped_ct_networks
 
 if TYPE_CHECKING:
     import torch
@@ -22,16 +22,14 @@ def shipped_parent(name: str) -> Weights:
     """The shipped network of a name.
 
     Raises:
-        TrainingConfigError: there is none, or it is one of images.
+        TrainingConfigError: there is none of this name.
     """
-    folder = DEFAULT_WEIGHTS.parent
-    path = folder / f"{name}.json"
-    if not path.is_file() or load_weights(path).dimensions != 3:
-        shipped = sorted(p.stem for p in folder.glob("surgnav_ct_*.json"))
+    shipped = shipped_ct_networks()
+    if name not in shipped:
         raise TrainingConfigError(
             f"start_from = {name!r}", f"a shipped network of CT: {', '.join(shipped)}", "name one of these"
         )
-    return load_weights(path)
+    return load_weights(shipped[name])
 
 
 def start_from(network: torch.nn.Module, anatomy: Anatomy, parent: Weights) -> None:

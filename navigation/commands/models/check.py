@@ -14,7 +14,7 @@ from rich.table import Table
 from geometry.clock import StageTimer
 from geometry.volume import Volume
 from navigation.clock import MonotonicClock
-from navigation.commands.models.folders import SHIPPED, open_registry
+from navigation.commands.models.folders import open_registry, own_network
 from navigation.terminal.progress import ProgressLine
 from reconstruction.guests.kinds import open_guest
 from reconstruction.network.engines.engine import choose_engine
@@ -67,9 +67,10 @@ def check_model(name: str, progress: ProgressLine) -> ModelCheck:
     """
     stages = StageTimer(MonotonicClock(), progress)
     ct = stages.run("synthetic CT", synthetic_ct)
-    if name == SHIPPED:
-        engine = stages.run("load", choose_engine)
-        found = stages.run("segment", lambda: segment(ct, engine=engine))
+    weights = own_network(name)
+    if weights is not None:
+        engine = stages.run("load", lambda: choose_engine(weights=weights))
+        found = stages.run("segment", lambda: segment(ct, engine=engine, weights=weights))
         ran_on = engine.name
         masks = {structure: np.asarray(p.voxels) > 0.5 for structure, p in found.probabilities.items()}
         voxel_ml = found.labels.voxel_volume_ml

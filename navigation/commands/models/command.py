@@ -26,7 +26,7 @@ def models_list_command() -> None:
 
 @models_app.command("add")
 def models_add_command(
-    path: Annotated[Path, typer.Argument(help="Folder of a MONAI bundle or nnU-Net v2 model, or ONNX file. It stays.")],
+    path: Annotated[Path, typer.Argument(help="MONAI bundle, nnU-Net v2 model, ONNX file, or what train wrote.")],
     name: Annotated[str | None, typer.Option(help="What to call it; by default as its folder or file.")] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Its files may run code on this machine: only if you know who made them.")
@@ -55,11 +55,11 @@ def models_show_command(name: Name) -> None:
     with reporting(live=False) as (console, _):
         from navigation.commands.models.folders import open_registry
         from navigation.commands.models.run import show_model, show_shipped
-        from reconstruction.network.weights import load_weights
+        from reconstruction.network.weights import load_weights, shipped_ct_networks
 
-        shipped = load_weights()
-        if name == shipped.name:
-            show_shipped(shipped, console)
+        shipped = shipped_ct_networks()
+        if name in shipped:
+            show_shipped(load_weights(shipped[name]), console)
         else:
             show_model(open_registry().card(name), console)
 

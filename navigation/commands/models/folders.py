@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from reconstruction.guests.kinds import check_unchanged
+from reconstruction.guests.own import load_own
 from reconstruction.guests.registry import Registry
-
-SHIPPED = "surgnav_ct_v1"  # the network in the package, as its description names it
+from reconstruction.network.weights import Weights, load_weights, shipped_ct_networks
 
 
 def model_folder() -> Path:
@@ -19,7 +20,24 @@ def model_folder() -> Path:
 
 def open_registry() -> Registry:
     """The networks that this user has added."""
-    return Registry(model_folder(), (SHIPPED,))
+    return Registry(model_folder(), tuple(shipped_ct_networks()))
+
+
+def own_network(name: str) -> Weights | None:
+    """The network of our own format by this name, shipped or trained here and added; None for one of others.
+
+    Raises:
+        ModelError: no such network, or files of it that have changed.
+        WeightsError: a shipped one is damaged.
+    """
+    shipped = shipped_ct_networks()
+    if name in shipped:
+        return load_weights(shipped[name])
+    card = open_registry().card(name)
+    if card.kind != "surgnav":
+        return None
+    check_unchanged(card)
+    return load_own(card)
 
 
 def totalsegmentator_models() -> tuple[Path, ...]:

@@ -11,17 +11,17 @@ from rich.table import Table
 from navigation.commands.models.folders import model_folder, open_registry, totalsegmentator_models
 from reconstruction.guests.card import KINDS, NOT_STATED, ModelCard
 from reconstruction.guests.kinds import why_not_here
-from reconstruction.network.weights import Weights, load_weights
+from reconstruction.network.weights import Weights, load_weights, shipped_ct_networks
 
 LISTED = 4  # structures that a line of the list names
 
 
 def list_models(console: Console) -> None:
     """Ours first, then those that were added."""
-    ours, table = load_weights(), Table("name", "kind", "structures", "spacing", "licence", "runs here")
-    table.add_row(
-        ours.name, "SurgNav", _some(ours.ct_anatomy.offered), f"{ours.ct_spacing_mm:g} mm", "Apache-2.0", "yes"
-    )
+    table = Table("name", "kind", "structures", "spacing", "licence", "runs here")
+    for ours in map(load_weights, shipped_ct_networks().values()):
+        structures, spacing = _some(ours.ct_anatomy.offered), f"{ours.ct_spacing_mm:g} mm"
+        table.add_row(ours.name, "SurgNav", structures, spacing, "Apache-2.0", "yes")
     reasons: dict[str, str] = {}
     cards = open_registry().cards()
     for card in cards:

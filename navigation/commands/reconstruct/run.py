@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
 from navigation.clock import MonotonicClock
-from navigation.commands.models.folders import SHIPPED, open_registry
+from navigation.commands.models.folders import open_registry, own_network
 from navigation.commands.reconstruct.command import ReconstructRequest
 from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
 from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
@@ -26,7 +27,8 @@ def reconstruct_and_render(
         time: ISO 8601 with a time zone.
     """
     clock, settings = MonotonicClock(), request.settings()
-    if request.model is not None and request.model != SHIPPED:
+    weights = None if request.model is None else own_network(request.model)
+    if request.model is not None and weights is None:
         taken = reconstruct_with_guest(
             request.ct,
             request.case,
@@ -41,7 +43,13 @@ def reconstruct_and_render(
         return from_labels_as_json(taken, request.case)
     if request.labels is None:
         made = reconstruct(
-            request.ct, request.case, name=request.name, time=time, clock=clock, settings=settings, progress=progress
+            request.ct,
+            request.case,
+            name=request.name,
+            time=time,
+            clock=clock,
+            settings=replace(settings, weights=weights),
+            progress=progress,
         )
         render_reconstruction(made, request.case, console)
         return by_network_as_json(made, request.case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from typer.testing import CliRunner
 from case.nifti_files import write_nifti
 from geometry.volume import Volume
 from navigation.cli import app
-from navigation.commands.models.folders import SHIPPED, model_folder
-from reconstruction.network.weights import load_weights
+from navigation.commands.models.folders import model_folder
+from reconstruction.network.weights import DEFAULT_WEIGHTS, load_weights, shipped_ct_networks
 from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
 from tests.reconstruction.guests.bundles import write_bundle
 from tests.reconstruction.guests.nnunet.models import (
@@ -43,9 +44,11 @@ def typed(*words: object, code: int = 0) -> str:
 
 
 def test_the_shipped_network_is_listed_and_shown(home: Path):
-    assert load_weights().name == SHIPPED
-    assert SHIPPED in typed("models", "list")
-    assert "body, bone, lung, liver" in typed("models", "show", SHIPPED)
+    assert next(iter(shipped_ct_networks())) == load_weights().name
+    listed = typed("models", "list")
+    for name in shipped_ct_networks():
+        assert name in listed
+        assert "body, bone, lung, liver" in typed("models", "show", name)
     assert model_folder() == home / "data" / "surgnav" / "models"
 
 
@@ -94,3 +97,36 @@ def test_wrong_words_are_refused(home: Path):
     bundle = write_bundle(home / "tiny")
     assert "no nnU-Net model" in typed("models", "add", bundle, "--mirror", code=1)
     assert "exclude each other" in typed(*words, "--engine", "torch", code=2)
+
+
+def test_what_train_wrote_is_added_checked_and_used_as_ours(home: Path):
+    for suffix in (".json", ".onnx"):
+        shutil.copy(DEFAULT_WEIGHTS.with_suffix(suffix), home)
+    trained = home / DEFAULT_WEIGHTS.name
+    assert "SurgNav, trained here" in typed("models", "add", trained, "--name", "tuned")
+    assert "yes" in typed("models", "list")
+    assert "found in a synthetic trunk" in typed("models", "check", "tuned")
+    phantom = make_torso_phantom(TorsoPhantomSettings(spacing_mm=(6.0, 6.0, 6.0)), np.random.default_rng(1))
+    write_nifti(home / "ct.nii.gz", phantom.ct)
+    shown = home / "made.json"
+    typed(
+        "reconstruct",
+        home / "ct.nii.gz",
+        "--case",
+        home / "case",
+        "--model",
+        "tuned",
+        "--uncertainty",
+        "none",
+        "--json",
+        shown,
+    )
+    assert json.loads(shown.read_text())["network"]["weights_sha256"] == load_weights().sha256
+    trained.write_text(trained.read_text("utf-8").replace("Apache", "other") + " ", "utf-8")
+    again = typed("reconstruct", home / "ct.nii.gz", "--case", home / "other", "--model", "tuned", code=1)
+    assert "have changed since it was added" in again
+
+
+def test_a_network_of_images_is_no_network_of_ct(home: Path):
+    tiny = DEFAULT_WEIGHTS.parent / "ultrasound_nerve_vessel_tiny.json"
+    assert "a network of 2D images" in typed("models", "add", tiny, code=1)
