@@ -15,7 +15,12 @@ from navigation.commands.reconstruct.labels_screen import render_label_reconstru
 from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
 from navigation.commands.reconstruct.screen import render_reconstruction
 from reconstruction.guests.kinds import open_guest
-from reconstruction.pipeline import reconstruct, reconstruct_from_labels, reconstruct_with_guest
+from reconstruction.pipeline import (
+    LabelReconstruction,
+    reconstruct,
+    reconstruct_from_labels,
+    reconstruct_with_guest,
+)
 
 
 def reconstruct_and_render(
@@ -26,38 +31,37 @@ def reconstruct_and_render(
     Args:
         time: ISO 8601 with a time zone.
     """
-    clock, settings = MonotonicClock(), request.settings()
     weights = None if request.model is None else own_network(request.model)
-    if request.model is not None and weights is None:
-        taken = reconstruct_with_guest(
-            request.ct,
-            request.case,
-            open_guest(open_registry().card(request.model)),
-            name=request.name,
-            time=time,
-            clock=clock,
-            settings=settings,
-            progress=progress,
-        )
+    if request.labels is not None or (request.model is not None and weights is None):
+        taken = _from_others(request, time, progress)
         render_label_reconstruction(taken, request.case, console)
         return from_labels_as_json(taken, request.case)
+    made = reconstruct(
+        request.ct,
+        request.case,
+        name=request.name,
+        time=time,
+        clock=MonotonicClock(),
+        settings=replace(request.settings(), weights=weights),
+        progress=progress,
+    )
+    render_reconstruction(made, request.case, console)
+    return by_network_as_json(made, request.case)
+
+
+def _from_others(request: ReconstructRequest, time: str, progress: Callable[[str, float], None]) -> LabelReconstruction:
+    """From somebody's segmentation, or somebody's network."""
+    clock, settings, name = MonotonicClock(), request.settings(), request.name
     if request.labels is None:
-        made = reconstruct(
-            request.ct,
-            request.case,
-            name=request.name,
-            time=time,
-            clock=clock,
-            settings=replace(settings, weights=weights),
-            progress=progress,
+        guest = open_guest(open_registry().card(str(request.model)))
+        return reconstruct_with_guest(
+            request.ct, request.case, guest, name=name, time=time, clock=clock, settings=settings, progress=progress
         )
-        render_reconstruction(made, request.case, console)
-        return by_network_as_json(made, request.case)
-    taken = reconstruct_from_labels(
+    return reconstruct_from_labels(
         request.ct,
         request.labels,
         request.case,
-        name=request.name,
+        name=name,
         time=time,
         clock=clock,
         names_csv=request.label_names,
@@ -65,5 +69,3 @@ def reconstruct_and_render(
         settings=settings,
         progress=progress,
     )
-    render_label_reconstruction(taken, request.case, console)
-    return from_labels_as_json(taken, request.case)
