@@ -25,6 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 RESERVED = (CT, TRACKER, IMAGE, CAMERA, UNITY, "patient")
 _ROLE_OF = {REFERENCE: Role.REFERENCE, STYLUS: Role.STYLUS, PROBE: Role.PROBE, HEADSET: Role.HEADSET}
 _LARGEST_BYTES = 1_000_000
+_FILE = "a text file in TOML, such as 'surgnav room new' writes"
 
 
 class RoomFileError(RoomError):
@@ -47,28 +48,33 @@ def read_room(path: Path) -> Room:
         RoomFileError: it cannot be read, or holds mistakes; all of them are listed.
     """
     mistakes = Mistakes(path.parent)
-    table = _parse(path, mistakes)
+    try:
+        if not path.is_dir():
+            return room_in(path.read_bytes(), path)
+        mistakes.add(str(path), "a folder", _FILE, "name the file in it")
+    except OSError as error:
+        came = (error.strerror or str(error)).lower()
+        mistakes.add(str(path), came, _FILE, "check the path and who may read it")
+    raise RoomFileError(path.name, mistakes.sentences)
+
+
+def room_in(content: bytes, path: Path) -> Room:
+    """The room in the content of a room file, which is at `path`, or will be; raises as `read_room`."""
+    mistakes = Mistakes(path.parent)
+    table = _parse(content, path, mistakes)
     room = None if mistakes.sentences else _Reading(mistakes, path.stem).room(table)
     if mistakes.sentences or room is None:
         raise RoomFileError(path.name, mistakes.sentences)
     return room
 
 
-def _parse(path: Path, mistakes: Mistakes) -> dict[str, Any]:
-    where, file = str(path), "a text file in TOML, such as 'surgnav room new' writes"
-    try:
-        if path.is_dir():
-            mistakes.add(where, "a folder", file, "name the file in it")
-            return {}
-        content = path.read_bytes()
-    except OSError as error:
-        mistakes.add(where, (error.strerror or str(error)).lower(), file, "check the path and who may read it")
-        return {}
+def _parse(content: bytes, path: Path, mistakes: Mistakes) -> dict[str, Any]:
+    where = str(path)
     try:
         if content.startswith(b"\xef\xbb\xbf"):
             mistakes.add(where, "a byte order mark at its beginning", "UTF-8 without one", "save it as plain UTF-8")
         elif not content.strip():
-            mistakes.add(where, "an empty file", file, "write one with 'surgnav room new'")
+            mistakes.add(where, "an empty file", _FILE, "write one with 'surgnav room new'")
         elif len(content) > _LARGEST_BYTES:
             mistakes.add(where, f"{len(content):,} bytes", f"at most {_LARGEST_BYTES:,}", "name the room file")
         else:

@@ -50,3 +50,24 @@ def room_watch_command(
         all_there = watch_room(read_room(room), for_s, MonotonicClock(), console, lambda: should_stop() or is_quit())
     if not all_there:
         raise typer.Exit(3)
+
+
+@room_app.command("new")
+def room_new_command(
+    room: Annotated[Path, typer.Argument(help="Room file to write; one that exists is not replaced.")],
+    device: Annotated[
+        list[str] | None, typer.Option(help="NAME=DRIVER, may be repeated; without any, everything is asked.")
+    ] = None,
+    tool: Annotated[list[str] | None, typer.Option(help="NAME=DEVICE, may be repeated.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME.KEY=VALUE of a device or tool, may be repeated.")
+    ] = None,
+) -> None:
+    """Writes a room file with comments, by asking. Exit code 0; 1 if there is one already, or on mistakes."""
+    with reporting(live=False) as (console, _):
+        from navigation.commands.room.new import new_room
+
+        def ask(what: str, usual: str) -> str:
+            return str(typer.prompt(what, default=usual, show_default=bool(usual)))
+
+        new_room(room, device or (), tool or (), setting or (), ask, console)
