@@ -57,7 +57,7 @@ class Observer:
             return self._placed(sighting.name, stamp_ns, _NOT_SEEN)
         if self._is_repeated(sighting, stamp_ns, now_ns):
             since_ns = self._last[sighting.name].since_ns
-            if now_ns - since_ns < REPEATED_NS:
+            if self._repeats_are_measured or now_ns - since_ns < REPEATED_NS:
                 return {}
             lost = f"the device has repeated one pose to the last bit for {(now_ns - since_ns) / 1e9:.1f} s"
             return self._placed(sighting.name, stamp_ns, ToolObservation(Visibility.NO_DATA, reason=lost))
