@@ -11,3 +11,7 @@ class PivotRefusedError(SurgNavError):
 
 class TipFileError(SurgNavError):
     """The file of a calibrated tip cannot be read, or holds something else."""
+
+
+class CameraFileError(SurgNavError):
+    """The calibration of a camera cannot be read, holds something else, or is for pictures of another size."""

@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "navigation": ("fast_simplification", "open3d"),
         "ultrasound": ("PIL", "contourpy", "cv2", "onnx", "onnxruntime", "openvino"),
         "pictures": ("matplotlib", "vtkmodules"),
+        "markers": ("cv2",),
     }
 )
 

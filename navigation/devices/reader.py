@@ -43,6 +43,8 @@ class Received:
         sequence: the device's own number of the frame, by which lost ones are counted; None if it does not count.
         news: what is wrong with the device although it answers; empty if that is over, None if nothing is said of it.
         overtaken: frames that came, and that the connection left out because newer ones had come with them.
+        arrival_ns: when it came, on this machine's clock, where that is known better than by the time at which it is
+            handed over: pictures, for one, arrive before they are looked at.
     """
 
     tools: Mapping[str, ToolObservation] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Received:
     sequence: int | None = None
     news: str | None = None
     overtaken: int = 0
+    arrival_ns: int | None = None
 
 
 class DeviceConnection(Protocol):
@@ -185,7 +188,8 @@ class ReaderTracker:
                 if message.overtaken:
                     self._newest.pass_over(message.overtaken)
                 if message.tools:
-                    self._newest.put(message, sensor_clock.capture_ns(message.sensor_ns, arrival_ns))
+                    came_ns = arrival_ns if message.arrival_ns is None else message.arrival_ns
+                    self._newest.put(message, sensor_clock.capture_ns(message.sensor_ns, came_ns))
             self._changed.notify_all()
 
     def _check_silence(self, silent_ns: int) -> None:

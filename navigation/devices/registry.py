@@ -19,6 +19,7 @@ DRIVERS: dict[str, str] = {
     SIMULATED: "navigation.devices.simulated",
     "openigtlink": "navigation.devices.openigtlink",
     "headset": "navigation.devices.headset",
+    "optical_markers": "navigation.devices.optical_markers",
 }
 
 
