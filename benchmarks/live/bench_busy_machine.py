@@ -1,9 +1,10 @@
 """Age of the poses, dropped frames and recovery while the machine is busy and while the pose process is stopped.
 
     python benchmarks/live/bench_busy_machine.py [--seconds 60] [--client python|csharp] [--only quiet busy stopped]
+                                                 [--rates 100 1000]
 
-The service with its simulated tracker at 100 Hz, and a headset in another process that reads the poses 90 times a
-second and judges them by their age, run on this machine:
+The service with its simulated tracker, at 100 Hz and at others that are asked for, and a headset in another process
+that reads the poses 90 times a second and judges them by their age, run on this machine:
 
 - quiet: nothing else runs.
 - busy: for each core, two programs that compute and one that moves memory run all the time.
@@ -43,6 +44,7 @@ from navigation.live.service import NavigationService, ServiceConfig
 from navigation.priority import going_first
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import DRIVER, OperatingRoom, OperatingRoomConfig, simulated_device
+from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from navigation.simulation.patient import shaft_directions
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import load_recording
@@ -57,7 +59,7 @@ SPIN = "while True: pass"
 COPY = "import numpy as np\na, b = np.ones(1 << 25), np.ones(1 << 25)\nwhile True: a[:] = b"
 
 
-def room() -> OperatingRoomConfig:
+def room(rate_hz: float) -> OperatingRoomConfig:
     centre = np.zeros(3)
     bare = OperatingRoom(OperatingRoomConfig(seed=1, centre_ct_mm=centre))
     shaft = shaft_directions(np.array([[0.0, -1.0, 0.0]]), bare.towards_camera_ct)[0]
@@ -68,11 +70,12 @@ def room() -> OperatingRoomConfig:
         epoch_ns=CLOCK.now_ns(),
         table_motion_mm=15.0,
         occlusions=OCCLUSIONS,
+        tracker=OpticalTrackerSettings(rate_hz=rate_hz),
     )
 
 
-def service_config(goes_first: bool) -> ServiceConfig:
-    config = room()
+def service_config(goes_first: bool, rate_hz: float) -> ServiceConfig:
+    config = room(rate_hz)
     truth = OperatingRoom(config)
     tip = np.eye(4)
     tip[:3, 3] = truth.tip_stylus_mm
@@ -103,9 +106,9 @@ def load(is_on: bool) -> Iterator[None]:
             each.wait()
 
 
-def run(scenario: str, client: list[str], seconds: float) -> dict[str, Any]:
+def run(scenario: str, client: list[str], seconds: float, rate_hz: float) -> dict[str, Any]:
     """Runs one scenario; returns the client's report with the dropped frames and the time of recovery."""
-    config, load_before = service_config(goes_first=scenario != "busy"), os.getloadavg()[0]
+    config, load_before = service_config(scenario != "busy", rate_hz), os.getloadavg()[0]
     with load(scenario.startswith("busy")), tempfile.TemporaryDirectory() as folder:
         begun_ns = CLOCK.now_ns()
         with NavigationService(config, print) as service:
@@ -187,9 +190,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of poses, for each scenario")
     parser.add_argument("--client", choices=[*Headset], default=Headset.PYTHON)
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=SCENARIOS)
+    parser.add_argument("--rates", nargs="+", type=float, default=[100.0], help="of the tracker, in Hz")
     options = parser.parse_args()
     client = headset_command(Headset(options.client))
-    met = [report(scenario, run(scenario, client, options.seconds)) for scenario in options.only]
+    met = [
+        report(f"{scenario}, {rate_hz:g} Hz", run(scenario, client, options.seconds, rate_hz))
+        for rate_hz in options.rates
+        for scenario in options.only
+    ]
     print("\nevery bar is met" if all(met) else "\na bar is MISSED")
     return 0 if all(met) else 1
 

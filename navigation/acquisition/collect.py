@@ -1,13 +1,14 @@
 """Collects measurements with a tracked stylus: pivot poses, touched landmarks, swept surfaces.
 
 The same code serves every tracker. Frames without a pose are left out and counted, never interpolated. A repeated
-frame, or one older than a frame already used, is not a sample: it would make a moving tip look still.
+frame, or one older than a frame already used, is not a sample: it would make a moving tip look still. How long
+something took is told by the times of capture: frames that come late, or not at all, do not change it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,12 @@ from geometry import Transform
 from geometry.frames import REFERENCE
 from geometry.points import Floats, read_only
 from navigation.clock import NS_PER_S
-from navigation.devices.frame_order import Arrival, FrameOrder
-from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
+from navigation.devices.frame_order import STALE_AFTER_MS, Arrival, FrameOrder
+from navigation.devices.tracker import ToolObservation, Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
 from registration.measurements import TouchedPoint
+
+_WATCHED_EVERY_NS = NS_PER_S // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,7 @@ class AcquisitionSettings:
     Attributes:
         frame_timeout_s: a tracker without a new frame for longer has failed.
         hold_s: a landmark is measured once the tip was still for this long; the frames of this time are averaged.
+        longest_gap_s: a tip that was out of sight for longer was not seen to be still.
         still_mm: RMS spread of the tip about its mean below which it counts as still.
         touch_timeout_s: the measurement of a landmark fails after this time.
         pivot_s, sweep_s: how long poses for a pivot calibration, and points of a sweep, are recorded.
@@ -36,6 +40,7 @@ class AcquisitionSettings:
 
     frame_timeout_s: float = 0.5
     hold_s: float = 0.6
+    longest_gap_s: float = 0.3
     still_mm: float = 0.6
     touch_timeout_s: float = 30.0
     pivot_s: float = 12.0
@@ -59,8 +64,8 @@ class SweptPoints:
 
 def reference_tip(frame: TrackerFrame, T_stylus_tip: Transform) -> Transform | None:
     """``T_reference_<tip>`` in this frame, or None if the reference or the stylus is not visible."""
-    T_tracker_reference = frame.tools[REFERENCE].T_tracker_tool
-    T_tracker_stylus = frame.tools[T_stylus_tip.to_frame].T_tracker_tool
+    T_tracker_reference = _now(frame, REFERENCE).T_tracker_tool
+    T_tracker_stylus = _now(frame, T_stylus_tip.to_frame).T_tracker_tool
     if T_tracker_reference is None or T_tracker_stylus is None:
         return None
     return T_tracker_reference.inverse() @ T_tracker_stylus @ T_stylus_tip
@@ -74,9 +79,8 @@ def collect_poses(
     Raises:
         AcquisitionError: no new frame came from the tracker in time.
     """
-    settings = settings or AcquisitionSettings()
-    samples = _Samples(tracker, settings)
-    poses = [samples.next().tools[tool].T_tracker_tool for _ in range(round(duration_s * tracker.rate_hz))]
+    frames = _Samples(tracker, settings or AcquisitionSettings()).of(tool, duration_s)
+    poses = [_now(frame, tool).T_tracker_tool for frame in frames]
     return [pose for pose in poses if pose is not None]
 
 
@@ -90,23 +94,18 @@ def collect_touch(
             were lost), or no new frame came from the tracker in time.
     """
     settings = settings or AcquisitionSettings()
-    needed = round(settings.hold_s * tracker.rate_hz)
-    recent: list[Floats] = []
-    spread_mm = float("inf")
+    stylus, held = T_stylus_tip.to_frame, _Held(settings)
     lost: Counter[str] = Counter()
-    samples = _Samples(tracker, settings)
-    for _ in range(round(settings.touch_timeout_s * tracker.rate_hz)):
-        frame = samples.next()
+    for frame in _Samples(tracker, settings).of(stylus, settings.touch_timeout_s):
         tip = reference_tip(frame, T_stylus_tip)
         if tip is None:
             lost.update(_unseen(frame, T_stylus_tip))
             continue  # a frame without a pose is no motion: it is only left out of the average
-        recent = [*recent[-(needed - 1) :], tip.translation_mm]
-        spread_mm = float(np.sqrt(np.var(recent, axis=0).sum()))
-        if len(recent) == needed and spread_mm < settings.still_mm:
-            return TouchedPoint(read_only(np.mean(recent, axis=0)), spread_mm, needed)
+        held.add(_captured_ns(frame, stylus), tip.translation_mm)
+        if held.is_long_enough and held.spread_mm < settings.still_mm:
+            return TouchedPoint(read_only(np.mean(held.points_mm, axis=0)), held.spread_mm, len(held.points_mm))
     raise AcquisitionError(
-        f"a tip visible in {len(recent)} of the last {needed} frames, with a spread of {spread_mm:.2f} mm"
+        f"a tip seen {len(held.points_mm)} times in {settings.hold_s} s, with a spread of {held.spread_mm:.2f} mm"
         + "".join(f"; {what} in {count} frames" for what, count in lost.most_common(2)),
         f"a tip held still within {settings.still_mm} mm for {settings.hold_s} s, in {settings.touch_timeout_s:.0f} s",
         "hold the stylus on the landmark with its marker and the reference towards the camera",
@@ -129,16 +128,15 @@ def collect_sweep(
     Raises:
         AcquisitionError: no new frame came from the tracker in time, or no frame had a pose of the tip.
     """
-    settings = settings or AcquisitionSettings()
-    n_frames = round(duration_s * tracker.rate_hz)
     seen: list[Transform] = []
-    samples = _Samples(tracker, settings)
-    for number in range(n_frames):
-        frame = samples.next()
+    n_frames, watched_ns = 0, None
+    for frame in _Samples(tracker, settings or AcquisitionSettings()).of(T_stylus_tip.to_frame, duration_s):
+        n_frames += 1
         tip = reference_tip(frame, T_stylus_tip)
         if tip is not None:
             seen.append(tip)
-        if watch is not None and number % max(1, round(tracker.rate_hz / 2.0)) == 0:
+        if watch is not None and (watched_ns is None or frame.capture_ns - watched_ns >= _WATCHED_EVERY_NS):
+            watched_ns = frame.capture_ns
             points = np.array([tip.translation_mm for tip in seen]).reshape(-1, 3)
             watch(points, ", ".join(_unseen(frame, T_stylus_tip)))
     if not seen:
@@ -151,10 +149,58 @@ def collect_sweep(
     return SweptPoints(read_only(points), n_frames - len(seen), seen[-1])
 
 
+def _now(frame: TrackerFrame, tool: str) -> ToolObservation:
+    """What is seen of a tool at the time of the frame: an observation that is too old for that is none."""
+    seen = frame.tools[tool]
+    behind_ms = (frame.capture_ns - _captured_ns(frame, tool)) / 1e6
+    if seen.T_tracker_tool is None or behind_ms <= STALE_AFTER_MS:
+        return seen
+    return ToolObservation(Visibility.NO_DATA, reason="not seen for a while")
+
+
+def _captured_ns(frame: TrackerFrame, tool: str) -> int:
+    own_ns = frame.tools[tool].capture_ns
+    return frame.capture_ns if own_ns is None else own_ns
+
+
 def _unseen(frame: TrackerFrame, T_stylus_tip: Transform) -> list[str]:
     """The markers without a pose in this frame, each with the reason."""
-    needed = {tool: frame.tools[tool].visibility for tool in (REFERENCE, T_stylus_tip.to_frame)}
-    return [f"{tool} {seen.value}" for tool, seen in needed.items() if seen is not Visibility.VISIBLE]
+    needed = {tool: _now(frame, tool) for tool in (REFERENCE, T_stylus_tip.to_frame)}
+    return [f"{tool} {seen.why}" for tool, seen in needed.items() if seen.visibility is not Visibility.VISIBLE]
+
+
+class _Held:
+    """The positions of a tip during the last `hold_s`, by their times of capture."""
+
+    def __init__(self, settings: AcquisitionSettings) -> None:
+        self._hold_ns = round(settings.hold_s * NS_PER_S)
+        self._gap_ns = round(settings.longest_gap_s * NS_PER_S)
+        self._seen: deque[tuple[int, Floats]] = deque()  # with one from before that time, if there is one
+
+    def add(self, capture_ns: int, tip_mm: Floats) -> None:
+        if self._seen and capture_ns - self._seen[-1][0] > self._gap_ns:
+            self._seen.clear()
+        self._seen.append((capture_ns, tip_mm))
+        while len(self._seen) > 1 and self._seen[1][0] <= self._begin_ns:
+            self._seen.popleft()
+
+    @property
+    def _begin_ns(self) -> int:
+        return self._seen[-1][0] - self._hold_ns
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether the tip has been in sight for all of the time."""
+        return bool(self._seen) and self._seen[0][0] <= self._begin_ns
+
+    @property
+    def points_mm(self) -> list[Floats]:
+        return [tip_mm for capture_ns, tip_mm in self._seen if capture_ns > self._begin_ns]
+
+    @property
+    def spread_mm(self) -> float:
+        """RMS distance of the positions from their mean; infinite without any."""
+        return float(np.sqrt(np.var(self.points_mm, axis=0).sum())) if self._seen else float("inf")
 
 
 class _Samples:
@@ -163,6 +209,21 @@ class _Samples:
     def __init__(self, tracker: Tracker, settings: AcquisitionSettings) -> None:
         self._tracker, self._settings = tracker, settings
         self._order = FrameOrder()
+
+    def of(self, tool: str, duration_s: float) -> Iterator[TrackerFrame]:
+        """The frames that were captured during `duration_s`, without those that hold nothing new of `tool`.
+
+        Raises:
+            AcquisitionError: as `next`.
+        """
+        first = frame = self.next()
+        newest_ns: int | None = None
+        while frame.capture_ns - first.capture_ns < round(duration_s * NS_PER_S):
+            captured_ns = _captured_ns(frame, tool)
+            if newest_ns is None or captured_ns > newest_ns or frame.tools[tool].T_tracker_tool is None:
+                newest_ns = captured_ns
+                yield frame
+            frame = self.next()
 
     def next(self) -> TrackerFrame:
         """The next new frame.

@@ -7,6 +7,9 @@ from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import Tracker, TrackerFrame
 
 _PERIODS = 2  # the next frame is due within one period; its absence must be published within one more
+# A tracker at more than 100 Hz is waited for as long as one at 100 Hz: on a busy machine a shorter silence is the
+# scheduler's and not the tracker's, and the age of the last frame tells what it is worth.
+_LEAST_NS = NS_PER_S // 50
 _NAPS_PER_PERIOD = 4
 
 
@@ -32,11 +35,11 @@ class NewestFrame:
         self._period_ns = round(NS_PER_S / tracker.rate_hz)
 
     def take(self) -> TrackerFrame | None:
-        """The newest frame. Without a new one within two periods: the last frame that was not new, or None.
+        """The newest frame. Without a new one within two periods (20 ms at least) the last that was not new, or None.
 
         The supervisor judges frames that are not new (repeated, older, or ahead of time).
         """
-        deadline_ns = self._clock.now_ns() + _PERIODS * self._period_ns
+        deadline_ns = self._clock.now_ns() + max(_LEAST_NS, _PERIODS * self._period_ns)
         new: TrackerFrame | None = None
         other: TrackerFrame | None = None
         while True:

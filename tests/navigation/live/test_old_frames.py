@@ -234,6 +234,17 @@ def run() -> Iterator[Callable[..., Published]]:
         each.publisher.close()
 
 
+@pytest.mark.parametrize(("rate_hz", "patience_ms"), [(20.0, 100), (60.0, 33), (100.0, 20), (1000.0, 20)])
+def test_silence_is_told_after_two_periods_but_not_of_what_the_scheduler_does_to_a_fast_tracker(
+    rate_hz: float, patience_ms: int
+) -> None:
+    clock = VirtualClock()
+    driver = Driver(clock, iter(()))
+    driver.rate_hz = rate_hz
+    assert NewestFrame(driver, clock).take() is None
+    assert clock.now_ns() // MS == patience_ms
+
+
 def test_a_backlog_is_drained_and_the_newest_wins(run) -> None:
     # The process was stopped for 6 s; a driver that queues hands it over in order, at once.
     backlog = [(number, 10.0 * number, 0.0) for number in range(4, 604)]

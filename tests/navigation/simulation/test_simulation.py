@@ -82,7 +82,7 @@ def test_touching_finds_the_point_in_the_reference_frame(seed: int) -> None:
     # The distortion, turned into an angle of the reference by 300 mm of lever, remains: a bad case is about 0.6 mm.
     assert np.linalg.norm(touched.point_reference_mm - truth) < 1.2
     assert touched.spread_rms_mm < 0.6
-    assert touched.n_frames == 60
+    assert 57 <= touched.n_frames <= 60  # 0.6 s at 100 Hz, less a frame in 150 or so that drops out
 
 
 def test_the_truth_is_the_same_in_another_process_and_differs_between_seeds() -> None:
