@@ -15,6 +15,7 @@ from geometry import SurgNavError
 from geometry.points import Floats
 from navigation.acquisition.collect import AcquisitionSettings
 from navigation.acquisition.stylus import Stylus
+from navigation.commands.register.headset import TOUCHED, TouchesAtHeadset
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.resumption import ASSUMED, find_offer, tip_problem
 from navigation.commands.register.screens import (
@@ -67,6 +68,7 @@ class Dialogue:
         person: who decides; named in everything that is kept.
         now: tells the time, ISO 8601 with a time zone.
         room: what tells this place of the reference from others, such as the seed of a rehearsal.
+        headset: landmarks that are touched there; None where the room takes none.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Dialogue:
         console: Console,
         keys: Keys,
         room: str = "",
+        headset: TouchesAtHeadset | None = None,
     ) -> None:
         self._plan = plan
         self._stylus = stylus
@@ -85,6 +88,7 @@ class Dialogue:
         self._now = now
         self._console = console
         self._keys = keys
+        self._headset = headset
         self._session = KeptSession(plan.landmarks_ct, plan.targets_ct)
         self._rests_on = plan.rests_on(f"{stylus.name} {room}".strip())
         self._begin_file()
@@ -104,6 +108,7 @@ class Dialogue:
             "x": self._withdraw,
             "p": self._pivot,
             "?": lambda: show_keys(KEYS, console),
+            TOUCHED: self._take_from_headset,
         }
 
     def run(self) -> bool:
@@ -121,7 +126,7 @@ class Dialogue:
         show_session(self._session, self._console)
         while True:
             self._console.print(self._prompt(), highlight=False)
-            key = self._keys.next()
+            key = self._keys.next() if self._headset is None else self._headset.next_step()
             if key in (None, "q"):
                 break
             step = self._steps.get(key)
@@ -222,6 +227,10 @@ class Dialogue:
         touch = self._stylus.touch(self._session.landmarks_ct[name])
         self._session.touch(name, touch)
         self._say(f"[green]✓[/] {plain(name)}: {touch.n_frames} frames, spread {touch.spread_rms_mm:.2f} mm")
+
+    def _take_from_headset(self) -> None:
+        if self._headset is not None:
+            self._say(self._headset.keep(self._session))
 
     def _skip(self) -> None:
         name = self._session.asked

@@ -16,6 +16,7 @@ from navigation.acquisition.collect import AcquisitionSettings
 from navigation.acquisition.stylus import Stylus
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.dialogue import Dialogue
+from navigation.commands.register.headset import TouchesAtHeadset, taking_touches
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.screens import plain, show_attempt
 from navigation.devices.driver import Role
@@ -114,12 +115,14 @@ def _register_live(
             highlight=False,
         )
     tracker, hand = open_session(room, tool.name, lambda: plan.surface)
-    tracker.start()
-    try:
-        stylus = Stylus(room.name, tracker, hand, acquisition, tool)
-        return Dialogue(plan, stylus, request.person, now, console, keys, seeds(room)).run()
-    finally:
-        tracker.stop()
+    stylus = Stylus(room.name, tracker, hand, acquisition, tool)
+    with taking_touches(room, tool, plan.landmarks_ct, stylus) as touches:
+        tracker.start()
+        try:
+            headset = None if touches is None else TouchesAtHeadset(touches, keys)
+            return Dialogue(plan, stylus, request.person, now, console, keys, seeds(room), headset).run()
+        finally:
+            tracker.stop()
 
 
 def _write_json(path: Path, plan: RegistrationPlan, attempt: dict[str, Any] | None = None) -> None:

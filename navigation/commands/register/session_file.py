@@ -101,12 +101,13 @@ class KeptSession(Session):
         super().__init__(landmarks_ct, targets_ct)
         self.file = file
 
-    def touch(self, name: str, touch: TouchedPoint) -> None:
+    def touch(self, name: str, touch: TouchedPoint, how: Mapping[str, str] | None = None) -> None:
+        """As in a session; `how` it was touched, where that was not with this program's stylus, is kept beside it."""
         before = list(self._moments)
         super().touch(name, touch)
         position = [float(value) for value in touch.point_reference_mm]
         what = {"position_mm": position, "spread_rms_mm": touch.spread_rms_mm, "frames": touch.n_frames}
-        self._keep(before, {"step": "touch", "name": name, **what})
+        self._keep(before, {"step": "touch", "name": name, **what, **(how or {})})
 
     def skip(self, name: str) -> None:
         before = list(self._moments)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from navigation.clock import PacedClock
-from navigation.devices.driver import Device, Driver, Settings
+from navigation.devices.driver import Device, Driver, Role, Settings
 from navigation.devices.headset.desk import ObservationDesk
 from navigation.devices.headset.feed import FeedConnection, ObservationFeed
 from navigation.devices.headset.host import HOSTS
@@ -127,6 +127,18 @@ def settings_of(device: Device) -> HeadsetSettings:
     return settings
 
 
+def _check(device: Device) -> list[str]:
+    settings = settings_of(device)
+    needed = {role: any(tool.role is role for tool in device.tools) for role in (Role.REFERENCE, Role.STYLUS)}
+    missing = [role.value for role, is_there in needed.items() if not is_there]
+    if not settings.takes_touches or not missing:
+        return []
+    return [
+        f"[devices.{device.name}] got takes_touches = true for a headset without a {' and a '.join(missing)}; expected "
+        "both among its tools, since a touch is checked by them. Fix: let it see both, or remove takes_touches."
+    ]
+
+
 def _open(device: Device, clock: PacedClock) -> Tracker:
     settings, fed = settings_of(device), device.settings
     if not isinstance(fed, FedSettings):
@@ -145,5 +157,6 @@ DRIVER = Driver(
     summary="a headset that sees tools itself, and sends them up the control socket",
     settings=HeadsetSettings,
     open=_open,
+    check=_check,
     clocks=(),  # the headset compares its clock with this program's, and sends times on this one
 )
