@@ -10,10 +10,9 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from geometry.frames import STYLUS
 from navigation.demo.run import DemoResult
 from navigation.demo.shown_ages import MAX_TOO_OLD_SHARE
-from navigation.errors import ServiceError
+from navigation.errors import AcquisitionError, ServiceError
 
 DISCLAIMER = "Research software, not a medical device."
 
@@ -24,6 +23,7 @@ def as_json(result: DemoResult) -> dict[str, Any]:
         "seed": result.settings.seed,
         "ct": _ct(result),
         "structures": _structures(result),
+        "room": None if result.settings.room is None else result.settings.room.name,
         "registration": _registration(result),
         "stream": _stream(result),
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
@@ -57,17 +57,19 @@ def _structures(result: DemoResult) -> dict[str, Any]:
 
 
 def _registration(result: DemoResult) -> dict[str, Any]:
-    surgery, truth = result.surgery, result.truth
+    surgery, verdict, truth = result.surgery, result.verdict, result.truth
+    if surgery is None or verdict is None:
+        return {"verdict": {"level": None, "reasons": [result.failure]}}
     expected = zip(surgery.expected.rms_mm, surgery.expected.p95_mm, strict=True)
     by_surface = surgery.by_surface
     return {
         "fre_rms_mm": surgery.by_landmarks.fre_rms_mm,
         "tre_mm": {
             name: {
-                "true": truth.tre_mm[name],
+                "true": None if truth is None else truth.tre_mm[name],
                 "expected": float(rms_mm),
                 "expected_p95": float(p95_mm),
-                "true_landmarks_only": truth.tre_landmarks_mm[name],
+                "true_landmarks_only": None if truth is None else truth.tre_landmarks_mm[name],
             }
             for name, (rms_mm, p95_mm) in zip(surgery.targets_ct, expected, strict=True)
         },
@@ -76,9 +78,9 @@ def _registration(result: DemoResult) -> dict[str, Any]:
         "surface_points": len(by_surface.residuals_mm),
         "converged": by_surface.converged,
         "reason": by_surface.reason,
-        "verdict": {"level": result.verdict.level, "reasons": list(result.verdict.reasons)},
+        "verdict": {"level": verdict.level, "reasons": list(verdict.reasons)},
         "stylus_tip_mm": {
-            "true_error": truth.tip_error_mm,
+            "true_error": None if truth is None else truth.tip_error_mm,
             "expected_error": surgery.pivot.expected_tip_error_rms_mm,
             "pivot_residual_rms": surgery.pivot.residual_rms_mm,
         },
@@ -121,7 +123,7 @@ def check_ages(result: DemoResult) -> None:
     """Checks that poses were young enough to be shown; otherwise the demo fails, whatever else went well.
 
     Raises:
-        ServiceError: poses were too old to be shown.
+        ServiceError: poses were too old to be shown, or none was ever valid.
     """
     if result.stream.ages.too_old:
         raise ServiceError(
@@ -131,13 +133,27 @@ def check_ages(result: DemoResult) -> None:
         )
 
 
+def check_registered(result: DemoResult) -> None:
+    """Checks that the devices of the room saw a surgery; otherwise the demo fails.
+
+    Raises:
+        AcquisitionError: they did not.
+    """
+    if result.failure:
+        raise AcquisitionError(
+            "a demo in which nothing was registered",
+            "the steps of the surgery, seen by the room",
+            "see the reason above",
+        )
+
+
 def render(result: DemoResult, pictures: list[str], console: Console) -> None:
     """Prints the result on one screen."""
     data = as_json(result)
     screen = Group(
         _ct_text(data["ct"]),
         _structures_table(data["structures"], result),
-        _tre_table(data["registration"]),
+        *([] if result.surgery is None else [_tre_table(data["registration"])]),
         _verdict_text(data["registration"]["verdict"]),
         _stream_text(data["stream"]),
         _closing_text(data, pictures),
@@ -175,25 +191,29 @@ def _tre_table(registration: dict[str, Any]) -> Table:
     tip = registration["stylus_tip_mm"]
     title = (
         f"Registration: FRE {registration['fre_rms_mm']:.2f} mm (no measure of accuracy), surface residual "
-        f"{registration['surface_residual_rms_mm']:.2f} mm RMS, stylus tip true error {tip['true_error']:.2f} mm"
+        f"{registration['surface_residual_rms_mm']:.2f} mm RMS, stylus tip true error {_mm(tip['true_error'])}"
     )
     table = Table("target", "expected TRE", "95 % below", "true TRE", "true, landmarks only", title=title, expand=True)
     for name, row in registration["tre_mm"].items():
-        inside = "green" if row["true"] <= row["expected_p95"] else "yellow"
+        inside = "green" if row["true"] is None or row["true"] <= row["expected_p95"] else "yellow"
         table.add_row(
             name,
             f"{row['expected']:.2f} mm",
             f"{row['expected_p95']:.2f} mm",
-            f"[{inside}]{row['true']:.2f} mm[/]",
-            f"{row['true_landmarks_only']:.2f} mm",
+            f"[{inside}]{_mm(row['true'])}[/]",
+            _mm(row["true_landmarks_only"]),
         )
     return table
 
 
+def _mm(length: float | None) -> str:
+    return "not known" if length is None else f"{length:.2f} mm"
+
+
 def _verdict_text(verdict: dict[str, Any]) -> str:
-    colour = {"accept": "green", "check": "yellow", "refuse": "red"}[verdict["level"]]
+    colour = {"accept": "green", "check": "yellow"}.get(verdict["level"], "red")
     reasons = f": {escape('; '.join(verdict['reasons']))}" if verdict["reasons"] else ""
-    return f"[bold]Verdict[/] [{colour}]{verdict['level']}[/]{reasons}"
+    return f"[bold]Verdict[/] [{colour}]{verdict['level'] or 'nothing registered'}[/]{reasons}"
 
 
 def _stream_text(stream: dict[str, Any]) -> str:
@@ -218,10 +238,10 @@ def _ages_text(stream: dict[str, Any]) -> str:
     old = "none was shown as valid"
     if ages["max"] is not None:
         old = f"p50 {ages['p50']:.1f}, p99 {ages['p99']:.1f}, at most {ages['max']:.1f} ms"
-    least = min(shares, key=shares.__getitem__)
+    most, least = (choose(shares, key=shares.__getitem__) for choose in (max, min))
     return (
-        f"[bold]Age when shown as valid[/] [{colour}]{old}[/]; valid for {100 * shares[STYLUS]:.0f} % of the time "
-        f"(stylus) to {100 * shares[least]:.0f} % ({least}), "
+        f"[bold]Age when shown as valid[/] [{colour}]{old}[/]; valid for {100 * shares[most]:.0f} % of the time "
+        f"({most}) to {100 * shares[least]:.0f} % ({least}), "
         f"[{colour}]too old for {100 * stream['too_old_share']:.1f} %[/]; {stream['frames_dropped']} frames dropped"
     )
 

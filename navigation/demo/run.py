@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from case.case import Case, MadeBy
+from case.case import Case
 from case.errors import CaseError
 from case.folder import MANIFEST
-from case.levels import REFUSE
-from case.manifest import Signature
-from geometry import Clock, Surface
+from geometry import Clock, Surface, SurgNavError
 from geometry.clock import StageTimer
 from geometry.extras import require_extras
+from geometry.frames import REFERENCE
 from geometry.points import Floats
-from navigation.demo.headset_program import Headset
-from navigation.demo.streaming import StreamCheck, stream
+from navigation.clock import MonotonicClock, VirtualClock
+from navigation.demo.operation import DemoPlan, Operation, operate_in_case, plan
+from navigation.demo.performance import perform
+from navigation.demo.room_surgeon import COLLECTED, RoomSurgeon
+from navigation.demo.settings import DemoSettings
+from navigation.demo.streaming import StreamCheck, Watched, as_in_room, simulated_motion, stream
 from navigation.demo.subject import Subject, choose_subject
-from navigation.demo.surgery import (
-    BONE,
-    SKIN_MARKER,
-    SimulatedSurgeon,
-    Surgery,
-    SurgeryTruth,
-    find_markers,
-    operate,
-    score,
-    touch_bone,
-)
-from navigation.planning.targets import plan_bone_landmarks, plan_targets
-from navigation.simulation.patient import SkinPoints
+from navigation.demo.surgery import SimulatedSurgeon, Surgery, SurgeryTruth, score
+from navigation.devices.driver import Role
+from navigation.devices.registry import driver_of
+from navigation.devices.ultrasound.plus.write import write_transforms
+from navigation.room.room import Room
+from navigation.room.room_tracker import open_room
 from reconstruction.pipeline import Reconstruction, reconstruct
-from registration.record.accepted import AcceptedRegistration
-from registration.record.attempt import Attempt
-from registration.record.attempts import Circumstances, expected_after, keep_attempt, verdict_of, verifications
-from registration.record.in_force import put_in_force
-from registration.record.verify import record_verification, verify_planned
+from registration.record.attempts import Circumstances
 from registration.verdict.verdict import Verdict
 
 SURGEON = "demo (simulated surgeon)"
@@ -45,41 +37,35 @@ SURGEON = "demo (simulated surgeon)"
 Progress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DemoSettings:
-    """Settings of the demo.
-
-    Attributes:
-        out: folder for the case, the pictures and the phantom's CT; the case of an earlier demo there is replaced.
-        ct: the CT to use instead of the demo's.
-        offline: uses the phantom and downloads nothing.
-        seed: determines the patient's pose, the noise and the errors of the surgeon's hand.
-        stream_s: duration of the stream.
-        headset: which client receives the stream.
-    """
-
-    out: Path
-    ct: Path | None = None
-    offline: bool = False
-    seed: int = 1
-    stream_s: float = 20.0
-    headset: Headset = Headset.PYTHON
-
-
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """The results of all stages, for the screen, the pictures and the JSON."""
+    """The results of all stages, for the screen, the pictures and the JSON.
+
+    Attributes:
+        operation: None if nothing was registered.
+        failure: why, in the words of the step that failed; empty if no step did.
+        truth: None without a registration, or where nobody knows the truth.
+    """
 
     settings: DemoSettings
     subject: Subject
     case_path: Path
     reconstruction: Reconstruction
     surfaces_ct: dict[str, Surface]
-    surgery: Surgery
-    verdict: Verdict
-    truth: SurgeryTruth
+    targets_ct: Mapping[str, Floats]
+    operation: Operation | None
+    failure: str
+    truth: SurgeryTruth | None
     stream: StreamCheck
     seconds: dict[str, float]
+
+    @property
+    def surgery(self) -> Surgery | None:
+        return None if self.operation is None else self.operation.surgery
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return None if self.operation is None else self.operation.verdict
 
 
 def run_demo(
@@ -115,21 +101,69 @@ def run_demo(
     case = Case.open(case_path)
     surfaces_ct = _approve_all(case, time)
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
-    markers = subject.markers(skin)
+    planned = plan(subject, subject.markers(skin), surfaces_ct, settings.seed)
     surgeon = SimulatedSurgeon(skin, settings.seed)
-    surgery, verdict, accepted = watch.run(
-        "registration", lambda: _operate(case, subject, surgeon, markers, surfaces_ct, settings.seed, time)
+    if settings.record is not None:
+        path, simulated = settings.record, SimulatedSurgeon(skin, settings.seed)
+        watch.run("recording", lambda: write_transforms(path, perform(simulated, planned.markers, planned.bone_ct)))
+    by = Circumstances(
+        person=SURGEON, time=time, measured_with=settings.measured_with, surface="surfaces/body.glb", plans=()
     )
-    if accepted is None:
-        warn(f"The registration is refused and not streamed: {'; '.join(verdict.reasons)}")
-    truth = score(surgery, surgeon.room)
+    operation, failure = watch.run(
+        "registration",
+        lambda: _operate(case, planned, surgeon, surfaces_ct["body"], by, settings.devices, progress),
+    )
+    _warn_of(operation, failure, warn)
+    accepted, surgery = (None, None) if operation is None else (operation.accepted, operation.surgery)
+    truth = score(surgery, surgeon.room) if surgery is not None and settings.scored else None
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
+    watched = _watched(settings.devices, surgeon)
     check = watch.run(
-        "stream", lambda: stream(surgeon, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
+        "stream", lambda: stream(watched, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
     )
+    seconds = made_seconds(watch, made)
     return DemoResult(
-        settings, subject, case_path, made, surfaces_ct, surgery, verdict, truth, check, made_seconds(watch, made)
+        settings, subject, case_path, made, surfaces_ct, planned.targets_ct, operation, failure, truth, check, seconds
     )
+
+
+def _watched(room: Room | None, surgeon: SimulatedSurgeon) -> Watched:
+    return simulated_motion(surgeon) if room is None else as_in_room(room)
+
+
+def _warn_of(operation: Operation | None, failure: str, warn: Callable[[str], None]) -> None:
+    if failure:
+        warn(f"Nothing is registered: {failure}")
+    elif operation is not None and operation.accepted is None:
+        warn(f"The registration is refused and not streamed: {'; '.join(operation.verdict.reasons)}")
+
+
+def _operate(
+    case: Case,
+    planned: DemoPlan,
+    simulated: SimulatedSurgeon,
+    skin_ct: Surface,
+    by: Circumstances,
+    room: Room | None,
+    progress: Progress,
+) -> tuple[Operation | None, str]:
+    """The operation, or why there is none; in a room, whose devices may not be there, that is no error of the demo."""
+    if room is None:
+        return operate_in_case(case, planned, simulated, skin_ct, by), ""
+    try:
+        stylus = room.the_tool(Role.STYLUS).name
+        devices = room.only((REFERENCE, stylus)).devices
+        # What is on this program's own clock need not be waited for.
+        own = not any(driver_of(device.driver).clocks for device in devices)
+        tracker = open_room(devices, VirtualClock() if own else MonotonicClock())
+        tracker.start()
+        try:
+            surgeon = RoomSurgeon(tracker, stylus, lambda step: progress(f"registration: {step}", 0.5))
+            return operate_in_case(case, planned, surgeon, skin_ct, by, COLLECTED), ""
+        finally:
+            tracker.stop()
+    except SurgNavError as error:
+        return None, str(error)
 
 
 def made_seconds(watch: StageTimer, made: Reconstruction) -> dict[str, float]:
@@ -156,57 +190,3 @@ def _approve_all(case: Case, time: str) -> dict[str, Surface]:
     for structure in case.structures():
         case.decide(structure, "approved", SURGEON, time)
     return {a.details["structure"]: case.read_surface(a.details["structure"]) for a in case.approved_surfaces()}
-
-
-def _operate(
-    case: Case,
-    subject: Subject,
-    surgeon: SimulatedSurgeon,
-    markers: SkinPoints,
-    surfaces_ct: dict[str, Surface],
-    seed: int,
-    time: str,
-) -> tuple[Surgery, Verdict, AcceptedRegistration | None]:
-    """Registers, stores the attempt in the case, verifies it on bone, and puts it into force unless it is refused."""
-    landmarks_ct = find_markers(markers, seed)
-    bone_ct = plan_bone_landmarks(surfaces_ct["bone"]) if "bone" in surfaces_ct else {}
-    targets_ct = plan_targets(surfaces_ct) | dict(subject.targets_ct)
-    said = dict.fromkeys(landmarks_ct, f"kind: {SKIN_MARKER}") | dict.fromkeys(bone_ct, f"kind: {BONE}")
-    by_hand = MadeBy.surgnav(time, {"person": SURGEON})
-    plans = (
-        case.add_markups("landmarks", {**landmarks_ct, **bone_ct}, by_hand, descriptions=said).id,
-        case.add_markups("targets", targets_ct, by_hand, kind="plan").id,
-    )
-    surgery = operate(surgeon, markers, landmarks_ct, targets_ct, surfaces_ct["body"], bone_ct=bone_ct)
-    circumstances = Circumstances(
-        person=SURGEON,
-        time=time,
-        measured_with="simulated tracker",
-        surface="surfaces/body.glb",
-        plans=plans,
-        tip_error_rms_mm=surgery.pivot.expected_tip_error_rms_mm,
-    )
-    attempt = keep_attempt(case, surgery.measured, surgery.outcome, surgery.assumptions, circumstances)
-    surgery = _verified(case, attempt, surgeon, surgery, bone_ct, time)
-    verdict = verdict_of(case, attempt)
-    if verdict.level == REFUSE:
-        return surgery, verdict, None
-    return surgery, verdict, put_in_force(case, attempt, SURGEON, time, consent=True)
-
-
-def _verified(
-    case: Case,
-    attempt: Attempt,
-    surgeon: SimulatedSurgeon,
-    surgery: Surgery,
-    bone_ct: Mapping[str, Floats],
-    time: str,
-) -> Surgery:
-    """Verifies the attempt by touching bone, and updates the expected errors from the result."""
-    tip_error_mm = surgery.pivot.expected_tip_error_rms_mm
-    for name, point_ct in bone_ct.items() if attempt.result is not None else ():
-        touched = touch_bone(surgeon, surgery, point_ct).point_reference_mm
-        found = verify_planned(attempt, name, point_ct, touched, surgery.assumptions, tip_error_mm)
-        record_verification(case, attempt, found, Signature(SURGEON, time))
-    expected = expected_after(attempt, verifications(case, attempt.id))
-    return surgery if expected is None else replace(surgery, expected=expected)

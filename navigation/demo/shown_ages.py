@@ -42,6 +42,8 @@ class ShownAges:
         if self.valid_too_old:
             oldest_ms = self.valid_age_ms["max"]
             return f"a client that showed old poses as valid {self.valid_too_old} times, up to {oldest_ms:.0f} ms old"
+        if self.valid_age_ms["max"] is None:
+            return "a client that never had a valid pose to show"
         if self.too_old_share > MAX_TOO_OLD_SHARE:
             return f"poses that were too old to be shown for {self.too_old_share:.0%} of the time"
         return ""

@@ -26,11 +26,15 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.demo.shown_ages import ShownAges
 from navigation.demo.surgery import SimulatedSurgeon, Surgery
+from navigation.devices.driver import Device
 from navigation.errors import ServiceError
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.sent_poses import SentPoses
 from navigation.live.service import NavigationService, ServiceConfig
+from navigation.live.supervisor import SupervisorSettings
+from navigation.room.room import Room
+from navigation.room.room_tracker import open_room
 from navigation.simulation.operating_room import (
     DRIVER,
     SPHERES_MM,
@@ -72,8 +76,9 @@ class StreamCheck:
         poses_lost: number of batches that were sent to the client and did not arrive.
         poses_checked: number of compared poses.
         poses_wrong: number of poses that differ from what was sent by more than single precision explains, have another
-            validity, or are more than 5 mm from the true pose.
-        truth_error_rms_mm: RMS error of the tools' positions in ``reference``, including the tracker's noise.
+            validity, or are more than 5 mm from the true pose where that is known.
+        truth_error_rms_mm: RMS error of the tools' positions in ``reference``, including the tracker's noise; None
+            where nobody knows the truth.
         hidden: tool -> share of the batches in which it had no valid pose and was sent as such.
         ages: ages of the poses that the client showed as valid, and share of the time in which it showed any.
         frames_dropped: number of frames that the tracker made and that were not used.
@@ -90,7 +95,7 @@ class StreamCheck:
     poses_lost: int
     poses_checked: int
     poses_wrong: int
-    truth_error_rms_mm: float
+    truth_error_rms_mm: float | None
     hidden: Mapping[str, float]
     ages: ShownAges
     frames_dropped: int
@@ -100,9 +105,47 @@ class StreamCheck:
     surface_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What the tracker watches while it is streamed.
+
+    Attributes:
+        devices: the devices, the one that sees the reference first.
+        rate_hz: the rate of that one.
+        ages: the age limits.
+        truth: the operating room whose poses are true; None where nobody knows the truth.
+    """
+
+    devices: tuple[Device, ...]
+    rate_hz: float
+    ages: SupervisorSettings
+    truth: OperatingRoomConfig | None = None
+
+
+def simulated_motion(surgeon: SimulatedSurgeon) -> Watched:
+    """The tools move, and some are hidden at times, from now on."""
+    room = replace(
+        surgeon.config,
+        tools=tuple(SPHERES_MM),
+        action=surgeon.sweep_action(),
+        epoch_ns=MonotonicClock().now_ns(),
+        table_motion_mm=_TABLE_MOTION_MM,
+        occlusions=_OCCLUSIONS,
+        noise_seed=1000,
+    )
+    devices = (simulated_device(room),)
+    return Watched(devices=devices, rate_hz=room.tracker.rate_hz, ages=SupervisorSettings(), truth=room)
+
+
+def as_in_room(room: Room) -> Watched:
+    """Whatever the devices of the room see."""
+    ages = SupervisorSettings(stale_after_ms=room.stale_after_ms, lost_after_ms=room.lost_after_ms)
+    return Watched(devices=room.devices, rate_hz=open_room(room.devices, MonotonicClock()).rate_hz, ages=ages)
+
+
 def stream(
-    surgeon: SimulatedSurgeon,
-    surgery: Surgery,
+    watched: Watched,
+    surgery: Surgery | None,
     surfaces: Sequence[tuple[Surface, str, str]],
     accepted: AcceptedRegistration | None,
     duration_s: float,
@@ -112,8 +155,8 @@ def stream(
     """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
-        surgeon: the simulation that moves the tools and knows the true poses.
-        surgery: calibration and registration.
+        watched: devices, and the truth where it is known.
+        surgery: calibration and registration; None if there is none, and then tools are sent without a tip.
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
         duration_s: how long the client receives poses.
@@ -124,21 +167,12 @@ def stream(
         ServiceError: the service or the client failed.
     """
     client = headset_command(headset)  # before the service starts, since the client may have to be compiled first
-    offered = _offered(surfaces, progress)
-    room = replace(
-        surgeon.config,
-        tools=tuple(SPHERES_MM),
-        action=surgeon.sweep(),
-        epoch_ns=MonotonicClock().now_ns(),
-        table_motion_mm=_TABLE_MOTION_MM,
-        occlusions=_OCCLUSIONS,
-        noise_seed=1000,
-    )
     config = ServiceConfig(
-        devices=(simulated_device(room),),
-        rate_hz=room.tracker.rate_hz,
+        devices=watched.devices,
+        rate_hz=watched.rate_hz,
         graph=_graph(surgery, accepted),
-        surfaces=offered,
+        surfaces=_offered(surfaces, progress),
+        supervisor=watched.ages,
         keep_sent=_MAX_SENT,
     )
 
@@ -149,7 +183,8 @@ def stream(
         report, recording = _run_client(client, service, Path(folder), duration_s, progress)
         dropped = service.vitals().frames_dropped
         sent = service.stop()
-    return _check(report, recording, sent, dropped, room, surgery, [surface for surface, _, _ in surfaces])
+    received = [surface for surface, _, _ in surfaces]
+    return _check(report, recording, sent, dropped, watched.truth, received)
 
 
 def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -> list[ApprovedSurface]:
@@ -160,9 +195,11 @@ def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -
     return made
 
 
-def _graph(surgery: Surgery, accepted: AcceptedRegistration | None) -> PoseGraph:
+def _graph(surgery: Surgery | None, accepted: AcceptedRegistration | None) -> PoseGraph:
+    if surgery is None:
+        return PoseGraph({}, accepted)
     tip = CalibratedTip(surgery.pivot.T_stylus_stylus_tip, surgery.pivot.expected_tip_error_rms_mm)
-    return PoseGraph({STYLUS: tip}, accepted)
+    return PoseGraph({tip.T_tool_tip.to_frame: tip}, accepted)
 
 
 def _run_client(
@@ -200,8 +237,7 @@ def _check(
     recording: ClientRecording,
     sent: SentPoses,
     frames_dropped: int,
-    room: OperatingRoomConfig,
-    surgery: Surgery,
+    truth: OperatingRoomConfig | None,
     surfaces: Sequence[Surface],
 ) -> StreamCheck:
     rows = np.searchsorted(sent.sequence, recording.sequence)
@@ -209,7 +245,9 @@ def _check(
     position_m, rotation = recording.position_m[:, columns], recording.rotation_xyzw[:, columns]
     validity = recording.validity[:, columns]
     as_sent = _differences(position_m, rotation, sent.matrices[rows]) & (validity == sent.validity[rows])
-    errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(room), surgery)
+    errors_mm = np.full(validity.shape, np.nan)
+    if truth is not None:
+        errors_mm = _truth_errors_mm(position_m, recording.capture_ns, sent.tools, OperatingRoom(truth))
     gross = np.nan_to_num(errors_mm) > _GROSS_ERROR_MM
     ready = recording.capture_ns >= int(report["ready_server_ns"])
     identical, surface_error_mm = _compare_surfaces(surfaces, recording.surfaces)
@@ -222,7 +260,7 @@ def _check(
         poses_lost=int(report["poses_lost"]),
         poses_checked=int(as_sent.size),
         poses_wrong=int((~as_sent | gross).sum()),
-        truth_error_rms_mm=float(np.sqrt(np.nanmean(errors_mm**2))),
+        truth_error_rms_mm=None if truth is None else float(np.sqrt(np.nanmean(errors_mm**2))),
         hidden={tool: float((validity[:, i] != "valid").mean()) for i, tool in enumerate(sent.tools)},
         ages=ShownAges.of(report["display"], sent.tools),
         frames_dropped=frames_dropped,
@@ -248,7 +286,7 @@ def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats)
 
 
 def _truth_errors_mm(
-    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom, surgery: Surgery
+    position_m: Floats, capture_ns: NDArray[np.int64], tools: Sequence[str], room: OperatingRoom
 ) -> Floats:
     """Distance in mm of each received position from the true one, ``(n, tools)``; NaN where the client has no pose."""
     received_mm = position_m @ _TO_UNITY * 1000.0

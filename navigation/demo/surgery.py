@@ -1,4 +1,4 @@
-"""The simulated surgery: pivot calibration, six touched landmarks, a sweep over the skin, and the registration.
+"""The surgery: pivot calibration, six touched landmarks, a sweep over the skin, touched bone, and the registration.
 
 Calibration, acquisition and registration are the real code, which is given only the plan and the measurements. The true
 poses are used only at the end, to score the result.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class SurgerySettings:
         marker_sd_mm: standard deviation along each axis of a skin marker's centre as found in the CT.
         touch_sd_mm: standard deviation along each axis of the tip about the touched point.
         assumptions: the system's assumptions about these errors and the tracker's.
-        pivot_s, sweep_s: durations of pivot and sweep.
+        pivot_s, sweep_s: how long poses of the pivot, and points of the sweep, are collected.
     """
 
     marker_sd_mm: float = 0.3
@@ -63,6 +64,7 @@ class Surgery:
         targets_ct: name -> target ``(3,)`` in ``ct``.
         pivot: calibration of the stylus.
         touched: name -> touched landmark in ``reference``.
+        bone: name -> touched point of bone in ``reference``, to verify with.
         sweep: the points swept over the skin.
         by_landmarks: the registration by landmarks alone.
         by_surface: the registration refined on the surface, which is the one in force.
@@ -75,6 +77,7 @@ class Surgery:
     targets_ct: Mapping[str, Floats]
     pivot: PivotCalibration
     touched: Mapping[str, TouchedPoint]
+    bone: Mapping[str, TouchedPoint]
     sweep: SweptPoints
     by_landmarks: LandmarkRegistration
     by_surface: SurfaceRegistration
@@ -109,8 +112,25 @@ class SurgeryTruth:
     tip_error_mm: float
 
 
+class Surgeon(Protocol):
+    """Whoever does the steps of the surgery; each method returns a running tracker that sees the step being done."""
+
+    @property
+    def stylus(self) -> str:
+        """Name of the stylus among the tracker's tools."""
+        ...
+
+    def pivot(self) -> Tracker: ...
+
+    def touch(self, name: str, point_ct: Floats, outward: Floats) -> Tracker:
+        """The touch of a planned point that truly is at `point_ct` ``(3,)``; `outward` is the skin's normal there."""
+        ...
+
+    def sweep(self) -> Tracker: ...
+
+
 class SimulatedSurgeon:
-    """Moves the stylus, and gives the system a tracker that watches it.
+    """Satisfies `Surgeon`: moves the stylus in simulated time, so that nobody waits.
 
     Args:
         skin: the true skin.
@@ -126,24 +146,36 @@ class SimulatedSurgeon:
         self.config = OperatingRoomConfig(seed=seed, centre_ct_mm=skin.centre_mm, tools=(REFERENCE, STYLUS))
         self.room = OperatingRoom(self.config)
 
-    def watch(self, action: Action) -> Tracker:
-        """A running tracker that sees `action`, in simulated time."""
+    @property
+    def stylus(self) -> str:
+        return STYLUS
+
+    def pivot(self) -> Tracker:
+        return self._watch(self.pivot_action())
+
+    def touch(self, name: str, point_ct: Floats, outward: Floats) -> Tracker:
+        return self._watch(self.touch_action(point_ct, outward))
+
+    def sweep(self) -> Tracker:
+        return self._watch(self.sweep_action())
+
+    def pivot_action(self) -> Pivot:
+        return pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm))
+
+    def touch_action(self, point_ct: Floats, outward: Floats) -> Touch:
+        """A touch of `point_ct` ``(3,)`` with the error of the hand; `outward` is the skin's normal there."""
+        shaft = shaft_directions(outward[None, :], self.room.towards_camera_ct)[0]
+        return Touch(point_ct + self._rng.normal(scale=self._settings.touch_sd_mm, size=3), shaft)
+
+    def sweep_action(self) -> Sweep:
+        return self._skin.sweep(self.room.towards_camera_ct, self._settings.sweep_s)
+
+    def _watch(self, action: Action) -> Tracker:
         self._stages += 1
         config = replace(self.config, action=action, noise_seed=self._stages)
         tracker = open_simulated_tracker(config, VirtualClock())
         tracker.start()
         return tracker
-
-    def pivot(self) -> Pivot:
-        return pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm))
-
-    def touch(self, marker: Floats, outward: Floats) -> Touch:
-        """A touch of `marker` ``(3,)`` in ``ct`` with the error of the hand; `outward` is the skin's normal there."""
-        shaft = shaft_directions(outward[None, :], self.room.towards_camera_ct)[0]
-        return Touch(marker + self._rng.normal(scale=self._settings.touch_sd_mm, size=3), shaft)
-
-    def sweep(self) -> Sweep:
-        return self._skin.sweep(self.room.towards_camera_ct, self._settings.sweep_s)
 
 
 def find_markers(markers: SkinPoints, seed: int, settings: SurgerySettings | None = None) -> dict[str, Floats]:
@@ -154,7 +186,7 @@ def find_markers(markers: SkinPoints, seed: int, settings: SurgerySettings | Non
 
 
 def operate(
-    surgeon: SimulatedSurgeon,
+    surgeon: Surgeon,
     markers: SkinPoints,
     landmarks_ct: Mapping[str, Floats],
     targets_ct: Mapping[str, Floats],
@@ -165,27 +197,31 @@ def operate(
     """Calibrates, measures and registers.
 
     Args:
-        surgeon: the simulated surgeon.
-        markers: the true markers that the surgeon's hand aims at; the system does not use them.
+        surgeon: does the steps.
+        markers: the true markers that a simulated surgeon's hand aims at; the system does not use them.
         landmarks_ct: the planned landmarks, in the order of `markers`.
         targets_ct: name -> target ``(3,)`` in ``ct``.
         skin_surface_ct: the approved skin surface, to which the sweep is registered.
         settings: errors of the hand, and the system's assumptions.
-        bone_ct: planned landmarks on bone, for the verification with `touch_bone`.
+        bone_ct: planned landmarks on bone, touched with the shaft from the front; the skin over them is displaced.
 
     Raises:
+        AcquisitionError, PivotRefusedError: a step could not be measured.
         RegisteringError: the registration failed.
     """
     settings = settings or SurgerySettings()
-    pivot = calibrate_pivot(collect_poses(surgeon.watch(surgeon.pivot()), STYLUS, settings.pivot_s))
+    bone_ct = bone_ct or {}
+    # Everything is measured before anything long is computed: a surgeon in a room does not wait.
+    pivot = calibrate_pivot(collect_poses(surgeon.pivot(), surgeon.stylus, settings.pivot_s))
     T_stylus_tip = pivot.T_stylus_stylus_tip
     touched = {
-        name: collect_touch(surgeon.watch(surgeon.touch(point, outward)), T_stylus_tip)
+        name: collect_touch(surgeon.touch(name, point, outward), T_stylus_tip)
         for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True)
     }
-    sweep = collect_sweep(surgeon.watch(surgeon.sweep()), T_stylus_tip, settings.sweep_s)
+    sweep = collect_sweep(surgeon.sweep(), T_stylus_tip, settings.sweep_s)
+    bone = {name: collect_touch(surgeon.touch(name, point, FRONT), T_stylus_tip) for name, point in bone_ct.items()}
 
-    planned, tip_mm = {**landmarks_ct, **(bone_ct or {})}, pivot.expected_tip_error_rms_mm
+    planned, tip_mm = {**landmarks_ct, **bone_ct}, pivot.expected_tip_error_rms_mm
     kinds = dict.fromkeys(planned, BONE) | dict.fromkeys(landmarks_ct, SKIN_MARKER)
     measured = Measured(planned, touched, sweep.points_reference_mm, targets_ct, tip_mm, kinds=kinds)
     outcome = register(measured, skin_surface_ct, settings.assumptions)
@@ -198,6 +234,7 @@ def operate(
         targets_ct=targets_ct,
         pivot=pivot,
         touched=touched,
+        bone=bone,
         sweep=sweep,
         by_landmarks=outcome.by_landmarks,
         by_surface=outcome.by_surface,
@@ -206,12 +243,6 @@ def operate(
         outcome=outcome,
         assumptions=settings.assumptions,
     )
-
-
-def touch_bone(surgeon: SimulatedSurgeon, surgery: Surgery, point_ct: Floats) -> TouchedPoint:
-    """The measured touch of a point of bone ``(3,)``, with the skin over it displaced and the shaft from the front."""
-    touch = surgeon.touch(point_ct, FRONT)
-    return collect_touch(surgeon.watch(touch), surgery.pivot.T_stylus_stylus_tip)
 
 
 def score(surgery: Surgery, room: OperatingRoom) -> SurgeryTruth:

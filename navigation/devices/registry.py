@@ -20,6 +20,7 @@ DRIVERS: dict[str, str] = {
     "openigtlink": "navigation.devices.openigtlink",
     "headset": "navigation.devices.headset",
     "optical_markers": "navigation.devices.optical_markers",
+    "replay": "navigation.devices.replay",
 }
 
 

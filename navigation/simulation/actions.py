@@ -113,6 +113,23 @@ class Sweep:
         return StylusPosture(CT, tip - self.indentation_mm * outward + tremor, shaft / np.linalg.norm(shaft))
 
 
+@dataclass(frozen=True)
+class Script:
+    """Actions one after the other; between them the stylus lies in its tray.
+
+    Attributes:
+        steps: when each begins and how long it takes, in s, and what is done.
+    """
+
+    steps: tuple[tuple[float, float, Action], ...]
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        for start_s, duration_s, action in self.steps:
+            if start_s <= t_s < start_s + duration_s:
+                return action.posture(t_s - start_s)
+        return None
+
+
 def _at(rows: Floats, position: float) -> Floats:
     lower = min(int(position), len(rows) - 2)
     weight = position - lower

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from dataclasses import replace
 
-from navigation.clock import NS_PER_S, PacedClock
+from navigation.clock import PacedClock
+from navigation.devices.replay.schedule import Schedule
 from navigation.devices.ultrasound.source import UltrasoundFrame, UltrasoundRecording
 from navigation.errors import DeviceError
 
@@ -30,8 +29,6 @@ class Playback:
     def __init__(
         self, recording: UltrasoundRecording, clock: PacedClock, speed: float = 1.0, loop: bool = False
     ) -> None:
-        if not (math.isfinite(speed) and speed > 0):
-            raise DeviceError(f"a speed of {speed:g}", "a positive number", "give 1 for the speed of the recording")
         times_ns = recording.times_ns
         if times_ns is None:
             raise DeviceError(
@@ -39,20 +36,8 @@ class Playback:
                 "a recording whose frames have times",
                 "say how many frames a second they are (rate_hz), or go through them without playing",
             )
-        if not times_ns or times_ns[-1] <= times_ns[0]:
-            raise DeviceError(
-                f"{recording.name}, {len(times_ns)} frames within no time at all, to be played",
-                "a recording of at least two instants",
-                "go through the frames without playing",
-            )
-        self._recording, self._clock, self._loop = recording, clock, loop
-        # Whole nanoseconds on the clock, rounded once: what is waited for is then also what is due.
-        self._due_ns = tuple(round((time_ns - times_ns[0]) / speed) for time_ns in times_ns)
-        span_ns = self._due_ns[-1]
-        if not span_ns:
-            raise DeviceError(f"a speed of {speed:g}", "one that leaves time between the frames", "give a lower one")
-        self._lap_ns = span_ns + max(1, round(span_ns / (len(times_ns) - 1)))
-        self._rate_hz = (len(times_ns) - 1) * NS_PER_S / span_ns
+        self._recording, self._clock = recording, clock
+        self._schedule = Schedule(recording.name, times_ns, speed, loop)
         self._lap_sequences = recording.sequences[-1] + 1
         self._start_ns: int | None = None
         self._returned = -1
@@ -64,13 +49,13 @@ class Playback:
     @property
     def rate_hz(self) -> float:
         """Mean rate of the recording at this speed."""
-        return self._rate_hz
+        return self._schedule.rate_hz
 
     @property
     def ended(self) -> str:
         """Says so as soon as the last frame was returned; never with `loop`."""
-        count = len(self._due_ns)
-        return f"the recording has ended ({count} frames)" if not self._loop and self._returned == count - 1 else ""
+        schedule = self._schedule
+        return f"the recording has ended ({schedule.count} frames)" if schedule.is_last(self._returned) else ""
 
     def start(self) -> None:
         """Plays from the first frame, which is due at once."""
@@ -86,28 +71,18 @@ class Playback:
         if self._start_ns is None or self.ended:
             return None
         now_ns = self._clock.now_ns()
-        if self._newest_due(now_ns - self._start_ns) <= self._returned:
-            next_ns = self._start_ns + self._time_of(self._returned + 1)
+        if self._schedule.newest_due(now_ns - self._start_ns) <= self._returned:
+            next_ns = self._start_ns + self._schedule.due_ns(self._returned + 1)
             self._clock.sleep_until_ns(min(next_ns, now_ns + max(0, timeout_ns)))
             now_ns = self._clock.now_ns()
-        newest = self._newest_due(now_ns - self._start_ns)
+        newest = self._schedule.newest_due(now_ns - self._start_ns)
         if newest <= self._returned:
             return None
         self._returned = newest
-        lap, index = divmod(newest, len(self._due_ns))
+        lap, index = divmod(newest, self._schedule.count)
         frame = self._recording.frame(index)
         return replace(
             frame,
             sequence=frame.sequence + lap * self._lap_sequences,
-            capture_ns=self._start_ns + self._time_of(newest),
+            capture_ns=self._start_ns + self._schedule.due_ns(newest),
         )
-
-    def _time_of(self, number: int) -> int:
-        """When the frame of that number, counted on through the laps, is due, since the start."""
-        lap, index = divmod(number, len(self._due_ns))
-        return lap * self._lap_ns + self._due_ns[index]
-
-    def _newest_due(self, elapsed_ns: int) -> int:
-        count = len(self._due_ns)
-        lap, within_ns = divmod(elapsed_ns, self._lap_ns) if self._loop else (0, elapsed_ns)
-        return lap * count + bisect_right(self._due_ns, within_ns) - 1

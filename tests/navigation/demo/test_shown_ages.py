@@ -37,3 +37,8 @@ def test_one_old_pose_shown_as_valid_is_a_failure() -> None:
 def test_nothing_to_show_for_a_third_of_the_time_is_a_failure() -> None:
     with pytest.raises(ServiceError, match="too old to be shown for 34% of the time"):
         check_ages(streamed(too_old_share=0.34))
+
+
+def test_a_stream_without_a_single_valid_pose_is_a_failure() -> None:
+    with pytest.raises(ServiceError, match="never had a valid pose"):
+        check_ages(streamed(valid_age_ms={"p50": None, "p99": None, "max": None}))

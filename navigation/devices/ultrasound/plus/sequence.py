@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from navigation.devices.ultrasound.grey import mean_of_colours
 from navigation.devices.ultrasound.plus.header import RECORD_AGAIN, PlusHeader, read_header
 from navigation.devices.ultrasound.plus.pixel_data import CompressedData, DamagedDataError, PlainData
 from navigation.devices.ultrasound.plus.poses import Poses, read_poses
+from navigation.devices.ultrasound.plus.times import read_numbers, read_stamps_ns
 from navigation.devices.ultrasound.source import GreyPixels, UltrasoundFrame
 
 # To which sides of the transducer x (Marked, Unmarked) and y (Far, Near) grow; a third letter is about slices.
 ORIENTATION = re.compile(r"([MU])([FN])[AD]?")
-MOST_SECONDS = 9e9  # what whole nanoseconds in 64 bits hold; clocks that count from 1970 are far below
 MOST_PIXELS = 10_000  # along one side
 
 
@@ -50,11 +50,11 @@ class PlusSequence:
         self._flips, orientation_note = _orientation(header)
         self._channels = _choice(header, "ElementNumberOfChannels", {"1": 1, "3": 3}, "1")
         self._pixel_mm = _pixel_mm(header)
-        self._stamps_ns = _stamps_ns(header)
+        self._stamps_ns = read_stamps_ns(header)
         latest = list(accumulate(self._stamps_ns, max))
         self._times_ns = tuple(time_ns - latest[0] for time_ns in latest)
         self._missing = tuple(_missing(header, latest, self._stamps_ns))
-        self._sequences, number_notes = _numbers(header)
+        self._sequences, number_notes = read_numbers(header)
         self._poses, pose_notes = read_poses(header)
         self._data, data_notes = _data(header, self._channels)
         time_notes = _time_notes(self._stamps_ns, self._missing)
@@ -167,20 +167,6 @@ def _pixel_mm(header: PlusHeader) -> tuple[float, float] | None:
     return None if along_row == along_column == 1.0 else (along_column, along_row)
 
 
-def _stamps_ns(header: PlusHeader) -> tuple[int, ...]:
-    stamps = []
-    for index, frame in enumerate(header.frames):
-        text = frame.get("Timestamp", "")
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-        if not abs(seconds) < MOST_SECONDS:
-            raise header.refuse(f"Timestamp = {text[:60]} in frame {index}", "a time in seconds for each frame")
-        stamps.append(round(seconds * NS_PER_S))
-    return tuple(stamps)
-
-
 def _missing(header: PlusHeader, latest_ns: list[int], stamps_ns: tuple[int, ...]) -> list[str]:
     reasons = []
     for frame, newest_ns, stamp_ns in zip(header.frames, latest_ns, stamps_ns, strict=True):
@@ -202,18 +188,6 @@ def _time_notes(stamps_ns: tuple[int, ...], missing: tuple[str, ...]) -> list[st
         first = next(filter(None, missing))
         notes.append(f"{without} of {len(stamps_ns)} frames come without an image; the first: {first}")
     return notes
-
-
-def _numbers(header: PlusHeader) -> tuple[tuple[int, ...], list[str]]:
-    texts = [frame.get("FrameNumber", "") for frame in header.frames]
-    by_place = tuple(range(len(texts)))
-    if not any(texts):
-        return by_place, []
-    if all(re.fullmatch(r"-?[0-9]{1,15}", text) for text in texts):
-        numbers = [int(text) for text in texts]
-        if all(later > earlier for earlier, later in pairwise(numbers)):
-            return tuple(number - numbers[0] for number in numbers), []
-    return by_place, ["FrameNumber does not increase from frame to frame, or is not stated in each: not used"]
 
 
 def _data(header: PlusHeader, channels: int) -> tuple[PlainData | CompressedData, list[str]]:

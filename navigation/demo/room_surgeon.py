@@ -1,0 +1,92 @@
+"""The steps of the surgery as somebody does them before the devices of a room: a person, or a recording of the demo.
+
+Nobody presses a key: between two steps the stylus is out of the tracker's sight for a second, and for three before the
+first. The steps come in the order of `navigation.demo.surgery.operate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from geometry.points import Floats
+from navigation.clock import NS_PER_S
+from navigation.demo.surgery import SurgerySettings
+from navigation.devices.frame_order import Arrival, FrameOrder
+from navigation.devices.tracker import Tracker, TrackerFrame, Visibility
+from navigation.errors import AcquisitionError
+
+# How long the stylus is out of sight before the first step, and between two.
+BEFORE_FIRST_S, BETWEEN_S = 3.0, 1.0
+# A recording that is played in a loop, and was joined just after its beginning, comes round within this.
+_FIRST_WAIT_S, _WAIT_S = 180.0, 60.0
+_SILENCE_S = 5.0
+
+# Whoever does the steps goes on in real time, and frames may be dropped: less is collected than is done.
+COLLECTED = SurgerySettings(pivot_s=8.0, sweep_s=18.0)
+
+
+class RoomSurgeon:
+    """Satisfies `Surgeon`: waits for each step to begin.
+
+    Args:
+        tracker: a running tracker that sees reference and stylus.
+        stylus: name of the stylus.
+        ask: is told what is waited for, once for each step.
+    """
+
+    def __init__(self, tracker: Tracker, stylus: str, ask: Callable[[str], None]) -> None:
+        self._tracker, self._stylus, self._ask = tracker, stylus, ask
+        self._order = FrameOrder()
+
+    @property
+    def stylus(self) -> str:
+        return self._stylus
+
+    def pivot(self) -> Tracker:
+        return self._next("the pivot", BEFORE_FIRST_S, _FIRST_WAIT_S)
+
+    def touch(self, name: str, point_ct: Floats, outward: Floats) -> Tracker:
+        return self._next(f"the touch of {name}", BETWEEN_S, _WAIT_S)
+
+    def sweep(self) -> Tracker:
+        return self._next("the sweep", BETWEEN_S, _WAIT_S)
+
+    def _next(self, step: str, hidden_s: float, wait_s: float) -> Tracker:
+        """Waits until the stylus comes back into sight after `hidden_s`.
+
+        Raises:
+            AcquisitionError: it did not within `wait_s`, or no frame came.
+        """
+        self._ask(f"waiting for {step}: the stylus out of sight for {hidden_s:g} s, and back")
+        begun_ns = hidden_ns = None
+        while True:
+            frame = self._new_frame(step)
+            begun_ns = frame.capture_ns if begun_ns is None else begun_ns
+            if frame.tools[self._stylus].visibility is not Visibility.VISIBLE:
+                hidden_ns = frame.capture_ns if hidden_ns is None else hidden_ns
+            elif hidden_ns is not None and frame.capture_ns - hidden_ns >= hidden_s * NS_PER_S:
+                return self._tracker
+            else:
+                hidden_ns = None
+            if frame.capture_ns - begun_ns > wait_s * NS_PER_S:
+                now = "hidden" if hidden_ns is not None else "in sight"
+                raise AcquisitionError(
+                    f"no beginning of {step} within {wait_s:g} s; the stylus is {now}",
+                    f"a stylus that is out of sight for {hidden_s:g} s and comes back for each step",
+                    "do the steps before the camera, or name a room that sees them: surgnav demo --record",
+                )
+
+    def _new_frame(self, step: str) -> TrackerFrame:
+        waited_ns, period_ns = 0, round(NS_PER_S / self._tracker.rate_hz)
+        while waited_ns <= _SILENCE_S * NS_PER_S:
+            frame = self._tracker.next_frame(2 * period_ns)
+            if frame is not None and self._order.take(frame) is Arrival.NEW:
+                return frame
+            waited_ns += 2 * period_ns
+        state = self._tracker.state
+        raise AcquisitionError(
+            f"no new frame for {_SILENCE_S:g} s while waiting for {step}; the device is {state.connection.value}"
+            + (f": {state.reason}" if state.reason else ""),
+            "a device that sends frames",
+            "check the device, and try it alone: surgnav room watch",
+        )

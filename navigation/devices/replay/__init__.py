@@ -1,0 +1,75 @@
+"""The driver ``replay``: recorded tracking, played as if its device were running."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from geometry.errors import SurgNavError
+from navigation.clock import PacedClock
+from navigation.devices.driver import Device, Driver, RoomFile, Settings
+from navigation.devices.replay.player import ReplayTracker
+from navigation.devices.replay.plus import METAFILES, NRRD, read_plus
+from navigation.devices.replay.recording import Recording
+from navigation.devices.replay.schedule import Schedule
+from navigation.devices.tracker import Tracker
+from navigation.errors import DeviceError
+
+
+class ReplaySettings(Settings):
+    """Of a device with ``driver = "replay"``.
+
+    Attributes:
+        file: the recording: a sequence of PLUS (.mha, .mhd, .nrrd).
+        speed: 2.0 plays twice as fast: clients then see everything happen in half the time.
+        loop: begins again after the end.
+    """
+
+    file: RoomFile
+    speed: float = Field(1.0, gt=0.0, le=100.0)
+    loop: bool = False
+
+
+def _settings(device: Device) -> ReplaySettings:
+    if not isinstance(device.settings, ReplaySettings):
+        raise DeviceError(
+            f"settings of type {type(device.settings).__name__} for a recording", "ReplaySettings", "pass these"
+        )
+    return device.settings
+
+
+def read_recording(device: Device) -> Recording:
+    """Reads the recording of a device.
+
+    Raises:
+        DeviceError: it cannot be read, or lacks one of the tools.
+        MissingExtraError: its format needs packages that are not installed.
+    """
+    path = _settings(device).file
+    suffix = path.suffix.lower()
+    if suffix in (*METAFILES, *NRRD):
+        return read_plus(path, device.tools)
+    endings = (*METAFILES, *NRRD)
+    raise DeviceError(f"{path.name}, whose ending says no format", f"one of {', '.join(endings)}", "name a recording")
+
+
+def _open(device: Device, clock: PacedClock) -> Tracker:
+    settings = _settings(device)
+    return ReplayTracker(read_recording(device), device.tool_names, clock, settings.speed, settings.loop)
+
+
+def _check(device: Device) -> list[str]:
+    try:
+        recording = read_recording(device)
+        Schedule(recording.name, [frame.time_ns for frame in recording.frames])
+    except SurgNavError as error:
+        return [f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}"]
+    return []
+
+
+DRIVER = Driver(
+    summary="recorded tracking, played again",
+    settings=ReplaySettings,
+    open=_open,
+    clocks=(),
+    check=_check,
+)
