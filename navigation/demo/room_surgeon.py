@@ -62,16 +62,17 @@ class RoomSurgeon:
         while True:
             frame = self._new_frame(step)
             begun_ns = frame.capture_ns if begun_ns is None else begun_ns
-            if frame.tools[self._stylus].visibility is not Visibility.VISIBLE:
+            seen = frame.tools[self._stylus]
+            if seen.visibility is not Visibility.VISIBLE:
                 hidden_ns = frame.capture_ns if hidden_ns is None else hidden_ns
             elif hidden_ns is not None and frame.capture_ns - hidden_ns >= hidden_s * NS_PER_S:
                 return self._tracker
             else:
                 hidden_ns = None
             if frame.capture_ns - begun_ns > wait_s * NS_PER_S:
-                now = "hidden" if hidden_ns is not None else "in sight"
+                now = seen.visibility.value if seen.visibility is Visibility.VISIBLE else seen.why
                 raise AcquisitionError(
-                    f"no beginning of {step} within {wait_s:g} s; the stylus is {now}",
+                    f"no beginning of {step} within {wait_s:g} s; the stylus: {now}",
                     f"a stylus that is out of sight for {hidden_s:g} s and comes back for each step",
                     "do the steps before the camera, or name a room that sees them: surgnav demo --record",
                 )
