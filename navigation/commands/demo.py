@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,33 +41,30 @@ def demo_command(
     point for 2.5 s, drawn over the skin for 25 s, and out of sight for a second and a half between two of these. What
     --record wrote does so.
     """
-    from navigation.clock import MonotonicClock
     from navigation.demo.headset_program import Headset
+
+    if client not in set(Headset):
+        raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
+    chosen = {"out": out, "ct": ct, "offline": offline, "seed_given": seed, "record": record, "stream_s": stream_s}
+    _run(room, json_file, chosen | {"headset": Headset(client)})
+
+
+def _run(room: Path | None, json_file: Path | None, chosen: dict[str, Any]) -> None:
+    from navigation.clock import MonotonicClock
     from navigation.demo.pictures import draw_pictures
     from navigation.demo.report import as_json, check_ages, check_registered, render
     from navigation.demo.run import run_demo
     from navigation.demo.settings import DemoSettings
     from navigation.room.read_room import read_room
 
-    if client not in set(Headset):
-        raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
     with reporting(json_file=json_file) as (console, progress):
 
         def warn(text: str) -> None:
             console.print(text, style="yellow", markup=False, highlight=False)
 
-        settings = DemoSettings(
-            out=out,
-            ct=ct,
-            offline=offline,
-            seed_given=seed,
-            room=None if room is None else read_room(room),
-            record=record,
-            stream_s=stream_s,
-            headset=Headset(client),
-        )
+        settings = DemoSettings(room=None if room is None else read_room(room), **chosen)
         result = run_demo(settings, MonotonicClock(), now(), progress, warn)
-        pictures = draw_pictures(result, out, warn)
+        pictures = draw_pictures(result, settings.out, warn)
         render(result, [str(path) for path in pictures], console)
         if json_file is not None:
             write_json_file(json_file, as_json(result))

@@ -86,26 +86,13 @@ def run_demo(
     watch = StageTimer(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
     case_path = _free_case(settings.out / "case")
-    subject = watch.run("ct", lambda: choose_subject(settings.ct, settings.offline, settings.out, settings.seed, warn))
-    made = watch.run(
-        "reconstruction",
-        lambda: reconstruct(
-            subject.ct_path,
-            case_path,
-            name="demo",
-            time=time,
-            clock=clock,
-            progress=lambda stage, share: progress(f"reconstruction: {stage}", share),
-        ),
-    )
+    subject, made = _reconstruct(settings, case_path, clock, time, watch, progress, warn)
     case = Case.open(case_path)
     surfaces_ct = _approve_all(case, time)
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
     planned = plan(subject, subject.markers(skin), surfaces_ct, settings.seed)
     surgeon = SimulatedSurgeon(skin, settings.seed)
-    if settings.record is not None:
-        path, simulated = settings.record, SimulatedSurgeon(skin, settings.seed)
-        watch.run("recording", lambda: write_transforms(path, perform(simulated, planned.markers, planned.bone_ct)))
+    _record(settings, planned, SimulatedSurgeon(skin, settings.seed), watch)
     by = Circumstances(
         person=SURGEON, time=time, measured_with=settings.measured_with, surface="surfaces/body.glb", plans=()
     )
@@ -164,6 +151,40 @@ def _operate(
             tracker.stop()
     except SurgNavError as error:
         return None, str(error)
+
+
+def _reconstruct(
+    settings: DemoSettings,
+    case_path: Path,
+    clock: Clock,
+    time: str,
+    watch: StageTimer,
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> tuple[Subject, Reconstruction]:
+    """The patient, and its surfaces as the system makes them from the CT alone."""
+    subject: Subject = watch.run(
+        "ct", lambda: choose_subject(settings.ct, settings.offline, settings.out, settings.seed, warn)
+    )
+    made: Reconstruction = watch.run(
+        "reconstruction",
+        lambda: reconstruct(
+            subject.ct_path,
+            case_path,
+            name="demo",
+            time=time,
+            clock=clock,
+            progress=lambda stage, share: progress(f"reconstruction: {stage}", share),
+        ),
+    )
+    return subject, made
+
+
+def _record(settings: DemoSettings, planned: DemoPlan, surgeon: SimulatedSurgeon, watch: StageTimer) -> None:
+    """Writes the surgery of a surgeon who has done nothing yet, where that was asked for."""
+    path = settings.record
+    if path is not None:
+        watch.run("recording", lambda: write_transforms(path, perform(surgeon, planned.markers, planned.bone_ct)))
 
 
 def made_seconds(watch: StageTimer, made: Reconstruction) -> dict[str, float]:

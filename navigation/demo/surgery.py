@@ -209,17 +209,8 @@ def operate(
         AcquisitionError, PivotRefusedError: a step could not be measured.
         RegisteringError: the registration failed.
     """
-    settings = settings or SurgerySettings()
-    bone_ct = bone_ct or {}
-    # Everything is measured before anything long is computed: a surgeon in a room does not wait.
-    pivot = calibrate_pivot(collect_poses(surgeon.pivot(), surgeon.stylus, settings.pivot_s))
-    T_stylus_tip = pivot.T_stylus_stylus_tip
-    touched = {
-        name: collect_touch(surgeon.touch(name, point, outward), T_stylus_tip)
-        for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True)
-    }
-    sweep = collect_sweep(surgeon.sweep(), T_stylus_tip, settings.sweep_s)
-    bone = {name: collect_touch(surgeon.touch(name, point, FRONT), T_stylus_tip) for name, point in bone_ct.items()}
+    settings, bone_ct = settings or SurgerySettings(), bone_ct or {}
+    pivot, touched, sweep, bone = _measure(surgeon, markers, landmarks_ct, bone_ct, settings)
 
     planned, tip_mm = {**landmarks_ct, **bone_ct}, pivot.expected_tip_error_rms_mm
     kinds = dict.fromkeys(planned, BONE) | dict.fromkeys(landmarks_ct, SKIN_MARKER)
@@ -243,6 +234,25 @@ def operate(
         outcome=outcome,
         assumptions=settings.assumptions,
     )
+
+
+def _measure(
+    surgeon: Surgeon,
+    markers: SkinPoints,
+    landmarks_ct: Mapping[str, Floats],
+    bone_ct: Mapping[str, Floats],
+    settings: SurgerySettings,
+) -> tuple[PivotCalibration, dict[str, TouchedPoint], SweptPoints, dict[str, TouchedPoint]]:
+    """Measures everything before anything long is computed: a surgeon in a room does not wait."""
+    pivot = calibrate_pivot(collect_poses(surgeon.pivot(), surgeon.stylus, settings.pivot_s))
+    T_stylus_tip = pivot.T_stylus_stylus_tip
+    touched = {
+        name: collect_touch(surgeon.touch(name, point, outward), T_stylus_tip)
+        for name, point, outward in zip(landmarks_ct, markers.points_ct_mm, markers.outward_ct, strict=True)
+    }
+    sweep = collect_sweep(surgeon.sweep(), T_stylus_tip, settings.sweep_s)
+    bone = {name: collect_touch(surgeon.touch(name, point, FRONT), T_stylus_tip) for name, point in bone_ct.items()}
+    return pivot, touched, sweep, bone
 
 
 def score(surgery: Surgery, room: OperatingRoom) -> SurgeryTruth:
