@@ -26,6 +26,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ultrasound": ("PIL", "contourpy", "cv2", "onnx", "onnxruntime", "openvino"),
         "pictures": ("matplotlib", "vtkmodules"),
         "markers": ("cv2",),
+        "replay": ("mcap",),
     }
 )
 

@@ -1,4 +1,4 @@
-"""The clocks of the running system: the machine's monotonic clock, and a virtual one for simulations."""
+"""The clocks of the running system: the machine's monotonic clock, and virtual ones for simulations and recordings."""
 
 from __future__ import annotations
 
@@ -44,3 +44,25 @@ class VirtualClock(ManualClock):
 
     def sleep_until_ns(self, time_ns: int) -> None:
         self.advance_ns(max(0, time_ns - self.now_ns()))
+
+
+class BrakedClock(ManualClock):
+    """Simulated time that can be watched: whoever waits on it waits in reality too, and nothing else moves it.
+
+    What is computed takes no time on it, so that neither the rate nor a busy machine changes what happens on it.
+
+    Args:
+        start_ns: its first time.
+        real: the clock that is waited on.
+        rate: seconds on this clock for each second on `real`; None to wait for nothing.
+    """
+
+    def __init__(self, start_ns: int, real: PacedClock, rate: float | None) -> None:
+        super().__init__(start_ns, clock_id="recording")
+        self._real, self._rate = real, rate
+
+    def sleep_until_ns(self, time_ns: int) -> None:
+        step_ns = max(0, time_ns - self.now_ns())
+        if self._rate is not None:
+            self._real.sleep_until_ns(self._real.now_ns() + round(step_ns / self._rate))
+        self.advance_ns(step_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -48,6 +48,14 @@ class PoseLoopConfig:
     keep_sent: int = 0
 
 
+class Publisher(Protocol):
+    """Where the loop's batches go."""
+
+    def publish(self, tools: Sequence[ToolState], capture_ns: int, validity: Validity = ..., reason: str = ...) -> int:
+        """Sends one batch and returns its sequence number."""
+        ...
+
+
 class PoseLoop:
     """For each frame: takes the tracker's newest one, judges it, computes the poses and publishes them.
 
@@ -61,7 +69,7 @@ class PoseLoop:
         tracker: Tracker,
         graph: PoseGraph,
         supervisor: Supervisor,
-        publisher: PosePublisher,
+        publisher: Publisher,
         clock: PacedClock,
         vitals: PoseVitals | None = None,
         log: SentLog | None = None,

@@ -71,3 +71,33 @@ def room_new_command(
             return str(typer.prompt(what, default=usual, show_default=bool(usual)))
 
         new_room(room, device or (), tool or (), setting or (), ask, console)
+
+
+@room_app.command("play")
+def room_play_command(
+    room: RoomPath,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="2 plays twice as fast; without it as fast as the machine can.")
+    ] = None,
+    pause_at_s: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="From here on each frame waits for a key: r goes on, q ends, any other is a frame."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="End after so long on the recording's clock; needed with loop = true.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the bytes of all batches here, one after the other.")] = None,
+) -> None:
+    """Plays a room of recordings through the live path on its own clock: the states, and a SHA-256 of all bytes."""
+    with reporting(live=False) as (console, _):
+        from contextlib import nullcontext
+
+        from navigation.clock import MonotonicClock
+        from navigation.commands.register.keyboard import open_keys
+        from navigation.commands.room.play import Pace, play_room, show
+        from navigation.room.read_room import read_room
+
+        pace = Pace(rate=rate, pause_at_s=pause_at_s, seconds=seconds)
+        with nullcontext() if out is None else out.open("wb") as stream:
+            keep = (lambda message: None) if stream is None else stream.write
+            show(play_room(read_room(room), pace, MonotonicClock(), open_keys(), keep), console)

@@ -7,10 +7,12 @@ from pydantic import Field
 from geometry.errors import SurgNavError
 from navigation.clock import PacedClock
 from navigation.devices.driver import Device, Driver, RoomFile, Settings
+from navigation.devices.replay.mcap_file import read_mcap
 from navigation.devices.replay.player import ReplayTracker
 from navigation.devices.replay.plus import METAFILES, NRRD, read_plus
 from navigation.devices.replay.recording import Recording
 from navigation.devices.replay.schedule import Schedule
+from navigation.devices.replay.table import read_table
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
@@ -19,12 +21,14 @@ class ReplaySettings(Settings):
     """Of a device with ``driver = "replay"``.
 
     Attributes:
-        file: the recording: a sequence of PLUS (.mha, .mhd, .nrrd).
+        file: the recording: a sequence of PLUS (.mha, .mhd, .nrrd), a table (.csv), or one of our own (.mcap).
+        topic: which device of an MCAP file; not needed if it has one only.
         speed: 2.0 plays twice as fast: clients then see everything happen in half the time.
         loop: begins again after the end.
     """
 
     file: RoomFile
+    topic: str | None = None
     speed: float = Field(1.0, gt=0.0, le=100.0)
     loop: bool = False
 
@@ -44,11 +48,17 @@ def read_recording(device: Device) -> Recording:
         DeviceError: it cannot be read, or lacks one of the tools.
         MissingExtraError: its format needs packages that are not installed.
     """
-    path = _settings(device).file
+    path, topic = _settings(device).file, _settings(device).topic
     suffix = path.suffix.lower()
+    if topic is not None and suffix != ".mcap":
+        raise DeviceError(f"topic = {topic!r} with {path.name}", "a topic of an MCAP file", "remove the line topic")
     if suffix in (*METAFILES, *NRRD):
         return read_plus(path, device.tools)
-    endings = (*METAFILES, *NRRD)
+    if suffix == ".csv":
+        return read_table(path, device.tools)
+    if suffix == ".mcap":
+        return read_mcap(path, device.tools, topic)
+    endings = (*METAFILES, *NRRD, ".csv", ".mcap")
     raise DeviceError(f"{path.name}, whose ending says no format", f"one of {', '.join(endings)}", "name a recording")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from navigation.clock import PacedClock
-from navigation.devices.replay.recording import Recording
+from navigation.devices.replay.recording import RecordedFrame, Recording
 from navigation.devices.replay.schedule import Schedule
-from navigation.devices.tracker import CONNECTED, Connection, DeviceState, FrameCounts, TrackerFrame
+from navigation.devices.tracker import CONNECTED, Connection, DeviceState, FrameCounts, ToolObservation, TrackerFrame
 
 
 class ReplayTracker:
@@ -26,7 +29,7 @@ class ReplayTracker:
     def __init__(
         self, recording: Recording, tools: tuple[str, ...], clock: PacedClock, speed: float = 1.0, loop: bool = False
     ) -> None:
-        self._recording, self._tools, self._clock = recording, tools, clock
+        self._recording, self._tools, self._clock, self._speed = recording, tools, clock, speed
         frames = recording.frames
         self._schedule = Schedule(recording.name, [frame.time_ns for frame in frames], speed, loop)
         self._first_sequence = frames[0].sequence
@@ -84,4 +87,16 @@ class ReplayTracker:
         lap, index = divmod(newest, self._schedule.count)
         frame = self._recording.frames[index]
         sequence = frame.sequence - self._first_sequence + lap * self._lap_sequences
-        return TrackerFrame(sequence, self._start_ns + self._schedule.due_ns(newest), frame.tools)
+        capture_ns = self._start_ns + self._schedule.due_ns(newest)
+        return TrackerFrame(sequence, capture_ns, self._with_own_times(frame, capture_ns))
+
+    def _with_own_times(self, frame: RecordedFrame, capture_ns: int) -> Mapping[str, ToolObservation]:
+        """The tools of a frame; those with a time of their own are as far from the frame's as they were."""
+        if all(seen.capture_ns is None for seen in frame.tools.values()):
+            return frame.tools
+        return {
+            tool: seen
+            if seen.capture_ns is None
+            else replace(seen, capture_ns=capture_ns + round((seen.capture_ns - frame.time_ns) / self._speed))
+            for tool, seen in frame.tools.items()
+        }

@@ -1,0 +1,137 @@
+"""Recorded tracking in MCAP: our own recordings. `FrameMessage` is their schema, written into every file.
+
+Format: https://mcap.dev/spec. A message for each frame of a device, as JSON, on a topic of the device's own. The times
+that count are those in the message; MCAP's own say when it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from geometry import Transform
+from geometry.errors import SurgNavError
+from geometry.extras import from_extra
+from geometry.frames import TRACKER
+from navigation.devices.driver import Tool
+from navigation.devices.replay.recording import RECORD_AGAIN, RecordedFrame, Recording, check_ids, in_order
+from navigation.devices.tracker import ToolObservation, Visibility
+from navigation.errors import DeviceError
+
+SCHEMA_NAME, SCHEMA_ENCODING, MESSAGE_ENCODING = "surgnav.TrackerFrame.v1", "jsonschema", "json"
+
+State = Literal[
+    "visible", "occluded", "out_of_volume", "partly_out", "interference", "ambiguous", "unconfigured", "no_data"
+]
+Matrix = Annotated[list[float], Field(min_length=16, max_length=16)]
+Covariance = Annotated[list[float], Field(min_length=36, max_length=36)]
+STATES = {each.name.lower(): each for each in Visibility}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class ToolMessage(_Part):
+    """One tool in one frame.
+
+    Attributes:
+        state: as `Visibility` has them: visible, occluded, out_of_volume, ...
+        T_tracker_tool: the pose in mm, right-handed, 16 numbers row by row; exactly if the tool is visible.
+        fit_rms_mm, covariance, capture_ns, reason: as in `ToolObservation`; the covariance as 36 numbers row by row.
+    """
+
+    state: State
+    T_tracker_tool: Matrix | None = None
+    fit_rms_mm: float | None = None
+    reason: str = ""
+    capture_ns: int | None = None
+    covariance: Covariance | None = None
+
+
+class FrameMessage(_Part):
+    """All tools of a device at one instant.
+
+    Attributes:
+        sequence: the device's own number of the frame.
+        capture_ns: time of capture on the recording's own clock.
+        tools: by the tool's id.
+    """
+
+    sequence: int
+    capture_ns: int
+    tools: dict[str, ToolMessage]
+
+
+def read_mcap(path: Path, tools: Sequence[Tool], topic: str | None = None) -> Recording:
+    """Reads the frames of one device.
+
+    Args:
+        topic: of the device; None where only one topic of the file has frames.
+
+    Raises:
+        DeviceError: no such file, damaged, without frames of a tracker, several topics and none chosen, or without one
+            of the tools.
+        MissingExtraError: the package mcap is not installed.
+    """
+    by_topic: dict[str, list[FrameMessage]] = {}
+    for its_topic, data in _messages(path):
+        try:
+            by_topic.setdefault(its_topic, []).append(FrameMessage.model_validate_json(data))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"]))
+            came = f"{path.name} with a message on {its_topic} whose {where or 'form'} is wrong: {fault['msg']}"
+            raise DeviceError(came, f"messages as {SCHEMA_NAME}", RECORD_AGAIN) from error
+    chosen = topic if topic is not None or len(by_topic) != 1 else next(iter(by_topic))
+    if chosen is None or chosen not in by_topic:
+        came = f"{path.name} with frames on {', '.join(sorted(by_topic)) or 'no topic'}"
+        wanted = f"frames ({SCHEMA_NAME}) on {topic or 'one topic'}"
+        raise DeviceError(came, wanted, "name the device's topic in the room file: topic = '...'")
+    messages = by_topic[chosen]
+    check_ids(path, tools, sorted({tool for message in messages for tool in message.tools}))
+    return in_order(path.name, [_frame(path, message, tools) for message in messages])
+
+
+def _messages(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Topic and data of every message of our schema, in the order of writing."""
+    with from_extra("replay"):
+        from mcap.exceptions import McapError
+        from mcap.reader import make_reader
+    try:
+        with path.open("rb") as stream:
+            for schema, channel, message in make_reader(stream, validate_crcs=True).iter_messages(log_time_order=False):
+                if schema is not None and schema.name == SCHEMA_NAME:
+                    if channel.message_encoding != MESSAGE_ENCODING:
+                        came = f"{path.name} with frames as {channel.message_encoding}"
+                        raise DeviceError(came, MESSAGE_ENCODING, RECORD_AGAIN)
+                    yield channel.topic, message.data
+    except (McapError, EOFError, ValueError) as error:
+        came = f"{path.name}, which is no whole MCAP file: {str(error) or type(error).__name__}"
+        raise DeviceError(came, "a recording that was closed", "recover it: mcap recover") from error
+
+
+def _frame(path: Path, message: FrameMessage, tools: Sequence[Tool]) -> RecordedFrame:
+    absent = ToolObservation(Visibility.NO_DATA, reason="not recorded in this frame")
+    try:
+        seen = {
+            tool.name: _observation(message.tools[tool.id], tool.name) if tool.id in message.tools else absent
+            for tool in tools
+        }
+    except SurgNavError as error:
+        came = f"{path.name}, frame {message.sequence}: {error.came}"
+        raise DeviceError(came, f"tools as {SCHEMA_NAME} has them", RECORD_AGAIN) from error
+    return RecordedFrame(message.sequence, message.capture_ns, seen)
+
+
+def _observation(tool: ToolMessage, name: str) -> ToolObservation:
+    numbers: Any = tool.T_tracker_tool
+    pose = None if numbers is None else Transform(np.array(numbers).reshape(4, 4), TRACKER, name)
+    covariance = None if tool.covariance is None else np.array(tool.covariance).reshape(6, 6)
+    return ToolObservation(
+        STATES[tool.state], pose, tool.fit_rms_mm, tool.reason, capture_ns=tool.capture_ns, covariance=covariance
+    )
