@@ -116,6 +116,7 @@ def _stream(result: DemoResult) -> dict[str, Any]:
         "surface_error_max_mm": stream.surface_error_max_mm,
         "surface_bytes": stream.surface_bytes,
         "surface_seconds": stream.surface_seconds,
+        "scenario": [finding.as_json() for finding in stream.findings],
     }
 
 
@@ -156,6 +157,7 @@ def render(result: DemoResult, pictures: list[str], console: Console) -> None:
         *([] if result.surgery is None else [_tre_table(data["registration"])]),
         _verdict_text(data["registration"]["verdict"]),
         _stream_text(data["stream"]),
+        *([_scenario_table(data["stream"]["scenario"])] if result.stream.findings else []),
         _closing_text(data, pictures),
     )
     console.print(Panel(screen, title="SurgNav demo", subtitle=DISCLAIMER))
@@ -229,6 +231,22 @@ def _stream_text(stream: dict[str, Any]) -> str:
         f"[bold]Surfaces at the client[/] {same} within {stream['surface_error_max_mm']:.4f} mm, "
         f"{stream['surface_bytes'] / 1e6:.2f} MB in {stream['surface_seconds'] * 1e3:.0f} ms"
     )
+
+
+def _scenario_table(findings: list[dict[str, Any]]) -> Table:
+    """What the client was shown of the stylus on the patient while each event was on, beside the truth."""
+    title = "Scenario: noticed or not, by what the client was shown of the stylus on the patient, against the truth"
+    table = Table("event", "s", "what ought to be noticed", "what became of it", title=title, expand=True)
+    for row in findings:
+        colour = "red" if row["misleading_share"] else "green"
+        end = "" if row["to_s"] is None else f"{row['to_s']:g}"
+        table.add_row(
+            row["kind"].replace("_", " "),
+            f"{row['from_s']:g} to {end or 'the end'}",
+            row["expected"] or "nothing: relations stay as they are",
+            f"[{colour}]{escape(row['statement'])}[/]",
+        )
+    return table
 
 
 def _ages_text(stream: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.plus.write import write_transforms
 from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
+from navigation.simulation.scenario import read_scenario
 from reconstruction.pipeline import Reconstruction, reconstruct
 from registration.record.attempts import Circumstances
 from registration.verdict.verdict import Verdict
@@ -104,7 +105,7 @@ def run_demo(
     accepted, surgery = (None, None) if operation is None else (operation.accepted, operation.surgery)
     truth = score(surgery, surgeon.room) if surgery is not None and settings.scored else None
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
-    watched = _watched(settings.devices, surgeon)
+    watched = _watched(settings, surgeon)
     check = watch.run(
         "stream", lambda: stream(watched, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
     )
@@ -114,8 +115,10 @@ def run_demo(
     )
 
 
-def _watched(room: Room | None, surgeon: SimulatedSurgeon) -> Watched:
-    return simulated_motion(surgeon) if room is None else as_in_room(room)
+def _watched(settings: DemoSettings, surgeon: SimulatedSurgeon) -> Watched:
+    if settings.devices is not None:
+        return as_in_room(settings.devices)
+    return simulated_motion(surgeon, None if settings.scenario is None else read_scenario(settings.scenario))
 
 
 def _warn_of(operation: Operation | None, failure: str, warn: Callable[[str], None]) -> None:

@@ -61,6 +61,11 @@ class DemoSettings:
         return 1 if self._simulated is None else self._simulated.seed
 
     @property
+    def scenario(self) -> Path | None:
+        """What goes wrong while the simulated tools are streamed."""
+        return None if self._simulated is None else self._simulated.scenario
+
+    @property
     def devices(self) -> Room | None:
         """The room if its devices see the surgery; None where tracker and hand are simulated."""
         return None if self._simulated is not None else self.room

@@ -24,6 +24,7 @@ from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
+from navigation.demo.noticed import Finding, findings
 from navigation.demo.shown_ages import ShownAges
 from navigation.demo.surgery import SimulatedSurgeon, Surgery
 from navigation.devices.driver import Device
@@ -42,6 +43,7 @@ from navigation.simulation.operating_room import (
     OperatingRoomConfig,
     simulated_device,
 )
+from navigation.simulation.scenario import Scenario
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surfaces.payload import DecodedSurface
@@ -85,6 +87,7 @@ class StreamCheck:
         surfaces_identical: whether the client's geometry equals what was sent, within the stated quantisation.
         surface_bytes: size of all surfaces together.
         surface_seconds: time from the first request to the last byte.
+        findings: what became of each event of the scenario.
     """
 
     rate_hz: float
@@ -103,6 +106,7 @@ class StreamCheck:
     surface_error_max_mm: float
     surface_bytes: int
     surface_seconds: float
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +126,8 @@ class Watched:
     truth: OperatingRoomConfig | None = None
 
 
-def simulated_motion(surgeon: SimulatedSurgeon) -> Watched:
-    """The tools move, and some are hidden at times, from now on."""
+def simulated_motion(surgeon: SimulatedSurgeon, scenario: Scenario | None = None) -> Watched:
+    """The tools move, and some are hidden at times, from now on; a scenario begins now."""
     room = replace(
         surgeon.config,
         tools=tuple(SPHERES_MM),
@@ -132,6 +136,7 @@ def simulated_motion(surgeon: SimulatedSurgeon) -> Watched:
         table_motion_mm=_TABLE_MOTION_MM,
         occlusions=_OCCLUSIONS,
         noise_seed=1000,
+        scenario=scenario,
     )
     devices = (simulated_device(room),)
     return Watched(devices=devices, rate_hz=room.tracker.rate_hz, ages=SupervisorSettings(), truth=room)
@@ -184,7 +189,12 @@ def stream(
         dropped = service.vitals().frames_dropped
         sent = service.stop()
     received = [surface for surface, _, _ in surfaces]
-    return _check(report, recording, sent, dropped, watched.truth, received)
+    check = _check(report, recording, sent, dropped, watched.truth, received)
+    if watched.truth is None:
+        return check
+    tip_mm = recording.position_m[:, recording.tools.tolist().index(STYLUS)] @ _TO_UNITY * 1000.0
+    T_reference_ct = None if accepted is None else accepted.T_reference_ct
+    return replace(check, findings=findings(OperatingRoom(watched.truth), recording, tip_mm, STYLUS, T_reference_ct))
 
 
 def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -> list[ApprovedSurface]:
@@ -291,7 +301,6 @@ def _truth_errors_mm(
     """Distance in mm of each received position from the true one, ``(n, tools)``; NaN where the client has no pose."""
     received_mm = position_m @ _TO_UNITY * 1000.0
     errors = np.full(received_mm.shape[:2], np.nan)
-    tip_true_mm = room.tip_stylus_mm
     for row, time_ns in enumerate(capture_ns.tolist()):
         for column, tool in enumerate(tools):
             if tool in (REFERENCE, PATIENT) or np.isnan(received_mm[row, column, 0]):
@@ -300,7 +309,7 @@ def _truth_errors_mm(
             if truth is None:
                 errors[row, column] = np.inf  # a pose of a tool that was hidden
                 continue
-            expected_mm = truth.apply(tip_true_mm) if tool == STYLUS else truth.translation_mm
+            expected_mm = truth.apply(room.tip_mm(time_ns)) if tool == STYLUS else truth.translation_mm
             errors[row, column] = np.linalg.norm(received_mm[row, column] - expected_mm)
     return errors
 

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from navigation.clock import PacedClock
-from navigation.devices.driver import Device, Driver, ReadSkin, Settings
+from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
+
+if TYPE_CHECKING:
+    from navigation.simulation.scenario import Scenario
+
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "simulation" / "scenarios"
+
+
+def shipped_scenarios() -> tuple[str, ...]:
+    """Names of the scenarios that ship."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.toml")))
+
+
+def _shipped_or_beside(named: object) -> object:
+    return str(SCENARIOS / f"{named}.toml") if named in shipped_scenarios() else named
+
+
+ScenarioFile = Annotated[RoomFile, BeforeValidator(_shipped_or_beside)]
 
 
 class SimulatedSettings(Settings):
@@ -19,19 +39,32 @@ class SimulatedSettings(Settings):
 
     Attributes:
         seed: decides the patient's pose, the tracker's noise and the hand's errors.
+        scenario: what goes wrong while tools are watched: a TOML file, or the name of a scenario that ships.
     """
 
     seed: int = Field(1, ge=0)
+    scenario: ScenarioFile | None = None
 
 
 def _check(device: Device) -> list[str]:
     from navigation.simulation.operating_room import ROLES
+    from navigation.simulation.scenario import ScenarioError
 
-    return [
+    wrong = [
         f"[tools.{tool.name}] got a simulated {tool.role.value}; expected one of the tools that are simulated: "
         f"{', '.join(f'{name} ({role.value})' for name, role in ROLES.items())}. Fix: give it one of these names"
         for tool in device.tools
         if ROLES.get(tool.name) is not tool.role
+    ]
+    try:
+        scenario = _scenario(device)
+    except ScenarioError as error:
+        return [*wrong, *error.mistakes]
+    unknown = set() if scenario is None else scenario.tools() - {*device.tool_names}
+    return wrong + [
+        f"[devices.{device.name}] got a scenario about the tool {tool!r}; expected tools that it sees: "
+        f"{', '.join(device.tool_names)}. Fix: add [tools.{tool}], or correct the scenario"
+        for tool in sorted(unknown)
     ]
 
 
@@ -44,7 +77,9 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
 
     if isinstance(device.settings, OperatingRoomConfig):
         return open_simulated_tracker(device.settings, clock)
-    config = OperatingRoomConfig(seed=_seed(device), centre_ct_mm=np.zeros(3), tools=device.tool_names)
+    config = OperatingRoomConfig(
+        seed=_seed(device), centre_ct_mm=np.zeros(3), tools=device.tool_names, scenario=_scenario(device)
+    )
     centre_tracker_mm = OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm)
     action = pivot_near(centre_tracker_mm)
     return open_simulated_tracker(replace(config, action=action, epoch_ns=clock.now_ns()), clock)
@@ -62,7 +97,21 @@ def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Dev
     from navigation.simulation.rehearsal import RehearsedTracker
 
     config = RehearsedTracker(read_skin_ct, _seed(device), VirtualClock()).streaming(start_ns)
-    return replace(device, settings=replace(config, tools=device.tool_names))
+    return replace(device, settings=replace(config, tools=device.tool_names, scenario=_scenario(device)))
+
+
+def _scenario(device: Device) -> Scenario | None:
+    """What goes wrong.
+
+    Raises:
+        ScenarioError: its file has mistakes.
+    """
+    from navigation.simulation.scenario import read_scenario
+
+    settings = device.settings
+    if not isinstance(settings, SimulatedSettings) or settings.scenario is None:
+        return None
+    return read_scenario(settings.scenario)
 
 
 def _seed(device: Device) -> int:

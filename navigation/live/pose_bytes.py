@@ -22,7 +22,7 @@ class PoseBytes:
         validities: tool -> how many batches had it in which state.
     """
 
-    def __init__(self, session: Session, keep: Callable[[bytes], None] = lambda message: None) -> None:
+    def __init__(self, session: Session, keep: Callable[[bytes], object] = lambda message: None) -> None:
         self._session, self._keep = session, keep
         self._encoder = PoseBatchEncoder()
         self._hash = hashlib.sha256()

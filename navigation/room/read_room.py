@@ -13,9 +13,9 @@ from calibration.errors import TipFileError
 from calibration.tip_file import CalibratedTool, read_tip
 from geometry.frames import CAMERA, CT, HEADSET, IMAGE, PROBE, REFERENCE, STYLUS, TRACKER, UNITY
 from navigation.devices.driver import Device, Driver, Role, StampClock, Stamps, Tool
+from navigation.devices.mistakes import Mistakes, shown
 from navigation.devices.registry import DRIVERS, driver_of
 from navigation.errors import RoomError
-from navigation.room.mistakes import Mistakes, shown
 from navigation.room.room import Room
 from navigation.room.room_file import Ages, DeviceKeys, ToolKeys
 

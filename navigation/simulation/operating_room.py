@@ -13,8 +13,12 @@ from geometry.frames import CT, HEADSET, PROBE, REFERENCE, STYLUS, TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.driver import Device, Role, Stamps, Tool
+from navigation.devices.tracker import Tracker
 from navigation.simulation.actions import Action, Idle, StylusPosture
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
+from navigation.simulation.scenario import Scenario
+from navigation.simulation.scripted_room import ScriptedRoom
+from navigation.simulation.scripted_tracker import ScriptedTracker
 
 DRIVER = "driver"
 
@@ -48,6 +52,7 @@ class OperatingRoomConfig:
         table_motion_mm: amplitude of a slow motion of the table with the patient.
         noise_seed: determines the measurement noise, independently of the true poses.
         tools: the tracked tools, out of those in `SPHERES_MM`.
+        scenario: what goes wrong, from `epoch_ns` on.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
@@ -60,6 +65,7 @@ class OperatingRoomConfig:
     occlusions: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     tracker: OpticalTrackerSettings = field(default_factory=OpticalTrackerSettings)
     tools: tuple[str, ...] = tuple(SPHERES_MM)
+    scenario: Scenario | None = None
 
 
 class OperatingRoom:
@@ -68,6 +74,7 @@ class OperatingRoom:
     def __init__(self, config: OperatingRoomConfig) -> None:
         rng = np.random.default_rng([config.seed, 1])
         self.config = config
+        self._script = ScriptedRoom(config.scenario)
         self.T_tracker_ct = _camera_view(config.centre_ct_mm, rng)
         self._T_ct_reference = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng)
         self.T_reference_ct = self._T_ct_reference.inverse()
@@ -82,15 +89,47 @@ class OperatingRoom:
 
     def pose(self, tool: str, time_ns: int) -> Transform | None:
         """True ``T_tracker_<tool>`` at `time_ns`; None while the tool is hidden or in its tray."""
-        t_s = (time_ns - self.config.epoch_ns) / NS_PER_S
+        t_s = self._t_s(time_ns)
         if self._is_occluded(tool, t_s):
             return None
+        pose = self._unmoved(tool, t_s)
+        if pose is None or self.config.scenario is None:
+            return pose
+        return Transform(np.linalg.inv(self._script.camera(t_s)) @ pose.matrix, TRACKER, tool)
+
+    def _unmoved(self, tool: str, t_s: float) -> Transform | None:
+        """``T_tracker_<tool>`` of a camera that nobody moved, whatever stands before it; None in the tray."""
         if tool == REFERENCE:
-            return self._moved(t_s) @ self._T_ct_reference
+            return self._reference(t_s)
         if tool == STYLUS:
             posture = self.config.action.posture(t_s)
-            return None if posture is None else self._stylus(posture, self._moved(t_s))
+            return None if posture is None else self._stylus(posture, self._body(t_s), t_s)
         return self._bystander(tool, t_s)
+
+    def _reference(self, t_s: float) -> Transform:
+        if self.config.scenario is None:
+            return self._moved(t_s) @ self._T_ct_reference
+        bumped = self._T_ct_reference.matrix @ self._script.bump(t_s)
+        return self._moved(t_s) @ Transform(bumped, CT, REFERENCE)
+
+    def _t_s(self, time_ns: int) -> float:
+        return (time_ns - self.config.epoch_ns) / NS_PER_S
+
+    def tip_mm(self, time_ns: int) -> Floats:
+        """The true tip of the stylus at `time_ns`, ``(3,)`` in its marker's axes."""
+        bent: Floats = self.tip_stylus_mm + self._script.bend_mm(self._t_s(time_ns))
+        return bent
+
+    def tip_ct_mm(self, time_ns: int) -> Floats | None:
+        """Where the tip of the stylus truly is in the patient, ``(3,)`` in ``ct``; None while it is in its tray."""
+        t_s = self._t_s(time_ns)
+        stylus = self._unmoved(STYLUS, t_s)
+        return None if stylus is None else self._body(t_s).inverse().apply(stylus.apply(self.tip_mm(time_ns)))
+
+    def true_reference_ct(self, time_ns: int) -> Transform:
+        """The true ``T_reference_ct`` at `time_ns`: with the body's breath, and after any bump of the reference."""
+        t_s = self._t_s(time_ns)
+        return self._reference(t_s).inverse() @ self._body(t_s)
 
     def pose_in_reference(self, tool: str, time_ns: int) -> Transform | None:
         """True ``T_reference_<tool>`` at `time_ns`; None while either of the two is hidden or in its tray."""
@@ -100,6 +139,8 @@ class OperatingRoom:
         return T_tracker_reference.inverse() @ T_tracker_tool
 
     def _is_occluded(self, tool: str, t_s: float) -> bool:
+        if self._script.hides(tool, t_s):
+            return True
         if tool not in self.config.occlusions:
             return False
         period_s, start_s, end_s = self.config.occlusions[tool]
@@ -114,7 +155,14 @@ class OperatingRoom:
             self.T_tracker_ct.rotation_matrix, self.T_tracker_ct.translation_mm + [swing, 0.3 * swing, 0.0], CT
         )
 
-    def _stylus(self, posture: StylusPosture, T_tracker_ct: Transform) -> Transform:
+    def _body(self, t_s: float) -> Transform:
+        """``T_tracker_ct`` of the patient's body, which breathes; the reference beside it does not."""
+        moved = self._moved(t_s)
+        if self.config.scenario is None:
+            return moved
+        return _rigid(moved.rotation_matrix, moved.apply(self._script.body_shift_ct_mm(t_s)), CT)
+
+    def _stylus(self, posture: StylusPosture, T_tracker_ct: Transform, t_s: float) -> Transform:
         tip, shaft = posture.tip_mm, posture.shaft
         if posture.frame == CT:
             tip, shaft = T_tracker_ct.apply(tip), T_tracker_ct.rotate(shaft)
@@ -123,7 +171,7 @@ class OperatingRoom:
         if posture.twist_rad != 0.0:
             facing = Rotation.from_rotvec(posture.twist_rad * shaft).apply(towards_camera)
         rotation = _rotation_from_axes(y=shaft, z_hint=facing)
-        return _rigid(rotation, tip - rotation @ self.tip_stylus_mm, STYLUS)
+        return _rigid(rotation, tip - rotation @ (self.tip_stylus_mm + self._script.bend_mm(t_s)), STYLUS)
 
     def _bystander(self, tool: str, t_s: float) -> Transform:
         # Driver, probe and headset move slowly near the edge of the field of view; the probe leaves it at times.
@@ -137,13 +185,17 @@ class OperatingRoom:
         return _rigid(rotation @ wobble.as_matrix(), position, tool)
 
 
-def open_simulated_tracker(config: OperatingRoomConfig, clock: PacedClock) -> SimulatedOpticalTracker:
+def open_simulated_tracker(config: OperatingRoomConfig, clock: PacedClock) -> Tracker:
     """Makes a tracker that watches the operating room of `config`."""
     room = OperatingRoom(config)
     rng = np.random.default_rng([config.seed, config.noise_seed, 2])
     distortion_rng = np.random.default_rng([config.seed, 3])
     spheres_mm = {tool: SPHERES_MM[tool] for tool in config.tools}
-    return SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
+    tracker = SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
+    if config.scenario is None:
+        return tracker
+    script_rng = np.random.default_rng([config.seed, config.noise_seed, 7])
+    return ScriptedTracker(tracker, config.scenario, config.epoch_ns, clock, script_rng)
 
 
 def simulated_device(config: OperatingRoomConfig) -> Device:
