@@ -42,7 +42,7 @@ class Received:
         sensor_ns: the device's stamp of them, on its own clock; None if it gives none.
         sequence: the device's own number of the frame, by which lost ones are counted; None if it does not count.
         news: what is wrong with the device although it answers; empty if that is over, None if nothing is said of it.
-        overtaken: frames that came, and that the connection left out because newer ones had come with them.
+        overtaken: tool -> older observations of it that came too, and that the connection left out.
         arrival_ns: when it came, on this machine's clock, where that is known better than by the time at which it is
             handed over: pictures, for one, arrive before they are looked at.
     """
@@ -51,7 +51,7 @@ class Received:
     sensor_ns: int | None = None
     sequence: int | None = None
     news: str | None = None
-    overtaken: int = 0
+    overtaken: Mapping[str, int] = field(default_factory=dict)
     arrival_ns: int | None = None
 
 
@@ -185,8 +185,6 @@ class ReaderTracker:
             for message in received:
                 if message.news is not None:
                     self._state = DeviceState(Connection.CONNECTED, message.news)
-                if message.overtaken:
-                    self._newest.pass_over(message.overtaken)
                 if message.tools:
                     came_ns = arrival_ns if message.arrival_ns is None else message.arrival_ns
                     self._newest.put(message, sensor_clock.capture_ns(message.sensor_ns, came_ns))
@@ -229,12 +227,6 @@ class NewestObservations:
         self._seen.clear()
         self.is_unread = False
 
-    def pass_over(self, frames: int) -> None:
-        """Counts frames that came and were left out for newer ones."""
-        counts = self.counts
-        self.counts = replace(counts, received=counts.received + frames, unread=counts.unread + frames)
-        self._sequence += frames
-
     def put(self, received: Received, capture_ns: int) -> None:
         """Takes in a message; what is no newer than the last of its tool is late, and dropped.
 
@@ -250,18 +242,20 @@ class NewestObservations:
             for tool, seen in received.tools.items()
             if tool in self._tools and self._is_newer(tool, received.sensor_ns)
         }
+        overtaken = max(received.overtaken.values(), default=0)
         is_late = not newer and any(tool in self._tools for tool in received.tools)
         counts = self.counts
         self.counts = FrameCounts(
-            received=counts.received + 1,
+            received=counts.received + 1 + overtaken,
             lost=counts.lost + lost,
             late=counts.late + is_late,
-            unread=counts.unread + (self.is_unread and bool(newer)),
+            unread=counts.unread + (self.is_unread and bool(newer)) + overtaken,
         )
         if newer:
             self._seen |= newer
             self.of_tools.update(newer.keys())
-            self._sequence += 1 + lost
+            self.of_tools.update(received.overtaken)
+            self._sequence += 1 + lost + overtaken
             self.is_unread = True
 
     def _is_newer(self, tool: str, sensor_ns: int | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -46,30 +47,34 @@ class LinkConnection:
         self._socket = socket.create_connection((settings.host, settings.port), timeout=_CONNECT_S)
         try:
             _notice_cut_cables(self._socket)
-            if settings.ask_for is not None:
-                resolution_ms = int(1000.0 / settings.rate_hz)
-                self._socket.sendall(pack(Message(StartTracking(settings.ask_for, resolution_ms))))
+            self._socket.sendall(self._greeting())
         except OSError:
             self._socket.close()
             raise
+
+    def _greeting(self) -> bytes:
+        """What is asked for; and a question in our version, from which PLUS learns which one to answer in."""
+        settings, greeting = self._settings, b""
+        if settings.ask_for is not None:
+            resolution_ms = int(1000.0 / settings.rate_hz)
+            greeting = pack(Message(StartTracking(settings.ask_for, resolution_ms)))
+        return greeting + pack(Message(Request("GET_STATUS"), version=settings.version))
 
     def receive(self, timeout_s: float) -> Sequence[Received]:
         frames = self._frames(timeout_s)
         now_ns = self._clock.now_ns()
         received: list[Received] = []
-        frames, overtaken = _newest_of_each(frames)
-        for frame in frames:
-            each = self._received(frame, now_ns)
+        for frame, overtaken in _newest_of_each(frames):
+            each = self._received(frame, overtaken, now_ns)
             before = received[-1] if received else None
             # Tools that one message each tells of, at one instant, are one frame.
             if before is not None and before.tools and each.tools and _belong(before, each):
-                received[-1] = Received({**before.tools, **each.tools}, each.sensor_ns)
+                overtaken_by_both = {**before.overtaken, **each.overtaken}
+                received[-1] = Received({**before.tools, **each.tools}, each.sensor_ns, overtaken=overtaken_by_both)
             else:
                 received.append(each)
         if frames:
             self._heard_ns = now_ns
-        if overtaken:
-            received.insert(0, Received(overtaken=overtaken))
         news = self._news(now_ns)
         if news != self._said:
             self._said = news
@@ -91,6 +96,10 @@ class LinkConnection:
                 size = self._socket.recv_into(self._buffer)
             except TimeoutError:
                 break
+            except ConnectionResetError:
+                size = 0  # closed, before the device had read what we sent
+            if not size and frames:
+                break  # what came before the end counts; the next call meets the end again
             if not size:
                 raise DeviceError("a connection that the device has closed", "an open one", "start the sender again")
             with memoryview(self._buffer) as view:
@@ -100,13 +109,13 @@ class LinkConnection:
                 break
         return frames
 
-    def _received(self, frame: Frame, now_ns: int) -> Received:
+    def _received(self, frame: Frame, overtaken: int, now_ns: int) -> Received:
         stamp_ns = frame.stamp_ns if self._by_stamp else None
         tools: dict[str, ToolObservation] = {}
         for sighting in self._sightings(frame):
             self._names.heard(sighting.name)
             tools |= self._observer.observe(sighting, stamp_ns, now_ns)
-        return Received(tools, stamp_ns)
+        return Received(tools, stamp_ns, overtaken=dict.fromkeys(tools, overtaken) if overtaken else {})
 
     def _sightings(self, frame: Frame) -> Iterable[Sighting]:
         try:
@@ -149,27 +158,23 @@ class _Names:
         return f"the device sends nothing called {', '.join(sorted(self._unheard))}{others}"
 
 
-def _newest_of_each(frames: list[Frame]) -> tuple[list[Frame], int]:
-    """Of poses that came together, the newest of each sender's: a loop that has fallen behind catches up so.
+def _newest_of_each(frames: list[Frame]) -> list[tuple[Frame, int]]:
+    """Of poses that came together, the newest of each sender's, in order, and how many of its came before it.
 
-    Returns:
-        The frames that remain, in order, and how many times of measurement were left out.
+    A loop that has fallen behind catches up so: what was overtaken is checked, but not looked at.
     """
     if len(frames) == 1:
-        return frames, 0
-    seen: set[tuple[str, str, bytes]] = set()
-    kept: list[Frame] = []
-    left_out: set[int | None] = set()
-    for frame in reversed(frames):
-        if frame.type_name in POSE_KINDS:
-            # Several TDATA messages may share a device name, and tell of different tools: the first one's name differs.
-            key = frame.type_name, frame.device_name, frame.first_name
-            if key in seen:
-                left_out.add(frame.stamp_ns)
-                continue
-            seen.add(key)
-        kept.append(frame)
-    return kept[::-1], len(left_out - {frame.stamp_ns for frame in kept})
+        return [(frames[0], 0)]
+    # Several TDATA messages may share a device name, and tell of different tools: the first one's name differs.
+    keys = [(frame.type_name, frame.device_name, frame.first_name) for frame in frames]
+    counts = Counter(keys)
+    kept: list[tuple[Frame, int]] = []
+    for frame, key in zip(reversed(frames), reversed(keys), strict=True):
+        if frame.type_name not in POSE_KINDS:
+            kept.append((frame, 0))
+        elif key in counts:
+            kept.append((frame, counts.pop(key) - 1))
+    return kept[::-1]
 
 
 def _belong(before: Received, each: Received) -> bool:

@@ -17,6 +17,7 @@ class LinkSettings(Settings):
         host: name or address of the machine that the sender runs on.
         port: of the sender.
         rate_hz: how many poses of a tool come in a second.
+        version: of the protocol that the sender is told to answer in; PLUS sends the status of tools in 3 alone.
         ask_for: the kind of stream to ask for; leave it away for senders that send without being asked, as PLUS does.
         repeats_are_measured: the sender's poses are exact, so that one which is repeated to the last bit was measured
             again (a robot, a simulation). Otherwise it is what senders give for a tool that they no longer see.
@@ -26,6 +27,7 @@ class LinkSettings(Settings):
     host: str = Field(min_length=1)
     port: int = Field(DEFAULT_PORT, ge=1, le=65_535)
     rate_hz: float = Field(gt=0.0, le=5_000.0)
+    version: Literal[1, 2, 3] = 3
     ask_for: Literal["TDATA", "QTDATA"] | None = None
     repeats_are_measured: bool = False
     largest_message_mb: int = Field(256, ge=1, le=4_096)

@@ -73,7 +73,10 @@ class Sender:
     def hang_up(self) -> None:
         if self._peer is not None:
             with suppress(OSError):
-                self._peer.close()
+                # What is closed with something unread is reset, and what was sent before may be lost.
+                self._peer.setblocking(False)
+                self._peer.recv(1 << 16)
+            self._peer.close()
             self._peer = None
 
 

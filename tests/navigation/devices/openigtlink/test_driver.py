@@ -9,6 +9,7 @@ from navigation.devices.openigtlink.framing import HEADER_BYTES, FrameStream, Me
 from navigation.devices.openigtlink.messages import (
     QuaternionTool,
     QuaternionTracking,
+    Request,
     StartTracking,
     Status,
     StatusCode,
@@ -31,6 +32,7 @@ from tests.navigation.devices.openigtlink.senders import (
 )
 
 IDS = {"reference": "ReferenceToTracker", "stylus": "StylusToTracker"}
+EMPTY_IN_VERSION_3 = len(pack(Message(Request("GET_STATUS"), version=3))) - HEADER_BYTES
 EPOCH_NS = 1_700_000_000_000_000_000
 
 
@@ -65,8 +67,9 @@ def test_a_stream_is_asked_for_and_ended(kind: str) -> None:
     with Sender() as sender:
         tracker = opened(device(sender.port, {"stylus": "Stylus"}, ask_for=kind))
         sender.accept()
-        (asked,) = FrameStream().feed(sender.receive(HEADER_BYTES + 36))
-        assert unpack(asked).content == StartTracking(kind, 20)
+        asked, greeted = map(unpack, FrameStream().feed(sender.receive(2 * HEADER_BYTES + 36 + EMPTY_IN_VERSION_3)))
+        assert asked.content == StartTracking(kind, 20)
+        assert (greeted.content, greeted.version) == (Request("GET_STATUS"), 3), "PLUS answers in version 1 otherwise"
         quarter = np.eye(4)
         quarter[:3, :3] = [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
         quarter[:3, 3] = 1.0, 2.0, 3.0
@@ -217,18 +220,20 @@ id = "DrillToBase"
             tracker.stop()
 
 
-def test_frames_that_a_delayed_reader_finds_are_counted_and_the_newest_is_shown() -> None:
+def test_frames_that_a_delayed_reader_finds_are_counted_and_the_newest_is_shown_even_if_the_sender_has_gone() -> None:
     with Sender() as sender:
         stream = b"".join(
-            transform(IDS["stylus"], pose(number), EPOCH_NS + number * 1_000_000) for number in range(500)
+            transform(IDS["stylus"], pose(number), EPOCH_NS + number * 1_000_000) for number in range(3000)
         )
         tracker = opened(device(sender.port, {"stylus": IDS["stylus"]}, StampClock.SENSOR))
         try:
             sender.accept()
             sender.send(stream)
-            last = frame_when(tracker, lambda frame: np.array_equal(matrix(frame, "stylus"), pose(499)))
+            sender.hang_up()
+            last = frame_when(tracker, lambda frame: np.array_equal(matrix(frame, "stylus"), pose(2999)))
             counts = tracker.state.frames
-            assert (counts.received, counts.lost, counts.late) == (500, 0, 0)
-            assert last.sequence == 500
+            assert (counts.received, counts.lost, counts.late, counts.of_tools) == (3000, 0, 0, {"stylus": 3000})
+            assert last.sequence == 3000
+            state_when(tracker, "closed")
         finally:
             tracker.stop()
