@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "training": ("SimpleITK", "cv2", "monai", "onnx", "torch"),
         "navigation": ("fast_simplification", "open3d"),
         "ultrasound": ("PIL", "contourpy", "cv2", "onnx", "onnxruntime", "openvino"),
+        "ndi": ("serial",),
         "pictures": ("matplotlib", "vtkmodules"),
         "markers": ("cv2",),
         "replay": ("mcap",),

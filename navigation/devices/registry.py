@@ -18,6 +18,7 @@ SIMULATED = "simulated"
 DRIVERS: dict[str, str] = {
     SIMULATED: "navigation.devices.simulated",
     "openigtlink": "navigation.devices.openigtlink",
+    "ndi": "navigation.devices.ndi",
     "headset": "navigation.devices.headset",
     "optical_markers": "navigation.devices.optical_markers",
     "replay": "navigation.devices.replay",
