@@ -101,3 +101,25 @@ def room_play_command(
         with nullcontext() if out is None else out.open("wb") as stream:
             keep = (lambda message: None) if stream is None else stream.write
             show(play_room(read_room(room), pace, MonotonicClock(), open_keys(), keep), console)
+
+
+@room_app.command("send")
+def room_send_command(
+    room: RoomPath,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 18944,
+    bind: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for clients on the network.")] = "127.0.0.1",
+) -> None:
+    """Sends the room's tools over OpenIGTLink to one client at a time, until Ctrl-C or the end of a recording."""
+    from navigation.terminal.stopping import stop_requested
+
+    with reporting(live=False) as (console, _), stop_requested() as should_stop:
+        import time
+
+        from navigation.clock import MonotonicClock
+        from navigation.commands.room.send import listen, send_room
+        from navigation.room.read_room import read_room
+
+        read = read_room(room)
+        with listen(bind, port) as server:
+            console.print(f"listening on {bind}:{server.getsockname()[1]}", highlight=False)
+            send_room(read, server, MonotonicClock(), time.time_ns, console.print, should_stop)
