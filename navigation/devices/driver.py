@@ -109,7 +109,8 @@ class Device:
         driver: name of its driver.
         settings: the driver's own settings, an instance of `Driver.settings`.
         T_tracker_device: where it stands in the frame ``tracker`` of the device that sees the reference; None for that
-            device itself.
+            device itself, and for one that is on the reference.
+        is_on_reference: its frame ``tracker`` is that of the reference, which it sees by itself.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Device:
     stamps: Stamps
     tools: tuple[Tool, ...]
     T_tracker_device: Transform | None = None
+    is_on_reference: bool = False
 
     @property
     def tool_names(self) -> tuple[str, ...]:
@@ -146,6 +148,8 @@ class Driver:
         extra: the extra that it needs; None if the base has all.
         is_simulated: what it measures is not real, and commands say so.
         check: finds what is wrong with the settings and tools together, before anything is opened: sentences.
+        on_reference: whether a device gives its poses relative to the reference, which it sees by itself; such a device
+            needs no place beside the one that leads.
         rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
         about_patient: of a simulator: the same device for a service, from a time in ns on, about that patient.
     """
@@ -158,5 +162,6 @@ class Driver:
     extra: str | None = None
     is_simulated: bool = False
     check: Callable[[Device], list[str]] = lambda device: []
+    on_reference: Callable[[Device], bool] = lambda device: False
     rehearse: Callable[[Device, ReadSkin, PacedClock], tuple[Tracker, Hand]] | None = None
     about_patient: Callable[[Device, ReadSkin, int], Device] | None = None

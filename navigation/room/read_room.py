@@ -213,6 +213,8 @@ class _Reading:
                 continue
             elif device.name == leading and pose is not None:
                 self._mistakes.add(where, "a pose of the device that sees the reference", "none", "remove it")
+            elif device.name != leading and self._drivers[device.name].on_reference(device):
+                devices[number] = self._on_reference(device, pose)
             elif device.name != leading and pose is None:
                 self._mistakes.add(
                     where,
@@ -226,6 +228,12 @@ class _Reading:
             elif pose is not None:
                 devices[number] = replace(device, T_tracker_device=pose.transform(device.name))
         return leading
+
+    def _on_reference(self, device: Device, pose: object) -> Device:
+        if pose is not None:
+            where = f"[devices.{device.name}.pose]"
+            self._mistakes.add(where, "a pose of a device that sees the reference by itself", "none", "remove it")
+        return replace(device, is_on_reference=True)
 
     # ---------------------------------------------------------------------------------------------------------- tools
     def _tool(self, name: str, table: Mapping[str, Any], devices: tuple[str, ...]) -> tuple[str, Tool] | None:

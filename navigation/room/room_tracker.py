@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from geometry import Transform
+from geometry.frames import REFERENCE
 from geometry.points import Floats
 from navigation.clock import PacedClock
 from navigation.devices.driver import Device
@@ -27,7 +28,8 @@ class RoomTracker:
 
     The device that sees the reference leads: its frames are the room's, and nothing can be navigated without them. Each
     holds the newest observations of the other devices, in the frame ``tracker`` of the leading one and with their own
-    times. Tools of a device that is gone are not visible, and say why.
+    times; those of a device that is on the reference are placed by the reference. Tools of a device that is gone are
+    not visible, and say why.
 
     Args:
         devices: the leading one first, with their trackers.
@@ -83,10 +85,12 @@ class RoomTracker:
             frame = TrackerFrame(self._sequence, self._clock.now_ns(), {})
             tools = dict.fromkeys(device.tool_names, _absent(device, state, frame.capture_ns))
         for follower, its_tracker in self._followers:
-            tools |= self._follow(follower, its_tracker, frame.capture_ns)
+            tools |= self._follow(follower, its_tracker, frame.capture_ns, tools.get(REFERENCE))
         return TrackerFrame(self._sequence, frame.capture_ns, tools)
 
-    def _follow(self, device: Device, tracker: Tracker, now_ns: int) -> dict[str, ToolObservation]:
+    def _follow(
+        self, device: Device, tracker: Tracker, now_ns: int, reference: ToolObservation | None
+    ) -> dict[str, ToolObservation]:
         frame = tracker.next_frame(0)
         state = tracker.state
         if frame is not None:
@@ -96,6 +100,8 @@ class RoomTracker:
         last = self._last.get(device.name)
         if last is None:
             return dict.fromkeys(device.tool_names, _absent(device, state, now_ns))
+        if device.is_on_reference:
+            return {tool: _carried(seen, reference, last.capture_ns) for tool, seen in last.tools.items()}
         return {tool: _placed(seen, device, last.capture_ns) for tool, seen in last.tools.items()}
 
 
@@ -126,6 +132,21 @@ def _placed(seen: ToolObservation, device: Device, frame_ns: int) -> ToolObserva
     if pose is None or placed is None:
         return replace(seen, capture_ns=capture_ns)
     own = Transform(pose.matrix, placed.from_frame, pose.from_frame)
+    return replace(seen, T_tracker_tool=placed @ own, capture_ns=capture_ns, covariance=_turned(seen, placed))
+
+
+def _carried(seen: ToolObservation, reference: ToolObservation | None, frame_ns: int) -> ToolObservation:
+    """The observation of a device whose frame is the reference's, where the leading device sees the reference."""
+    capture_ns = frame_ns if seen.capture_ns is None else seen.capture_ns
+    if seen.T_tracker_tool is None:
+        return replace(seen, capture_ns=capture_ns)
+    if reference is None or reference.T_tracker_tool is None:
+        why = "no reference" if reference is None else reference.why
+        return ToolObservation(
+            Visibility.NO_DATA, reason=f"relative to the reference, which is not seen: {why}", capture_ns=capture_ns
+        )
+    placed = reference.T_tracker_tool
+    own = Transform(seen.T_tracker_tool.matrix, REFERENCE, seen.T_tracker_tool.from_frame)
     return replace(seen, T_tracker_tool=placed @ own, capture_ns=capture_ns, covariance=_turned(seen, placed))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from geometry.frames import REFERENCE
 from navigation.clock import PacedClock
 from navigation.devices.driver import Device, Driver, Role, Settings
 from navigation.devices.headset.desk import ObservationDesk
@@ -35,6 +36,8 @@ class HeadsetSettings(Settings):
         rate_hz: how often it sends.
         bind, port: address of the control socket, outside of `surgnav serve`, which has its own.
         keys: folder of this server's keys (`surgnav keys`); without it only programs of this machine may connect.
+        reference: its own name of the reference's marker, for a headset beside the device that sees the room's
+            reference: its tools are taken relative to what it sees of that marker.
         takes_touches: `surgnav register` takes landmarks that are touched with the headset's stylus.
     """
 
@@ -43,6 +46,7 @@ class HeadsetSettings(Settings):
     bind: str = "127.0.0.1"
     port: int = Field(5572, ge=1, le=65535)
     keys: Path | None = None
+    reference: str = Field("", max_length=64)
     takes_touches: bool = False
 
     @property
@@ -78,9 +82,9 @@ class HeadsetTracker(ReaderTracker):
         client = client_name(self._of)
         if not self._feed_endpoint:  # it stays open while this tracker waits for its headset, which connects to it
             host = HOSTS.join(self._settings.endpoint, self._settings.keys, self._paced_clock)
-            host.desk.expect(client, self._of)
+            host.desk.expect(client, self._of, self._settings.reference)
             self._feed_endpoint = host.feed_endpoint
-        return FeedConnection(self._feed_endpoint, client, self._of)
+        return FeedConnection(self._feed_endpoint, client, self._of, self._settings.reference)
 
 
 class HeadsetFeed:
@@ -106,7 +110,7 @@ class HeadsetFeed:
     def _fed(self, device: Device) -> Device:
         if not isinstance(device.settings, HeadsetSettings):
             return device
-        self.desk.expect(client_name(device), device)
+        self.desk.expect(client_name(device), device, settings_of(device).reference)
         return replace(device, settings=FedSettings(device.settings, self._feed.endpoint))
 
 
@@ -129,12 +133,24 @@ def settings_of(device: Device) -> HeadsetSettings:
 
 def _check(device: Device) -> list[str]:
     settings = settings_of(device)
+    where = f"[devices.{device.name}]"
+    if device.T_tracker_device is not None:
+        return [
+            f"{where} got a pose of a headset beside another device; expected none, since it places its world anew at "
+            "every start. Fix: let it see the reference's marker too, and say reference = its name there."
+        ]
+    ids = [tool.id for tool in device.tools]
+    if settings.reference and (settings.reference in ids or any(tool.name == REFERENCE for tool in device.tools)):
+        return [
+            f"{where} got reference = {settings.reference!r} for a headset that sees the room's reference, or has "
+            "a tool of this name; expected it of another headset only. Fix: remove it."
+        ]
     needed = {role: any(tool.role is role for tool in device.tools) for role in (Role.REFERENCE, Role.STYLUS)}
     missing = [role.value for role, is_there in needed.items() if not is_there]
     if not settings.takes_touches or not missing:
         return []
     return [
-        f"[devices.{device.name}] got takes_touches = true for a headset without a {' and a '.join(missing)}; expected "
+        f"{where} got takes_touches = true for a headset without a {' and a '.join(missing)}; expected "
         "both among its tools, since a touch is checked by them. Fix: let it see both, or remove takes_touches."
     ]
 
@@ -145,7 +161,7 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
         return HeadsetTracker(device, settings, clock)
     return ReaderTracker(
         device,
-        lambda: FeedConnection(fed.feed_endpoint, client_name(device), device),
+        lambda: FeedConnection(fed.feed_endpoint, client_name(device), device, settings.reference),
         settings.rate_hz,
         clock,
         back_off=_BACK_OFF,
@@ -158,5 +174,6 @@ DRIVER = Driver(
     settings=HeadsetSettings,
     open=_open,
     check=_check,
+    on_reference=lambda device: bool(settings_of(device).reference),
     clocks=(),  # the headset compares its clock with this program's, and sends times on this one
 )

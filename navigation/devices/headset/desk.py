@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from geometry.frames import REFERENCE
 from navigation.devices.driver import Device
 from unity_bridge.control.event_handler import Sender
 from unity_bridge.control.observations import HeadsetView, check_time, view_of
@@ -43,14 +44,21 @@ class ObservationDesk:
 
     def __init__(self, deliver: Callable[[str, ToolObservations], None], say_gone: Callable[[str, str], None]) -> None:
         self._deliver, self._say_gone = deliver, say_gone
-        self._devices: dict[str, Device] = {}  # by the name under which the headset presents itself
+        # By the name under which the headset presents itself.
+        self._devices: dict[str, Device] = {}
+        self._names: dict[str, dict[str, str]] = {}
         self._sources: dict[str, _Source] = {}
         self._lock = threading.Lock()
 
-    def expect(self, client: str, device: Device) -> None:
-        """The headset that presents itself as `client` is this device from now on."""
+    def expect(self, client: str, device: Device, reference: str = "") -> None:
+        """The headset that presents itself as `client` is this device from now on.
+
+        Args:
+            reference: its name of a reference that is no tool of the device; empty if there is none.
+        """
         with self._lock:
             self._devices[client] = device
+            self._names[client] = frame_names(device, reference)
 
     def device_of(self, sender: Sender) -> Device:
         """The device that a client is.
@@ -72,7 +80,7 @@ class ObservationDesk:
             InvalidPoseError: a pose that is none.
         """
         device = self.device_of(sender)
-        names = {tool.id: tool.name for tool in device.tools}
+        names = self._names[sender.name]
         for seen in message.tools:
             if seen.tool not in names:
                 raise unknown("tool", seen.tool, names)
@@ -115,6 +123,11 @@ class ObservationDesk:
                 f"close one, or give it another name; who is silent for {TAKEN_FOR_NS / 1e9:.0f} s makes room",
             )
         return _Source(sender.key, stream, received_ns)
+
+
+def frame_names(device: Device, reference: str) -> dict[str, str]:
+    """The headset's name of everything that it may see -> the name of its frame."""
+    return {tool.id: tool.name for tool in device.tools} | ({reference: REFERENCE} if reference else {})
 
 
 def unknown(what: str, name: str, known: Collection[str]) -> ObservationsRefusedError:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import zmq
 
 from geometry import Transform
-from geometry.frames import TRACKER
+from geometry.frames import HEADSET, TRACKER
+from geometry.points import Floats
 from navigation.devices.driver import Device, Tool
+from navigation.devices.headset.desk import frame_names
 from navigation.devices.reader import Received
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.errors import DeviceError
@@ -65,14 +69,15 @@ class FeedConnection:
     Args:
         endpoint: of the feed.
         client: the name under which the headset presents itself.
+        reference: its name of the reference, which poses are then relative to; empty for poses in its own world.
 
     Raises:
         DeviceError: nothing comes from the headset.
     """
 
-    def __init__(self, endpoint: str, client: str, device: Device) -> None:
-        self._device = device
-        self._names = {tool.id: tool.name for tool in device.tools}
+    def __init__(self, endpoint: str, client: str, device: Device, reference: str = "") -> None:
+        self._device, self._reference = device, reference
+        self._names = frame_names(device, reference)
         self._anchor = ""
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
@@ -109,9 +114,19 @@ class FeedConnection:
         if self._anchor != view.anchor:
             news = "its world was placed anew" if self._anchor else ""
             self._anchor = view.anchor
-        # Every tool, named or not: what was seen under an earlier anchor must not stand beside what is seen now.
-        tools = {tool.name: _observation(tool, view) for tool in self._device.tools}
+        tools = observations(self._device, view, self._reference)
         return Received(tools, sensor_ns=view.seen_ns, sequence=view.number, news=news)
+
+
+def observations(device: Device, view: HeadsetView, reference: str) -> dict[str, ToolObservation]:
+    """What a view says of every tool of the device.
+
+    Args:
+        reference: the headset's name of the reference, which poses are then relative to; empty for its own world.
+    """
+    # Every tool, named or not: what was seen under an earlier anchor must not stand beside what is seen now.
+    tools = {tool.name: _observation(tool, view) for tool in device.tools}
+    return _relative(tools, view.tools.get(reference)) if reference else tools
 
 
 def _topic(device: str) -> bytes:
@@ -133,6 +148,26 @@ def _observation(tool: Tool, view: HeadsetView) -> ToolObservation:
         capture_ns=_own_time(seen, view),
         covariance=seen.covariance,
     )
+
+
+def _relative(tools: dict[str, ToolObservation], reference: SeenTool | None) -> dict[str, ToolObservation]:
+    """The observations relative to the reference as the same headset sees it in the same image."""
+    T_headset_reference = None if reference is None else reference.T_headset_tool
+    if reference is None or T_headset_reference is None or reference.validity is not Validity.VALID:
+        why = (reference.reason if reference is not None else "") or "not seen"
+        hidden = ToolObservation(Visibility.OCCLUDED, reason=f"the headset does not see the reference: {why}")
+        return {name: hidden if seen.T_tracker_tool is not None else seen for name, seen in tools.items()}
+    inverse = Transform(T_headset_reference.inverse().matrix, TRACKER, HEADSET)
+    turn = np.kron(np.eye(2), inverse.rotation_matrix)
+    return {name: _moved(seen, name, inverse, turn) for name, seen in tools.items()}
+
+
+def _moved(seen: ToolObservation, name: str, T_tracker_headset: Transform, turn: Floats) -> ToolObservation:
+    if seen.T_tracker_tool is None:
+        return seen
+    pose = T_tracker_headset @ Transform(seen.T_tracker_tool.matrix, HEADSET, name)
+    covariance = None if seen.covariance is None else turn @ seen.covariance @ turn.T
+    return replace(seen, T_tracker_tool=pose, covariance=covariance)
 
 
 def _own_time(seen: SeenTool, view: HeadsetView) -> int | None:

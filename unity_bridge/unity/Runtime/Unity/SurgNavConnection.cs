@@ -160,6 +160,16 @@ namespace SurgNav.Unity
             return client.Events.TrySend(happened, out number) ? "" : "too many events wait for the server's answer";
         }
 
+        /// <summary>The client's monotonic time; 0 before it was started.</summary>
+        public long NowNs => client?.NowNs ?? 0;
+
+        /// <summary>Sends what the headset sees; arguments as for NavigationClient.Observe.</summary>
+        /// <returns>Empty, or why it was not sent.</returns>
+        public string Send(string anchor, long seenNs, IReadOnlyList<ObservedTool> tools)
+        {
+            return client is null || problem.Length > 0 ? problem : client.Observe(anchor, seenNs, tools);
+        }
+
         internal void Add(TrackedFrame frame) => frames.Add(frame);
 
         internal void Remove(TrackedFrame frame) => frames.Remove(frame);

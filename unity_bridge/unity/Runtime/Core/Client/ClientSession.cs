@@ -40,7 +40,8 @@ namespace SurgNav.Core.Client
             IBatchListener? listener,
             ClientSettings settings,
             SurfaceStore store,
-            EventQueue events)
+            EventQueue events,
+            ObservationSender observations)
         {
             this.clock = clock;
             this.settings = settings;
@@ -52,7 +53,7 @@ namespace SurgNav.Core.Client
             var control = transport.Deal(settings.ControlEndpoint, Socket(ControlLink.MaxMessageBytes, 0));
             var surfaces = transport.Deal(settings.SurfaceEndpoint, Socket(SurfaceLink.MaxMessageBytes, 0));
             Poses = new PoseLink(poses, clock, listener);
-            Control = new ControlLink(control, clock, settings, events, store.Pool);
+            Control = new ControlLink(control, clock, settings, events, store.Pool, observations);
             Surfaces = new SurfaceLink(surfaces, clock, settings, store);
             statusMaker = new StatusMaker(clock, Poses, Surfaces, Control);
             threads = new[]

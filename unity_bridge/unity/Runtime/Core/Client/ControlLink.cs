@@ -30,6 +30,7 @@ namespace SurgNav.Core.Client
         private readonly IClock clock;
         private readonly ClientSettings settings;
         private readonly EventQueue events;
+        private readonly ObservationSender observations;
         private readonly MessageSender sender;
         private readonly ClockExchange exchange = new ClockExchange();
         private readonly SelfTestSteps selfTest;
@@ -47,12 +48,14 @@ namespace SurgNav.Core.Client
         private ClientReport? reportAsked;
 
         internal ControlLink(
-            IMessageSocket socket, IClock clock, ClientSettings settings, EventQueue events, BufferPool pool)
+            IMessageSocket socket, IClock clock, ClientSettings settings, EventQueue events, BufferPool pool,
+            ObservationSender? observations = null)
         {
             this.socket = socket;
             this.clock = clock;
             this.settings = settings;
             this.events = events;
+            this.observations = observations ?? new ObservationSender();
             sender = new MessageSender(socket, clock);
             silence = new Silence(clock.NowNs);
             selfTest = new SelfTestSteps(sender, clock, pool, settings.PlacesSelfTestItself);
@@ -150,6 +153,11 @@ namespace SurgNav.Core.Client
 
             selfTest.Tick();
             SendEvents();
+            if (selfTest.MayShow)
+            {
+                observations.Send(sender, facts);
+            }
+
             SendReport();
         }
 

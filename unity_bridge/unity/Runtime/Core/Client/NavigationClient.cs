@@ -1,7 +1,9 @@
 #nullable enable
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using SurgNav.Core.Transport;
+using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Client
 {
@@ -40,6 +42,9 @@ namespace SurgNav.Core.Client
         /// <summary>What persons do, what the server tells.</summary>
         public EventQueue Events { get; }
 
+        /// <summary>What the headset sees itself.</summary>
+        public ObservationSender Observations { get; } = new ObservationSender();
+
         /// <summary>A snapshot of a moment ago, renewed ten times a second; does not change.</summary>
         public ClientStatus Status => Volatile.Read(ref status);
 
@@ -56,7 +61,7 @@ namespace SurgNav.Core.Client
                 throw new InvalidOperationException("the client is started already: Stop it first");
             }
 
-            session = new ClientSession(transport, clock, listener, settings.Checked(), Surfaces, Events);
+            session = new ClientSession(transport, clock, listener, settings.Checked(), Surfaces, Events, Observations);
             session.StatusMade = made => Volatile.Write(ref status, made);
             session.Start();
         }
@@ -76,6 +81,21 @@ namespace SurgNav.Core.Client
             }
 
             session.ReadPoses(displayNs, frame);
+        }
+
+        /// <summary>
+        /// Sends what the headset sees now, in place of what was not sent yet: for headsets that are a device of the
+        /// server's room.
+        /// </summary>
+        /// <param name="anchor">Names the place of the headset's world: another one whenever it is placed anew.</param>
+        /// <param name="seenNs">When the sensor saw it: NowNs less what the headset took until now.</param>
+        /// <param name="tools">Every tool that the headset looks for, seen or not; not to be changed afterwards.</param>
+        /// <returns>Empty, or why it can never be sent.</returns>
+        public string Observe(string anchor, long seenNs, IReadOnlyList<ObservedTool> tools)
+        {
+            string trouble = Observations.TryPut(anchor, seenNs, tools);
+            session?.Control.Socket.Wake();
+            return trouble;
         }
 
         /// <summary>
