@@ -101,7 +101,7 @@ class RoomTracker:
         if last is None:
             return dict.fromkeys(device.tool_names, _absent(device, state, now_ns))
         if device.is_on_reference:
-            return {tool: _carried(seen, reference, last.capture_ns) for tool, seen in last.tools.items()}
+            return {tool: _carried(seen, device, reference, last.capture_ns) for tool, seen in last.tools.items()}
         return {tool: _placed(seen, device, last.capture_ns) for tool, seen in last.tools.items()}
 
 
@@ -135,19 +135,19 @@ def _placed(seen: ToolObservation, device: Device, frame_ns: int) -> ToolObserva
     return replace(seen, T_tracker_tool=placed @ own, capture_ns=capture_ns, covariance=_turned(seen, placed))
 
 
-def _carried(seen: ToolObservation, reference: ToolObservation | None, frame_ns: int) -> ToolObservation:
+def _carried(
+    seen: ToolObservation, device: Device, reference: ToolObservation | None, frame_ns: int
+) -> ToolObservation:
     """The observation of a device whose frame is the reference's, where the leading device sees the reference."""
-    capture_ns = frame_ns if seen.capture_ns is None else seen.capture_ns
-    if seen.T_tracker_tool is None:
-        return replace(seen, capture_ns=capture_ns)
-    if reference is None or reference.T_tracker_tool is None:
+    placed = None if reference is None else reference.T_tracker_tool
+    if placed is None and seen.T_tracker_tool is not None:
         why = "no reference" if reference is None else reference.why
         return ToolObservation(
-            Visibility.NO_DATA, reason=f"relative to the reference, which is not seen: {why}", capture_ns=capture_ns
+            Visibility.NO_DATA,
+            reason=f"relative to the reference, which is not seen: {why}",
+            capture_ns=frame_ns if seen.capture_ns is None else seen.capture_ns,
         )
-    placed = reference.T_tracker_tool
-    own = Transform(seen.T_tracker_tool.matrix, REFERENCE, seen.T_tracker_tool.from_frame)
-    return replace(seen, T_tracker_tool=placed @ own, capture_ns=capture_ns, covariance=_turned(seen, placed))
+    return _placed(seen, replace(device, T_tracker_device=placed), frame_ns)
 
 
 def _turned(seen: ToolObservation, T_tracker_device: Transform) -> Floats | None:

@@ -95,23 +95,29 @@ class HeadsetFeed:
 
     Attributes:
         devices: the same, for the process that opens them.
-        desk: for the service's control server.
+        desk: for the service's control server; None in a room without a headset.
     """
 
     def __init__(self, devices: Iterable[Device]) -> None:
-        self._feed = ObservationFeed()
-        self.desk = ObservationDesk(self._feed.deliver, self._feed.say_gone)
-        self.devices = tuple(map(self._fed, devices))
+        self.devices = tuple(devices)
+        self._feed: ObservationFeed | None = None
+        self.desk: ObservationDesk | None = None
+        if any(isinstance(device.settings, HeadsetSettings) for device in self.devices):
+            self._feed = feed = ObservationFeed()
+            self.desk = desk = ObservationDesk(feed.deliver, feed.say_gone)
+            self.devices = tuple(_fed(device, feed, desk) for device in self.devices)
 
     def close(self) -> None:
         """May be called again."""
-        self._feed.close()
+        if self._feed is not None:
+            self._feed.close()
 
-    def _fed(self, device: Device) -> Device:
-        if not isinstance(device.settings, HeadsetSettings):
-            return device
-        self.desk.expect(client_name(device), device, settings_of(device).reference)
-        return replace(device, settings=FedSettings(device.settings, self._feed.endpoint))
+
+def _fed(device: Device, feed: ObservationFeed, desk: ObservationDesk) -> Device:
+    if not isinstance(device.settings, HeadsetSettings):
+        return device
+    desk.expect(client_name(device), device, device.settings.reference)
+    return replace(device, settings=FedSettings(device.settings, feed.endpoint))
 
 
 def client_name(device: Device) -> str:

@@ -103,6 +103,20 @@ namespace SurgNav.Core.Tests
             Assert.That(link.Facts.Offset.OffsetNs, Is.EqualTo(900_000_000), "the name alone is not believed");
         }
 
+        [TestCase(SelfTestState.Untested, 0)]
+        [TestCase(SelfTestState.Passed, 1)]
+        public void WhatTheHeadsetSeesWaitsForTheSelfTestAndTheClock(SelfTestState state, int sent)
+        {
+            var observations = new ObservationSender();
+            link = new ControlLink(socket, clock, settings, events, new BufferPool(1 << 20), observations);
+            observations.TryPut("place-1", 1, new[] { new ObservedTool { Tool = "stylus", Validity = Validity.Lost } });
+            Welcome(selfTest: state);
+            Assert.That(Sent<ToolObservations>(), Is.Empty);
+            clock.AdvanceMs(600);
+            Assert.That(Answer(aheadNs: 7_000), Is.True);
+            Assert.That(Sent<ToolObservations>().Count, Is.EqualTo(sent));
+        }
+
         [Test]
         public void AnotherRunOfTheServerIsGreetedAndItsClockComparedAnew()
         {
