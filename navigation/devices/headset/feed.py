@@ -158,7 +158,7 @@ def _relative(tools: dict[str, ToolObservation], reference: SeenTool | None) -> 
         hidden = ToolObservation(Visibility.OCCLUDED, reason=f"the headset does not see the reference: {why}")
         return {name: hidden if seen.T_tracker_tool is not None else seen for name, seen in tools.items()}
     inverse = Transform(T_headset_reference.inverse().matrix, TRACKER, HEADSET)
-    turn = np.kron(np.eye(2), inverse.rotation_matrix)
+    turn = np.kron(np.eye(2), inverse.rotation_matrix).astype(np.float64)
     return {name: _moved(seen, name, inverse, turn) for name, seen in tools.items()}
 
 
