@@ -120,6 +120,8 @@ def _register_live(
         tracker.start()
         try:
             headset = None if touches is None else TouchesAtHeadset(touches, keys)
+            if headset is not None:
+                console.print("Landmarks that are touched at the headset are taken as well.", highlight=False)
             return Dialogue(plan, stylus, request.person, now, console, keys, seeds(room), headset).run()
         finally:
             tracker.stop()

@@ -26,7 +26,7 @@ from unity_bridge.wire.schema import decode, encode
 _SEEN, _GONE = b"seen", b"gone"
 _MAX_WAITING = 64
 # How long a driver waits for a headset before it says that there is none; then it waits again.
-_PATIENCE_MS = 1000
+_PATIENCE_MS = 250
 _REASONS = {
     Validity.SUSPECT: (Visibility.AMBIGUOUS, "the headset doubts its pose"),
     Validity.STALE: (Visibility.OCCLUDED, "not seen lately by the headset"),

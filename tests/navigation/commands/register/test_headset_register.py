@@ -24,7 +24,7 @@ from tests.navigation.commands.register.headset_surgeon import T_REFERENCE_CT, T
 from tests.navigation.devices.headset.harness import free_port
 
 case = driven.case
-ACQUISITION = AcquisitionSettings(sweep_s=4.0, frame_timeout_s=20.0)
+ACQUISITION = AcquisitionSettings(sweep_s=2.5, frame_timeout_s=20.0)
 
 
 class Surgeon:
@@ -138,6 +138,7 @@ def test_a_headset_registers_a_patient(case, plan, tmp_path):
     kept = [f"marker_{number} accepted kept as the touch of 'marker_{number}'" for number in range(1, 6)]
     late = "marker_1 refused a touch of 'marker_1' at the headset after the registration was computed"
     assert surgeon.said == [*kept, late], screen
+    assert "Landmarks that are touched at the headset are taken as well." in screen
     assert "marker_3, touched at the headset hololens, stated in 'headset': 40 samples" in screen
     accepted = in_force(Case.open(case))
     errors_mm = target_errors_mm(accepted.T_reference_ct, T_REFERENCE_CT, np.array(list(TARGETS.values())))
