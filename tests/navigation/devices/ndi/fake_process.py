@@ -86,6 +86,9 @@ class SerialEnd:
             return
         self.master, self.slave = pty.openpty()
         tty.setraw(self.slave)
+        attributes = termios.tcgetattr(self.slave)
+        attributes[4] = attributes[5] = termios.B9600
+        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
         fcntl.ioctl(self.master, termios.TIOCPKT, struct.pack("i", 1))
         self.host_baud = self.baud()
         link = Path(self.address)

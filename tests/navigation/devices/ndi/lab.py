@@ -42,7 +42,7 @@ class Fake:
     def settings(self, **changed: object) -> NdiSettings:
         network = self.kind == "network"
         where = {"host": "127.0.0.1", "port": int(self.address)} if network else {"serial_port": self.address}
-        return NdiSettings(**{"reply_s": 0.3} | where | changed)
+        return NdiSettings(**{"reply_s": 20.0} | where | changed)
 
     def close(self) -> None:
         self._process.stdin.close()

@@ -24,6 +24,12 @@ from tests.navigation.devices.ndi.truth import true_pose
 WITHIN_S = 20.0
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine the fake may be slow, and here that is no fault."""
+    monkeypatch.setattr(connection, "_FRAME_REPLY_S", WITHIN_S)
+
+
 @contextmanager
 def connected(of: Device):
     opened = NdiConnection(of, MonotonicClock())

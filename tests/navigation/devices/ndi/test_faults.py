@@ -83,13 +83,13 @@ def healed(request):
 @pytest.fixture(scope="module")
 def over_network(network, tmp_path_factory):
     """One tracker that goes on through all faults."""
-    with watched(network.settings(), tmp_path_factory.mktemp("network")) as watching:
+    with watched(network.settings(reply_s=0.3), tmp_path_factory.mktemp("network")) as watching:
         yield watching
 
 
 @pytest.fixture(scope="module")
 def over_serial(serial, tmp_path_factory):
-    with watched(serial.settings(), tmp_path_factory.mktemp("roms")) as watching:
+    with watched(serial.settings(reply_s=0.3), tmp_path_factory.mktemp("roms")) as watching:
         yield watching
 
 

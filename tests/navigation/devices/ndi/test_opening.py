@@ -13,7 +13,7 @@ from tests.navigation.devices.ndi.watched import GONE, watched
 @pytest.mark.parametrize("baud", [9600, 57600, 921600, 1228739])
 def test_the_baud_rate_is_changed_from_whatever_it_was(serial, tmp_path, baud):
     for used in (baud, 115_200):
-        with watched(serial.settings(baud=used), tmp_path) as device:
+        with watched(serial.settings(baud=used, reply_s=0.5), tmp_path) as device:
             device.tracks()
 
 
@@ -36,8 +36,8 @@ def test_a_port_that_answers_nobody(tmp_path):
 
 
 def test_a_serial_port_that_another_program_has(serial, tmp_path):
-    with watched(serial.settings(), tmp_path) as first:
+    with watched(serial.settings(reply_s=0.3), tmp_path) as first:
         first.tracks()
-        with watched(serial.settings(), tmp_path) as second:
+        with watched(serial.settings(reply_s=0.3), tmp_path) as second:
             second.becomes(GONE, "which cannot be opened: resource temporarily unavailable")
         first.tracks()

@@ -25,7 +25,6 @@ def opened(request):
         ndicapy.ndiCloseNetwork(stranger)
         return
     stranger = ndicapy.ndiOpen(fake.address)
-    ndicapy.ndiCommand(stranger, "VER:0")  # takes what came of opening the port
     asked(stranger, f"COMM:{ndicapy.NDI_115200}{ndicapy.NDI_8N1:03d}{ndicapy.NDI_NOHANDSHAKE}")
     yield stranger
     ndicapy.ndiClose(stranger)
