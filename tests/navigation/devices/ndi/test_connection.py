@@ -194,5 +194,12 @@ def test_another_rate_than_stated_is_said(network, tmp_path: Path, monkeypatch):
         until(opened, lambda message: "frames a second: say so with frame_hz" in (message.news or ""))
 
 
+def test_each_frame_is_given_once(network, tmp_path: Path):
+    """It is asked for four times a period, so that most answers hold nothing new."""
+    with connected(device(network.settings(), *passive(tmp_path, 1, 2))) as opened:
+        numbers = [until(opened, lambda message: bool(message.tools)).sequence for _ in range(10)]
+    assert numbers == sorted(set(numbers))
+
+
 def seen(message: Received, tool: str) -> bool:
     return tool in message.tools and message.tools[tool].visibility is Visibility.VISIBLE
