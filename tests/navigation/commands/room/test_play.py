@@ -93,3 +93,32 @@ def test_what_is_no_recording_or_never_ends_is_refused(room_file: Path) -> None:
     )
     with pytest.raises(RoomError, match="with the driver 'simulated'; expected recordings only"):
         play(room_file, Pace())
+
+
+def test_pluss_own_recording_goes_through_the_live_path_as_it_stands(shared_data: Path, tmp_path: Path) -> None:
+    recording = shared_data / "tracking/pluslib/TestImages/NwirePhantomFreehand.igs.mha"
+    tools = (("reference", "reference"), ("probe", "probe"), ("stylus", "stylus"))
+    text = f'[devices.plus]\ndriver = "replay"\nfile = "{recording}"\n'
+    text += "".join(f'[tools.{tool}]\ndevice = "plus"\nrole = "{role}"\n' for tool, role in tools)
+    path = tmp_path / "or.toml"
+    path.write_text(text)
+    played, kept = play(path, Pace())
+    assert play(path, Pace())[1] == kept
+    header = recording.read_bytes().split(b"ElementDataFile")[0].decode("latin-1")
+    fields = dict(line.split(" = ", 1) for line in header.splitlines() if " = " in line)
+
+    def recorded(index: int, name: str) -> np.ndarray:
+        return np.array(fields[f"Seq_Frame{index:04}_{name}ToTrackerTransform"].split(), float).reshape(4, 4)
+
+    assert played.batches == int(fields["DimSize"].split()[2])
+    assert played.states["stylus"] == {"lost": played.batches}  # INVALID in every frame
+    decoder = PoseBatchDecoder()
+    for index, message in enumerate(kept):
+        batch = decoder.decode(message)
+        assert batch.capture_ns == round(float(fields[f"Seq_Frame{index:04}_Timestamp"]) * 1e9)
+        assert batch.tools["stylus"].reason == "the recording says INVALID"
+        pose = batch.tools["probe"].pose
+        assert pose is not None
+        expected = np.linalg.inv(recorded(index, "Reference")) @ recorded(index, "Probe")
+        # The file prints six digits; 2 m from the tracker that is 0.01 mm, and 1e-6 of a rotation 0.004 mm.
+        np.testing.assert_allclose(pose_from_unity(pose).matrix, expected, atol=0.05)
