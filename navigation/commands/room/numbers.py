@@ -73,6 +73,7 @@ class RoomWatch:
 
     Attributes:
         judged: the state of each tool, as clients would be told it.
+        judged_ns: when it was judged.
         tools: by the tool's name.
     """
 
@@ -84,6 +85,7 @@ class RoomWatch:
         self._device_of = {tool.name: device.name for device in room.devices for tool in device.tools}
         self._leading = room.devices[0].name
         self.judged = dict.fromkeys(tracker.tools, Judgement(Validity.LOST, "no frame yet"))
+        self.judged_ns = clock.now_ns()
         self.tools = {name: ToolNumbers() for name in tracker.tools}
 
     @property
@@ -94,7 +96,8 @@ class RoomWatch:
     def step(self) -> None:
         """Waits for the next frame, not long, and takes it in."""
         frame = self._newest.take()
-        self.judged = dict(self._supervisor.judge(frame, self._clock.now_ns()))
+        self.judged_ns = self._clock.now_ns()
+        self.judged = dict(self._supervisor.judge(frame, self.judged_ns))
         if frame is not None:
             self._take(frame)
 

@@ -50,8 +50,8 @@ def watch_room(
                 now_ns = clock.now_ns()
                 if now_ns - shown_ns >= every_ns:
                     shown_ns = now_ns
-                    _show(live, console, tables(room, watch, now_ns))
-            _show(live, console, tables(room, watch, clock.now_ns()))
+                    _show(live, console, tables(room, watch))
+            _show(live, console, tables(room, watch))
         return all(state.connection is Connection.CONNECTED for state in watch.states.values())
     finally:
         tracker.stop()
@@ -64,8 +64,9 @@ def _show(live: Live | None, console: Console, shown: Group) -> None:
         live.update(shown, refresh=True)
 
 
-def tables(room: Room, watch: RoomWatch, now_ns: int) -> Group:
-    """The devices with their frames, and the tools with their numbers."""
+def tables(room: Room, watch: RoomWatch) -> Group:
+    """The devices with their frames, and the tools with their numbers as they were judged, so that both fit."""
+    now_ns = watch.judged_ns
     devices = Table("device", "driver", "state", *map(_right, ("frames", "lost", "late", "not taken")))
     for device in room.devices:
         state = watch.states[device.name]
