@@ -13,6 +13,7 @@ from navigation.devices.driver import Device
 from navigation.devices.tracker import Tracker
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
+from navigation.live.pose_mirror import PoseMirror
 from navigation.live.pose_vitals import PoseVitals
 from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
@@ -62,6 +63,7 @@ class PoseLoop:
     Args:
         vitals: receives the age of each frame when it was published, and the counts of dropped frames.
         log: keeps the published batches.
+        mirror: is given the states of each batch too.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class PoseLoop:
         clock: PacedClock,
         vitals: PoseVitals | None = None,
         log: SentLog | None = None,
+        mirror: PoseMirror | None = None,
     ) -> None:
         self.graph = graph
         self.states: list[ToolState] = []
@@ -81,7 +84,7 @@ class PoseLoop:
         self._supervisor = supervisor
         self._publisher = publisher
         self._clock = clock
-        self._vitals, self._log = vitals, log
+        self._vitals, self._log, self._mirror = vitals, log, mirror
 
     @property
     def frames_dropped(self) -> int:
@@ -101,6 +104,8 @@ class PoseLoop:
         anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
         sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
         published_ns = self._clock.now_ns()
+        if self._mirror is not None:
+            self._mirror.offer(states, capture_ns)
         if self._log is not None:
             self._log.add(sequence, capture_ns, published_ns, states)
         if self._vitals is not None:
@@ -136,7 +141,7 @@ class Starting:
     what: str
 
 
-def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
+def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: Any = None) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
@@ -147,6 +152,7 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
         config: settings of the pose loop.
         pipe: the connection to the service.
         shared: memory from `PoseVitals.share`.
+        mirror: the pipe of a `PoseMirror`; None without one.
     """
     # Ctrl-C at the terminal reaches every process started there; only the service decides when the poses end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -157,7 +163,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
         supervisor = Supervisor(tracker.tools, config.supervisor)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         with PosePublisher(config.endpoint, session, security=config.security) as publisher:
-            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log)
+            reflects = None if mirror is None else PoseMirror(mirror)
+            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
             pipe.send(publisher.endpoint)
             loop.run(_Orders(loop, pipe, publisher, clock).should_stop)
         pipe.send(log.finish())

@@ -62,6 +62,7 @@ class ServiceConfig:
         headset_events: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits.
+        mirrors_poses: gives every batch to a process of this machine too, at the other end of `pose_mirror`.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
         goes_first: gives the pose process a higher priority, where the user may do so.
         start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
@@ -77,6 +78,7 @@ class ServiceConfig:
     security: ServerSecurity | None = None
     headset_events: HeadsetEventSettings | None = None
     research_session: bool = False
+    mirrors_poses: bool = False
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
     goes_first: bool = True
@@ -122,12 +124,18 @@ class NavigationService:
             security=self._config.security,
             keep_sent=self._config.keep_sent,
         )
+        mirror = None
+        self.pose_mirror: Any = None
+        if self._config.mirrors_poses:
+            mirror, self.pose_mirror = spawning.Pipe()
         self._process = spawning.Process(
-            target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
+            target=run_pose_process, args=(loop, theirs, shared, mirror), name="surgnav-poses", daemon=True
         )
         with going_first(self._config.goes_first):
             self._process.start()
-        theirs.close()
+        for end in (theirs, mirror):
+            if end is not None:
+                end.close()
         try:
             self.pose_endpoint: str = self._await_start()
             self._open_sockets()

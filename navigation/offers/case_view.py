@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from case.case import Case
+from case.case import CT_ID, PLANNED, Case
 from case.manifest import DecisionState
 from geometry.errors import SurgNavError
 from registration.record.accepted import AcceptedRegistration
@@ -58,6 +58,14 @@ class Standing:
         return ""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The CT, or a list of planned points, as the case has it now; nobody has to approve these."""
+
+    path: Path
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaseView:
     """The state of the case.
@@ -65,6 +73,7 @@ class CaseView:
     Attributes:
         identity: name of the case and time of its creation; empty if it could not be read.
         surfaces: the state of each surface.
+        kept: ``landmarks``, ``targets`` and ``ct``, those that there are and that are as they were made.
         registration: the registration in force, if any.
         problem: why no registration is in force; empty if one is.
         trouble: why the case cannot be read; empty if it can.
@@ -72,6 +81,7 @@ class CaseView:
 
     identity: tuple[str, str] = ("", "")
     surfaces: tuple[Standing, ...] = ()
+    kept: Mapping[str, Kept] = field(default_factory=dict)
     registration: AcceptedRegistration | None = None
     problem: str = ""
     trouble: str = ""
@@ -92,9 +102,20 @@ def view_of(case: Case) -> CaseView:
     return CaseView(
         identity=(case.name, case.manifest.created),
         surfaces=tuple(_standing(case, structure, unfit) for structure in case.structures()),
+        kept=_kept(case, unfit),
         registration=registration,
         problem="" if registration is not None else problem,
     )
+
+
+def _kept(case: Case, unfit: Mapping[str, str]) -> dict[str, Kept]:
+    known = {artefact.id: artefact.sha256 for artefact in case.artefacts}
+    wanted = {**PLANNED, "ct": CT_ID}
+    return {
+        name: Kept(case.path_of(identity), known[identity])
+        for name, identity in wanted.items()
+        if identity in known and identity not in unfit
+    }
 
 
 def _standing(case: Case, structure: str, unfit: Mapping[str, str]) -> Standing:

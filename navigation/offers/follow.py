@@ -53,6 +53,11 @@ class CaseFollower:
         self._said_trouble, self._said_empty = "", False
         self._said_registration: tuple[AcceptedRegistration | None, str] | None = None
 
+    @property
+    def view(self) -> CaseView | None:
+        """The case as it was last seen; None before the first look."""
+        return self._view
+
     def poll(self) -> tuple[News, ...]:
         """Takes in a new state of the case and prepared surfaces, and returns the lines for the operator."""
         prepared = self._maker.poll()

@@ -28,6 +28,10 @@ class ServeRequest:
         5571,
         5572,
     )
+    openigtlink: Annotated[
+        int | None, typer.Option(help="Port of an OpenIGTLink server for 3D Slicer, usually 18944; 0: a free one.")
+    ] = None
+    openigtlink_bind: Annotated[str, typer.Option(help="Its address; OpenIGTLink has no keys.")] = "127.0.0.1"
     keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
     decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False

@@ -16,6 +16,7 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
+from navigation.commands.serve.link_side import link_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
@@ -58,6 +59,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         logs_on(screen, EVENTS_LOG),
         NavigationService(config, screen.say) as service,
         closing(LevelMaker(clock)) as maker,
+        link_side(request, service, config.supervisor) as link,
     ):
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
@@ -72,6 +74,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             if problem := service.events_problem:
                 problem = f"Nothing can be done from a headset: {problem}"
             screen.say_if_new("headset events", problem)
+            if link is not None:
+                link.poll(follower.view, screen)
             screen.poll()
         service.stop()
 
@@ -117,6 +121,7 @@ def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
         headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
+        mirrors_poses=request.openigtlink is not None,
     )
 
 

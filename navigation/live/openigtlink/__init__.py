@@ -1,0 +1,1 @@
+"""An OpenIGTLink server: tools, surfaces, plan and CT for 3D Slicer and other programs."""
