@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
 from navigation.simulation.scenario import read_scenario
 from reconstruction.pipeline import Reconstruction, reconstruct
+from registration.record.accepted import AcceptedRegistration
 from registration.record.attempts import Circumstances
 from registration.verdict.verdict import Verdict
 
@@ -105,14 +106,23 @@ def run_demo(
     accepted, surgery = (None, None) if operation is None else (operation.accepted, operation.surgery)
     truth = score(surgery, surgeon.room) if surgery is not None and settings.scored else None
     approved = [(surface, case.state(name), SURGEON) for name, surface in surfaces_ct.items()]
-    watched = _watched(settings, surgeon)
-    check = watch.run(
-        "stream", lambda: stream(watched, surgery, approved, accepted, settings.stream_s, settings.headset, progress)
-    )
+    check = watch.run("stream", lambda: _stream(settings, surgeon, surgery, approved, accepted, progress))
     seconds = made_seconds(watch, made)
     return DemoResult(
         settings, subject, case_path, made, surfaces_ct, planned.targets_ct, operation, failure, truth, check, seconds
     )
+
+
+def _stream(
+    settings: DemoSettings,
+    surgeon: SimulatedSurgeon,
+    surgery: Surgery | None,
+    approved: Sequence[tuple[Surface, str, str]],
+    accepted: AcceptedRegistration | None,
+    progress: Progress,
+) -> StreamCheck:
+    seconds, headset = settings.stream_s, settings.headset
+    return stream(lambda: _watched(settings, surgeon), surgery, approved, accepted, seconds, headset, progress)
 
 
 def _watched(settings: DemoSettings, surgeon: SimulatedSurgeon) -> Watched:

@@ -149,7 +149,7 @@ def as_in_room(room: Room) -> Watched:
 
 
 def stream(
-    watched: Watched,
+    watch: Callable[[], Watched],
     surgery: Surgery | None,
     surfaces: Sequence[tuple[Surface, str, str]],
     accepted: AcceptedRegistration | None,
@@ -160,7 +160,8 @@ def stream(
     """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
-        watched: devices, and the truth where it is known.
+        watch: begins the motion that is watched: devices, and the truth where it is known. It is called last, so that
+            not much of a scenario has passed when the client listens.
         surgery: calibration and registration; None if there is none, and then tools are sent without a tip.
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
@@ -172,11 +173,13 @@ def stream(
         ServiceError: the service or the client failed.
     """
     client = headset_command(headset)  # before the service starts, since the client may have to be compiled first
+    offered = _offered(surfaces, progress)
+    watched = watch()
     config = ServiceConfig(
         devices=watched.devices,
         rate_hz=watched.rate_hz,
         graph=_graph(surgery, accepted),
-        surfaces=_offered(surfaces, progress),
+        surfaces=offered,
         supervisor=watched.ages,
         keep_sent=_MAX_SENT,
     )
