@@ -273,7 +273,7 @@ def _check(
         poses_lost=int(report["poses_lost"]),
         poses_checked=int(as_sent.size),
         poses_wrong=int((~as_sent | gross).sum()),
-        truth_error_rms_mm=None if truth is None else float(np.sqrt(np.nanmean(errors_mm**2))),
+        truth_error_rms_mm=_rms(errors_mm[np.isfinite(errors_mm)]),
         hidden={tool: float((validity[:, i] != "valid").mean()) for i, tool in enumerate(sent.tools)},
         ages=ShownAges.of(report["display"], sent.tools),
         frames_dropped=frames_dropped,
@@ -282,6 +282,11 @@ def _check(
         surface_bytes=sum(received["byte_count"] for received in report["surfaces"]),
         surface_seconds=max((received["seconds"] for received in report["surfaces"]), default=0.0),
     )
+
+
+def _rms(errors_mm: Floats) -> float | None:
+    """None without errors; a pose of a tool that was hidden has no distance, and counts among the wrong ones."""
+    return float(np.sqrt(np.mean(errors_mm**2))) if errors_mm.size else None
 
 
 def _differences(position_m: Floats, rotation_xyzw: Floats, matrices_mm: Floats) -> NDArray[np.bool_]:
