@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,14 +53,20 @@ class Script:
     Attributes:
         refusals: raised by so many attempts to connect, in order.
         opened, closed: connections so far.
+        may_connect: cleared, an attempt to connect waits.
     """
 
     refusals: list[Exception] = field(default_factory=list)
     messages: queue.SimpleQueue[Sequence[Received] | BaseException] = field(default_factory=queue.SimpleQueue)
     opened: int = 0
     closed: int = 0
+    may_connect: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_connect.set()
 
     def connect(self) -> DeviceConnection:
+        self.may_connect.wait()
         self.opened += 1
         if self.refusals:
             raise self.refusals.pop(0)

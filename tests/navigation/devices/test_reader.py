@@ -151,13 +151,15 @@ def test_a_device_that_is_not_there_at_first_is_a_state_and_then_a_tracker(scrip
     ],
 )
 def test_a_device_that_goes_away_says_why_and_comes_back(script: Script, end: Exception, reason: str) -> None:
-    tracker = ReaderTracker(device(*BOTH), script.connect, RATE_HZ, MonotonicClock(), back_off=BackOff(0.05))
+    tracker = reader(script)
     tracker.start()
     try:
         script.messages.put([Received(both(1.0))])
         next_frame(tracker)
+        script.may_connect.clear()  # so that the state can be seen on a machine that is busy just then
         script.messages.put(end)
         wait_until(lambda: tracker.state.reason == reason)
+        script.may_connect.set()
         script.messages.put([Received(both(2.0))])
         assert next_frame(tracker).tools[STYLUS].T_tracker_tool.translation_mm[0] == 2.0
         assert (script.opened, script.closed) == (2, 1)
