@@ -18,7 +18,6 @@ from calibration.camera_file import CameraCalibration
 from geometry import Transform
 from geometry.points import Floats, Singles
 
-GAMMA = 2.2
 _UNDISTORTING = 8
 
 
@@ -52,6 +51,7 @@ class PictureSettings:
         full_well: electrons of the brightest pixel; light's noise is their square root.
         read_noise: electrons, of every pixel.
         light: share of the light that falls in the corner of the picture that lies farthest from the lamp.
+        gamma: codes are the light to the power of 1 / gamma.
     """
 
     samples: int = 3
@@ -59,6 +59,7 @@ class PictureSettings:
     full_well: float = 8000.0
     read_noise: float = 12.0
     light: float = 0.7
+    gamma: float = 2.2
 
 
 @dataclass
@@ -140,7 +141,7 @@ class MarkerCamera:
         electrons = light * settings.full_well
         deviation = np.sqrt(np.maximum(electrons, 0.0) + settings.read_noise**2)
         electrons = electrons + deviation * self._random.standard_normal(light.shape, dtype=np.float32)
-        coded = np.clip(electrons / settings.full_well, 0.0, 1.0) ** (1.0 / GAMMA)
+        coded = np.clip(electrons / settings.full_well, 0.0, 1.0) ** (1.0 / settings.gamma)
         return np.rint(coded * 255.0).astype(np.uint8)
 
 

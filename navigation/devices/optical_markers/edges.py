@@ -31,6 +31,7 @@ _REACH = 0.75  # of a cell, which is dark on the inside and light on the outside
 _UNBIASED_WIDTH, _LARGEST_WIDTH = 0.25, 0.5
 _BIAS_OF_WIDTH, _BIAS_OF_CELL = 1.1, 0.002
 _LEAST_CONTRAST = 0.02
+_LARGEST_MOVE = 0.3  # of a side, from the rough corners
 _CUTOFF = 4.0
 _LEAST_SHARE = 0.6
 # Places nearer together than this see the same noise.
@@ -64,8 +65,11 @@ class Sides:
         """Where neighbouring sides meet, ``(k, 4, 2)``, in the order of the printed corners."""
         equations = np.stack([np.roll(self.normals, 1, axis=1), self.normals], axis=2)
         right = np.stack([np.roll(self.offsets_px, 1, axis=1), self.offsets_px], axis=2)
-        met: Floats = np.linalg.solve(equations, right[..., None])[..., 0]
-        return met
+        size = equations[..., 0, 0] * equations[..., 1, 1] - equations[..., 0, 1] * equations[..., 1, 0]
+        size = np.where(np.abs(size) > 1e-9, size, np.nan)
+        x = right[..., 0] * equations[..., 1, 1] - right[..., 1] * equations[..., 0, 1]
+        y = right[..., 1] * equations[..., 0, 0] - right[..., 0] * equations[..., 1, 0]
+        return np.stack([x, y], axis=-1) / size[..., None]
 
 
 def find_sides(light: Singles, quads_px: Floats, cells: int, camera: CameraCalibration) -> Sides:
@@ -77,6 +81,19 @@ def find_sides(light: Singles, quads_px: Floats, cells: int, camera: CameraCalib
         cells: how many cells a side has, its border included.
         camera: whose lens is undone.
     """
+    # Corners that a finder guesses can be off by more than a cell, so that a side is looked for past its end.
+    for _ in range(2):
+        places, is_edge, width, steps = _places(light, quads_px, cells)
+        better = _lines(places, is_edge, *_medians(width, steps)).corners_px
+        off = np.linalg.norm(better - quads_px, axis=2).max(axis=1)
+        size = np.linalg.norm(np.roll(quads_px, -1, axis=1) - quads_px, axis=2).min(axis=1)
+        quads_px = np.where((off < _LARGEST_MOVE * size)[:, None, None], better, quads_px)
+    places, is_edge, width, steps = _places(light, quads_px, cells)
+    return _lines(undistorted(places, camera), is_edge, *_medians(width, steps))
+
+
+def _places(light: Singles, quads_px: Floats, cells: int) -> tuple[Floats, Bools, Floats, Floats]:
+    """Places on the sides ``(k, 4, m, 2)``, whether each is on an edge, its width in cells, and the steps of a cell."""
     along = np.roll(quads_px, -1, axis=1) - quads_px
     # Across a side along its neighbours: in a steep view, what is at right angles in the picture leads round a corner.
     across = quads_px - np.roll(quads_px, 1, axis=1), -np.roll(along, -1, axis=1)
@@ -86,8 +103,12 @@ def find_sides(light: Singles, quads_px: Floats, cells: int, camera: CameraCalib
     for _ in range(2):
         shift, width, is_edge = _across(light, points, middle, steps)
         middle = _smoothed(shift, is_edge)
-    places = undistorted(points + shift[..., None] * steps, camera)
-    return _lines(places, is_edge, np.median(width, axis=2), np.median(np.linalg.norm(steps, axis=3), axis=2))
+    return points + shift[..., None] * steps, is_edge, width, steps
+
+
+def _medians(width: Floats, steps: Floats) -> tuple[Floats, Floats]:
+    """The width of each side's edge, in cells, and the size of a cell across it, in px, ``(k, 4)``."""
+    return np.median(width, axis=2), np.median(np.linalg.norm(steps, axis=3), axis=2)
 
 
 def light_of(grey: np.ndarray) -> Singles:

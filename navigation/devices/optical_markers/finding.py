@@ -115,6 +115,7 @@ class Finder:
             normals=np.repeat(sides.normals[rows][is_used][:, None], 2, axis=1),
             offsets_px=np.repeat(sides.offsets_px[rows][is_used][:, None], 2, axis=1),
             covariance_px2=covariance,
+            swells=1.0,
             corners_tool_mm=corners_mm[whole].reshape(-1, 3),
             corners_px=sides.corners_px[rows][whole].reshape(-1, 2),
         )
@@ -143,6 +144,7 @@ class Finder:
             normals=np.broadcast_to(np.eye(2), (count, 2, 2)).copy(),
             offsets_px=seen,
             covariance_px2=np.broadcast_to(np.eye(2) * (_BOARD_CORNER_PX**2 + self._sigma2_px2), (count, 2, 2)).copy(),
+            swells=0.0,
             corners_tool_mm=points,
             corners_px=seen,
         )

@@ -2,7 +2,9 @@
 
 What is seen are distances of known points of the body from lines in the pictures, in pairs with a covariance: the two
 ends of a printed side from the line that was found, or an inner corner of a board from the two axes of a picture. The
-pose makes the sum of their squares least (Levenberg, Marquardt).
+pose makes the sum of their squares least (Levenberg, Marquardt). Together with it one number is found that is no part
+of it: by how much all sides lie farther out than they should, since ink spreads, bright light swells, and the camera's
+gamma is not known. It is known to `SWELLING_PX` beforehand; without it a swollen marker would look near.
 
 A flat thing far away looks the same when it is mirrored in depth: its tilt to one side and to the other differ by
 perspective alone (Oberkampf, DeMenthon and Davis, CVIU 63(3), 1996). So the mirrored pose is always tried, from each
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from geometry import Transform
 
 _STEPS = 12
+SWELLING_PX = 0.1
 _CONVERGED = 1e-10
 # Two answers nearer together than this, in standard deviations of the pose, are one.
 _SAME = 1.0
@@ -43,6 +46,7 @@ class Sighting:
         normals: ``(m, 2, 2)`` directions in the picture in which they are measured.
         offsets_px: ``(m, 2)`` where they were found along these.
         covariance_px2: ``(m, 2, 2)`` of each pair.
+        swells: 1 where the normals lead out of a dark square, whose sides swell; 0 where nothing does.
         corners_tool_mm, corners_px: ``(n, 3)``, ``(n, 2)`` whole points, for a first guess.
     """
 
@@ -52,6 +56,7 @@ class Sighting:
     normals: Floats
     offsets_px: Floats
     covariance_px2: Floats
+    swells: float
     corners_tool_mm: Floats
     corners_px: Floats
 
@@ -130,6 +135,7 @@ class _Pairs:
         cameras = [each.camera for each in sightings]
         self._rotations = np.repeat([place.rotation_matrix for place in places], twice, axis=0)
         self._shifts = np.repeat([place.translation_mm for place in places], twice, axis=0)
+        self._swells = np.repeat([each.swells for each in sightings], twice)
         self._focal = np.repeat([[each.fx_px, each.fy_px] for each in cameras], twice, axis=0)
         self._centre = np.repeat([[each.cx_px, each.cy_px] for each in cameras], twice, axis=0)
 
@@ -138,13 +144,16 @@ class _Pairs:
         return [self._refined(rotation, translation) for rotation, translation in guesses]
 
     def _refined(self, rotation: Floats, translation_mm: Floats) -> _Answer:
-        damping = 1e-4
-        residuals, jacobian = self._linear(rotation, translation_mm)
+        damping, swelling_px = 1e-4, 0.0
+        residuals, jacobian = self._linear(rotation, translation_mm, swelling_px)
         squares = float(residuals @ residuals)
+        if not np.isfinite(squares):
+            return _Answer(rotation, translation_mm, np.inf, np.zeros((6, 6)), np.inf)
         for _ in range(_STEPS):
             normal, gradient = jacobian.T @ jacobian, jacobian.T @ residuals
             step = _solved(normal + damping * np.diag(np.diag(normal)), -gradient)
-            tried = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation, translation_mm + step[3:]
+            turned = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation
+            tried = turned, translation_mm + step[3:6], swelling_px + step[6]
             new_residuals, new_jacobian = self._linear(*tried)
             new_squares = float(new_residuals @ new_residuals)
             if new_squares > squares or not np.isfinite(new_squares):
@@ -153,33 +162,41 @@ class _Pairs:
                     break
                 continue
             is_done = squares - new_squares < _CONVERGED * max(squares, 1.0)
-            rotation, translation_mm = tried
+            rotation, translation_mm, swelling_px = tried
             residuals, jacobian, squares, damping = new_residuals, new_jacobian, new_squares, damping * 0.1
             if is_done:
                 break
-        distances = self._distances(rotation, translation_mm)[0]
-        return _Answer(rotation, translation_mm, squares, jacobian.T @ jacobian, float(np.sqrt(np.mean(distances**2))))
+        distances = self._distances(rotation, translation_mm, swelling_px)[0]
+        normal = jacobian.T @ jacobian
+        information = normal[:6, :6] - np.outer(normal[:6, 6], normal[6, :6]) / normal[6, 6]
+        return _Answer(rotation, translation_mm, squares, information, float(np.sqrt(np.mean(distances**2))))
 
-    def _distances(self, rotation: Floats, translation_mm: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    def _distances(
+        self, rotation: Floats, translation_mm: Floats, swelling_px: float
+    ) -> tuple[Floats, Floats, Floats, Floats]:
         turned = self._points @ rotation.T
         seen = np.einsum("nij,nj->ni", self._rotations, turned + translation_mm) + self._shifts
         depth = np.where(seen[:, 2] > _NEAREST_MM, seen[:, 2], np.nan)
         flat = seen[:, :2] / depth[:, None]
         pixels = flat * self._focal + self._centre
-        return np.einsum("ni,ni->n", self._normals, pixels) - self._offsets, turned, flat, depth
+        expected = np.einsum("ni,ni->n", self._normals, pixels) + self._swells * swelling_px
+        return expected - self._offsets, turned, flat, depth
 
-    def _linear(self, rotation: Floats, translation_mm: Floats) -> tuple[Floats, Floats]:
-        """Whitened distances ``(n,)`` and their derivatives ``(n, 6)``; infinite behind a camera."""
-        distances, turned, flat, depth = self._distances(rotation, translation_mm)
+    def _linear(self, rotation: Floats, translation_mm: Floats, swelling_px: float) -> tuple[Floats, Floats]:
+        """Whitened distances ``(n + 1,)``, the swelling last, and their derivatives ``(n + 1, 7)``; infinite behind a
+        camera.
+        """
+        distances, turned, flat, depth = self._distances(rotation, translation_mm, swelling_px)
         if not np.isfinite(distances).all():
-            return np.full(self.count, np.inf), np.zeros((self.count, 6))
+            return np.full(self.count + 1, np.inf), np.zeros((self.count + 1, 7))
         scaled = self._normals * self._focal / depth[:, None]
         by_camera = np.concatenate([scaled, -np.sum(scaled * flat, axis=1, keepdims=True)], axis=1)
         by_place = np.einsum("ni,nij->nj", by_camera, self._rotations)
-        jacobian = np.concatenate([np.cross(turned, by_place), by_place], axis=1)
-        both = self._whitening @ np.concatenate([jacobian, distances[:, None]], axis=1).reshape(-1, 2, 7)
-        both = both.reshape(-1, 7)
-        return both[:, 6], both[:, :6]
+        parts = [np.cross(turned, by_place), by_place, self._swells[:, None], distances[:, None]]
+        both = (self._whitening @ np.concatenate(parts, axis=1).reshape(-1, 2, 8)).reshape(-1, 8)
+        known = np.array([[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, swelling_px]]) / SWELLING_PX
+        both = np.concatenate([both, known])
+        return both[:, 7], both[:, :7]
 
 
 def _solved(matrix: Floats, right: Floats) -> Floats:
