@@ -123,3 +123,24 @@ def room_send_command(
         with listen(bind, port) as server:
             console.print(f"listening on {bind}:{server.getsockname()[1]}", highlight=False)
             send_room(read, server, MonotonicClock(), time.time_ns, console.print, should_stop)
+
+
+@room_app.command("print")
+def room_print_command(
+    pdf: Annotated[Path, typer.Argument(help="PDF file to write, one page of A4.")],
+    markers: Annotated[str, typer.Option(help="Numbers of the markers, such as 0-5,8.")] = "0-5",
+    size_mm: Annotated[float, typer.Option(min=5.0, max=160.0, help="Side of a marker's dark square.")] = 40.0,
+    board: Annotated[str | None, typer.Option(help="A ChArUco board instead: squares across and down, 7x9.")] = None,
+    square_mm: Annotated[float, typer.Option(min=5.0, max=80.0, help="Side of a square of the board.")] = 25.0,
+    first_id: Annotated[int, typer.Option(min=0, help="Number of the board's first marker.")] = 0,
+    dictionary: Annotated[str, typer.Option(help="Which patterns, such as 4x4_50 or apriltag_36h11.")] = "4x4_50",
+) -> None:
+    """Writes a page of markers, or a calibration board, with a ruler that checks the printer's scale."""
+    with reporting(live=False) as (console, _):
+        from navigation.commands.room.page import print_board, print_markers
+
+        if board is None:
+            said = print_markers(pdf, dictionary, markers, size_mm)
+        else:
+            said = print_board(pdf, dictionary, board, square_mm, first_id)
+        console.print(said, highlight=False, markup=False)
