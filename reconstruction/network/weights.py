@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,26 @@ class Weights:
             raise WeightsError(f"the network {self.name!r} of {self.task}", "a network of CT", "name another network")
         return self.spacing_mm
 
+    def offering(self, names: Sequence[str]) -> Weights:
+        """The same CT network, offering these structures too; ``all`` stands for every one that it finds.
+
+        Raises:
+            WeightsError: a structure that it does not find, or a network of images.
+        """
+        anatomy = self.ct_anatomy
+        unknown = [name for name in names if name != "all" and name not in anatomy.structures]
+        if unknown:
+            found = [name for name in anatomy.structures if name not in anatomy.offered]
+            came = f"the structure {unknown[0]!r}, which {self.name} does not find"
+            raise WeightsError(came, f"one of {', '.join([*found, 'all'])}", "correct the name, or leave it out")
+        wanted = anatomy.structures if "all" in names else [*anatomy.offered, *names]
+        order = [name for name in anatomy.structures if name in {*anatomy.offered, *wanted}]
+        return replace(self, anatomy=replace(anatomy, offered=tuple(order)))
+
 
 def shipped_ct_networks() -> dict[str, Path]:
     """Name -> description of the CT networks in the package, the default one first."""
-    found = sorted(DEFAULT_WEIGHTS.parent.glob("surgnav_ct_*.json"), key=lambda path: path != DEFAULT_WEIGHTS)
+    found = sorted(DEFAULT_WEIGHTS.parent.rglob("surgnav_ct_*.json"), key=lambda path: path != DEFAULT_WEIGHTS)
     return {path.stem: path for path in found}
 
 

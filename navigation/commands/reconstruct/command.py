@@ -27,7 +27,11 @@ class ReconstructRequest:
     name: Annotated[str, typer.Option(help="Name of the case; not the patient's.")] = "case"
     engine: Annotated[str | None, typer.Option(help="Inference engine; the fastest that loads here by default.")] = None
     model: Annotated[
-        str | None, typer.Option(help="A network of others instead of ours, by its name in 'surgnav models list'.")
+        str | None, typer.Option(help="Another network than the default one, by its name in 'surgnav models list'.")
+    ] = None
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A structure that our network finds but does not offer, for poor figures; or 'all'."),
     ] = None
     copy_ct: Annotated[bool, typer.Option("--copy-ct", help="Keep the CT itself in the case.")] = False
     series: options.Series = None

@@ -14,7 +14,9 @@ from navigation.commands.reconstruct.command import ReconstructRequest
 from navigation.commands.reconstruct.labels_screen import render_label_reconstruction
 from navigation.commands.reconstruct.numbers import by_network_as_json, from_labels_as_json
 from navigation.commands.reconstruct.screen import render_reconstruction
+from reconstruction.guests.errors import ModelError
 from reconstruction.guests.kinds import open_guest
+from reconstruction.network.weights import load_weights
 from reconstruction.pipeline import (
     LabelReconstruction,
     reconstruct,
@@ -33,9 +35,14 @@ def reconstruct_and_render(
     """
     weights = None if request.model is None else own_network(request.model)
     if request.labels is not None or (request.model is not None and weights is None):
+        if request.also:
+            given = request.model or "given labels"
+            raise ModelError(f"--also {request.also[0]} with {given}", "networks of our own format", "leave it out")
         taken = _from_others(request, time, progress)
         render_label_reconstruction(taken, request.case, console)
         return from_labels_as_json(taken, request.case)
+    if request.also:
+        weights = (weights or load_weights()).offering(request.also)
     made = reconstruct(
         request.ct,
         request.case,

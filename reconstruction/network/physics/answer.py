@@ -107,7 +107,7 @@ def _cleared(found: Singles, spacing_mm: float) -> list[str]:
         if volume_ml > 0.0:
             said.append(f"{volume_ml:.0f} ml of {name} were cleared: the field of view shows no trunk")
     found[BONE] = -1.0
-    return [*said, f"bone is what is denser than {BONE_HU:g} HU, with its marrow: the network knows trunks only"]
+    return [*said, f"bone is grown from what is denser than {BONE_HU:g} HU: the network knows trunks only"]
 
 
 def _gas(prior: Singles, lung: Bools, hu: Singles, spacing_mm: float) -> list[str]:

@@ -23,6 +23,10 @@ BUILT = [
     ("surgnav_ct_v1", "fp32", 168, {"FLOAT": 19}),
     ("surgnav_ct_v1", "fp16", 170, {"HALF": 19}),
     ("surgnav_ct_v1", "int8", 313, {"FLOAT": 4, "INT8": 20}),
+    ("surgnav_ct_anatomy", SHIPPED, 239, {"FLOAT": 19}),
+    ("surgnav_ct_anatomy", "fp32", 168, {"FLOAT": 19}),
+    ("surgnav_ct_anatomy", "fp16", 170, {"HALF": 19}),
+    ("surgnav_ct_anatomy", "int8", 313, {"FLOAT": 4, "INT8": 20}),
     ("ultrasound_nerve_vessel", SHIPPED, 55, {"FLOAT": 23}),
     ("ultrasound_nerve_vessel", "fp32", 46, {"FLOAT": 23}),
     ("ultrasound_nerve_vessel", "fp16", 48, {"HALF": 23}),
@@ -38,7 +42,7 @@ BUILT = [
 def test_every_shipped_network_is_parsed_and_built(
     tmp_path: Path, phantom_ct, name: str, form: str, layers: int, convolutions: dict[str, int]
 ):
-    description = DEFAULT_WEIGHTS.parent / f"{name}.json"
+    (description,) = DEFAULT_WEIGHTS.parent.rglob(f"{name}.json")
     if form != SHIPPED:
         windows = calibration_windows(phantom_ct, load_weights(), 2) if form == "int8" else ()
         description = write_form(description, form, tmp_path, [part[:, :, :32, 32:64, 48:80] for part in windows])
@@ -52,7 +56,7 @@ def test_every_shipped_network_is_parsed_and_built(
 
 
 def test_no_shipped_network_is_left_out():
-    shipped = {path.stem for path in DEFAULT_WEIGHTS.parent.glob("*.onnx")}
+    shipped = {path.stem for path in DEFAULT_WEIGHTS.parent.rglob("*.onnx")}
     assert {name for name, *_ in BUILT} == shipped
 
 

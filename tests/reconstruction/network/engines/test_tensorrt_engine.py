@@ -16,12 +16,13 @@ from reconstruction.network.weights import DEFAULT_WEIGHTS, Weights, load_weight
 
 pytestmark = pytest.mark.gpu
 
-SHIPPED = ("surgnav_ct_v1", "ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny")
+SHIPPED = ("surgnav_ct_v1", "ultrasound_nerve_vessel", "ultrasound_nerve_vessel_tiny", "surgnav_ct_anatomy")
 FRAME = np.random.default_rng(4).integers(0, 256, (616, 820)).astype(np.uint8)
 
 
 def weights_of(name: str) -> Weights:
-    return load_weights(DEFAULT_WEIGHTS.parent / f"{name}.json")
+    (description,) = DEFAULT_WEIGHTS.parent.rglob(f"{name}.json")
+    return load_weights(description)
 
 
 def an_input(weights: Weights, share: float = 1.0) -> np.ndarray:
