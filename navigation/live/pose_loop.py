@@ -19,6 +19,7 @@ from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.priority import keep_to_itself
 from navigation.room.room_tracker import open_room
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
@@ -156,6 +157,7 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: An
     """
     # Ctrl-C at the terminal reaches every process started there; only the service decides when the poses end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_to_itself()
     clock, vitals = MonotonicClock(), PoseVitals(shared)
     try:
         pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
