@@ -91,19 +91,17 @@ class MarkerCamera:
         Args:
             exposures: at instants that divide the exposure evenly, the faces with their ``T_camera_<face>``.
         """
-        rows, columns = self._region([each for exposure in exposures for each in exposure])
-        light = self._scene.copy()
-        part = light[rows, columns]
-        summed = np.zeros_like(part)
+        summed = np.zeros_like(self._scene)
         for exposure in exposures:
             ordered = sorted(exposure, key=lambda each: -float(np.linalg.norm(each[1].translation_mm)))
-            for rays in self._rays[:, rows, columns]:
-                seen = part.copy()
-                for face, T_camera_face in ordered:
-                    _paint(seen, rays, face, T_camera_face)
+            regions = [self._region(face, T_camera_face) for face, T_camera_face in ordered]
+            for rays in self._rays:
+                seen = self._scene.copy()
+                for region, (face, T_camera_face) in zip(regions, ordered, strict=True):
+                    _paint(seen[region], rays[region], face, T_camera_face)
                 summed += seen
-        light[rows, columns] = summed / (len(exposures) * len(self._rays))
-        return self._developed(light * self._lamp)
+        summed /= len(exposures) * len(self._rays)
+        return self._developed(summed * self._lamp)
 
     def _background(self) -> tuple[Singles, Singles]:
         """A room out of focus behind the markers, and how much of the lamp's light reaches each pixel."""
@@ -120,9 +118,9 @@ class MarkerCamera:
         few = self._random.standard_normal([-(-side // cell_px) + 3 for side in shape])
         return zoom(few, cell_px, order=1)[: shape[0], : shape[1]]
 
-    def _region(self, seen: Sequence[tuple[Face, Transform]]) -> tuple[slice, slice]:
-        corners = [self._corners_px(face, pose) for face, pose in seen]
-        around = np.concatenate(corners) if corners else np.zeros((1, 2))
+    def _region(self, face: Face, T_camera_face: Transform) -> tuple[slice, slice]:
+        """The part of the picture that a face is in, with a margin for the lens's bending of its sides."""
+        around = self._corners_px(face, T_camera_face)
         size = np.array([self.calibration.width_px, self.calibration.height_px])
         low = np.clip(np.floor(around.min(axis=0)) - 3, 0, size - 1).astype(int)
         high = np.clip(np.ceil(around.max(axis=0)) + 4, low + 1, size).astype(int)

@@ -59,6 +59,8 @@ class MarkerConnection:
             self._arrived.wait_for(lambda: all(source.has_news for source in self._sources), period_s / 2.0)
         taken = enumerate(source.take() for source in self._sources)
         pictures = {camera: picture for camera, picture in taken if picture is not None}
+        if not pictures:
+            return []
         views = {camera: self._finders[camera].look(picture.grey) for camera, picture in pictures.items()}
         groups = _together({each: picture.arrival_ns for each, picture in pictures.items()}, self._settings.together_ms)
         told = self._observed(groups, views)

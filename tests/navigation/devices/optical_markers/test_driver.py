@@ -11,7 +11,8 @@ import pytest
 from calibration.camera_file import write_camera
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.devices.optical_markers.connection import _together
+from navigation.devices.optical_markers.connection import MarkerConnection, _together
+from navigation.devices.optical_markers.settings import MarkerCameraSettings
 from navigation.devices.tracker import Connection, TrackerFrame, Visibility
 from navigation.room.opening import open_room
 from navigation.room.read_room import RoomFileError, read_room
@@ -88,6 +89,21 @@ def test_a_video_file_is_a_tracker(folder: Path) -> None:
         assert np.linalg.norm(pose.translation_mm - T_CAMERA_STYLUS.translation_mm + [0.0, 30.0, 0.0]) < 1.5
         assert (pose.to_frame, pose.from_frame) == ("tracker", STYLUS)
         assert frame.tools[REFERENCE].visibility is Visibility.VISIBLE
+
+
+def test_a_camera_that_is_slow_has_said_nothing_yet(folder: Path) -> None:
+    writer = cv2.VideoWriter(str(folder / "markers.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 0.01, (320, 240))
+    for _ in range(2):
+        writer.write(np.zeros((240, 320, 3), dtype=np.uint8))
+    writer.release()
+    device = read_room(folder / "or.toml").devices[0]
+    assert isinstance(device.settings, MarkerCameraSettings)
+    connection = MarkerConnection(device, device.settings, MonotonicClock())
+    try:
+        assert len(connection.receive(60.0)) == 1
+        assert connection.receive(0.01) == []
+    finally:
+        connection.close()
 
 
 def test_pictures_of_another_size_are_a_state(folder: Path) -> None:
