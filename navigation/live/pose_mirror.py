@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from unity_bridge.wire.envelope import Validity
 TAKEN = b"taken"
 
 
-class MirroredTool(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MirroredTool:
     """One tool or the patient, as a `ToolState` has it; cheap to pickle.
 
     Attributes:

@@ -108,7 +108,7 @@ def test_a_decision_of_an_earlier_version_does_not_pretend_to_know(case: Path) -
 def doubtful(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict, str]:
     """A case from a network that finds half of the bone, and is not sure of it; its numbers, and what was printed."""
 
-    def half_of_the_bone(ct, *_: object, stages: StageTimer) -> Segmentation:
+    def half_of_the_bone(ct, *_: object, stages: StageTimer, **__: object) -> Segmentation:
         stages.run("network", lambda: None)
         bone = np.where(ct.voxels > 300, 0.6, 0.0).astype(np.float32)
         bone[:, :, : bone.shape[2] // 2] = 0.0

@@ -71,7 +71,7 @@ def test_no_byte_of_an_anonymous_case_bears_a_name(tmp_path: Path, study: Path, 
 
 def test_the_network_s_case_is_anonymous_too(tmp_path: Path, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same writer as with the real network, which would cost this test half a minute."""
-    monkeypatch.setattr(pipeline, "segment", lambda ct, *_, stages: bone_by_threshold(ct))
+    monkeypatch.setattr(pipeline, "segment", lambda ct, *_, **__: bone_by_threshold(ct))
     settings = pipeline.ReconstructionSettings(anonymize=True)
     time = "2026-01-02T03:04:05+00:00"
     clock = ManualClock()
