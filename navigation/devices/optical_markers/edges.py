@@ -100,8 +100,12 @@ def _places(light: Singles, quads_px: Floats, cells: int) -> tuple[Floats, Bools
     points = quads_px[:, :, None] + _ALONG[:, None] * along[:, :, None]
     steps = ((1.0 - _ALONG)[:, None] * across[0][:, :, None] + _ALONG[:, None] * across[1][:, :, None]) / cells
     middle = np.zeros(points.shape[:3])
+    # From a corner that is off, the area under a profile takes in the light cells behind the border and settles between
+    # the two. The steepest rise from dark to light is the side's own: those cells fall towards it.
+    rise, _, _, is_edge = _across(light, points, middle, steps)
+    middle = _smoothed(rise, is_edge)
     for _ in range(2):
-        shift, width, is_edge = _across(light, points, middle, steps)
+        _, shift, width, is_edge = _across(light, points, middle, steps)
         middle = _smoothed(shift, is_edge)
     return points + shift[..., None] * steps, is_edge, width, steps
 
@@ -129,8 +133,10 @@ def undistorted(pixels: Floats, camera: CameraCalibration) -> Floats:
     return np.asarray(straight, dtype=np.float64).reshape(pixels.shape)
 
 
-def _across(light: Singles, points: Floats, middle: Floats, steps: Floats) -> tuple[Floats, Floats, Bools]:
-    """How far outward of points ``(k, 4, m, 2)`` an edge is, its width, both in steps of a cell, and whether one is."""
+def _across(light: Singles, points: Floats, middle: Floats, steps: Floats) -> tuple[Floats, Floats, Floats, Bools]:
+    """How far outward of points ``(k, 4, m, 2)`` light rises most steeply, and how far an edge is by the area under it;
+    its width, all in steps of a cell; and whether there is one.
+    """
     with from_extra("markers"):
         import cv2
 
@@ -145,8 +151,10 @@ def _across(light: Singles, points: Floats, middle: Floats, steps: Floats) -> tu
     share = (seen - dark[..., None]) / np.where(is_edge, bright - dark, 1.0)[..., None]
     # The area under the profile: an edge in the middle leaves half of it light.
     shift = middle + _REACH * (1.0 - 2.0 * np.clip(share @ _TRAPEZOID, 0.0, 1.0))
+    climbs = np.diff(seen, axis=-1)
+    rise = middle + _REACH * (_ACROSS[:-1] + _ACROSS[1:])[climbs.argmax(axis=-1)] / 2.0
     steepest = np.abs(np.diff(share, axis=-1)).max(axis=-1) / (_REACH * (_ACROSS[1] - _ACROSS[0]))
-    return np.where(is_edge, shift, middle), 1.0 / np.maximum(steepest, 1e-3), is_edge
+    return rise, np.where(is_edge, shift, middle), 1.0 / np.maximum(steepest, 1e-3), is_edge
 
 
 def _smoothed(shift: Floats, is_edge: Bools) -> Floats:

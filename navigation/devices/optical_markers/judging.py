@@ -25,6 +25,9 @@ _LARGEST_RMS_PX = 1.5
 # Beyond this doubt a covariance, which is for small errors, does not describe it any more.
 _LARGEST_TILT_RAD = np.deg2rad(4.0)
 _LARGEST_DEPTH_SHARE = 0.05
+# Where the mirrored pose runs into the same one there is no rival to compare, only one wide valley between the two.
+# Four standard deviations (one in 16,000) of its tilt stay below the 5 degrees from which a pose counts as mirrored.
+_LARGEST_TILT_IN_ONE_VALLEY_RAD = np.deg2rad(5.0) / 4.0
 
 
 def judge(body: Body, views: Sequence[View]) -> ToolObservation:
@@ -53,7 +56,8 @@ def judge(body: Body, views: Sequence[View]) -> ToolObservation:
         return ToolObservation(Visibility.AMBIGUOUS, reason="; ".join((why, *remarks)))
     covariance = np.asarray(scale * np.linalg.inv(fit.information), dtype=np.float64)
     depth_mm = float(np.mean([_depth_mm(fit, view.sighting) for view in usable if view.sighting is not None]))
-    vague = _vague(covariance, depth_mm)
+    largest_tilt = _LARGEST_TILT_RAD if np.isfinite(fit.rival) else _LARGEST_TILT_IN_ONE_VALLEY_RAD
+    vague = _vague(covariance, depth_mm, largest_tilt)
     if vague:
         return ToolObservation(Visibility.AMBIGUOUS, reason="; ".join((vague, *remarks)))
     focal_px = float(np.mean([view.sighting.camera.fx_px for view in usable if view.sighting is not None]))
@@ -112,10 +116,10 @@ def _depth_mm(fit: Fit, sighting: Sighting) -> float:
     return float(sighting.T_camera_tracker.apply(middle)[2])
 
 
-def _vague(covariance: Floats, depth_mm: float) -> str:
+def _vague(covariance: Floats, depth_mm: float, largest_tilt_rad: float) -> str:
     """Why a pose is too vague for its covariance to hold, which is for small errors; empty if it is not."""
     tilt = float(np.sqrt(np.linalg.eigvalsh(covariance[:3, :3])[-1]))
     shift_mm = float(np.sqrt(np.linalg.eigvalsh(covariance[3:, 3:])[-1]))
-    if tilt < _LARGEST_TILT_RAD and shift_mm < _LARGEST_DEPTH_SHARE * depth_mm:
+    if tilt < largest_tilt_rad and shift_mm < _LARGEST_DEPTH_SHARE * depth_mm:
         return ""
-    return f"too little is seen to tell its pose: {np.degrees(tilt):.0f} degrees and {shift_mm:.0f} mm of doubt"
+    return f"too little is seen to tell its pose: {np.degrees(tilt):.1f} degrees and {shift_mm:.0f} mm of doubt"

@@ -59,6 +59,15 @@ def test_sides_lie_where_they_were_rendered(taken_by: MarkerCamera) -> None:
     assert np.abs(found.corners_px[0] - undistorted(true_px, CAMERA)).max() < 0.15
 
 
+@pytest.mark.parametrize("share", [0.03, 0.06])
+def test_sides_are_found_from_corners_that_lie_too_far_inside(taken_by: MarkerCamera, share: float) -> None:
+    pose = facing(60.0, 170.0, 60.0)
+    true_px = projected(CAMERA, pose.apply(MARKERS[1].corners_tool_mm))
+    inside_px = true_px + 2.0 * share * (true_px.mean(axis=0) - true_px)
+    found = find_sides(light_of(taken_by.picture([[(face(1, 24.0), pose)]])), inside_px[None], 6, CAMERA)
+    assert np.abs(found.corners_px[0] - undistorted(true_px, CAMERA)).max() < 0.2
+
+
 @pytest.mark.parametrize("markers", [MARKERS[1:2], LEANING], ids=["one marker", "three on a block"])
 def test_the_pose_is_true_within_its_covariance(taken_by: MarkerCamera, markers: list) -> None:
     tool, mahalanobis = body(markers), []
@@ -80,6 +89,12 @@ def test_a_flat_marker_far_away_has_no_pose(taken_by: MarkerCamera) -> None:
     seen = observed(taken_by.picture([placed(MARKERS[1:2], facing(16.0, 420.0))]), tool)
     assert seen.visibility is Visibility.AMBIGUOUS
     assert "tilted to one side or to the other" in seen.reason
+
+
+def test_a_pose_into_which_the_mirrored_one_runs_must_be_known_well(taken_by: MarkerCamera) -> None:
+    seen = observed(taken_by.picture([placed(MARKERS[1:2], facing(6.0, 340.0))]), body(MARKERS[1:2]))
+    assert seen.visibility is Visibility.AMBIGUOUS
+    assert "too little is seen to tell its pose" in seen.reason
 
 
 def test_the_mirrored_pose_is_never_taken(taken_by: MarkerCamera) -> None:
