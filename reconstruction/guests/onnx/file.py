@@ -180,13 +180,17 @@ def _input_name(path: Path, sidecar: Sidecar) -> str:
 def _load(path: Path) -> Any:
     with from_extra("segmentation"):
         import onnx
+        from google.protobuf.message import DecodeError
 
     try:
-        onnx.checker.check_model(str(path))  # reads the file by itself, and says what is wrong in one kind of error
-        return onnx.load(str(path), load_external_data=False)
-    except (OSError, onnx.checker.ValidationError) as error:
+        # Read here, not by the checker: given a path, it opens the file with the C++ library that some other package
+        # has loaded before it, and memory was damaged.
+        model = onnx.load(str(path), load_external_data=False)
+        onnx.checker.check_model(model)
+    except (OSError, DecodeError, onnx.checker.ValidationError) as error:
         came = f"{path.name}, which is no whole ONNX file ({str(error)[:120]})"
         raise ModelError(came, "an ONNX file with its weights inside", "export it again") from error
+    return model
 
 
 def _array_window(sidecar: Sidecar) -> tuple[int, int, int]:
