@@ -183,8 +183,6 @@ def _load(path: Path) -> Any:
         from google.protobuf.message import DecodeError
 
     try:
-        # Read here, not by the checker: given a path, it opens the file with the C++ library that some other package
-        # has loaded before it, and memory was damaged.
         model = onnx.load(str(path), load_external_data=False)
         onnx.checker.check_model(model)
     except (OSError, DecodeError, onnx.checker.ValidationError) as error:
