@@ -180,15 +180,14 @@ def _input_name(path: Path, sidecar: Sidecar) -> str:
 def _load(path: Path) -> Any:
     with from_extra("segmentation"):
         import onnx
-        from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(str(path), load_external_data=False)
-        onnx.checker.check_model(model)
-    except (OSError, DecodeError, onnx.checker.ValidationError) as error:
+        content = path.read_bytes()
+        onnx.checker.check_model(content)
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
         came = f"{path.name}, which is no whole ONNX file ({str(error)[:120]})"
         raise ModelError(came, "an ONNX file with its weights inside", "export it again") from error
-    return model
+    return onnx.load_model_from_string(content)
 
 
 def _array_window(sidecar: Sidecar) -> tuple[int, int, int]:
