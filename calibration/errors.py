@@ -15,3 +15,11 @@ class TipFileError(SurgNavError):
 
 class CameraFileError(SurgNavError):
     """The calibration of a camera cannot be read, holds something else, or is for pictures of another size."""
+
+
+class PoseStreamError(SurgNavError):
+    """Recorded poses that no calibration may use: empty, mirrored, in another unit, or with times out of order."""
+
+
+class CalibrationResultError(SurgNavError):
+    """The file of a calibration's result cannot be read, or holds something else."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.spatial.transform import Rotation
 
 from calibration.errors import TipFileError
-from calibration.pivot import PivotCalibration
+from calibration.pivot.pivot import PivotCalibration
 from geometry import Transform
 
 FORMAT = "surgnav_tip"

@@ -1,4 +1,4 @@
-from calibration.pivot import (
+from calibration.pivot.pivot import (
     PivotCalibration as PivotCalibration,
     PivotSettings as PivotSettings,
     calibrate_pivot as calibrate_pivot,

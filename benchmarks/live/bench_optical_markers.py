@@ -34,7 +34,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calibration.camera_file import CameraCalibration
+from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
 from navigation.devices.optical_markers.bodies import Body, cells_along, dictionary_of, marker_cells
 from navigation.devices.optical_markers.edges import find_sides, light_of

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calibration.camera_file import CameraCalibration, write_camera
+from calibration.camera.camera_file import CameraCalibration, write_camera
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.clock import NS_PER_S

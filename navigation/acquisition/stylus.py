@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from calibration.pivot import PivotCalibration, calibrate_pivot
+from calibration.pivot.pivot import PivotCalibration, calibrate_pivot
 from geometry import Transform
 from geometry.frames import STYLUS
 from geometry.points import Floats

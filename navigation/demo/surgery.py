@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from calibration.pivot import PivotCalibration, calibrate_pivot
+from calibration.pivot.pivot import PivotCalibration, calibrate_pivot
 from geometry import Surface, Transform
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats

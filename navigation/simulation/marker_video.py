@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
-from calibration.camera_file import CameraCalibration
+from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
 from geometry.points import Floats, Singles
 

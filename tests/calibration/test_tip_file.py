@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calibration.errors import TipFileError
-from calibration.pivot import calibrate_pivot
+from calibration.pivot.pivot import calibrate_pivot
 from calibration.tip_file import read_tip, write_tip
 from geometry import Transform
 

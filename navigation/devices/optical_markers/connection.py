@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from calibration.camera_file import read_camera
+from calibration.camera.camera_file import read_camera
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.optical_markers.bodies import body_of
 from navigation.devices.optical_markers.finding import Finder, View

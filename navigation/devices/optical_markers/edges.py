@@ -17,7 +17,7 @@ from geometry.extras import from_extra
 from geometry.points import Bools, Floats, Singles
 
 if TYPE_CHECKING:
-    from calibration.camera_file import CameraCalibration
+    from calibration.camera.camera_file import CameraCalibration
 
 # Cameras code light with about this power; light is summed, not codes.
 _GAMMA = 2.2

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from calibration.camera_file import CameraCalibration
+from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
 from geometry.extras import from_extra
 from geometry.points import Floats

@@ -13,7 +13,7 @@ from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import DeviceError
 
 if TYPE_CHECKING:
-    from calibration.camera_file import CameraCalibration
+    from calibration.camera.camera_file import CameraCalibration
     from navigation.devices.optical_markers.settings import CameraSettings
 
 _NS_PER_MS = NS_PER_S // 1000

@@ -24,7 +24,7 @@ from geometry.extras import from_extra
 from geometry.points import Floats
 
 if TYPE_CHECKING:
-    from calibration.camera_file import CameraCalibration
+    from calibration.camera.camera_file import CameraCalibration
     from geometry import Transform
 
 _STEPS = 12

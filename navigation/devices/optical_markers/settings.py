@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy.spatial.transform import Rotation
 
-from calibration.camera_file import read_camera
+from calibration.camera.camera_file import read_camera
 from calibration.errors import CameraFileError
 from geometry import Transform
 from geometry.frames import TRACKER
@@ -72,7 +72,7 @@ class CameraSettings(Settings):
         webcam: number of the camera at this machine, from 0 on.
         file: a video file, played as if it were a camera.
         stream: address of a stream, such as rtsp://...
-        calibration: JSON file (`calibration.camera_file`).
+        calibration: JSON file (`calibration.camera.camera_file`).
         pose: where it stands in the frame ``tracker``; that of the first camera is the frame itself.
     """
 

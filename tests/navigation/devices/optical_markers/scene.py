@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calibration.camera_file import CameraCalibration
+from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
 from navigation.devices.optical_markers.bodies import Body, board_cells, cells_along, marker_cells
 from navigation.devices.optical_markers.settings import BoardSettings, Dictionary, MarkerSettings

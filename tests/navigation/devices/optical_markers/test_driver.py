@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.camera_file import write_camera
+from calibration.camera.camera_file import write_camera
 from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.optical_markers.connection import MarkerConnection, _together

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.camera_file import CameraCalibration
+from calibration.camera.camera_file import CameraCalibration
 from navigation.devices.optical_markers.bodies import Body, dictionary_of
 from navigation.devices.optical_markers.finding import Finder
 from navigation.devices.optical_markers.judging import judge

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calibration.camera_file import FORMAT, CameraCalibration, read_camera, write_camera
+from calibration.camera.camera_file import FORMAT, CameraCalibration, read_camera, write_camera
 from calibration.errors import CameraFileError
 
 CAMERA = CameraCalibration(

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from calibration import calibrate_pivot
 from calibration.errors import PivotRefusedError
-from calibration.pivot import PivotSettings
+from calibration.pivot.pivot import PivotSettings
 from geometry import Transform
 from geometry.errors import FrameMismatchError
 from tests.geometry.strategies import points_mm, transforms

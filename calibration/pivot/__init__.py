@@ -1,0 +1,1 @@
+"""The tip of an instrument from how it was moved: pivot calibration."""
