@@ -1,0 +1,96 @@
+"""The covariance of X, Z and the time offset, from the residuals' own scatter and their correlation in time.
+
+The sandwich estimator (White, Econometrica 48(4), 1980; Huber, "Robust statistics", 1981, ch. 6.3, for weighted
+residuals): a tracker's error is neither isotropic nor normal. Neighbouring poses repeat one another's error; how much
+that matters depends on how fast the motion changes beside how long the error stays the same, so the residuals'
+autocorrelation is carried through the derivatives (Newey and West, Econometrica 55(3), 1987, with the lags at which it
+is positive).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.hand_eye.refine import (
+    DEGREES_OF_FREEDOM,
+    FEWEST_FOR_OUTLIERS,
+    Fit,
+    whitened,
+    whitened_jacobian,
+)
+from geometry.points import Floats
+
+# A quarter of the sequence: beyond, an autocorrelation has too few products to be known.
+_LONGEST_LAG = 0.25
+
+
+def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
+    """Covariance of the unknowns, ``(12, 12)`` or ``(13, 13)``, by the steps of `model.moved`, and the correlation.
+
+    The second is the autocorrelation of the whitened residuals by lag, ``(k,)``, from lag 0 (which is 1) on.
+    """
+    derivatives = whitened_jacobian(fit)
+    errors = whitened(fit.errors[fit.used], fit.scatter)
+    weights = fit.weights[fit.used][:, None]
+    correlation = _autocorrelation(errors * np.sqrt(weights), derivatives.shape[2])
+    scores = np.einsum("nij,ni->nj", derivatives, errors * weights)
+    bread = np.linalg.pinv(_bread(derivatives, errors, weights), rcond=1e-15, hermitian=True)
+    count, unknowns = 6 * len(errors), derivatives.shape[2]
+    degrees = count / max(count - unknowns, 1)
+    meat = _stretched(scores.T @ scores, derivatives, correlation)
+    return bread @ meat @ bread * degrees, correlation
+
+
+def _bread(derivatives: Floats, errors: Floats, weights: Floats) -> Floats:
+    """The expected second derivatives; those of Student's weights are taken as their mean over the pairs."""
+    middle = np.eye(6) * weights.mean()
+    if len(errors) >= FEWEST_FOR_OUTLIERS:
+        weighted = weights * errors
+        middle -= 2.0 / (DEGREES_OF_FREEDOM + 6.0) * (weighted.T @ weighted) / len(errors)
+    return np.einsum("nij,ik,nkl->jl", derivatives, middle, derivatives)
+
+
+def _autocorrelation(errors: Floats, unknowns: int) -> Floats:
+    """By lag, as long as it is positive; raised by what the fitted unknowns took from it."""
+    count = len(errors)
+    power = float(np.sum(errors**2))
+    values = [1.0]
+    if power <= 0.0:
+        return np.array(values)
+    for lag in range(1, max(2, int(_LONGEST_LAG * count))):
+        taken = unknowns / (6.0 * count) * values[-1]
+        value = float(np.sum(errors[lag:] * errors[:-lag])) / power * count / (count - lag) + taken
+        if value < 2.0 / np.sqrt(6.0 * count):
+            break
+        values.append(min(value, 1.0))
+    return np.array(values)
+
+
+def _stretched(meat: Floats, derivatives: Floats, correlation: Floats) -> Floats:
+    """The meat of independent residuals, stretched as the correlation stretches that of residuals of one size."""
+    if len(correlation) == 1:
+        return meat
+    alone = np.einsum("nij,nik->jk", derivatives, derivatives)
+    together = alone.copy()
+    for lag, value in enumerate(correlation[1:], start=1):
+        product = np.einsum("nij,nik->jk", derivatives[lag:], derivatives[:-lag])
+        together += value * (product + product.T)
+    size = 1.0 / np.sqrt(np.diag(alone))
+    alone, together = alone * np.outer(size, size), together * np.outer(size, size)
+    stretch = _power(together, 0.5) @ _power(alone, -0.5)
+    scaled = meat * np.outer(size, size)
+    return (stretch @ scaled @ stretch.T) / np.outer(size, size)
+
+
+def _power(matrix: Floats, exponent: float) -> Floats:
+    values, vectors = np.linalg.eigh(matrix)
+    # A truncated autocorrelation may leave a direction without any power: it keeps a little.
+    return (vectors * np.maximum(values, 1e-6 * values.max()) ** exponent) @ vectors.T
+
+
+def from_left(matrix: Floats, covariance: Floats) -> Floats:
+    """A covariance by `model.moved` as one of errors ``E`` in ``E T``, which turn about the origin of the target."""
+    change = np.eye(6)
+    x, y, z = matrix[:3, 3]
+    change[3:, :3] = [[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]
+    return change @ covariance @ change.T
