@@ -1,6 +1,6 @@
 """Printed markers in rendered pictures with known truth: error at a tip, covariance, mirrored poses, speed.
 
-    python benchmarks/live/bench_optical_markers.py [--frames 600] [--poses 10000] [--seed 1]
+    python benchmarks/live/bench_optical_markers.py [--frames 600] [--poses 10000] [--seed 1] [--keep FOLDER]
 
 Each frame is a picture of 320 x 240 px (rendered by navigation/simulation/marker_video.py, which casts rays and knows
 nothing of how markers are found) of one of three tools of 24 mm markers, from 130 to 450 mm away, tilted by up to 75
@@ -25,68 +25,40 @@ true pose mirrored in depth than to the true one, and more than 5 degrees off. T
 from __future__ import annotations
 
 import argparse
+import pickle
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
-from navigation.devices.optical_markers.bodies import Body, cells_along, dictionary_of, marker_cells
+from navigation.devices.optical_markers.bodies import Body, cells_along, dictionary_of
 from navigation.devices.optical_markers.edges import find_sides, light_of
 from navigation.devices.optical_markers.finding import Finder, View
 from navigation.devices.optical_markers.judging import judge
 from navigation.devices.optical_markers.pose import Sighting
-from navigation.devices.optical_markers.settings import Dictionary, MarkerSettings
+from navigation.devices.optical_markers.settings import MarkerSettings
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.simulation.marker_video import Face, MarkerCamera, PictureSettings
+from navigation.simulation.printed_tools import DICTIONARY, SIDES_LEAN_DEG, Faces, camera, faces_of, placed, row
 
-DICTIONARY = Dictionary.ARUCO_4X4_50
-CAMERA = CameraCalibration(
-    width_px=320,
-    height_px=240,
-    fx_px=420.0,
-    fy_px=418.0,
-    cx_px=157.0,
-    cy_px=122.0,
-    distortion=(-0.12, 0.04, 0.001, -0.0005, 0.0),
-    reprojection_rms_px=0.02,
-    calibrated="2026-11-26T12:00:00+00:00",
-)
+CAMERA = camera()
 HERE = Transform(np.eye(4), "camera", "tracker")
 TIP_MM = np.array([0.0, -120.0, 0.0])
 INSIDE_95 = 7.815  # chi-squared with three degrees of freedom
 MIRRORED_DEG = 5.0
 CAMERAS = 16
+RUN = 100
 
 
 def tools() -> dict[str, list[MarkerSettings]]:
-    row = [MarkerSettings(id=number, size_mm=24.0, centre_mm=(32.0 * number - 32.0, 0.0, 0.0)) for number in range(3)]
-    leaning = [
-        MarkerSettings(
-            id=each.id,
-            size_mm=24.0,
-            centre_mm=each.centre_mm,
-            quaternion_xyzw=tuple(Rotation.from_euler("y", turn, degrees=True).as_quat().tolist()),
-        )
-        for each, turn in zip(row, (-25.0, 0.0, 25.0), strict=True)
-    ]
-    return {"one": row[1:2], "row": row, "block": leaning}
-
-
-def faces_of(markers: list[MarkerSettings]) -> list[tuple[Face, Transform]]:
-    """The printed faces, in the frame of the tool."""
-    faces = []
-    for each in markers:
-        cells = np.pad(marker_cells(DICTIONARY, each.id), 1, constant_values=1.0)
-        face = Face((0.04 + 0.8 * cells).astype(np.float32), each.size_mm / cells_along(DICTIONARY))
-        turn = Rotation.from_quat(each.quaternion_xyzw)
-        faces.append((face, Transform.from_rotation(turn, each.centre_mm, "tool", f"marker_{each.id}")))
-    return faces
+    return {"one": row()[1:2], "row": row(), "block": row(SIDES_LEAN_DEG)}
 
 
 def cameras(random: np.random.Generator) -> list[MarkerCamera]:
@@ -115,10 +87,10 @@ class Scene:
     motion: np.ndarray
     card: tuple[Face, Transform] | None
 
-    def exposures(self, faces: list[tuple[Face, Transform]]) -> list[list[tuple[Face, Transform]]]:
+    def exposures(self, faces: Faces) -> list[Faces]:
         steps = 1 if not self.motion.any() else 6
         return [
-            [(face, self._at(share) @ place) for face, place in faces] + ([self.card] if self.card else [])
+            placed(faces, self._at(share)) + ([self.card] if self.card else [])
             for share in (np.arange(steps) + 0.5) / steps - 0.5
         ]
 
@@ -305,28 +277,44 @@ class Tally:
         self.rival_mirrored += is_mirrored(found[0], truth)
 
 
-def measure(frames: int, seed: int) -> dict[str, Tally]:
-    random = np.random.default_rng(seed)
+def measure(frames: int, seed: int, kept: Path | None) -> dict[str, Tally]:
+    """Renders and judges in runs of `RUN` frames with random numbers of their own; what is kept is not repeated."""
+    together = {name: Tally() for name in tools()}
+    for run in range(-(-frames // RUN)):
+        count = min(RUN, frames - run * RUN)
+        path = None if kept is None else kept / f"seed_{seed}_run_{run}_of_{count}.pickle"
+        if path is not None and path.exists():
+            tallies: dict[str, Tally] = pickle.loads(path.read_bytes())
+        else:
+            tallies = measure_run(count, np.random.default_rng([seed, run]))
+            if path is not None:
+                path.with_suffix(".part").write_bytes(pickle.dumps(tallies))
+                path.with_suffix(".part").replace(path)
+        together = {name: whole([together[name], tallies[name]]) for name in together}
+        mirrored = sum(each.mirrored for each in together.values())
+        print(f"  {run * RUN + count} frames, {mirrored} mirrored poses accepted", file=sys.stderr, flush=True)
+    return together
+
+
+def measure_run(frames: int, random: np.random.Generator) -> dict[str, Tally]:
     taken_by, rival = cameras(random), Rival()
     kinds = tools()
     bodies = {name: Body(name, {each.id: each.corners_tool_mm for each in kinds[name]}, None) for name in kinds}
     finders = {name: Finder(CAMERA, HERE, [body], DICTIONARY) for name, body in bodies.items()}
-    faces = {name: faces_of(markers) for name, markers in kinds.items()}
+    faces = {name: faces_of(markers, "tool") for name, markers in kinds.items()}
     tallies = {name: Tally() for name in kinds}
     for number in range(frames):
         name = list(kinds)[number % len(kinds)]
-        placed, tally = scene(random), tallies[name]
-        picture = taken_by[number % CAMERAS].picture(placed.exposures(faces[name]))
+        view, tally = scene(random), tallies[name]
+        picture = taken_by[number % CAMERAS].picture(view.exposures(faces[name]))
         begun = time.process_time()
         seen = judge(bodies[name], [finders[name].look(picture)[name]])
         between = time.process_time()
         found = rival.pose(picture, bodies[name], name != "block")
         tally.rival_seconds += time.process_time() - between
         tally.seconds += between - begun
-        tally.take_rival(found, placed.pose, tally.take(seen, placed.pose))
-        tally.markers += markers_in(picture, finders[name], bodies[name], placed.pose)
-        if number % 100 == 99:
-            print(f"  {number + 1} frames", file=sys.stderr, flush=True)
+        tally.take_rival(found, view.pose, tally.take(seen, view.pose))
+        tally.markers += markers_in(picture, finders[name], bodies[name], view.pose)
     return tallies
 
 
@@ -373,24 +361,27 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=600, help="pictures to render")
     parser.add_argument("--poses", type=int, default=10_000, help="frames with drawn errors of the sides")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="folder for every hundred frames, so that a run can be resumed")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    rendered = measure(arguments.frames, arguments.seed)
+    if arguments.keep is not None:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    rendered = measure(arguments.frames, arguments.seed, arguments.keep)
     print("rendered")
     for name, tally in rendered.items():
         show(name, tally)
-    is_met = show("all", whole(rendered))
+    is_met = show("all", whole(rendered.values()))
     drawn = draw(arguments.poses, arguments.seed, rendered)
     print("drawn")
     for name, tally in drawn.items():
         show(name, tally)
-    return 0 if show("all", whole(drawn)) and is_met else 1
+    return 0 if show("all", whole(drawn.values())) and is_met else 1
 
 
-def whole(tallies: dict[str, Tally]) -> Tally:
-    """All tools together."""
+def whole(tallies: Iterable[Tally]) -> Tally:
+    """All of them as one."""
     together = Tally()
-    for tally in tallies.values():
+    for tally in tallies:
         for each in fields(Tally):
             setattr(together, each.name, getattr(together, each.name) + getattr(tally, each.name))
     return together

@@ -16,7 +16,8 @@ from navigation.devices.optical_markers.settings import MarkerCameraSettings
 from navigation.devices.tracker import Connection, TrackerFrame, Visibility
 from navigation.room.opening import open_room
 from navigation.room.read_room import RoomFileError, read_room
-from tests.navigation.devices.optical_markers.scene import CAMERA, LEANING, camera, face, facing, placed
+from navigation.simulation.printed_tools import marker_face
+from tests.navigation.devices.optical_markers.scene import CAMERA, LEANING, camera, facing, placed
 
 ROOM = """
 [devices.webcam]
@@ -53,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
     stylus = placed(LEANING, type(T_CAMERA_STYLUS)(up, "camera", STYLUS))
     down = T_CAMERA_REFERENCE.matrix.copy()
     down[1, 3] += 40.0
-    reference = [(face(5, 30.0), type(T_CAMERA_REFERENCE)(down, "camera", REFERENCE))]
+    reference = [(marker_face(5, 30.0), type(T_CAMERA_REFERENCE)(down, "camera", REFERENCE))]
     writer = cv2.VideoWriter(str(tmp_path / "markers.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 20.0, size)
     for faces in ([*stylus, *reference],) * 3 + (reference,):
         writer.write(cv2.cvtColor(taken_by.picture([faces]), cv2.COLOR_GRAY2BGR))

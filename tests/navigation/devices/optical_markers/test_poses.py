@@ -15,20 +15,8 @@ from navigation.devices.optical_markers.settings import BoardSettings
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.errors import DeviceError
 from navigation.simulation.marker_video import MarkerCamera, projected
-from tests.navigation.devices.optical_markers.scene import (
-    CAMERA,
-    DICTIONARY,
-    HERE,
-    LEANING,
-    MARKERS,
-    board_face,
-    body,
-    camera,
-    card,
-    face,
-    facing,
-    placed,
-)
+from navigation.simulation.printed_tools import DICTIONARY, board_face, card, marker_face
+from tests.navigation.devices.optical_markers.scene import CAMERA, HERE, LEANING, MARKERS, body, camera, facing, placed
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +39,7 @@ def test_sides_lie_where_they_were_rendered(taken_by: MarkerCamera) -> None:
     pose = facing(40.0, 150.0)
     corners = MARKERS[1].corners_tool_mm
     true_px = projected(CAMERA, pose.apply(corners))
-    picture = taken_by.picture([[(face(1, 24.0), pose)]])
+    picture = taken_by.picture([[(marker_face(1, 24.0), pose)]])
     found = find_sides(
         light_of(picture), (true_px + [[1.0, -0.8], [-1.0, 0.5], [0.7, 1.0], [0.9, -1.0]])[None], 6, CAMERA
     )
@@ -64,7 +52,7 @@ def test_sides_are_found_from_corners_that_lie_too_far_inside(taken_by: MarkerCa
     pose = facing(60.0, 170.0, 60.0)
     true_px = projected(CAMERA, pose.apply(MARKERS[1].corners_tool_mm))
     inside_px = true_px + 2.0 * share * (true_px.mean(axis=0) - true_px)
-    found = find_sides(light_of(taken_by.picture([[(face(1, 24.0), pose)]])), inside_px[None], 6, CAMERA)
+    found = find_sides(light_of(taken_by.picture([[(marker_face(1, 24.0), pose)]])), inside_px[None], 6, CAMERA)
     assert np.abs(found.corners_px[0] - undistorted(true_px, CAMERA)).max() < 0.2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -30,9 +31,11 @@ def pose(tool: str, translation_mm: list[float], turn_deg: float) -> ToolObserva
 
 
 def surgery() -> list[TrackerFrame]:
-    """Five pictures: a stylus that moves aside, and is in its tray in the last two."""
+    """Five pictures: a stylus that is first behind the reference, moves aside, and is in its tray in the last two."""
     reference = pose(REFERENCE, [-140.0, 100.0, 1350.0], 8.0)
-    styluses = [pose(STYLUS, [40.0 + 30.0 * step, 20.0, 1300.0], 15.0 * step) for step in range(3)] + [_HIDDEN] * 2
+    behind = pose(STYLUS, [-120.0, 90.0, 1420.0], 0.0)
+    styluses = [behind, *(pose(STYLUS, [70.0 + 30.0 * step, 20.0, 1300.0], 15.0 * step) for step in range(2))]
+    styluses += [_HIDDEN] * 2
     return [
         TrackerFrame(number, NS_PER_S + round(number * NS_PER_S / _RATE_HZ), {REFERENCE: reference, STYLUS: stylus})
         for number, stylus in enumerate([*styluses, _HIDDEN])
@@ -48,7 +51,9 @@ def test_the_room_measures_the_recorded_poses(tmp_path: Path, repository: Path) 
     assert made.returncode == 0, made.stderr
     assert "5 pictures" in made.stdout
     measured = measured_in(tmp_path / "or.toml")
-    # Pictures may be left out for newer ones: a tip is one of those recorded, 30 mm from the next.
+    # Where it was recorded the reference hides the stylus; as rendered, its block stands on an arm, out of the way.
+    assert float(re.findall(r"block is (\d+) mm aside", made.stdout)[0]) > 50.0
+    # Pictures may be left out for newer ones: a tip is one of those recorded, 30 mm from the next at least.
     true_tips_mm = np.array([tip_reference_mm(frame.tools) for frame in frames[:3]])
     assert {frame.tools[STYLUS].visibility for frame in measured} == {Visibility.VISIBLE, Visibility.OCCLUDED}
     for frame in measured:
