@@ -11,7 +11,7 @@ from geometry import Surface
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import PacedClock
-from navigation.devices.tracker import DeviceState, TrackerFrame
+from navigation.devices.wrapped_tracker import WrappedTracker
 from navigation.simulation.actions import Action, Touch, pivot_near
 from navigation.simulation.operating_room import (
     DRIVER,
@@ -30,7 +30,7 @@ TABLE_MOTION_MM = 15.0
 OCCLUSIONS = {DRIVER: (10.0, 6.0, 7.0), REFERENCE: (30.0, 20.0, 20.5)}
 
 
-class RehearsedTracker:
+class RehearsedTracker(WrappedTracker):
     """Satisfies `Tracker` and `Hand`: every request begins a new action, which the same simulated camera watches.
 
     Args:
@@ -45,29 +45,8 @@ class RehearsedTracker:
         self._rng = np.random.default_rng([seed, 4])
         self._config = OperatingRoomConfig(seed=seed, centre_ct_mm=self._skin.centre_mm, tools=(REFERENCE, STYLUS))
         self.room = OperatingRoom(self._config)
-        self._tracker = open_simulated_tracker(self._config, clock)
+        super().__init__(open_simulated_tracker(self._config, clock))
         self._actions = 0
-
-    @property
-    def tools(self) -> tuple[str, ...]:
-        return self._tracker.tools
-
-    @property
-    def rate_hz(self) -> float:
-        return self._tracker.rate_hz
-
-    @property
-    def state(self) -> DeviceState:
-        return self._tracker.state
-
-    def start(self) -> None:
-        self._tracker.start()
-
-    def stop(self) -> None:
-        self._tracker.stop()
-
-    def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
-        return self._tracker.next_frame(timeout_ns)
 
     def streaming(self, start_ns: int) -> OperatingRoomConfig:
         """Settings of the same room with all tools: the stylus sweeps over the skin, some tools are hidden at times.

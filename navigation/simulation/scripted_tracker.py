@@ -11,12 +11,13 @@ from geometry import Transform
 from geometry.frames import TRACKER
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.tracker import DeviceState, FrameCounts, ToolObservation, Tracker, TrackerFrame
+from navigation.devices.wrapped_tracker import WrappedTracker
 from navigation.simulation.scenario import Scenario
 
 _NS_PER_MS = 1_000_000
 
 
-class ScriptedTracker:
+class ScriptedTracker(WrappedTracker):
     """Satisfies `Tracker` with the frames of another one, after what the scenario does to them.
 
     It hands out what has arrived last, as a device without a buffer does. A frame that the scenario makes late may so
@@ -31,29 +32,19 @@ class ScriptedTracker:
     def __init__(
         self, tracker: Tracker, scenario: Scenario, epoch_ns: int, clock: PacedClock, rng: np.random.Generator
     ) -> None:
-        self._tracker, self._scenario, self._epoch_ns = tracker, scenario, epoch_ns
+        super().__init__(tracker)
+        self._scenario, self._epoch_ns = scenario, epoch_ns
         self._clock, self._rng = clock, rng
         self._on_its_way: list[tuple[int, TrackerFrame]] = []  # with the time of arrival
         self._received = self._lost = 0
 
     @property
-    def tools(self) -> tuple[str, ...]:
-        return self._tracker.tools
-
-    @property
-    def rate_hz(self) -> float:
-        return self._tracker.rate_hz
-
-    @property
     def state(self) -> DeviceState:
-        return replace(self._tracker.state, frames=FrameCounts(received=self._received, lost=self._lost))
+        return replace(super().state, frames=FrameCounts(received=self._received, lost=self._lost))
 
     def start(self) -> None:
         self._on_its_way.clear()
-        self._tracker.start()
-
-    def stop(self) -> None:
-        self._tracker.stop()
+        super().start()
 
     def next_frame(self, timeout_ns: int) -> TrackerFrame | None:
         until_ns = self._clock.now_ns() + max(0, timeout_ns)
