@@ -60,6 +60,14 @@ class Mistakes:
         unit = next((f", in {words}" for ending, words in UNITS.items() if near[0].endswith(ending)), "")
         return f"write {near[0]!r}{unit}"
 
+    def missing_key(self, where: str, key: str, table: Collection[str], allowed: str, otherwise: str) -> None:
+        """A key that a table lacks, and the one in it that was probably meant."""
+        slip = next(iter(get_close_matches(key, table, 1, _ALIKE)), None)
+        if slip is None:
+            self.add(where, f"no key {key!r}", allowed, otherwise)
+        else:
+            self.add(where, f"no key {key!r}, but {slip!r}", allowed, f"write {key!r} in place of {slip!r}")
+
     def validated(self, model: type[Model], table: Mapping[str, Any], where: str) -> Model | None:
         """The settings in a table, or None and their mistakes. As in TOML, a number is no text and a text no number."""
         try:

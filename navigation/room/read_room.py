@@ -150,10 +150,13 @@ class _Reading:
     def _device(self, name: str, table: Mapping[str, Any]) -> Device | None:
         where = f"[devices.{name}]"
         named = table.get("driver")
+        allowed = f"one of {', '.join(DRIVERS)}"
+        if named is None:
+            self._mistakes.missing_key(where, "driver", table, allowed, "choose one of these")
+            return None
         if not isinstance(named, str) or named not in DRIVERS:
-            came = "no key 'driver'" if named is None else f"driver = {shown(named)}"
             action = self._mistakes.nearest(str(named), tuple(DRIVERS), "choose one of these")
-            self._mistakes.add(where, came, f"one of {', '.join(DRIVERS)}", action)
+            self._mistakes.add(where, f"driver = {shown(named)}", allowed, action)
             return None
         driver = self._drivers[name] = driver_of(named)
         keys, settings = self._split(table, DeviceKeys, driver.settings, where)
@@ -247,7 +250,12 @@ class _Reading:
             self._mistakes.add(where, f"device = {device!r}, which is no device of this file", there, action)
         driver = self._drivers.get(str(device))
         if driver is None:
-            self._mistakes.validated(ToolKeys, {k: v for k, v in table.items() if k in ToolKeys.model_fields}, where)
+            stated = {key: table[key] for key in ToolKeys.model_fields if key in table}
+            if device is None:
+                there, action = "device = a value", "add the line device = ..."
+                self._mistakes.missing_key(where, "device", table, there, action)
+                stated["device"] = ""
+            self._mistakes.validated(ToolKeys, stated, where)
             return None
         keys, settings = self._split(table, ToolKeys, driver.tool_settings, where)
         if keys is None or settings is None:
