@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from calibration.pivot import calibrate_pivot
 from geometry.frames import REFERENCE, STYLUS
+from navigation.acquisition.collect import collect_poses, collect_touch
 from navigation.clock import NS_PER_S, VirtualClock
 from navigation.demo.performance import perform
 from navigation.demo.room_surgeon import COLLECTED, RoomSurgeon
 from navigation.demo.surgery import SimulatedSurgeon, find_markers, operate, score
-from navigation.devices.tracker import Tracker
+from navigation.devices.tracker import ToolObservation, Tracker, Visibility
 from navigation.devices.ultrasound.plus.write import write_transforms
 from navigation.errors import AcquisitionError
 from navigation.room.read_room import read_room
@@ -95,3 +99,42 @@ def test_a_device_that_is_gone_is_an_error_that_says_why(room_file: Path) -> Non
     clock.advance_ns(200 * NS_PER_S)
     with pytest.raises(AcquisitionError, match="the recording has ended"):
         RoomSurgeon(tracker, STYLUS, lambda step: None).pivot()
+
+
+def surgery_without(skin: PatientSkin, room_file: Path, name: str, lost: Callable[[float], str]) -> RoomSurgeon:
+    """The surgery with what is `lost` of it at each of its seconds: the stylus, the frame, or nothing."""
+    frames = []
+    tools = (REFERENCE, STYLUS)
+    for frame in perform(SimulatedSurgeon(skin, SEED), skin.markers(), made_bone(skin), tools, rate_hz=20.0):
+        what = lost(frame.capture_ns / NS_PER_S - 1.0)
+        if what == STYLUS:
+            hidden = ToolObservation(Visibility.OCCLUDED, reason="behind the reference")
+            frames.append(replace(frame, tools={**frame.tools, STYLUS: hidden}))
+        elif not what:
+            frames.append(frame)
+    path = room_file.with_name(f"{name}.toml")
+    write_transforms(path.with_suffix(".igs.mha"), frames)
+    path.write_text(room_file.read_text().replace("surgery.igs.mha", f"{name}.igs.mha"))
+    return RoomSurgeon(played(path, VirtualClock()), STYLUS, lambda step: None)
+
+
+# The second touch: after 3.5 s in the tray, 12 s of pivot, 1.5 s, 2.5 s of the first touch and 1.5 s.
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        (
+            lambda t_s: STYLUS if 20.9 < t_s < 23.6 else "",
+            r"a stylus out of sight for 5\.\d s before the touch",
+        ),
+        (lambda t_s: "frame" if 19.4 < t_s < 21.1 else "", r"no frame for 1\.\d s before the touch of second"),
+    ],
+    ids=["hidden for all of the step", "its beginning without frames"],
+)
+def test_a_step_that_was_missed_is_not_taken_for_the_next(
+    room_file: Path, skin: PatientSkin, lost: Callable[[float], str], told: str
+) -> None:
+    surgeon = surgery_without(skin, room_file, "missed", lost)
+    T_stylus_tip = calibrate_pivot(collect_poses(surgeon.pivot(), STYLUS, 8.0)).T_stylus_stylus_tip
+    collect_touch(surgeon.touch("first", np.zeros(3), np.zeros(3)), T_stylus_tip)
+    with pytest.raises(AcquisitionError, match=told):
+        surgeon.touch("second", np.zeros(3), np.zeros(3))
