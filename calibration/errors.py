@@ -23,3 +23,7 @@ class PoseStreamError(SurgNavError):
 
 class CalibrationResultError(SurgNavError):
     """The file of a calibration's result cannot be read, or holds something else."""
+
+
+class RackError(SurgNavError):
+    """The folder of calibrations is not there, or holds a result where another belongs."""

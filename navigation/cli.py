@@ -9,6 +9,7 @@ import os
 
 import typer
 
+from navigation.commands.calibrate.command import calibrate_app
 from navigation.commands.demo import demo_command
 from navigation.commands.doctor import doctor_command
 from navigation.commands.engine import engine_app
@@ -46,6 +47,7 @@ app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
 app.add_typer(room_app, name="room", rich_help_panel=OPERATING)
+app.add_typer(calibrate_app, name="calibrate", rich_help_panel=OPERATING)
 app.add_typer(ultrasound_app, name="ultrasound", rich_help_panel=OPERATING)
 app.add_typer(keys_app, name="keys", rich_help_panel=DEVELOP)
 app.add_typer(models_app, name="models", rich_help_panel=DEVELOP)

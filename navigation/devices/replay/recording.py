@@ -30,11 +30,13 @@ class Recording:
         name: the file.
         frames: at least one; times never decrease.
         notes: what a person should know of it, such as frames that were left out.
+        n_late: how many frames were left out since they are older than one before them.
     """
 
     name: str
     frames: tuple[RecordedFrame, ...]
     notes: tuple[str, ...] = ()
+    n_late: int = 0
 
 
 def in_order(name: str, frames: Sequence[RecordedFrame], notes: Sequence[str] = ()) -> Recording:
@@ -53,7 +55,7 @@ def in_order(name: str, frames: Sequence[RecordedFrame], notes: Sequence[str] = 
         raise DeviceError(f"{name} without frames", "a recording with frames of its tools", RECORD_AGAIN)
     late = len(frames) - len(kept)
     said = [f"{late} of {len(frames)} frames are older than one before them, and left out"] if late else []
-    return Recording(name, tuple(kept), (*notes, *said))
+    return Recording(name, tuple(kept), (*notes, *said), late)
 
 
 def check_ids(path: Path, tools: Sequence[Tool], known: Sequence[str]) -> None:

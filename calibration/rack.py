@@ -1,0 +1,88 @@
+"""The tool rack: a folder of calibrations by subject and kind, each written once; the newest accepted is in force.
+
+RACK/<subject>/<kind>/<made as 2026-11-27T021503Z>.json
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+from calibration.errors import RackError
+from calibration.result import CalibrationResult, Kind, read_result
+from case.atomic import atomic_write, held
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def keep(rack: Path, result: CalibrationResult) -> Path:
+    """Writes a result into the rack, in full or not at all, and returns its path; nothing there is ever replaced.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder = rack / result.subject / result.kind
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = result.made_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    with held(folder):
+        path, number = folder / f"{stem}.json", 1
+        while path.exists():  # another of the same second
+            number += 1
+            path = folder / f"{stem}_{number}.json"
+        atomic_write(path, result.to_json().encode())
+    return path
+
+
+def results(rack: Path, subject: str | None = None, kind: Kind | None = None) -> list[tuple[Path, CalibrationResult]]:
+    """Every result of the rack, or of a subject or kind in it, by subject and kind, each from the oldest on.
+
+    Raises:
+        RackError: no such folder, or a result that lies where another belongs.
+        CalibrationResultError: a file that is no result: nothing is skipped, since it could be the newest.
+    """
+    if not rack.is_dir():
+        raise RackError(
+            f"the rack {rack}, which is {'no folder' if rack.exists() else 'not there'}",
+            "the folder that calibrations are kept in",
+            "correct the path, or make the folder",
+        )
+    found = []
+    for path in sorted(rack.glob(f"{subject or '*'}/{kind or '*'}/*.json")):
+        if path.name.startswith("."):
+            continue  # of a run that was killed while it wrote
+        result = read_result(path)
+        belongs = (result.subject, result.kind)
+        if belongs != path.parts[-3:-1]:
+            raise RackError(
+                f"the {result.kind} calibration of {result.subject} in {path.relative_to(rack)}",
+                f"it in {result.subject}/{result.kind}",
+                "move it back; a result names what it belongs to",
+            )
+        found.append((path, result))
+    return sorted(found, key=lambda each: (each[1].subject, each[1].kind, each[1].made_at, each[0].name))
+
+
+def in_force(rack: Path, subject: str, kind: Kind) -> CalibrationResult | None:
+    """The newest accepted result of a subject and kind; None if there is none.
+
+    Raises:
+        RackError, CalibrationResultError: as `results`.
+    """
+    accepted = [result for _, result in results(rack, subject, kind) if result.is_accepted]
+    return accepted[-1] if accepted else None
+
+
+def age(result: CalibrationResult, now: datetime) -> str:
+    """How long ago a result was made, in words; one from the future is said to be, since a clock was wrong then."""
+    seconds = (now - result.made_at).total_seconds()
+    if seconds < -60.0:
+        return f"{_span(-seconds)} in the future: a clock is or was wrong"
+    return "just now" if seconds < 60.0 else f"{_span(seconds)} old"
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2.0 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(1.0, seconds / 60.0):.0f} minute{'' if seconds < 90.0 else 's'}"

@@ -1,0 +1,1 @@
+"""``surgnav calibrate``: instruments, live or from recordings."""

@@ -1,0 +1,12 @@
+"""The commands ``surgnav calibrate ...``; each is in a module of its name, with its options."""
+
+from __future__ import annotations
+
+import typer
+
+from navigation.commands.calibrate.pivot import pivot_command
+
+calibrate_app = typer.Typer(
+    help="Instruments and their errors: live at your devices, or from recordings.", no_args_is_help=True
+)
+calibrate_app.command("pivot")(pivot_command)

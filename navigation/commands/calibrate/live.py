@@ -1,0 +1,97 @@
+"""Collecting at the devices of a room: opens it, shows what to do next, reads the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from navigation.acquisition.collecting import Advice, Collecting, collect
+from navigation.clock import MonotonicClock, PacedClock, VirtualClock
+from navigation.devices.registry import driver_of
+from navigation.room.room import Room
+from navigation.room.room_tracker import RoomTracker, open_room
+from navigation.terminal.quit_key import pressed_keys
+
+_HELP = "u takes back the last of it, Enter or q ends it"
+_LONGEST_UNATTENDED_S = 60.0
+
+
+@dataclass(frozen=True)
+class OpenedRoom:
+    """A room whose devices run, and the clock that they are on."""
+
+    tracker: RoomTracker
+    clock: PacedClock
+
+
+@contextmanager
+def opened(room: Room) -> Iterator[OpenedRoom]:
+    """Runs a room's devices; where all of them are simulated, on a clock of its own, so that nobody waits.
+
+    Raises:
+        SurgNavError: a device cannot be opened.
+    """
+    rehearsed = all(driver_of(device.driver).is_simulated for device in room.devices)
+    clock = VirtualClock() if rehearsed else MonotonicClock()
+    tracker = open_room(room.devices, clock)
+    tracker.start()
+    try:
+        yield OpenedRoom(tracker, clock)
+    finally:
+        tracker.stop()
+
+
+def collect_live(
+    collecting: Collecting[Any],
+    next_sample: Callable[[], Any],
+    room: OpenedRoom,
+    console: Console,
+    *,
+    title: str,
+    seconds: float | None = None,
+    note: Callable[[], str] = lambda: "",
+) -> None:
+    """Collects with a screen and keys; without a terminal until it is enough, or for `seconds`.
+
+    Args:
+        next_sample: waits for the next sample, not long; None where there is none.
+        note: what else to say, such as why the tool is not seen; empty for nothing.
+    """
+    live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def show(advice: Advice) -> None:
+        if live is not None:
+            live.update(_screen(title, advice, note()), refresh=True)
+
+    with pressed_keys() as keys, live or nullcontext():
+        unattended = keys is None or isinstance(room.clock, VirtualClock)
+        collect(
+            collecting,
+            next_sample,
+            keys or (lambda: None),
+            show,
+            room.clock,
+            until_enough=unattended,
+            seconds=seconds if seconds is not None or not unattended else _LONGEST_UNATTENDED_S,
+        )
+    last = collecting.advice()
+    console.print(f"{escape(title)}: {last.coverage:.0%} covered; {escape(last.doubt)}", highlight=False)
+
+
+def _screen(title: str, advice: Advice, note: str) -> Group:
+    return Group(
+        Text(title, style="bold"),
+        Text(f"now: {advice.next_step}", style="cyan"),
+        ProgressBar(total=1.0, completed=advice.coverage, width=50),
+        Text(advice.doubt),
+        Text(note, style="yellow"),
+        Text(_HELP, style="dim"),
+    )

@@ -1,0 +1,51 @@
+"""Where the samples of a calibration come from, and where its result goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from navigation.errors import RoomError
+from navigation.room.read_room import read_room
+from navigation.room.room import Room
+
+
+def recordings_or_room(recordings: Sequence[Path | None], room: Path | None) -> tuple[Path, ...] | Room:
+    """Whichever of the two was asked for.
+
+    Raises:
+        RoomError: both or neither were named, or the room file has mistakes.
+    """
+    named = tuple(recording for recording in recordings if recording is not None)
+    if room is not None and not named:
+        return read_room(room)
+    if room is None and named:
+        return named
+    raise RoomError(
+        "both a recording and --room" if named else "neither a recording nor --room",
+        "a recording, or --room or.toml for the devices that you have",
+        "choose one of them",
+    )
+
+
+def rack_of(rack: Path | None, source: object) -> Path | None:
+    """The folder for results: the one that was named, or else that of the room; None if there is none."""
+    return rack
+
+
+def tools_of(room: Room, *names: str | None) -> Room:
+    """The room with these tools and the devices that see them; None among the names is left away.
+
+    Raises:
+        RoomError: the room has no such tool.
+    """
+    wanted = [name for name in names if name is not None]
+    there = [tool.name for tool in room.tools]
+    for name in wanted:
+        if name not in there:
+            raise RoomError(
+                f"the tool {name!r}, which is not in the room {room.name!r}",
+                f"one of {', '.join(there)}",
+                "name one of these, or add it to the room file",
+            )
+    return room.only(wanted)
