@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from calibration import calibrate_pivot
 from calibration.errors import PivotRefusedError
-from calibration.pivot.pivot import PivotSettings
+from calibration.pivot.equations import Equations, Metric
+from calibration.pivot.settings import PivotSettings
 from geometry import Transform
 from geometry.errors import FrameMismatchError
 from tests.geometry.strategies import points_mm, transforms
@@ -64,16 +65,17 @@ def test_moving_the_tracker_moves_the_pivot_and_not_the_tip(T_room_tracker: Tran
 
 
 def test_agrees_with_a_numerical_optimiser() -> None:
-    poses = rocked(np.random.default_rng(1), noise_mm=0.3)
+    poses = rocked(np.random.default_rng(1), noise_mm=np.array([0.2, 0.2, 0.6]))
+    matrices = np.stack([pose.matrix for pose in poses])
+    metric = Metric.of(np.diag([0.2, 0.2, 0.6]) ** 2 + 0.01)
 
     def cost(x: np.ndarray) -> np.ndarray:
-        return np.concatenate([pose.apply(x[:3]) - x[3:] for pose in poses])
+        return np.concatenate([metric.whitening @ (pose.apply(x[:3]) - x[3:]) for pose in poses])
 
-    solution = least_squares(cost, np.zeros(6), xtol=1e-15, ftol=1e-15, gtol=1e-15).x
-    calibration = calibrate_pivot(poses)
-    assert calibration.n_rejected == 0
-    # The optimiser differentiates numerically: its own limit is near 1e-7 mm.
-    np.testing.assert_allclose(calibration.tip_stylus_mm, solution[:3], atol=1e-6)
+    optimum = least_squares(cost, np.zeros(6), xtol=1e-15, ftol=1e-15, gtol=1e-15).x
+    solution = Equations(matrices[:, :3, :3], matrices[:, :3, 3]).solve(np.ones(len(poses)), metric)
+    # The optimiser differentiates numerically: its own limit is near 1e-6 mm.
+    np.testing.assert_allclose(solution, optimum, atol=1e-5)
 
 
 def test_expected_error_is_the_error_seen_over_many_calibrations() -> None:
@@ -178,8 +180,10 @@ def test_a_few_wild_poses_are_no_tilt() -> None:
     for angles_deg in ((60.0, 0.0, 0.0), (0.0, 60.0, 0.0), (0.0, 0.0, 60.0)):
         wild = Rotation.from_euler("xyz", angles_deg, degrees=True)
         poses.append(Transform.from_rotation(wild, PIVOT_MM - wild.apply(TIP_MM), "tracker", "stylus"))
-    with pytest.raises(PivotRefusedError, match=r"tilted in 3 of 60 poses only: they hold 9\d%"):
+    with pytest.raises(PivotRefusedError, match="degrees RMS"):
         calibrate_pivot(poses)
+    with pytest.raises(PivotRefusedError, match=r"tilted in 3 of 60 poses only: they hold 9\d%"):
+        calibrate_pivot(poses, PivotSettings(tukey_cutoff=1e3))
 
 
 def slicer_igt_poses(accumulated: bool, noise_mm: float, seed: int = 0) -> list[Transform]:
@@ -240,8 +244,8 @@ def test_a_loose_marker_is_refused() -> None:
 
 def test_no_majority_about_one_point_is_refused() -> None:
     rng = np.random.default_rng(2)
-    poses = rocked(rng, 55, noise_mm=0.1)
-    for i in range(25):
+    poses = rocked(rng, 80, noise_mm=0.1)
+    for i in range(42):
         poses[i] = Transform.from_rotation(poses[i].rotation, rng.uniform(-500, 500, 3), "tracker", "stylus")
     with pytest.raises(PivotRefusedError, match="do not turn about one point"):
         calibrate_pivot(poses)
@@ -276,11 +280,16 @@ def test_a_recorded_pivot_with_half_its_poses_astray_is_refused_and_its_tip_is_w
         names = sorted(name for name in archive.getnames() if name.endswith(".txt"))
         poses = [rigid(np.loadtxt(archive.extractfile(name)), "tracker", "stylus") for name in names]
     assert len(poses) == 1151
-    with pytest.raises(PivotRefusedError, match=r"residual of 2\.3\d mm RMS"):
+    with pytest.raises(
+        PivotRefusedError, match=r"residual of 2\.4\d mm RMS: during poses 489 to 52\d the tip was 11\.\d mm away"
+    ):
         calibrate_pivot(poses)
-    with pytest.raises(PivotRefusedError, match=r"a tip known to 2\.2\d mm RMS only"):
+    with pytest.raises(PivotRefusedError, match=r"a tip known to \d\.\d\d mm RMS only"):
         calibrate_pivot(poses, PivotSettings(maximum_residual_rms_mm=5.0))
     forced = calibrate_pivot(poses, PivotSettings(maximum_residual_rms_mm=5.0, maximum_tip_error_rms_mm=5.0))
-    # RANSAC at 2 mm keeps 609 of them; ours expects 2.2 mm of error and lies 0.5 mm from its tip.
+    # RANSAC at 2 mm keeps 609 of them; ours keeps 1,090, expects 1.7 mm of error, and lies 1.9 mm from that tip, which
+    # itself scatters by a millimetre or two from one run to the next.
     off_mm = np.linalg.norm(forced.tip_stylus_mm - np.array([-15.25, 393.99, -7.10]))
-    assert off_mm < forced.expected_tip_error_rms_mm
+    assert off_mm < 2.0 * forced.expected_tip_error_rms_mm
+    slipped = [outlier.index for outlier in forced.outliers]
+    assert set(range(500, 515)) <= set(slipped)

@@ -1,0 +1,13 @@
+"""What the calibrations of an axis and of a template refuse; the pivot's own is in calibration/errors.py."""
+
+from __future__ import annotations
+
+from geometry.errors import SurgNavError
+
+
+class SpinRefusedError(SurgNavError):
+    """Poses from which no trustworthy axis can be computed: too few, hardly turned, or about no single axis."""
+
+
+class TemplateRefusedError(SurgNavError):
+    """A template and a tool that do not belong together: too few landmarks, or they do not fit."""
