@@ -1,0 +1,9 @@
+"""What the calibration of a headset refuses."""
+
+from __future__ import annotations
+
+from geometry.errors import SurgNavError
+
+
+class HeadsetRefusedError(SurgNavError):
+    """Measurements from which no trustworthy pose of the tracker in the headset's world can be computed."""
