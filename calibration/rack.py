@@ -73,9 +73,15 @@ def in_force(rack: Path, subject: str, kind: Kind) -> CalibrationResult | None:
     return accepted[-1] if accepted else None
 
 
-def age(result: CalibrationResult, now: datetime) -> str:
-    """How long ago a result was made, in words; one from the future is said to be, since a clock was wrong then."""
-    seconds = (now - result.made_at).total_seconds()
+def all_in_force(rack: Path, subject: str) -> tuple[CalibrationResult, ...]:
+    """The newest accepted result of each kind that a subject has, the newest last; raises as `results`."""
+    newest = {result.kind: result for _, result in results(rack, subject) if result.is_accepted}
+    return tuple(sorted(newest.values(), key=lambda result: result.made_at))
+
+
+def age(made: datetime, now: datetime) -> str:
+    """How long ago that was, in words; what is in the future is said to be, since a clock was wrong then."""
+    seconds = (now - made).total_seconds()
     if seconds < -60.0:
         return f"{_span(-seconds)} in the future: a clock is or was wrong"
     return "just now" if seconds < 60.0 else f"{_span(seconds)} old"

@@ -99,6 +99,10 @@ class PoseStream:
         time_s, poses = self.time_s[chosen], self.poses[chosen]
         return PoseStream(self.to_frame, self.from_frame, time_s, poses, self.n_missing, self.source)
 
+    def renamed(self, from_frame: str) -> PoseStream:
+        """The same poses of a tool that goes by another name."""
+        return PoseStream(self.to_frame, from_frame, self.time_s, self.poses, self.n_missing, self.source)
+
     # ---------------------------------------------------------------------------------------------------------- checks
     def _check_shapes(self) -> None:
         if self.time_s.size == 0 and self.poses.size == 0:

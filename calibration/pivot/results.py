@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibration.pivot.pivot import PivotCalibration
-from calibration.result import ACCEPTED, CalibratedTransform, CalibrationResult, ExpectedError, InputFile, Outlier
+from calibration.result import ACCEPTED, CalibratedTransform, CalibrationResult, ExpectedError, InputFile
 from calibration.streams import PoseStream
 
-METHOD = "algebraic one-step pivot calibration with outliers rejected (Yaniv, SPIE 2015, doi:10.1117/12.2081348)"
+METHOD = "algebraic one-step pivot calibration, outliers left out (Yaniv, SPIE 2015, doi:10.1117/12.2081348)"
 
 
 def pivot_result(
@@ -22,12 +22,6 @@ def pivot_result(
         stream: the poses that it was computed from.
         made: when, ISO 8601 with a time zone.
     """
-    apart_mm = np.linalg.norm(
-        stream.poses[:, :3, :3] @ found.tip_stylus_mm + stream.poses[:, :3, 3] - found.pivot_tracker_mm, axis=1
-    )
-    # Poses are rejected by their distance alone, so that the farthest are those that were.
-    rejected = np.sort(np.argsort(apart_mm)[len(apart_mm) - found.n_rejected :])
-    used = np.setdiff1d(np.arange(len(apart_mm)), rejected)
     covariance = np.zeros((6, 6))
     covariance[3:, 3:] = found.tip_covariance_mm2
     tip = found.T_stylus_stylus_tip
@@ -46,11 +40,9 @@ def pivot_result(
         },
         n_used=found.n_used,
         n_rejected=found.n_rejected,
-        outliers=tuple(
-            Outlier(index=int(i), time_s=float(stream.time_s[i]), residual=float(apart_mm[i])) for i in rejected
-        ),
+        outliers=found.outliers,
         residual_rms=found.residual_rms_mm,
-        residual_p95=float(np.percentile(apart_mm[used], 95.0)),
+        residual_p95=found.residual_p95_mm,
         coverage=(
             f"its least tilted axis was tilted by {tilt_deg:.1f} degrees RMS, in {len(stream)} poses over "
             f"{stream.duration_s:.1f} s; {stream.n_missing} frames without a pose",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
+from calibration.result import CalibrationResult
 from geometry import Surface, Transform
 from navigation.clock import PacedClock
 from navigation.devices.hand import Hand
@@ -90,6 +91,9 @@ class Tool:
         settings: the driver's own settings of a tool, an instance of `Driver.tool_settings`.
         T_tool_tip: its calibrated tip; None if it has none.
         tip_error_rms_mm: expected RMS error of that tip; None without one.
+        tip_calibrated: when that tip was calibrated, as its file says; None without one.
+        rack_name: what it is called in the rack of calibrations; None if the room file does not say it.
+        calibrations: what the rack has in force for it, one of each kind, the newest last; empty if it names none.
     """
 
     name: str
@@ -98,6 +102,9 @@ class Tool:
     settings: object
     T_tool_tip: Transform | None = None
     tip_error_rms_mm: float | None = None
+    tip_calibrated: str | None = None
+    rack_name: str | None = None
+    calibrations: tuple[CalibrationResult, ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,11 @@ from navigation.devices.driver import Device, Driver, Role, StampClock, Stamps, 
 from navigation.devices.mistakes import Mistakes, shown
 from navigation.devices.registry import DRIVERS, driver_of
 from navigation.errors import RoomError
+from navigation.room.racked_tools import RackedTools
 from navigation.room.room import Room
 from navigation.room.room_file import Ages, DeviceKeys, ToolKeys
 
-_TOP = ("name", "ages", "devices", "tools")
+_TOP = ("name", "rack", "ages", "devices", "tools")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Frames that are no tool's, and the name of the patient among the poses.
 RESERVED = (CT, TRACKER, IMAGE, CAMERA, UNITY, "patient")
@@ -41,8 +42,11 @@ class RoomFileError(RoomError):
         return RoomFileError, (self.came, list(self.mistakes))
 
 
-def read_room(path: Path) -> Room:
+def read_room(path: Path, *, calibrating: bool = False) -> Room:
     """Reads a room file.
+
+    Args:
+        calibrating: for commands that calibrate: a tool whose calibration is not in the rack yet is no mistake.
 
     Raises:
         RoomFileError: it cannot be read, or holds mistakes; all of them are listed.
@@ -50,7 +54,7 @@ def read_room(path: Path) -> Room:
     mistakes = Mistakes(path.parent)
     try:
         if not path.is_dir():
-            return room_in(path.read_bytes(), path)
+            return room_in(path.read_bytes(), path, calibrating=calibrating)
         mistakes.add(str(path), "a folder", _FILE, "name the file in it")
     except OSError as error:
         came = (error.strerror or str(error)).lower()
@@ -58,11 +62,11 @@ def read_room(path: Path) -> Room:
     raise RoomFileError(path.name, mistakes.sentences)
 
 
-def room_in(content: bytes, path: Path) -> Room:
-    """The room in the content of a room file, which is at `path`, or will be; raises as `read_room`."""
+def room_in(content: bytes, path: Path, *, calibrating: bool = False) -> Room:
+    """The room in the content of a room file, which is at `path`, or will be; as `read_room`."""
     mistakes = Mistakes(path.parent)
     table = _parse(content, path, mistakes)
-    room = None if mistakes.sentences else _Reading(mistakes, path.stem).room(table)
+    room = None if mistakes.sentences else _Reading(mistakes, path, calibrating).room(table)
     if mistakes.sentences or room is None:
         raise RoomFileError(path.name, mistakes.sentences)
     return room
@@ -89,8 +93,9 @@ def _parse(content: bytes, path: Path, mistakes: Mistakes) -> dict[str, Any]:
 class _Reading:
     """One pass over the tables of a room file; whatever is wrong is noted, and the rest is read all the same."""
 
-    def __init__(self, mistakes: Mistakes, name: str) -> None:
-        self._mistakes, self._name = mistakes, name
+    def __init__(self, mistakes: Mistakes, path: Path, calibrating: bool) -> None:
+        self._mistakes, self._name = mistakes, path.stem
+        self._racked = RackedTools(mistakes, path, calibrating)
         self._drivers: dict[str, Driver] = {}
         self._keys: dict[str, DeviceKeys] = {}
 
@@ -99,6 +104,7 @@ class _Reading:
         name = top.get("name", self._name)
         if not (isinstance(name, str) and name.isascii() and name.isprintable() and 0 < len(name) <= 63):
             self._mistakes.add("the file", f"name = {shown(name)}", "1 to 63 ASCII characters", "shorten it")
+        rack = self._racked.rack(top)
         stated = self._table(top, "ages")
         self._mistakes.unknown_keys("[ages]", stated, tuple(Ages.model_fields))
         known = {key: value for key, value in stated.items() if key in Ages.model_fields}
@@ -116,7 +122,8 @@ class _Reading:
         ordered = (*(d for d in whole if d.name == leading), *(d for d in whole if d.name != leading))
         for device in ordered:
             self._mistakes.sentences += self._drivers[device.name].check(device)
-        return Room(name=name, devices=ordered, stale_after_ms=ages.stale_after_ms, lost_after_ms=ages.lost_after_ms)
+        stale_ms, lost_ms = ages.stale_after_ms, ages.lost_after_ms
+        return Room(name=name, devices=ordered, stale_after_ms=stale_ms, lost_after_ms=lost_ms, rack=rack)
 
     # --------------------------------------------------------------------------------------------------- tables, names
     def _table(self, table: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -264,8 +271,13 @@ class _Reading:
         id_at_device = keys.id or name
         tool = Tool(name=name, role=keys.role, id=id_at_device, settings=settings)
         if tip is not None:
-            tool = replace(tool, T_tool_tip=tip.T_tool_tip, tip_error_rms_mm=tip.expected_error_rms_mm)
-        return keys.device, tool
+            tool = replace(
+                tool,
+                T_tool_tip=tip.T_tool_tip,
+                tip_error_rms_mm=tip.expected_error_rms_mm,
+                tip_calibrated=tip.calibrated,
+            )
+        return keys.device, self._racked.calibrated(tool, keys, where)
 
     def _check_tool_name(self, name: str, role: object, where: str) -> None:
         if name in RESERVED or name.endswith("_tip"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from navigation.devices.driver import Device, Role, Tool
 from navigation.devices.registry import driver_of
@@ -18,12 +19,14 @@ class Room:
         name: tells this room from others in the record of a registration.
         devices: the one that sees the reference first.
         stale_after_ms, lost_after_ms: ages above which poses are stale, and lost.
+        rack: the folder of its calibrations, which may not be there yet; None if the file names none.
     """
 
     name: str
     devices: tuple[Device, ...]
     stale_after_ms: float
     lost_after_ms: float
+    rack: Path | None = None
 
     @property
     def tools(self) -> tuple[Tool, ...]:

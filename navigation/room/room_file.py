@@ -102,10 +102,12 @@ class ToolKeys(Settings):
         device: name of the device that sees it.
         role: what it is for.
         id: its name, port or number at that device; the tool's name by default.
-        tip: JSON file of its calibrated tip.
+        calibration: its name in the rack; the newest accepted calibrations under it are in force.
+        tip: JSON file of its calibrated tip, in place of a calibration in the rack.
     """
 
     device: str
     role: Role
     id: ToolId | None = None
+    calibration: str | None = None
     tip: RoomFile | None = None

@@ -31,7 +31,9 @@ class Draft:
         """The file. It is a room only if `navigation.room.read_room.room_in` says so."""
         parts = [
             "# A room: which devices there are, and which tools they see. Try it with: surgnav room check\n"
-            f"name = {toml(self.name)}\n",
+            f"name = {toml(self.name)}\n"
+            "# Folder of the calibrations that tools name, relative to this file.\n"
+            '# rack = "rack"\n',
             "# When poses are too old.\n" + _table("ages", {}, Ages),
         ]
         for name, keys in self.devices.items():

@@ -92,4 +92,4 @@ def test_no_rack(tmp_path: Path):
 )
 def test_the_age_in_words(seconds: float, said: str):
     now = datetime(2026, 11, 27, 2, 0, tzinfo=UTC) + timedelta(seconds=seconds)
-    assert age(made("2026-11-27T02:00:00+00:00"), now) == said
+    assert age(made("2026-11-27T02:00:00+00:00").made_at, now) == said

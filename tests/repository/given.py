@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from calibration import calibrate_pivot
+from calibration.pivot.results import pivot_result
+from calibration.rack import keep
 from case.nifti_files import write_nifti
 from geometry import Transform, Volume
 from reconstruction.network.classes import CLASS_INDEX
 from registration.surface.bone_points import BeamSettings
+from tests.calibration.streams_of import pivoted
 from tests.navigation.devices.ultrasound.plus.made_sequence import write_sequence
 from tests.reconstruction.centrelines.vertebrae import vertebrae
 from tests.reconstruction.ct.dicom.dicom_factory import write_series
@@ -44,6 +48,13 @@ def calibration() -> Names:
         for turn in map(Rotation.from_rotvec, angles_rad)
     ]
     return {"poses": poses, "T_tracker_stylus": poses[0]}
+
+
+def rack() -> Names:
+    """A rack with the pivot of a pointer."""
+    stream = pivoted().renamed("pointer_7")
+    keep(Path("rack"), pivot_result(calibrate_pivot(stream), stream, "2026-11-27T02:15:03+00:00"))
+    return {}
 
 
 def centrelines() -> Names:
@@ -154,7 +165,8 @@ def ultrasound_sources() -> Names:
 
 GIVEN: dict[str, Callable[[], Names]] = {
     "README": readme,
-    "calibration": calibration,
+    "calibration": rack,
+    "pivot": calibration,
     "centrelines": centrelines,
     "network": phantom_files,
     "phantom": phantom,

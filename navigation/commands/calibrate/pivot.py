@@ -88,7 +88,7 @@ def _live(request: PivotRequest, room: Room, console: Console) -> tuple[PoseStre
     from navigation.acquisition.pivoting import PivotCollecting
     from navigation.acquisition.recordings import input_of_stream
     from navigation.commands.calibrate.live import collect_live, opened
-    from navigation.commands.calibrate.source import tools_of
+    from navigation.commands.calibrate.source import subject_of, tools_of
 
     room = tools_of(room, request.tool, request.relative_to)
     collecting = PivotCollecting(room.name)
@@ -103,7 +103,7 @@ def _live(request: PivotRequest, room: Room, console: Console) -> tuple[PoseStre
             seconds=request.seconds,
             note=lambda: poses.why,
         )
-    stream = collecting.stream(poses.n_missing)
+    stream = collecting.stream(poses.n_missing).renamed(from_frame=subject_of(room, request.tool))
     return stream, input_of_stream(stream)
 
 
@@ -115,7 +115,7 @@ def calibrated(stream: PoseStream, made: str, inputs: InputFile) -> CalibrationR
     from calibration.result import CalibrationResult
 
     try:
-        return pivot_result(calibrate_pivot(stream.transforms()), stream, made, [inputs])
+        return pivot_result(calibrate_pivot(stream), stream, made, [inputs])
     except PivotRefusedError as error:
         return CalibrationResult.refused(
             kind="pivot",

@@ -18,7 +18,7 @@ def recordings_or_room(recordings: Sequence[Path | None], room: Path | None) -> 
     """
     named = tuple(recording for recording in recordings if recording is not None)
     if room is not None and not named:
-        return read_room(room)
+        return read_room(room, calibrating=True)
     if room is None and named:
         return named
     raise RoomError(
@@ -28,9 +28,28 @@ def recordings_or_room(recordings: Sequence[Path | None], room: Path | None) -> 
     )
 
 
-def rack_of(rack: Path | None, source: object) -> Path | None:
+def rack_of(rack: Path | None, source: tuple[Path, ...] | Room) -> Path | None:
     """The folder for results: the one that was named, or else that of the room; None if there is none."""
-    return rack
+    return source.rack if rack is None and isinstance(source, Room) else rack
+
+
+def rack_at(path: Path) -> Path:
+    """The rack that a path names: the folder itself, or the one of a room file.
+
+    Raises:
+        RoomError: a room file without a rack, or with mistakes.
+    """
+    if not path.is_file():
+        return path
+    room = read_room(path, calibrating=True)
+    if room.rack is None:
+        raise RoomError(f"{path.name}, which names no rack", "a room file with a rack", 'add rack = "rack" at its top')
+    return room.rack
+
+
+def subject_of(room: Room, tool: str) -> str:
+    """The name of a tool in the rack: the one that the room file gives it, or else its own."""
+    return next((each.rack_name for each in room.tools if each.name == tool and each.rack_name), tool)
 
 
 def tools_of(room: Room, *names: str | None) -> Room:

@@ -101,7 +101,8 @@ class Asking:
             roles = tuple(role.value for role in Role)
             role = name if name in roles else self._choice("what it is for", ("instrument", *roles[:-1]))
             keys: dict[str, Any] = {"device": device, "role": role}
-            keys |= self._keys(ToolKeys, keys)
+            # A rack is named once there are calibrations: nothing to ask of a new room.
+            keys |= self._keys(ToolKeys, {**keys, "calibration": None})
             draft.tools[name] = keys | self._keys(settings, {})
 
     def _keys(self, model: type[BaseModel], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from calibration.rack import age
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.driver import Device, Tool
@@ -53,9 +55,12 @@ class _Tried:
 
 
 def check_room(
-    room: Room, seconds: float, clock: PacedClock, console: Console, should_stop: Callable[[], bool]
+    room: Room, seconds: float, clock: PacedClock, now: datetime, console: Console, should_stop: Callable[[], bool]
 ) -> bool:
     """Tries every device until all tools were seen, `seconds` at most, and shows what there is.
+
+    Args:
+        now: the time, which the age of calibrations is counted to, with its zone.
 
     Returns:
         Whether every device delivers frames and knows each of its tools. A tool that is only out of sight is no fault.
@@ -73,7 +78,7 @@ def check_room(
             clock.sleep_until_ns(clock.now_ns() + _STEP_NS)
             for each in tried:
                 each.look()
-        _show(tried, clock.now_ns(), console)
+        _show(tried, clock.now_ns(), now, console)
         return all(each.is_there and not _unknown(each) for each in tried)
     finally:
         for each in tried:
@@ -98,19 +103,30 @@ def _unknown(tried: _Tried) -> list[Tool]:
     return [tool for tool, each in seen.items() if each is None or each.visibility in _NOT_THERE]
 
 
-def _show(all_tried: list[_Tried], now_ns: int, console: Console) -> None:
+def _show(all_tried: list[_Tried], now_ns: int, now: datetime, console: Console) -> None:
     devices = Table("device", "driver", "state")
-    tools = Table("tool", "role", "device", "id there", "seen", "tip")
+    tools = Table("tool", "role", "device", "id there", "seen", "calibration")
     for tried in all_tried:
         device, unknown = tried.device, _unknown(tried)
         devices.add_row(device.name, device.driver, _coloured(_said(tried, now_ns), tried.is_there))
         for tool in device.tools:
-            tip = "calibrated" if tool.T_tool_tip is not None else "-"
             seen = _coloured(_seen(tried.seen.get(tool.name)), tool not in unknown)
-            tools.add_row(tool.name, tool.role.value, device.name, escape(tool.id), seen, tip)
+            tools.add_row(tool.name, tool.role.value, device.name, escape(tool.id), seen, escape(calibrated(tool, now)))
     console.print(devices, tools)
     for name in (tried.device.name for tried in all_tried if driver_of(tried.device.driver).is_simulated):
         console.print(f"[yellow]{name} is simulated: nothing that it says is real.[/]", highlight=False)
+
+
+def calibrated(tool: Tool, now: datetime) -> str:
+    """Which calibrations a tool has, how old each is, and what it is worth."""
+    said = [
+        f"{result.kind} {age(result.made_at, now)}"
+        + (f", {result.expected_error.value:.2g} {result.expected_error.unit}" if result.expected_error else "")
+        for result in tool.calibrations
+    ]
+    if not said and tool.tip_calibrated is not None:
+        said = [f"tip of {tool.tip_calibrated[:10]}, {tool.tip_error_rms_mm or 0.0:.2g} mm"]
+    return "; ".join(said) or "-"
 
 
 def _said(tried: _Tried, now_ns: int) -> str:

@@ -22,11 +22,14 @@ def room_check_command(
     from navigation.terminal.stopping import stop_requested
 
     with reporting(live=False) as (console, _), stop_requested() as should_stop:
+        from datetime import datetime
+
         from navigation.clock import MonotonicClock
         from navigation.commands.room.check import check_room
         from navigation.room.read_room import read_room
 
-        all_there = check_room(read_room(room), seconds, MonotonicClock(), console, should_stop)
+        today = datetime.now().astimezone()
+        all_there = check_room(read_room(room), seconds, MonotonicClock(), today, console, should_stop)
     if not all_there:
         raise typer.Exit(3)
 

@@ -59,6 +59,17 @@ def test_what_is_refused_is_kept_as_refused(tmp_path: Path, largest_rad: float, 
     assert in_force(tmp_path / "rack", "stylus", "pivot") is None
 
 
+def test_the_list_says_what_is_in_force(tmp_path: Path):
+    for largest_rad in (0.5, 0.001):
+        run("pivot", write_csv(tmp_path / "a.csv", pivoted(100, largest_rad=largest_rad)), "--rack", tmp_path / "rack")
+    code, said = run("list", tmp_path / "rack", "--json", tmp_path / "list.json")
+    assert code == 0, said
+    assert [each["in_force"] for each in json.loads((tmp_path / "list.json").read_text())["results"]] == [True, False]
+    run("list", tmp_path / "rack", "--in-force", "--json", tmp_path / "list.json")
+    assert len(json.loads((tmp_path / "list.json").read_text())["results"]) == 1
+    assert "which is not there" in run("list", tmp_path / "away")[1]
+
+
 def test_bad_input_is_a_sentence_and_nothing_is_kept(tmp_path: Path):
     recording = write_csv(tmp_path / "a.csv", pivoted(40))
     recording.write_bytes(recording.read_bytes()[:-30])
