@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from case.case import Case, MadeBy
+from case.levels import REFUSE
 from case.manifest import Artefact, RegistrationEvent, RegistrationStep
 from case.nifti_files import write_nifti
+from case.transform_files import write_transform
 from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.errors import AttemptError
@@ -250,7 +252,7 @@ def _result(measured: Measured, outcome: RegistrationOutcome) -> Any:
 
 
 def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstances) -> None:
-    """Writes touched points mapped to ct, targets with their expected errors, and the TRE map, for 3D Slicer."""
+    """Writes for 3D Slicer: touched points mapped to ct, targets with their expected errors, the pose, the TRE map."""
     if attempt.result is None:
         return
     T_ct_reference = attempt.result.pose.transform().inverse()
@@ -276,6 +278,11 @@ def _keep_markups(case: Case, attempt: Attempt, kept: Artefact, by: Circumstance
             f"{attempt.id}_targets", targets, by.made_by(), (kept.id,), kind="registration_points", descriptions=said
         )
     _keep_next_touch(case, attempt, kept, by)
+    if attempt.verdict.level != REFUSE:  # a refused one could be taken for one to navigate by
+        path = f"markups/{attempt.id}_reference_to_ras.tfm"
+        case.add(
+            "registration_transform", path, lambda path: write_transform(path, T_ct_reference), by.made_by(), (kept.id,)
+        )
     tre_map = expected_p95_map(attempt)
     if tre_map is not None:
         path = f"{KIND}/{attempt.id}_expected_p95.nii.gz"

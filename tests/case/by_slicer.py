@@ -1,6 +1,6 @@
 """Run by the tests in a process of its own, with 3D Slicer's core on its path: what Slicer makes of files.
 
-``by_slicer FILE...`` prints one line of JSON: for each file its points, in mm and in Slicer's world, RAS.
+``by_slicer FILE...`` prints one line of JSON: for each file its points or matrices, in mm and in Slicer's world, RAS.
 """
 
 from __future__ import annotations
@@ -52,6 +52,14 @@ def _volume(scene: Any, path: str) -> dict[str, Any]:
     }
 
 
+def _transform(scene: Any, path: str) -> dict[str, Any]:
+    node = slicer.vtkMRMLLinearTransformNode()
+    _read(scene, slicer.vtkMRMLTransformStorageNode(), node, path)
+    matrix = vtkMatrix4x4()
+    node.GetMatrixTransformToParent(matrix)
+    return {"T_ras_device": [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)]}
+
+
 def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
     scene.AddNode(storage)
     storage.SetFileName(path)
@@ -62,8 +70,6 @@ def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
 
 if __name__ == "__main__":
     made = slicer.vtkMRMLScene()
-    answers = []
-    for file in sys.argv[1:]:
-        read = _markup if file.endswith(".json") else _volume if file.endswith(".nii.gz") else _model
-        answers.append(read(made, file))
+    readers = {"json": _markup, "gz": _volume, "tfm": _transform}
+    answers = [readers.get(file.rpartition(".")[2], _model)(made, file) for file in sys.argv[1:]]
     sys.stdout.write(json.dumps(answers) + "\n")

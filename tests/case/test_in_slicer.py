@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from case.errors import CaseError
 from case.markups import write_markups
 from case.mesh_files import write_surface
 from case.nifti_files import write_nifti
-from geometry import Surface
-from geometry.frames import CT
+from case.transform_files import write_transform
+from geometry import Surface, Transform
+from geometry.frames import CT, REFERENCE
 from geometry.orientation import flip_affine_ras_lps, flip_ras_lps
 from geometry.volume import Volume
 from reconstruction.centrelines.files import write_curve
@@ -31,6 +34,9 @@ WEDGE = Surface(
     np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
     CT,
     "wedge",
+)
+T_CT_REFERENCE = Transform.from_rotation(
+    Rotation.from_rotvec([0.3, -1.1, 0.7]), [12.25, -80.123456789, 1033.3], CT, REFERENCE
 )
 
 
@@ -57,6 +63,7 @@ def read(oblique: Volume, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     for suffix in (".stl", ".ply", ".obj"):
         write_surface(folder / f"wedge{suffix}", WEDGE)
     write_nifti(folder / "labels.nii.gz", oblique)
+    write_transform(folder / "reference_to_ras.tfm", T_CT_REFERENCE)
     files = sorted(folder.iterdir())
     run = subprocess.run(
         [sys.executable, str(REPOSITORY / "tests" / "case" / "by_slicer.py"), *map(str, files)],
@@ -103,6 +110,20 @@ def test_labels_lie_on_the_same_grid(read: dict[str, Any], oblique: Volume):
     expected = flip_affine_ras_lps(oblique.affine)
     np.testing.assert_allclose(np.array(found["T_ras_ijk"])[:, 3], expected[:, 3], rtol=0, atol=6.2e-5)
     np.testing.assert_allclose(np.array(found["T_ras_ijk"])[:, :3], expected[:, :3], rtol=0, atol=2e-6)
+
+
+def test_what_is_put_under_a_registration_is_where_it_is_in_the_patient(read: dict[str, Any]):
+    points_reference = np.array([[0.0, 0.0, 0.0], [100.5, -20.25, 1200.0]])
+    T_ras_reference = np.array(read["reference_to_ras.tfm"]["T_ras_device"])
+    found = points_reference @ T_ras_reference[:3, :3].T + T_ras_reference[:3, 3]
+    np.testing.assert_allclose(found, flip_ras_lps(T_CT_REFERENCE.apply(points_reference)), rtol=0, atol=1e-6)
+
+
+def test_a_transform_that_leads_elsewhere_is_refused(tmp_path: Path):
+    with pytest.raises(CaseError, match="Got a transform into 'reference'; expected one into 'ct'"):
+        write_transform(tmp_path / "back.tfm", T_CT_REFERENCE.inverse())
+    with pytest.raises(CaseError, match=r"expected a name ending in \.tfm"):
+        write_transform(tmp_path / "pose.h5", T_CT_REFERENCE)
 
 
 def _from_smallest(corners: np.ndarray) -> tuple[tuple[float, ...], ...]:

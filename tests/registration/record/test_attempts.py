@@ -11,6 +11,7 @@ import pytest
 
 from case.case import Case
 from case.errors import CaseError
+from case.transform_files import write_transform
 from geometry import Volume
 from reconstruction import in_case
 from reconstruction.ct.read import read_ct
@@ -94,6 +95,10 @@ def test_markups_show_the_touched_points_in_the_ct_and_the_expected_errors(case:
     for name, target in attempt.result.expected.items():
         np.testing.assert_array_equal(targets.points_ct_mm[name], TARGETS[name])
         assert f"95 % below {target.p95_mm:.2f} mm" in targets.descriptions[name]
+    # How 3D Slicer understands it: tests/case/test_in_slicer.py.
+    write_transform(case.root / "expected.tfm", outcome.T_reference_ct.inverse())
+    kept = case.path_of("markups/r-0001_reference_to_ras.tfm")
+    assert kept.read_bytes() == (case.root / "expected.tfm").read_bytes()
 
 
 def test_re_registering_never_loses_the_old_one_and_returning_to_it_is_recorded(case: Case) -> None:
@@ -232,6 +237,7 @@ def test_limits_are_those_the_attempt_was_made_with(case: Case) -> None:
     attempt = keep_attempt(case, measured, register(measured, ORGAN, strict), strict, BY)
     assert attempt.verdict.level == "refuse"
     assert verdict_of(case, load_attempt(case, attempt.id)).level == "refuse"
+    assert not list(case.root.glob("markups/*.tfm"))
 
 
 # ---------------------------------------------------------------------- what is in force rests on what is
