@@ -10,7 +10,6 @@ import numpy as np
 
 from geometry import Transform
 from geometry.points import Bools, Floats
-from navigation.clock import NS_PER_S
 from navigation.live.pose_graph import PATIENT
 from navigation.simulation.operating_room import OperatingRoom
 from navigation.simulation.scenario import Event
@@ -28,7 +27,7 @@ class Finding:
 
     Attributes:
         kind: of the event.
-        from_s, to_s: since the beginning of the motion; `to_s` None if it lasted.
+        from_s, to_s: since the beginning of the scenario; `to_s` None if it lasted.
         expected: what ought to be noticed; empty if nothing must be.
         batches: number of batches that came meanwhile.
         valid_share, usual_share: share of these batches, and of those without any event, in which stylus and patient
@@ -92,7 +91,7 @@ def findings(
     shown = (recording.validity[:, tools.index(stylus)] == "valid") & (
         recording.validity[:, tools.index(PATIENT)] == "valid"
     )
-    came_s = (recording.received_ns - room.config.epoch_ns) / NS_PER_S
+    came_s = np.array([room.scenario_s(time_ns) for time_ns in recording.received_ns.tolist()])
     errors_mm = _errors_ct_mm(room, recording, came_s, tip_reference_mm, T_reference_ct)
     reasons = recording.reason[:, tools.index(stylus)]
     on = {id(event): np.array([event.is_on(t_s) for t_s in came_s.tolist()], bool) for _, event in scenario.events()}

@@ -36,6 +36,7 @@ from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
 from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
+from navigation.simulation.cue import Cue
 from navigation.simulation.operating_room import (
     DRIVER,
     SPHERES_MM,
@@ -127,7 +128,7 @@ class Watched:
 
 
 def simulated_motion(surgeon: SimulatedSurgeon, scenario: Scenario | None = None) -> Watched:
-    """The tools move, and some are hidden at times, from now on; a scenario begins now."""
+    """The tools move, and some are hidden at times, from now on; a scenario waits for its cue."""
     room = replace(
         surgeon.config,
         tools=tuple(SPHERES_MM),
@@ -137,6 +138,7 @@ def simulated_motion(surgeon: SimulatedSurgeon, scenario: Scenario | None = None
         occlusions=_OCCLUSIONS,
         noise_seed=1000,
         scenario=scenario,
+        cue=None if scenario is None else Cue(),
     )
     devices = (simulated_device(room),)
     return Watched(devices=devices, rate_hz=room.tracker.rate_hz, ages=SupervisorSettings(), truth=room)
@@ -160,8 +162,8 @@ def stream(
     """Runs the service and a client for `duration_s`, and checks what arrived.
 
     Args:
-        watch: begins the motion that is watched: devices, and the truth where it is known. It is called last, so that
-            not much of a scenario has passed when the client listens.
+        watch: begins the motion that is watched: devices, and the truth where it is known. A scenario begins when the
+            client has joined.
         surgery: calibration and registration; None if there is none, and then tools are sent without a tip.
         surfaces: each approved surface in ``ct``, with its state and who approved it.
         accepted: the registration in force; None if it was refused, and then the patient is lost to the client.
@@ -187,8 +189,9 @@ def stream(
     def say(line: str) -> None:
         progress(f"stream: {line}", 0.01)
 
+    cue = None if watched.truth is None else watched.truth.cue
     with NavigationService(config, say) as service, tempfile.TemporaryDirectory() as folder:
-        report, recording = _run_client(client, service, Path(folder), duration_s, progress)
+        report, recording = _run_client(client, service, Path(folder), duration_s, progress, cue)
         dropped = service.vitals().frames_dropped
         sent = service.stop()
     received = [surface for surface, _, _ in surfaces]
@@ -221,6 +224,7 @@ def _run_client(
     folder: Path,
     duration_s: float,
     progress: Progress,
+    cue: Cue | None,
 ) -> tuple[dict[str, Any], ClientRecording]:
     report, recording = folder / "report.json", folder / "recording.npz"
     command = [*client_command, "--poses", service.pose_endpoint]
@@ -230,7 +234,8 @@ def _run_client(
     begun_ns, limit_s = clock.now_ns(), duration_s + 90.0
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as client:
         while client.poll() is None:
-            service.poll(5)
+            if service.poll(5) and cue is not None:
+                cue.give(clock.now_ns())  # the client has said hello
             elapsed_s = (clock.now_ns() - begun_ns) / NS_PER_S
             progress("stream: the client listens", min(0.99, elapsed_s / duration_s))
             if elapsed_s > limit_s:

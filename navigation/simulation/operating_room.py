@@ -15,6 +15,7 @@ from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.driver import Device, Role, Stamps, Tool
 from navigation.devices.tracker import Tracker
 from navigation.simulation.actions import Action, Idle, StylusPosture
+from navigation.simulation.cue import Cue
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
 from navigation.simulation.scenario import Scenario
 from navigation.simulation.scripted_room import ScriptedRoom
@@ -52,7 +53,7 @@ class OperatingRoomConfig:
         table_motion_mm: amplitude of a slow motion of the table with the patient.
         noise_seed: determines the measurement noise, independently of the true poses.
         tools: the tracked tools, out of those in `SPHERES_MM`.
-        scenario: what goes wrong, from `epoch_ns` on.
+        scenario: what goes wrong, from `epoch_ns` on, or from the `cue` on where there is one.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
@@ -66,6 +67,7 @@ class OperatingRoomConfig:
     tracker: OpticalTrackerSettings = field(default_factory=OpticalTrackerSettings)
     tools: tuple[str, ...] = tuple(SPHERES_MM)
     scenario: Scenario | None = None
+    cue: Cue | None = None
 
 
 class OperatingRoom:
@@ -74,7 +76,7 @@ class OperatingRoom:
     def __init__(self, config: OperatingRoomConfig) -> None:
         rng = np.random.default_rng([config.seed, 1])
         self.config = config
-        self._script = ScriptedRoom(config.scenario)
+        self._script = ScriptedRoom(config.scenario, self._scenario_s)
         self.T_tracker_ct = _camera_view(config.centre_ct_mm, rng)
         self._T_ct_reference = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng)
         self.T_reference_ct = self._T_ct_reference.inverse()
@@ -114,6 +116,13 @@ class OperatingRoom:
 
     def _t_s(self, time_ns: int) -> float:
         return (time_ns - self.config.epoch_ns) / NS_PER_S
+
+    def scenario_s(self, time_ns: int) -> float:
+        """How long the scenario has gone on at `time_ns`, in s; minus infinity while its cue has not come."""
+        return self._t_s(time_ns) if self.config.cue is None else self.config.cue.since_s(time_ns)
+
+    def _scenario_s(self, t_s: float) -> float:
+        return self.scenario_s(self.config.epoch_ns + round(t_s * NS_PER_S))
 
     def tip_mm(self, time_ns: int) -> Floats:
         """The true tip of the stylus at `time_ns`, ``(3,)`` in its marker's axes."""
@@ -195,7 +204,7 @@ def open_simulated_tracker(config: OperatingRoomConfig, clock: PacedClock) -> Tr
     if config.scenario is None:
         return tracker
     script_rng = np.random.default_rng([config.seed, config.noise_seed, 7])
-    return ScriptedTracker(tracker, config.scenario, config.epoch_ns, clock, script_rng)
+    return ScriptedTracker(tracker, config.scenario, room.scenario_s, clock, script_rng)
 
 
 def simulated_device(config: OperatingRoomConfig) -> Device:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from geometry import Transform
 from geometry.frames import TRACKER
-from navigation.clock import NS_PER_S, PacedClock
+from navigation.clock import PacedClock
 from navigation.devices.tracker import DeviceState, FrameCounts, ToolObservation, Tracker, TrackerFrame
 from navigation.devices.wrapped_tracker import WrappedTracker
 from navigation.simulation.scenario import Scenario
@@ -25,15 +25,20 @@ class ScriptedTracker(WrappedTracker):
 
     Args:
         tracker: whose frames are true but for its noise.
-        epoch_ns: the time at which the scenario begins, on `clock`.
+        scenario_s: how long the scenario has gone on at a time on `clock`, in s.
         rng: draws which frames are lost or late.
     """
 
     def __init__(
-        self, tracker: Tracker, scenario: Scenario, epoch_ns: int, clock: PacedClock, rng: np.random.Generator
+        self,
+        tracker: Tracker,
+        scenario: Scenario,
+        scenario_s: Callable[[int], float],
+        clock: PacedClock,
+        rng: np.random.Generator,
     ) -> None:
         super().__init__(tracker)
-        self._scenario, self._epoch_ns = scenario, epoch_ns
+        self._scenario, self._scenario_s = scenario, scenario_s
         self._clock, self._rng = clock, rng
         self._on_its_way: list[tuple[int, TrackerFrame]] = []  # with the time of arrival
         self._received = self._lost = 0
@@ -64,7 +69,7 @@ class ScriptedTracker(WrappedTracker):
 
     def _send(self, frame: TrackerFrame) -> None:
         """Loses the frame, or puts it on its way."""
-        scenario, t_s = self._scenario, (frame.capture_ns - self._epoch_ns) / NS_PER_S
+        scenario, t_s = self._scenario, self._scenario_s(frame.capture_ns)
         lost = [self._rng.random() < each.share for each in scenario.dropped_frames if each.is_on(t_s)]
         if any(lost):
             self._lost += 1

@@ -17,6 +17,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.playback import Playback
 from navigation.devices.ultrasound.source import UltrasoundSource
+from navigation.priority import keep_to_itself
 from navigation.ultrasound.finding import open_finder, open_judge, sample_frames
 from navigation.ultrasound.messages import Ended, Started, pack
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
@@ -101,6 +102,7 @@ def run_ultrasound_process(config: WorkerConfig, connection: Connection) -> None
     """Entry point of the process: sends `Started`, later `Ended`, or the `SurgNavError` that stopped it."""
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_to_itself()
     clock = MonotonicClock()
     with from_extra("ultrasound"):
         import cv2

@@ -14,7 +14,6 @@ from case.case import Case, MadeBy
 from case.levels import REFUSE
 from case.manifest import Artefact, RegistrationEvent, RegistrationStep
 from case.nifti_files import write_nifti
-from case.transform_files import write_transform
 from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.errors import AttemptError
@@ -31,6 +30,7 @@ from registration.record.attempt import (
     target_records,
 )
 from registration.record.point_files import write_sweep, write_touched, write_unordered
+from registration.record.transform_files import write_transform
 from registration.record.tre_map import expected_p95_map
 from registration.register import RegistrationOutcome
 from registration.uncertainty.expected_error import ExpectedTre, expected_tre

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from case.errors import CaseError
 from case.markups import write_markups
 from case.mesh_files import write_surface
 from case.nifti_files import write_nifti
-from case.transform_files import write_transform
 from geometry import Surface, Transform
 from geometry.frames import CT, REFERENCE
 from geometry.orientation import flip_affine_ras_lps, flip_ras_lps
 from geometry.volume import Volume
 from reconstruction.centrelines.files import write_curve
+from registration.errors import RegisteringError
+from registration.record.transform_files import write_transform
 from tests.conftest import IN_CI, REPOSITORY
 
 # Skin of a patient far from the origin, with coordinates that are no round numbers.
@@ -120,9 +120,9 @@ def test_what_is_put_under_a_registration_is_where_it_is_in_the_patient(read: di
 
 
 def test_a_transform_that_leads_elsewhere_is_refused(tmp_path: Path):
-    with pytest.raises(CaseError, match="Got a transform into 'reference'; expected one into 'ct'"):
+    with pytest.raises(RegisteringError, match="Got a transform into 'reference'; expected one into 'ct'"):
         write_transform(tmp_path / "back.tfm", T_CT_REFERENCE.inverse())
-    with pytest.raises(CaseError, match=r"expected a name ending in \.tfm"):
+    with pytest.raises(RegisteringError, match=r"expected a name ending in \.tfm"):
         write_transform(tmp_path / "pose.h5", T_CT_REFERENCE)
 
 

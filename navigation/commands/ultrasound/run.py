@@ -127,8 +127,8 @@ def _as_it_comes(
     wants_window = _wants_window(request.window)
     progress("loading the model", 0.0)
     with ExitStack() as stack:
-        stack.enter_context(going_first(request.priority, ULTRASOUND))
-        process = stack.enter_context(UltrasoundProcess(config, clock))
+        with going_first(request.priority, ULTRASOUND):
+            process = stack.enter_context(UltrasoundProcess(config, clock))
         about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder}
         record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}))
         video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from navigation.devices.simulated import SCENARIOS, shipped_scenarios
 from navigation.devices.tracker import TrackerFrame, Visibility
 from navigation.room.read_room import RoomFileError, read_room
 from navigation.simulation.actions import Touch
+from navigation.simulation.cue import Cue
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from navigation.simulation.patient import shaft_directions
@@ -231,3 +235,37 @@ def test_a_mistake_in_a_scenario_is_named_like_one_in_the_room_file(tmp_path: Pa
 def test_a_scenario_that_ships_is_known_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "or.toml").write_text(ROOM.format(scenario="bent_stylus"))
     assert read_room(tmp_path / "or.toml").devices[0].settings.scenario == SCENARIOS / "bent_stylus.toml"
+
+
+def test_nothing_happens_before_the_cue_and_everything_after_it() -> None:
+    cue = Cue()
+    config = replace(room_with(bent_stylus={"tip_mm": [0.0, 3.0, 0.0]}, occlusion={"tool": "driver"}), cue=cue)
+    room, begun_ns = OperatingRoom(config), config.epoch_ns + 30 * NS_PER_S
+    assert room.pose("driver", begun_ns + 2 * NS_PER_S) is not None
+    np.testing.assert_array_equal(room.tip_mm(begun_ns + 2 * NS_PER_S), room.tip_stylus_mm)
+    cue.give(begun_ns)
+    cue.give(begun_ns + NS_PER_S)  # said again, nothing changes
+    for after_s, has_begun in ((0.9, False), (1.1, True)):
+        time_ns = begun_ns + round(after_s * NS_PER_S)
+        assert (room.pose("driver", time_ns) is None) is has_begun
+        bent_mm = np.linalg.norm(room.tip_mm(time_ns) - room.tip_stylus_mm)
+        assert bent_mm == pytest.approx(3.0 * has_begun)
+
+
+def test_a_cue_that_is_given_here_is_heard_by_a_process_that_was_started_before() -> None:
+    context, cue = multiprocessing.get_context("spawn"), Cue()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=say_since, args=(replace(room_with(), cue=cue), theirs), daemon=True)
+    process.start()
+    assert ours.recv() == float("-inf")
+    cue.give(4 * NS_PER_S)
+    ours.send("now")
+    assert ours.recv() == 6.0
+    process.join()
+
+
+def say_since(config: OperatingRoomConfig, pipe: Connection) -> None:
+    room = OperatingRoom(config)
+    pipe.send(room.scenario_s(10 * NS_PER_S))
+    pipe.recv()
+    pipe.send(room.scenario_s(10 * NS_PER_S))

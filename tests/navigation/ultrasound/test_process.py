@@ -12,6 +12,7 @@ import pytest
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.priority import ULTRASOUND, going_first
 from navigation.ultrasound.live_view import LiveView, Outputs
 from navigation.ultrasound.outputs import Video
 from navigation.ultrasound.pipeline import USABLE, FrameResult
@@ -70,7 +71,10 @@ def watch(process: UltrasoundProcess, until: Callable[[Display], bool]) -> tuple
 
 
 def test_a_recording_comes_through_with_its_pixels_and_ends(folder: Path) -> None:
-    with UltrasoundProcess(config(folder), CLOCK) as process:
+    with going_first(niceness=ULTRASOUND) as is_first, UltrasoundProcess(config(folder), CLOCK) as process:
+        assert process.pid is not None
+        # What goes first has a session of its own, or it would take the time of what it was started by and with.
+        assert os.getsid(process.pid) == (process.pid if is_first else os.getsid(0))
         assert process.started.rate_hz == pytest.approx(20.0)
         assert "bone" in process.started.finder
         _, results = watch(process, lambda display: display.at(CLOCK.now_ns()).state == "ended")

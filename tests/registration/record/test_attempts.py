@@ -11,7 +11,6 @@ import pytest
 
 from case.case import Case
 from case.errors import CaseError
-from case.transform_files import write_transform
 from geometry import Volume
 from reconstruction import in_case
 from reconstruction.ct.read import read_ct
@@ -24,6 +23,7 @@ from registration.record.attempts import attempt_ids, keep_attempt, load_attempt
 from registration.record.history import history
 from registration.record.in_force import in_force, put_in_force
 from registration.record.point_files import read_planned, read_sweep, read_touched
+from registration.record.transform_files import write_transform
 from registration.register import register
 from registration.verdict.verification import verify_landmark
 from tests.reconstruction.ct.dicom.dicom_factory import write_series

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from case.atomic import atomic_write
-from case.errors import CaseError
 from geometry import Transform
 from geometry.frames import CT
 from geometry.orientation import flip_affine_ras_lps
+from registration.errors import RegisteringError
 
 
 def write_transform(path: Path, T_ct_device: Transform) -> None:
@@ -26,12 +26,14 @@ def write_transform(path: Path, T_ct_device: Transform) -> None:
         T_ct_device: into ``ct``, which is LPS, in mm.
 
     Raises:
-        CaseError: the wrong ending, or a transform into another frame.
+        RegisteringError: the wrong ending, or a transform into another frame.
     """
     if path.suffix != ".tfm":
-        raise CaseError(f"a file name ending in {path.suffix!r}", "a name ending in .tfm", "rename the file")
+        raise RegisteringError(f"a file name ending in {path.suffix!r}", "a name ending in .tfm", "rename the file")
     if T_ct_device.to_frame != CT:
-        raise CaseError(f"a transform into {T_ct_device.to_frame!r}", f"one into {CT!r}", "state the other direction")
+        raise RegisteringError(
+            f"a transform into {T_ct_device.to_frame!r}", f"one into {CT!r}", "state the other direction"
+        )
     matrix = flip_affine_ras_lps(T_ct_device.inverse().matrix)
     parameters = [*matrix[:3, :3].ravel().tolist(), *matrix[:3, 3].tolist()]
     lines = [
