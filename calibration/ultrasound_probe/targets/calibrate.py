@@ -175,7 +175,8 @@ def _judged(
     image_map = ImageToProbe(columns, 0.5 * (steps + steps.T), samples[0].T_fixed_probe.from_frame)
     norms = np.linalg.norm(fit.residuals_mm, axis=1)
     outliers = tuple(
-        ProbeOutlier(samples[k].index, samples[k].time_s, "", float(norms[k])) for k in np.flatnonzero(~fit.used).tolist()
+        ProbeOutlier(samples[k].index, samples[k].time_s, "", float(norms[k]))
+        for k in np.flatnonzero(~fit.used).tolist()
     )
     rms = float(np.sqrt(np.mean(norms[fit.used] ** 2)))
     spacings, reasons = said_and_refused_spacings(image_map, image, settings.maximum_depth_error_mm)
