@@ -102,8 +102,8 @@ def start_of_known(pixels: Floats, points_probe_mm: Floats, rng: np.random.Gener
     misses = np.linalg.norm(rows[judges] @ solutions - points_probe_mm[judges], axis=2)
     best = solutions[np.argmin(np.median(misses, axis=1))]
     close = _close(np.linalg.norm(rows @ best - points_probe_mm, axis=1))
-    found: Floats = np.linalg.lstsq(rows[close], points_probe_mm[close], rcond=1e-9)[0].reshape(9)
-    return found
+    found = np.linalg.lstsq(rows[close], points_probe_mm[close], rcond=1e-9)[0]
+    return np.asarray(found, np.float64).reshape(9)
 
 
 def start_of_unknown(pixels: Floats, poses: Floats, rng: np.random.Generator) -> Floats:

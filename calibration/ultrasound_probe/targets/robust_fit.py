@@ -107,7 +107,7 @@ def _step(
     floor = 1e-12 * float(np.trace(normal))
     for _ in range(8):
         damped = normal + np.diag(damping * np.diag(normal) + floor)
-        step: Floats = -np.linalg.solve(damped, gradient)
+        step = np.asarray(-np.linalg.solve(damped, gradient), np.float64)
         tried = model.moved(state, step)
         new_cost = float(np.sum(weights[:, None] * (model.residuals_mm(tried) / scales_mm) ** 2))
         if new_cost <= cost:
