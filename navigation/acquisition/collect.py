@@ -79,9 +79,15 @@ def collect_poses(
     Raises:
         AcquisitionError: no new frame came from the tracker in time.
     """
+    return [pose for _, pose in collect_timed_poses(tracker, tool, duration_s, settings) if pose is not None]
+
+
+def collect_timed_poses(
+    tracker: Tracker, tool: str, duration_s: float, settings: AcquisitionSettings | None = None
+) -> list[tuple[float, Transform | None]]:
+    """As `collect_poses`, each with its time of capture in s, frames without a pose too."""
     frames = _Samples(tracker, settings or AcquisitionSettings()).of(tool, duration_s)
-    poses = [_now(frame, tool).T_tracker_tool for frame in frames]
-    return [pose for pose in poses if pose is not None]
+    return [(_captured_ns(frame, tool) / NS_PER_S, _now(frame, tool).T_tracker_tool) for frame in frames]
 
 
 def collect_touch(

@@ -6,6 +6,9 @@ import numpy as np
 
 from calibration.errors import PivotRefusedError
 from calibration.pivot.pivot import PivotCalibration, PivotSettings, calibrate_pivot
+from calibration.pivot.results import METHOD, pivot_result
+from calibration.result import CalibrationResult, InputFile
+from calibration.streams import PoseStream
 from geometry.points import Floats
 from navigation.acquisition.collecting import Advice
 from navigation.acquisition.live_poses import CollectedPoses
@@ -16,6 +19,7 @@ WANTED_TILTS = 2.0
 ENOUGH = 0.5
 # Neighbouring poses repeat one another's error: what counts is time, more than the number of poses.
 LEAST_S = 5.0
+TOUCH_S = 3.0
 _FEW = 10
 
 
@@ -64,6 +68,45 @@ class PivotCollecting(CollectedPoses):
         tilt_rms_rad = float(np.sqrt(max(0.0, 1.0 - least**2)))
         wanted_rad = WANTED_TILTS * self._settings.minimum_tilt_rms_rad
         return min(1.0, tilt_rms_rad / wanted_rad, self.duration_s / LEAST_S)
+
+
+class TouchCollecting(CollectedPoses):
+    """Satisfies `Collecting` for the poses of a tool whose tip is held on a point.
+
+    Args:
+        source: name of the device or room.
+    """
+
+    @property
+    def is_enough(self) -> bool:
+        return self.duration_s >= TOUCH_S
+
+    def advice(self) -> Advice:
+        share = min(1.0, self.duration_s / TOUCH_S)
+        if share >= 1.0:
+            return Advice("it is enough: end it with Enter", 1.0, f"seen for {self.duration_s:.0f} s")
+        return Advice("hold the tip on the point; the tool may be tilted about it", share, "not seen for long enough")
+
+
+def pivot_of(stream: PoseStream, made: str, inputs: InputFile) -> CalibrationResult:
+    """The result of a pivot, accepted or refused.
+
+    Args:
+        made: when, ISO 8601 with a time zone.
+        inputs: where the poses come from.
+    """
+    try:
+        return pivot_result(calibrate_pivot(stream), stream, made, [inputs])
+    except PivotRefusedError as error:
+        return CalibrationResult.refused(
+            kind="pivot",
+            subject=stream.from_frame,
+            made=made,
+            method=METHOD,
+            error=error,
+            n_used=len(stream),
+            inputs=[inputs],
+        )
 
 
 def _poses(found: PivotCalibration) -> str:

@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from calibration.pivot.pivot import PivotCalibration, calibrate_pivot
+from calibration.streams import PoseStream
 from geometry import Transform
 from geometry.frames import STYLUS
 from geometry.points import Floats
-from navigation.acquisition.collect import AcquisitionSettings, SweptPoints, collect_poses, collect_sweep, collect_touch
+from navigation.acquisition.collect import (
+    AcquisitionSettings,
+    SweptPoints,
+    collect_sweep,
+    collect_timed_poses,
+    collect_touch,
+)
 from navigation.devices.driver import Role, Tool
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
@@ -31,6 +38,7 @@ class Stylus:
         hand: whoever holds the stylus.
         settings: durations, and conditions under which a measurement is accepted.
         tool: the stylus: its name among the tracker's tools, and its tip if that is calibrated already.
+        keep_pivot: is given the poses of each pivot, whether its tip is believed or not.
 
     Attributes:
         T_stylus_tip: the tip, ``T_<stylus>_<stylus>_tip``; None before it is calibrated.
@@ -44,6 +52,7 @@ class Stylus:
         hand: Hand,
         settings: AcquisitionSettings | None = None,
         tool: Tool = _STYLUS,
+        keep_pivot: Callable[[PoseStream], None] = lambda stream: None,
     ) -> None:
         self.name = name
         self.T_stylus_tip: Transform | None = tool.T_tool_tip
@@ -51,6 +60,7 @@ class Stylus:
         self._tracker = tracker
         self._hand = hand
         self._tool = tool.name
+        self._keep_pivot = keep_pivot
         self.settings = settings or AcquisitionSettings()
 
     def calibrate(self) -> PivotCalibration:
@@ -58,12 +68,19 @@ class Stylus:
 
         Raises:
             PivotRefusedError: too few poses, too little tilt, or a tip that slipped.
+            PoseStreamError: it was never seen.
             AcquisitionError: no new frame came from the tracker in time.
         """
         self._hand.pivot()
-        poses = collect_poses(self._tracker, self._tool, self.settings.pivot_s, self.settings)
-        found = calibrate_pivot(poses)
-        self.T_stylus_tip, self.tip_error_rms_mm = found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm
+        timed = collect_timed_poses(self._tracker, self._tool, self.settings.pivot_s, self.settings)
+        seen = [(time_s, pose) for time_s, pose in timed if pose is not None]
+        times_s, poses = [time_s for time_s, _ in seen], [pose for _, pose in seen]
+        stream = PoseStream.of(times_s, poses, len(timed) - len(seen), self.name)
+        try:
+            found = calibrate_pivot(stream)
+            self.T_stylus_tip, self.tip_error_rms_mm = found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm
+        finally:
+            self._keep_pivot(stream)
         return found
 
     def touch(self, point_ct_mm: Floats) -> TouchedPoint:

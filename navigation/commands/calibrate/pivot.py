@@ -17,7 +17,7 @@ from navigation.terminal.reporting import now, reporting
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from calibration.result import CalibrationResult, InputFile
+    from calibration.result import InputFile
     from calibration.streams import PoseStream
     from navigation.room.room import Room
 
@@ -61,12 +61,13 @@ def run_pivot(request: PivotRequest, now: Callable[[], str], console: Console) -
         typer.Exit: with code 2 if the result is refused.
         SurgNavError: whatever keeps it from beginning, or poses that are none.
     """
+    from navigation.acquisition.pivoting import pivot_of
     from navigation.commands.calibrate.conclusion import conclude
     from navigation.commands.calibrate.source import rack_of, recordings_or_room
 
     source = recordings_or_room([request.recording], request.room)
     stream, inputs = _recorded(request, source[0]) if isinstance(source, tuple) else _live(request, source, console)
-    conclude(calibrated(stream, now(), inputs), rack_of(request.rack, source), request.json_file, console)
+    conclude(pivot_of(stream, now(), inputs), rack_of(request.rack, source), request.json_file, console)
 
 
 def _recorded(request: PivotRequest, recording: Path) -> tuple[PoseStream, InputFile]:
@@ -105,24 +106,3 @@ def _live(request: PivotRequest, room: Room, console: Console) -> tuple[PoseStre
         )
     stream = collecting.stream(poses.n_missing).renamed(from_frame=subject_of(room, request.tool))
     return stream, input_of_stream(stream)
-
-
-def calibrated(stream: PoseStream, made: str, inputs: InputFile) -> CalibrationResult:
-    """The result of a pivot, accepted or refused."""
-    from calibration.errors import PivotRefusedError
-    from calibration.pivot.pivot import calibrate_pivot
-    from calibration.pivot.results import METHOD, pivot_result
-    from calibration.result import CalibrationResult
-
-    try:
-        return pivot_result(calibrate_pivot(stream), stream, made, [inputs])
-    except PivotRefusedError as error:
-        return CalibrationResult.refused(
-            kind="pivot",
-            subject=stream.from_frame,
-            made=made,
-            method=METHOD,
-            error=error,
-            n_used=len(stream),
-            inputs=[inputs],
-        )

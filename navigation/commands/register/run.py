@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from calibration.rack import keep
+from calibration.streams import PoseStream
 from case.levels import ACCEPT, CHECK, REFUSE
 from geometry import SurgNavError
 from navigation.acquisition.collect import AcquisitionSettings
+from navigation.acquisition.pivoting import pivot_of
+from navigation.acquisition.recordings import input_of_stream
 from navigation.acquisition.stylus import Stylus
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.dialogue import Dialogue
 from navigation.commands.register.headset import TouchesAtHeadset, taking_touches
 from navigation.commands.register.keyboard import Keys
 from navigation.commands.register.screens import plain, show_attempt
-from navigation.devices.driver import Role
+from navigation.devices.driver import Role, Tool
 from navigation.devices.registry import SIMULATED
 from navigation.room.opening import choose_room, open_session, seeds
 from navigation.room.room import Room
 from navigation.terminal.json_files import write_json_file
+from navigation.terminal.system_failures import in_words
 from registration.errors import RegisteringError
 from registration.measurements import Measured
 from registration.record.advice import advise
@@ -115,7 +120,7 @@ def _register_live(
             highlight=False,
         )
     tracker, hand = open_session(room, tool.name, lambda: plan.surface)
-    stylus = Stylus(room.name, tracker, hand, acquisition, tool)
+    stylus = Stylus(room.name, tracker, hand, acquisition, tool, _keeper(room, tool, now))
     with taking_touches(room, tool, plan.landmarks_ct, stylus) as touches:
         tracker.start()
         try:
@@ -125,6 +130,20 @@ def _register_live(
             return Dialogue(plan, stylus, request.person, now, console, keys, seeds(room), headset).run()
         finally:
             tracker.stop()
+
+
+def _keeper(room: Room, tool: Tool, now: Callable[[], str]) -> Callable[[PoseStream], None]:
+    """What keeps the pivots of a session in the room's rack, as 'surgnav calibrate pivot' does."""
+
+    def keep_pivot(stream: PoseStream) -> None:
+        if room.rack is not None:
+            result = pivot_of(stream.renamed(tool.rack_name or tool.name), now(), input_of_stream(stream))
+            try:
+                keep(room.rack, result)
+            except OSError as error:
+                raise in_words(error, [room.rack]) from error
+
+    return keep_pivot
 
 
 def _write_json(path: Path, plan: RegistrationPlan, attempt: dict[str, Any] | None = None) -> None:
