@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 from pydantic import Field
+from scipy.spatial.distance import pdist
 
+from geometry.points import Floats
 from navigation.devices.driver import Device, RoomFile, Settings
 from navigation.devices.ndi.errors import RomFileError
 from navigation.devices.ndi.line import BAUD_RATES
 from navigation.devices.ndi.rom import read_rom
+
+# A marker is seen to some 0.3 mm, and a distance between two to twice that: nearer designs fit one another's tools.
+TOLD_APART_MM = 1.0
 
 
 class NdiSettings(Settings):
@@ -85,6 +91,26 @@ def check(device: Device) -> list[str]:
                 f"[tools.{tool.name}] got the {what} of another tool; expected one of its own, or the device cannot "
                 f"tell the two apart. Fix: correct one of them."
             )
+    return sentences or _alike(device)
+
+
+def _alike(device: Device) -> list[str]:
+    """Passive tools whose markers are as far apart as those of another, by which the device tells them apart."""
+    lengths_mm: dict[str, Floats] = {}
+    sentences = []
+    for tool in device.tools:
+        own = tool.settings
+        if not isinstance(own, NdiTool) or own.rom is None or own.port is not None:
+            continue
+        mine = np.sort(pdist(np.array(read_rom(own.rom).markers_tool_mm).reshape(-1, 3)))
+        for name, other in lengths_mm.items():
+            if len(mine) == len(other) and np.abs(mine - other).max(initial=0.0) < TOLD_APART_MM:
+                sentences.append(
+                    f"[tools.{tool.name}] got markers as far apart as those of {name}; expected distances between them "
+                    f"that differ by {TOLD_APART_MM:g} mm somewhere, or the device may take one tool for the other. "
+                    "Fix: give one of the two a marker plate of another geometry."
+                )
+        lengths_mm[tool.name] = mine
     return sentences
 
 

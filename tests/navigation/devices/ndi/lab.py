@@ -51,13 +51,14 @@ class Fake:
 
 
 def rom_bytes(number: int, markers: int = 4) -> bytes:
-    """A tool geometry made here, as those of NDI are laid out."""
+    """A tool geometry made here, as those of NDI are laid out; 1 and 10 differ in their part number alone."""
     import struct
 
     content = bytearray(752)
     content[:4], content[28] = b"NDI\0", markers
+    step_mm = 25.0 + 2.0 * (number % 9)
     for marker in range(markers):
-        struct.pack_into("<3f", content, 72 + 12 * marker, 0.0, 25.0 * marker, 10.0 * marker * marker)
+        struct.pack_into("<3f", content, 72 + 12 * marker, 0.0, step_mm * marker, 10.0 * marker * marker)
     content[592:600] = f"{number:<8d}".replace(" ", "\0").encode()
     struct.pack_into("<H", content, 4, sum(content[6:]) & 0xFFFF)
     return bytes(content)

@@ -31,6 +31,7 @@ HOST = 'host = "127.0.0.1"\n'
 def room(folder: Path, keys: str, tools: str = TOOL) -> Path:
     (folder / "1.rom").write_bytes(rom_bytes(1))
     (folder / "2.rom").write_bytes(rom_bytes(2))
+    (folder / "10.rom").write_bytes(rom_bytes(10))
     (folder / "broken.rom").write_bytes(rom_bytes(3)[:-1] + b"\x01")
     path = folder / "or.toml"
     path.write_text(f'[devices.polaris]\ndriver = "ndi"\n{keys}{tools}')
@@ -55,6 +56,11 @@ def room(folder: Path, keys: str, tools: str = TOOL) -> Path:
         (HOST + "port = 0\n", TOOL, "port = 0"),
         (HOST, TOOL + OTHER, "[tools.stylus] got neither rom nor port; expected a .rom file for a passive tool"),
         (HOST, TOOL + OTHER + 'rom = "1.rom"\n', "[tools.stylus] got the geometry of another tool"),
+        (
+            HOST,
+            TOOL + OTHER + 'rom = "10.rom"\n',
+            "[tools.stylus] got markers as far apart as those of reference",
+        ),
         (HOST, TOOL.replace('rom = "1.rom"', "port = 1") + OTHER + "port = 1\n", "got the port and channel of another"),
         (HOST, TOOL + OTHER + 'rom = "away.rom"\n', "away.rom, which is not there"),
         (
