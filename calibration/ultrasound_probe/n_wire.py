@@ -102,7 +102,7 @@ def calibrate_n_wires(
         FrameMismatchError: the phantom in another frame than the poses.
     """
     settings = settings or NWireSettings()
-    scene, probe_frame = _scene(samples, phantom, T_fixed_phantom, motion, settings)
+    scene, probe_frame = n_wire_scene(samples, phantom, T_fixed_phantom, motion, settings)
     few = _thinned(scene, 200)
     start = _start(few, settings)
     _check_used(few, start, settings)
@@ -125,19 +125,21 @@ def calibrate_n_wires(
         reasons=(),
     )
     calibration = replace(calibration, reasons=_reasons(calibration, scene, lags, settings))
-    return NWireCalibration(calibration, *(lags or (None, None)), skew_rad, skew_sd_rad)
+    lag_s, lag_sd_s = (None, None) if lags is None else lags
+    return NWireCalibration(calibration, lag_s, lag_sd_s, skew_rad, skew_sd_rad)
 
 
 _NO_PHANTOM_ERROR = "the expected error leaves out how well the phantom's own place is known: state its covariance"
 
 
-def _scene(
+def n_wire_scene(
     samples: Sequence[ProbeSample],
     phantom: NWirePhantom,
     T_fixed_phantom: Transform,
     motion: ProbeMotion | None,
     settings: NWireSettings,
 ) -> tuple[Scene, str]:
+    """Samples, phantom and motion as arrays, checked; and the frame of the probe's marker."""
     fixed_frame, probe_frame = check_samples(samples, 1)
     if T_fixed_phantom.to_frame != fixed_frame:
         came = f"the phantom as {T_fixed_phantom} and poses {samples[0].T_fixed_probe}"

@@ -101,7 +101,7 @@ def _check_pattern(phantom: NWirePhantom, k: int) -> None:
     distance_mm = float(np.linalg.norm(normal))
     ends = phantom.starts_mm[3 * k + 1] + np.outer([0.0, phantom.lengths_mm[3 * k + 1]], middle)
     out_mm = np.abs((ends - phantom.starts_mm[3 * k]) @ normal) / max(distance_mm, 1e-9)
-    slant_rad = float(np.arcsin(min(1.0, np.linalg.norm(np.cross(first, middle)))))
+    slant_rad = float(np.arcsin(min(1.0, float(np.linalg.norm(np.cross(first, middle))))))
     parallel = np.linalg.norm(np.cross(first, second)) * phantom.lengths_mm[3 * k] < MOST_OUT_OF_PLANE_MM
     if distance_mm < 1.0 or out_mm.max() > MOST_OUT_OF_PLANE_MM or slant_rad < np.deg2rad(5.0) or not parallel:
         raise ProbeInputError(

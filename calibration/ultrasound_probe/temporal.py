@@ -101,7 +101,7 @@ def calibrate_probe_time(
     result = TemporalCalibration(
         lag_s=lag_s,
         lag_sd_s=float(np.sqrt(max(spread[-1, -1], 0.0))),
-        correlation=float(np.sqrt(max(0.0, 1.0 - np.mean(left**2) / variance))),
+        correlation=float(np.sqrt(max(0.0, 1.0 - float(np.mean(left**2)) / variance))),
         residual_rms_px=float(np.sqrt(np.mean(left**2))),
         used=read_only(used),
         residuals_px=read_only(residuals_px),
@@ -131,7 +131,7 @@ def _check(time_s: Floats, depth_px: Floats, settings: TemporalSettings) -> None
 def _scan(times: Floats, depths: Floats, motion: ProbeMotion, settings: TemporalSettings) -> tuple[Floats, Floats]:
     """Lags in steps of 20 ms, and what each leaves of the depth, RMS in px: the cross-correlation, turned over."""
     n_steps = round(settings.longest_lag_s / 0.02)
-    lags_s = np.arange(-n_steps, n_steps + 1) * 0.02
+    lags_s = 0.02 * np.arange(-n_steps, n_steps + 1, dtype=np.float64)
     left_px = np.full(len(lags_s), np.inf)
     for k, lag_s in enumerate(lags_s):
         places, known = motion.places_at(times + lag_s)
