@@ -8,9 +8,9 @@ import numpy as np
 
 from calibration.result import ACCEPTED, REFUSED, CalibratedTransform, CalibrationResult, ExpectedError, InputFile
 from calibration.result import Outlier as ResultOutlier
-from calibration.ultrasound_probe.n_wire import NWireCalibration
 from calibration.ultrasound_probe.result import ProbeCalibration
 from calibration.ultrasound_probe.temporal import TemporalCalibration
+from calibration.ultrasound_probe.wires.n_wire import NWireCalibration
 from geometry.points import Floats
 
 N_WIRE_METHOD = "N-wires: closed form (Chen, UMB 35(7), 2009), then all wires in the image by robust least squares"

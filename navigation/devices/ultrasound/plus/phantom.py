@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from calibration.ultrasound_probe.phantom import NWirePhantom, Wire, n_wire_phantom
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom, Wire, n_wire_phantom
 from geometry import Transform
 from geometry.points import Floats
 from navigation.devices.ultrasound.plus.poses import MOST_OFF_ORTHONORMAL, snake_case

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from calibration.ultrasound_probe.errors import ProbeInputError, ProbeRefusedError
-from calibration.ultrasound_probe.n_wire import NWireSettings, calibrate_n_wires
-from calibration.ultrasound_probe.phantom import Wire, n_wire_phantom
 from calibration.ultrasound_probe.samples import ProbeSample
+from calibration.ultrasound_probe.wires.n_wire import NWireSettings, calibrate_n_wires
+from calibration.ultrasound_probe.wires.phantom import Wire, n_wire_phantom
 from geometry import Transform
 from geometry.errors import FrameMismatchError
-from tests.calibration.ultrasound_probe.sweeps import (
+from tests.calibration.ultrasound_probe.wires.sweeps import (
     SIZE_PX,
     T_REFERENCE_PHANTOM,
     TRUE_COLUMNS_MM,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from calibration.ultrasound_probe.errors import ProbeInputError
-from calibration.ultrasound_probe.phantom import NWirePhantom
-from calibration.ultrasound_probe.wires_in_image import WireSettings, find_wires, name_wires
-from tests.calibration.ultrasound_probe.sweeps import SIZE_PX, Noise, fcal_phantom, sweep
+from calibration.ultrasound_probe.wires.in_image import WireSettings, find_wires, name_wires
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
+from tests.calibration.ultrasound_probe.wires.sweeps import SIZE_PX, Noise, fcal_phantom, sweep
 
 LOOKS = WireSettings(spacing_mm=0.078)
 

@@ -9,9 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from calibration.ultrasound_probe.image_map import columns_of
 from calibration.ultrasound_probe.motion import ProbeMotion
-from calibration.ultrasound_probe.phantom import NWirePhantom, Wire, n_wire_phantom
 from calibration.ultrasound_probe.samples import ProbeSample
-from calibration.ultrasound_probe.wire_lines import WirePoints, crossings
+from calibration.ultrasound_probe.wires.crossings import WirePoints, crossings
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom, Wire, n_wire_phantom
 from geometry import Transform
 
 SIZE_PX = (820, 616)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from calibration.ultrasound_probe.errors import ProbeInputError
-from calibration.ultrasound_probe.phantom import NWirePhantom
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
 from geometry.points import Bools, Floats
 
 

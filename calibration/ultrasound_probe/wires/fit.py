@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.ultrasound_probe.motion import ProbeMotion
-from calibration.ultrasound_probe.phantom import NWirePhantom
 from calibration.ultrasound_probe.scatter import sandwich
-from calibration.ultrasound_probe.wire_lines import Crossings, WirePoints, crossings, map_jacobian
+from calibration.ultrasound_probe.wires.crossings import Crossings, WirePoints, crossings, map_jacobian
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
 from geometry.points import Bools, Floats
 
 # The median of a 2-D vector's length with unit normal components: sqrt(2 ln 2).

@@ -8,10 +8,10 @@ import numpy as np
 
 from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.motion import ProbeMotion
-from calibration.ultrasound_probe.n_wire import NWireSettings, n_wire_scene
-from calibration.ultrasound_probe.n_wire_fit import middle_points
-from calibration.ultrasound_probe.phantom import NWirePhantom
 from calibration.ultrasound_probe.samples import ProbeSample
+from calibration.ultrasound_probe.wires.fit import middle_points
+from calibration.ultrasound_probe.wires.n_wire import NWireSettings, n_wire_scene
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
 from geometry import Transform
 from geometry.points import Floats
 

@@ -18,11 +18,11 @@ from calibration.ultrasound_probe.errors import ProbeInputError, ProbeRefusedErr
 from calibration.ultrasound_probe.flips import ProbeAxes, said_orientation
 from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.motion import ProbeMotion
-from calibration.ultrasound_probe.n_wire_fit import Fit, Scene, closed_form, covariance, first_lag_s, refine
-from calibration.ultrasound_probe.phantom import NWirePhantom
 from calibration.ultrasound_probe.result import ProbeCalibration, ProbeOutlier
 from calibration.ultrasound_probe.samples import ProbeSample, check_samples
-from calibration.ultrasound_probe.wire_lines import WirePoints
+from calibration.ultrasound_probe.wires.crossings import WirePoints
+from calibration.ultrasound_probe.wires.fit import Fit, Scene, closed_form, covariance, first_lag_s, refine
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
 from geometry import Transform
 from geometry.errors import FrameMismatchError
 from geometry.points import Floats

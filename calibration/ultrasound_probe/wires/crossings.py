@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.ultrasound_probe.phantom import NWirePhantom
+from calibration.ultrasound_probe.wires.phantom import NWirePhantom
 from geometry.points import Floats
 
 

@@ -1,0 +1,1 @@
+"""Spatial calibration from the wires of an N-wire phantom, and those wires in the image."""
