@@ -53,7 +53,7 @@ def explain_misfit(places: Places, fit: PoseFit) -> HeadsetRefusedError:
         return HeadsetRefusedError(
             f"{left}, though the positions alone fit within {plain_mm:.1f} mm: its axes are others at the headset",
             "the same axes and origin of the marker in both devices",
-            "give the headset the axes of the tracked marker, or use two markers: surgnav calibrate headset --worn",
+            "give the headset the axes of the tracked marker, or touch points with the stylus instead",
         )
     scaled = _scale(tracked_mm, seen_mm)
     return HeadsetRefusedError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from navigation.commands.calibrate.check import check_command
+from navigation.commands.calibrate.headset.command import headset_command
 from navigation.commands.calibrate.list import list_command
 from navigation.commands.calibrate.pivot import pivot_command
 
@@ -14,3 +15,4 @@ calibrate_app = typer.Typer(
 calibrate_app.command("check")(check_command)
 calibrate_app.command("list")(list_command)
 calibrate_app.command("pivot")(pivot_command)
+calibrate_app.command("headset")(headset_command)
