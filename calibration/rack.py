@@ -22,15 +22,23 @@ def keep(rack: Path, result: CalibrationResult) -> Path:
     Raises:
         OSError: it cannot be written.
     """
-    folder = rack / result.subject / result.kind
+    return write_once(rack / result.subject / result.kind, result.made_at, result.to_json().encode())
+
+
+def write_once(folder: Path, made: datetime, content: bytes) -> Path:
+    """Writes a file that is named by its time into a folder, in full or not at all; nothing there is replaced.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    stem = result.made_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
+    stem = made.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     with held(folder):
         path, number = folder / f"{stem}.json", 1
         while path.exists():  # another of the same second
             number += 1
             path = folder / f"{stem}_{number}.json"
-        atomic_write(path, result.to_json().encode())
+        atomic_write(path, content)
     return path
 
 
@@ -49,8 +57,9 @@ def results(rack: Path, subject: str | None = None, kind: Kind | None = None) ->
         )
     found = []
     for path in sorted(rack.glob(f"{subject or '*'}/{kind or '*'}/*.json")):
-        if path.name.startswith("."):
-            continue  # of a run that was killed while it wrote
+        # Beside results lie records of accuracy; a dot begins what a run that was killed has left.
+        if path.parent.name not in KINDS or path.name.startswith("."):
+            continue
         result = read_result(path)
         belongs = (result.subject, result.kind)
         if belongs != path.parts[-3:-1]:

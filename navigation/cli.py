@@ -9,6 +9,7 @@ import os
 
 import typer
 
+from navigation.commands.accuracy import accuracy_command
 from navigation.commands.calibrate.command import calibrate_app
 from navigation.commands.demo import demo_command
 from navigation.commands.doctor import doctor_command
@@ -41,6 +42,7 @@ app.command("reconstruct", rich_help_panel=PREPARE)(reconstruct_command)
 app.command("markers", rich_help_panel=PREPARE)(markers_command)
 app.command("review", rich_help_panel=PREPARE)(review_command)
 app.command("register", rich_help_panel=OPERATING)(register_command)
+app.command("accuracy", rich_help_panel=OPERATING)(accuracy_command)
 app.command("serve", rich_help_panel=OPERATE)(serve_command)
 app.command("demo", rich_help_panel=OPERATE)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)

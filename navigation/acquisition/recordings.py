@@ -12,11 +12,13 @@ from calibration.errors import PoseStreamError
 from calibration.result import InputFile
 from calibration.streams import PoseStream
 from case.atomic import file_sha256
+from geometry import Transform
 from geometry.frames import TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device, Role, Stamps, Tool
 from navigation.devices.replay import ReplaySettings, read_recording
+from navigation.devices.replay.recording import RecordedFrame
 
 MM_PER: dict[str, float] = {"mm": 1.0, "m": 1000.0}
 # Times in the names of files: nanoseconds since 1970 have 19 digits, and there is no other unit with so many.
@@ -37,6 +39,7 @@ def read_stream(
     unit: str = "mm",
     rate_hz: float | None = None,
     to_frame: str = TRACKER,
+    relative_to: str | None = None,
 ) -> PoseStream:
     """Reads the poses of one tool.
 
@@ -49,6 +52,7 @@ def read_stream(
         unit: of the translations in text files, which do not say it: "mm" or "m".
         rate_hz: of text files whose names are no times: frames a second.
         to_frame: the frame that the poses of text files lead to.
+        relative_to: another tool of the recording, by its name there, that the poses are given relative to.
 
     Raises:
         DeviceError: no such recording, damaged, or without the tool.
@@ -63,12 +67,13 @@ def read_stream(
             "correct the path",
         )
     wanted = Tool(name=tool, role=Role.INSTRUMENT, id=id_in_file or tool, settings=None)
+    other = None if relative_to is None else Tool(name=relative_to, role=Role.REFERENCE, id=relative_to, settings=None)
     device = Device(
         name="recording",
         driver="replay",
         settings=ReplaySettings.model_construct(file=path, topic=topic),
         stamps=Stamps(None),
-        tools=(wanted,),
+        tools=(wanted,) if other is None else (wanted, other),
     )
     recording = read_recording(device)
     n_all = len(recording.frames) + recording.n_late
@@ -78,10 +83,18 @@ def read_stream(
             "frames in the order of time",
             "record or export it again, with the times of the device",
         )
-    seen = [(frame.time_ns, frame.tools[tool].T_tracker_tool) for frame in recording.frames]
+    seen = [(frame.time_ns, _pose(frame, tool, relative_to)) for frame in recording.frames]
     poses = [(time_ns / NS_PER_S, pose) for time_ns, pose in seen if pose is not None]
     times_s, transforms = [time_s for time_s, _ in poses], [pose for _, pose in poses]
     return PoseStream.of(times_s, transforms, len(seen) - len(poses), path.name)
+
+
+def _pose(frame: RecordedFrame, tool: str, relative_to: str | None) -> Transform | None:
+    pose = frame.tools[tool].T_tracker_tool
+    if relative_to is None or pose is None:
+        return pose
+    other = frame.tools[relative_to].T_tracker_tool
+    return None if other is None else other.inverse() @ pose
 
 
 def input_of(path: Path) -> InputFile:

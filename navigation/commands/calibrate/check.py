@@ -17,7 +17,6 @@ from navigation.terminal.reporting import now, reporting
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from calibration.result import CalibrationResult
     from calibration.streams import PoseStream
     from navigation.room.room import Room
 
@@ -71,13 +70,13 @@ def run_check(request: CheckRequest, now: Callable[[], str], console: Console) -
 
     from calibration.accuracy.drift import check_at_point, check_in_divot
     from calibration.rack import age
-    from navigation.commands.calibrate.source import rack_of, recordings_or_room, subject_of
+    from navigation.commands.calibrate.source import calibrated_tip, rack_of, recordings_or_room, subject_of
     from navigation.room.room import Room
     from navigation.terminal.json_files import write_json_file
 
     source = recordings_or_room([request.recording], request.room)
     subject = subject_of(source, request.tool) if isinstance(source, Room) else request.tool
-    result = _in_force(rack_of(request.rack, source), subject)
+    _, result = calibrated_tip(rack_of(request.rack, source), subject)
     stream = _recorded(request, source[0]) if isinstance(source, tuple) else _live(request, source, console)
     if request.point_mm is None:
         found = check_in_divot(result, stream)
@@ -91,21 +90,6 @@ def run_check(request: CheckRequest, now: Callable[[], str], console: Console) -
         write_json_file(request.json_file, document)
     if not found.is_unchanged:
         raise typer.Exit(2)
-
-
-def _in_force(rack: Path | None, subject: str) -> CalibrationResult:
-    from calibration.errors import RackError
-    from calibration.rack import in_force
-
-    result = None if rack is None else in_force(rack, subject, "pivot")
-    if result is None:
-        where = "without a rack" if rack is None else f"in {rack.name}, which has no accepted pivot of {subject}"
-        raise RackError(
-            f"a check of {subject} {where}",
-            "the rack that has its calibration: --rack, or a room file that names it",
-            f"calibrate it: surgnav calibrate pivot --tool {subject}",
-        )
-    return result
 
 
 def _recorded(request: CheckRequest, recording: Path) -> PoseStream:

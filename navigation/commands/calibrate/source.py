@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from calibration.errors import RackError
+from calibration.rack import in_force
+from calibration.result import CalibrationResult
 from navigation.errors import RoomError
 from navigation.room.read_room import read_room
 from navigation.room.room import Room
@@ -45,6 +48,24 @@ def rack_at(path: Path) -> Path:
     if room.rack is None:
         raise RoomError(f"{path.name}, which names no rack", "a room file with a rack", 'add rack = "rack" at its top')
     return room.rack
+
+
+def calibrated_tip(rack: Path | None, subject: str) -> tuple[Path, CalibrationResult]:
+    """The rack, and the newest accepted pivot of a tool in it.
+
+    Raises:
+        RackError: no rack, or no such pivot.
+        CalibrationResultError: a damaged result.
+    """
+    result = None if rack is None else in_force(rack, subject, "pivot")
+    if rack is None or result is None:
+        where = "without a rack" if rack is None else f"in {rack.name}, which has no accepted pivot of {subject}"
+        raise RackError(
+            f"a check of {subject} {where}",
+            "the rack that has its calibration: --rack, or a room file that names it",
+            f"calibrate it: surgnav calibrate pivot --tool {subject}",
+        )
+    return rack, result
 
 
 def subject_of(room: Room, tool: str) -> str:

@@ -1,0 +1,91 @@
+"""Accuracy in a minute: distances between known points, and a single point from all sides.
+
+What is measured follows ASTM F2554, "Standard Practice for Measurement of Positional Accuracy of Computer Assisted
+Surgical Systems": the error of distances between points of a block, and how far apart a single point lies when it is
+touched from several sides. Neither needs the block's place.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from calibration.accuracy.block import Block
+from calibration.accuracy.drift import DriftSettings
+from calibration.accuracy.errors import CheckRefusedError
+from calibration.accuracy.record import AccuracyRecord
+from calibration.accuracy.visits import Visit, find_visits
+from calibration.result import CalibrationResult
+from calibration.streams import PoseStream
+
+# A distance that is so far off is that of other points.
+_OTHER_POINTS_MM = 15.0
+
+
+def quick_accuracy(result: CalibrationResult, stream: PoseStream, block: Block, made: str) -> AccuracyRecord:
+    """Measures a tool on a block that was touched point by point, in the block's order.
+
+    Args:
+        result: the tool's calibration in force.
+        stream: poses of the tool, relative to something that the block is fixed to.
+        made: when, ISO 8601 with a time zone.
+
+    Raises:
+        CheckRefusedError: a calibration without a tip, another number of points, or points in another order.
+    """
+    tip = next((each for each in result.transforms if each.from_frame == f"{result.subject}_tip"), None)
+    if tip is None or result.expected_error is None:
+        raise CheckRefusedError(
+            f"the {result.kind} calibration of {result.subject}, which has no tip", "that of a tip", "calibrate it"
+        )
+    visits = find_visits(stream, np.array(tip.translation_mm))
+    _check_number(visits, block, stream)
+    names = list(block.points_mm)
+    off = {
+        (names[i], names[j]): float(
+            np.linalg.norm(visits[i].place_mm - visits[j].place_mm)
+            - np.linalg.norm(np.subtract(block.points_mm[names[i]], block.points_mm[names[j]]))
+        )
+        for i, j in combinations(range(len(names)), 2)
+    }
+    errors_mm = np.array(list(off.values()))
+    worst = max(off, key=lambda pair: abs(off[pair]))
+    if abs(off[worst]) > _OTHER_POINTS_MM:
+        raise CheckRefusedError(
+            f"a distance from {worst[0]} to {worst[1]} that is {off[worst]:+.1f} mm off",
+            f"the points of {block.name} in the order {', '.join(names)}",
+            "touch them in this order, on this block",
+        )
+    single = max(visits, key=lambda visit: visit.tilt_deg)
+    tip_mm, common_mm = result.expected_error.value, DriftSettings().common_rms_mm
+    return AccuracyRecord(
+        subject=result.subject,
+        made=made,
+        block=block.name,
+        calibrated=result.made,
+        n_points=len(visits),
+        n_poses=len(stream),
+        duration_s=stream.duration_s,
+        distance_rms_mm=float(np.sqrt(np.mean(errors_mm**2))),
+        distance_max_mm=float(np.abs(errors_mm).max()),
+        distance_mean_mm=float(errors_mm.mean()),
+        worst_distance=f"{worst[0]} to {worst[1]}",
+        single_point_rms_mm=float(np.sqrt(np.mean(single.off_mm**2))),
+        single_point_p95_mm=float(np.percentile(single.off_mm, 95.0)),
+        single_point_tilt_deg=single.tilt_deg,
+        # Two ends, each with one third of a point's squared error along the line between them.
+        expected_distance_rms_mm=float(np.sqrt(2.0 / 3.0 * (tip_mm**2 + common_mm**2))),
+        limit_mm=block.limit_mm,
+    )
+
+
+def _check_number(visits: list[Visit], block: Block, stream: PoseStream) -> None:
+    if len(visits) == len(block.points_mm):
+        return
+    at = ", ".join(f"{visit.begin_s - stream.time_s[0]:.1f}" for visit in visits[:12]) or "never"
+    raise CheckRefusedError(
+        f"{len(visits)} points that the tip rested on, from (s after the beginning) {at}",
+        f"the {len(block.points_mm)} points of {block.name}: {', '.join(block.points_mm)}",
+        "hold the tip on each of them for two seconds, tilting the tool a little, in this order, and nowhere else",
+    )
