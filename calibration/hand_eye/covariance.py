@@ -35,8 +35,9 @@ def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
     correlation = _autocorrelation(errors * np.sqrt(weights), derivatives.shape[2])
     scores = np.einsum("nij,ni->nj", derivatives, errors * weights)
     bread = np.linalg.pinv(_bread(derivatives, errors, weights), rcond=1e-15, hermitian=True)
-    count, unknowns = 6 * len(errors), derivatives.shape[2]
-    degrees = count / max(count - unknowns, 1)
+    # As many equations as are left when neighbours that repeat one another count once.
+    count, unknowns = 6.0 * len(errors) / (2.0 * correlation.sum() - 1.0), derivatives.shape[2]
+    degrees = count / max(count - unknowns, 0.25 * count)
     meat = _stretched(scores.T @ scores, derivatives, correlation)
     return bread @ meat @ bread * degrees, correlation
 
@@ -47,33 +48,42 @@ def _bread(derivatives: Floats, errors: Floats, weights: Floats) -> Floats:
     if len(errors) >= FEWEST_FOR_OUTLIERS:
         weighted = weights * errors
         middle -= 2.0 / (DEGREES_OF_FREEDOM + 6.0) * (weighted.T @ weighted) / len(errors)
-    return np.einsum("nij,ik,nkl->jl", derivatives, middle, derivatives)
+    return _product(np.swapaxes(np.swapaxes(derivatives, 1, 2) @ middle, 1, 2), derivatives)
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    """The sum over all rows of two stacks of derivatives, ``(k, k)``."""
+    return left.reshape(-1, left.shape[2]).T @ right.reshape(-1, right.shape[2])
 
 
 def _autocorrelation(errors: Floats, unknowns: int) -> Floats:
     """By lag, as long as it is positive; raised by what the fitted unknowns took from it."""
     count = len(errors)
     power = float(np.sum(errors**2))
-    values = [1.0]
+    lags = np.arange(1, max(2, int(_LONGEST_LAG * count)))
     if power <= 0.0:
-        return np.array(values)
-    for lag in range(1, max(2, int(_LONGEST_LAG * count))):
-        taken = unknowns / (6.0 * count) * values[-1]
-        value = float(np.sum(errors[lag:] * errors[:-lag])) / power * count / (count - lag) + taken
-        if value < 2.0 / np.sqrt(6.0 * count):
-            break
-        values.append(min(value, 1.0))
-    return np.array(values)
+        return np.ones(1)
+    products = np.array([np.sum(errors[lag:] * errors[:-lag]) for lag in lags])
+    measured = products / power * count / (count - lags)
+    taken = unknowns / (6.0 * count)
+    ends = np.flatnonzero(measured + taken <= 0.0)
+    positive = measured[: ends[0] if len(ends) else len(measured)]
+    values, repetition = np.ones(1), 1.0
+    for _ in range(3):
+        # Each unknown follows the errors as far as they stay the same: so much is missing in what is left of them.
+        values = np.concatenate([[1.0], np.clip(positive + min(0.3, taken * repetition), 0.0, 1.0)])
+        repetition = 2.0 * float(values.sum()) - 1.0
+    return values
 
 
 def _stretched(meat: Floats, derivatives: Floats, correlation: Floats) -> Floats:
     """The meat of independent residuals, stretched as the correlation stretches that of residuals of one size."""
     if len(correlation) == 1:
         return meat
-    alone = np.einsum("nij,nik->jk", derivatives, derivatives)
+    alone = _product(derivatives, derivatives)
     together = alone.copy()
     for lag, value in enumerate(correlation[1:], start=1):
-        product = np.einsum("nij,nik->jk", derivatives[lag:], derivatives[:-lag])
+        product = _product(derivatives[lag:], derivatives[:-lag])
         together += value * (product + product.T)
     size = 1.0 / np.sqrt(np.diag(alone))
     alone, together = alone * np.outer(size, size), together * np.outer(size, size)

@@ -26,8 +26,7 @@ def scale_of(fit: Fit, repetition: float) -> tuple[float, float]:
     extra = np.zeros((len(used), 6, 1))
     # The residual's translation is R_B' R_Z' (t_P - s R_Z t_B - t_Z): its derivative by s is -R_B' t_B.
     extra[:, 3:, 0] = -np.einsum("nij,nj->ni", turned, used.eye[:, :3, 3])
-    whitened_extra: Floats = np.linalg.solve(np.linalg.cholesky(fit.scatter), extra)
-    step, covariance = _with_more(fit, whitened_extra, repetition)
+    step, covariance = _with_more(fit, whitened(extra[:, :, 0], fit.scatter)[:, :, None], repetition)
     return 1.0 + float(step[0]), float(np.sqrt(covariance[0, 0]))
 
 

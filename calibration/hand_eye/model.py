@@ -25,14 +25,16 @@ class Pairs:
     Attributes:
         hand: ``T_base_hand``, ``(n, 4, 4)`` in mm.
         eye: ``T_world_eye``, ``(n, 4, 4)`` in mm.
-        turn_rad_s, velocity_mm_s: how the hand turns, in its own axes, and how its origin moves, in axes of the base,
-            ``(n, 3)``; None where no time offset is sought.
+        turn_rad_s, velocity_mm_s: how the body between whose poses was interpolated turns, in its own axes, and how its
+            origin moves, in axes of the frame it is seen in, ``(n, 3)``; None where no time offset is sought.
+        is_eye_moved: whether that body is the eye, which a larger offset moves back in time; else the hand.
     """
 
     hand: Floats
     eye: Floats
     turn_rad_s: Floats | None = None
     velocity_mm_s: Floats | None = None
+    is_eye_moved: bool = False
 
     def __len__(self) -> int:
         return len(self.hand)
@@ -41,11 +43,7 @@ class Pairs:
         """The pairs chosen by a mask or by indices."""
         turn = None if self.turn_rad_s is None else self.turn_rad_s[chosen]
         velocity = None if self.velocity_mm_s is None else self.velocity_mm_s[chosen]
-        return Pairs(self.hand[chosen], self.eye[chosen], turn, velocity)
-
-    def swapped(self) -> Pairs:
-        """The same with hand and eye exchanged, for ``B_i X^-1 = Z^-1 A_i``."""
-        return Pairs(self.eye, self.hand)
+        return Pairs(self.hand[chosen], self.eye[chosen], turn, velocity, self.is_eye_moved)
 
 
 def rigid(rotation: Floats, translation_mm: Floats) -> Floats:
@@ -98,11 +96,21 @@ def jacobian(pairs: Pairs, x: Floats, z: Floats, errors: Floats) -> Floats:
     derivatives[:, 3:, 6:9] = turned_eye @ skew(seen_mm)
     derivatives[:, 3:, 9:12] = -turned_eye
     if pairs.turn_rad_s is not None and pairs.velocity_mm_s is not None:
-        turn = pairs.turn_rad_s
-        derivatives[:, :3, OFFSET_PART] = np.einsum("nij,nj->ni", right, turn @ x[:3, :3])
-        lever = np.einsum("nij,nj->ni", turned_hand, np.cross(turn, x[:3, 3]))
-        derivatives[:, 3:, OFFSET_PART] = np.einsum("nij,nj->ni", turned_eye, lever + pairs.velocity_mm_s)
+        by_turn, by_shift = _by_offset(pairs, x, turned_eye, errors, pairs.turn_rad_s, pairs.velocity_mm_s)
+        derivatives[:, :3, OFFSET_PART] = np.einsum("nij,nj->ni", right, by_turn)
+        derivatives[:, 3:, OFFSET_PART] = by_shift
     return derivatives
+
+
+def _by_offset(
+    pairs: Pairs, x: Floats, turned_eye: Floats, errors: Floats, turn: Floats, velocity: Floats
+) -> tuple[Floats, Floats]:
+    """How the difference turns and shifts per second of time offset, ``(n, 3)`` each."""
+    if pairs.is_eye_moved:
+        back = Rotation.from_rotvec(-errors[:, :3])
+        return back.apply(turn), np.cross(turn, errors[:, 3:]) + np.einsum("nji,nj->ni", pairs.eye[:, :3, :3], velocity)
+    lever = np.einsum("nij,nj->ni", pairs.hand[:, :3, :3], np.cross(turn, x[:3, 3]))
+    return turn @ x[:3, :3], np.einsum("nij,nj->ni", turned_eye, lever + velocity)
 
 
 def moved(matrix: Floats, step: Floats) -> Floats:

@@ -12,7 +12,7 @@ from geometry.points import Floats
 # A body that stays within this was not moved on purpose; a hand that holds still trembles by less.
 _STANDING_MM = 5.0
 # A fifth of what is asked for about every axis: about the third axis there is nothing.
-_HINGE = 0.2
+_HINGE = 0.5
 # Rotations that agree half as well as this belong to one motion; other moments differ by the motion itself.
 _AGREEING_RAD = np.deg2rad(3.0)
 _TURN = "turn it by 20 degrees and more about all three axes, slowly, while both devices see it"

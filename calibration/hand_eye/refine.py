@@ -25,7 +25,9 @@ FEWEST_FOR_OUTLIERS = 12
 _PRIOR_PAIRS = 12.0
 # No device repeats itself this well, in rad and mm: what is left of exact poses is rounding, and no outlier.
 _SMALLEST = np.repeat([1e-8, 1e-6], 3)
-_STEPS = 60
+_STEPS = 40
+# Log likelihood that a step must gain: less moves the unknowns by a hundredth of their standard deviation.
+_NO_GAIN = 1e-4
 
 PairsAt = Callable[[float], Pairs]
 
@@ -79,12 +81,17 @@ def refine(pairs_at: PairsAt, x: Floats, z: Floats, offset_s: float, cutoff: flo
     return fit
 
 
-def evaluate(pairs_at: PairsAt, x: Floats, z: Floats, offset_s: float, used: Bools | None) -> Fit:
-    """The fit at these unknowns, with the scatter that belongs to them; all pairs are used where `used` is None."""
+def evaluate(
+    pairs_at: PairsAt, x: Floats, z: Floats, offset_s: float, used: Bools | None, near: Fit | None = None
+) -> Fit:
+    """The fit at these unknowns, with the scatter that belongs to them; all pairs are used where `used` is None.
+
+    The scatter is found from that of `near`, a fit of the same pairs, where there is one.
+    """
     pairs = pairs_at(offset_s)
     errors = residuals(pairs, x, z)
     mask = np.ones(len(pairs), dtype=np.bool_) if used is None else used
-    scatter, weights, cost = _scatter(errors[mask])
+    scatter, weights, cost = _scatter(errors[mask], None if near is None else near.weights[mask])
     all_weights = np.zeros(len(pairs))
     all_weights[mask] = weights
     return Fit(x, z, offset_s, pairs, mask, errors, scatter, all_weights, cost)
@@ -97,11 +104,11 @@ def _converged(pairs_at: PairsAt, fit: Fit) -> Fit:
         step = _step(fit, damping)
         z = moved(fit.z, step[Z_PART])
         offset_s = fit.offset_s + (float(step[OFFSET_PART]) if len(step) > OFFSET_PART else 0.0)
-        tried = evaluate(pairs_at, moved(fit.x, step[X_PART]), z, offset_s, fit.used)
+        tried = evaluate(pairs_at, moved(fit.x, step[X_PART]), z, offset_s, fit.used, fit)
         gain = fit.cost - tried.cost
         if gain >= 0.0:
             fit, damping = tried, max(damping * 0.1, 1e-9)
-            if gain < 1e-9 * max(1.0, abs(fit.cost)):
+            if gain < _NO_GAIN:
                 break
         else:
             damping *= 10.0
@@ -127,13 +134,17 @@ def normal_equations(fit: Fit) -> tuple[Floats, Floats]:
 def whitened_jacobian(fit: Fit) -> Floats:
     """Derivatives of the whitened residuals of the pairs used, ``(m, 6, 12 or 13)``."""
     derivatives = jacobian(fit.pairs.part(fit.used), fit.x, fit.z, fit.errors[fit.used])
-    whitened_rows: Floats = np.linalg.solve(np.linalg.cholesky(fit.scatter), derivatives)
-    return whitened_rows
+    return np.moveaxis(np.tensordot(_root(fit.scatter), derivatives, axes=(1, 1)), 0, 1)
 
 
 def whitened(errors: Floats, scatter: Floats) -> Floats:
     """Residuals ``(n, 6)`` in units of their scatter."""
-    return np.linalg.solve(np.linalg.cholesky(scatter), errors.T).T
+    return errors @ _root(scatter).T
+
+
+def _root(scatter: Floats) -> Floats:
+    """What makes a scatter the identity."""
+    return np.linalg.inv(np.linalg.cholesky(scatter)).astype(np.float64)
 
 
 def _squared(errors: Floats, scatter: Floats) -> Floats:
@@ -145,18 +156,18 @@ def _typical(squared: Floats) -> float:
     return max(float(np.median(squared)) / MEDIAN_CHI2, 0.1)
 
 
-def _scatter(errors: Floats) -> tuple[Floats, Floats, float]:
-    """Scatter, weights and cost of residuals, by expectation and maximisation."""
+def _scatter(errors: Floats, known: Floats | None) -> tuple[Floats, Floats, float]:
+    """Scatter, weights and cost of residuals, by expectation and maximisation from known weights, if any."""
     count = len(errors)
     normal = count < FEWEST_FOR_OUTLIERS
-    weights = np.ones(count)
+    weights = np.ones(count) if known is None else known
     scatter = np.eye(6)
-    for round_ in range(8):
+    for round_ in range(8 if known is None else 2):
         scatter = _shrunk(errors, weights)
         squared = _squared(errors, scatter)
         if normal:
             break
-        if round_ == 0:  # outliers must not set the size of the first weights
+        if round_ == 0 and known is None:  # outliers must not set the size of the first weights
             squared = squared / _typical(squared)
         weights = (DEGREES_OF_FREEDOM + 6.0) / (DEGREES_OF_FREEDOM + squared)
     log_scale = 0.5 * count * float(np.linalg.slogdet(scatter)[1])

@@ -15,7 +15,8 @@ class HandEyeSettings:
         minimum_pairs: fewer pairs of poses than this are refused; four leave as many equations over as there are
             unknowns.
         minimum_tilt_rms_rad: least RMS tilt, in rad, of the body's least tilted axis about its mean direction. A
-            device's error that changes with the tilt appears in no residual, and enters X multiplied by its inverse.
+            device's error that changes with the tilt appears in no residual, and enters X multiplied by its inverse;
+            what the noise leaves of X is judged by its expected error.
         outlier_cutoff: pairs farther off than this many standard deviations, by the scatter of the others, are left
             out; 6 leaves out one in 400,000 with normal noise in all six values.
         maximum_rejected_fraction: more pairs left out than this leave too few to trust the rest.
@@ -30,12 +31,12 @@ class HandEyeSettings:
     """
 
     minimum_pairs: int = 4
-    minimum_tilt_rms_rad: float = float(np.deg2rad(5.0))
+    minimum_tilt_rms_rad: float = float(np.deg2rad(1.0))
     outlier_cutoff: float = 6.0
     maximum_rejected_fraction: float = 0.4
     maximum_expected_error_rms_mm: float = 5.0
     maximum_expected_error_rms_rad: float = float(np.deg2rad(1.0))
-    maximum_residual_rms_mm: float = 15.0
+    maximum_residual_rms_mm: float = 25.0
     maximum_residual_rms_rad: float = float(np.deg2rad(3.0))
     maximum_scale_error: float = 0.02
     least_overlap_s: float = 5.0

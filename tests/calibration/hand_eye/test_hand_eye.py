@@ -76,7 +76,7 @@ def test_derivatives_are_those_of_small_steps() -> None:
 def test_exchanging_hand_and_eye_gives_the_inverse() -> None:
     pairs, _ = make_case(np.random.default_rng(5))
     one = solve(lambda _: pairs, 0.0, HandEyeSettings()).fit
-    other = solve(lambda _: pairs.swapped(), 0.0, HandEyeSettings()).fit
+    other = solve(lambda _: Pairs(pairs.eye, pairs.hand), 0.0, HandEyeSettings()).fit
     # The scatter is drawn towards equal sizes in other axes: a tenth of the error that both have.
     difference = error_of(inverse(other.x), one.x)
     assert np.linalg.norm(difference[:3]) < 2e-4
@@ -100,7 +100,7 @@ def test_pairs_that_contradict_are_left_out_and_named(share: float) -> None:
 
 def test_the_covariance_is_the_error_seen_over_many_calibrations() -> None:
     squared, at_point = [], []
-    for seed in range(20):
+    for seed in range(12):
         pairs, truth = make_case(np.random.default_rng(seed), 40, step_s=0.5)
         found = calibrate_hand_eye(*as_transforms(pairs))
         error = error_of(found.T_hand_eye.matrix, truth.x)
@@ -108,9 +108,9 @@ def test_the_covariance_is_the_error_seen_over_many_calibrations() -> None:
         point = np.array([10.0, -20.0, 100.0])
         missed = found.T_hand_eye.apply(point) - (truth.x @ np.r_[point, 1.0])[:3]
         at_point.append(missed @ missed / found.expected_error_rms_mm(point) ** 2)
-    # 20 draws with 6 degrees of freedom know their mean to sqrt(12 / 20) = 0.77: three times that.
-    assert np.mean(squared) == pytest.approx(6.0, abs=2.3)
-    assert np.mean(at_point) == pytest.approx(1.0, abs=0.6)
+    # 12 draws with 6 degrees of freedom know their mean to sqrt(12 / 12) = 1: three times that.
+    assert np.mean(squared) == pytest.approx(6.0, abs=3.0)
+    assert np.mean(at_point) == pytest.approx(1.0, abs=0.8)
 
 
 def test_other_frames_or_numbers_of_poses_are_refused() -> None:
@@ -146,7 +146,7 @@ FAULTS = {
     "static": (turned([0.0, 0.0, 0.0], 0.0), "scope standing still"),
     "pure translation": (turned([0.0, 0.0, 0.0]), "scope shifted by .* without turning"),
     "hinge": (turned([0.0, 40.0, 0.0]), "scope turned about one axis only, as about a hinge"),
-    "too little": (turned([4.0, 4.0, 4.0]), "scope turned by .* degrees RMS about its least turned axis"),
+    "too little": (turned([1.2, 1.2, 1.2]), "scope turned by .* degrees RMS about its least turned axis"),
     "eye stands": (Pairs(WELL.hand, turned([0.0, 0.0, 0.0], 0.0).eye), "the motion of camera standing still"),
     "inverse of the eye": (
         Pairs(WELL.hand, inverse(WELL.eye)),
@@ -176,7 +176,7 @@ def test_a_world_that_drifts_shows() -> None:
     away[:, 0, 3] = np.linspace(0.0, 8.0, 200)
     drifting = calibrate_hand_eye(*as_transforms(Pairs(pairs.hand, away @ pairs.eye)))
     assert drifting.drift_mm == pytest.approx(8.0, abs=3.0)
-    assert drifting.drift_mm > 5.0 * drifting.drift_std_mm
+    assert drifting.drift_mm > 3.0 * drifting.drift_std_mm
 
 
 def test_limits_on_what_is_known_hold() -> None:
