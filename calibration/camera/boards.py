@@ -134,6 +134,14 @@ class Chessboard:
         return _checked(self, grey, name, np.arange(inner[0] * inner[1]), seen.reshape(-1, 2))
 
 
+def dictionaries() -> tuple[str, ...]:
+    """The names of the dictionaries of markers that OpenCV has."""
+    with from_extra("markers"):
+        import cv2
+
+    return tuple(sorted(name.removeprefix("DICT_").lower() for name in dir(cv2.aruco) if name.startswith("DICT_")))
+
+
 def inner_corners_mm(board: Board) -> Floats:
     """Where four squares meet, ``(n, 3)`` in ``board``, in OpenCV's order: rows from the top."""
     right = (np.arange(1, board.columns) - board.columns / 2.0) * board.square_mm

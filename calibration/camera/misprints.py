@@ -52,32 +52,41 @@ def _layout(board: CharucoBoard, seen: dict[int, np.ndarray]) -> str | None:
     if _fits(board.columns, board.rows, board.first_id, seen):
         return None
     stated = f"{board.columns} x {board.rows} squares from marker {board.first_id} on"
-    for first_id in sorted({board.first_id, 0, min(seen)}):
-        for rows in range(3, 21):
-            for columns in range(3, 21):
-                if _fits(columns, rows, first_id, seen):
-                    return (
-                        f"the board is laid out otherwise: its markers lie as on {columns} x {rows} squares from "
-                        f"marker {first_id} on, where {stated} is stated; state the board as it was printed"
-                    )
+    layouts = [
+        (columns, rows, first_id)
+        for first_id in sorted({board.first_id, 0, min(seen)})
+        for rows in range(3, 21)
+        for columns in range(3, 21)
+    ]
+    # The one that explains most markers, and the smallest of several.
+    columns, rows, first_id = max(
+        layouts, key=lambda each: (_fits(each[0], each[1], each[2], seen), -each[0] * each[1])
+    )
+    if _fits(columns, rows, first_id, seen):
+        return (
+            f"the board is laid out otherwise: its markers lie as on {columns} x {rows} squares from marker "
+            f"{first_id} on, where {stated} is stated; state the board as it was printed"
+        )
     low, high = min(seen), max(seen)
     return f"markers {low} to {high}, which do not lie as on {stated}: state the board as it was printed"
 
 
-def _fits(columns: int, rows: int, first_id: int, seen: dict[int, np.ndarray]) -> bool:
-    """Whether most of the markers lie where such a board has them, up to a projective map."""
+def _fits(columns: int, rows: int, first_id: int, seen: dict[int, np.ndarray]) -> int:
+    """How many of the markers lie where such a board has them, up to a projective map; 0 if most do not."""
     with from_extra("markers"):
         import cv2
 
     places = _places(columns, rows, first_id)
     known = [number for number in seen if number in places]
     if len(known) < max(_LEAST_MARKERS, _LEAST_SHARE * len(seen)):
-        return False
+        return 0
     board = np.array([places[number] for number in known])
     pixels = np.array([seen[number] for number in known])
     # From the picture to the board, so that the misfit is in squares.
     found, fitting = cv2.findHomography(pixels, board, cv2.RANSAC, _FITS_SQUARES)
-    return found is not None and float(np.mean(fitting)) >= _LEAST_SHARE and _is_front(found, pixels)
+    if found is None or float(np.mean(fitting)) < _LEAST_SHARE or not _is_front(found, pixels):
+        return 0
+    return int(np.sum(fitting))
 
 
 def _is_front(to_board: np.ndarray, pixels: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from calibration.camera import judging
+from calibration.camera import quality
 from calibration.camera.adjustment import N_BEND, Problem
 from calibration.camera.boards import LeftOut
 from calibration.camera.camera_file import CameraCalibration
@@ -227,14 +227,14 @@ def _judged(answer: MonoCalibration, n_views: int, settings: CameraSettings) -> 
     camera, deviations = answer.camera, np.sqrt(np.diag(answer.covariance))
     focal = np.array([camera.fx_px, camera.fy_px])
     reasons = [
-        *judging.few_views(len(answer.T_camera_board), n_views, settings.minimum_views, settings.fit.largest_left_out),
-        *judging.focal_length(focal, deviations[:2], answer.coverage, settings.maximum_focal_sd),
-        *judging.picture_errors(
+        *quality.few_views(len(answer.T_camera_board), n_views, settings.minimum_views, settings.fit.largest_left_out),
+        *quality.focal_length(focal, deviations[:2], answer.coverage, settings.maximum_focal_sd),
+        *quality.picture_errors(
             answer.expected_error_px,
             answer.held_out_px[answer.model],
             settings.maximum_expected_px,
             settings.maximum_held_out_px,
         ),
-        *judging.pixels(camera.fx_px, camera.fy_px),
+        *quality.pixels(camera.fx_px, camera.fy_px),
     ]
     return replace(answer, reasons=tuple(reasons))

@@ -8,7 +8,8 @@ import numpy as np
 
 from calibration.camera.lens import NAMES
 from calibration.camera.mono import MonoCalibration
-from calibration.result import ACCEPTED, REFUSED, CalibrationResult, ExpectedError, InputFile
+from calibration.camera.stereo import StereoCalibration
+from calibration.result import ACCEPTED, REFUSED, CalibratedTransform, CalibrationResult, ExpectedError, InputFile
 
 METHOD = (
     "views of a flat board (Zhang, IEEE PAMI 22(11), 2000), robust bundle adjustment with a board that may be bent, "
@@ -71,3 +72,57 @@ def left_out_sentences(found: MonoCalibration) -> tuple[str, ...]:
 
 def rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in matrix.tolist())
+
+
+def stereo_result(
+    found: StereoCalibration, subject: str, inputs: Sequence[InputFile], notes: Sequence[str] = ()
+) -> CalibrationResult:
+    """The result of two cameras for the rack."""
+    distance_mm = float(np.mean([camera.coverage.distances_mm.mean() for camera in found.alone]))
+    place = found.covariance[3:, 3:] + distance_mm**2 * _across(found.covariance[:3, :3])
+    sides = enumerate(found.alone, start=1)
+    seen = [f"camera {side}: {said}" for side, camera in sides for said in camera.coverage.sentences()]
+    numbers = {
+        "baseline_mm": found.baseline_mm,
+        "baseline_sd_mm": found.baseline_sd_mm,
+        "turn_sd_rad": found.turn_sd_rad,
+        "held_out_rms_px": found.held_out_px,
+    }
+    for side, (camera, covariance) in enumerate(zip(found.cameras, found.lens_covariances, strict=True), start=1):
+        values = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, *camera.distortion)
+        for name, value, deviation in zip(NAMES, values, np.sqrt(np.diag(covariance)).tolist(), strict=True):
+            unit = "_px" if name.endswith("_px") else ""
+            stem = f"camera_{side}_{name.removesuffix('_px')}"
+            numbers |= {f"{stem}{unit}": value, f"{stem}_sd{unit}": deviation}
+    return CalibrationResult(
+        kind="stereo",
+        subject=subject,
+        made=found.cameras[0].calibrated,
+        method=f"two cameras, {METHOD}: {found.model}",
+        inputs=tuple(inputs),
+        transforms=(CalibratedTransform.of(found.T_first_second, found.covariance),),
+        numbers=numbers,
+        matrices={f"camera_matrix_{side}_px": rows(one.matrix) for side, one in enumerate(found.cameras, start=1)},
+        n_used=found.n_pairs,
+        n_rejected=len(found.left_out),
+        residual_rms=found.rms_px,
+        residual_unit="px",
+        coverage=(
+            *seen,
+            *(f"left out: {each.name}: {each.reason}" for each in found.left_out),
+            *notes,
+        ),
+        expected_error=ExpectedError(
+            value=float(np.sqrt(np.trace(place))),
+            unit="mm",
+            at=f"a point {distance_mm:.0f} mm before the cameras, put from one camera's frame into the other's",
+        ),
+        verdict=REFUSED if found.reasons else ACCEPTED,
+        reasons=found.reasons,
+    )
+
+
+def _across(turn: np.ndarray) -> np.ndarray:
+    """How a point straight ahead, at distance 1, errs with turns of covariance ``(3, 3)``."""
+    ahead = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    return ahead @ turn @ ahead.T

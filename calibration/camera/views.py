@@ -58,7 +58,8 @@ def board_view(
         BoardViewError: numbers that are no view of a flat board from its front, with the likely reason.
     """
     numbers = np.asarray(corners, dtype=np.int64).ravel()
-    flat, seen = np.asarray(board_mm, dtype=np.float64), np.asarray(pixels, dtype=np.float64)
+    # In one piece, as OpenCV wants them.
+    flat, seen = (np.ascontiguousarray(each, dtype=np.float64) for each in (board_mm, pixels))
     if flat.shape != (len(numbers), 3) or seen.shape != (len(numbers), 2):
         raise BoardViewError(
             f"{name} with {len(numbers)} corners, board points {flat.shape} and pixels {seen.shape}",

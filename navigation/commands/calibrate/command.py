@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from navigation.commands.calibrate.camera import camera_command
 from navigation.commands.calibrate.check import check_command
 from navigation.commands.calibrate.headset.command import headset_command
 from navigation.commands.calibrate.list import list_command
@@ -12,6 +13,7 @@ from navigation.commands.calibrate.pivot import pivot_command
 calibrate_app = typer.Typer(
     help="Instruments and their errors: live at your devices, or from recordings.", no_args_is_help=True
 )
+calibrate_app.command("camera")(camera_command)
 calibrate_app.command("check")(check_command)
 calibrate_app.command("list")(list_command)
 calibrate_app.command("pivot")(pivot_command)

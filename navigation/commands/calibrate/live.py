@@ -65,6 +65,20 @@ def collect_live(
         next_sample: waits for the next sample, not long; None where there is none.
         note: what else to say, such as why the tool is not seen; empty for nothing.
     """
+    collect_shown(collecting, next_sample, room.clock, console, title=title, seconds=seconds, note=note)
+
+
+def collect_shown(
+    collecting: Collecting[Any],
+    next_sample: Callable[[], Any],
+    clock: PacedClock,
+    console: Console,
+    *,
+    title: str,
+    seconds: float | None = None,
+    note: Callable[[], str] = lambda: "",
+) -> None:
+    """As `collect_live`, on any clock: a camera that is calibrated is in no room yet."""
     live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def show(advice: Advice) -> None:
@@ -72,13 +86,13 @@ def collect_live(
             live.update(_screen(title, advice, note()), refresh=True)
 
     with pressed_keys() as keys, live or nullcontext():
-        unattended = keys is None or isinstance(room.clock, VirtualClock)
+        unattended = keys is None or isinstance(clock, VirtualClock)
         collect(
             collecting,
             next_sample,
             keys or (lambda: None),
             show,
-            room.clock,
+            clock,
             until_enough=unattended,
             seconds=seconds if seconds is not None or not unattended else _LONGEST_UNATTENDED_S,
         )
