@@ -50,12 +50,7 @@ def as_result(
         method=found.method,
         inputs=tuple(inputs),
         transforms=(CalibratedTransform.of(found.T_headset_tracker, found.normal_covariance()),),
-        numbers={
-            "expected_error_p95_mm": float(found.expected_p95_mm(at_mm)[0]),
-            f"expected_error_p95_{ARM_LENGTH_MM:.0f}mm_away_mm": found.expected_p95_at_arms_length_mm(),
-            "degrees_of_freedom_count": min(found.degrees, 1e6),
-            **{f"centre_tracker_{axis}_mm": float(found.centre_tracker_mm[i]) for i, axis in enumerate("xyz")},
-        },
+        numbers=_numbers(found, at_mm),
         n_used=int(found.used.sum()),
         n_rejected=int((~found.used).sum()),
         outliers=tuple(
@@ -72,6 +67,15 @@ def as_result(
         ),
         verdict=ACCEPTED,
     )
+
+
+def _numbers(found: HeadsetToTracker, at_mm: Floats) -> dict[str, float]:
+    return {
+        "expected_error_p95_mm": float(found.expected_p95_mm(at_mm)[0]),
+        f"expected_error_p95_{ARM_LENGTH_MM:.0f}mm_away_mm": found.expected_p95_at_arms_length_mm(),
+        "degrees_of_freedom_count": min(found.degrees, 1e6),
+        **{f"centre_tracker_{axis}_mm": float(found.centre_tracker_mm[i]) for i, axis in enumerate("xyz")},
+    }
 
 
 def from_result(result: CalibrationResult) -> HeadsetToTracker:

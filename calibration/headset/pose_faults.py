@@ -38,14 +38,11 @@ def explain_misfit(places: Places, fit: PoseFit) -> HeadsetRefusedError:
             "two right-handed frames",
             "convert Unity's poses once, with the convention of the wire, and not twice",
         )
-    for whose, tracked, seen in (
-        ("headset's", places.tracker, _inverses(places.headset)),
-        ("tracker's", _inverses(places.tracker), places.headset),
-    ):
-        if misfit_rms_mm(tracked[:, :3, 3], seen[:, :3, 3]) < good_mm:
-            return HeadsetRefusedError(
-                f"{left}, and fit with the {whose} poses inverted", "poses of the marker in each device", "invert them"
-            )
+    whose = _inverted(places, good_mm)
+    if whose:
+        return HeadsetRefusedError(
+            f"{left}, and fit with the {whose} poses inverted", "poses of the marker in each device", "invert them"
+        )
     jump = jump_between(places, fit, _GOOD_MM)
     if jump is not None:
         return jump
@@ -89,6 +86,17 @@ def jump_between(places: Places, fit: PoseFit, least_mm: float) -> HeadsetRefuse
     _, before, moved_mm = best
     at_s = f"{places.time_s[before - 1]:.1f} and {places.time_s[before]:.1f} s"
     return moved_meanwhile(f"by {moved_mm:.0f} mm between the places at {at_s}")
+
+
+def _inverted(places: Places, good_mm: float) -> str:
+    """Whose poses fit the other's if they are inverted; empty for nobody's."""
+    for whose, tracked, seen in (
+        ("headset's", places.tracker, _inverses(places.headset)),
+        ("tracker's", _inverses(places.tracker), places.headset),
+    ):
+        if misfit_rms_mm(tracked[:, :3, 3], seen[:, :3, 3]) < good_mm:
+            return whose
+    return ""
 
 
 def _inverses(poses: Floats) -> Floats:

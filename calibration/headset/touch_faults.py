@@ -116,13 +116,10 @@ def explain_misfit(
             "two right-handed frames",
             "convert Unity's axes once, by (x, y, z) -> (-x, -z, y) in mm, and not twice",
         )
-    orders = _orders(len(names))
-    misfits_mm = _misfits_rms_mm(tip_mm[orders], shown_mm)
-    best = int(np.argmin(misfits_mm))
-    if misfits_mm[best] < good_mm and len(names) > 3:
-        exchanged = _exchanged(names, orders[best])
+    exchanged, misfit_mm = _best_order(names, tip_mm, shown_mm)
+    if misfit_mm < good_mm and len(names) > 3:
         return HeadsetRefusedError(
-            f"{left}, and {misfits_mm[best]:.1f} mm with {exchanged} exchanged: touched in another order",
+            f"{left}, and {misfit_mm:.1f} mm with {exchanged} exchanged: touched in another order",
             allowed,
             "touch the point that is lit, and show one at a time",
         )
@@ -146,6 +143,14 @@ def explain_misfit(
     return HeadsetRefusedError(
         left, allowed, "check the stylus' calibration, hold its tip on each point until it is taken, and begin again"
     )
+
+
+def _best_order(names: Sequence[str], tip_mm: Floats, shown_mm: Floats) -> tuple[str, float]:
+    """The exchange of points, in words, with which the touches fit best, and what it leaves."""
+    orders = _orders(len(names))
+    misfits_mm = _misfits_rms_mm(tip_mm[orders], shown_mm)
+    best = int(np.argmin(misfits_mm))
+    return _exchanged(names, orders[best]), float(misfits_mm[best])
 
 
 def _jump(tip_mm: Floats, shown_mm: Floats, good_mm: float) -> tuple[int, float] | None:

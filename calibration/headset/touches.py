@@ -96,16 +96,7 @@ def align_by_touches(
     used = _used(tip_mm, shown_mm, information, settings)
     pose, unit, squares_mm2 = _fit(tip_mm[used], shown_mm[used], information[used])
     residuals_mm = np.linalg.norm(pose.apply(tip_mm) - shown_mm, axis=1)
-    rms_mm = float(np.sqrt(np.mean(residuals_mm[used] ** 2)))
-    if rms_mm > settings.maximum_residual_rms_mm:
-        raise explain_misfit(names, tip_mm, shown_mm, rms_mm, settings)
-    twins = same_when_exchanged(names, shown_mm, settings.minimum_difference_mm)
-    if twins:
-        raise HeadsetRefusedError(
-            f"points that look the same when {twins} are exchanged",
-            f"points that fit {settings.minimum_difference_mm:g} mm RMS worse in any other order",
-            "show points with unequal distances between them, since a wrong order of touches would not be noticed",
-        )
+    _check_fit(names, tip_mm, shown_mm, float(np.sqrt(np.mean(residuals_mm[used] ** 2))), settings)
     degrees = 3.0 * float(used.sum()) - 6.0
     covariance = unit * squares_mm2 / degrees
     if tip_covariance_mm2 is not None:
@@ -123,6 +114,21 @@ def align_by_touches(
     )
     check_expected(found, settings.maximum_error_p95_mm)
     return found
+
+
+def _check_fit(
+    names: tuple[str, ...], tip_mm: Floats, shown_mm: Floats, rms_mm: float, settings: TouchSettings
+) -> None:
+    """Refuses touches that do not fit, and points of which a wrong order would fit as well."""
+    if rms_mm > settings.maximum_residual_rms_mm:
+        raise explain_misfit(names, tip_mm, shown_mm, rms_mm, settings)
+    twins = same_when_exchanged(names, shown_mm, settings.minimum_difference_mm)
+    if twins:
+        raise HeadsetRefusedError(
+            f"points that look the same when {twins} are exchanged",
+            f"points that fit {settings.minimum_difference_mm:g} mm RMS worse in any other order",
+            "show points with unequal distances between them, since a wrong order of touches would not be noticed",
+        )
 
 
 def check_expected(found: HeadsetToTracker, maximum_error_p95_mm: float) -> None:
