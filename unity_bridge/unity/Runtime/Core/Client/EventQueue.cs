@@ -13,6 +13,9 @@ namespace SurgNav.Core.Client
         public const string DecideSurface = "decide_surface";
         public const string RequestRegistration = "request_registration";
         public const string SelectTarget = "select_target";
+
+        /// <summary>A point that this headset shows was touched with the tracked stylus, to calibrate the headset.</summary>
+        public const string TargetTouched = "target_touched";
     }
 
     /// <summary>The kinds of event that the server tells; docs/unity_bridge/protocol.md, section 7.</summary>
