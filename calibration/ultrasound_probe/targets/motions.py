@@ -121,11 +121,6 @@ class Design:
             words.append(left.pop(best).words)
         return tuple(words)
 
-    def next_motion(self) -> str:
-        """The motion that lowers the expected error most."""
-        brought = [self.information + self.information_of(self._moved(motion)) for motion in self.motions]
-        return self.motions[int(np.argmin([self.corner_error_mm(one) for one in brought]))].words
-
     def corner_error_mm(self, information: Floats | None = None) -> float:
         """RMS error expected at the worst corner of the image."""
         width, height = self.size_px

@@ -9,6 +9,7 @@ from navigation.commands.calibrate.check import check_command
 from navigation.commands.calibrate.headset.command import headset_command
 from navigation.commands.calibrate.list import list_command
 from navigation.commands.calibrate.pivot import pivot_command
+from navigation.commands.calibrate.probe_target import probe_target_command
 
 calibrate_app = typer.Typer(
     help="Instruments and their errors: live at your devices, or from recordings.", no_args_is_help=True
@@ -18,3 +19,4 @@ calibrate_app.command("check")(check_command)
 calibrate_app.command("list")(list_command)
 calibrate_app.command("pivot")(pivot_command)
 calibrate_app.command("headset")(headset_command)
+calibrate_app.command("probe-target")(probe_target_command)
