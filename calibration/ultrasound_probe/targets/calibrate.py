@@ -29,6 +29,12 @@ from calibration.ultrasound_probe.targets.wall_model import WallModel, start_of_
 from geometry.points import Floats
 
 STYLUS, CROSS, PLANE = "stylus", "cross", "plane"
+# In words, with their papers, for results.
+METHODS = {
+    STYLUS: "tip of a tracked stylus in the image, robust least squares in the image",
+    CROSS: "one point at rest (Detmer, UMB 20(9), 1994; Prager, UMB 24(6), 1998), robust least squares in the image",
+    PLANE: "a wall at rest (Prager, UMB 24(6), 1998), robust least squares in the image",
+}
 
 
 def calibrate_from_stylus(

@@ -153,10 +153,11 @@ def _calibrated(
 ) -> CalibrationResult:
     from calibration.result import CalibrationResult
     from calibration.ultrasound_probe.errors import ProbeRefusedError
-    from calibration.ultrasound_probe.targets.results import METHODS, target_result
+    from calibration.ultrasound_probe.results import probe_spatial_result
+    from calibration.ultrasound_probe.targets.calibrate import METHODS
 
     try:
-        return target_result(collecting.calibration(), request.tool, made, inputs)
+        return probe_spatial_result(collecting.calibration(), made, METHODS[request.method], inputs)
     except ProbeRefusedError as error:
         return CalibrationResult.refused(
             kind="probe_spatial",

@@ -56,9 +56,9 @@ def test_a_wall_is_found_in_the_images_and_its_result_kept(tmp_path: Path):
     code, said = run(recording, "--method", "plane", "--rack", tmp_path / "rack", *sides(truth))
     assert code == 0, said
     result = in_force(tmp_path / "rack", "probe", "probe_spatial")
-    pixel_to_probe = np.array(result.matrices["pixel_to_probe"])
+    pixel_to_probe = np.array(result.matrices["image_px_to_probe_mm"])
     assert truth.corner_errors_mm(pixel_to_probe[:3, [0, 1, 3]]).max() < 1.0
-    assert result.numbers["pixel_width_mm"] == pytest.approx(0.1, rel=0.02)
+    assert result.numbers["spacing_x_mm"] == pytest.approx(0.1, rel=0.02)
     assert result.inputs[0].name == "wall.igs.mha"
 
 
@@ -86,7 +86,7 @@ def test_points_of_a_table_and_a_tip_of_the_rack(tmp_path: Path, method: str):
     code, said = run(*asked, *sides(truth))
     assert code == 0, said
     result = in_force(tmp_path / "rack", "probe", "probe_spatial")
-    assert truth.corner_errors_mm(np.array(result.matrices["pixel_to_probe"])[:3, [0, 1, 3]]).max() < 1.5
+    assert truth.corner_errors_mm(np.array(result.matrices["image_px_to_probe_mm"])[:3, [0, 1, 3]]).max() < 1.5
     # The same images declared the other way round: refused, and kept as refused.
     marked, x, y, z, *far = sides(truth)
     code, said = run(*asked, marked, -x, -y, -z, *far)
