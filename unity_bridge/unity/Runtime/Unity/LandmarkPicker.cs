@@ -36,13 +36,14 @@ namespace SurgNav.Unity
         [Tooltip("What became of it, to be shown.")]
         private UnityEvent<string> answered = new UnityEvent<string>();
 
-        private SurgNavConnection? listensTo;
-        private ulong lastNumber;
+        private LandmarkPost? post;
 
         /// <summary>What became of the last landmark: sent, accepted or refused with the reason, or why it was not sent.</summary>
-        public string LastAnswer { get; private set; } = "";
+        public string LastAnswer => Post.LastAnswer;
 
         public UnityEvent<string> AnsweredEvent => answered;
+
+        private LandmarkPost Post => post ??= new LandmarkPost(answered);
 
         public string Person
         {
@@ -56,13 +57,13 @@ namespace SurgNav.Unity
         {
             if (!tool)
             {
-                return Say("not sent: no tool is set");
+                return Post.Say("not sent: no tool is set");
             }
 
             tool!.Refresh();
             return tool.Display == ToolDisplay.Shown
                 ? Send(ClientEventKinds.LandmarkTouched, landmark, tool.transform.position, tool.Tool)
-                : Say($"not sent: {tool.Tool}: {tool.Reason}");
+                : Post.Say($"not sent: {tool.Tool}: {tool.Reason}");
         }
 
         /// <summary>A person pointed at a place in the headset's world, such as on a surface.</summary>
@@ -75,38 +76,31 @@ namespace SurgNav.Unity
         private void OnEnable()
         {
             connection = connection ? connection : GetComponentInParent<SurgNavConnection>();
-            listensTo = connection;
-            if (listensTo)
-            {
-                listensTo!.Answered += OnAnswered;
-            }
+            Post.Use(connection);
         }
 
         private void OnDisable()
         {
-            if (listensTo)
-            {
-                listensTo!.Answered -= OnAnswered;
-            }
+            Post.Use(null);
         }
 
         private bool Send(string kind, string landmark, Vector3 world, string toolName)
         {
             if (!connection)
             {
-                return Say("not sent: no SurgNavConnection in the objects above");
+                return Post.Say("not sent: no SurgNavConnection in the objects above");
             }
 
             var frame = connection!.FindFrame(frameName);
             if (frame is null)
             {
-                return Say($"not sent: the frame '{frameName}' is not in the scene, or has never been tracked");
+                return Post.Say($"not sent: the frame '{frameName}' is not in the scene, or has never been tracked");
             }
 
             frame.Refresh();
             if (frame.Display != ToolDisplay.Shown)
             {
-                return Say($"not sent: {frameName}: {frame.Reason}");
+                return Post.Say($"not sent: {frameName}: {frame.Reason}");
             }
 
             var place = frame.transform.InverseTransformPoint(world);
@@ -120,25 +114,7 @@ namespace SurgNav.Unity
                 Tool = toolName,
                 RegistrationId = connection.Status.RegistrationId,
             };
-            string trouble = connection.Send(happened, out lastNumber);
-            Say(trouble.Length == 0 ? $"{landmark}: sent" : $"not sent: {trouble}");
-            return trouble.Length == 0;
-        }
-
-        private bool Say(string words)
-        {
-            LastAnswer = words;
-            answered.Invoke(words);
-            return false;
-        }
-
-        private void OnAnswered(EventAnswer answer)
-        {
-            if (answer.Number == lastNumber)
-            {
-                string refusal = $"refused: got {answer.Came}; expected {answer.Allowed}. Fix: {answer.Action}";
-                Say(answer.Outcome == EventOutcome.Accepted ? $"accepted {answer.Note}".TrimEnd() : refusal);
-            }
+            return Post.Send(happened);
         }
     }
 }

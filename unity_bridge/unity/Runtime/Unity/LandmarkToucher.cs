@@ -54,18 +54,19 @@ namespace SurgNav.Unity
         private UnityEvent<string> answered = new UnityEvent<string>();
 
         private HeldTip held = new HeldTip(2);
-        private SurgNavConnection? listensTo;
+        private LandmarkPost? post;
         private string landmark = "";
         private float givenUpAt;
-        private ulong lastNumber;
 
         /// <summary>What became of the last touch: sent, accepted or refused with the reason, or why it was not sent.</summary>
-        public string LastAnswer { get; private set; } = "";
+        public string LastAnswer => Post.LastAnswer;
 
         public UnityEvent<string> AnsweredEvent => answered;
 
         /// <summary>A landmark is being touched.</summary>
         public bool IsTouching => landmark.Length > 0;
+
+        private LandmarkPost Post => post ??= new LandmarkPost(answered);
 
         public string Person
         {
@@ -80,25 +81,21 @@ namespace SurgNav.Unity
             landmark = "";
             if (!observer || !observer!.Connection || !stylus || !tip || !reference)
             {
-                return Say("not measured: set observer, stylus, tip and reference");
+                return Post.Say("not measured: set observer, stylus, tip and reference");
             }
 
-            Listen(observer!.Connection!);
+            Post.Use(observer!.Connection);
             held = new HeldTip(samples);
             givenUpAt = Time.unscaledTime + patienceS;
             landmark = name;
-            Say($"{name}: hold the tip still");
+            Post.Say($"{name}: hold the tip still");
             return true;
         }
 
         private void OnDisable()
         {
             landmark = "";
-            if (listensTo)
-            {
-                listensTo!.Answered -= OnAnswered;
-                listensTo = null;
-            }
+            Post.Use(null);
         }
 
         private void LateUpdate()
@@ -110,7 +107,7 @@ namespace SurgNav.Unity
 
             if (Time.unscaledTime > givenUpAt)
             {
-                Say($"{landmark}: not measured: the tip was not seen still for long enough. Hold it still, and touch again");
+                Post.Say($"{landmark}: not measured: the tip was not seen still for long enough. Hold it still, and touch again");
                 landmark = "";
                 return;
             }
@@ -142,37 +139,8 @@ namespace SurgNav.Unity
                 SpreadMm = spreadMm,
                 Samples = (uint)held.Count,
             };
-            string trouble = listensTo!.Send(happened, out lastNumber);
-            Say(trouble.Length == 0 ? $"{landmark}: sent" : $"not sent: {trouble}");
+            Post.Send(happened);
             landmark = "";
-        }
-
-        private void Listen(SurgNavConnection connection)
-        {
-            if (listensTo == connection)
-            {
-                return;
-            }
-
-            OnDisable();
-            listensTo = connection;
-            listensTo.Answered += OnAnswered;
-        }
-
-        private bool Say(string words)
-        {
-            LastAnswer = words;
-            answered.Invoke(words);
-            return false;
-        }
-
-        private void OnAnswered(EventAnswer answer)
-        {
-            if (answer.Number == lastNumber)
-            {
-                string refusal = $"refused: got {answer.Came}; expected {answer.Allowed}. Fix: {answer.Action}";
-                Say(answer.Outcome == EventOutcome.Accepted ? $"accepted {answer.Note}".TrimEnd() : refusal);
-            }
         }
     }
 }
