@@ -98,6 +98,36 @@ def marker_streams(
     )
 
 
+def worn_streams(true: Transform, rng: np.random.Generator, rate_hz: float = 30.0) -> tuple[PoseStream, PoseStream]:
+    """20 s of a head that looks around, with a marker fixed to its headset, whose own pose drifts slowly."""
+    seconds, offset_s = 20.0, rng.uniform(-0.05, 0.05)
+    turns, shifts = 0.35 * rng.normal(size=(3, 3)), 80.0 * rng.normal(size=(3, 3))
+    speeds, phases = rng.uniform(0.8, 2.5, size=(3, 1)), rng.uniform(0, 6.28, size=(3, 1))
+    centre = np.array([0.0, 50.0, 0.0])
+    sits = Transform.from_rotation(Rotation.random(rng=rng), rng.normal(size=3) * 60.0, "head", "cap")
+
+    def head(time_s: np.ndarray) -> tuple[np.ndarray, Rotation]:
+        waves = np.sin(speeds * time_s + phases).T
+        return centre + waves @ shifts, Rotation.from_rotvec(waves @ turns)
+
+    tracker_s, headset_s = np.arange(0.0, seconds, 0.5 / rate_hz), np.arange(0.2, seconds - 0.2, 1.0 / rate_hz)
+    seen = true.inverse().matrix @ _matrices(*head(tracker_s)) @ sits.matrix
+    seen = seen @ _matrices(
+        0.1 * rng.normal(size=(len(seen), 3)), Rotation.from_rotvec(0.001 * rng.normal(size=(len(seen), 3)))
+    )
+    drift_mm, drift_rad = rng.uniform(1.0, 3.0), np.deg2rad(rng.uniform(0.1, 0.3))
+    slow = np.stack([np.sin(rng.uniform(0.3, 1.5) * headset_s + rng.uniform(0, 6.28)) for _ in range(6)], axis=1)
+    positions, rotations = head(headset_s)
+    own = _matrices(
+        positions + drift_mm * np.sqrt(2.0 / 3.0) * slow[:, :3] + 0.2 * rng.normal(size=positions.shape),
+        Rotation.from_rotvec(drift_rad * slow[:, 3:] + 0.0005 * rng.normal(size=positions.shape)) * rotations,
+    )
+    return (
+        PoseStream("tracker", "cap", tracker_s + offset_s, seen, 0, "tracker"),
+        PoseStream("headset", "head", headset_s, own, 0, "headset"),
+    )
+
+
 def error_mm(found: HeadsetToTracker, true: Transform, at_headset_mm: np.ndarray = TARGET_HEADSET_MM) -> float:
     """How far from its place a point is shown."""
     point = true.inverse().apply(at_headset_mm)

@@ -37,6 +37,9 @@ class HeadsetRequest:
     ] = None
     room: asked.RoomFile = None
     stylus: Annotated[str, typer.Option(help="Live: which one touches; the room has its tip.")] = "stylus"
+    worn: Annotated[
+        bool, typer.Option("--worn", help="The marker sits on the headset, whose recording is of its own pose.")
+    ] = False
     check: Annotated[
         bool, typer.Option("--check", help="Does the newest calibration in the rack hold at the touched points?")
     ] = False
@@ -45,6 +48,7 @@ class HeadsetRequest:
         str | None, typer.Option(help="The headset's name of the place of its world, for recordings of poses.")
     ] = None
     marker: Annotated[str, typer.Option(help="What the recordings call the marker.")] = "marker"
+    head: Annotated[str, typer.Option(help="With --worn: what the headset's recording calls itself.")] = "head"
     tip_error_mm: Annotated[
         float, typer.Option(min=0.0, help="With --touches: expected RMS error of the stylus' tip, from its pivot.")
     ] = 0.0
@@ -78,6 +82,7 @@ def run_headset(request: HeadsetRequest, now: Callable[[], str], console: Consol
         typer.Exit: with code 2 if the result is refused.
         SurgNavError: input that is none.
     """
+    from calibration.hand_eye.errors import HandEyeRefusedError
     from calibration.headset.errors import HeadsetRefusedError
     from calibration.headset.outcome import as_result
     from calibration.result import CalibrationResult
@@ -94,7 +99,7 @@ def run_headset(request: HeadsetRequest, now: Callable[[], str], console: Consol
             f"95 of 100 times within {p95_mm:.1f} mm; {away_mm:.1f} mm an arm's length (600 mm) from what was measured",
             highlight=False,
         )
-    except HeadsetRefusedError as error:
+    except (HeadsetRefusedError, HandEyeRefusedError) as error:
         result = CalibrationResult.refused(
             kind="headset_to_tracker",
             subject=request.name,
@@ -164,6 +169,11 @@ def _asked(
         return "touched points", len(touches), inputs, lambda: align_by_touches(touches, tip_covariance_mm2=tip_mm2)
     tracker, headset = _streams(request)
     inputs = [input_of(path) for path in (request.tracker, request.headset) if path is not None]
+    if request.worn:
+        from calibration.headset.worn_marker import align_by_worn_marker
+
+        way = "a marker on the headset"
+        return way, len(headset), inputs, lambda: align_by_worn_marker(tracker, headset, anchor=anchor)
     way = "a marker that both see"
     return way, len(headset), inputs, lambda: align_by_shared_marker(tracker, headset, anchor=anchor)
 
@@ -177,5 +187,6 @@ def _streams(request: HeadsetRequest) -> tuple[PoseStream, PoseStream]:
         raise neither()
     unit, rate_hz = request.unit, request.rate_hz
     tracker = read_stream(request.tracker, request.marker, unit=unit, rate_hz=rate_hz)
-    headset = read_stream(request.headset, request.marker, unit=unit, rate_hz=rate_hz)
+    own = request.head if request.worn else request.marker
+    headset = read_stream(request.headset, own, unit=unit, rate_hz=rate_hz)
     return tracker, replace(headset, to_frame=HEADSET)
