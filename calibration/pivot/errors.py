@@ -11,3 +11,7 @@ class SpinRefusedError(SurgNavError):
 
 class TemplateRefusedError(SurgNavError):
     """A template and a tool that do not belong together: too few landmarks, or they do not fit."""
+
+
+class TemplateFileError(SurgNavError):
+    """The drawing of a template tool, or its touched landmarks, cannot be read, or are something else."""

@@ -61,6 +61,7 @@ class SpinCalibration:
             about the axis itself.
         expected_axis_error_rms_rad: square root of that covariance's trace.
         wobble_rms_rad: RMS angle between the axis of each pose used and its mean in the tracker.
+        wobble_p95_rad: 95 % of the poses used are nearer.
         turn_rms_rad: RMS turn of the tool about the axis.
         n_used: number of poses that it was computed from.
         outliers: the poses that were left out; their residuals are angles in degrees.
@@ -71,6 +72,7 @@ class SpinCalibration:
     axis_covariance_rad2: Floats
     expected_axis_error_rms_rad: float
     wobble_rms_rad: float
+    wobble_p95_rad: float
     turn_rms_rad: float
     n_used: int
     outliers: tuple[Outlier, ...]
@@ -94,13 +96,14 @@ def shaft_frame(tip_stylus_mm: Floats, axis_stylus: Floats, marker_frame: str) -
 
 
 def calibrate_spin(
-    poses_tracker_stylus: Sequence[Transform] | PoseStream, towards: Floats, settings: SpinSettings | None = None
+    poses_tracker_stylus: Sequence[Transform] | PoseStream, towards: Floats | None, settings: SpinSettings | None = None
 ) -> SpinCalibration:
     """Finds the axis from poses ``T_tracker_stylus`` taken while the tool turned about its shaft.
 
     Args:
         towards: a direction in the marker's frame, ``(3,)``, that the axis shall point along rather than against, such
             as the calibrated tip for an axis from the marker to the tip: the motion alone leaves the sign open.
+            None where the sign does not matter.
 
     Raises:
         SpinRefusedError: too few poses, hardly turned, turned about no single axis, an axis that noise leaves unknown,
@@ -121,10 +124,11 @@ def calibrate_spin(
     _check_expected(expected_rad, turn_rms_rad, settings)
     degrees = np.rad2deg(np.linalg.norm(left, axis=1))
     return SpinCalibration(
-        axis_stylus=read_only(axis * _sign(axis, towards)),
+        axis_stylus=read_only(axis if towards is None else axis * _sign(axis, towards)),
         axis_covariance_rad2=read_only(covariance_rad2),
         expected_axis_error_rms_rad=expected_rad,
         wobble_rms_rad=wobble_rms_rad,
+        wobble_p95_rad=float(np.percentile(np.linalg.norm(left[used], axis=1), 95.0)),
         turn_rms_rad=turn_rms_rad,
         n_used=int(used.sum()),
         outliers=named_outliers(used, times_s, degrees),

@@ -38,7 +38,3 @@ class NdiReplyError(NdiError):
 
 class NdiResetError(NdiError):
     """The device was reset while it was in use: switched off and on, or by another program."""
-
-
-class RomFileError(NdiError):
-    """A tool geometry (.rom) that cannot be one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from calibration.tool_geometry.errors import RomFileError
 from navigation.devices.driver import Tool
 from navigation.devices.ndi.api import CombinedApi
-from navigation.devices.ndi.errors import NdiAnsweredError, RomFileError
+from navigation.devices.ndi.errors import NdiAnsweredError
 from navigation.devices.ndi.replies import read_handle, read_handles, read_location
-from navigation.devices.ndi.rom import Rom, read_rom
+from navigation.devices.ndi.rom import LoadedRom, load_rom
 from navigation.devices.ndi.settings import NdiTool
 
 # Any device, any system, passive or wireless tool, any port.
@@ -41,13 +42,13 @@ def set_up_ports(api: CombinedApi, tools: tuple[Tool, ...]) -> Ports:
     for handle in read_handles(api.ask("PHSR:01")):
         api.do(f"PHF:{handle:02X}")
     ports = Ports()
-    roms: dict[str, Rom] = {}
+    roms: dict[str, LoadedRom] = {}
     for tool in tools:
         settings = _settings(tool)
         try:
             if settings.rom is not None:
-                roms[tool.name] = read_rom(settings.rom)
-                ports.markers[tool.name] = len(roms[tool.name].markers_tool_mm)
+                roms[tool.name] = load_rom(settings.rom)
+                ports.markers[tool.name] = len(roms[tool.name].rom.markers_tool_mm)
             if settings.port is None:
                 _set_up(api, ports, read_handle(api.ask(_WIRELESS)), tool, roms.get(tool.name))
         except (NdiAnsweredError, RomFileError) as error:
@@ -56,7 +57,7 @@ def set_up_ports(api: CombinedApi, tools: tuple[Tool, ...]) -> Ports:
     return ports
 
 
-def _set_up_wired(api: CombinedApi, ports: Ports, tools: list[Tool], roms: dict[str, Rom]) -> None:
+def _set_up_wired(api: CombinedApi, ports: Ports, tools: list[Tool], roms: dict[str, LoadedRom]) -> None:
     """Finds out which wired tool is in which port; those that nobody asked for are left alone."""
     known: set[int] = set()
     for _ in range(_ROUNDS if tools else 0):
@@ -78,7 +79,7 @@ def _set_up_wired(api: CombinedApi, ports: Ports, tools: list[Tool], roms: dict[
             ports.troubles.setdefault(tool.name, f"no tool is in port {_settings(tool).port}")
 
 
-def _set_up(api: CombinedApi, ports: Ports, handle: int, tool: Tool, rom: Rom | None) -> None:
+def _set_up(api: CombinedApi, ports: Ports, handle: int, tool: Tool, rom: LoadedRom | None) -> None:
     for address, digits in rom.chunks if rom is not None else ():
         api.do(f"PVWR:{handle:02X}{address:04X}{digits}")
     api.do(f"PINIT:{handle:02X}")

@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import Field
 from scipy.spatial.distance import pdist
 
+from calibration.tool_geometry.errors import RomFileError
+from calibration.tool_geometry.rom import read_rom
 from geometry.points import Floats
 from navigation.devices.driver import Device, RoomFile, Settings
-from navigation.devices.ndi.errors import RomFileError
 from navigation.devices.ndi.line import BAUD_RATES
-from navigation.devices.ndi.rom import read_rom
 
 # A marker is seen to some 0.3 mm, and a distance between two to twice that: nearer designs fit one another's tools.
 TOLD_APART_MM = 1.0

@@ -1,0 +1,107 @@
+"""``surgnav calibrate geometry``: where the spheres of a tool are, from what a tracker saw of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from navigation.commands import options
+from navigation.commands.calibrate import asked
+from navigation.commands.request import takes
+from navigation.terminal.reporting import now, reporting
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from calibration.tool_geometry.layout import Layout
+    from geometry.points import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometryRequest:
+    """What was asked for."""
+
+    points: Annotated[
+        Path, typer.Argument(help="CSV with the columns frame, x_mm, y_mm and z_mm: what was seen in each frame.")
+    ]
+    tool: Annotated[str, typer.Option(help="Name of the tool.")]
+    design: Annotated[
+        Path | None, typer.Option(help="Its designed geometry (.rom): the layout is laid over it, and gets its frame.")
+    ] = None
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="Geometry (.rom) of another tool of the room, which it must not be like.")
+    ] = None
+    rom: Annotated[Path | None, typer.Option(help="Write the measured geometry as an NDI file (.rom).")] = None
+    part: Annotated[str | None, typer.Option(help="Part number in that file; by default the tool's name.")] = None
+    tolerance_mm: Annotated[
+        float, typer.Option(min=0.01, help="How far a point may lie from its sphere: 3 to 4 times the tracker's noise.")
+    ] = 1.0
+    rack: asked.Rack = None
+    json_file: options.JsonFile = None
+
+
+@takes(GeometryRequest)
+def geometry_command(request: GeometryRequest) -> None:
+    """Where the spheres of a tool are, from points in any order. Exit code 0; 2 if refused; 1 on errors."""
+    with reporting(live=False, json_file=request.json_file) as (console, _):
+        run_geometry(request, now, console)
+
+
+def run_geometry(request: GeometryRequest, now: Callable[[], str], console: Console) -> None:
+    """Reads the points, solves the layout, compares it, writes its .rom, and keeps the result.
+
+    Args:
+        now: tells the time, ISO 8601 with a time zone.
+
+    Raises:
+        typer.Exit: with code 2 if the result is refused.
+        SurgNavError: files that are none.
+    """
+    from calibration.result import CalibrationResult
+    from calibration.tool_geometry.errors import LayoutRefusedError
+    from calibration.tool_geometry.layout import LayoutSettings, solve_layout
+    from calibration.tool_geometry.points_file import read_points
+    from calibration.tool_geometry.results import METHOD, layout_result
+    from calibration.tool_geometry.rom import read_rom, rom_of_spheres
+    from case.atomic import atomic_write
+    from navigation.acquisition.recordings import input_of
+    from navigation.commands.calibrate.conclusion import conclude
+
+    frames = read_points(request.points)
+    others = {path.name: read_rom(path).markers_array_mm for path in request.beside or ()}
+    design = None if request.design is None else read_rom(request.design).markers_array_mm
+    inputs = [input_of(path) for path in (request.points, request.design, *(request.beside or ())) if path]
+    try:
+        layout = solve_layout(frames, LayoutSettings(tolerance_mm=request.tolerance_mm))
+        layout = layout if design is None else layout.laid_over(design, request.tolerance_mm)
+        result = layout_result(layout, request.tool, now(), inputs, _alike(layout, others, request.tolerance_mm))
+        if request.rom is not None:
+            atomic_write(request.rom, rom_of_spheres(layout.spheres_tool_mm, request.part or request.tool).content)
+            console.print(f"written: {request.rom}", highlight=False, markup=False)
+    except LayoutRefusedError as error:
+        result = CalibrationResult.refused(
+            kind="tool_geometry",
+            subject=request.tool,
+            made=now(),
+            method=METHOD,
+            error=error,
+            n_used=len(frames),
+            inputs=inputs,
+        )
+    conclude(result, request.rack, request.json_file, console)
+
+
+def _alike(layout: Layout, others: dict[str, Floats], tolerance_mm: float) -> list[str]:
+    """What of the layout can be taken for itself in another order or for another tool: the worst of each."""
+    from calibration.tool_geometry.confusion import confusions
+
+    sentences = []
+    for name, other in ((None, None), *others.items()):
+        for worst in confusions(layout.spheres_tool_mm, other, tolerance_mm)[:1]:
+            whom = "itself in another order" if name is None else name
+            sentences.append(f"it can be taken for {whom} where only these are seen: {worst}")
+    return sentences
