@@ -189,13 +189,18 @@ def _does_not_fit(
     allowed = f"at most {settings.maximum_residual_rms_mm:g} mm RMS"
     came = f"landmarks that are {rms_mm:.1f} mm RMS off the drawing"
     orders = permutations(range(count)) if count <= _ORDERS_OF else iter(())
-    best = min(orders, key=lambda order: _rms(_laid_over(drawn, touched[list(order)])[1]), default=tuple(range(count)))
-    if _rms(_laid_over(drawn, touched[list(best)])[1]) < _CLEARLY * rms_mm and list(best) != list(range(count)):
-        confused = ", ".join(f"{names[to]} as {names[at]}" for at, to in enumerate(best) if at != to)
-        return TemplateRefusedError(f"{came}; they fit with {confused}", allowed, "touch these again, by their names")
-    if _rms(_laid_over(drawn, touched, mirrored=True)[1]) < _CLEARLY * rms_mm:
+    own = tuple(range(count))
+    best = min(orders, key=lambda order: _rms(_laid_over(drawn, touched[list(order)])[1]), default=own)
+    as_ordered, as_mirrored = (
+        _rms(_laid_over(drawn, touched[list(best)])[1]),
+        _rms(_laid_over(drawn, touched, mirrored=True)[1]),
+    )
+    if as_mirrored < min(_CLEARLY * rms_mm, as_ordered):
         action = "convert the left-handed drawing, or name the drawing for the other side"
         return TemplateRefusedError(f"{came}; its mirror image fits", allowed, action)
+    if as_ordered < _CLEARLY * rms_mm:
+        confused = ", ".join(f"{names[to]} as {names[at]}" for at, to in enumerate(best) if at != to)
+        return TemplateRefusedError(f"{came}; they fit with {confused}", allowed, "touch these again, by their names")
     worst = names[int(np.argmax(np.linalg.norm(left, axis=1)))]
     return TemplateRefusedError(
         f"{came}, most of all {worst}", allowed, f"touch {worst} again; check that the drawing is of this tool, in mm"

@@ -111,8 +111,8 @@ def solve_layout(frames_mm: Sequence[Floats], settings: LayoutSettings | None = 
     spheres_mm = _best_start(usable, settings)
     found = [_matched(spheres_mm, frame, settings.tolerance_mm) for frame in frames]
     for _ in range(_ROUNDS):
-        before, spheres_mm = spheres_mm, _averaged(spheres_mm, frames, found, settings)
-        if len(before) != len(spheres_mm):
+        before, (spheres_mm, are_the_same) = spheres_mm, _averaged(spheres_mm, frames, found, settings)
+        if not are_the_same:
             found = [_matched(spheres_mm, frame, settings.tolerance_mm) for frame in frames]
         elif np.abs(before - spheres_mm).max() < _SETTLED_MM:
             break
@@ -146,8 +146,13 @@ def _best_start(frames: list[Floats], settings: LayoutSettings) -> Floats:
     return frames[max(starts, key=agreement)]
 
 
-def _averaged(spheres_mm: Floats, frames: list[Floats], found: list[Match | None], settings: LayoutSettings) -> Floats:
-    """The mean of what was seen of each sphere; with what many frames saw beside them, without what few saw."""
+def _averaged(
+    spheres_mm: Floats, frames: list[Floats], found: list[Match | None], settings: LayoutSettings
+) -> tuple[Floats, bool]:
+    """The mean of what was seen of each sphere; with what many frames saw beside them, without what few saw.
+
+    And whether these are the spheres that they were, none added and none left out.
+    """
     total, seen = np.zeros_like(spheres_mm), np.zeros(len(spheres_mm))
     beside = []
     for frame, match in zip(frames, found, strict=True):
@@ -160,7 +165,7 @@ def _averaged(spheres_mm: Floats, frames: list[Floats], found: list[Match | None
     needed = _SEEN_SHARE * max(1, len(beside))
     kept = seen >= needed
     if kept.sum() < 3:
-        return spheres_mm
+        return spheres_mm, True
     grown = total[kept] / seen[kept, None]
     strays = np.concatenate(beside)
     while len(strays) >= needed:
@@ -170,7 +175,7 @@ def _averaged(spheres_mm: Floats, frames: list[Floats], found: list[Match | None
             break
         grown = np.vstack([grown, strays[best].mean(axis=0)])
         strays = strays[~best]
-    return grown
+    return grown, bool(kept.all()) and len(grown) == len(spheres_mm)
 
 
 def _in_own_axes(spheres_mm: Floats) -> Floats:
