@@ -13,6 +13,8 @@ from navigation.commands.calibrate.pivot import pivot_command
 from navigation.commands.calibrate.probe_target import probe_target_command
 from navigation.commands.calibrate.spin import spin_command
 from navigation.commands.calibrate.template import template_command
+from navigation.commands.calibrate.probe import probe_command
+from navigation.commands.calibrate.probe_time import probe_time_command
 
 calibrate_app = typer.Typer(
     help="Instruments and their errors: live at your devices, or from recordings.", no_args_is_help=True
@@ -26,3 +28,5 @@ calibrate_app.command("probe-target")(probe_target_command)
 calibrate_app.command("spin")(spin_command)
 calibrate_app.command("geometry")(geometry_command)
 calibrate_app.command("template")(template_command)
+calibrate_app.command("probe")(probe_command)
+calibrate_app.command("probe-time")(probe_time_command)
