@@ -10,11 +10,11 @@ from navigation.commands.calibrate.geometry import geometry_command
 from navigation.commands.calibrate.headset.command import headset_command
 from navigation.commands.calibrate.list import list_command
 from navigation.commands.calibrate.pivot import pivot_command
+from navigation.commands.calibrate.probe import probe_command
 from navigation.commands.calibrate.probe_target import probe_target_command
+from navigation.commands.calibrate.probe_time import probe_time_command
 from navigation.commands.calibrate.spin import spin_command
 from navigation.commands.calibrate.template import template_command
-from navigation.commands.calibrate.probe import probe_command
-from navigation.commands.calibrate.probe_time import probe_time_command
 
 calibrate_app = typer.Typer(
     help="Instruments and their errors: live at your devices, or from recordings.", no_args_is_help=True
