@@ -41,22 +41,9 @@ def quick_accuracy(result: CalibrationResult, stream: PoseStream, block: Block, 
         )
     visits = find_visits(stream, np.array(tip.translation_mm))
     _check_number(visits, block, stream)
-    names = list(block.points_mm)
-    off = {
-        (names[i], names[j]): float(
-            np.linalg.norm(visits[i].place_mm - visits[j].place_mm)
-            - np.linalg.norm(np.subtract(block.points_mm[names[i]], block.points_mm[names[j]]))
-        )
-        for i, j in combinations(range(len(names)), 2)
-    }
+    off = _distance_errors_mm(visits, block)
     errors_mm = np.array(list(off.values()))
     worst = max(off, key=lambda pair: abs(off[pair]))
-    if abs(off[worst]) > _OTHER_POINTS_MM:
-        raise CheckRefusedError(
-            f"a distance from {worst[0]} to {worst[1]} that is {off[worst]:+.1f} mm off",
-            f"the points of {block.name} in the order {', '.join(names)}",
-            "touch them in this order, on this block",
-        )
     single = max(visits, key=lambda visit: visit.tilt_deg)
     tip_mm, common_mm = result.expected_error.value, DriftSettings().common_rms_mm
     return AccuracyRecord(
@@ -78,6 +65,25 @@ def quick_accuracy(result: CalibrationResult, stream: PoseStream, block: Block, 
         expected_distance_rms_mm=float(np.sqrt(2.0 / 3.0 * (tip_mm**2 + common_mm**2))),
         limit_mm=block.limit_mm,
     )
+
+
+def _distance_errors_mm(visits: list[Visit], block: Block) -> dict[tuple[str, str], float]:
+    """Error of each distance, by the names of its points.
+
+    Raises:
+        CheckRefusedError: one is so far off that these are other points, or another order.
+    """
+    off = {}
+    for (one, first), (other, second) in combinations(zip(block.points_mm.items(), visits, strict=True), 2):
+        known_mm = float(np.linalg.norm(np.subtract(one[1], other[1])))
+        off[one[0], other[0]] = float(np.linalg.norm(first.place_mm - second.place_mm)) - known_mm
+        if abs(off[one[0], other[0]]) > _OTHER_POINTS_MM:
+            raise CheckRefusedError(
+                f"a distance from {one[0]} to {other[0]} that is {off[one[0], other[0]]:+.1f} mm off",
+                f"the points of {block.name} in the order {', '.join(block.points_mm)}",
+                "touch them in this order, on this block",
+            )
+    return off
 
 
 def _check_number(visits: list[Visit], block: Block, stream: PoseStream) -> None:

@@ -18,7 +18,7 @@ from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device, Role, Stamps, Tool
 from navigation.devices.replay import ReplaySettings, read_recording
-from navigation.devices.replay.recording import RecordedFrame
+from navigation.devices.replay.recording import RecordedFrame, Recording
 
 MM_PER: dict[str, float] = {"mm": 1.0, "m": 1000.0}
 # Times in the names of files: nanoseconds since 1970 have 19 digits, and there is no other unit with so many.
@@ -58,22 +58,31 @@ def read_stream(
         DeviceError: no such recording, damaged, or without the tool.
         PoseStreamError: as `PoseStream`, or a recording whose times run backwards.
     """
-    if path.is_dir():
+    if path.is_dir() and relative_to is None:
         return _read_folder(path, to_frame, tool, unit, rate_hz)
     if not path.is_file():
         raise PoseStreamError(
-            f"{path}, which is not there",
-            "a recording: a sequence of PLUS, MCAP, CSV, or a folder of text files with 4x4 matrices",
-            "correct the path",
+            f"{path}, which is {'a folder with one tool' if path.is_dir() else 'not there'}",
+            "a recording: a sequence of PLUS, MCAP, CSV, or a folder of text files with 4x4 matrices of one tool",
+            "correct the path; text files must hold poses that are relative to the other tool already",
         )
-    wanted = Tool(name=tool, role=Role.INSTRUMENT, id=id_in_file or tool, settings=None)
-    other = None if relative_to is None else Tool(name=relative_to, role=Role.REFERENCE, id=relative_to, settings=None)
+    tools = [Tool(name=tool, role=Role.INSTRUMENT, id=id_in_file or tool, settings=None)]
+    if relative_to is not None:
+        tools.append(Tool(name=relative_to, role=Role.REFERENCE, id=relative_to, settings=None))
+    recording = _read_file(path, tools, topic)
+    seen = [(frame.time_ns, _pose(frame, tool, relative_to)) for frame in recording.frames]
+    poses = [(time_ns / NS_PER_S, pose) for time_ns, pose in seen if pose is not None]
+    times_s, transforms = [time_s for time_s, _ in poses], [pose for _, pose in poses]
+    return PoseStream.of(times_s, transforms, len(seen) - len(poses), path.name)
+
+
+def _read_file(path: Path, tools: list[Tool], topic: str | None) -> Recording:
     device = Device(
         name="recording",
         driver="replay",
         settings=ReplaySettings.model_construct(file=path, topic=topic),
         stamps=Stamps(None),
-        tools=(wanted,) if other is None else (wanted, other),
+        tools=tuple(tools),
     )
     recording = read_recording(device)
     n_all = len(recording.frames) + recording.n_late
@@ -83,10 +92,7 @@ def read_stream(
             "frames in the order of time",
             "record or export it again, with the times of the device",
         )
-    seen = [(frame.time_ns, _pose(frame, tool, relative_to)) for frame in recording.frames]
-    poses = [(time_ns / NS_PER_S, pose) for time_ns, pose in seen if pose is not None]
-    times_s, transforms = [time_s for time_s, _ in poses], [pose for _, pose in poses]
-    return PoseStream.of(times_s, transforms, len(seen) - len(poses), path.name)
+    return recording
 
 
 def _pose(frame: RecordedFrame, tool: str, relative_to: str | None) -> Transform | None:
