@@ -38,12 +38,15 @@ def align_by_worn_marker(
     _check_frames(tracker, headset)
     solved = calibrate_hand_eye_streams(tracker, headset, settings)
     pose = solved.T_base_world.inverse()
+    covariance = _of_inverse(pose.rotation_matrix, pose.translation_mm, solved.covariance_base_world)
+    # The world is taken as it was in the middle of the recording, and is used as it is at its end.
+    covariance[3:, 3:] += (solved.drift_mm / 2.0) ** 2 / 3.0 * np.eye(3)
     used = np.array([True] * solved.n_used + [False] * solved.n_rejected)
     residuals_mm = np.array([solved.residual_rms_mm] * solved.n_used + [each.residual_mm for each in solved.outliers])
     offset = "" if solved.time_offset_s is None else f", clocks {1e3 * solved.time_offset_s:+.1f} ms apart"
     found = HeadsetToTracker(
         T_headset_tracker=pose,
-        covariance=read_only(_of_inverse(pose.rotation_matrix, pose.translation_mm, solved.covariance_base_world)),
+        covariance=read_only(covariance),
         # Neighbouring poses repeat one another's error: so many are left.
         degrees=max(6.0 * solved.n_used / solved.repetition - 12.0, 1.0),
         anchor=anchor,
@@ -54,6 +57,7 @@ def align_by_worn_marker(
         coverage=(
             f"{solved.n_used} of {len(used)} pairs of poses, the headset tilted by "
             f"{np.rad2deg(solved.tilt_rms_rad):.0f} degrees RMS about its least tilted axis{offset}",
+            f"the headset's world moved by {solved.drift_mm:.1f} mm during the recording",
         ),
     )
     check_expected(found, MAXIMUM_ERROR_P95_MM)

@@ -41,7 +41,7 @@ class TargetTouches:
 
     Args:
         client: the name under which the headset presents itself.
-        stylus: the stylus, as the headset calls it.
+        stylus: the stylus, by its name in the room.
         clock: this machine's, on which the tracker's times are, and to which the headset maps its own.
     """
 

@@ -50,7 +50,7 @@ def touch_live(path: Path, name: str, stylus: str, seconds: float | None, consol
             f"the stylus '{stylus}' without a calibrated tip", "a tip", "pivot it first: surgnav calibrate pivot"
         )
     settings = settings_of(device)
-    touches = TargetTouches(client_name(device), tool.id, MonotonicClock())
+    touches = TargetTouches(client_name(device), stylus, MonotonicClock())
     collecting = TouchCollecting(touches, tool.T_tool_tip, tool.tip_error_rms_mm**2 / 3.0 * np.eye(3))
     with HeadsetHost(settings.endpoint, settings.keys, MonotonicClock(), touches) as host, opened(seen) as running:
         host.desk.expect(client_name(device), device, settings.reference)
