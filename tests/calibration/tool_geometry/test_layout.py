@@ -59,12 +59,12 @@ def test_without_noise_the_layout_is_exact() -> None:
 
 def test_the_expected_error_is_the_error_seen_over_many_layouts() -> None:
     seen, expected = [], []
-    for seed in range(15):
+    for seed in range(10):
         layout = solve_layout(observed(np.random.default_rng(seed), count=32, missing=0.0, strays=0.0))
         seen.append(np.sum(errors_mm(layout.spheres_tool_mm, PROBE_MM) ** 2))
         expected.append(np.trace(layout.covariances_mm2.sum(axis=0)))
-    # Laid over the truth the errors lose six of their twelve numbers; fifteen draws of six know the ratio to 15 %.
-    assert np.mean(seen) / np.mean(expected) == pytest.approx(0.5, abs=0.17)
+    # Laid over the truth the errors lose six of their twelve numbers; ten draws of six know the ratio to 18 %.
+    assert np.mean(seen) / np.mean(expected) == pytest.approx(0.5, abs=0.2)
 
 
 def test_another_tool_in_view_is_no_part_of_the_layout() -> None:
