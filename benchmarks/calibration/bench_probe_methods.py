@@ -4,7 +4,8 @@ Each case is another probe (pixels of 0.1 by 0.12 mm, 640 x 480) and another swe
 0.5 mm, a tracker with 0.15 mm and 0.5 mrad. `white`: each image by itself; `slow`: correlated by 0.8 from image to
 image; `heavy`: Student's t with 3 degrees of freedom; `astray`: white, and a fifth of the targets 30 to 120 px off.
 `holds` is the share of 95 % ellipsoids, at the image's corners and its middle, that hold the truth, with the standard
-error of that share from the spread between cases. Times are this process's CPU time.
+error of that share from the spread between cases. N-wires are beside them on a probe of their own, whose phantom lies
+where it is said to; their images show nine wires each, the others one target. Times are this process's CPU time.
 
     python benchmarks/calibration/bench_probe_methods.py [--cases 60] [--images 120]
 """
@@ -25,7 +26,9 @@ from calibration.ultrasound_probe.errors import ProbeRefusedError
 from calibration.ultrasound_probe.flips import ProbeAxes
 from calibration.ultrasound_probe.result import ProbeCalibration
 from calibration.ultrasound_probe.targets.judging import ProbeImage, TargetSettings
+from calibration.ultrasound_probe.wires.n_wire import calibrate_n_wires
 from tests.calibration.ultrasound_probe.targets.sweeps import METHODS, SIZE_PX, Noise, Truth, a_probe, calibrate, sweep
+from tests.calibration.ultrasound_probe.wires import sweeps as wires
 
 NOISES = {"white": Noise(), "slow": Noise(memory=0.8), "heavy": Noise(heavy=True), "astray": Noise()}
 IMAGE = ProbeImage(size_px=SIZE_PX)
@@ -77,6 +80,27 @@ def accuracy(cases: int, images: int) -> None:
             )
 
 
+def beside_n_wires(cases: int, images: int) -> None:
+    """The three targets and N-wires on one probe, that of PLUS's fCal phantom, with a beam without thickness."""
+    truth = Truth(wires.TRUE_COLUMNS_MM, wires.SIZE_PX)
+    noise = Noise(beam_mm=0.0)
+    image = ProbeImage(size_px=wires.SIZE_PX)
+    errors: dict[str, list[float]] = {}
+    for seed in range(cases):
+        for method in METHODS:
+            rng = np.random.default_rng(seed)
+            found = calibrate(method, *sweep(method, truth, images, noise, rng), image, SETTINGS)
+            errors.setdefault(method, []).append(held(found, truth)[1])
+        at_wires = wires.Noise(pixel_px=noise.pixel, pose_mm=noise.tracker_mm, pose_rad=noise.tracker_rad)
+        samples, _ = wires.sweep(np.random.default_rng(seed), images, at_wires)
+        n_wire = calibrate_n_wires(samples, wires.fcal_phantom(), wires.T_REFERENCE_PHANTOM, wires.SIZE_PX)
+        errors.setdefault("N-wires", []).append(held(n_wire.calibration, truth)[1])
+    print(f"\nbeside N-wires: one probe, {cases} cases of {images} images, white errors, a beam without thickness\n")
+    print("| target | worst corner, median | 95 % below |\n|---|---|---|")
+    for method, values in errors.items():
+        print(f"| {method} | {np.median(values):.2f} mm | {np.percentile(values, 95):.2f} mm |", flush=True)
+
+
 def flips_found(cases: int) -> None:
     """How many images that were mirrored on their way are told, and how many right ones are blamed."""
     told = blamed = 0
@@ -114,6 +138,7 @@ def main() -> None:
     asked = parser.parse_args()
     speed()
     flips_found(asked.cases)
+    beside_n_wires(asked.cases, asked.images)
     accuracy(asked.cases, asked.images)
 
 
