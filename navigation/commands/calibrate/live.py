@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from navigation.acquisition.collecting import Advice, Collecting, collect
@@ -22,6 +21,7 @@ from navigation.terminal.quit_key import pressed_keys
 
 _HELP = "u takes back the last of it, Enter or q ends it"
 _LONGEST_UNATTENDED_S = 60.0
+_BAR = 50  # characters
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _screen(title: str, advice: Advice, note: str) -> Group:
     return Group(
         Text(title, style="bold"),
         Text(f"now: {advice.next_step}", style="cyan"),
-        ProgressBar(total=1.0, completed=advice.coverage, width=50),
+        Text(f"{'━' * round(_BAR * advice.coverage):<{_BAR}} {advice.coverage:.0%}", style="green"),
         Text(advice.doubt),
         Text(note, style="yellow"),
         Text(_HELP, style="dim"),
