@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.pivot import calibrate_pivot
+from calibration.pivot.pivot import calibrate_pivot
 from geometry.frames import REFERENCE, STYLUS
 from navigation.acquisition.collect import collect_poses, collect_touch
 from navigation.clock import NS_PER_S, VirtualClock
