@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,10 @@ from calibration.camera.lens import NAMES, project
 from calibration.camera.mono import MonoCalibration, calibrate_camera
 from calibration.camera.views import BoardView, board_view
 from geometry import Transform
-from navigation.devices.optical_markers.bodies import board_cells, cells_along
+from navigation.devices.optical_markers.bodies import Body, board_cells, cells_along
+from navigation.devices.optical_markers.finding import Finder
+from navigation.devices.optical_markers.judging import judge
+from navigation.devices.optical_markers.pose import fit_pose
 from navigation.devices.optical_markers.settings import BoardSettings, Dictionary
 from navigation.simulation.marker_video import Face, MarkerCamera, PictureSettings
 
@@ -119,11 +123,37 @@ def recorded_ucl(folder: Path) -> None:
         for number in range(4):
             rows = np.loadtxt(folder / group / f"calib.left.points.{number}.txt")
             ids = rows[:, 0].astype(int)
-            board = np.stack([grid[each] for each in ids]) * [1.0, 1.0, 0.0]
+            board = np.stack([grid[each] for each in ids]) * [1.0, -1.0, 0.0]  # theirs has y down
             views.append(board_view(f"view {number}", (1920, 540), ids, board, rows[:, 1:]))
         stored = np.loadtxt(folder / group / "calib.left.intrinsic.txt", max_rows=3)[[0, 1, 0, 1], [0, 1, 2, 2]]
         print(f"stored fx, fy, cx, cy: {np.round(stored, 1).tolist()}")
         show(f"UCL, {group}", views, None)
+
+
+def recorded_video(folder: Path, camera: CameraCalibration) -> None:
+    """BARD's video with a lens: what the driver says of its tools, and how much they jitter."""
+    folder = folder / "tracking" / "bard"
+    bodies = []
+    for tool in ("pointer", "reference"):
+        rows = np.loadtxt(folder / f"{tool}.txt")
+        bodies.append(Body(tool, {int(row[0]): row[4:].reshape(4, 3) for row in rows}, None))
+    tips = {"pointer": np.loadtxt(folder / "pointer_tip.txt"), "reference": np.zeros(3)}
+    here = Transform(np.eye(4), "camera", "tracker")
+    finder = Finder(camera, here, bodies, Dictionary.ARUCO_ORIGINAL)
+    capture, views = cv2.VideoCapture(str(folder / "multipattern.avi")), []
+    while (read := capture.read())[0]:
+        views.append(finder.look(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY)))
+    print(f"\nBARD's video, {len(views)} pictures, with the lens from its pictures")
+    for body in bodies:
+        states = [judge(body, [view[body.tool]]) for view in views]
+        fits = [fit_pose([seen]) for view in views if (seen := view[body.tool].sighting) is not None]
+        places = np.array([fit.rotation @ tips[body.tool] + fit.translation_mm for fit in fits if fit is not None])
+        # Half of what neighbours differ by, in quadrature: a hand that drifts is no jitter.
+        jitter = np.sqrt(np.mean(np.sum(np.diff(places, axis=0) ** 2, axis=1)) / 2.0)
+        counts = Counter(each.visibility.value for each in states)
+        doubt = [np.sqrt(np.trace(each.covariance[3:, 3:])) for each in states if each.covariance is not None]
+        stated = f"; stated {np.sqrt(np.mean(np.square(doubt))):.2f} mm RMS" if doubt else ""
+        print(f"  {body.tool}: {dict(counts)}; the likelier pose jitters by {jitter:.2f} mm RMS at its point{stated}")
 
 
 def smooth(random: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
@@ -239,7 +269,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
     if (options.data / "tracking").is_dir():
-        recorded_bard(options.data)
+        recorded_video(options.data, recorded_bard(options.data).camera)
         recorded_ucl(options.data)
     random = np.random.default_rng(1)
     print("\ninside the stated 95 %, and RMS error of fx in px; refused by us")

@@ -82,18 +82,6 @@ def stereo_result(
     place = found.covariance[3:, 3:] + distance_mm**2 * _across(found.covariance[:3, :3])
     sides = enumerate(found.alone, start=1)
     seen = [f"camera {side}: {said}" for side, camera in sides for said in camera.coverage.sentences()]
-    numbers = {
-        "baseline_mm": found.baseline_mm,
-        "baseline_sd_mm": found.baseline_sd_mm,
-        "turn_sd_rad": found.turn_sd_rad,
-        "held_out_rms_px": found.held_out_px,
-    }
-    for side, (camera, covariance) in enumerate(zip(found.cameras, found.lens_covariances, strict=True), start=1):
-        values = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, *camera.distortion)
-        for name, value, deviation in zip(NAMES, values, np.sqrt(np.diag(covariance)).tolist(), strict=True):
-            unit = "_px" if name.endswith("_px") else ""
-            stem = f"camera_{side}_{name.removesuffix('_px')}"
-            numbers |= {f"{stem}{unit}": value, f"{stem}_sd{unit}": deviation}
     return CalibrationResult(
         kind="stereo",
         subject=subject,
@@ -101,7 +89,7 @@ def stereo_result(
         method=f"two cameras, {METHOD}: {found.model}",
         inputs=tuple(inputs),
         transforms=(CalibratedTransform.of(found.T_first_second, found.covariance),),
-        numbers=numbers,
+        numbers=_stereo_numbers(found),
         matrices={f"camera_matrix_{side}_px": rows(one.matrix) for side, one in enumerate(found.cameras, start=1)},
         n_used=found.n_pairs,
         n_rejected=len(found.left_out),
@@ -120,6 +108,23 @@ def stereo_result(
         verdict=REFUSED if found.reasons else ACCEPTED,
         reasons=found.reasons,
     )
+
+
+def _stereo_numbers(found: StereoCalibration) -> dict[str, float]:
+    """Of the pose and of both lenses, each with its standard deviation."""
+    numbers = {
+        "baseline_mm": found.baseline_mm,
+        "baseline_sd_mm": found.baseline_sd_mm,
+        "turn_sd_rad": found.turn_sd_rad,
+        "held_out_rms_px": found.held_out_px,
+    }
+    for side, (camera, covariance) in enumerate(zip(found.cameras, found.lens_covariances, strict=True), start=1):
+        values = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, *camera.distortion)
+        for name, value, deviation in zip(NAMES, values, np.sqrt(np.diag(covariance)).tolist(), strict=True):
+            unit = "_px" if name.endswith("_px") else ""
+            stem = f"camera_{side}_{name.removesuffix('_px')}"
+            numbers |= {f"{stem}{unit}": value, f"{stem}_sd{unit}": deviation}
+    return numbers
 
 
 def _across(turn: np.ndarray) -> np.ndarray:

@@ -123,18 +123,6 @@ def calibrate_stereo(
     state = _first_state(used, alone)
     corners = corners_of(used)
     found = fit(Problem(corners, (), np.ones(len(corners.view))), state, settings.camera.fit)
-    names = [next(view.name for view in pair if view is not None) for pair in used]
-    usual = float(np.median(found.view_residuals_px))
-    unfit = [
-        LeftOut(
-            name,
-            f"does not fit the other pairs: typically {found.view_residuals_px[number]:.2f} px off per axis, where the "
-            f"median pair has {usual:.2f}; the board or a camera moved between the two pictures, or the corners were "
-            "numbered differently",
-        )
-        for number, name in enumerate(names)
-        if number not in set(found.kept.tolist())
-    ]
     sizes = [(each.camera.width_px, each.camera.height_px) for each in alone]
     first, second = (camera_of(found.state.lenses[side], sizes[side], rms_px(found), calibrated) for side in (0, 1))
     T_first_second, covariance = _between(found)
@@ -146,12 +134,28 @@ def calibrate_stereo(
         alone=(alone[0], alone[1]),
         model=found.model,
         n_pairs=sum(None not in used[number] for number in found.kept),
-        left_out=(*alone[0].left_out, *alone[1].left_out, *unfit),
+        left_out=(*alone[0].left_out, *alone[1].left_out, *_unfit(used, found)),
         rms_px=rms_px(found),
         held_out_px=found.held_out_px[found.model],
         reasons=(),
     )
     return _judged(answer, settings)
+
+
+def _unfit(pairs: Sequence[Pair], found: Fit) -> list[LeftOut]:
+    """The pairs that the robust fit left out, with how far they are off."""
+    names = [next(view.name for view in pair if view is not None) for pair in pairs]
+    usual = float(np.median(found.view_residuals_px))
+    return [
+        LeftOut(
+            name,
+            f"does not fit the other pairs: typically {found.view_residuals_px[number]:.2f} px off per axis, where the "
+            f"median pair has {usual:.2f}; the board or a camera moved between the two pictures, or the corners were "
+            "numbered differently",
+        )
+        for number, name in enumerate(names)
+        if number not in set(found.kept.tolist())
+    ]
 
 
 def _fitting(pair: Pair, alone: Sequence[MonoCalibration]) -> Pair:

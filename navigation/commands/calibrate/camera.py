@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from navigation.acquisition.boarding import BoardCollecting
 
 _DEFAULT_DICTIONARY = "4x4_50"
+_MOST_VIEWS = 60  # that differ most; more of them say little that is new
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ def _calibrated(
     request: CameraRequest, collected: BoardCollecting, made: str
 ) -> tuple[CalibrationResult, list[CameraCalibration]]:
     """The result, accepted or refused, and the lenses."""
+    from calibration.camera.choosing import choose
     from calibration.camera.errors import CameraRefusedError
     from calibration.camera.mono import calibrate_camera
     from calibration.camera.results import METHOD, mono_result, stereo_result
@@ -174,7 +176,7 @@ def _calibrated(
     ]
     try:
         if len(request.sources) == 1:
-            found = calibrate_camera(collected.views(0), made)
+            found = calibrate_camera(choose(collected.views(0), _MOST_VIEWS), made)
             return mono_result(found, request.name, inputs, _notes(request)), [found.camera]
         both = calibrate_stereo(collected.pairs, made)
         fault = both.size_fault(request.baseline_mm, request.square_mm) if request.baseline_mm else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from calibration.camera.choosing import choose, covered
 from calibration.camera.errors import BoardViewError, CameraRefusedError
 from calibration.camera.lens import NAMES, project
 from calibration.camera.mono import MonoCalibration, calibrate_camera
@@ -163,3 +165,27 @@ def test_the_result_can_be_kept(tmp_path) -> None:
     assert set(NAMES) <= result.numbers.keys()
     assert result.expected_error is not None
     assert result.expected_error.value == pytest.approx(found.expected_rms_px)
+
+
+def test_of_many_views_those_are_chosen_that_differ_most() -> None:
+    random = np.random.default_rng(13)
+    views = drawn_views(random, 12)
+    again = [replace(view, name=f"{view.name} again") for view in views[:6] for _ in range(3)]
+    chosen = choose([*views, *again], 12)
+    assert {view.name for view in chosen} == {view.name for view in views}
+    assert covered(chosen).share > covered(again[:12]).share
+    assert "hold the board" in covered(views[:1]).next_step
+
+
+def test_bards_corners_that_jumped_to_their_neighbours_are_left_out(shared_data: Path) -> None:
+    folder = shared_data / "tracking" / "bard" / "calibration" / "matts_mbp_640_x_480"
+    views = []
+    for number in range(12):
+        ids, board, pixels = (
+            np.loadtxt(folder / f"calib.{what}.{number}.txt") for what in ("ids", "object_points", "image_points")
+        )
+        views.append(board_view(f"view {number}", SIZE, ids, board * [1.0, -1.0, 1.0], pixels))
+    found = calibrate_camera(views, NOW)
+    # OpenCV's lens from all of them, which is stored with them, leaves 1.4 px.
+    assert [each.name for each in found.left_out] == ["view 10", "view 11"]
+    assert found.rms_px < 0.3
