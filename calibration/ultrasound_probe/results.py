@@ -59,9 +59,7 @@ def probe_spatial_result(
         },
         n_used=len(found.residuals_mm),
         n_rejected=len(found.outliers),
-        outliers=tuple(
-            ResultOutlier(index=each.index, time_s=each.time_s, residual=each.residual_mm) for each in found.outliers
-        ),
+        outliers=_outliers(found),
         residual_rms=found.residual_rms_mm,
         residual_p95=found.residual_p95_mm,
         coverage=(*found.orientation, *found.coverage),
@@ -120,6 +118,12 @@ def probe_temporal_result(
         expected_error=ExpectedError(value=1e3 * found.lag_sd_s, unit="ms", at="the lag of images against poses"),
         verdict=ACCEPTED if found.accepted else REFUSED,
         reasons=found.reasons,
+    )
+
+
+def _outliers(found: ProbeCalibration) -> tuple[ResultOutlier, ...]:
+    return tuple(
+        ResultOutlier(index=each.index, time_s=each.time_s, residual=each.residual_mm) for each in found.outliers
     )
 
 
