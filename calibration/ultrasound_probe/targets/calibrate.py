@@ -186,11 +186,7 @@ def _judged(
     )
     rms = float(np.sqrt(np.mean(norms[fit.used] ** 2)))
     spacings, reasons = said_and_refused_spacings(image_map, image, settings.maximum_depth_error_mm)
-    reasons = [
-        *fit_refused(rms, len(outliers), len(samples), settings),
-        *flips_refused(image_map, image),
-        *reasons,
-    ]
+    reasons = [*fit_refused(rms, len(outliers), len(samples), settings), *flips_refused(image_map, image), *reasons]
     what = "the wall" if method == PLANE else "the target"
     coverage = [
         said_extent(design.views.pixels, image.size_px, what),
