@@ -10,6 +10,8 @@ is positive).
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from calibration.hand_eye.refine import (
     DEGREES_OF_FREEDOM,
@@ -22,6 +24,8 @@ from geometry.points import Floats
 
 # A quarter of the sequence: beyond, an autocorrelation has too few products to be known.
 _LONGEST_LAG = 0.25
+# Below, the scatter is mostly what it is drawn towards, and known better than from the pairs alone.
+_FEWEST_DEGREES = 20.0
 
 
 def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
@@ -39,7 +43,14 @@ def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
     count, unknowns = 6.0 * len(errors) / (2.0 * correlation.sum() - 1.0), derivatives.shape[2]
     degrees = count / max(count - unknowns, 0.25 * count)
     meat = _stretched(scores.T @ scores, derivatives, correlation)
-    return bread @ meat @ bread * degrees, correlation
+    return bread @ meat @ bread * degrees * _widening(count / 6.0), correlation
+
+
+def _widening(pairs: float) -> float:
+    """What makes the ellipsoid of chi-square hold its 95 % though the scatter is known from few pairs (Hotelling)."""
+    degrees = max(pairs - 2.0, _FEWEST_DEGREES)
+    hotelling = 6.0 * degrees / (degrees - 5.0) * float(f_distribution.ppf(0.95, 6, degrees - 5.0))
+    return hotelling / float(chi2.ppf(0.95, 6))
 
 
 def _bread(derivatives: Floats, errors: Floats, weights: Floats) -> Floats:

@@ -64,7 +64,7 @@ class HandEyeCalibration:
         repetition: how many neighbouring poses count as one, since they repeat one another's error.
         correlation: of both rotation rates at the time offset; None where none was sought.
         method: start and refinement.
-        is_refined, fallback_reason: whether the refinement is what came out, and why not.
+        fallback_reason: why a closed form is what came out and not the refinement; empty where it is the refinement.
         starts: what each closed form costs, by name; the refinement starts from the cheapest.
     """
 
@@ -87,9 +87,12 @@ class HandEyeCalibration:
     repetition: float
     correlation: float | None
     method: str
-    is_refined: bool
     fallback_reason: str
     starts: Mapping[str, float]
+
+    @property
+    def is_refined(self) -> bool:
+        return not self.fallback_reason
 
     @property
     def n_rejected(self) -> int:
@@ -202,41 +205,46 @@ def as_calibration(
     """
     fit, ((base, hand), (world, eye)) = solved.fit, frames
     covariance, by_lag = covariance_of(fit)
-    covariance_x = from_left(fit.x, covariance[X_PART, X_PART])
-    covariance_z = from_left(fit.z, covariance[Z_PART, Z_PART])
-    with_offset = len(covariance) > 12
+    offset_s, offset_std_s = _offset(fit, covariance)
     repetition = float(2.0 * by_lag.sum() - 1.0)
-    scale, scale_std = scale_of(fit, repetition)
-    drift_mm, drift_std_mm = drift_of(fit, repetition)
-    lengths = np.linalg.norm(fit.errors[:, 3:], axis=1), np.linalg.norm(fit.errors[:, :3], axis=1)
+    scales, drifts = scale_of(fit, repetition), drift_of(fit, repetition)
+    lengths = _lengths(fit.errors)
     used_mm, used_rad = (values[fit.used] for values in lengths)
     result = HandEyeCalibration(
         T_hand_eye=Transform(fit.x, hand, eye),
         T_base_world=Transform(fit.z, base, world),
-        covariance_hand_eye=read_only(covariance_x),
-        covariance_base_world=read_only(covariance_z),
-        time_offset_s=fit.offset_s if with_offset else None,
-        time_offset_std_s=float(np.sqrt(covariance[-1, -1])) if with_offset else None,
+        covariance_hand_eye=read_only(from_left(fit.x, covariance[X_PART, X_PART])),
+        covariance_base_world=read_only(from_left(fit.z, covariance[Z_PART, Z_PART])),
+        time_offset_s=offset_s,
+        time_offset_std_s=offset_std_s,
         residual_rms_mm=float(np.sqrt(np.mean(used_mm**2))),
         residual_p95_mm=float(np.percentile(used_mm, 95.0)),
         residual_rms_rad=float(np.sqrt(np.mean(used_rad**2))),
         n_used=int(fit.used.sum()),
         outliers=_outliers(fit, *lengths, moments),
         tilt_rms_rad=tilt_rms_rad,
-        scale=scale,
-        scale_std=scale_std,
-        drift_mm=drift_mm,
-        drift_std_mm=drift_std_mm,
+        scale=scales[0],
+        scale_std=scales[1],
+        drift_mm=drifts[0],
+        drift_std_mm=drifts[1],
         repetition=repetition,
         correlation=correlation,
         method=_method(solved),
-        is_refined=not solved.fallback_reason,
         fallback_reason=solved.fallback_reason,
         starts=solved.starts,
     )
+    return _checked(result, settings)
+
+
+def _checked(result: HandEyeCalibration, settings: HandEyeSettings) -> HandEyeCalibration:
     check_scale(result, settings)
     check_numbers(result, settings)
     return result
+
+
+def _offset(fit: Fit, covariance: Floats) -> tuple[float | None, float | None]:
+    """The time offset and its standard deviation, where one was sought."""
+    return (fit.offset_s, float(np.sqrt(covariance[-1, -1]))) if len(covariance) > 12 else (None, None)
 
 
 def check_count(count: int, settings: HandEyeSettings) -> None:
@@ -279,5 +287,8 @@ def _frames(poses: Sequence[Transform]) -> tuple[str, str]:
 
 def pose_errors(poses_hand: Floats, poses_eye: Floats, x: Floats, z: Floats) -> tuple[Floats, Floats]:
     """How far apart both sides of ``A X = Z B`` are, in mm and in rad, ``(n,)`` each: for poses held out."""
-    errors = residuals(Pairs(poses_hand, poses_eye), x, z)
+    return _lengths(residuals(Pairs(poses_hand, poses_eye), x, z))
+
+
+def _lengths(errors: Floats) -> tuple[Floats, Floats]:
     return np.linalg.norm(errors[:, 3:], axis=1), np.linalg.norm(errors[:, :3], axis=1)

@@ -7,6 +7,7 @@ import typer
 from navigation.commands.calibrate.camera import camera_command
 from navigation.commands.calibrate.check import check_command
 from navigation.commands.calibrate.geometry import geometry_command
+from navigation.commands.calibrate.hand_eye.command import hand_eye_command
 from navigation.commands.calibrate.headset.command import headset_command
 from navigation.commands.calibrate.list import list_command
 from navigation.commands.calibrate.pivot import pivot_command
@@ -23,6 +24,7 @@ calibrate_app.command("camera")(camera_command)
 calibrate_app.command("check")(check_command)
 calibrate_app.command("list")(list_command)
 calibrate_app.command("pivot")(pivot_command)
+calibrate_app.command("hand-eye")(hand_eye_command)
 calibrate_app.command("headset")(headset_command)
 calibrate_app.command("probe-target")(probe_target_command)
 calibrate_app.command("spin")(spin_command)

@@ -17,33 +17,7 @@ from calibration.hand_eye.model import inverse, jacobian, residuals, rigid
 from calibration.hand_eye.streams import Matched, calibrate_hand_eye_streams
 from calibration.hand_eye.time_offset import Track, offset_candidates
 from calibration.streams import PoseStream
-from tests.calibration.hand_eye.simulated import Truth, any_rigid, error_of, hand_motion, seen
-
-OFFSET_S = 3.217
-
-
-def recorded(
-    seed: int,
-    rates_hz: tuple[float, float] = (60.0, 25.0),
-    length_s: float = 20.0,
-    noise: float = 1.0,
-    offset_s: float = OFFSET_S,
-    kind: str = "normal",
-) -> tuple[PoseStream, PoseStream, Truth]:
-    """The same motion seen by two devices; the eye's clock is `offset_s` behind the hand's."""
-    rng = np.random.default_rng(seed)
-    truth = Truth(any_rigid(rng, 150.0), any_rigid(rng, 800.0))
-    times = [
-        np.arange(0.0, length_s, 1.0 / rate) + 0.1 / rate * rng.random(round(length_s * rate)) for rate in rates_hz
-    ]
-    motions = [hand_motion(np.random.default_rng([seed, 1]), each) for each in times]
-    hand = seen(rng, motions[0], truth, noise, kind)[0]
-    eye = seen(rng, motions[1], truth, noise, kind)[1]
-    return (
-        PoseStream("tracker", "scope", times[0] + 100.0, hand, 0, "tracker.csv"),
-        PoseStream("board", "camera", times[1] + 100.0 - offset_s, eye, 0, "camera.csv"),
-        truth,
-    )
+from tests.calibration.hand_eye.simulated import OFFSET_S, Truth, any_rigid, error_of, hand_motion, recorded, seen
 
 
 def changed(stream: PoseStream, poses: np.ndarray, time_s: np.ndarray | None = None) -> PoseStream:

@@ -1,0 +1,1 @@
+"""``surgnav calibrate hand-eye``: its command, and the tables that it reads."""
