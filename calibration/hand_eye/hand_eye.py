@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ from calibration.hand_eye.settings import HandEyeSettings
 from geometry import Transform
 from geometry.errors import FrameMismatchError
 from geometry.extras import missing_packages
-from geometry.points import Floats, read_only
+from geometry.points import Bools, Floats, read_only
 
 ROBUST_START = "robust kronecker"
 # Where there are many pairs, some of them lead near the solution at a fraction of the time.
@@ -209,7 +210,6 @@ def as_calibration(
     repetition = float(2.0 * by_lag.sum() - 1.0)
     scales, drifts = scale_of(fit, repetition), drift_of(fit, repetition)
     lengths = _lengths(fit.errors)
-    used_mm, used_rad = (values[fit.used] for values in lengths)
     result = HandEyeCalibration(
         T_hand_eye=Transform(fit.x, hand, eye),
         T_base_world=Transform(fit.z, base, world),
@@ -217,10 +217,7 @@ def as_calibration(
         covariance_base_world=read_only(from_left(fit.z, covariance[Z_PART, Z_PART])),
         time_offset_s=offset_s,
         time_offset_std_s=offset_std_s,
-        residual_rms_mm=float(np.sqrt(np.mean(used_mm**2))),
-        residual_p95_mm=float(np.percentile(used_mm, 95.0)),
-        residual_rms_rad=float(np.sqrt(np.mean(used_rad**2))),
-        n_used=int(fit.used.sum()),
+        **_residuals(fit.used, *lengths),
         outliers=_outliers(fit, *lengths, moments),
         tilt_rms_rad=tilt_rms_rad,
         scale=scales[0],
@@ -233,13 +230,26 @@ def as_calibration(
         fallback_reason=solved.fallback_reason,
         starts=solved.starts,
     )
-    return _checked(result, settings)
-
-
-def _checked(result: HandEyeCalibration, settings: HandEyeSettings) -> HandEyeCalibration:
     check_scale(result, settings)
     check_numbers(result, settings)
     return result
+
+
+class _Residuals(TypedDict):
+    residual_rms_mm: float
+    residual_p95_mm: float
+    residual_rms_rad: float
+    n_used: int
+
+
+def _residuals(used: Bools, lengths_mm: Floats, angles_rad: Floats) -> _Residuals:
+    """The sizes of the residuals of the pairs used."""
+    return {
+        "residual_rms_mm": float(np.sqrt(np.mean(lengths_mm[used] ** 2))),
+        "residual_p95_mm": float(np.percentile(lengths_mm[used], 95.0)),
+        "residual_rms_rad": float(np.sqrt(np.mean(angles_rad[used] ** 2))),
+        "n_used": int(used.sum()),
+    }
 
 
 def _offset(fit: Fit, covariance: Floats) -> tuple[float | None, float | None]:

@@ -60,7 +60,8 @@ def solve_with_opencv(pairs: Pairs, method: OpenCvMethod) -> tuple[Floats, Float
 
 
 def _solve_ax_xb(pairs: Pairs, code: int) -> Floats:
-    import cv2
+    with from_extra("markers"):
+        import cv2
 
     target = inverse(pairs.eye)
     rotation, translation = cv2.calibrateHandEye(
@@ -74,7 +75,8 @@ def _solve_ax_xb(pairs: Pairs, code: int) -> Floats:
 
 
 def _solve_ax_zb(pairs: Pairs, code: int) -> tuple[Floats, Floats]:
-    import cv2
+    with from_extra("markers"):
+        import cv2
 
     target, base = inverse(pairs.eye), inverse(pairs.hand)
     rotation_z, translation_z, rotation_x, translation_x = cv2.calibrateRobotWorldHandEye(
