@@ -42,7 +42,7 @@ def checked_tilt_rms_rad(poses: Floats, name: str, minimum_rad: float) -> float:
     elif tilts.min() < _HINGE * np.sin(minimum_rad) and tilts.max() >= np.sin(minimum_rad):
         came = f"{name} turned about one axis only, as about a hinge ({least:.1f} degrees RMS of tilt of that axis)"
     else:
-        came = f"{name} turned by {least:.1f} degrees RMS about its least turned axis"
+        came = f"{name} turned by {least:.2f} degrees RMS about its least turned axis"
     raise HandEyeRefusedError(f"the motion of {came}", allowed, _TURN)
 
 

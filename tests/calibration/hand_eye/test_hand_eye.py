@@ -146,7 +146,7 @@ FAULTS = {
     "static": (turned([0.0, 0.0, 0.0], 0.0), "scope standing still"),
     "pure translation": (turned([0.0, 0.0, 0.0]), "scope shifted by .* without turning"),
     "hinge": (turned([0.0, 40.0, 0.0]), "scope turned about one axis only, as about a hinge"),
-    "too little": (turned([1.2, 1.2, 1.2]), "scope turned by .* degrees RMS about its least turned axis"),
+    "too little": (turned([1.2, 1.2, 1.2]), r"turned by \d\.\d\d degrees RMS about its least turned axis"),
     "eye stands": (Pairs(WELL.hand, turned([0.0, 0.0, 0.0], 0.0).eye), "the motion of camera standing still"),
     "inverse of the eye": (
         Pairs(WELL.hand, inverse(WELL.eye)),
