@@ -19,11 +19,13 @@ LISTED = 4  # structures that a line of the list names
 def list_models(console: Console) -> None:
     """Ours first, then those that were added."""
     table = Table("name", "kind", "structures", "spacing", "licence", "runs here")
+    cards = open_registry().cards()
+    # A name is typed again: it is never cut, however narrow the terminal.
+    table.columns[0].min_width = max(map(len, (*shipped_ct_networks(), *(card.name for card in cards))))
     for ours in map(load_weights, shipped_ct_networks().values()):
         structures, spacing = _some(ours.ct_anatomy.offered), f"{ours.ct_spacing_mm:g} mm"
         table.add_row(ours.name, "SurgNav", structures, spacing, "Apache-2.0", "yes")
     reasons: dict[str, str] = {}
-    cards = open_registry().cards()
     for card in cards:
         why_not = why_not_here(card)
         runs = "[red]no[/]" if why_not else "yes"
