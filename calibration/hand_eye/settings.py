@@ -18,7 +18,7 @@ class HandEyeSettings:
             device's error that changes with the tilt appears in no residual, and enters X multiplied by its inverse;
             what the noise leaves of X is judged by its expected error.
         outlier_cutoff: pairs farther off than this many standard deviations, by the scatter of the others, are left
-            out; 6 leaves out one in 400,000 with normal noise in all six values.
+            out; with normal noise, 6 left out 0 to 4 of 1,200 good pairs.
         maximum_rejected_fraction: more pairs left out than this leave too few to trust the rest.
         maximum_expected_error_rms_mm, maximum_expected_error_rms_rad: a larger expected error of X at the eye is
             refused.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from pathlib import Path
 
@@ -135,16 +134,6 @@ def test_a_motion_that_repeats_itself_is_refused() -> None:
         calibrate_hand_eye_streams(
             PoseStream("tracker", "scope", time_s, hand, 0, "a"), PoseStream("board", "camera", time_s, eye, 0, "b")
         )
-
-
-def test_two_thousand_poses_take_less_than_a_second() -> None:
-    hand, eye, _ = recorded(10, (100.0, 80.0), length_s=25.0)
-    assert len(eye) == 2000
-    calibrate_hand_eye_streams(hand, eye)  # imports
-    begun = time.process_time()
-    calibrate_hand_eye_streams(hand, eye)
-    # The processor's time, not the clock's: others may be at work. Half as much again for a slower machine.
-    assert time.process_time() - begun < 1.5
 
 
 def test_the_offset_between_two_clocks_of_a_robot_and_its_camera(shared_data: Path) -> None:
