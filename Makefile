@@ -18,7 +18,7 @@ demo: setup ## the whole path on one patient; pictures and numbers in out/demo
 	$(BIN)/surgnav demo --out out/demo --json out/demo/demo.json
 
 test: setup-tests ## the tests; one of them: make test ARGS="tests/geometry -k axioms"
-	@scripts/test $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 test-slow: setup-tests ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
