@@ -21,7 +21,7 @@ from geometry.clock import Clock
 from geometry.extras import install_command
 from geometry.points import Singles
 from reconstruction.network.engines.engine import InferenceEngine
-from reconstruction.network.engines.openvino_engine import Arithmetic, OpenVinoEngine
+from reconstruction.network.engines.openvino_engine import Arithmetic, OpenVinoEngine, the_core
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
 
@@ -96,7 +96,7 @@ def this_processor() -> Processor:
     except ImportError as error:
         came = f"no OpenVINO ({error})"
         raise EngineError(came, "the package openvino", install_command("segmentation")) from error
-    core = openvino.Core()
+    core = the_core()
     can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     name = f"{core.get_property('CPU', 'FULL_DEVICE_NAME')} ({' '.join(sorted(can))})"
     return Processor(name, openvino.__version__, "BF16" in can)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
-from geometry.extras import install_command
+from geometry.extras import from_extra, install_command
 from geometry.points import Singles
 from reconstruction.network.errors import EngineError
 from reconstruction.network.weights import Weights
@@ -16,6 +17,20 @@ KEPT_SHAPES = 4
 
 
 Arithmetic = Literal["f32", "bf16"]
+
+
+@cache
+def the_core() -> Any:
+    """The one `openvino.Core` of this process, never taken down.
+
+    Each Core gives the thread that makes it a signal stack, and takes it away when it ends. Several that end in the
+    order they began leave the thread with a stack that is no longer there: the next signal, a Ctrl-C or the end of a
+    child, is written over whatever lies there by then, or ends the process with a segmentation fault.
+    """
+    with from_extra("segmentation"):
+        import openvino
+
+    return openvino.Core()
 
 
 class OpenVinoEngine:
@@ -36,7 +51,7 @@ class OpenVinoEngine:
             raise EngineError(
                 f"no OpenVINO ({error})", "the package openvino", install_command("segmentation")
             ) from error
-        self._core = openvino.Core()
+        self._core = the_core()
         if arithmetic == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise EngineError(
                 "bf16 on a processor without it, where OpenVINO computes in single precision instead",
