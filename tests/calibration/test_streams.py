@@ -77,7 +77,8 @@ def test_each_fault_is_a_sentence(fault: str):
 def test_whatever_is_rigid_and_in_mm_is_taken(step, count):
     """A tool that goes through the origin of its tracker is in no other unit."""
     poses = np.tile(step.matrix, (count, 1, 1))
-    poses[:, :3, 3] = np.linspace(-50.0, 70.0, count)[:, None] * (1.0, 0.3, -0.2)
+    # Past the origin, never on it: unturned there, it would be the identity of a lost tool.
+    poses[:, :3, 3] = np.linspace(-50.1234, 70.0, count)[:, None] * (1.0, 0.3, -0.2)
     stream = PoseStream("headset", "probe", np.arange(count) * 0.1, poses, 3, "live")
     assert len(stream) == len(stream.transforms()) == count
     assert stream.name == "T_headset_probe"
