@@ -1,8 +1,15 @@
 from calibration.pivot.pivot import (
     PivotCalibration as PivotCalibration,
-    PivotSettings as PivotSettings,
     calibrate_pivot as calibrate_pivot,
 )
+from calibration.pivot.settings import PivotSettings as PivotSettings
+from calibration.pivot.spin import (
+    SpinCalibration as SpinCalibration,
+    SpinSettings as SpinSettings,
+    calibrate_spin as calibrate_spin,
+)
+from calibration.result import CalibrationResult as CalibrationResult, read_result as read_result
+from calibration.streams import PoseStream as PoseStream
 from case.case import Case as Case
 from case.markups import Markups as Markups, read_markups as read_markups, write_markups as write_markups
 from case.mesh_files import read_surface as read_surface, write_surface as write_surface
