@@ -135,16 +135,22 @@ def check_ages(result: DemoResult) -> None:
 
 
 def check_registered(result: DemoResult) -> None:
-    """Checks that the devices of the room saw a surgery; otherwise the demo fails.
+    """Checks that a registration is in force; otherwise the demo fails: the patient was not shown.
 
     Raises:
-        AcquisitionError: they did not.
+        AcquisitionError: the devices of the room saw no surgery, or its registration was refused.
     """
     if result.failure:
         raise AcquisitionError(
             "a demo in which nothing was registered",
             "the steps of the surgery, seen by the room",
             "see the reason above",
+        )
+    if result.operation is not None and result.operation.accepted is None:
+        raise AcquisitionError(
+            f"a demo whose registration was refused: {'; '.join(result.operation.verdict.reasons)}",
+            "a registration that is accepted",
+            "measure again, closer to the camera; with another --seed in the simulated room",
         )
 
 

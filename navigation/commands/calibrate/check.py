@@ -70,14 +70,20 @@ def run_check(request: CheckRequest, now: Callable[[], str], console: Console) -
 
     from calibration.accuracy.drift import check_at_point, check_in_divot
     from calibration.rack import age
-    from navigation.commands.calibrate.source import calibrated_tip, rack_of, recordings_or_room, subject_of
+    from navigation.commands.calibrate.source import (
+        calibrated_tip,
+        rack_of,
+        recorded_poses,
+        recordings_or_room,
+        subject_of,
+    )
     from navigation.room.room import Room
     from navigation.terminal.json_files import write_json_file
 
     source = recordings_or_room([request.recording], request.room)
     subject = subject_of(source, request.tool) if isinstance(source, Room) else request.tool
     _, result = calibrated_tip(rack_of(request.rack, source), subject)
-    stream = _recorded(request, source[0]) if isinstance(source, tuple) else _live(request, source, console)
+    stream = recorded_poses(request, source[0]) if isinstance(source, tuple) else _live(request, source, console)
     if request.point_mm is None:
         found = check_in_divot(result, stream)
     else:
@@ -92,38 +98,18 @@ def run_check(request: CheckRequest, now: Callable[[], str], console: Console) -
         raise typer.Exit(2)
 
 
-def _recorded(request: CheckRequest, recording: Path) -> PoseStream:
-    from navigation.acquisition.recordings import read_stream
-
-    return read_stream(
-        recording,
-        request.tool,
-        request.id_in_file,
-        topic=request.topic,
-        unit=request.unit,
-        rate_hz=request.rate_hz,
-    )
-
-
 def _live(request: CheckRequest, room: Room, console: Console) -> PoseStream:
-    from navigation.acquisition.live_poses import LivePoses
     from navigation.acquisition.pivoting import PivotCollecting, TouchCollecting
-    from navigation.commands.calibrate.live import collect_live, opened
-    from navigation.commands.calibrate.source import tools_of
+    from navigation.commands.calibrate.source import live_poses
 
     is_pivot = request.point_mm is None
     what = "in a divot, and tilt it" if is_pivot else "on the point, and hold it still"
-    room = tools_of(room, request.tool, request.relative_to)
-    collecting = PivotCollecting(room.name) if is_pivot else TouchCollecting(room.name)
-    with opened(room) as running:
-        poses = LivePoses(running.tracker, request.tool, request.relative_to)
-        collect_live(
-            collecting,
-            poses.next,
-            running,
-            console,
-            title=f"check of {request.tool}: put its tip {what}",
-            seconds=request.seconds or _SECONDS,
-            note=lambda: poses.why,
-        )
-    return collecting.stream(poses.n_missing)
+    return live_poses(
+        request.tool,
+        room,
+        PivotCollecting if is_pivot else TouchCollecting,
+        console,
+        title=f"check of {request.tool}: put its tip {what}",
+        seconds=request.seconds or _SECONDS,
+        relative_to=request.relative_to,
+    )

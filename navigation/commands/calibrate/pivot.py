@@ -71,38 +71,19 @@ def run_pivot(request: PivotRequest, now: Callable[[], str], console: Console) -
 
 
 def _recorded(request: PivotRequest, recording: Path) -> tuple[PoseStream, InputFile]:
-    from navigation.acquisition.recordings import input_of, read_stream
+    from navigation.acquisition.recordings import input_of
+    from navigation.commands.calibrate.source import recorded_poses
 
-    stream = read_stream(
-        recording,
-        request.tool,
-        request.id_in_file,
-        topic=request.topic,
-        unit=request.unit,
-        rate_hz=request.rate_hz,
-    )
-    return stream, input_of(recording)
+    return recorded_poses(request, recording), input_of(recording)
 
 
 def _live(request: PivotRequest, room: Room, console: Console) -> tuple[PoseStream, InputFile]:
-    from navigation.acquisition.live_poses import LivePoses
     from navigation.acquisition.pivoting import PivotCollecting
     from navigation.acquisition.recordings import input_of_stream
-    from navigation.commands.calibrate.live import collect_live, opened
-    from navigation.commands.calibrate.source import subject_of, tools_of
+    from navigation.commands.calibrate.source import live_poses, subject_of
 
-    room = tools_of(room, request.tool, request.relative_to)
-    collecting = PivotCollecting(room.name)
-    with opened(room) as running:
-        poses = LivePoses(running.tracker, request.tool, request.relative_to)
-        collect_live(
-            collecting,
-            poses.next,
-            running,
-            console,
-            title=f"pivot of {request.tool}",
-            seconds=request.seconds,
-            note=lambda: poses.why,
-        )
-    stream = collecting.stream(poses.n_missing).renamed(from_frame=subject_of(room, request.tool))
+    tool, title = request.tool, f"pivot of {request.tool}"
+    seconds, relative_to = request.seconds, request.relative_to
+    poses = live_poses(tool, room, PivotCollecting, console, title=title, seconds=seconds, relative_to=relative_to)
+    stream = poses.renamed(from_frame=subject_of(room, tool))
     return stream, input_of_stream(stream)

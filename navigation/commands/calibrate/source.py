@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from calibration.errors import RackError
 from calibration.rack import in_force
 from calibration.result import CalibrationResult
+from navigation.acquisition.collecting import Collecting
+from navigation.acquisition.live_poses import LivePoses, PoseSample
+from navigation.commands.calibrate.live import collect_live, opened
 from navigation.errors import RoomError
 from navigation.room.read_room import read_room
 from navigation.room.room import Room
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from calibration.streams import PoseStream
 
 
 def recordings_or_room(recordings: Sequence[Path | None], room: Path | None) -> tuple[Path, ...] | Room:
@@ -89,3 +98,68 @@ def tools_of(room: Room, *names: str | None) -> Room:
                 "name one of these, or add it to the room file",
             )
     return room.only(wanted)
+
+
+class AsksForPoses(Protocol):
+    """The part of a request that says whose poses, and how a file has them."""
+
+    @property
+    def tool(self) -> str: ...
+    @property
+    def id_in_file(self) -> str | None: ...
+    @property
+    def topic(self) -> str | None: ...
+    @property
+    def unit(self) -> Literal["mm", "m"]: ...
+    @property
+    def rate_hz(self) -> float | None: ...
+
+
+class CollectingPoses(Collecting[PoseSample], Protocol):
+    """Poses as they come, and all of them at the end."""
+
+    def stream(self, n_missing: int) -> PoseStream:
+        """Those that were collected; `n_missing` frames had none."""
+        ...
+
+
+def recorded_poses(request: AsksForPoses, recording: Path) -> PoseStream:
+    """The poses of the tool in a recording; raises as `navigation.acquisition.recordings.read_stream`."""
+    from navigation.acquisition.recordings import read_stream
+
+    return read_stream(
+        recording,
+        request.tool,
+        request.id_in_file,
+        topic=request.topic,
+        unit=request.unit,
+        rate_hz=request.rate_hz,
+    )
+
+
+def live_poses(
+    tool: str,
+    room: Room,
+    collecting: Callable[[str], CollectingPoses],
+    console: Console,
+    *,
+    title: str,
+    seconds: float | None,
+    relative_to: str | None = None,
+) -> PoseStream:
+    """The poses of the tool that a person collects at the room's devices.
+
+    Args:
+        collecting: makes what collects them, from the name of the room.
+        seconds: ends after so long; None where it is enough or a key is pressed.
+        relative_to: tool that the poses are relative to; None for the device.
+
+    Raises:
+        SurgNavError: the room has no such tool, a device cannot be opened, or the poses are none.
+    """
+    room = tools_of(room, tool, relative_to)
+    collected = collecting(room.name)
+    with opened(room) as running:
+        poses = LivePoses(running.tracker, tool, relative_to)
+        collect_live(collected, poses.next, running, console, title=title, seconds=seconds, note=lambda: poses.why)
+    return collected.stream(poses.n_missing)

@@ -94,40 +94,20 @@ def _pivot(named: Path | None, rack: Path | None, subject: str) -> CalibrationRe
 
 
 def _recorded(request: SpinRequest, recording: Path) -> tuple[PoseStream, InputFile]:
-    from navigation.acquisition.recordings import input_of, read_stream
+    from navigation.acquisition.recordings import input_of
+    from navigation.commands.calibrate.source import recorded_poses
 
-    stream = read_stream(
-        recording,
-        request.tool,
-        request.id_in_file,
-        topic=request.topic,
-        unit=request.unit,
-        rate_hz=request.rate_hz,
-    )
-    return stream, input_of(recording)
+    return recorded_poses(request, recording), input_of(recording)
 
 
 def _live(request: SpinRequest, room: Room, console: Console) -> tuple[PoseStream, InputFile]:
-    from navigation.acquisition.live_poses import LivePoses
     from navigation.acquisition.recordings import input_of_stream
     from navigation.acquisition.spinning import SpinCollecting
-    from navigation.commands.calibrate.live import collect_live, opened
-    from navigation.commands.calibrate.source import subject_of, tools_of
+    from navigation.commands.calibrate.source import live_poses, subject_of
 
-    room = tools_of(room, request.tool)
-    collecting = SpinCollecting(room.name)
-    with opened(room) as running:
-        poses = LivePoses(running.tracker, request.tool)
-        collect_live(
-            collecting,
-            poses.next,
-            running,
-            console,
-            title=f"spin of {request.tool}",
-            seconds=request.seconds,
-            note=lambda: poses.why,
-        )
-    stream = collecting.stream(poses.n_missing).renamed(from_frame=subject_of(room, request.tool))
+    tool, title = request.tool, f"spin of {request.tool}"
+    poses = live_poses(tool, room, SpinCollecting, console, title=title, seconds=request.seconds)
+    stream = poses.renamed(from_frame=subject_of(room, tool))
     return stream, input_of_stream(stream)
 
 
