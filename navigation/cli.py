@@ -12,7 +12,7 @@ import typer
 from navigation.commands.accuracy import accuracy_command
 from navigation.commands.calibrate.command import calibrate_app
 from navigation.commands.demo import demo_command
-from navigation.commands.doctor import doctor_command
+from navigation.commands.doctor.command import doctor_command
 from navigation.commands.engine import engine_app
 from navigation.commands.inspect.command import inspect_command
 from navigation.commands.keys.command import keys_app

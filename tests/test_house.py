@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from geometry.extras import EXTRAS
-from navigation.doctor.examination import _SUPPORTED_PYTHON
-from navigation.doctor.software import read_lock
+from navigation.commands.doctor.examination import _SUPPORTED_PYTHON
+from navigation.commands.doctor.software import read_lock
 from tests.conftest import REPOSITORY
 from tests.house import HEAVY, PACKAGES, tracked_files
 

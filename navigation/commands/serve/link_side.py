@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from navigation.commands.serve.command import ServeRequest
+from navigation.live.offers.case_view import CaseView
 from navigation.live.openigtlink.pose_messages import AgeLimits
 from navigation.live.openigtlink.process import LinkProcess
 from navigation.live.openigtlink.scene_files import Kind, SceneFile
 from navigation.live.openigtlink.server import LinkServerSettings
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
-from navigation.offers.case_view import CaseView
 from navigation.operator_screen.screen import WARNING, OperatorScreen
 from unity_bridge.transport.endpoints import is_local
 

@@ -22,13 +22,13 @@ from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import HeadsetEventSettings
 from navigation.headset.server_keys import open_security
+from navigation.live.offers.case_view import CaseView
+from navigation.live.offers.case_watch import CaseWatch
+from navigation.live.offers.follow import CaseFollower, News
+from navigation.live.offers.level_maker import LevelMaker
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
-from navigation.offers.case_view import CaseView
-from navigation.offers.case_watch import CaseWatch
-from navigation.offers.follow import CaseFollower, News
-from navigation.offers.level_maker import LevelMaker
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen, logs_on
 from navigation.operator_screen.stream_report import StreamReport
 from navigation.room.opening import about_patient, choose_room, open_session

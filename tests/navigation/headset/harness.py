@@ -8,9 +8,9 @@ from dataclasses import replace
 from case.case import Case
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.headset.event_handler import HeadsetEventSettings
+from navigation.live.offers.case_surfaces import surfaces_of
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.service import NavigationService
-from navigation.offers.case_surfaces import surfaces_of
 from tests.navigation.live.served_room import service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import ClientSettings, Endpoints, ReferenceClient

@@ -11,18 +11,10 @@ from rich.console import Console
 
 from geometry.clock import ManualClock
 from navigation.clock import VirtualClock
-from navigation.doctor import (
-    DoctorReport,
-    DoctorSettings,
-    Finding,
-    Status,
-    examination,
-    examine,
-    inference,
-    machine,
-    render,
-    software,
-)
+from navigation.commands.doctor import examination, inference, machine, software
+from navigation.commands.doctor.examination import DoctorSettings, examine
+from navigation.commands.doctor.report import DoctorReport, Finding, Status
+from navigation.commands.doctor.screen import render
 from navigation.pictures.offscreen import OffscreenReport
 from reconstruction.network.engines import engine as engines
 from reconstruction.network.errors import WeightsError

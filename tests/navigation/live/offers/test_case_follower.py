@@ -15,11 +15,11 @@ from case.case import Case
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
 from navigation.live.offered_surfaces import LevelSettings
+from navigation.live.offers.case_view import CaseView, view_of
+from navigation.live.offers.follow import CaseFollower
+from navigation.live.offers.level_maker import LevelRequest, Prepared, _prepared
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.session_state import SessionState
-from navigation.offers.case_view import CaseView, view_of
-from navigation.offers.follow import CaseFollower
-from navigation.offers.level_maker import LevelRequest, Prepared, _prepared
 from registration.record.attempts import record
 from registration.record.in_force import in_force, put_in_force
 from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture

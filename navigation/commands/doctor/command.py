@@ -10,7 +10,8 @@ from navigation.terminal.reporting import reporting
 def doctor_command(json_file: options.JsonFile = None) -> None:
     """Says what this machine has and can do: versions, GPU, engines, ports, disk, clock, rendering."""
     with reporting(json_file=json_file) as (console, _):
-        from navigation.doctor import examine, render
+        from navigation.commands.doctor.examination import examine
+        from navigation.commands.doctor.screen import render
 
         report = examine()
         render(report, console)

@@ -13,10 +13,10 @@ from case.case import Case
 from case.errors import CaseError
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
-from navigation.offers import case_watch
-from navigation.offers.case_view import CaseView, view_of
-from navigation.offers.case_watch import CaseWatch
-from navigation.offers.fingerprints import Fingerprints
+from navigation.live.offers import case_watch
+from navigation.live.offers.case_view import CaseView, view_of
+from navigation.live.offers.case_watch import CaseWatch
+from navigation.live.offers.fingerprints import Fingerprints
 from registration.record.in_force import put_in_force
 from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
 from tests.registration.shapes import organ
@@ -201,7 +201,7 @@ def test_a_manifest_that_makes_our_own_code_stumble_is_a_case_that_cannot_be_rea
 def test_a_file_is_read_again_only_where_it_may_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, reads = tmp_path / "file", []
     path.write_bytes(b"first")
-    sha256_of = "navigation.offers.fingerprints.file_sha256"
+    sha256_of = "navigation.live.offers.fingerprints.file_sha256"
     monkeypatch.setattr(sha256_of, lambda path: reads.append(path) or path.read_bytes().hex())
     now_ns = time.time_ns()
     fingerprints = Fingerprints(lambda: now_ns)
@@ -229,6 +229,6 @@ def test_a_file_that_is_being_written_has_no_fingerprint(tmp_path: Path, monkeyp
         path.write_bytes(b"second, while the first was read")
         return "first"
 
-    monkeypatch.setattr("navigation.offers.fingerprints.file_sha256", slowly)
+    monkeypatch.setattr("navigation.live.offers.fingerprints.file_sha256", slowly)
     with pytest.raises(OSError, match="changed while it was read"):
         Fingerprints(time.time_ns).of(path)

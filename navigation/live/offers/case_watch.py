@@ -16,8 +16,8 @@ from pathlib import Path
 from case.case import Case
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
-from navigation.offers.case_view import CaseView, view_of
-from navigation.offers.fingerprints import Fingerprints
+from navigation.live.offers.case_view import CaseView, view_of
+from navigation.live.offers.fingerprints import Fingerprints
 
 # Errors that a malformed file can cause in our own code. Any other error ends the thread, which `poll` notices.
 _UNFORESEEN = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, Clock
+from navigation.live.offers.case_view import CaseView, Standing
+from navigation.live.offers.case_watch import CaseWatch
+from navigation.live.offers.level_maker import LevelMaker, LevelRequest, Prepared
 from navigation.live.session_state import OfferedSurface, SessionState
-from navigation.offers.case_view import CaseView, Standing
-from navigation.offers.case_watch import CaseWatch
-from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
 from navigation.terminal.foreign_text import quoted, shown
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.surfaces.levels import EncodedLevel

@@ -14,7 +14,7 @@ import pytest
 
 from case.case import Case
 from navigation.clock import MonotonicClock
-from navigation.offers.level_maker import LevelMaker, LevelRequest, Prepared
+from navigation.live.offers.level_maker import LevelMaker, LevelRequest, Prepared
 from tests.conftest import REPOSITORY
 from tests.registration.record.harness import GLB, ORGAN, case  # noqa: F401 - a fixture
 
@@ -63,7 +63,7 @@ def test_the_process_ends_with_a_service_that_was_killed(tmp_path: Path) -> None
 import os, sys
 from pathlib import Path
 from navigation.clock import MonotonicClock
-from navigation.offers.level_maker import LevelMaker, LevelRequest
+from navigation.live.offers.level_maker import LevelMaker, LevelRequest
 if __name__ == "__main__":
     maker = LevelMaker(MonotonicClock())
     maker.start(LevelRequest("a", Path("nowhere"), ""))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from navigation.clock import PacedClock
-from navigation.doctor.report import Finding
+from navigation.commands.doctor.report import Finding
 
 GROUP = "machine"
 _MIB = 1024**2

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from navigation.clock import MonotonicClock, PacedClock
-from navigation.doctor import inference, machine, software
-from navigation.doctor.report import DoctorReport, Finding, Status
+from navigation.commands.doctor import inference, machine, software
+from navigation.commands.doctor.report import DoctorReport, Finding, Status
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SUPPORTED_PYTHON = (3, 11)

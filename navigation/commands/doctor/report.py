@@ -1,4 +1,4 @@
-"""The doctor's findings as values; `navigation.doctor.screen` shows them."""
+"""The doctor's findings as values; `navigation.commands.doctor.screen` shows them."""
 
 from __future__ import annotations
 

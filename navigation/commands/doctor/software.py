@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 from geometry.extras import EXTRAS, install_command, missing_packages
+from navigation.commands.doctor.report import Finding, Status
 from navigation.demo.data import cached_demo_ct
-from navigation.doctor.report import Finding, Status
 from navigation.user_folders import cache_directory
 
 GROUP = "software"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from case.case import Case
 from navigation.live.offered_surfaces import ApprovedSurface, LevelSettings
-from navigation.offers.case_view import view_of
+from navigation.live.offers.case_view import view_of
 
 
 def surfaces_of(

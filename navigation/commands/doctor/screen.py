@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from navigation.doctor.report import DoctorReport, Status
+from navigation.commands.doctor.report import DoctorReport, Status
 
 _MARKS = {Status.OK: "[green]ok[/]", Status.WARN: "[yellow]warn[/]", Status.FAIL: "[bold red]fail[/]"}
 

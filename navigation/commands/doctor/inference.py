@@ -10,7 +10,7 @@ from importlib import metadata
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from geometry.extras import install_command, missing_packages
-from navigation.doctor.report import Finding, Status
+from navigation.commands.doctor.report import Finding, Status
 from navigation.pictures.offscreen import offscreen_rendering_available
 
 GROUP = "inference"
