@@ -50,11 +50,11 @@ class PoseGraph:
         T_tracker_reference = reference.T_tracker_tool
         T_reference_tracker = None if T_tracker_reference is None else T_tracker_reference.inverse()
         for tool, judged in judgements.items():
-            if tool != REFERENCE:
+            if tool not in (REFERENCE, PATIENT):
                 seen = observed.get(tool, NOT_SEEN)
                 older_ns = None if frame is None else _older(frame, reference, seen)
                 states.append(self._tool(tool, judged, T_reference_tracker, seen.T_tracker_tool, older_ns))
-        states.append(self._patient(judgements[REFERENCE], reference.capture_ns))
+        states.append(self._patient(judgements[REFERENCE], judgements.get(PATIENT), reference.capture_ns))
         return states
 
     def _reference(self, seen: ToolObservation, judged: Judgement) -> ToolState:
@@ -92,19 +92,22 @@ class PoseGraph:
             expected_error_mm=None if tip is None else tip.expected_error_mm,
         )
 
-    def _patient(self, reference: Judgement, capture_ns: int | None) -> ToolState:
+    def _patient(self, reference: Judgement, judged: Judgement | None, capture_ns: int | None) -> ToolState:
         if self.registration is None:
             return ToolState(
                 tool=PATIENT, to_frame=REFERENCE, from_frame=CT, validity=Validity.LOST, reason="not registered"
             )
-        # The registration itself does not age, but the patient's position is not known without the reference.
+        if judged is None:
+            # The registration itself does not age, but the patient's position is not known without the reference.
+            why = f"reference {reference.validity.value}: {reference.reason}" if reference.reason else ""
+            judged = Judgement(reference.validity, why)
         return ToolState(
             tool=PATIENT,
             to_frame=REFERENCE,
             from_frame=CT,
-            validity=reference.validity,
-            reason="" if not reference.reason else f"reference {reference.validity.value}: {reference.reason}",
-            T_to_from=_shown(self.registration.T_reference_ct, reference),
+            validity=judged.validity,
+            reason=judged.reason,
+            T_to_from=_shown(self.registration.T_reference_ct, judged),
             capture_ns=capture_ns,
             expected_error_mm=self.registration.expected_error_mm,
             registration_id=self.registration.registration_id,

@@ -8,12 +8,17 @@
 Every state except ``valid`` has a reason. A pose relative to the reference is never in a better state than the
 reference. The tools of a frame have the age of that frame, unless they have times of their own: of another device, or
 of another message.
+
+Watches (`navigation.live.watches`) look for what a single frame does not show. The worst of what the supervisor and
+all watches say counts, so that a watch can make a state worse and never better. A worse state is entered at once. It is
+left only after the watch has withdrawn its doubt and the tool was seen well in as many new frames as after a loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from geometry.frames import REFERENCE
 from navigation.devices.frame_order import LOST_AFTER_MS, MAX_AHEAD_MS, STALE_AFTER_MS, Arrival, FrameOrder
@@ -72,6 +77,28 @@ class Judgement:
     validity: Validity
     reason: str = ""
 
+    def or_worse(self, other: Judgement) -> Judgement:
+        """The worse of the two; of equally bad ones `other`."""
+        return other if _RANK[other.validity] >= _RANK[self.validity] else self
+
+
+_RANK = {Validity.VALID: 0, Validity.SUSPECT: 1, Validity.STALE: 2, Validity.LOST: 3}
+
+
+class Watch(Protocol):
+    """Looks for one thing that a single frame does not show, such as two tools that were taken for one another."""
+
+    def note(self, frame: TrackerFrame, now_ns: int) -> None:
+        """Takes in a new frame; called once for each, in the order of their capture times."""
+        ...
+
+    def doubts(self, now_ns: int) -> Mapping[str, Judgement]:
+        """What it holds against tools, the reference, or the patient: nothing against those that are not there.
+
+        A watch withdraws a doubt on evidence only, never because time has passed or nothing more was heard.
+        """
+        ...
+
 
 class Supervisor:
     """Holds the state of each tool.
@@ -79,10 +106,15 @@ class Supervisor:
     Args:
         tools: names of the tracked tools, including the reference.
         settings: thresholds.
+        watches: each is given every new frame; what it doubts is no better than it says.
     """
 
-    def __init__(self, tools: tuple[str, ...], settings: SupervisorSettings | None = None) -> None:
+    def __init__(
+        self, tools: tuple[str, ...], settings: SupervisorSettings | None = None, watches: Sequence[Watch] = ()
+    ) -> None:
         self._settings = settings or SupervisorSettings()
+        self._watches = watches
+        self._recovering: dict[str, str] = {}  # what was doubted, until it has settled again -> the reason
         self._order = FrameOrder(self._settings.max_ahead_ms)
         self._good_in_a_row = dict.fromkeys(tools, 0)
         self._own = dict.fromkeys(tools, Judgement(Validity.LOST, "not reported"))
@@ -94,7 +126,14 @@ class Supervisor:
         """The state of each tool in `frame` at `now_ns`; `frame` is None if the tracker gave none in time.
 
         A frame may be judged again: this counts as no new observation, but its age has grown.
+
+        Returns:
+            A state for each tool, and for whatever else a watch doubts, such as the patient.
         """
+        judged = self._judge(frame, now_ns)
+        return self._doubted(judged, now_ns) if self._watches else judged
+
+    def _judge(self, frame: TrackerFrame | None, now_ns: int) -> Mapping[str, Judgement]:
         before = self._order.newest
         arrival = None if frame is None else self._order.take(frame, now_ns)
         newest = self._order.newest
@@ -107,9 +146,33 @@ class Supervisor:
             if max(age_ms, gap_ms) > self._settings.lost_after_ms:
                 self._good_in_a_row = dict.fromkeys(self._good_in_a_row, 0)
             self._seen = self._judge_tools(newest, now_ns)
+            for watch in self._watches:
+                watch.note(newest, now_ns)
         if arrival in (Arrival.NEW, Arrival.REPEATED):
             return self._aged(age_ms)
         return self._silence(age_ms, arrival)
+
+    def _doubted(self, judged: Mapping[str, Judgement], now_ns: int) -> Mapping[str, Judgement]:
+        """The states with what the watches doubt now, and what they doubted until a moment ago."""
+        doubts: dict[str, Judgement] = {}
+        for watch in self._watches:
+            for name, doubt in watch.doubts(now_ns).items():
+                if doubt.validity is not Validity.VALID:
+                    doubts[name] = doubts.get(name, doubt).or_worse(doubt)
+        if not doubts and not self._recovering:
+            return judged
+        worse = dict(judged)
+        for name in [*self._recovering]:
+            if name in doubts or self._good_in_a_row[name] >= self._settings.settle_frames:
+                del self._recovering[name]
+            else:
+                settling = Judgement(Validity.SUSPECT, f"settling after: {self._recovering[name]}")
+                worse[name] = worse[name].or_worse(settling)
+        for name, doubt in doubts.items():
+            worse[name] = worse.get(name, Judgement(Validity.VALID)).or_worse(doubt)
+            if name in self._good_in_a_row:
+                self._good_in_a_row[name], self._recovering[name] = 0, doubt.reason
+        return self._hung_from_reference(worse)
 
     def is_aged(self, judged_ns: int, now_ns: int) -> bool:
         """Whether the newest frame has passed an age limit since it was judged."""
@@ -185,7 +248,6 @@ class Supervisor:
 
 
 def _depends(own: Judgement, reference: Judgement) -> Judgement:
-    """The state of a tool while the reference is not valid: lost if the tool is lost, else that of the reference."""
-    if own.validity is Validity.LOST:
-        return own
-    return Judgement(reference.validity, f"reference {reference.validity.value}: {reference.reason}")
+    """The state of a tool while the reference is not valid: its own where that is worse, else that of the reference."""
+    hung = Judgement(reference.validity, f"reference {reference.validity.value}: {reference.reason}")
+    return own if own.validity is Validity.LOST else own.or_worse(hung)
