@@ -65,6 +65,7 @@ class PoseLoop:
         vitals: receives the age of each frame when it was published, and the counts of dropped frames.
         log: keeps the published batches.
         mirror: is given the states of each batch too.
+        after: is called after each batch was sent, with its states and its capture time in ns; it must not wait.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PoseLoop:
         vitals: PoseVitals | None = None,
         log: SentLog | None = None,
         mirror: PoseMirror | None = None,
+        after: Callable[[Sequence[ToolState], int], None] | None = None,
     ) -> None:
         self.graph = graph
         self.states: list[ToolState] = []
@@ -85,7 +87,7 @@ class PoseLoop:
         self._supervisor = supervisor
         self._publisher = publisher
         self._clock = clock
-        self._vitals, self._log, self._mirror = vitals, log, mirror
+        self._vitals, self._log, self._mirror, self._after = vitals, log, mirror, after
 
     @property
     def frames_dropped(self) -> int:
@@ -111,6 +113,8 @@ class PoseLoop:
             self._log.add(sequence, capture_ns, published_ns, states)
         if self._vitals is not None:
             self._vitals.note(sequence, self._frames.order, published_ns)
+        if self._after is not None:
+            self._after(states, capture_ns)
         return sequence
 
     def run(self, should_stop: Callable[[], bool]) -> None:

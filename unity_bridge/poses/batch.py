@@ -10,14 +10,22 @@ A lost tool has no pose: its record holds zeros, and a zero quaternion cannot be
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from geometry.points import read_only
+from geometry.points import Floats, read_only
+from unity_bridge.poses.covariance import (
+    LARGEST_MM2,
+    NUMBERS,
+    covariance_layout,
+    covariance_matrix,
+    covariances_fit,
+)
 from unity_bridge.poses.record import FIXED_FIELDS, FIXED_PART, LIVE_FIELDS, LIVE_FORMAT
 from unity_bridge.poses.tool_state import ToolPose
 from unity_bridge.wire.convention import UnityPose
@@ -41,6 +49,7 @@ from unity_bridge.wire.generated.constants import (
     MAX_TOOLS,
     MESSAGE_HEADER,
     POSITION_LIMIT_M,
+    TAG_POSE_BATCH_COVARIANCES,
     TAG_POSE_BATCH_REASON,
     TAG_POSE_BATCH_STRINGS,
     TAG_POSE_BATCH_TOOLS,
@@ -62,7 +71,7 @@ _HEAD = f"{_HEAD_BYTES}sQq{MESSAGE_HEADER.size - _HEAD_BYTES - 16}s"
 _FIRST = 5
 _STRIDE = 1 + LIVE_FIELDS
 
-_TAGS = (TAG_POSE_BATCH_STRINGS, TAG_POSE_BATCH_TOOLS, TAG_POSE_BATCH_REASON)
+_TAGS = (TAG_POSE_BATCH_STRINGS, TAG_POSE_BATCH_TOOLS, TAG_POSE_BATCH_REASON, TAG_POSE_BATCH_COVARIANCES)
 _LOST = VALIDITY_CODES[Validity.LOST]
 _VALID = VALIDITY_CODES[Validity.VALID]
 
@@ -82,6 +91,8 @@ class _Accepted:
         heads: the fields of each record before its capture time.
         limits: for each record, the largest coordinate in m and the squared length of its quaternion, (0, 0) without a
             pose.
+        errors_at: place of the covariances, if any, among the unpacked values: after the records and the bytes behind.
+        largest: the largest variance that each tool may have, in mm squared: 0 without a pose.
     """
 
     header: Header
@@ -93,6 +104,8 @@ class _Accepted:
     fixed: tuple[bytes, ...]
     heads: tuple[Record, ...]
     limits: tuple[tuple[float, float], ...]
+    errors_at: int
+    largest: tuple[float, ...]
 
 
 class PoseBatch:
@@ -144,14 +157,21 @@ class PoseBatch:
     @cached_property
     def records(self) -> tuple[Record, ...]:
         """The fields of each tool's record, in the order of docs/unity_bridge/protocol.md."""
-        starts = range(_FIRST + 1, len(self._values) - 1, _STRIDE)
+        starts = range(_FIRST + 1, _FIRST + _STRIDE * len(self._accepted.heads), _STRIDE)
         live = (self._values[start : start + LIVE_FIELDS] for start in starts)
         return tuple(head + pose for head, pose in zip(self._accepted.heads, live, strict=True))
 
     @cached_property
+    def covariances(self) -> tuple[Record, ...]:
+        """The fields of each tool's covariance, in the order of docs/unity_bridge/protocol.md; empty without them."""
+        starts = range(self._accepted.errors_at, len(self._values) - 1, NUMBERS)
+        return tuple(self._values[start : start + NUMBERS] for start in starts)
+
+    @cached_property
     def tools(self) -> dict[str, ToolPose]:
         """The tools by name, in the order of the records."""
-        poses = [_tool_pose(record, self.strings) for record in self.records]
+        errors = map(covariance_matrix, self.covariances) if self.covariances else repeat(None)
+        poses = [_tool_pose(record, self.strings, error) for record, error in zip(self.records, errors, strict=False)]
         return {pose.tool: pose for pose in poses}
 
 
@@ -171,19 +191,26 @@ class PoseBatchDecoder:
         if last is not None and len(message) == last.layout.size:
             values = last.layout.unpack(message)
             if (
-                (values[0], values[3], values[4], values[-1]) == last.same
-                and values[_FIRST:-1:_STRIDE] == last.fixed
+                _same(values, last.errors_at) == last.same
+                and values[_FIRST : last.errors_at - 1 : _STRIDE] == last.fixed
                 and _poses_fit(values, last.limits)
+                and covariances_fit(values[last.errors_at : -1], last.largest)
             ):
                 return PoseBatch(last, values)
         self._last = accepted = _accepted(message)
         return PoseBatch(accepted, accepted.layout.unpack(message))
 
 
+def _same(values: Record, errors_at: int) -> Record:
+    """What must be identical in a later batch, but for the fixed parts of the records."""
+    return values[0], values[3], values[4], values[errors_at - 1], values[-1]
+
+
 def _poses_fit(values: Record, limits: tuple[tuple[float, float], ...]) -> bool:
     """Whether each record holds a pose exactly if its flag says so, by the limits of `_check_numbers`; NaN fails."""
     at = _FIRST + 2
-    columns = [values[at + column : -1 : _STRIDE] for column in range(7)]
+    end = _FIRST + _STRIDE * len(limits)
+    columns = [values[at + column : end : _STRIDE] for column in range(7)]
     for px, py, pz, qx, qy, qz, qw, (limit_m, unit) in zip(*columns, limits, strict=True):
         if not (
             -limit_m <= px <= limit_m
@@ -210,32 +237,48 @@ def _accepted(message: bytes | memoryview) -> _Accepted:
     if TAG_POSE_BATCH_STRINGS not in fields or TAG_POSE_BATCH_TOOLS not in fields or header.validity is None:
         raise malformed("a pose batch without strings, tools or validity", "all three")
     strings = _decode_strings(fields[TAG_POSE_BATCH_STRINGS])
-    table = fields[TAG_POSE_BATCH_TOOLS]
-    stride, records = _decode_records(table, strings)
+    stride, records = _decode_records(fields[TAG_POSE_BATCH_TOOLS], strings)
     reason = decode_text(fields[TAG_POSE_BATCH_REASON], TEXT_LIMIT_BYTES) if TAG_POSE_BATCH_REASON in fields else ""
-    # The body begins at the header length of the message, which may be longer than the header of this version.
-    header_bytes = MESSAGE_HEADER.unpack_from(memoryview(message).cast("B"))[4]
-    first = header_bytes + places[TAG_POSE_BATCH_TOOLS] + TOOL_TABLE_HEAD.size
-    layout = _layout(len(memoryview(message).cast("B")), first, stride, len(records))
-    values = layout.unpack(message)
-    return _Accepted(
+    layout = _layout(memoryview(message).cast("B"), fields, places, stride, len(records))
+    values, errors_at = layout.unpack(message), _FIRST + _STRIDE * len(records) + 1
+    posed = [bool(record[6] & HAS_POSE) for record in records]
+    accepted = _Accepted(
         header=header,
         validity=header.validity,
         reason=reason,
         strings=strings,
         layout=layout,
-        same=(values[0], values[3], values[4], values[-1]),
-        fixed=values[_FIRST:-1:_STRIDE],
+        same=_same(values, errors_at),
+        fixed=values[_FIRST : errors_at - 1 : _STRIDE],
         heads=tuple(record[:FIXED_FIELDS] for record in records),
-        limits=tuple((POSITION_LIMIT_M, 1.0) if record[6] & HAS_POSE else (0.0, 0.0) for record in records),
+        limits=tuple((POSITION_LIMIT_M, 1.0) if each else (0.0, 0.0) for each in posed),
+        errors_at=errors_at,
+        largest=tuple(LARGEST_MM2 if each else 0.0 for each in posed),
     )
+    if not covariances_fit(values[errors_at:-1], accepted.largest):
+        raise malformed("covariances that are none", "no negative eigenvalue; zeros where unknown, or without a pose")
+    return accepted
 
 
-def _layout(message_bytes: int, first: int, stride: int, count: int) -> struct.Struct:
-    """Layout of a message: header, bytes before the records, each record in two parts, bytes after them."""
+def _layout(
+    message: memoryview, fields: Mapping[int, memoryview], places: Mapping[int, int], stride: int, count: int
+) -> struct.Struct:
+    """Layout of a message: header, bytes before the records, each record in two parts, bytes, covariances, bytes.
+
+    Raises:
+        MalformedMessageError: a covariance table that does not fit the tool table, or comes before it.
+    """
+    # The body begins at the header length of the message, which may be longer than the header of this version.
+    body_at = MESSAGE_HEADER.unpack_from(message)[4] + TOOL_TABLE_HEAD.size
+    first, errors, between = body_at + places[TAG_POSE_BATCH_TOOLS], "", 0
+    if TAG_POSE_BATCH_COVARIANCES in fields:
+        errors = covariance_layout(fields[TAG_POSE_BATCH_COVARIANCES], count)
+        between = body_at + places[TAG_POSE_BATCH_COVARIANCES] - first - stride * count
+        if between < 0:
+            raise malformed("a covariance table before the tool table", "the tool table first")
+    after = len(message) - first - stride * count - between - struct.calcsize(f"<{errors}")
     record = f"{FIXED_PART.size}s{LIVE_FORMAT}{stride - RECORD_BYTES}x"
-    after = message_bytes - first - stride * count
-    return struct.Struct(f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{after}s")
+    return struct.Struct(f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{between}s{errors}{after}s")
 
 
 def _fields(body: memoryview) -> tuple[dict[int, memoryview], dict[int, int]]:
@@ -327,7 +370,7 @@ def _check_numbers(record: Record) -> None:
         raise malformed(f"an expected error of {error_mm} mm", f"0 to {MAX_ERROR_MM:g} mm")
 
 
-def _tool_pose(record: Record, strings: tuple[str, ...]) -> ToolPose:
+def _tool_pose(record: Record, strings: tuple[str, ...], covariance_mm2: Floats | None) -> ToolPose:
     tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns, *pose = record
     frames = strings[to_frame], strings[from_frame]
     numbers = read_only(np.array(pose))
@@ -342,4 +385,5 @@ def _tool_pose(record: Record, strings: tuple[str, ...]) -> ToolPose:
         capture_ns=capture_ns if has_pose else None,
         expected_error_mm=error_mm if flags & HAS_ERROR else None,
         registration_id=strings[registration],
+        covariance_mm2=covariance_mm2,
     )

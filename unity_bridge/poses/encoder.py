@@ -13,15 +13,18 @@ from operator import attrgetter
 from typing import Any
 
 from unity_bridge.errors import InvalidPoseError
+from unity_bridge.poses.covariance import NUMBERS
 from unity_bridge.poses.record import FIXED_PART, LIVE_FORMAT
 from unity_bridge.poses.tool_state import ToolState
-from unity_bridge.wire.convention import many_pose_numbers
+from unity_bridge.wire.convention import covariance_numbers, many_pose_numbers
 from unity_bridge.wire.envelope import HEADER_BYTES, Header, pack_field, pack_header
 from unity_bridge.wire.generated.constants import (
+    COVARIANCE_RECORD,
     FIELD_HEAD,
     HAS_ERROR,
     HAS_POSE,
     MAX_TOOLS,
+    TAG_POSE_BATCH_COVARIANCES,
     TAG_POSE_BATCH_REASON,
     TAG_POSE_BATCH_STRINGS,
     TAG_POSE_BATCH_TOOLS,
@@ -33,6 +36,7 @@ from unity_bridge.wire.generated.constants import (
 
 _STRING_HEAD = struct.Struct("<H")
 _NO_POSE = (0.0,) * 7
+_UNKNOWN = (0.0,) * NUMBERS
 _kept: Any = attrgetter("tool", "to_frame", "from_frame", "reason", "registration_id", "validity", "expected_error_mm")
 
 
@@ -45,6 +49,8 @@ class PoseBatchEncoder:
         self._layout = struct.Struct("<")
         self._before = b""  # from the end of the header to the first record
         self._records: list[tuple[bytes, bytes]] = []  # the fixed part of each, without a pose and with one
+        self._has_covariances = False
+        self._between = b""  # the head of the covariance table
         self._after = b""
 
     def encode(self, header: Header, tools: Sequence[ToolState], reason: str = "") -> bytes:
@@ -61,8 +67,10 @@ class PoseBatchEncoder:
         if header.validity is None:
             raise _not_sendable(len(tools), header)
         tools_now = [*map(_kept, tools)]
-        if tools_now != self._tools or reason != self._reason:
-            self._lay_out(tools_now, reason, header)
+        covariances = [state.covariance_mm2 for state in tools]
+        has_covariances = any(each is not None for each in covariances)
+        if tools_now != self._tools or reason != self._reason or has_covariances != self._has_covariances:
+            self._lay_out(tools_now, reason, has_covariances, header)
         poses = iter(many_pose_numbers([state.T_to_from for state in tools if state.T_to_from is not None]))
         batch_ns = header.capture_ns
         values: list[Any] = []
@@ -71,10 +79,14 @@ class PoseBatchEncoder:
                 values += (without, 0, *_NO_POSE)
             else:
                 values += (with_pose, batch_ns if state.capture_ns is None else state.capture_ns, *next(poses))
+        if has_covariances:
+            values.append(self._between)
+            for covariance in covariances:
+                values += _UNKNOWN if covariance is None else covariance_numbers(covariance)
         body_bytes = self._layout.size - HEADER_BYTES
         return self._layout.pack(pack_header(header, body_bytes), self._before, *values, self._after)
 
-    def _lay_out(self, tools: list[tuple[Any, ...]], reason: str, header: Header) -> None:
+    def _lay_out(self, tools: list[tuple[Any, ...]], reason: str, has_covariances: bool, header: Header) -> None:
         if len(tools) > MAX_TOOLS or len({tool[0] for tool in tools}) != len(tools):
             raise _not_sendable(len(tools), header)
         table: dict[str, int] = {"": 0}
@@ -92,15 +104,22 @@ class PoseBatchEncoder:
             + FIELD_HEAD.pack(TAG_POSE_BATCH_TOOLS, table_bytes)
             + TOOL_TABLE_HEAD.pack(TOOL_RECORD.size, len(records))
         )
+        between = _covariance_head(len(records)) if has_covariances else b""
+        errors = f"{len(between)}s{NUMBERS * len(records)}f" if has_covariances else ""
         record = f"{FIXED_PART.size}s{LIVE_FORMAT}"
-        self._layout = struct.Struct(f"<{HEADER_BYTES}s{len(before)}s{record * len(records)}{len(after)}s")
-        self._before, self._records, self._after = before, records, after
-        self._tools, self._reason = tools, reason
+        self._layout = struct.Struct(f"<{HEADER_BYTES}s{len(before)}s{record * len(records)}{errors}{len(after)}s")
+        self._before, self._records, self._between, self._after = before, records, between, after
+        self._tools, self._reason, self._has_covariances = tools, reason, has_covariances
 
 
 def encode_pose_batch(header: Header, tools: Sequence[ToolState], reason: str = "") -> bytes:
     """Encodes a single batch; arguments and errors as for `PoseBatchEncoder.encode`."""
     return PoseBatchEncoder().encode(header, tools, reason)
+
+
+def _covariance_head(count: int) -> bytes:
+    head = TOOL_TABLE_HEAD.pack(COVARIANCE_RECORD.size, count)
+    return FIELD_HEAD.pack(TAG_POSE_BATCH_COVARIANCES, len(head) + COVARIANCE_RECORD.size * count) + head
 
 
 def _pack_string(text: str) -> bytes:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from geometry.frames import check_frame
+from geometry.points import Floats
 from geometry.transform import Transform
 from unity_bridge.errors import InvalidPoseError
+from unity_bridge.poses.covariance import is_covariance
 from unity_bridge.wire.convention import UnityPose
 from unity_bridge.wire.envelope import Validity
+from unity_bridge.wire.generated.constants import COVARIANCE_TOLERANCE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,10 +29,12 @@ class ToolState:
         reason: why it is not valid; empty if it is.
         capture_ns: time at which the sensor measured this pose; None for the time of the batch. Required if stale.
         expected_error_mm: expected error at the tool's tip; None if unknown.
+        covariance_mm2: covariance ``(3, 3)`` of the error of `from_frame`'s origin, such as the tip, in `to_frame`, as
+            float64; None if unknown.
         registration_id: id of the registration that this pose is based on; empty if there is none.
 
     Raises:
-        InvalidPoseError: the pose contradicts the validity or the frames, or the error is not a finite length.
+        InvalidPoseError: the pose contradicts the validity or the frames, or error or covariance are none.
         InvalidFrameError: a frame's name is not valid.
     """
 
@@ -40,12 +47,15 @@ class ToolState:
     capture_ns: int | None = None
     expected_error_mm: float | None = None
     registration_id: str = ""
+    covariance_mm2: Floats | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "validity", Validity(self.validity))
         check_frame(self.to_frame)
         check_frame(self.from_frame)
         self._check_pose()
+        if self.covariance_mm2 is not None:
+            self._check_covariance(self.covariance_mm2)
         error = self.expected_error_mm
         if error is not None and not (math.isfinite(error) and error >= 0.0):
             raise self._contradiction(f"an expected error of {error} mm", "a finite length or None", "pass None")
@@ -63,6 +73,24 @@ class ToolState:
         if self.validity is Validity.STALE and self.capture_ns is None:
             raise self._contradiction("no capture time", "the time at which the pose was measured", "pass capture_ns")
 
+    def _check_covariance(self, covariance_mm2: Floats) -> None:
+        if self.T_to_from is None:
+            raise self._contradiction("a covariance without a pose", "None", "pass covariance_mm2=None")
+        if covariance_mm2.shape != (3, 3) or covariance_mm2.dtype != np.float64:
+            raise self._contradiction(
+                f"a covariance of shape {covariance_mm2.shape}", "shape (3, 3), float64", "pass that of the origin"
+            )
+        (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = covariance_mm2.tolist()
+        near = COVARIANCE_TOLERANCE / 10.0  # what is sent must still fit after rounding
+        uneven = max(abs(xy - yx), abs(xz - zx), abs(yz - zy))
+        is_one = is_covariance(xx, yy, zz, yz, xz, xy, tolerance=near) and uneven <= near * (xx + yy + zz)
+        if not is_one or xx + yy + zz == 0.0:
+            raise self._contradiction(
+                f"the covariance {covariance_mm2.tolist()}",
+                "a symmetric matrix without a negative eigenvalue, and not of zeros",
+                "pass None for an unknown one",
+            )
+
     def _contradiction(self, came: str, allowed: str, action: str) -> InvalidPoseError:
         return InvalidPoseError(f"tool '{self.tool}', {self.validity}, with {came}", allowed, action)
 
@@ -74,6 +102,7 @@ class ToolPose:
     Attributes:
         pose: the pose; None where there is none to show.
         capture_ns: time at which the sensor measured `pose`, on the server's clock; None without a pose.
+        covariance_mm2: as in `ToolState`, but along Unity's axes; None if unknown.
         tool, to_frame, from_frame, validity, reason, expected_error_mm, registration_id: as in `ToolState`.
     """
 
@@ -86,3 +115,4 @@ class ToolPose:
     capture_ns: int | None
     expected_error_mm: float | None
     registration_id: str
+    covariance_mm2: Floats | None

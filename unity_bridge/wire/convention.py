@@ -33,6 +33,7 @@ from unity_bridge.wire.generated.constants import UNIT_TOLERANCE
 PoseNumbers = tuple[float, float, float, float, float, float, float]
 
 _MATRIX = struct.Struct("=12d32x")  # the first three rows of a homogeneous matrix
+_SQUARE = struct.Struct("=9d")
 MM_PER_M = 1000.0
 _AXES = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 # A rotation vector is axial: under a reflection it turns by -A. Beside it a translation, in m here and in mm there.
@@ -151,6 +152,12 @@ def _unity_numbers(
         x, y, z, w = xz + zx, yz + zy, 1.0 + zz - xx - yy, yx - xy
     scale = math.copysign(1.0 / math.sqrt(x * x + y * y + z * z + w * w), w)
     return -tx / MM_PER_M, tz / MM_PER_M, -ty / MM_PER_M, x * scale, -z * scale, y * scale, w * scale
+
+
+def covariance_numbers(covariance_mm2: Floats) -> tuple[float, float, float, float, float, float]:
+    """A point's covariance ``(3, 3)`` in Unity's axes, still in mm squared: xx, yy, zz, then yz, xz, xy."""
+    xx, xy, xz, _, yy, yz, _, _, zz = _SQUARE.unpack(covariance_mm2.tobytes())
+    return xx, zz, yy, -yz, xy, -xz
 
 
 def pose_to_unity(transform: Transform) -> UnityPose:

@@ -126,6 +126,24 @@ namespace SurgNav.Tests.WireProbe
                 ["capture_ns"] = tool.CaptureNs,
                 ["expected_error_mm"] = tool.ExpectedErrorMm,
                 ["registration_id"] = tool.RegistrationId,
+                ["covariance_mm2"] = Covariance(tool.Covariance),
+            };
+        }
+
+        private static List<object?>? Covariance(CovarianceRecord covariance)
+        {
+            var own = covariance.VariancesMm2;
+            var both = covariance.CovariancesMm2;
+            if (own.X + own.Y + own.Z == 0.0f)
+            {
+                return null;
+            }
+
+            return new List<object?>
+            {
+                new List<float> { own.X, both.Z, both.Y },
+                new List<float> { both.Z, own.Y, both.X },
+                new List<float> { both.Y, both.X, own.Z },
             };
         }
 

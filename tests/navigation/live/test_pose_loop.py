@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import tracemalloc
 import uuid
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from tests.registration.shapes import T_TRUE
 from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.poses.batch import PoseBatch
 from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Session, Validity
 
 PERIOD_NS = 10 * MS
@@ -63,7 +65,10 @@ class Room:
         self.tracker = ScriptedTracker(self.clock)
         self.context = zmq.Context()
         self.publisher = PosePublisher("tcp://127.0.0.1:*", Session(uuid.uuid4().bytes, self.clock))
-        self.loop = PoseLoop(self.tracker, GRAPH, Supervisor(TOOLS), self.publisher, self.clock)
+        self.told: deque[tuple[int, int, list[ToolState]]] = deque(maxlen=5)
+        self.loop = PoseLoop(
+            self.tracker, GRAPH, Supervisor(TOOLS), self.publisher, self.clock, after=self.note_what_was_sent
+        )
         self.receiver = PoseReceiver(self.publisher.endpoint, self.context, self.clock, 0, 1024)
         while self.publisher.subscriber_count == 0:
             self.publisher.poll()
@@ -79,6 +84,9 @@ class Room:
         batch = self.receiver.log.newest
         assert batch.sequence == sequence
         return batch
+
+    def note_what_was_sent(self, states: Sequence[ToolState], capture_ns: int) -> None:
+        self.told.append((self.publisher.last_sequence, capture_ns, list(states)))
 
     def close(self) -> None:
         self.receiver.close()
@@ -101,6 +109,17 @@ def test_in_order_everything_is_valid(room: Room) -> None:
     )
     assert batch.tools[PATIENT].registration_id == "r-0001"
     assert batch.capture_ns == room.clock.now_ns()
+
+
+def test_what_hangs_on_the_loop_is_told_each_batch_after_it_was_sent(room: Room) -> None:
+    batch = room.step()
+    sequence, capture_ns, states = room.told[-1]
+    assert (sequence, capture_ns) == (batch.sequence, batch.capture_ns)
+    assert {state.tool: state.validity for state in states} == {
+        tool: pose.validity for tool, pose in batch.tools.items()
+    }
+    room.step()
+    assert [number for number, _, _ in room.told][-2:] == [sequence, sequence + 1]
 
 
 def test_a_hidden_tool_is_lost_in_the_next_batch_and_only_it(room: Room) -> None:

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from geometry.errors import InvalidFrameError
@@ -18,7 +18,7 @@ from unity_bridge.poses.batch import (
     PoseBatchDecoder,
 )
 from unity_bridge.poses.encoder import encode_pose_batch
-from unity_bridge.wire.convention import pose_to_unity
+from unity_bridge.wire.convention import covariance_to_unity, pose_to_unity
 from unity_bridge.wire.envelope import (
     Validity,
     pack_field,
@@ -89,6 +89,41 @@ def test_poses_arrive_in_unity_convention(poses, data):
         )
 
 
+def test_a_covariance_by_hand():
+    """Unity's axes are (-x, z, -y): variances change places, covariances their signs too."""
+    known = np.array([[1.0, 0.25, -0.5], [0.25, 2.0, 0.75], [-0.5, 0.75, 3.0]])
+    batch = decode(encode_pose_batch(HEADER, [tool(tool="drill", **LOST), tool(covariance_mm2=known)]))
+    drill, stylus = batch.tools.values()
+    assert drill.covariance_mm2 is None
+    np.testing.assert_array_equal(stylus.covariance_mm2, [[1.0, 0.5, 0.25], [0.5, 3.0, -0.75], [0.25, -0.75, 2.0]])
+
+
+@given(transforms(), st.lists(st.floats(0.0, 30.0), min_size=3, max_size=3), st.booleans())
+def test_covariances_arrive_in_unity_axes(turn, deviations_mm, is_alone):
+    """As the conversion of whole poses has it, also where they are flat; and one tool's does not become another's."""
+    assume(sum(deviations_mm) > 1e-3)
+    sent = turn.rotation_matrix @ np.diag(np.square(deviations_mm)) @ turn.rotation_matrix.T
+    sent = (sent + sent.T) / 2.0
+    others = [] if is_alone else [tool(tool="drill"), tool(tool="probe", covariance_mm2=np.diag([1.0, 2.0, 3.0]))]
+    received = decode(encode_pose_batch(HEADER, [*others, tool(covariance_mm2=sent)])).tools
+    whole = np.zeros((6, 6))
+    whole[3:, 3:] = sent
+    expected = covariance_to_unity(whole)[3:, 3:] * 1e6
+    np.testing.assert_allclose(received["stylus"].covariance_mm2, expected, atol=2e-7 * expected.max())
+    if others:
+        assert received["drill"].covariance_mm2 is None
+        np.testing.assert_array_equal(received["probe"].covariance_mm2, np.diag([1.0, 3.0, 2.0]))
+
+
+def test_who_does_not_know_the_covariances_reads_the_rest():
+    """An older peer skips the field, and what is sent without covariances is byte for byte what it was."""
+    with_them = encode_pose_batch(HEADER, [tool(covariance_mm2=np.eye(3))], "why")
+    fields = list(unpack_fields(unpack_message(with_them)[1]))
+    assert [tag for tag, _ in fields] == [1, 2, 4, 3]
+    rest = pack_message(HEADER, b"".join(pack_field(tag, payload) for tag, payload in fields if tag != 4))
+    assert rest == encode_pose_batch(HEADER, [tool()], "why")
+
+
 def test_a_lost_tool_carries_no_number_that_could_be_taken_for_a_pose():
     message = encode_pose_batch(HEADER, [tool(reason="covered", **LOST)])
     lost = decode(message).tools["stylus"]
@@ -118,6 +153,13 @@ def test_the_state_of_the_whole_batch_travels_with_its_reason():
         {"T_to_from": T_REFERENCE_TIP.inverse()},
         {"expected_error_mm": float("nan")},
         {"expected_error_mm": -0.1},
+        {"covariance_mm2": np.zeros((3, 3))},
+        {"covariance_mm2": np.eye(3, dtype=np.float32)},
+        {"covariance_mm2": np.eye(6)},
+        {"covariance_mm2": np.diag([1.0, -1.0, 1.0])},
+        {"covariance_mm2": np.diag([1.0, np.nan, 1.0])},
+        {"covariance_mm2": np.triu(np.full((3, 3), 0.5)) + np.eye(3)},
+        {"covariance_mm2": np.eye(3), **LOST},
     ],
 )
 def test_contradictions_cannot_be_stated(changes):

@@ -6,6 +6,7 @@ import dataclasses
 import random
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,12 +30,21 @@ def outcome(decoder: PoseBatchDecoder, message: bytes) -> object:
         batch = decoder.decode(message)
     except SurgNavError as error:
         return type(error), str(error)
-    return batch.header, batch.validity, batch.reason, batch.strings, batch.records, batch.sequence, batch.capture_ns
+    return (
+        batch.header,
+        batch.validity,
+        batch.reason,
+        batch.strings,
+        batch.records,
+        batch.covariances,
+        batch.sequence,
+        batch.capture_ns,
+    )
 
 
-def changed_in_place(rng: random.Random) -> bytes:
-    """The golden batch with some bytes changed and its length kept: what the decoder that remembers looks at."""
-    data = bytearray(BATCH)
+def changed_in_place(rng: random.Random, original: bytes) -> bytes:
+    """A golden batch with some bytes changed and its length kept: what the decoder that remembers looks at."""
+    data = bytearray(original)
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(data))
         width = rng.choice((1, 1, 2, 4, 8))
@@ -46,14 +56,15 @@ def changed_in_place(rng: random.Random) -> bytes:
 def test_a_decoder_that_remembers_accepts_and_refuses_the_same() -> None:
     rng, accepted = random.Random(7), 0
     for _ in range(6000):
-        message = changed_in_place(rng) if rng.random() < 0.8 else mutated(rng)
+        original = rng.choice((BATCH, BATCH, GOLDEN["pose_batch_covariances"]))
+        message = changed_in_place(rng, original) if rng.random() < 0.8 else mutated(rng)
         fresh, remembering = PoseBatchDecoder(), PoseBatchDecoder()
-        remembering.decode(BATCH)
+        remembering.decode(original)
         first = outcome(fresh, message)
         assert outcome(remembering, message) == first
         accepted += not isinstance(first[0], type)
     # Both happen often, or nothing was compared.
-    assert 1000 < accepted < 5000
+    assert 900 < accepted < 5000
 
 
 def test_what_follows_a_refused_batch_is_read_as_before() -> None:
@@ -78,6 +89,7 @@ def test_a_batch_keeps_its_own_time_and_poses() -> None:
     assert second.header.session_id == second.session_id == unpack_message(BATCH)[0].session_id
 
 
+COVARIANCES = [None, None, np.eye(3), np.diag([1.0, 2.0, 0.0])]
 NAMES = st.sampled_from(["stylus", "drill", "probe"])
 
 
@@ -100,6 +112,7 @@ def tool_states(draw: st.DrawFn, name: str) -> ToolState:
         capture_ns=draw(st.sampled_from([5, 6])) if posed else None,
         expected_error_mm=draw(st.sampled_from([None, 0.0, 0.5])),
         registration_id=draw(st.sampled_from(["", "r-0001"])),
+        covariance_mm2=draw(st.sampled_from(COVARIANCES)) if posed else None,
     )
 
 

@@ -33,6 +33,22 @@ STREAM = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def pose_batches() -> dict[str, bytes]:
+    header, tools = header_and_tools()
+    lost = dataclasses.replace(header, sequence=1002, validity=Validity.LOST)
+    return {
+        "pose_batch": encode_pose_batch(header, tools),
+        "pose_batch_reference_lost": encode_pose_batch(lost, [tools[2]], "the reference is covered"),
+    }
+
+
+def pose_batch_with_a_covariance() -> bytes:
+    header, tools = header_and_tools()
+    known = np.array([[0.25, 0.125, -0.0625], [0.125, 0.5, 0.03125], [-0.0625, 0.03125, 1.0]])
+    later = dataclasses.replace(header, sequence=1003, validity=Validity.STALE)
+    return encode_pose_batch(later, [dataclasses.replace(tools[0], covariance_mm2=known), *tools[1:]], "one is known")
+
+
+def header_and_tools() -> tuple[Header, list[ToolState]]:
     header = dataclasses.replace(
         SESSION.header(MessageType.POSE_BATCH, 1001, 1_700_000_000_120_000_000), validity=Validity.VALID
     )
@@ -73,11 +89,7 @@ def pose_batches() -> dict[str, bytes]:
             reason="the marker does not fit its design",
         ),
     ]
-    lost = dataclasses.replace(header, sequence=1002, validity=Validity.LOST)
-    return {
-        "pose_batch": encode_pose_batch(header, tools),
-        "pose_batch_reference_lost": encode_pose_batch(lost, [tools[2]], "the reference is covered"),
-    }
+    return header, tools
 
 
 def other_messages() -> dict[str, m.Declared]:
@@ -321,7 +333,8 @@ def observations() -> dict[str, m.Declared]:
 def build() -> dict[str, bytes]:
     """Every golden message by name."""
     declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
-    return pose_batches() | declared | {"surface": SURFACE.data, "surface_compressed": COMPRESSED}
+    known = {"pose_batch_covariances": pose_batch_with_a_covariance()}
+    return pose_batches() | known | declared | {"surface": SURFACE.data, "surface_compressed": COMPRESSED}
 
 
 def meaning(data: bytes) -> dict:

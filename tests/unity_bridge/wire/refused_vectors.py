@@ -9,55 +9,17 @@
 import dataclasses
 import json
 import struct
-from dataclasses import dataclass
 from typing import Any
 
-from tests.unity_bridge.wire.golden_vectors import COMPRESSED, FOLDER, SESSION, SURFACE, build, other_messages
+from tests.unity_bridge.wire.golden_vectors import COMPRESSED, FOLDER, SESSION, SURFACE, other_messages
+from tests.unity_bridge.wire.one_mistake import GOOD, Refused, fields_of, patched, with_fields
 from unity_bridge.wire import messages as m
-from unity_bridge.wire.envelope import pack_field, pack_message, unpack_fields, unpack_message
+from unity_bridge.wire.envelope import pack_field, pack_message, unpack_message
 from unity_bridge.wire.generated.constants import MAX_LEVELS, MAX_TOOLS, REPEAT_LIMIT
 from unity_bridge.wire.schema import encode
 
 REFUSED = FOLDER / "refused"
 NAN, INFINITY = float("nan"), float("inf")
-GOOD = build()
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A message to be refused.
-
-    Attributes:
-        came: part of the words with which Python refuses it, so that it is refused for this and nothing else.
-    """
-
-    data: bytes
-    rule: str
-    came: str
-    code: str = "MalformedMessage"
-    stage: str = "decode"
-
-    def told(self) -> dict[str, str]:
-        """As JSON."""
-        return {"code": self.code, "stage": self.stage, "rule": self.rule}
-
-
-def patched(data: bytes, at: int, layout: str, *values: Any) -> bytes:
-    changed = bytearray(data)
-    struct.pack_into("<" + layout, changed, at, *values)
-    return bytes(changed)
-
-
-def with_fields(name: str, *fields: tuple[int, bytes]) -> bytes:
-    """The good message of this name with other fields."""
-    header, _ = unpack_message(GOOD[name])
-    return pack_message(header, b"".join(pack_field(tag, payload) for tag, payload in fields))
-
-
-def fields_of(name: str, **changed: bytes) -> list[tuple[int, bytes]]:
-    """Those of the good message; `tag_2=...` puts another payload in the place of tag 2's."""
-    _, body = unpack_message(GOOD[name])
-    return [(tag, changed.get(f"tag_{tag}", bytes(payload))) for tag, payload in unpack_fields(body)]
 
 
 # -------------------------------------------------------------------------------------------------------- the envelope
@@ -193,46 +155,93 @@ def poses() -> dict[str, Refused]:
     zero = "a position or rotation is not zero where bit 0 says that there is no pose"
     finite, near = "a number is not finite", "a position is beyond 1,000 m"
     unit = "a quaternion's squared length is off 1 by more than 1e-4"
+    return (
+        {
+            "batch_not_in_unitys_convention": Refused(
+                patched(good, 10, "H", 2), "refuse poses without it", "not in Unity's convention"
+            ),
+            "batch_without_validity": Refused(
+                patched(good, 56, "B", 0), "refuse a pose batch that says nothing", "without strings, tools or validity"
+            ),
+            "batch_without_strings": Refused(
+                with_fields("pose_batch", (2, _TOOLS)), "a required field that is missing", "without strings"
+            ),
+            "batch_without_tools": Refused(
+                with_fields("pose_batch", (1, _STRINGS)), "a required field that is missing", "without strings, tools"
+            ),
+            "batch_with_two_tool_tables": Refused(
+                with_fields("pose_batch", (1, _STRINGS), (2, _TOOLS), (2, _TOOLS)),
+                "A tag that does not repeat and comes twice is an error",
+                "field 2 twice",
+            ),
+            "tool_without_validity": Refused(record(_SUSPECT, 10, "B", 0), code, "validity code 0"),
+            "tool_of_an_unknown_validity": Refused(record(_SUSPECT, 10, "B", 5), code, "validity code 5"),
+            "tool_of_no_string": Refused(record(_SUSPECT, 0, "H", 12), code, "string indices"),
+            "tool_twice": Refused(record(_SUSPECT, 0, "H", 8), "each tool comes once", "a tool twice"),
+            "lost_tool_with_a_pose": Refused(record(_STALE, 10, "B", 3), lost, "a lost tool with a pose"),
+            "lost_tool_with_the_identity": Refused(
+                record(_LOST, 11, "BfqfffffffB", 1, 0.0, 7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0),
+                lost,
+                "a lost tool with",
+            ),
+            "valid_tool_without_a_pose": Refused(record(_SUSPECT, 10, "B", 1), valid, "a valid one without"),
+            "position_without_a_pose": Refused(record(_SUSPECT, 24, "f", 0.5), zero, "zeros where there is no pose"),
+            "rotation_without_a_pose": Refused(
+                record(_SUSPECT, 36 + 12, "f", 1.0), zero, "zeros where there is no pose"
+            ),
+            "rotation_of_zeros": Refused(record(_VALID, 36, "4f", 0, 0, 0, 0), unit, "a unit quaternion"),
+            "rotation_too_long": Refused(record(_VALID, 36, "4f", 0, 0, 0, 1.0001), unit, "a unit quaternion"),
+            "rotation_not_finite": Refused(record(_VALID, 36, "4f", NAN, 0, 0, 1), finite, "a unit quaternion"),
+            "position_too_far": Refused(record(_VALID, 24, "f", 1000.1), near, "within 1000 m"),
+            "position_not_finite": Refused(record(_VALID, 28, "f", NAN), finite, "within 1000 m"),
+            "position_at_infinity": Refused(record(_VALID, 32, "f", -INFINITY), finite, "within 1000 m"),
+            "expected_error_not_finite": Refused(record(_VALID, 12, "f", NAN), finite, "an expected error of nan"),
+            "expected_error_negative": Refused(
+                record(_VALID, 12, "f", -0.5), "an expected error is negative", "an expected error of -0.5"
+            ),
+        }
+        | tables()
+        | covariances()
+    )
+
+
+def covariances() -> dict[str, Refused]:
+    strings, tools, table, reason = fields_of("pose_batch_covariances")
+    rule, beside = "no covariance", "or if it is not zero where there is no pose"
+
+    def refused(rule: str, came: str, *fields: tuple[int, bytes]) -> Refused:
+        return Refused(with_fields("pose_batch_covariances", strings, *fields, reason), rule, came)
+
+    def numbers(at: int, *values: float, rule: str = rule) -> Refused:
+        changed = patched(table[1], 4 + 4 * at, f"{len(values)}f", *values)
+        return refused(rule, "covariances that are none", tools, (4, changed))
+
     return {
-        "batch_not_in_unitys_convention": Refused(
-            patched(good, 10, "H", 2), "refuse poses without it", "not in Unity's convention"
+        "covariance_negative": numbers(1, -0.5),
+        "covariance_not_finite": numbers(2, NAN),
+        "covariance_at_infinity": numbers(4, INFINITY),
+        "covariance_too_large": numbers(0, 1.1e12),
+        "covariance_of_more_than_its_variances": numbers(5, 0.6),
+        # Each pair of axes agrees, and all three do not: two that go along with the third go against one another.
+        "covariance_against_itself": numbers(0, 1.0, 1.0, 1.0, -0.9, 0.9, 0.9),
+        "covariance_without_a_pose": numbers(12, 1.0, 1.0, 1.0, rule=beside),
+        "covariances_of_fewer_tools": refused(
+            "as many records as there are tools",
+            "3 covariances of 24 bytes",
+            tools,
+            (4, patched(table[1], 2, "H", 3)),
         ),
-        "batch_without_validity": Refused(
-            patched(good, 56, "B", 0), "refuse a pose batch that says nothing", "without strings, tools or validity"
+        "covariances_too_short": refused(
+            "24 bytes or more per record", "of 23 bytes", tools, (4, patched(table[1], 0, "H", 23))
         ),
-        "batch_without_strings": Refused(
-            with_fields("pose_batch", (2, _TOOLS)), "a required field that is missing", "without strings"
+        "covariances_beyond_the_table": refused(
+            "as many records as there are tools", "in 99 bytes", tools, (4, table[1][:-1])
         ),
-        "batch_without_tools": Refused(
-            with_fields("pose_batch", (1, _STRINGS)), "a required field that is missing", "without strings, tools"
+        "covariances_before_the_tools": refused("after the tool table", "before the tool table", table, tools),
+        "covariances_twice": refused(
+            "A tag that does not repeat and comes twice is an error", "field 4 twice", tools, table, table
         ),
-        "batch_with_two_tool_tables": Refused(
-            with_fields("pose_batch", (1, _STRINGS), (2, _TOOLS), (2, _TOOLS)),
-            "A tag that does not repeat and comes twice is an error",
-            "field 2 twice",
-        ),
-        "tool_without_validity": Refused(record(_SUSPECT, 10, "B", 0), code, "validity code 0"),
-        "tool_of_an_unknown_validity": Refused(record(_SUSPECT, 10, "B", 5), code, "validity code 5"),
-        "tool_of_no_string": Refused(record(_SUSPECT, 0, "H", 12), code, "string indices"),
-        "tool_twice": Refused(record(_SUSPECT, 0, "H", 8), "each tool comes once", "a tool twice"),
-        "lost_tool_with_a_pose": Refused(record(_STALE, 10, "B", 3), lost, "a lost tool with a pose"),
-        "lost_tool_with_the_identity": Refused(
-            record(_LOST, 11, "BfqfffffffB", 1, 0.0, 7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0), lost, "a lost tool with"
-        ),
-        "valid_tool_without_a_pose": Refused(record(_SUSPECT, 10, "B", 1), valid, "a valid one without"),
-        "position_without_a_pose": Refused(record(_SUSPECT, 24, "f", 0.5), zero, "zeros where there is no pose"),
-        "rotation_without_a_pose": Refused(record(_SUSPECT, 36 + 12, "f", 1.0), zero, "zeros where there is no pose"),
-        "rotation_of_zeros": Refused(record(_VALID, 36, "4f", 0, 0, 0, 0), unit, "a unit quaternion"),
-        "rotation_too_long": Refused(record(_VALID, 36, "4f", 0, 0, 0, 1.0001), unit, "a unit quaternion"),
-        "rotation_not_finite": Refused(record(_VALID, 36, "4f", NAN, 0, 0, 1), finite, "a unit quaternion"),
-        "position_too_far": Refused(record(_VALID, 24, "f", 1000.1), near, "within 1000 m"),
-        "position_not_finite": Refused(record(_VALID, 28, "f", NAN), finite, "within 1000 m"),
-        "position_at_infinity": Refused(record(_VALID, 32, "f", -INFINITY), finite, "within 1000 m"),
-        "expected_error_not_finite": Refused(record(_VALID, 12, "f", NAN), finite, "an expected error of nan"),
-        "expected_error_negative": Refused(
-            record(_VALID, 12, "f", -0.5), "an expected error is negative", "an expected error of -0.5"
-        ),
-    } | tables()
+    }
 
 
 def strings(*texts: bytes) -> bytes:

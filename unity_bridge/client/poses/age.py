@@ -98,7 +98,7 @@ class ShownPoses:
         if validity is tool.validity:
             return tool
         if validity is Validity.LOST:
-            return replace(tool, validity=validity, reason=reason, pose=None, capture_ns=None)
+            return replace(tool, validity=validity, reason=reason, pose=None, capture_ns=None, covariance_mm2=None)
         return replace(tool, validity=validity, reason=reason)
 
     def _worst(self, validity: Validity, reason: str) -> tuple[Validity, str]:

@@ -17,6 +17,7 @@ MAX_STRINGS = 2048  # strings in one pose batch
 HAS_POSE = 1  # flags of a tool record: there is a pose
 HAS_ERROR = 2  # flags of a tool record: there is an expected error
 UNIT_TOLERANCE = 0.0001  # of a quaternion's squared length; single precision leaves 1e-7
+COVARIANCE_TOLERANCE = 1e-05  # of a covariance's minors, by the sum of its variances; single precision leaves 1e-7
 POSITION_LIMIT_M = 1000.0  # beyond a kilometre nothing is tracked, no anatomy: a unit mistake or noise
 MAX_ERROR_MM = 1000000.0  # of an expected error
 SURFACE_MAGIC = b"SNSF"  # a surface payload begins with it
@@ -34,6 +35,7 @@ NORMAL_STEPS = 127  # of a normal's component: SNorm8
 TAG_POSE_BATCH_STRINGS = 1
 TAG_POSE_BATCH_TOOLS = 2
 TAG_POSE_BATCH_REASON = 3
+TAG_POSE_BATCH_COVARIANCES = 4
 
 
 class MessageType(IntEnum):
@@ -124,6 +126,8 @@ TOOL_TABLE_HEAD = struct.Struct("<HH")
 # 0 tool, 2 to_frame, 4 from_frame, 6 reason, 8 registration, 10 validity, 11 flags, 12 expected_error_mm, 16
 # capture_ns, 24 position_m (3), 36 rotation_xyzw (4)
 TOOL_RECORD = struct.Struct("<HHHHHBBfq3f4f4x")
+# 0 variances_mm2 (3), 12 covariances_mm2 (3)
+COVARIANCE_RECORD = struct.Struct("<3f3f")
 # 0 magic, 4 major, 5 index_bytes, 6 header_bytes, 8 vertex_count, 12 triangle_count, 16 minimum_m (3), 40 edge_m, 48
 # name_bytes, 50 frame_bytes
 SURFACE_HEADER = struct.Struct("<4sBBHII3ddHH4x")

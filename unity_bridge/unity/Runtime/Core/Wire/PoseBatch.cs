@@ -7,11 +7,13 @@ namespace SurgNav.Core.Wire
     public readonly struct ToolPose
     {
         private readonly ToolRecord record;
+        private readonly CovarianceRecord covariance;
         private readonly string[] strings;
 
-        internal ToolPose(in ToolRecord record, string[] strings)
+        internal ToolPose(in ToolRecord record, in CovarianceRecord covariance, string[] strings)
         {
             this.record = record;
+            this.covariance = covariance;
             this.strings = strings;
         }
 
@@ -46,12 +48,16 @@ namespace SurgNav.Core.Wire
         {
             get { return (record.Flags & Constants.HasError) != 0 ? record.ExpectedErrorMm : (float?)null; }
         }
+
+        /// <summary>Of the error of the origin of <see cref="FromFrame"/>, such as the tip; zeros where it is not known.</summary>
+        public CovarianceRecord Covariance => covariance;
     }
 
     /// <summary>Every tool at one instant. The object is reused: a decoder fills it again and again.</summary>
     public sealed class PoseBatch
     {
         internal ToolRecord[] Records = Array.Empty<ToolRecord>();
+        internal CovarianceRecord[] Covariances = Array.Empty<CovarianceRecord>();
         internal string[] Strings = Array.Empty<string>();
 
         public MessageHeader Header { get; internal set; }
@@ -69,7 +75,7 @@ namespace SurgNav.Core.Wire
             get
             {
                 return (uint)index < (uint)Count
-                    ? new ToolPose(Records[index], Strings)
+                    ? new ToolPose(Records[index], Covariances[index], Strings)
                     : throw new ArgumentOutOfRangeException(nameof(index));
             }
         }

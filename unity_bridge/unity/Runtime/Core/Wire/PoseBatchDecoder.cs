@@ -26,9 +26,10 @@ namespace SurgNav.Core.Wire
             batch.Reason = "";
             var header = Envelope.Read(message, out ReadOnlySpan<byte> body);
             CheckHeader(header);
-            Fields(body, out var strings, out var tools, out var words);
+            Fields(body, out var strings, out var tools, out var words, out var errors, out bool hasErrors);
             table.Decode(strings);
             int count = Records(tools, batch);
+            CovarianceTable.Read(errors, hasErrors, count, batch);
             batch.Reason = Reason(words);
             batch.Strings = table.Strings;
             batch.Header = header;
@@ -57,9 +58,11 @@ namespace SurgNav.Core.Wire
             ReadOnlySpan<byte> body,
             out ReadOnlySpan<byte> strings,
             out ReadOnlySpan<byte> tools,
-            out ReadOnlySpan<byte> words)
+            out ReadOnlySpan<byte> words,
+            out ReadOnlySpan<byte> errors,
+            out bool hasErrors)
         {
-            strings = tools = words = default;
+            strings = tools = words = errors = default;
             ulong seen = 0;
             int at = 0;
             int length = 0;
@@ -79,10 +82,21 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 2, "reason");
                         words = body.Slice(at, length);
                         break;
+                    case PoseBatchTags.Covariances:
+                        FieldReader.Once(ref seen, 3, "covariances");
+                        if ((seen & 0x2) == 0)
+                        {
+                            throw new MalformedMessageException(
+                                "a covariance table before the tool table", "the tool table first");
+                        }
+
+                        errors = body.Slice(at, length);
+                        break;
                 }
             }
 
             FieldReader.Require(seen, 0x3, "PoseBatch", "strings, tools");
+            hasErrors = (seen & 0x8) != 0;
         }
 
         private int Records(ReadOnlySpan<byte> payload, PoseBatch batch)

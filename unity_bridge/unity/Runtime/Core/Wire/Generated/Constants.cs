@@ -32,6 +32,8 @@ namespace SurgNav.Core.Wire
         public const int HasError = 2;
         /// <summary>Of a quaternion's squared length; single precision leaves 1e-7.</summary>
         public const double UnitTolerance = 0.0001;
+        /// <summary>Of a covariance's minors, by the sum of its variances; single precision leaves 1e-7.</summary>
+        public const double CovarianceTolerance = 1e-05;
         /// <summary>Beyond a kilometre nothing is tracked, no anatomy: a unit mistake or noise.</summary>
         public const double PositionLimitM = 1000.0;
         /// <summary>Of an expected error.</summary>

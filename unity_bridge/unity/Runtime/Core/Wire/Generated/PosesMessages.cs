@@ -11,5 +11,6 @@ namespace SurgNav.Core.Wire
         public const ushort Strings = 1;
         public const ushort Tools = 2;
         public const ushort Reason = 3;
+        public const ushort Covariances = 4;
     }
 }

@@ -198,6 +198,35 @@ namespace SurgNav.Core.Wire
         }
     }
 
+    /// <summary>The covariance of one tool's origin, such as its tip, in a pose batch: Unity's axes of `to frame`, mm squared.</summary>
+    public partial struct CovarianceRecord
+    {
+        public const int Size = 24;
+
+        /// <summary>Xx, yy, zz; **all zero** where the covariance is not known.</summary>
+        public Float3 VariancesMm2;
+        /// <summary>Yz, xz, xy.</summary>
+        public Float3 CovariancesMm2;
+
+        /// <summary>Reads the numbers as they are: what they may be is the caller's to check.</summary>
+        public static CovarianceRecord Read(ReadOnlySpan<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            return new CovarianceRecord
+            {
+                VariancesMm2 = WireBytes.ReadFloat3(bytes, 0),
+                CovariancesMm2 = WireBytes.ReadFloat3(bytes, 12),
+            };
+        }
+
+        public readonly void Write(Span<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            WireBytes.WriteFloat3(bytes, 0, VariancesMm2);
+            WireBytes.WriteFloat3(bytes, 12, CovariancesMm2);
+        }
+    }
+
     /// <summary>A surface payload begins with it.</summary>
     public partial struct SurfaceHeader
     {
