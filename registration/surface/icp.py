@@ -23,6 +23,9 @@ from registration.uncertainty.shared_errors import (
 
 # Factor from median absolute deviation to standard deviation for normal errors.
 MAD_TO_SD = 1.4826
+# Steps that go round come back within so many. Steps that creep, each nine tenths of the last, have 1.3 times as far to
+# go as they came in so many.
+SETTLED_STEPS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,9 @@ class IcpSettings:
     Attributes:
         maximum_iterations: limit; a result that needs more is returned as not converged.
         step_tolerance_mm: converged when a step moves the points by less than this (RMS).
+        settled_sd: also converged when the solutions of the last `SETTLED_STEPS` steps lie within this many standard
+            deviations of the fit of the end. An edge between facets is a kink in the cost of points that lie off
+            the surface by an offset: about it, steps go round for ever, by some 0.003 mm on a finely meshed skin.
         maximum_distance_mm: points farther from the surface than this have no weight.
         tukey_cutoff: residuals beyond this many robust standard deviations have no weight; 4.685 gives 95 % efficiency.
         annealing_start: factor by which the first cutoff is wider, so that a poor initial pose keeps its inliers.
@@ -41,6 +47,7 @@ class IcpSettings:
 
     maximum_iterations: int = 60
     step_tolerance_mm: float = 1e-3
+    settled_sd: float = 0.05
     maximum_distance_mm: float = 30.0
     tukey_cutoff: float = 4.685
     annealing_start: float = 2.0
@@ -102,6 +109,7 @@ class IcpOutcome:
         robust_weights: Tukey weights ``(n,)``, 0 to 1.
         surface_information, landmark_information: Fisher information ``(20, 20)`` of swept points and of landmarks.
         iterations, converged, last_step_mm: how the iteration ended.
+        settling_sd: how far from the end the fit was during the last `SETTLED_STEPS` steps, in its standard deviations.
     """
 
     T_reference_ct: Transform
@@ -114,6 +122,7 @@ class IcpOutcome:
     iterations: int
     converged: bool
     last_step_mm: float
+    settling_sd: float
 
     @property
     def offset_mm(self) -> float:
@@ -122,20 +131,26 @@ class IcpOutcome:
 
 
 def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settings: IcpSettings) -> IcpOutcome:
-    """Iterates from `initial` (``T_reference_ct``) until the steps are smaller than the tolerance.
+    """Iterates from `initial` (``T_reference_ct``) until the steps are negligible (see the tolerances in `settings`).
 
     Raises:
         SurfacePointsRefusedError: too few points near the surface, initially or in a later iteration.
     """
     gram = mean_gram(evidence)
-    pose, shared, step_mm, widening, iteration = initial, np.zeros(UNKNOWNS), np.inf, settings.annealing_start, 0
-    while iteration < settings.maximum_iterations and (widening > 1.0 or step_mm >= settings.step_tolerance_mm):
-        widening = max(1.0, settings.annealing_start * settings.annealing_rate**iteration)
+    pose, shared, step_mm, settling_sd, converged = initial, np.zeros(UNKNOWNS), np.inf, np.inf, False
+    steps: list[Floats] = []
+    while len(steps) < settings.maximum_iterations and not converged:
+        widening = max(1.0, settings.annealing_start * settings.annealing_rate ** len(steps))
         distance = _distance(evidence, field, pose)
-        motion, shared = _step(evidence, distance, pose, shared, widening, settings)
-        pose = moved(pose, motion, evidence.pivot_reference)
-        step_mm = float(np.sqrt(motion @ gram @ motion))
-        iteration += 1
+        step, information = _step(evidence, distance, pose, shared, widening, settings)
+        pose, shared = moved(pose, step[MOTION], evidence.pivot_reference), shared + step
+        shared[MOTION] = 0.0
+        steps.append(step)
+        step_mm = float(np.sqrt(step[MOTION] @ gram @ step[MOTION]))
+        since = np.cumsum(steps[: -SETTLED_STEPS - 1 : -1], axis=0)
+        settling_sd = float(np.sqrt(np.einsum("ni,ij,nj->n", since, information, since).max()))
+        settled = len(steps) > SETTLED_STEPS and settling_sd < settings.settled_sd
+        converged = widening == 1.0 and (step_mm < settings.step_tolerance_mm or settled)
     distance = _distance(evidence, field, pose)
     shared_mm = _surface_rows(evidence, pose, distance) @ shared
     robust = _robust_weights(distance, shared_mm, 1.0, evidence, settings)
@@ -147,9 +162,10 @@ def iterate(evidence: Evidence, field: DistanceField, initial: Transform, settin
         robust_weights=robust,
         surface_information=_surface_information(evidence, field, pose, distance, evidence.weights * robust),
         landmark_information=landmark_equations(evidence, pose)[0],
-        iterations=iteration,
-        converged=step_mm < settings.step_tolerance_mm,
+        iterations=len(steps),
+        converged=converged,
         last_step_mm=step_mm,
+        settling_sd=settling_sd,
     )
 
 
@@ -193,16 +209,14 @@ def _step(
     widening: float,
     settings: IcpSettings,
 ) -> tuple[Floats, Floats]:
-    """The motion ``(6,)`` that minimises the cost linearised at `pose`, and the other unknowns with it ``(20,)``."""
+    """The step ``(20,)`` that minimises the cost linearised at `pose`, and the information ``(20, 20)`` there."""
     rows = _surface_rows(evidence, pose, distance)
     robust = _robust_weights(distance, rows @ shared, widening, evidence, settings)
     information, gradient = surface_equations(rows, distance.signed_mm, evidence.weights * robust)
     marks, pull = landmark_equations(evidence, pose)
+    known = information + marks + evidence.prior_information
     # The initial pose's weak information only damps the step (Levenberg) in undetermined directions: no gradient.
-    solution = inverse_of_free(information + marks + evidence.prior_information, evidence.free) @ (gradient + pull)
-    others = solution.copy()
-    others[MOTION] = 0.0
-    return solution[MOTION], others
+    return inverse_of_free(known, evidence.free) @ (gradient + pull) - shared, known
 
 
 def surface_equations(rows: Floats, residuals_mm: Floats, weights: Floats) -> tuple[Floats, Floats]:

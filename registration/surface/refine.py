@@ -20,7 +20,14 @@ from registration.distance.closest_point import DistanceField, ExactDistance
 from registration.errors import LandmarksRefusedError, SurfacePointsRefusedError
 from registration.landmarks.fit import checked_landmarks
 from registration.surface.evidence import neighbour_counts, point_weights
-from registration.surface.icp import Evidence, IcpOutcome, IcpSettings, iterate, landmark_residuals_mm
+from registration.surface.icp import (
+    SETTLED_STEPS,
+    Evidence,
+    IcpOutcome,
+    IcpSettings,
+    iterate,
+    landmark_residuals_mm,
+)
 from registration.surface.pose_evidence import WeakestDirection, combined_uncertainty, weakest_direction
 from registration.surface.residual_field import ResidualField, estimate_field
 from registration.uncertainty.drift import OrderTrend, order_trend
@@ -306,7 +313,10 @@ def _trend(evidence: Evidence, outcome: IcpOutcome, touch_order: tuple[int, ...]
 
 def _verdict(inlier_fraction: float, outcome: IcpOutcome, settings: SurfaceFitSettings) -> tuple[bool, str]:
     if not outcome.converged:
-        return False, f"still moving by {outcome.last_step_mm:.2g} mm after {outcome.iterations} iterations"
+        return False, (
+            f"still moving by {outcome.last_step_mm:.2g} mm after {outcome.iterations} iterations, in the last "
+            f"{SETTLED_STEPS} by {outcome.settling_sd:.2g} standard deviations of the fit"
+        )
     if inlier_fraction < settings.minimum_inlier_fraction:
         return False, (
             f"only {inlier_fraction:.0%} of the points lie on the surface, "
