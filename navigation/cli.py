@@ -9,7 +9,7 @@ import os
 
 import typer
 
-from navigation.commands.accuracy import accuracy_command
+from navigation.commands.accuracy.command import accuracy_command
 from navigation.commands.calibrate.command import calibrate_app
 from navigation.commands.demo import demo_command
 from navigation.commands.doctor.command import doctor_command

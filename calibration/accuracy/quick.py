@@ -7,6 +7,7 @@ touched from several sides. Neither needs the block's place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +19,7 @@ from calibration.accuracy.record import AccuracyRecord
 from calibration.accuracy.visits import Visit, find_visits
 from calibration.result import CalibrationResult
 from calibration.streams import PoseStream
+from geometry.points import Floats
 
 # A distance that is so far off is that of other points.
 _OTHER_POINTS_MM = 15.0
@@ -34,18 +36,14 @@ def quick_accuracy(result: CalibrationResult, stream: PoseStream, block: Block, 
     Raises:
         CheckRefusedError: a calibration without a tip, another number of points, or points in another order.
     """
-    tip = next((each for each in result.transforms if each.from_frame == f"{result.subject}_tip"), None)
-    if tip is None or result.expected_error is None:
-        raise CheckRefusedError(
-            f"the {result.kind} calibration of {result.subject}, which has no tip", "that of a tip", "calibrate it"
-        )
-    visits = find_visits(stream, np.array(tip.translation_mm))
-    _check_number(visits, block, stream)
-    off = _distance_errors_mm(visits, block)
+    tip_mm, expected_mm = tip_and_error(result)
+    visits = find_visits(stream, tip_mm)
+    if len(visits) != len(block.points_mm):
+        raise other_number(visits, block, stream)
+    off = distance_errors_mm(visits, block)
     errors_mm = np.array(list(off.values()))
     worst = max(off, key=lambda pair: abs(off[pair]))
     single = max(visits, key=lambda visit: visit.tilt_deg)
-    tip_mm, common_mm = result.expected_error.value, DriftSettings().common_rms_mm
     return AccuracyRecord(
         subject=result.subject,
         made=made,
@@ -61,13 +59,12 @@ def quick_accuracy(result: CalibrationResult, stream: PoseStream, block: Block, 
         single_point_rms_mm=float(np.sqrt(np.mean(single.off_mm**2))),
         single_point_p95_mm=float(np.percentile(single.off_mm, 95.0)),
         single_point_tilt_deg=single.tilt_deg,
-        # Two ends, each with one third of a point's squared error along the line between them.
-        expected_distance_rms_mm=float(np.sqrt(2.0 / 3.0 * (tip_mm**2 + common_mm**2))),
+        expected_distance_rms_mm=expected_distance_rms_mm(expected_mm),
         limit_mm=block.limit_mm,
     )
 
 
-def _distance_errors_mm(visits: list[Visit], block: Block) -> dict[tuple[str, str], float]:
+def distance_errors_mm(visits: Sequence[Visit], block: Block) -> dict[tuple[str, str], float]:
     """Error of each distance, by the names of its points.
 
     Raises:
@@ -86,12 +83,31 @@ def _distance_errors_mm(visits: list[Visit], block: Block) -> dict[tuple[str, st
     return off
 
 
-def _check_number(visits: list[Visit], block: Block, stream: PoseStream) -> None:
-    if len(visits) == len(block.points_mm):
-        return
+def other_number(visits: Sequence[Visit], block: Block, stream: PoseStream) -> CheckRefusedError:
+    """The refusal of a tip that rested on another number of points than the block has."""
     at = ", ".join(f"{visit.begin_s - stream.time_s[0]:.1f}" for visit in visits[:12]) or "never"
-    raise CheckRefusedError(
+    return CheckRefusedError(
         f"{len(visits)} points that the tip rested on, from (s after the beginning) {at}",
         f"the {len(block.points_mm)} points of {block.name}: {', '.join(block.points_mm)}",
         "hold the tip on each of them for two seconds, tilting the tool a little, in this order, and nowhere else",
     )
+
+
+def tip_and_error(result: CalibrationResult) -> tuple[Floats, float]:
+    """The calibrated tip ``(3,)`` in mm in the tool's frame, and its expected error, RMS in mm.
+
+    Raises:
+        CheckRefusedError: a calibration without a tip.
+    """
+    tip = next((each for each in result.transforms if each.from_frame == f"{result.subject}_tip"), None)
+    if tip is None or result.expected_error is None:
+        raise CheckRefusedError(
+            f"the {result.kind} calibration of {result.subject}, which has no tip", "that of a tip", "calibrate it"
+        )
+    return np.array(tip.translation_mm), result.expected_error.value
+
+
+def expected_distance_rms_mm(tip_error_mm: float) -> float:
+    """RMS error to expect of a distance between two touched points, in mm."""
+    # Two ends, each with one third of a point's squared error along the line between them.
+    return float(np.sqrt(2.0 / 3.0 * (tip_error_mm**2 + DriftSettings().common_rms_mm ** 2)))

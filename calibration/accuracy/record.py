@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from calibration.accuracy.errors import AccuracyRecordError
 from calibration.rack import write_once
 from calibration.result import Name
 
 FOLDER = "accuracy"
-_Size = Annotated[float, Field(ge=0.0)]
+Size = Annotated[float, Field(ge=0.0)]
 
 
 class AccuracyRecord(BaseModel):
@@ -46,16 +46,16 @@ class AccuracyRecord(BaseModel):
     calibrated: str
     n_points: int
     n_poses: int
-    duration_s: _Size
-    distance_rms_mm: _Size
-    distance_max_mm: _Size
+    duration_s: Size
+    distance_rms_mm: Size
+    distance_max_mm: Size
     distance_mean_mm: float
     worst_distance: str
-    single_point_rms_mm: _Size
-    single_point_p95_mm: _Size
-    single_point_tilt_deg: _Size
-    expected_distance_rms_mm: _Size
-    limit_mm: _Size
+    single_point_rms_mm: Size
+    single_point_p95_mm: Size
+    single_point_tilt_deg: Size
+    expected_distance_rms_mm: Size
+    limit_mm: Size
 
     @property
     def made_at(self) -> datetime:
@@ -89,10 +89,31 @@ def past_records(rack: Path, subject: str, block: str) -> list[AccuracyRecord]:
     Raises:
         AccuracyRecordError: a file that is no record.
     """
-    found = []
-    for path in sorted((rack / subject / FOLDER).glob("[!.]*.json")):
+    return read_records(rack / subject / FOLDER, AccuracyRecord, block)
+
+
+class OnBlock(Protocol):
+    """A record of one check on a block."""
+
+    @property
+    def block(self) -> str: ...
+    @property
+    def made_at(self) -> datetime: ...
+
+
+Record = TypeVar("Record", bound=OnBlock)
+
+
+def read_records(folder: Path, kind: type[Record], block: str) -> list[Record]:
+    """The records of a kind, a model of pydantic, that a folder has of a block, from the oldest on.
+
+    Raises:
+        AccuracyRecordError: a file that is no such record.
+    """
+    found: list[Record] = []
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
-            record = AccuracyRecord.model_validate_json(path.read_bytes())
+            record = TypeAdapter(kind).validate_json(path.read_bytes())
         except ValidationError as error:
             fault = error.errors()[0]
             came = f"{path.name} with {'.'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -8,8 +8,10 @@ from pathlib import Path
 from PIL import Image
 from typer.testing import CliRunner
 
+from calibration.accuracy.f2554 import F2554Streams
 from navigation.cli import app
 from tests.calibration.accuracy.block_touched import BLOCK, touched
+from tests.calibration.accuracy.f2554_touched import measured
 from tests.calibration.streams_of import pivoted
 from tests.navigation.acquisition.recorded_streams import write_csv
 
@@ -37,3 +39,34 @@ def test_days_on_a_block(tmp_path: Path):
     with Image.open(chart) as picture:
         assert picture.size == (1200, 600)
     assert len(list(chart.parent.glob("*.json"))) == 2
+
+
+def test_the_tests_of_f2554_from_three_recordings(tmp_path: Path):
+    rack, block = ("--rack", tmp_path / "rack"), tmp_path / "block.json"
+    block.write_text(BLOCK.model_dump_json())
+    assert run("calibrate", "pivot", write_csv(tmp_path / "a.csv", pivoted(seed=1)), *rack)[0] == 0
+    first = recorded(tmp_path / "first", measured())
+    code, said = run("accuracy", block, *first, *rack, "--json", tmp_path / "first.json")
+    assert code == 0, said
+    assert "stylus on cube, by the tests of ASTM F2554: within its limit of 1 mm" in said
+    code, said = run("accuracy", block, *recorded(tmp_path / "later", measured(scale=1.02, seed=5)), *rack)
+    assert code == 2, said
+    assert "OUTSIDE its limit" in said
+    record = json.loads((tmp_path / "first.json").read_text())
+    assert [axis["axis"] for axis in record["rotation"]] == ["roll", "pitch", "yaw"]
+    folder = tmp_path / "rack" / "stylus" / "accuracy" / "f2554"
+    assert len(list(folder.glob("20*.json"))) == 2
+    page = (folder / "newest.html").read_text()
+    # Self-contained: both pictures are in it, and nothing is fetched.
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page
+    assert page.count("<td>outside</td>") == page.count("<td>inside</td>") == 1
+    assert f"{record['distances']['max_mm']:.2f}" in page
+    code, said = run("accuracy", block, *first[:2], *rack)
+    assert (code, "3: single point, rotation, distances" in said) == (1, True)
+
+
+def recorded(folder: Path, streams: F2554Streams) -> list[Path]:
+    folder.mkdir()
+    each = {"single": streams.single, "rotation": streams.rotation, "distances": streams.distances}
+    return [write_csv(folder / f"{name}.csv", stream) for name, stream in each.items()]
