@@ -117,12 +117,7 @@ def measure_f2554(
     settings = settings or F2554Settings()
     tip_mm, expected_mm = tip_and_error(result)
     touches_mm = find_touches(streams.single, tip_mm)
-    if len(touches_mm) < settings.touches:
-        raise CheckRefusedError(
-            f"{len(touches_mm)} touches of the point {next(iter(block.points_mm))}",
-            f"{settings.touches} and more",
-            "hold the tip on it for a second, lift it by a centimetre, and put it back",
-        )
+    _check_touches(touches_mm, block, settings)
     middle_mm = touches_mm.mean(axis=0)
     turned = find_turns(streams.rotation, tip_mm, settings)
     rounds = _rounds(find_visits(streams.distances, tip_mm), block, streams.distances)
@@ -149,6 +144,15 @@ def measure_f2554(
     from_middle = Turned(turned.tips_mm - middle_mm, turned.turns_deg, turned.axis)
     off_mm = np.array([value for each in errors for value in each.values()])
     return F2554Measurement(record, touches_mm - middle_mm, from_middle, np.tile(known_mm, len(rounds)), off_mm)
+
+
+def _check_touches(touches_mm: Floats, block: Block, settings: F2554Settings) -> None:
+    if len(touches_mm) < settings.touches:
+        raise CheckRefusedError(
+            f"{len(touches_mm)} touches of the point {next(iter(block.points_mm))}",
+            f"{settings.touches} and more",
+            "hold the tip on it for a second, lift it by a centimetre, and put it back",
+        )
 
 
 def find_touches(stream: PoseStream, tip_mm: Floats) -> Floats:
