@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from geometry.errors import SurgNavError
 from navigation.clock import MonotonicClock, PacedClock
 from navigation.devices.driver import Device
+from navigation.devices.registry import open_device
 from navigation.devices.tracker import Tracker
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
@@ -20,6 +21,7 @@ from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
 from navigation.priority import keep_to_itself
+from navigation.recorder.tap import Tap
 from navigation.room.room_tracker import open_room
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
@@ -39,6 +41,7 @@ class PoseLoopConfig:
         supervisor: thresholds, including the age limits.
         security: keys and allow list; without them only loopback is allowed.
         keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
+        recorder: where the recorder takes every frame and every message; empty without one.
     """
 
     devices: tuple[Device, ...]
@@ -48,6 +51,7 @@ class PoseLoopConfig:
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     security: ServerSecurity | None = None
     keep_sent: int = 0
+    recorder: str = ""
 
 
 class Publisher(Protocol):
@@ -163,12 +167,14 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: An
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_to_itself()
     clock, vitals = MonotonicClock(), PoseVitals(shared)
+    tap = Tap(config.recorder, "poses", clock) if config.recorder else None
     try:
         pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
-        tracker = open_room(config.devices, clock)
+        tracker = open_room(config.devices, clock, open_device if tap is None else tap.open_device)
         supervisor = Supervisor(tracker.tools, config.supervisor)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
-        with PosePublisher(config.endpoint, session, security=config.security) as publisher:
+        keep = None if tap is None else tap.poses
+        with PosePublisher(config.endpoint, session, security=config.security, keep=keep) as publisher:
             reflects = None if mirror is None else PoseMirror(mirror)
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
             pipe.send(publisher.endpoint)
@@ -178,6 +184,9 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: An
         pipe.send(error)
     except (EOFError, BrokenPipeError):
         return  # the service has ended: nobody receives messages any more
+    finally:
+        if tap is not None:
+            tap.close()
 
 
 class _Orders:

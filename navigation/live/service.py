@@ -30,6 +30,7 @@ from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
 from navigation.priority import going_first
+from navigation.recorder.service_tap import ServiceTap
 from navigation.terminal.foreign_text import quoted, shown
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import answer_of
@@ -64,6 +65,7 @@ class ServiceConfig:
         supervisor: thresholds; clients are told the age limits.
         mirrors_poses: gives every batch to a process of this machine too, at the other end of `pose_mirror`.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
+        recorder: where the recorder takes everything that goes in and out; empty without one.
         goes_first: gives the pose process a higher priority, where the user may do so.
         start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
     """
@@ -81,6 +83,7 @@ class ServiceConfig:
     mirrors_poses: bool = False
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
+    recorder: str = ""
     goes_first: bool = True
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
@@ -109,6 +112,7 @@ class NavigationService:
         self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
         self._headsets = HeadsetFeed(config.devices)
+        self._recorded = ServiceTap(config.recorder, self._session)
 
     def __enter__(self) -> NavigationService:
         spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's and OpenVINO's threads
@@ -123,6 +127,7 @@ class NavigationService:
             supervisor=self._config.supervisor,
             security=self._config.security,
             keep_sent=self._config.keep_sent,
+            recorder=self._config.recorder,
         )
         mirror = None
         self.pose_mirror: Any = None
@@ -142,6 +147,7 @@ class NavigationService:
         except BaseException:
             self._close_handler()
             self._end_process()
+            self._recorded.close()
             self._headsets.close()
             self._context.destroy(linger=0)
             raise
@@ -152,6 +158,7 @@ class NavigationService:
     ) -> None:
         self._close_handler()
         self._end_process()
+        self._recorded.close()
         self.surfaces.close()
         self.control.close()
         if self._gate is not None:
@@ -175,6 +182,7 @@ class NavigationService:
         if not self._process.is_alive():
             self._receive(0.0, "to go on")
         events = (*self.control.take_events(), *settled)
+        self._recorded.events(events)
         _log_events(events)
         return events
 
@@ -241,6 +249,7 @@ class NavigationService:
             self_test=SelfTest(np.random.default_rng()),
             observer=self._headsets.desk,
         )
+        self._record()
         for offered in self._config.surfaces:
             name = offered.levels[-1].payload.name
             surface = OfferedSurface(name, offered.levels, offered.case_sha256)
@@ -264,10 +273,18 @@ class NavigationService:
             **self.state.welcome_fields(),
         )
 
+    def _record(self) -> None:
+        """Gives the recorder what is in force, and from now on everything that comes, goes and changes."""
+        self._recorded.begin(self._config.devices, self._config.supervisor, self.state.graph, self._welcome())
+        self.control.keep, self.surfaces.keep_offer = self._recorded.control, self._recorded.offer
+
     def _announce(self, happening: ServerNotice) -> None:
         self.control.announce(happening)
+        self._recorded.notice(happening)
+        self._recorded.welcome(self._welcome())
 
     def _publish(self, graph: PoseGraph) -> None:
+        self._recorded.settings("graph", vars(graph))
         with contextlib.suppress(OSError):  # the pose process has ended: `poll` raises the error
             self._pipe.send(graph)
 

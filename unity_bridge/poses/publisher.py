@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import zmq
@@ -53,6 +53,7 @@ class PosePublisher:
         session: stamps the messages.
         settings: bounds of the socket.
         security: keys and allow list; without them loopback only.
+        keep: is given the bytes of every message, after they were sent; it must not wait for anything.
 
     Raises:
         EndpointRefusedError: not loopback and without keys, or in use.
@@ -65,9 +66,11 @@ class PosePublisher:
         session: Session,
         settings: PublisherSettings | None = None,
         security: ServerSecurity | None = None,
+        keep: Callable[[bytes], object] | None = None,
     ) -> None:
         settings = settings or PublisherSettings()
         self._session = session
+        self._keep = keep
         self._encoder = PoseBatchEncoder()
         self._sequence = 0
         self._context = zmq.Context()
@@ -116,6 +119,8 @@ class PosePublisher:
         message = self._encoder.encode(header, tools, reason)
         self._sequence += 1
         self._socket.send(message, zmq.DONTWAIT)  # PUB drops rather than blocks
+        if self._keep is not None:
+            self._keep(message)
         self.poll()
         return self._sequence
 

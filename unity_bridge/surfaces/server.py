@@ -7,7 +7,7 @@ form and its GLB have hashes of their own, and are pulled in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import zmq
@@ -69,6 +69,9 @@ class SurfaceServer(RouterServer):
     Args:
         endpoint, session, context, gate: as for `RouterServer`.
         settings: which surfaces may be offered, and in which chunks.
+
+    Attributes:
+        keep_offer: is given what is on offer after each change, and the forms that are new; None for nobody.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class SurfaceServer(RouterServer):
         self._blobs: dict[str, dict[str, bytes]] = {}  # by name, then by hash
         self._share = FairShare(self._options.share)
         self._revision = 0
+        self.keep_offer: Callable[[SurfaceManifest, Sequence[bytes]], object] | None = None
         self._manifest = self._encode_manifest()
         super().__init__(endpoint, session, context, self._options.router, gate)
 
@@ -123,9 +127,10 @@ class SurfaceServer(RouterServer):
                 f"at most {self._options.max_surfaces} surfaces",
                 "withdraw one",
             )
-        self._entries[entry.name] = entry
-        self._blobs[entry.name] = {sha: blob for level in levels for sha, blob in level.blobs().items()}
-        self._changed()
+        before = self._blobs.get(entry.name, {})
+        blobs = {sha: blob for level in levels for sha, blob in level.blobs().items()}
+        self._entries[entry.name], self._blobs[entry.name] = entry, blobs
+        self._changed([blob for sha, blob in blobs.items() if sha not in before])
 
     def withdraw(self, name: str) -> None:
         """Withdraws a surface: further requests for it are refused.
@@ -136,7 +141,7 @@ class SurfaceServer(RouterServer):
         if name not in self._entries:
             raise UnknownSurfaceError(f"the surface '{name}'", f"one of {sorted(self._entries)}", "check the name")
         del self._entries[name], self._blobs[name]
-        self._changed()
+        self._changed([])
 
     def answer(self, request: Request) -> Declared | None:
         message = request.message
@@ -151,13 +156,18 @@ class SurfaceServer(RouterServer):
             f"a {type(message).__name__} on the surface socket", "list and chunk requests", "use the control socket"
         )
 
-    def _changed(self) -> None:
+    def _changed(self, new: Sequence[bytes]) -> None:
         self._revision += 1
         self._manifest = self._encode_manifest()
+        if self.keep_offer is not None:
+            self.keep_offer(self._listed(), new)
+
+    def _listed(self) -> SurfaceManifest:
+        return SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values()))
 
     def _encode_manifest(self) -> EncodedMessage:
         """Encodes the manifest, once per change: 256 surfaces take 10 ms, and 2,000 requests a second are allowed."""
-        return EncodedMessage.of(SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values())))
+        return EncodedMessage.of(self._listed())
 
     def _chunk(self, wish: SurfaceChunkRequest, request: Request) -> SurfaceChunk:
         sha256, offset = wish.sha256, wish.offset

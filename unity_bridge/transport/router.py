@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import zmq
@@ -97,6 +98,7 @@ class RouterServer(ABC):
         replies_dropped: number of replies that were dropped, or never made, because a client did not read.
         requests_refused: number of requests answered with an Error.
         requests_limited: those among them that exceeded the rate limit.
+        keep: is given every well-formed request (``in``) and every reply (``out``), and must not wait; None for nobody.
 
     Raises:
         EndpointRefusedError: not loopback and without keys, or in use.
@@ -121,6 +123,7 @@ class RouterServer(ABC):
         self.replies_dropped = 0
         self.requests_refused = 0
         self.requests_limited = 0
+        self.keep: Callable[[str, bytes], object] | None = None
         options = {
             zmq.SNDHWM: settings.max_queued_replies,
             zmq.RCVHWM: settings.max_requests_per_poll,
@@ -202,6 +205,8 @@ class RouterServer(ABC):
                     f"message {sequence} after {last}", f"{last + 1} or later", "number messages upwards"
                 )
             client.last_sequence = sequence
+            if self.keep is not None:
+                self.keep("in", frames[0].bytes)
             reply = self.answer(Request(identity, client, header, message, received_ns))
         except SurgNavError as error:
             self.requests_refused += 1
@@ -265,6 +270,8 @@ class RouterServer(ABC):
     def _send(self, identity: bytes, message: Declared) -> None:
         self._sequence += 1
         frame = encode_message(message, self._session, self._sequence)
+        if self.keep is not None:
+            self.keep("out", frame)
         try:
             self.socket.send_multipart([identity, frame], zmq.DONTWAIT)
         except zmq.Again:
