@@ -19,6 +19,10 @@ class ServiceError(SurgNavError):
     """The service did not start, did not answer, or stopped by itself."""
 
 
+class RecordingError(SurgNavError):
+    """A recording cannot be written or read, or does not hold what was asked of it."""
+
+
 class EventLogError(ServiceError):
     """The log of events from headsets cannot be written; without it no event is carried out."""
 

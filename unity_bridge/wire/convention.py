@@ -168,9 +168,16 @@ def pose_to_unity(transform: Transform) -> UnityPose:
 
 def pose_from_unity(pose: UnityPose) -> Transform:
     """The inverse of `pose_to_unity`: ``T_to_from``, right-handed, mm."""
-    x, y, z, w = pose.rotation_xyzw
-    rotation = Rotation.from_quat([x, z, -y, w])
-    return Transform.from_rotation(rotation, points_from_unity(pose.position_m), pose.to_frame, pose.from_frame)
+    x, y, z, *rotation_xyzw = numbers_from_unity(*pose.position_m.tolist(), *pose.rotation_xyzw.tolist())
+    position_mm = np.array([x, y, z]) * MM_PER_M
+    return Transform.from_rotation(Rotation.from_quat(rotation_xyzw), position_mm, pose.to_frame, pose.from_frame)
+
+
+def numbers_from_unity(
+    px: float, py: float, pz: float, qx: float, qy: float, qz: float, qw: float
+) -> PoseNumbers:  # fmt: skip
+    """Position, still in metres, and unit quaternion x, y, z, w in right-handed axes, from Unity's."""
+    return -px, -pz, py, qx, qz, -qy, qw
 
 
 def covariance_to_unity(covariance: ArrayLike) -> Floats:

@@ -34,6 +34,8 @@ class ServeRequest:
     openigtlink_bind: Annotated[str, typer.Option(help="Its address; OpenIGTLink has no keys.")] = "127.0.0.1"
     keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
     decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
+    record: Annotated[Path | None, typer.Option(help="Folder of the recordings; else recordings/ in the case.")] = None
+    no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False
 
 

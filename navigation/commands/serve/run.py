@@ -17,6 +17,7 @@ from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.link_side import link_side
+from navigation.commands.serve.recorder_side import recorder_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
@@ -57,7 +58,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     config = replace(config, graph=replace(config.graph, registration=view.registration))
     with (
         logs_on(screen, EVENTS_LOG),
-        NavigationService(config, screen.say) as service,
+        recorder_side(request, config.devices) as recorder,
+        NavigationService(replace(config, recorder=recorder.address), screen.say) as service,
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor) as link,
     ):
@@ -74,6 +76,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             if problem := service.events_problem:
                 problem = f"Nothing can be done from a headset: {problem}"
             screen.say_if_new("headset events", problem)
+            recorder.poll(screen)
             if link is not None:
                 link.poll(follower.view, screen)
             screen.poll()

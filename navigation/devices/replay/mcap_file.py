@@ -6,6 +6,7 @@ that count are those in the message; MCAP's own say when it was written.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -65,6 +66,11 @@ class FrameMessage(_Part):
     sequence: int
     capture_ns: int
     tools: dict[str, ToolMessage]
+
+
+def frame_schema() -> bytes:
+    """The JSON schema of `FrameMessage`, which every recording holds."""
+    return json.dumps(FrameMessage.model_json_schema()).encode()
 
 
 def read_mcap(path: Path, tools: Sequence[Tool], topic: str | None = None) -> Recording:

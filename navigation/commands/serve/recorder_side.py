@@ -1,0 +1,45 @@
+"""The recorder of ``surgnav serve``: everything that goes in and out, into the case unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from navigation.commands.serve.command import ServeRequest
+from navigation.devices.driver import Device
+from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
+from navigation.recorder.process import RecorderConfig, RecorderProcess
+from navigation.recorder.tap import device_topic
+
+RECORDINGS = "recordings"
+
+
+class RecorderSide:
+    """Shows the operator how the recorder stands.
+
+    Attributes:
+        address: where taps connect; empty where nothing is recorded.
+    """
+
+    def __init__(self, recorder: RecorderProcess | None) -> None:
+        self._recorder = recorder
+        self.address = "" if recorder is None else recorder.address
+
+    def poll(self, screen: OperatorScreen) -> None:
+        """Shows what is new; a recorder that has ended is started again."""
+        for line, is_bad in () if self._recorder is None else self._recorder.poll():
+            screen.say(line, WARNING if is_bad else PLAIN)
+
+
+@contextmanager
+def recorder_side(request: ServeRequest, devices: Sequence[Device]) -> Iterator[RecorderSide]:
+    """The recorder while the block runs, and until it has written what it was given."""
+    if request.no_record:
+        yield RecorderSide(None)
+        return
+    config = RecorderConfig(
+        folder=request.record or request.case / RECORDINGS,
+        tool_ids={device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in devices},
+    )
+    with closing(RecorderProcess(config)) as recorder:
+        yield RecorderSide(recorder)
