@@ -99,8 +99,8 @@ class McapSink:
         """
         channel = self._channels.get(topic)
         if channel is None:
-            from foxglove import Channel, Schema
-
+            with from_extra("navigation"):
+                from foxglove import Channel, Schema
             schema = Schema(name=form.schema, encoding=form.schema_encoding, data=form.schema_data)
             channel = Channel(topic, message_encoding=form.message_encoding, schema=schema, context=self._context).base
             self._channels[topic] = channel

@@ -146,6 +146,7 @@ class _Worker:
 
     def __init__(self, config: RecorderConfig, address: str, pipe: Any) -> None:
         self._clock, self._pipe = MonotonicClock(), pipe
+        self._folder = Path(address.removeprefix("ipc://")).parent
         epoch_ns = time.time_ns() - self._clock.now_ns()
         name = time.strftime("%Y-%m-%d_%H-%M-%S")
         translator = Translator(config.tool_ids, epoch_ns)
@@ -162,11 +163,11 @@ class _Worker:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._pipe.fileno(), zmq.POLLIN)
         while self._is_running:
+            self._writer.tick()  # first of all, so that there is a file
+            self._tell()
             poller.poll(_POLL_MS)
             self._take()
             self._hear()
-            self._writer.tick()
-            self._tell()
         while self._socket.poll(_QUIET_MS):
             self._take()
             self._writer.tick()
@@ -188,7 +189,8 @@ class _Worker:
                     self._is_running = False
                 self._may_tell = True
         except (EOFError, OSError):
-            self._is_running = False  # the service has ended
+            self._is_running = False  # the service has ended, and clears nothing up
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _tell(self) -> None:
         now_ns = self._clock.now_ns()

@@ -36,7 +36,7 @@ class RecorderState:
         file: name of the file that is written, or was last.
         written_bytes: over all files of this session.
         messages: that came through the taps.
-        lost: that a tap dropped or that never came.
+        lost: that a tap dropped, that never came, or that came while there was no file.
         outlook: how long the disk lasts; None before the first look.
         problem: why nothing is recorded; empty while it is.
     """
@@ -106,6 +106,7 @@ class RecordingWriter:
         if message.topic in _STANDING:
             what = message.data.split(b",", 1)[0] if message.kind is Kind.JSON else b""
             self._standing[message.topic, what] = message
+        self._lost += self._sink is None
         self._write(message)
 
     def tick(self) -> None:
