@@ -54,13 +54,20 @@ class DistanceGrid:
 
     For points beyond the grid, the distance is extrapolated from its border. Where the sign jumps, beyond the rim of an
     open surface, the exact distance is used.
+
+    Attributes:
+        lookups: the grids from fine to coarse.
     """
 
     def __init__(self, surface: Surface, content: GridContent, exact: ExactDistance | None = None) -> None:
         self._surface = surface
         self._content = content
         self._given_exact = exact
-        self._lookups = [_Lookup.of(content, number) for number in range(len(content.levels))]
+        self.lookups = tuple(GridLookup.of(content, number) for number in range(len(content.levels)))
+
+    def __reduce__(self) -> tuple[type[DistanceGrid], tuple[Surface, GridContent]]:
+        """As another process gets it: without the exact distance, which is made again when it is needed."""
+        return DistanceGrid, (self._surface, self._content)
 
     @classmethod
     def from_surface(cls, surface: Surface, settings: GridSettings | None = None) -> DistanceGrid:
@@ -129,11 +136,11 @@ class DistanceGrid:
 
     def distance(self, points_mm: Floats) -> SurfaceDistance:
         """As `DistanceField.distance`."""
-        inside_mm = np.clip(points_mm, self._lookups[0].origin_mm, self._lookups[0].end_mm)
+        inside_mm = np.clip(points_mm, self.lookups[0].origin_mm, self.lookups[0].end_mm)
         signed_mm, gradient = np.empty(len(points_mm)), np.empty((len(points_mm), 3))
         jumps: list[NDArray[np.int64]] = []
         asked = np.arange(len(points_mm))
-        for lookup in self._lookups:
+        for lookup in self.lookups:
             rows, fractions = lookup.corners(inside_mm[asked])
             held = rows.min(axis=1, initial=np.iinfo(np.int32).max) >= 0
             here = asked[held]
@@ -175,7 +182,7 @@ class DistanceGrid:
 
 
 @dataclass(frozen=True, eq=False)
-class _Lookup:
+class GridLookup:
     """One grid with an index: for every node of its box the row of its value, or -1 if it holds none."""
 
     origin_mm: Floats
@@ -185,7 +192,7 @@ class _Lookup:
     values: NDArray[np.float32]
 
     @classmethod
-    def of(cls, content: GridContent, number: int) -> _Lookup:
+    def of(cls, content: GridContent, number: int) -> GridLookup:
         level = content.levels[number]
         row_of_node = np.full(level.mask.size, -1, np.int32)
         row_of_node[np.flatnonzero(level.mask)] = np.arange(len(level.values), dtype=np.int32)

@@ -56,7 +56,7 @@ namespace SurgNav.Tests.WireProbe
         /// <summary>Never without a point or an exponent: a reader would take it for an integer.</summary>
         private static string Number(double number)
         {
-            string text = number.ToString("R", CultureInfo.InvariantCulture);
+            string text = number.ToString("G17", CultureInfo.InvariantCulture);
             return text.Any(letter => letter == '.' || letter == 'E') ? text : text + ".0";
         }
 

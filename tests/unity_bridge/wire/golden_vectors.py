@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from geometry.clock import ManualClock
 from geometry.transform import Transform
 from tests.conftest import REPOSITORY
+from tests.unity_bridge.poses.guidance_vectors import guidance
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
@@ -23,7 +24,12 @@ from unity_bridge.surfaces.compression import compress_surface, decompress_surfa
 from unity_bridge.surfaces.payload import decode_surface, encode_surface
 from unity_bridge.wire import messages as m
 from unity_bridge.wire.envelope import Header, MessageType, Session, Validity, unpack_message
-from unity_bridge.wire.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
+from unity_bridge.wire.generated.constants import (
+    COMPRESSED_MAGIC,
+    SURFACE_MAGIC,
+    EventOutcome,
+    SelfTestState,
+)
 
 FOLDER = REPOSITORY / "tests" / "golden" / "wire"
 SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))
@@ -134,6 +140,7 @@ def other_messages() -> dict[str, m.Declared]:
         **events(),
         **self_test(),
         **observations(),
+        **guidance(),
         "hello": m.Hello(client_name="headset 1", program="example 0.1"),
         "hello_after_a_broken_link": m.Hello(
             client_name="headset 1", program="example 0.1", stream=STREAM, last_event=41

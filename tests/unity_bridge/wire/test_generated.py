@@ -109,7 +109,7 @@ def test_a_slot_that_csharp_cannot_read_is_refused():
         ("stale = 2,", "stale = 1,", "code of Validity 1 twice"),
         ('type = "u8", name = "flags"', 'type = "u9", name = "flags"', "type 'u9'"),
         ('_p50_ms", kind = "f64"', '_p50_ms", kind = "f64", default = 0.0', "ClientReport.latency_p50_ms"),
-        ("tag = 12,", "tag = 70000,", "Welcome.notice"),
+        ('tag = 12, name = "notice"', 'tag = 70000, name = "notice"', "Welcome.notice"),
         ("own_codec = true", "own_codek = true", "own_codek"),
         ("[constants]", "[numbers]", "constants"),
         ("[constants]", "[more]\n[constants]", "more"),

@@ -42,6 +42,8 @@ class MessageType(IntEnum):
     """What a message is; 1-15 poses, 16-31 surfaces, 32-63 control."""
 
     POSE_BATCH = 1
+    GUIDANCE = 2
+    GUIDANCE_PLAN = 3
     SURFACE_LIST_REQUEST = 16
     SURFACE_MANIFEST = 17
     SURFACE_CHUNK_REQUEST = 18
@@ -110,10 +112,48 @@ SELF_TEST_STATE_CODES: dict[StrEnum, int] = {
     SelfTestState.PASSED: 2,
     SelfTestState.FAILED: 3,
 }
+
+
+class AlertLevel(StrEnum):
+    """How near a tip is to a structure at risk, the error taken off: three levels of alert above `clear`."""
+
+    CLEAR = "clear"
+    CAUTION = "caution"
+    WARNING = "warning"
+    BREACH = "breach"
+
+
+ALERT_LEVEL_CODES: dict[StrEnum, int] = {
+    AlertLevel.CLEAR: 1,
+    AlertLevel.CAUTION: 2,
+    AlertLevel.WARNING: 3,
+    AlertLevel.BREACH: 4,
+}
+
+
+class ScrewGrade(StrEnum):
+    """Of Gertzbein and Robbins, by how far a screw comes out of the bone: `a` not at all, `b` under 2 mm, then 4, 6."""
+
+    A = "a"
+    B = "b"
+    C = "c"
+    D = "d"
+    E = "e"
+
+
+SCREW_GRADE_CODES: dict[StrEnum, int] = {
+    ScrewGrade.A: 1,
+    ScrewGrade.B: 2,
+    ScrewGrade.C: 3,
+    ScrewGrade.D: 4,
+    ScrewGrade.E: 5,
+}
 CODES: dict[type[StrEnum], dict[StrEnum, int]] = {
     Validity: VALIDITY_CODES,
     EventOutcome: EVENT_OUTCOME_CODES,
     SelfTestState: SELF_TEST_STATE_CODES,
+    AlertLevel: ALERT_LEVEL_CODES,
+    ScrewGrade: SCREW_GRADE_CODES,
 }
 
 # 0 magic, 4 major, 5 minor, 6 message_type, 8 header_bytes, 10 flags, 12 body_bytes, 16 sequence, 24 capture_ns, 32

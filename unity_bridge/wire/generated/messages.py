@@ -28,6 +28,13 @@ from unity_bridge.wire.generated.control_messages import (
     ToolObservations,
     Welcome,
 )
+from unity_bridge.wire.generated.poses_messages import (
+    Guidance,
+    GuidancePlan,
+    PlannedTrajectory,
+    RiskDistance,
+    ToolGuidance,
+)
 from unity_bridge.wire.generated.surfaces_messages import (
     SurfaceChunk,
     SurfaceChunkRequest,
@@ -48,12 +55,16 @@ __all__ = [
     "EventAnswer",
     "EventReceipt",
     "Goodbye",
+    "Guidance",
+    "GuidancePlan",
     "Hello",
     "ObservedTool",
     "PlacedPoint",
     "PlacedTriangle",
     "Placement",
+    "PlannedTrajectory",
     "ReceivedSurface",
+    "RiskDistance",
     "SelfTestReport",
     "SelfTestRequest",
     "SelfTestTask",
@@ -66,11 +77,14 @@ __all__ = [
     "SurfaceListRequest",
     "SurfaceManifest",
     "TestPoint",
+    "ToolGuidance",
     "ToolObservations",
     "Welcome",
 ]
 
 MESSAGES: dict[MessageType, type] = {
+    MessageType.GUIDANCE: Guidance,
+    MessageType.GUIDANCE_PLAN: GuidancePlan,
     MessageType.SURFACE_LIST_REQUEST: SurfaceListRequest,
     MessageType.SURFACE_MANIFEST: SurfaceManifest,
     MessageType.SURFACE_CHUNK_REQUEST: SurfaceChunkRequest,

@@ -10,6 +10,10 @@ namespace SurgNav.Core.Wire
     {
         /// <summary>Every tool at one instant.</summary>
         PoseBatch = 1,
+        /// <summary>Tools beside the plan, at the instant of the header, some 50 times a second. Counted apart from pose batches.</summary>
+        Guidance = 2,
+        /// <summary>What Guidance leads along; once a second, for whoever joins. Counted apart from the other messages.</summary>
+        GuidancePlan = 3,
         /// <summary>Asks for the manifest.</summary>
         SurfaceListRequest = 16,
         /// <summary>All surfaces on offer.</summary>
@@ -159,6 +163,84 @@ namespace SurgNav.Core.Wire
                 SelfTestState.Untested => "untested",
                 SelfTestState.Passed => "passed",
                 SelfTestState.Failed => "failed",
+                _ => "unset",
+            };
+        }
+    }
+
+    /// <summary>How near a tip is to a structure at risk, the error taken off: three levels of alert above `clear`.</summary>
+    public enum AlertLevel : byte
+    {
+        /// <summary>Memory that nobody filled in; never a value on the wire.</summary>
+        Unset = 0,
+        Clear = 1,
+        Caution = 2,
+        Warning = 3,
+        Breach = 4,
+    }
+
+    /// <summary>From the wire's bytes to AlertLevel, and to the words of the protocol.</summary>
+    public static class AlertLevelCodes
+    {
+        public static bool IsDefined(byte code)
+        {
+            return code is 1 or 2 or 3 or 4;
+        }
+
+        /// <exception cref="MalformedMessageException">A code that this version does not have.</exception>
+        public static AlertLevel Decode(byte code)
+        {
+            return IsDefined(code) ? (AlertLevel)code : throw Refuse.Code("AlertLevel", code);
+        }
+
+        public static string Word(this AlertLevel value)
+        {
+            return value switch
+            {
+                AlertLevel.Clear => "clear",
+                AlertLevel.Caution => "caution",
+                AlertLevel.Warning => "warning",
+                AlertLevel.Breach => "breach",
+                _ => "unset",
+            };
+        }
+    }
+
+    /// <summary>Of Gertzbein and Robbins, by how far a screw comes out of the bone: `a` not at all, `b` under 2 mm, then 4, 6.</summary>
+    public enum ScrewGrade : byte
+    {
+        /// <summary>Memory that nobody filled in; never a value on the wire.</summary>
+        Unset = 0,
+        A = 1,
+        B = 2,
+        C = 3,
+        D = 4,
+        E = 5,
+    }
+
+    /// <summary>From the wire's bytes to ScrewGrade, and to the words of the protocol.</summary>
+    public static class ScrewGradeCodes
+    {
+        public static bool IsDefined(byte code)
+        {
+            return code is 1 or 2 or 3 or 4 or 5;
+        }
+
+        /// <exception cref="MalformedMessageException">A code that this version does not have.</exception>
+        public static ScrewGrade Decode(byte code)
+        {
+            return IsDefined(code) ? (ScrewGrade)code : throw Refuse.Code("ScrewGrade", code);
+        }
+
+        public static string Word(this ScrewGrade value)
+        {
+            return value switch
+            {
+                ScrewGrade.A => "a",
+                ScrewGrade.B => "b",
+                ScrewGrade.C => "c",
+                ScrewGrade.D => "d",
+                ScrewGrade.E => "e",
                 _ => "unset",
             };
         }

@@ -22,6 +22,10 @@ namespace SurgNav.Core.Wire
             header = Envelope.Read(message, out var body);
             switch ((MessageType)header.MessageType)
             {
+                case MessageType.Guidance:
+                    return Guidance.Decode(body);
+                case MessageType.GuidancePlan:
+                    return GuidancePlan.Decode(body);
                 case MessageType.SurfaceListRequest:
                     return SurfaceListRequest.Decode(body);
                 case MessageType.SurfaceManifest:

@@ -24,7 +24,7 @@ namespace SurgNav.Core.Wire
         public ushort Flags;
         /// <summary>Header length plus body length must lie within the frame; ignore what follows.</summary>
         public uint BodyBytes;
-        /// <summary>Counts this sender's messages on this socket from 1.</summary>
+        /// <summary>Counts this sender's messages on this socket from 1; on the pose socket those of each type by themselves.</summary>
         public ulong Sequence;
         /// <summary>Poses: when the sensor saw them; others: when the message was made.</summary>
         public long CaptureNs;
