@@ -27,7 +27,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ndi": ("serial",),
         "pictures": ("matplotlib", "vtkmodules"),
         "markers": ("cv2",),
-        "replay": ("mcap",),
+        "replay": ("lz4", "zstandard"),
     }
 )
 

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geometry import Transform
 from geometry.errors import SurgNavError
-from geometry.extras import from_extra
 from geometry.frames import TRACKER
 from navigation.devices.driver import Tool
+from navigation.devices.replay.mcap_messages import McapMessages
 from navigation.devices.replay.recording import RECORD_AGAIN, RecordedFrame, Recording, check_ids, in_order
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.errors import DeviceError
@@ -80,12 +80,13 @@ def read_mcap(path: Path, tools: Sequence[Tool], topic: str | None = None) -> Re
         topic: of the device; None where only one topic of the file has frames.
 
     Raises:
-        DeviceError: no such file, damaged, without frames of a tracker, several topics and none chosen, or without one
+        DeviceError: damaged, without frames of a tracker, several topics and none chosen, or without one
             of the tools.
-        MissingExtraError: the package mcap is not installed.
+        MissingExtraError: the packages that unpack it are not installed.
     """
     by_topic: dict[str, list[FrameMessage]] = {}
-    for its_topic, data in _messages(path):
+    stored = McapMessages(path)
+    for its_topic, data in _frames(path, stored):
         try:
             by_topic.setdefault(its_topic, []).append(FrameMessage.model_validate_json(data))
         except ValidationError as error:
@@ -100,25 +101,20 @@ def read_mcap(path: Path, tools: Sequence[Tool], topic: str | None = None) -> Re
         raise DeviceError(came, wanted, "name the device's topic in the room file: topic = '...'")
     messages = by_topic[chosen]
     check_ids(path, tools, sorted({tool for message in messages for tool in message.tools}))
-    return in_order(path.name, [_frame(path, message, tools) for message in messages])
+    notes = () if stored.is_closed else ("it was never closed: its last moments are missing",)
+    return in_order(path.name, [_frame(path, message, tools) for message in messages], notes)
 
 
-def _messages(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Topic and data of every message of our schema, in the order of writing."""
-    with from_extra("replay"):
-        from mcap.exceptions import McapError
-        from mcap.reader import make_reader
-    try:
-        with path.open("rb") as stream:
-            for schema, channel, message in make_reader(stream, validate_crcs=True).iter_messages(log_time_order=False):
-                if schema is not None and schema.name == SCHEMA_NAME:
-                    if channel.message_encoding != MESSAGE_ENCODING:
-                        came = f"{path.name} with frames as {channel.message_encoding}"
-                        raise DeviceError(came, MESSAGE_ENCODING, RECORD_AGAIN)
-                    yield channel.topic, message.data
-    except (McapError, EOFError, ValueError) as error:
-        came = f"{path.name}, which is no whole MCAP file: {str(error) or type(error).__name__}"
-        raise DeviceError(came, "a recording that was closed", "recover it: mcap recover") from error
+def _frames(path: Path, stored: McapMessages) -> Iterator[tuple[str, bytes]]:
+    """Topic and data of every message of our schema, in the order of writing; refuses a damaged file."""
+    for message in stored:
+        if message.schema == SCHEMA_NAME:
+            if message.encoding != MESSAGE_ENCODING:
+                raise DeviceError(f"{path.name} with frames as {message.encoding}", MESSAGE_ENCODING, RECORD_AGAIN)
+            yield message.topic, message.data
+    if stored.faults:
+        came = f"{path.name}, which is damaged: {stored.faults[0]}"
+        raise DeviceError(came, "a recording as it was written", "take another copy of it")
 
 
 def _frame(path: Path, message: FrameMessage, tools: Sequence[Tool]) -> RecordedFrame:

@@ -96,9 +96,10 @@ def _cut(folder: Path) -> Path:
     return path
 
 
-def _cut_mcap(folder: Path) -> Path:
+def _damaged_mcap(folder: Path) -> Path:
     path = write_mcap(folder / "a.mcap", {"/camera": [as_message(frame) for frame in made_frames(20)]})
-    path.write_bytes(path.read_bytes()[:-200])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:800] + bytes([whole[800] ^ 1]) + whole[801:])
     return path
 
 
@@ -126,7 +127,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an empty sequence": (_lines(lambda rows: []), "without|no tool"),
     "never seen": (_hidden, "without a pose of the tool, but 5 frames in which it was lost"),
     "cut in a row": (_cut, "a.csv with line 31"),
-    "cut MCAP": (_cut_mcap, "no whole MCAP file"),
+    "damaged MCAP": (_damaged_mcap, "which is damaged"),
     "mixed units": (_lines(lambda rows: [*rows[:20], *_in_metres(rows[20:])]), "mixed units: 10 of 30 poses"),
     "metres": (_lines(_in_metres), "which are metres"),
     "reversed timestamps": (_with_times(lambda times: times[::-1]), "times run backwards"),

@@ -96,15 +96,17 @@ def test_of_two_devices_one_is_named(tmp_path: Path) -> None:
         read_mcap(path, TOOLS, "/devices/three")
 
 
-def test_a_recording_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_recording_is_refused_and_a_cut_one_says_so(tmp_path: Path) -> None:
     messages = [as_message(frame) for frame in made_frames(4)]
     path = write_mcap(tmp_path / "made.mcap", {"/devices/one": messages})
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DeviceError, match="no whole MCAP file"):
+    path.write_bytes(whole[:-200])
+    assert read_mcap(path, TOOLS).notes == ("it was never closed: its last moments are missing",)
+    path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    with pytest.raises(DeviceError, match="which is damaged"):
         read_mcap(path, TOOLS)
     path.write_bytes(b"frame,time_s\n" * 20)
-    with pytest.raises(DeviceError, match="no whole MCAP file"):
+    with pytest.raises(DeviceError, match="it does not begin as MCAP does"):
         read_mcap(path, TOOLS)
     messages[2]["tools"]["pointer"]["state"] = "seen"
     with pytest.raises(DeviceError, match=r"a message on /devices/one whose tools.pointer.state is wrong"):
