@@ -12,7 +12,7 @@ from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.transport.authentication import Gate, Refusal, ServerSecurity
 from unity_bridge.transport.connections import Connections, ConnectionSettings
 from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES, bind, bound_endpoint
-from unity_bridge.wire.envelope import MessageType, Session, Validity
+from unity_bridge.wire.envelope import MessageType, Session, Validity, unpack_message
 
 # A subscription has a few bytes; the longest frame of an encrypted handshake has 300, plus up to 255 for an identity.
 _MAX_SUBSCRIPTION_BYTES = 640
@@ -118,11 +118,23 @@ class PosePublisher:
         header = self._session.header(MessageType.POSE_BATCH, self._sequence + 1, capture_ns, validity)
         message = self._encoder.encode(header, tools, reason)
         self._sequence += 1
+        self._send(message)
+        return self._sequence
+
+    def publish_bytes(self, message: bytes) -> None:
+        """Sends a message as it was once published, to the last bit: a recording's.
+
+        Raises:
+            WireError: it has no header of the wire.
+        """
+        self._sequence = unpack_message(message)[0].sequence
+        self._send(message)
+
+    def _send(self, message: bytes) -> None:
         self._socket.send(message, zmq.DONTWAIT)  # PUB drops rather than blocks
         if self._keep is not None:
             self._keep(message)
         self.poll()
-        return self._sequence
 
     def poll(self) -> None:
         """Handles handshakes, subscriptions and revoked keys. `publish` calls this; call it where nothing is sent."""

@@ -7,6 +7,7 @@ form and its GLB have hashes of their own, and are pulled in the same way.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ import zmq
 
 from unity_bridge.errors import SurfaceRefusedError, UnexpectedMessageError, UnknownSurfaceError
 from unity_bridge.surfaces.fair_share import FairShare, ShareSettings
-from unity_bridge.surfaces.levels import EncodedLevel, make_entry
+from unity_bridge.surfaces.levels import EncodedLevel, levels_of, make_entry
 from unity_bridge.surfaces.payload import SurfacePayload
 from unity_bridge.transport.authentication import Gate
 from unity_bridge.transport.router import Request, RouterServer, RouterSettings
@@ -131,6 +132,27 @@ class SurfaceServer(RouterServer):
         blobs = {sha: blob for level in levels for sha, blob in level.blobs().items()}
         self._entries[entry.name], self._blobs[entry.name] = entry, blobs
         self._changed([blob for sha, blob in blobs.items() if sha not in before])
+
+    def offer_manifest(self, manifest: SurfaceManifest, forms: Sequence[bytes]) -> None:
+        """Puts on offer exactly what another server had, as a recording of it says.
+
+        Args:
+            manifest: of that server.
+            forms: the bytes of its surfaces' forms; what is missing among them cannot be pulled.
+        """
+        by_hash = {hashlib.sha256(form).hexdigest(): form for form in forms}
+        self._entries = {entry.name: entry for entry in manifest.surfaces}
+        self._blobs = {
+            entry.name: {
+                sha: by_hash[sha]
+                for level in levels_of(entry)
+                for sha in (level.sha256, level.compressed_sha256, level.glb_sha256)
+                if sha in by_hash
+            }
+            for entry in manifest.surfaces
+        }
+        self._revision = manifest.revision - 1
+        self._changed([])
 
     def withdraw(self, name: str) -> None:
         """Withdraws a surface: further requests for it are refused.

@@ -1,0 +1,1 @@
+"""The commands for recordings: ``surgnav replay``, ``surgnav export`` and ``surgnav summary``."""

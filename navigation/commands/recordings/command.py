@@ -1,0 +1,42 @@
+"""The commands ``surgnav replay``, ``surgnav export`` and ``surgnav summary``, and their options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from navigation.commands.request import takes
+from navigation.terminal.reporting import reporting
+
+Recording = Annotated[Path, typer.Argument(help="A recording (.mcap) of surgnav serve.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayRequest:
+    """What was asked of ``replay``."""
+
+    recording: Recording
+    rate: Annotated[float, typer.Option(help="2 plays twice as fast.")] = 1.0
+    bind: Annotated[str, typer.Option(help="Address to bind; '*' for all. Other than loopback: with keys.")] = (
+        "127.0.0.1"
+    )
+    ports: Annotated[tuple[int, int, int], typer.Option(help="Poses, surfaces, control; 0: a free one.")] = (
+        5570,
+        5571,
+        5572,
+    )
+    keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
+
+
+@takes(ReplayRequest)
+def replay_command(request: ReplayRequest) -> None:
+    """Plays a recording to clients, bit for bit; space pauses, '.' steps, q ends."""
+    from navigation.terminal.stopping import stop_requested
+
+    with reporting(live=False) as (console, _), stop_requested() as should_stop:
+        from navigation.commands.recordings.replay import replay
+
+        replay(request, console, should_stop)

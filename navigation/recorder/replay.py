@@ -1,0 +1,197 @@
+"""Plays a recording to clients: every message of the pose socket as it was, to the last bit, beside its surroundings.
+
+Poses are stamped on the recorded service's clock, so the server's clock is that one: it runs on from the first pose,
+and the exchange with each client does the rest. A client therefore judges the age of a pose as it would have then.
+Where the rate is not 1, or while the replay stands still, it finds poses older or younger than they were, and greys
+them. Clients cannot do anything in a replay.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import zmq
+
+from geometry.clock import Clock
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.replay.mcap_messages import StoredMessage
+from navigation.errors import RecordingError
+from navigation.recorder.contents import RecordingFile, note_of
+from navigation.recorder.service_tap import EVENTS, FORMS, MANIFEST, WELCOME
+from navigation.recorder.tap import POSES
+from unity_bridge.control.event_log import ServerNotice
+from unity_bridge.control.self_test import SelfTest
+from unity_bridge.control.server import ControlServer
+from unity_bridge.errors import WireError
+from unity_bridge.poses.publisher import PosePublisher
+from unity_bridge.surfaces.server import SurfaceServer
+from unity_bridge.transport.authentication import Gate, ServerSecurity
+from unity_bridge.wire.envelope import Session, Validity
+from unity_bridge.wire.messages import SurfaceManifest, Welcome, decode_message
+
+NOTICE = "Replay of a recording: nothing that is shown is happening now."
+CLOCK_ID = "replay"  # a client on the recording's own machine must not take it for the machine's clock
+_STEP_NS = 2_000_000
+_PLAYED = (POSES, WELCOME, FORMS, MANIFEST, EVENTS)
+
+
+class ReplayClock:
+    """The recorded service's clock, which runs at a rate of its own and can stand still.
+
+    Args:
+        real: the clock of this machine.
+        clock_id: of the recorded clock, which stands in the header of every pose.
+        start_ns: where it begins, standing.
+        rate: seconds on it for each second on `real`.
+    """
+
+    def __init__(self, real: Clock, clock_id: str, start_ns: int, rate: float) -> None:
+        self.clock_id = clock_id
+        self.is_running = False
+        self._real, self._rate = real, rate
+        self._at_ns, self._since_ns = start_ns, real.now_ns()
+
+    def now_ns(self) -> int:
+        if not self.is_running:
+            return self._at_ns
+        return self._at_ns + round((self._real.now_ns() - self._since_ns) * self._rate)
+
+    def run(self, is_running: bool) -> None:
+        """Lets it run on, or stand still."""
+        self._at_ns, self._since_ns = self.now_ns(), self._real.now_ns()
+        self.is_running = is_running
+
+    def advance_to_ns(self, time_ns: int) -> None:
+        """Sets it to a later time."""
+        self._at_ns, self._since_ns = max(time_ns, self.now_ns()), self._real.now_ns()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplaySettings:
+    """Where and how fast to play.
+
+    Attributes:
+        endpoints: of the sockets for poses, surfaces and control; ``*`` as port takes a free one.
+        security: keys and allow list; without them only this machine may connect.
+        rate: 2.0 plays twice as fast.
+
+    Raises:
+        RecordingError: the rate is not positive and finite.
+    """
+
+    endpoints: tuple[str, str, str] = ("tcp://127.0.0.1:*",) * 3
+    security: ServerSecurity | None = None
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.rate < float("inf"):
+            raise RecordingError(f"a rate of {self.rate:g}", "a positive number", "give 1 for the recording's own")
+
+
+class Replay:
+    """The three sockets of a service, fed from a recording; call `poll` often.
+
+    Args:
+        recording: what is played.
+        settings: where and how fast.
+        real: the clock of this machine.
+
+    Attributes:
+        played: number of messages of the pose socket that were sent.
+        is_ended: whether everything was sent.
+    """
+
+    def __init__(self, recording: RecordingFile, settings: ReplaySettings, real: PacedClock) -> None:
+        self._welcome = recording.welcome
+        self._real, self.played, self.is_ended = real, 0, False
+        poses = (message.time_ns for message in recording.messages() if message.topic == POSES)
+        self._first_ns = next(poses, 0)
+        # Just before it, so that everything older is there for a client that joins while the clock stands.
+        self.clock = ReplayClock(real, recording.clock_id, self._first_ns - 1, settings.rate)
+        self._messages = (message for message in recording.messages() if message.topic in _PLAYED)
+        self._next: StoredMessage | None = None
+        self._advance()
+        session = Session(recording.session_id, self.clock)
+        self._context = zmq.Context()
+        self._forms: list[bytes] = []
+        try:
+            self._gate = None if settings.security is None else Gate(self._context, settings.security)
+            poses, surfaces, control = settings.endpoints
+            self.surfaces = SurfaceServer(surfaces, session, self._context, gate=self._gate)
+            test = SelfTest(np.random.default_rng())
+            self.control = ControlServer(control, session, self._context, self._state, gate=self._gate, self_test=test)
+            self.poses = PosePublisher(poses, session, security=settings.security)
+        except Exception:
+            self._context.destroy(linger=0)
+            raise
+
+    @property
+    def played_s(self) -> float:
+        """How far it is, in seconds of the recording."""
+        return (self.clock.now_ns() - self._first_ns) / NS_PER_S
+
+    def poll(self) -> None:
+        """Answers clients and sends what is due."""
+        self.poses.poll()
+        self.surfaces.poll()
+        self.control.poll()
+        now_ns = self.clock.now_ns()
+        while self._next is not None and self._next.time_ns <= now_ns:
+            self._play(self._next)
+            self._advance()
+        if self._next is None:
+            self.is_ended = True
+        elif self.clock.is_running:
+            self._real.sleep_until_ns(self._real.now_ns() + min(_STEP_NS, max(0, self._next.time_ns - now_ns)))
+
+    def step(self) -> None:
+        """Plays on to the next message of the pose socket, and stands still there."""
+        before = self.played
+        self.clock.run(False)
+        while self._next is not None and self.played == before:
+            self.clock.advance_to_ns(self._next.time_ns)
+            self._play(self._next)
+            self._advance()
+
+    def close(self) -> None:
+        """Closes at once."""
+        self.poses.close()
+        self.control.close()
+        self.surfaces.close()
+        if self._gate is not None:
+            self._gate.close()
+        self._context.term()
+
+    def _advance(self) -> None:
+        self._next = next(self._messages, None)
+
+    def _play(self, message: StoredMessage) -> None:
+        if message.topic == POSES:
+            self.poses.publish_bytes(message.data)
+            self.played += 1
+        elif message.topic == FORMS:
+            self._forms.append(message.data)
+        elif message.topic in (WELCOME, MANIFEST):
+            with suppress(WireError):  # of another version of the wire: what it says is not known
+                self._restate(decode_message(message.data)[1])
+        elif message.topic == EVENTS:
+            self._announce(note_of(message))
+
+    def _restate(self, stated: object) -> None:
+        if isinstance(stated, Welcome):
+            self._welcome = stated
+        elif isinstance(stated, SurfaceManifest):
+            self.surfaces.offer_manifest(stated, self._forms)
+
+    def _announce(self, said: dict[str, object]) -> None:
+        if said.pop("who", "") == "server":
+            known = {name: value for name, value in said.items() if name in ServerNotice.__dataclass_fields__}
+            if known.get("validity"):
+                known["validity"] = Validity(str(known["validity"]))
+            self.control.announce(ServerNotice(**known))  # type: ignore[arg-type]
+
+    def _state(self) -> Welcome:
+        last = self.poses.last_sequence
+        return replace(self._welcome, clock_id=CLOCK_ID, notice=NOTICE, last_pose_sequence=last, open_requests=())
