@@ -106,8 +106,8 @@ class Replay:
     def __init__(self, recording: RecordingFile, settings: ReplaySettings, real: PacedClock) -> None:
         self._welcome = recording.welcome
         self._real, self.played, self.is_ended = real, 0, False
-        poses = (message.time_ns for message in recording.messages() if message.topic == POSES)
-        self._first_ns = next(poses, 0)
+        times_ns = (message.time_ns for message in recording.messages() if message.topic == POSES)
+        self._first_ns = next(times_ns, 0)
         # Just before it, so that everything older is there for a client that joins while the clock stands.
         self.clock = ReplayClock(real, recording.clock_id, self._first_ns - 1, settings.rate)
         self._messages = (message for message in recording.messages() if message.topic in _PLAYED)
