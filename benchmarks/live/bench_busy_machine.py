@@ -41,7 +41,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.headset_program import Headset, headset_command
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService, ServiceConfig
-from navigation.priority import going_first
+from navigation.processes.priority import going_first
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import DRIVER, OperatingRoom, OperatingRoomConfig, simulated_device
 from navigation.simulation.optical_tracker import OpticalTrackerSettings

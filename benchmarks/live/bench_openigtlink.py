@@ -8,7 +8,7 @@ Each client reads the same stream for the same time, one after the other, in the
 - ours: the driver as a room opens it; `next_frame` in a loop, as in the pose loop.
 - pyigtl: its `OpenIGTLinkClient`; `get_latest_messages` in a loop, which sleeps 1 ms where there is nothing.
 
-Sender and clients go first where the user may have that (navigation.priority), as the pose process does.
+Sender and clients go first where the user may have that (navigation.processes.priority), as the pose process does.
 
 Printed for each: messages that were sent and never reached the program (lost), and for what the program got the age,
 from the sender's stamp to the frame in hand; both processes read one clock. Bar: ours loses none (exit code 1
@@ -37,7 +37,7 @@ from navigation.devices.openigtlink import DRIVER
 from navigation.devices.openigtlink.framing import Message, pack
 from navigation.devices.openigtlink.messages import TransformMatrix
 from navigation.devices.openigtlink.settings import LinkSettings
-from navigation.priority import going_first
+from navigation.processes.priority import going_first
 
 # Poses repeat after so many periods; the number of a message is told from its time.
 CYCLE = 500

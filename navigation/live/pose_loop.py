@@ -20,7 +20,7 @@ from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
-from navigation.priority import keep_to_itself
+from navigation.processes.priority import keep_to_itself
 from navigation.recorder.tap import Tap
 from navigation.room.room_tracker import open_room
 from unity_bridge.poses.publisher import PosePublisher
@@ -42,6 +42,7 @@ class PoseLoopConfig:
         security: keys and allow list; without them only loopback is allowed.
         keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
         recorder: where the recorder takes every frame and every message; empty without one.
+        mirror: address of a `PoseMirror` that is given the states of each batch too; empty for none.
     """
 
     devices: tuple[Device, ...]
@@ -52,6 +53,7 @@ class PoseLoopConfig:
     security: ServerSecurity | None = None
     keep_sent: int = 0
     recorder: str = ""
+    mirror: str = ""
 
 
 class Publisher(Protocol):
@@ -150,7 +152,7 @@ class Starting:
     what: str
 
 
-def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: Any = None) -> None:
+def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
@@ -161,7 +163,6 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: An
         config: settings of the pose loop.
         pipe: the connection to the service.
         shared: memory from `PoseVitals.share`.
-        mirror: the pipe of a `PoseMirror`; None without one.
     """
     # Ctrl-C at the terminal reaches every process started there; only the service decides when the poses end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -175,7 +176,7 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any, mirror: An
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         keep = None if tap is None else tap.poses
         with PosePublisher(config.endpoint, session, security=config.security, keep=keep) as publisher:
-            reflects = None if mirror is None else PoseMirror(mirror)
+            reflects = PoseMirror(config.mirror) if config.mirror else None
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
             pipe.send(publisher.endpoint)
             loop.run(_Orders(loop, pipe, publisher, clock).should_stop)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import zmq
 
 from geometry.points import Floats
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
-
-TAKEN = b"taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +53,57 @@ def mirrored(states: Sequence[ToolState], capture_ns: int) -> tuple[MirroredTool
 
 
 class PoseMirror:
-    """Sends the newest states, the next ones after the reader has answered `TAKEN` to the last.
+    """Publishes the states of each batch; a reader gets the newest ones, and those that it was too slow for are gone.
 
-    So the pipe holds one small message at most and never blocks. States that come while the reader is busy are not
-    sent; it is given the newest ones when it is ready.
+    Readers may end and come back: the loop neither waits for one nor notices.
 
     Args:
-        pipe: a connection of `multiprocessing` to the reader.
+        address: a socket file in a folder that only this user may enter, such as ``ipc:///tmp/surgnav-1/mirror``.
     """
 
-    def __init__(self, pipe: Any) -> None:
-        self._pipe = pipe
-        self._is_ready = True
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.SNDHWM, 1)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.bind(address)
 
     def offer(self, states: Sequence[ToolState], capture_ns: int) -> None:
-        """Sends these states if the reader is ready for them; does nothing once it has ended."""
-        if self._pipe is None:
-            return
-        try:
-            while self._pipe.poll():
-                self._is_ready = self._pipe.recv_bytes() == TAKEN
-            if self._is_ready:
-                self._is_ready = False
-                self._pipe.send(mirrored(states, capture_ns))
-        except (EOFError, OSError):
-            self._pipe = None
+        """Sends these states to whoever reads."""
+        self._socket.send(pickle.dumps(mirrored(states, capture_ns)), zmq.DONTWAIT)
+
+    def close(self) -> None:
+        self._context.destroy(linger=0)
+
+
+class MirrorReader:
+    """The end of one reader, in a process of the same program.
+
+    Args:
+        address: of the `PoseMirror`, which need not be there yet.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.CONFLATE, 1)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self._socket.connect(address)
+
+    def fileno(self) -> int:
+        """Can be read when something may have come; call `newest` then, and once in a while besides.
+
+        ZeroMQ announces only what comes after all has been read.
+        """
+        return int(self._socket.getsockopt(zmq.FD))
+
+    def newest(self) -> tuple[MirroredTool, ...] | None:
+        """The newest states that have not been read; None without any."""
+        message: bytes | None = None
+        while self._socket.poll(0):
+            message = self._socket.recv(zmq.DONTWAIT)
+        tools: tuple[MirroredTool, ...] | None = None if message is None else pickle.loads(message)
+        return tools
+
+    def close(self) -> None:
+        self._context.destroy(linger=0)

@@ -29,7 +29,7 @@ from navigation.live.sent_poses import SentPoses
 from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
-from navigation.priority import going_first
+from navigation.processes.priority import going_first
 from navigation.recorder.service_tap import ServiceTap
 from navigation.terminal.foreign_text import quoted, shown
 from unity_bridge.control.event_log import ServerNotice
@@ -63,7 +63,7 @@ class ServiceConfig:
         headset_events: what headsets may do in which case; without it every event of theirs is refused.
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits.
-        mirrors_poses: gives every batch to a process of this machine too, at the other end of `pose_mirror`.
+        pose_mirror: address of a `PoseMirror` for other processes of this machine; empty for none.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
         recorder: where the recorder takes everything that goes in and out; empty without one.
         goes_first: gives the pose process a higher priority, where the user may do so.
@@ -80,7 +80,7 @@ class ServiceConfig:
     security: ServerSecurity | None = None
     headset_events: HeadsetEventSettings | None = None
     research_session: bool = False
-    mirrors_poses: bool = False
+    pose_mirror: str = ""
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
     recorder: str = ""
@@ -128,19 +128,14 @@ class NavigationService:
             security=self._config.security,
             keep_sent=self._config.keep_sent,
             recorder=self._config.recorder,
+            mirror=self._config.pose_mirror,
         )
-        mirror = None
-        self.pose_mirror: Any = None
-        if self._config.mirrors_poses:
-            mirror, self.pose_mirror = spawning.Pipe()
         self._process = spawning.Process(
-            target=run_pose_process, args=(loop, theirs, shared, mirror), name="surgnav-poses", daemon=True
+            target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
         )
         with going_first(self._config.goes_first):
             self._process.start()
-        for end in (theirs, mirror):
-            if end is not None:
-                end.close()
+        theirs.close()
         try:
             self.pose_endpoint: str = self._await_start()
             self._open_sockets()

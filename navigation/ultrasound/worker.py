@@ -17,7 +17,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.playback import Playback
 from navigation.devices.ultrasound.source import UltrasoundSource
-from navigation.priority import keep_to_itself
+from navigation.processes.priority import keep_to_itself
 from navigation.ultrasound.finding import open_finder, open_judge, sample_frames
 from navigation.ultrasound.messages import Ended, Started, pack
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from tempfile import TemporaryDirectory
 
+from geometry.clock import Clock
 from navigation.commands.serve.command import ServeRequest
 from navigation.live.offers.case_view import CaseView
 from navigation.live.openigtlink.pose_messages import AgeLimits
@@ -13,7 +15,7 @@ from navigation.live.openigtlink.scene_files import Kind, SceneFile
 from navigation.live.openigtlink.server import LinkServerSettings
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
-from navigation.operator_screen.screen import WARNING, OperatorScreen
+from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from unity_bridge.transport.endpoints import is_local
 
 _NAMES: dict[Kind, str] = {"landmarks": "Landmarks", "targets": "Targets", "ct": "CT"}
@@ -36,12 +38,12 @@ class LinkSide:
         """Tells the server what there is, and the operator what it says.
 
         Raises:
-            SurgNavError: the server could not start, or has ended.
+            SurgNavError: the server cannot run at all.
         """
         if view is not None:
             self._link.want(scene_of(view, self._service.state.offered, self._request))
-        for line in self._link.poll():
-            screen.say(line)
+        for line, is_bad in self._link.poll():
+            screen.say(line, WARNING if is_bad else PLAIN)
         if self._link.address and not self._said_where:
             self._said_where = True
             screen.say(f"OpenIGTLink {self._link.address}")
@@ -50,10 +52,24 @@ class LinkSide:
 
 
 @contextmanager
+def mirror_address(request: ServeRequest) -> Iterator[str]:
+    """Where poses are mirrored to the server's process, in a folder that only this user may enter; empty without it."""
+    if request.openigtlink is None:
+        yield ""
+        return
+    with TemporaryDirectory(prefix="surgnav-") as folder:
+        yield f"ipc://{folder}/mirror"
+
+
+@contextmanager
 def link_side(
-    request: ServeRequest, service: NavigationService, limits: SupervisorSettings
+    request: ServeRequest, service: NavigationService, limits: SupervisorSettings, mirror: str, clock: Clock
 ) -> Iterator[LinkSide | None]:
-    """The OpenIGTLink side while the block runs; None where it was not asked for."""
+    """The OpenIGTLink side while the block runs; None where it was not asked for.
+
+    Args:
+        mirror: address of the service's `PoseMirror`.
+    """
     if request.openigtlink is None:
         yield None
         return
@@ -62,7 +78,7 @@ def link_side(
         port=request.openigtlink,
         limits=AgeLimits(limits.stale_after_ms, limits.lost_after_ms),
     )
-    with closing(LinkProcess(settings, service.pose_mirror)) as link:
+    with closing(LinkProcess(settings, mirror, clock)) as link:
         yield LinkSide(link, service, request)
 
 

@@ -16,7 +16,7 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
-from navigation.commands.serve.link_side import link_side
+from navigation.commands.serve.link_side import link_side, mirror_address
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
@@ -57,11 +57,12 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         config = _configured(request, room, lambda: _simulated_skin(Case.open(request.case), view), clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration))
     with (
+        mirror_address(request) as mirror,
         logs_on(screen, EVENTS_LOG),
         recorder_side(request, config.devices) as recorder,
-        NavigationService(replace(config, recorder=recorder.address), screen.say) as service,
+        NavigationService(replace(config, recorder=recorder.address, pose_mirror=mirror), screen.say) as service,
         closing(LevelMaker(clock)) as maker,
-        link_side(request, service, config.supervisor) as link,
+        link_side(request, service, config.supervisor, mirror, clock) as link,
     ):
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
@@ -124,7 +125,6 @@ def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
         headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
-        mirrors_poses=request.openigtlink is not None,
     )
 
 

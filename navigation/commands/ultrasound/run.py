@@ -15,7 +15,7 @@ from navigation.commands.ultrasound.screen import print_summary
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.errors import DeviceError
-from navigation.priority import ULTRASOUND, going_first
+from navigation.processes.priority import ULTRASOUND, going_first
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.drawing import Caption, draw, picture_height

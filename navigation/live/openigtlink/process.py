@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.errors import ServiceError
 from navigation.live.openigtlink.scene_files import SceneFile, SceneKeeper
 from navigation.live.openigtlink.server import LinkServer, LinkServerSettings
-from navigation.live.pose_mirror import TAKEN
+from navigation.live.pose_mirror import MirrorReader
+from navigation.processes.child import STOP, Child, ChildState
 from navigation.terminal.repeated_news import LineBudget
 
-_STOP, _HEARD = "stop", "heard"
+_HEARD = "heard"
 _TICK_S = 0.02
 _MOST_LINES = 20
 _AT_ONCE, _EVERY_NS = 20, 10 * NS_PER_S  # lines in a burst, and the time until one more
-_STOP_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -34,75 +33,63 @@ class LinkNews:
 
 
 class LinkProcess:
-    """The server in a process of its own.
+    """The server in a process of its own, which is started again where it ends by itself.
 
     Args:
         settings: where it listens, and its bounds.
-        poses: the reader's end of the pipe of a `PoseMirror`; it is closed here once the process has it.
+        poses: address of the `PoseMirror`.
+        clock: times the pauses before it is started again.
 
     Attributes:
         address: where it listens, such as ``127.0.0.1:18944``; empty until it does.
     """
 
-    def __init__(self, settings: LinkServerSettings, poses: Any) -> None:
-        spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's threads
+    def __init__(self, settings: LinkServerSettings, poses: str, clock: Clock) -> None:
         self.address = ""
         self._wanted: dict[str, SceneFile] = {}
-        self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(
-            target=run_link_process, args=(settings, poses, theirs), name="surgnav-openigtlink", daemon=True
+        self._settings, self._poses = settings, poses
+        self._child = Child(
+            "OpenIGTLink server", run_link_process, self._arguments, clock, lambda: [dict(self._wanted)]
         )
-        self._process.start()
-        theirs.close()
-        poses.close()
+
+    @property
+    def state(self) -> ChildState:
+        return self._child.state
+
+    @property
+    def process_id(self) -> int | None:
+        return self._child.process_id
 
     def want(self, files: Mapping[str, SceneFile]) -> None:
         """What clients shall be shown; told to the process if it has changed."""
         if files != self._wanted:
             self._wanted = dict(files)
-            self._send(self._wanted)
+            self._child.send(self._wanted)
 
-    def poll(self) -> tuple[str, ...]:
-        """Lines for the operator.
+    def poll(self) -> tuple[tuple[str, bool], ...]:
+        """Lines for the operator, each with True if it reports a problem.
 
         Raises:
-            SurgNavError: what made the process end, such as a port in use.
-            ServiceError: it ended without a word.
+            SurgNavError: what keeps it from running at all, such as a port in use.
         """
-        lines: list[str] = []
-        try:
-            while self._pipe.poll():
-                message = self._pipe.recv()
-                if isinstance(message, SurgNavError):
-                    raise message
-                self.address = message.address
-                lines += message.lines
-                self._send(_HEARD)
-        except (EOFError, OSError) as error:
-            raise ServiceError(
-                f"an OpenIGTLink server that ended by itself (exit code {self._process.exitcode})",
-                "one that runs until it is stopped",
-                "see its output above, and start the service again",
-            ) from error
-        return tuple(lines)
+        lines: list[tuple[str, bool]] = []
+        for news in self._child.poll():
+            self.address = news.address
+            lines += [(line, False) for line in news.lines]
+            self._child.send(_HEARD)
+        return (*lines, *self._child.take_news())
 
     def close(self) -> None:
         """Stops the process."""
-        self._send(_STOP)
-        self._process.join(_STOP_TIMEOUT_S)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(_STOP_TIMEOUT_S)
-        self._pipe.close()
+        self._child.close()
 
-    def _send(self, what: object) -> None:
-        try:
-            self._pipe.send(what)
-        except OSError:
-            return  # it has ended: `poll` says why
+    def _arguments(self) -> tuple[LinkServerSettings, str]:
+        """Once it listens somewhere, the next one does there too, where clients look for it."""
+        port = int(self.address.rpartition(":")[2]) if self.address else self._settings.port
+        return replace(self._settings, port=port), self._poses
 
 
-def run_link_process(settings: LinkServerSettings, poses: Any, pipe: Any) -> None:
+def run_link_process(settings: LinkServerSettings, poses: str, pipe: Any) -> None:
     """Entry point of the process.
 
     It sends `LinkNews` first when it listens and then when there is any, each answered by a word; or the `SurgNavError`
@@ -121,15 +108,15 @@ def run_link_process(settings: LinkServerSettings, poses: Any, pipe: Any) -> Non
 class _Worker:
     """Connects the server with both pipes."""
 
-    def __init__(self, settings: LinkServerSettings, poses: Any, pipe: Any) -> None:
+    def __init__(self, settings: LinkServerSettings, poses: str, pipe: Any) -> None:
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._clock = MonotonicClock()
         self._budget = LineBudget(_AT_ONCE, _EVERY_NS, self._clock.now_ns())
         self._server = LinkServer(settings, self._clock, time.time_ns, self._say)
         self._scene = SceneKeeper(self._server.show, self._server.withdraw, time.time_ns, self._say)
-        self._poses, self._pipe = poses, pipe
+        self._poses, self._pipe = MirrorReader(poses), pipe
         self._may_send, self._is_running = True, True
-        self._server.watch(poses, self._take_poses)
+        self._server.watch(self._poses, self._take_poses)
         self._server.watch(pipe, self._take_order)
 
     def run(self) -> None:
@@ -137,25 +124,23 @@ class _Worker:
         try:
             while self._is_running:
                 self._server.poll(_TICK_S)
+                self._take_poses()
                 self._scene.poll()
                 if self._lines:
                     self._tell()
         finally:
             self._scene.close()
             self._server.close()
+            self._poses.close()
 
     def _take_poses(self) -> None:
-        try:
-            tools = self._poses.recv()
-            self._poses.send_bytes(TAKEN)
-        except (EOFError, OSError):  # the pose process has ended; what was sent ages until the service says what now
-            self._server.unwatch(self._poses)
-            return
-        self._server.show_poses(tools)
+        tools = self._poses.newest()
+        if tools is not None:
+            self._server.show_poses(tools)
 
     def _take_order(self) -> None:
         order = self._pipe.recv()
-        if order == _STOP:
+        if order == STOP:
             self._is_running = False
         elif order == _HEARD:
             self._may_send = True

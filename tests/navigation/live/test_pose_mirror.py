@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS
-from navigation.live.pose_mirror import TAKEN, PoseMirror
+from navigation.live.pose_mirror import MirroredTool, MirrorReader, PoseMirror
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
@@ -27,32 +30,51 @@ def stylus(x_mm: float, capture_ns: int | None = None) -> ToolState:
     )
 
 
-def test_a_busy_reader_is_given_the_newest_when_it_is_ready():
-    ours, theirs = multiprocessing.Pipe()
-    mirror = PoseMirror(ours)
-    for number in range(1000):  # far more than a pipe holds
-        mirror.offer([stylus(number)], number)
-    (first,) = theirs.recv()
-    assert not theirs.poll(), "one message is on the way, no more"
+@pytest.fixture
+def mirrored(tmp_path: Path) -> Iterator[tuple[PoseMirror, MirrorReader]]:
+    address = f"ipc://{tmp_path}/mirror"
+    reader, mirror = MirrorReader(address), PoseMirror(address)
+    yield mirror, reader
+    mirror.close()
+    reader.close()
+
+
+def read(mirror: PoseMirror, reader: MirrorReader, offered: ToolState, capture_ns: int) -> tuple[MirroredTool, ...]:
+    """Offers until the reader, which connects by itself, has something."""
+    deadline = time.monotonic() + 30.0
+    while (newest := reader.newest()) is None:
+        assert time.monotonic() < deadline
+        mirror.offer([offered], capture_ns)
+        time.sleep(0.01)
+    return newest
+
+
+def test_a_busy_reader_is_given_the_newest_when_it_is_ready(mirrored):
+    mirror, reader = mirrored
+    (first,) = read(mirror, reader, stylus(0.0), 0)
     np.testing.assert_array_equal(first.T_to_from, stylus(0.0).T_to_from.matrix)
-    theirs.send_bytes(TAKEN)
-    mirror.offer([stylus(1000.0, capture_ns=7)], 1000)
-    (newest,) = theirs.recv()
-    assert newest.T_to_from[0, 3] == 1000.0
+    for number in range(1, 1001):
+        mirror.offer([stylus(number, capture_ns=7)], number)
+    time.sleep(0.2)
+    (newest,) = read(mirror, reader, stylus(2000.0), 2000)
+    assert newest.T_to_from[0, 3] > 0.0
+    (newest,) = read(mirror, reader, stylus(2000.0, capture_ns=7), 2000)
+    assert newest.T_to_from[0, 3] == 2000.0
     assert (first.capture_ns, newest.capture_ns) == (0, 7), "a tool's own time, where it has one"
 
 
-def test_a_lost_tool_has_no_numbers():
-    ours, theirs = multiprocessing.Pipe()
+def test_a_lost_tool_has_no_numbers(mirrored):
     lost = ToolState(tool=STYLUS, to_frame=REFERENCE, from_frame=STYLUS, validity=Validity.LOST, reason="hidden")
-    PoseMirror(ours).offer([lost], 5)
-    (told,) = theirs.recv()
+    (told,) = read(*mirrored, lost, 5)
     assert (told.T_to_from, told.validity, told.reason, told.capture_ns) == (None, Validity.LOST, "hidden", 5)
 
 
-def test_a_reader_that_has_ended_is_no_error():
-    ours, theirs = multiprocessing.Pipe()
-    mirror = PoseMirror(ours)
-    theirs.close()
-    for _ in range(3):
-        mirror.offer([stylus(0.0)], 0)
+def test_a_loop_without_a_reader_goes_on_and_another_reader_may_come(mirrored, tmp_path: Path):
+    mirror, reader = mirrored
+    read(mirror, reader, stylus(1.0), 0)
+    reader.close()
+    for _ in range(100):
+        mirror.offer([stylus(2.0)], 0)
+    other = MirrorReader(f"ipc://{tmp_path}/mirror")
+    assert read(mirror, other, stylus(3.0), 0)[0].T_to_from[0, 3] == 3.0
+    other.close()

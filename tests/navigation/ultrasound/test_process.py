@@ -12,7 +12,7 @@ import pytest
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.priority import ULTRASOUND, going_first
+from navigation.processes.priority import ULTRASOUND, going_first
 from navigation.ultrasound.live_view import LiveView, Outputs
 from navigation.ultrasound.outputs import Video
 from navigation.ultrasound.pipeline import USABLE, FrameResult

@@ -70,9 +70,14 @@ def state(name: str, capture_ns: int, validity: Validity = Validity.VALID, reaso
     )
 
 
-def poses(capture_ns: int, **changed: tuple[Validity, str]) -> tuple[MirroredTool, ...]:
+def states(capture_ns: int, **changed: tuple[Validity, str]) -> list[ToolState]:
     """All three transforms, measured at `capture_ns`; some of them with another validity and a reason."""
-    return mirrored([state(name, capture_ns, *changed.get(name, (Validity.VALID, ""))) for name in POSES], capture_ns)
+    return [state(name, capture_ns, *changed.get(name, (Validity.VALID, ""))) for name in POSES]
+
+
+def poses(capture_ns: int, **changed: tuple[Validity, str]) -> tuple[MirroredTool, ...]:
+    """The same as they are mirrored."""
+    return mirrored(states(capture_ns, **changed), capture_ns)
 
 
 def scene() -> list[SceneMessage]:

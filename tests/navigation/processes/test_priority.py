@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from navigation.live.service import NavigationService
-from navigation.priority import POSES
+from navigation.processes.priority import POSES
 from navigation.simulation.operating_room import OperatingRoom
 from tests.navigation.live.served_room import registered, room_config, service_config
 

@@ -1,0 +1,172 @@
+"""A process beside the program that is started again when it ends by itself, after a pause that grows.
+
+Spawned, not forked: a fork would copy only half of the threads of ZeroMQ and OpenVINO.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from navigation.clock import NS_PER_S
+
+STOP = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSettings:
+    """When a process that ended is started again, and how long it may take to stop.
+
+    Attributes:
+        first_pause_s, longest_pause_s: before it is started again: doubled each time, up to the longest.
+        settled_s: a process that ran for so long ended for a reason of its own, and the first pause counts again.
+        stop_timeout_s: until a process that was told to stop is killed.
+    """
+
+    first_pause_s: float = 0.25
+    longest_pause_s: float = 30.0
+    settled_s: float = 60.0
+    stop_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class ChildState:
+    """How a process stands.
+
+    Attributes:
+        name: what it is, for people, such as ``recorder``.
+        is_running: whether it runs, or was just started.
+        restarts: how often it was started again.
+        why: why it ended last; empty if it never did.
+    """
+
+    name: str
+    is_running: bool
+    restarts: int
+    why: str
+
+
+class Child:
+    """A process that is started again when it ends by itself; call `poll` often.
+
+    Args:
+        name: what it is, for people.
+        target: what it runs: it is given the arguments and its end of a pipe. It ends on `STOP`, and where it cannot go
+            on it sends a `SurgNavError`.
+        arguments: asked for at each start; can be pickled.
+        clock: times the pauses.
+        first: what each new process is told first, beyond its arguments.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: Callable[..., None],
+        arguments: Callable[[], tuple[Any, ...]],
+        clock: Clock,
+        first: Callable[[], Iterable[object]] = tuple,
+        settings: ChildSettings | None = None,
+    ) -> None:
+        self._name, self._target, self._arguments, self._first = name, target, arguments, first
+        self._clock, self._settings = clock, settings or ChildSettings()
+        self._restarts, self._why, self._news = 0, "", list[tuple[str, bool]]()
+        self._pause_s = self._settings.first_pause_s
+        self._again_ns: int | None = None
+        self._start()
+
+    @property
+    def state(self) -> ChildState:
+        return ChildState(self._name, self._again_ns is None, self._restarts, self._why)
+
+    @property
+    def process_id(self) -> int | None:
+        """Its number to the system; None while there is none."""
+        return self._process.pid if self._again_ns is None else None
+
+    def poll(self) -> list[Any]:
+        """What the process has said since the last call; starts one that ended again when its pause is over.
+
+        Raises:
+            SurgNavError: the first process said why it cannot run, before anything else: another would not either.
+        """
+        if self._again_ns is not None:
+            if self._clock.now_ns() >= self._again_ns:
+                self._restarts += 1
+                self._start()
+                self._news.append((f"the {self._name} is started again", False))
+            return []
+        said: list[Any] = []
+        try:
+            while self._pipe.poll():
+                message = self._pipe.recv()
+                if isinstance(message, SurgNavError):
+                    self._ended(message)
+                    return said
+                said.append(message)
+                self._has_spoken = True
+        except (EOFError, OSError):  # its end of the pipe closes when it ends, however it does
+            self._ended(None)
+        return said
+
+    def take_news(self) -> list[tuple[str, bool]]:
+        """Lines for the operator since the last call, each with True if it reports a problem."""
+        news, self._news = self._news, []
+        return news
+
+    def send(self, what: object) -> None:
+        """Tells the process something; nothing happens while there is none."""
+        with contextlib.suppress(OSError):  # it has ended, which `poll` notices
+            self._pipe.send(what)
+
+    def close(self) -> None:
+        """Stops the process; kills it where it does not stop in time."""
+        if self._again_ns is not None:
+            return
+        self.send(STOP)
+        self._process.join(self._settings.stop_timeout_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._pipe.close()
+
+    def _start(self) -> None:
+        spawning = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawning.Pipe()
+        self._process = spawning.Process(
+            target=self._target, args=(*self._arguments(), theirs), name=f"surgnav-{self._name}", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._again_ns, self._has_spoken, self._begun_ns = None, False, self._clock.now_ns()
+        for message in self._first():
+            self.send(message)
+
+    def _ended(self, error: SurgNavError | None) -> None:
+        settings, now_ns = self._settings, self._clock.now_ns()
+        self._process.join(settings.stop_timeout_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._pipe.close()
+        if error is not None and not self._has_spoken and self._restarts == 0:
+            self._again_ns = now_ns
+            raise error
+        self._why = str(error or _how(self._process.exitcode))
+        if now_ns - self._begun_ns >= settings.settled_s * NS_PER_S:
+            self._pause_s = settings.first_pause_s
+        self._again_ns = now_ns + round(self._pause_s * NS_PER_S)
+        self._news.append(
+            (f"the {self._name} has ended: {self._why}; it is started again in {self._pause_s:g} s", True)
+        )
+        self._pause_s = min(2.0 * self._pause_s, settings.longest_pause_s)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"killed by signal {-exit_code}"
+    return f"exit code {exit_code}"
