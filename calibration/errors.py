@@ -5,7 +5,11 @@ from __future__ import annotations
 from geometry.errors import SurgNavError
 
 
-class PivotRefusedError(SurgNavError):
+class CalibrationRefusedError(SurgNavError):
+    """Samples that can be read, of which no trustworthy calibration comes; every calibration has one of its own."""
+
+
+class PivotRefusedError(CalibrationRefusedError):
     """Poses from which no trustworthy tip can be computed: too few, too little tilt, or they do not pivot."""
 
 

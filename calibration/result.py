@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,9 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from scipy.spatial.transform import Rotation
 
-from calibration.errors import CalibrationResultError
+from calibration.errors import CalibrationRefusedError, CalibrationResultError
 from geometry import Transform
-from geometry.errors import SurgNavError
 from geometry.points import Floats
 
 FORMAT: Literal["surgnav_calibration"] = "surgnav_calibration"
@@ -185,30 +184,31 @@ class CalibrationResult(_Part):
     reasons: tuple[str, ...] = ()
 
     @classmethod
-    def refused(
+    def or_refused(
         cls,
+        calibrate: Callable[[], Self],
         *,
         kind: Kind,
         subject: str,
         made: str,
         method: str,
-        error: SurgNavError,
         n_used: int,
         inputs: Sequence[InputFile] = (),
-        numbers: Mapping[str, float] | None = None,
     ) -> Self:
-        """What is kept of a calibration that its algorithm refused with an error."""
-        return cls(
-            kind=kind,
-            subject=subject,
-            made=made,
-            method=method,
-            inputs=tuple(inputs),
-            numbers=dict(numbers or {}),
-            n_used=n_used,
-            verdict=REFUSED,
-            reasons=(str(error),),
-        )
+        """What `calibrate` comes to, or, where it raises a `CalibrationRefusedError`, what is kept of the refusal."""
+        try:
+            return calibrate()
+        except CalibrationRefusedError as error:
+            return cls(
+                kind=kind,
+                subject=subject,
+                made=made,
+                method=method,
+                inputs=tuple(inputs),
+                n_used=n_used,
+                verdict=REFUSED,
+                reasons=(str(error),),
+            )
 
     @property
     def is_accepted(self) -> bool:

@@ -18,15 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.ultrasound_probe.bottom_line import find_bottom_line
 from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.motion import ProbeMotion
 from calibration.ultrasound_probe.samples import ProbeSample
 from calibration.ultrasound_probe.temporal import calibrate_probe_time
 from calibration.ultrasound_probe.wires.n_wire import NWireCalibration, NWireSettings, calibrate_n_wires
 from calibration.ultrasound_probe.wires.validation import n_wire_errors_mm, trimmed_mean
-from navigation.acquisition.probe_images import ProbeRecording
-from navigation.acquisition.probe_wires import wires_of
+from navigation.acquisition.probe.bottom import BottomCollecting
+from navigation.acquisition.probe.frames import ProbeMarkers
+from navigation.acquisition.probe.recording import ProbeRecording
+from navigation.acquisition.probe.wires import WireCollecting, WireScan
 from navigation.devices.ultrasound.plus.phantom import PlusPhantom, read_plus_phantom
 from tests.calibration.ultrasound_probe.wires.sweeps import (
     SIZE_PX,
@@ -50,30 +51,32 @@ Sweep = tuple[tuple[ProbeSample, ...], ProbeMotion]
 
 def temporal(folder: Path) -> None:
     baseline = ElementTree.parse(folder / "TestImages/TemporalCalibrationResultsBaseline.xml").getroot()
-    recording = ProbeRecording(folder / "TestImages/WaterTankBottomTranslationCombined.igs.mha", "probe")
+    markers = ProbeMarkers("probe")
+    recording = ProbeRecording(folder / "TestImages/WaterTankBottomTranslationCombined.igs.mha", markers)
+    collected = BottomCollecting(markers)
     start = time.process_time()
-    seen = [(image.time_s, find_bottom_line(image.pixels)) for image in recording.images()]
-    each_ms = 1e3 * (time.process_time() - start) / len(seen)
-    depth_px = np.array([np.nan if line is None else line.depth_px for _, line in seen])
-    found = calibrate_probe_time(np.array([time_s for time_s, _ in seen]), depth_px, recording.motion())
+    for frame in recording.frames():
+        collected.add(frame)
+    each_ms = 1e3 * (time.process_time() - start) / len(recording)
+    found = collected.calibration()
     plus_ms = 1e3 * float(baseline.get("TrackerLagSec", "nan"))
     print(f"lag: ours {1e3 * found.lag_s:.2f} ms (SD {1e3 * found.lag_sd_s:.1f}), PLUS {plus_ms:.2f} ms", end="; ")
     print(f"correlation {found.correlation:.3f}; {each_ms:.1f} ms of CPU per image with reading")
 
 
-def plus_points(folder: Path, part: str, recording: ProbeRecording) -> Sweep:
+def plus_points(folder: Path, part: str, ours: WireCollecting) -> Sweep:
     """PLUS's own segmented points, in its own images."""
     root = ElementTree.parse(folder / "TestImages/FreehandCalibration3NWires.results.xml").getroot()
-    images = {image.index: image for image in recording.images()}
+    images = ours.frames
     samples = []
     for k, frame in enumerate(next(root.iter(part)).findall("Frame")):
         points = frame.findall("SegmentedPoints/Point")
         image = images[k]
-        if points and image.T_fixed_probe is not None:
+        if points and "probe" in image.poses:
             xy = np.array([point.get("Position", "").split()[:2] for point in points], np.float64)
             names = tuple(point.get("WireName", "") for point in points)
-            samples.append(ProbeSample(k, image.time_s, xy, image.T_fixed_probe, names))
-    return tuple(samples), recording.motion()
+            samples.append(ProbeSample(k, image.time_s, xy, image.poses["probe"], names))
+    return tuple(samples), ours.motion()
 
 
 def plus_own_map(folder: Path) -> ImageToProbe:
@@ -87,20 +90,20 @@ def plus_own_map(folder: Path) -> ImageToProbe:
 def spatial(folder: Path) -> None:
     phantom = read_plus_phantom(folder / "ConfigFiles_Testing/PlusDeviceSet_fCal_Sim_SpatialCalibration_1.2.xml")
     assert phantom.spacing_mm is not None
-    recordings = [
-        ProbeRecording(folder / f"TestImages/fCal_Test_{part}_3NWires.igs.mha", "probe", "reference")
-        for part in ("Calibration", "Validation")
-    ]
-    parts = ("CalibrationData", "ValidationData")
-    theirs = [plus_points(folder, part, each) for part, each in zip(parts, recordings, strict=True)]
-    start = time.process_time()
-    ours = [(wires_of(each, phantom.wires, phantom.spacing_mm).samples, each.motion()) for each in recordings]
-    n_images = sum(len(samples) for samples, _ in ours)
+    assert phantom.T_fixed_phantom is not None
+    markers = ProbeMarkers("probe", "reference")
+    scan = WireScan(phantom=phantom.wires, T_fixed_phantom=phantom.T_fixed_phantom, spacing_mm=phantom.spacing_mm)
+    start, collected = time.process_time(), []
+    for part in ("Calibration", "Validation"):
+        collected.append(WireCollecting(markers, scan))
+        for frame in ProbeRecording(folder / f"TestImages/fCal_Test_{part}_3NWires.igs.mha", markers).frames():
+            collected[-1].add(frame)
+    ours = [(each.samples(), each.motion()) for each in collected]
+    n_images, n_all = sum(len(samples) for samples, _ in ours), sum(len(each.frames) for each in collected)
     each_ms = 1e3 * (time.process_time() - start) / n_images
-    print(
-        f"wires: ours in {n_images} of {sum(map(len, recordings))} images, {each_ms:.0f} ms of CPU per image", end=" "
-    )
-    print("with reading")
+    parts = ("CalibrationData", "ValidationData")
+    theirs = [plus_points(folder, part, each) for part, each in zip(parts, collected, strict=True)]
+    print(f"wires: ours in {n_images} of {n_all} images, {each_ms:.0f} ms of CPU per image with reading")
     print(
         f"{'calibrated from':44} {'lag':>14} {'residual':>9} {'validation, mm: poses as recorded':>34} {'with lag':>9}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calibration.errors import CalibrationRefusedError
 from geometry.errors import SurgNavError
 
 
@@ -9,5 +10,5 @@ class BoardViewError(SurgNavError):
     """One picture's corners are none of the board: too few, mirrored, in another unit, or in one line."""
 
 
-class CameraRefusedError(SurgNavError):
+class CameraRefusedError(CalibrationRefusedError):
     """Pictures from which no calibration can be computed at all: none, of several sizes, or of no common board."""

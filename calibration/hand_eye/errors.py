@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geometry.errors import SurgNavError
+from calibration.errors import CalibrationRefusedError
 
 
-class HandEyeRefusedError(SurgNavError):
+class HandEyeRefusedError(CalibrationRefusedError):
     """Motions from which no trustworthy transform can be computed: too little, not of one body, or not of one time."""

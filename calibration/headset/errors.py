@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geometry.errors import SurgNavError
+from calibration.errors import CalibrationRefusedError
 
 
-class HeadsetRefusedError(SurgNavError):
+class HeadsetRefusedError(CalibrationRefusedError):
     """Measurements from which no trustworthy pose of the tracker in the headset's world can be computed."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from calibration.errors import CalibrationRefusedError
 from geometry.errors import SurgNavError
 
 
-class SpinRefusedError(SurgNavError):
+class SpinRefusedError(CalibrationRefusedError):
     """Poses from which no trustworthy axis can be computed: too few, hardly turned, or about no single axis."""
 
 
-class TemplateRefusedError(SurgNavError):
+class TemplateRefusedError(CalibrationRefusedError):
     """A template and a tool that do not belong together: too few landmarks, or they do not fit."""
 
 

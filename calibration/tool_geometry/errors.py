@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calibration.errors import CalibrationRefusedError
 from geometry.errors import SurgNavError
 
 
@@ -9,7 +10,7 @@ class RomFileError(SurgNavError):
     """A tool geometry (.rom) that cannot be one, or that NDI's format cannot hold."""
 
 
-class LayoutRefusedError(SurgNavError):
+class LayoutRefusedError(CalibrationRefusedError):
     """Observed spheres from which no layout can be told: too few, too little in common, or in more than one order."""
 
 

@@ -73,7 +73,7 @@ class BoardCollecting:
         least = min(range(self._n_cameras), key=lambda camera: every[camera].share)
         where = "" if self._n_cameras == 1 else f" (camera {least + 1})"
         if self.is_enough:
-            return Advice("it is enough: end it with Enter", 1.0, self._doubt())
+            return Advice.enough(self._doubt())
         return Advice(every[least].next_step + where, every[least].share, self._doubt())
 
     def _found(self, picture: NamedPicture) -> BoardView | LeftOut:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from geometry.clock import Clock
 from navigation.clock import NS_PER_S
@@ -27,6 +27,11 @@ class Advice:
     next_step: str
     coverage: float
     doubt: str
+
+    @classmethod
+    def enough(cls, doubt: str) -> Self:
+        """More samples would change little."""
+        return cls("it is enough: end it with Enter", 1.0, doubt)
 
 
 class Collecting(Protocol[Sample_contra]):
@@ -62,18 +67,20 @@ def collect(
     *,
     until_enough: bool,
     seconds: float | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """Collects until Enter or q, or for `seconds` of `clock`; u takes back what came last.
 
     Args:
         next_sample: waits for the next sample, not long; None where there is none.
         key: the key that was pressed; None for none.
-        show: shows the advice, twice a second.
+        show: shows the advice, twice a second; more seldom where that would take more than a fifth of the time.
         until_enough: end as soon as it is enough, for where nobody can press a key.
+        is_over: whether no more samples will come, as at the end of a recording that is played.
     """
     begun_ns = clock.now_ns()
-    shown_ns: int | None = None
-    while (pressed := key()) not in END:
+    next_ns = begun_ns
+    while (pressed := key()) not in END and not is_over():
         if pressed == UNDO:
             collecting.undo()
         sample = next_sample()
@@ -82,9 +89,10 @@ def collect(
         now_ns = clock.now_ns()
         if seconds is not None and now_ns - begun_ns >= round(seconds * NS_PER_S):
             break
-        if shown_ns is None or now_ns - shown_ns >= ADVISED_EVERY_NS:
-            shown_ns = now_ns
+        if now_ns >= next_ns:
             show(collecting.advice())
+            shown_ns = clock.now_ns()
+            next_ns = max(now_ns + ADVISED_EVERY_NS, shown_ns + 4 * (shown_ns - now_ns))
             if until_enough and collecting.is_enough:
                 break
     show(collecting.advice())

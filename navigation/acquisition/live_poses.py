@@ -11,7 +11,7 @@ from geometry import Transform
 from navigation.acquisition.collect import AcquisitionSettings
 from navigation.clock import NS_PER_S
 from navigation.devices.frame_order import STALE_AFTER_MS
-from navigation.devices.tracker import ToolObservation, Tracker, TrackerFrame
+from navigation.devices.tracker import Tracker, TrackerFrame
 from navigation.errors import AcquisitionError
 
 _LONGEST_SILENCE = 10  # timeouts without a frame
@@ -71,13 +71,13 @@ class LivePoses:
                 )
             return None
         self._silent = 0
-        captured_ns = _captured_ns(frame, self._tool)
-        if self._newest_ns is not None and captured_ns <= self._newest_ns:
+        at_ns = captured_ns(frame, self._tool)
+        if self._newest_ns is not None and at_ns <= self._newest_ns:
             return None
-        self._newest_ns = captured_ns
+        self._newest_ns = at_ns
         pose = self._pose(frame)
         self.n_missing += pose is None
-        return None if pose is None else PoseSample(captured_ns / NS_PER_S, pose)
+        return None if pose is None else PoseSample(at_ns / NS_PER_S, pose)
 
     def _pose(self, frame: TrackerFrame) -> Transform | None:
         of_tool = self._seen(frame, self._tool)
@@ -87,13 +87,8 @@ class LivePoses:
         return None if of_other is None else of_other.inverse() @ of_tool
 
     def _seen(self, frame: TrackerFrame, tool: str) -> Transform | None:
-        seen: ToolObservation = frame.tools[tool]
-        behind_ms = (frame.capture_ns - _captured_ns(frame, tool)) / 1e6
-        is_old = seen.T_tracker_tool is not None and behind_ms > STALE_AFTER_MS
-        self.why = f"{tool} not seen for a while" if is_old else ""
-        if seen.T_tracker_tool is None:
-            self.why = f"{tool} {seen.why}"
-        return None if is_old else seen.T_tracker_tool
+        pose, self.why = seen_pose(frame, tool)
+        return pose
 
 
 class CollectedPoses:
@@ -140,6 +135,16 @@ class CollectedPoses:
         return PoseStream.of(times_s.tolist(), self.poses, n_missing, self._source)
 
 
-def _captured_ns(frame: TrackerFrame, tool: str) -> int:
+def captured_ns(frame: TrackerFrame, tool: str) -> int:
+    """When the tool was seen: of tools of another device than the leading one, not when the frame was."""
     own_ns = frame.tools[tool].capture_ns
     return frame.capture_ns if own_ns is None else own_ns
+
+
+def seen_pose(frame: TrackerFrame, tool: str) -> tuple[Transform | None, str]:
+    """``T_tracker_<tool>``, or None and why there is none; what is older than may be shown is none either."""
+    seen = frame.tools[tool]
+    if seen.T_tracker_tool is None:
+        return None, f"{tool} {seen.why}"
+    is_old = (frame.capture_ns - captured_ns(frame, tool)) / 1e6 > STALE_AFTER_MS
+    return (None, f"{tool} not seen for a while") if is_old else (seen.T_tracker_tool, "")

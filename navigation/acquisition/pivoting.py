@@ -1,29 +1,28 @@
-"""A stylus that is pivoted, live: what to do next, how far it was tilted, how well the tip is known so far."""
+"""A tool that is pivoted, turned about its shaft or held on a point, live: how far it was moved, and what is known."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from calibration.errors import PivotRefusedError
-from calibration.pivot.pivot import PivotCalibration, PivotSettings, calibrate_pivot
+from calibration.pivot.pivot import PivotSettings, calibrate_pivot
 from calibration.pivot.results import METHOD, pivot_result
+from calibration.pivot.spin import SpinSettings, calibrate_spin
 from calibration.result import CalibrationResult, InputFile
 from calibration.streams import PoseStream
 from geometry.points import Floats
 from navigation.acquisition.collecting import Advice
 from navigation.acquisition.live_poses import CollectedPoses
+from navigation.acquisition.trying import Attempt, TriedPoses, Words
 
 # Tilted by 15 degrees to every side an axis has about 10 degrees RMS: twice the least that is accepted.
 WANTED_TILTS = 2.0
-# A tip that is known to half of what is accepted leaves room for the errors that no residual shows.
-ENOUGH = 0.5
-# Neighbouring poses repeat one another's error: what counts is time, more than the number of poses.
-LEAST_S = 5.0
+# An even half turn to and fro has 52 degrees RMS; farther makes the axis surer, as far as the marker stays in view.
+WANTED_TURN_RMS_RAD = np.deg2rad(40.0)
 TOUCH_S = 3.0
-_FEW = 10
 
 
-class PivotCollecting(CollectedPoses):
+class PivotCollecting(TriedPoses):
     """Satisfies `Collecting` for the poses of a stylus whose tip stands in a divot.
 
     Args:
@@ -32,42 +31,65 @@ class PivotCollecting(CollectedPoses):
     """
 
     def __init__(self, source: str, settings: PivotSettings | None = None) -> None:
-        super().__init__(source)
-        self._settings = settings or PivotSettings()
-        self._is_enough = False
-
-    @property
-    def is_enough(self) -> bool:
-        """Whether, at the last advice, the tilts were wide and the tip known to half of what is accepted."""
-        return self._is_enough
-
-    def advice(self) -> Advice:
-        self._is_enough = False
-        if len(self) < _FEW:
-            return Advice("put the tip into a divot, and tilt the stylus slowly to all sides", 0.0, "too few poses yet")
-        coverage = self._coverage()
-        try:
-            found = calibrate_pivot(self.poses, self._settings)
-        except PivotRefusedError as error:
-            return Advice(error.action, min(coverage, 0.99), f"the tip is not known yet: {error.came}")
-        known = f"the tip is known to {found.expected_tip_error_rms_mm:.2f} mm RMS, {_poses(found)}"
-        self._is_enough = coverage >= 1.0 and (
-            found.expected_tip_error_rms_mm <= ENOUGH * self._settings.maximum_tip_error_rms_mm
+        words = Words(
+            what="the tip",
+            begin="put the tip into a divot, and tilt the stylus slowly to all sides",
+            farther="tilt it farther, also across the direction of the tilts so far",
+            longer="go on tilting it slowly: more poses make the tip surer",
         )
-        if self._is_enough:
-            return Advice("it is enough: end it with Enter", 1.0, known)
-        if coverage < 1.0:
-            return Advice("tilt it farther, also across the direction of the tilts so far", coverage, known)
-        return Advice("go on tilting it slowly: more poses make the tip surer", coverage, known)
+        super().__init__(source, words)
+        self._settings = settings or PivotSettings()
 
-    def _coverage(self) -> float:
-        """The least tilted axis' RMS tilt, or the time, as a share of what is wanted, whichever is less."""
+    def moved(self) -> float:
+        """The least tilted axis' RMS tilt, as a share of what is wanted."""
         rotations: Floats = np.stack([pose.rotation_matrix for pose in self.poses])
         # As in the calibration: 1 - |mean(R) u|^2 is the squared tilt of the axis u that moved least.
         least = float(np.linalg.svd(rotations.mean(axis=0))[1][0])
         tilt_rms_rad = float(np.sqrt(max(0.0, 1.0 - least**2)))
-        wanted_rad = WANTED_TILTS * self._settings.minimum_tilt_rms_rad
-        return min(1.0, tilt_rms_rad / wanted_rad, self.duration_s / LEAST_S)
+        return tilt_rms_rad / (WANTED_TILTS * self._settings.minimum_tilt_rms_rad)
+
+    def attempt(self) -> Attempt:
+        found = calibrate_pivot(self.poses, self._settings)
+        rejected = f", {found.n_rejected} left out" if found.n_rejected else ""
+        return Attempt(
+            error=found.expected_tip_error_rms_mm,
+            limit=self._settings.maximum_tip_error_rms_mm,
+            known=f"the tip is known to {found.expected_tip_error_rms_mm:.2f} mm RMS, "
+            f"from {found.n_used} poses{rejected}",
+        )
+
+
+class SpinCollecting(TriedPoses):
+    """Satisfies `Collecting` for the poses of a tool that turns about its shaft.
+
+    Args:
+        source: name of the device or room.
+        settings: what the spin must bring.
+    """
+
+    def __init__(self, source: str, settings: SpinSettings | None = None) -> None:
+        words = Words(
+            what="the axis",
+            begin="keep the shaft where it is, and turn the tool about it slowly",
+            farther="turn it farther about its shaft, to and fro, and keep the shaft still",
+            longer="go on turning it slowly: more poses make the axis surer",
+        )
+        super().__init__(source, words)
+        self._settings = settings or SpinSettings()
+
+    def moved(self) -> float:
+        """The RMS turn from the mean orientation, as a share of what is wanted."""
+        rotations = Rotation.from_matrix(np.stack([pose.rotation_matrix for pose in self.poses]))
+        turns = (rotations.mean().inv() * rotations).magnitude()
+        return float(np.sqrt(np.mean(turns**2))) / WANTED_TURN_RMS_RAD
+
+    def attempt(self) -> Attempt:
+        found = calibrate_spin(self.poses, None, self._settings)
+        return Attempt(
+            error=found.expected_axis_error_rms_rad,
+            limit=self._settings.maximum_axis_error_rms_rad,
+            known=f"the axis is known to {np.rad2deg(found.expected_axis_error_rms_rad):.2f} degrees RMS",
+        )
 
 
 class TouchCollecting(CollectedPoses):
@@ -84,7 +106,7 @@ class TouchCollecting(CollectedPoses):
     def advice(self) -> Advice:
         share = min(1.0, self.duration_s / TOUCH_S)
         if share >= 1.0:
-            return Advice("it is enough: end it with Enter", 1.0, f"seen for {self.duration_s:.0f} s")
+            return Advice.enough(f"seen for {self.duration_s:.0f} s")
         return Advice("hold the tip on the point; the tool may be tilted about it", share, "not seen for long enough")
 
 
@@ -95,20 +117,12 @@ def pivot_of(stream: PoseStream, made: str, inputs: InputFile) -> CalibrationRes
         made: when, ISO 8601 with a time zone.
         inputs: where the poses come from.
     """
-    try:
-        return pivot_result(calibrate_pivot(stream), stream, made, [inputs])
-    except PivotRefusedError as error:
-        return CalibrationResult.refused(
-            kind="pivot",
-            subject=stream.from_frame,
-            made=made,
-            method=METHOD,
-            error=error,
-            n_used=len(stream),
-            inputs=[inputs],
-        )
-
-
-def _poses(found: PivotCalibration) -> str:
-    rejected = f", {found.n_rejected} left out" if found.n_rejected else ""
-    return f"from {found.n_used} poses{rejected}"
+    return CalibrationResult.or_refused(
+        lambda: pivot_result(calibrate_pivot(stream), stream, made, [inputs]),
+        kind="pivot",
+        subject=stream.from_frame,
+        made=made,
+        method=METHOD,
+        n_used=len(stream),
+        inputs=[inputs],
+    )

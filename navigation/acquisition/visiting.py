@@ -11,7 +11,6 @@ from geometry.points import Floats
 from navigation.acquisition.collecting import Advice
 from navigation.acquisition.live_poses import CollectedPoses
 
-ENOUGH = "it is enough: end it with Enter"
 _TURNS = {
     "roll": "about its own shaft, one way and the other",
     "pitch": "forwards and backwards",
@@ -43,7 +42,7 @@ class BlockCollecting(CollectedPoses):
         self._visited = len(find_visits(self.stream(0), self._tip_mm)) if len(self) > 1 else 0
         seen = f"{self._visited} of {len(names)} points"
         if self.is_enough:
-            return Advice(ENOUGH, 1.0, seen)
+            return Advice.enough(seen)
         tilt = ", and tilt the tool to all sides about it" if self._visited == 0 else ""
         return Advice(f"hold the tip still on {names[self._visited]}{tilt}", self._visited / len(names), seen)
 
@@ -71,7 +70,7 @@ class PointTouches(CollectedPoses):
         self._touches = len(find_touches(self.stream(0), self._tip_mm)) if len(self) > 1 else 0
         seen = f"{self._touches} of {self._wanted} touches"
         if self.is_enough:
-            return Advice(ENOUGH, 1.0, seen)
+            return Advice.enough(seen)
         step = f"hold the tip on {self._point} for a second, lift it by a centimetre, and put it back"
         return Advice(step, self._touches / self._wanted, seen)
 
@@ -105,6 +104,6 @@ class PointTurns(CollectedPoses):
         seen = ", ".join(f"{axis} {span:.0f} degrees" for axis, span in spans.items())
         self._is_enough = spans[least] >= self._settings.least_span_deg
         if self._is_enough:
-            return Advice(ENOUGH, 1.0, seen)
+            return Advice.enough(seen)
         step = f"keep the tip in {self._point}, and turn the tool {_TURNS[least]}"
         return Advice(step, min(1.0, spans[least] / self._settings.least_span_deg), seen)

@@ -15,6 +15,7 @@ from geometry import Surface, Transform
 from navigation.clock import PacedClock
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
+from navigation.devices.ultrasound.source import UltrasoundSource
 
 ReadSkin = Callable[[], Surface]
 """Reads the skin of a case's patient in ``ct``, on which a simulated stylus moves; may raise a SurgNavError."""
@@ -158,6 +159,8 @@ class Driver:
         on_reference: whether a device gives its poses relative to the reference, which it sees by itself; such a device
             needs no place beside the one that leads.
         rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
+        images: opens the ultrasound that the device gives beside poses, without waiting for it; it comes on the same
+            clock as the poses. None for one that gives none.
         about_patient: of a simulator: the same device for a service, from a time in ns on, about that patient.
     """
 
@@ -170,5 +173,6 @@ class Driver:
     is_simulated: bool = False
     check: Callable[[Device], list[str]] = lambda device: []
     on_reference: Callable[[Device], bool] = lambda device: False
+    images: Callable[[Device, PacedClock], UltrasoundSource | None] = lambda device, clock: None
     rehearse: Callable[[Device, ReadSkin, PacedClock], tuple[Tracker, Hand]] | None = None
     about_patient: Callable[[Device, ReadSkin, int], Device] | None = None

@@ -55,8 +55,12 @@ def test_what_is_written_is_read(tmp_path: Path):
 
 def test_a_refusal_is_kept_with_its_words():
     error = PivotRefusedError("12 poses", "at least 30", "go on")
-    refused = CalibrationResult.refused(
-        kind="pivot", subject="stylus", made=made().made, method="one-step", error=error, n_used=12
+
+    def calibrate() -> CalibrationResult:
+        raise error
+
+    refused = CalibrationResult.or_refused(
+        calibrate, kind="pivot", subject="stylus", made=made().made, method="one-step", n_used=12
     )
     assert not refused.is_accepted
     assert refused.reasons == (str(error),)

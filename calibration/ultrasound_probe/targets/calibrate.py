@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -28,90 +29,62 @@ from calibration.ultrasound_probe.targets.robust_fit import Fit, fit_robustly
 from calibration.ultrasound_probe.targets.wall_model import WallModel, start_of_wall
 from geometry.points import Floats
 
-STYLUS, CROSS, PLANE = "stylus", "cross", "plane"
+Method = Literal["stylus", "cross", "wall"]
+STYLUS: Method = "stylus"
+CROSS: Method = "cross"
+WALL: Method = "wall"
 # In words, with their papers, for results.
-METHODS = {
+METHODS: dict[Method, str] = {
     STYLUS: "tip of a tracked stylus in the image, robust least squares in the image",
     CROSS: "one point at rest (Detmer, UMB 20(9), 1994; Prager, UMB 24(6), 1998), robust least squares in the image",
-    PLANE: "a wall at rest (Prager, UMB 24(6), 1998), robust least squares in the image",
+    WALL: "a wall at rest (Prager, UMB 24(6), 1998), robust least squares in the image",
 }
 
 
-def calibrate_from_stylus(
+def calibrate_from_target(
+    method: Method,
     samples: Sequence[ProbeSample],
-    tips_fixed_mm: Floats,
     image: ProbeImage,
+    *,
+    tips_fixed_mm: Floats | None = None,
     settings: TargetSettings | None = None,
 ) -> ProbeCalibration:
-    """Calibrates from images in which the tip of a tracked stylus is seen.
+    """Calibrates from images of a target.
 
     Args:
-        samples: one point each, the tip's echo; in the order of time.
-        tips_fixed_mm: the tip at those times, in the frame that the samples' poses lead to, ``(n, 3)``.
+        method: ``stylus``, the tip of a tracked stylus; ``cross``, one point that stands still: crossed wires, a bead;
+            ``wall``, a plane that stands still: a membrane, or the bottom of a water tank.
+        samples: one point each, the target's echo, or two far apart on the wall's line; in the order of time.
         image: what is stated of the images.
+        tips_fixed_mm: for ``stylus`` alone: the tip at the samples' times, in the frame that their poses lead to,
+            ``(n, 3)``.
         settings: limits.
 
     Raises:
-        ProbeInputError: samples without exactly one point, or tips of another shape.
-        ProbeRefusedError: too few images, or a part of the image in which the tip was never seen.
+        ProbeInputError: samples without exactly these points, or tips of another shape.
+        ProbeRefusedError: too few images, a part of the image in which a point was never seen, or motions that leave
+            the calibration open, which are named.
     """
     settings = settings or TargetSettings()
-    pixels, poses = _one_point_each(samples, settings)
-    tips = np.array(tips_fixed_mm, np.float64)
-    if tips.shape != (len(pixels), 3) or not np.isfinite(tips).all():
-        raise ProbeInputError(
-            f"tips of shape {tips.shape} for {len(pixels)} images, or some that are not finite",
-            "one tip (x, y, z) in mm for each image",
-            "leave out images at whose time the stylus was not seen",
-        )
-    in_probe = np.einsum("nji,nj->ni", poses[:, :3, :3], tips - poses[:, :3, 3])
-    start = start_of_known(pixels, in_probe, np.random.default_rng(0))
+    if method == WALL:
+        return _from_wall(samples, image, settings)
+    points, poses = _points_each(samples, 1, "the target's echo", settings)
+    pixels = points[:, 0]
+    tips_mm = _tips(tips_fixed_mm, len(pixels)) if method == STYLUS else None
+    rng = np.random.default_rng(0)
+    if tips_mm is None:
+        start = start_of_unknown(pixels, poses, rng)
+    else:
+        in_probe = np.einsum("nji,nj->ni", poses[:, :3, :3], tips_mm - poses[:, :3, 3])
+        start = start_of_known(pixels, in_probe, rng)
     spacing_mm = _nominal(start, image)
-    model = PointModel(pixels, poses, tips, spacing_mm)
+    model = PointModel(pixels, poses, tips_mm, spacing_mm)
     fit = _fit(model, start, samples, settings)
-    design = design_of_points(fit, pixels, poses, tips, spacing_mm, image, settings)
-    return _judged(STYLUS, fit, model.scale, design, samples, image, settings)
+    design = design_of_points(fit, pixels, poses, tips_mm, spacing_mm, image, settings)
+    return _judged(method, fit, model.scale, design, samples, image, settings)
 
 
-def calibrate_from_point(
-    samples: Sequence[ProbeSample], image: ProbeImage, settings: TargetSettings | None = None
-) -> ProbeCalibration:
-    """Calibrates from images of one point that stands still: crossed wires, a bead, a tip that is held fast.
-
-    Args:
-        samples: one point each; in the order of time.
-        image: what is stated of the images.
-        settings: limits.
-
-    Raises:
-        ProbeInputError: samples without exactly one point.
-        ProbeRefusedError: too few images, or motions that leave the calibration open, which are named.
-    """
-    settings = settings or TargetSettings()
-    pixels, poses = _one_point_each(samples, settings)
-    start = start_of_unknown(pixels, poses, np.random.default_rng(0))
-    spacing_mm = _nominal(start, image)
-    model = PointModel(pixels, poses, None, spacing_mm)
-    fit = _fit(model, start, samples, settings)
-    design = design_of_points(fit, pixels, poses, None, spacing_mm, image, settings)
-    return _judged(CROSS, fit, model.scale, design, samples, image, settings)
-
-
-def calibrate_from_wall(
-    samples: Sequence[ProbeSample], image: ProbeImage, settings: TargetSettings | None = None
-) -> ProbeCalibration:
-    """Calibrates from images of a wall that stands still: a membrane, or the bottom of a water tank.
-
-    Args:
-        samples: two points each, far apart on the wall's line; in the order of time.
-        image: what is stated of the images.
-        settings: limits.
-
-    Raises:
-        ProbeInputError: samples without exactly two points.
-        ProbeRefusedError: too few images, or motions that leave the calibration open, which are named.
-    """
-    settings = settings or TargetSettings()
+def _from_wall(samples: Sequence[ProbeSample], image: ProbeImage, settings: TargetSettings) -> ProbeCalibration:
     lines, poses = _points_each(samples, 2, "two ends of the wall's line", settings)
     spacing_mm = float(np.mean(image.stated_spacing_mm)) if image.stated_spacing_mm else 0.1
     start = start_of_wall(lines, poses, spacing_mm, np.random.default_rng(0))
@@ -120,7 +93,18 @@ def calibrate_from_wall(
     model = WallModel(lines, poses, spacing_mm)
     fit = _fit(model, start, samples, settings)
     design = design_of_wall(fit, lines, poses, spacing_mm, image, settings)
-    return _judged(PLANE, fit, model.scale, design, samples, image, settings)
+    return _judged(WALL, fit, model.scale, design, samples, image, settings)
+
+
+def _tips(tips_fixed_mm: Floats | None, count: int) -> Floats:
+    tips = np.array([] if tips_fixed_mm is None else tips_fixed_mm, np.float64)
+    if tips.shape != (count, 3) or not np.isfinite(tips).all():
+        raise ProbeInputError(
+            f"tips of shape {tips.shape} for {count} images, or some that are not finite",
+            "one tip (x, y, z) in mm for each image",
+            "leave out images at whose time the stylus was not seen",
+        )
+    return tips
 
 
 def _points_each(
@@ -133,11 +117,6 @@ def _points_each(
             came = f"{len(sample.points_px)} points in image {sample.index}"
             raise ProbeInputError(came, f"{what}, {count} in each image", "leave out images in which they are not seen")
     return np.stack([sample.points_px for sample in samples]), np.stack([one.T_fixed_probe.matrix for one in samples])
-
-
-def _one_point_each(samples: Sequence[ProbeSample], settings: TargetSettings) -> tuple[Floats, Floats]:
-    points, poses = _points_each(samples, 1, "the target's echo", settings)
-    return points[:, 0], poses
 
 
 def _nominal(start: Floats, image: ProbeImage) -> Floats:
@@ -160,7 +139,7 @@ def _fit(model: PointModel | WallModel, start: Floats, samples: Sequence[ProbeSa
 
 
 def _judged(
-    method: str,
+    method: Method,
     fit: Fit,
     scale: Floats,
     design: Design,
@@ -173,7 +152,7 @@ def _judged(
     Raises:
         ProbeRefusedError: motions that leave it open.
     """
-    if method != PLANE:
+    if method != WALL:
         _check_extent(design, settings)
     _check_motion(design, settings)
     steps = fit.step_covariance[:9, :9] * np.outer(scale[:9], scale[:9])
@@ -187,7 +166,7 @@ def _judged(
     rms = float(np.sqrt(np.mean(norms[fit.used] ** 2)))
     spacings, reasons = said_and_refused_spacings(image_map, image, settings.maximum_depth_error_mm)
     reasons = [*fit_refused(rms, len(outliers), len(samples), settings), *flips_refused(image_map, image), *reasons]
-    what = "the wall" if method == PLANE else "the target"
+    what = "the wall" if method == WALL else "the target"
     coverage = [
         said_extent(design.views.pixels, image.size_px, what),
         said_turns(turned_deg(design.views.rotations, columns)),

@@ -163,7 +163,6 @@ def _calibrated(
 ) -> tuple[CalibrationResult, list[CameraCalibration]]:
     """The result, accepted or refused, and the lenses."""
     from calibration.camera.choosing import choose
-    from calibration.camera.errors import CameraRefusedError
     from calibration.camera.mono import calibrate_camera
     from calibration.camera.results import METHOD, mono_result, stereo_result
     from calibration.camera.stereo import calibrate_stereo
@@ -174,25 +173,30 @@ def _calibrated(
         input_of_pictures(source, [view.pixels for view in collected.views(camera)])
         for camera, source in enumerate(request.sources)
     ]
-    try:
+    cameras: list[CameraCalibration] = []
+
+    def calibrate() -> CalibrationResult:
         if len(request.sources) == 1:
             found = calibrate_camera(choose(collected.views(0), _MOST_VIEWS), made)
-            return mono_result(found, request.name, inputs, _notes(request)), [found.camera]
+            cameras.append(found.camera)
+            return mono_result(found, request.name, inputs, _notes(request))
         both = calibrate_stereo(collected.pairs, made)
         fault = both.size_fault(request.baseline_mm, request.square_mm) if request.baseline_mm else None
         both = both if fault is None else both.refused(fault)
-        return stereo_result(both, request.name, inputs, _notes(request)), list(both.cameras)
-    except CameraRefusedError as error:
-        refused = CalibrationResult.refused(
-            kind="camera" if len(request.sources) == 1 else "stereo",
-            subject=request.name,
-            made=made,
-            method=METHOD,
-            error=error,
-            n_used=len(collected.pairs),
-            inputs=inputs,
-        )
-        return refused.model_copy(update={"reasons": (*refused.reasons, *_why(collected))}), []
+        cameras.extend(both.cameras)
+        return stereo_result(both, request.name, inputs, _notes(request))
+
+    result = CalibrationResult.or_refused(
+        calibrate,
+        kind="camera" if len(request.sources) == 1 else "stereo",
+        subject=request.name,
+        made=made,
+        method=METHOD,
+        n_used=len(collected.pairs),
+        inputs=inputs,
+    )
+    why = () if cameras else _why(collected)
+    return result.model_copy(update={"reasons": (*result.reasons, *why)}), cameras
 
 
 def _notes(request: CameraRequest) -> list[str]:

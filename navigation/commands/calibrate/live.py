@@ -15,7 +15,9 @@ from rich.text import Text
 from navigation.acquisition.collecting import Advice, Collecting, collect
 from navigation.clock import MonotonicClock, PacedClock, VirtualClock
 from navigation.devices.registry import driver_of
+from navigation.devices.ultrasound.source import UltrasoundSource
 from navigation.room.room import Room
+from navigation.room.room_images import open_images
 from navigation.room.room_tracker import RoomTracker, open_room
 from navigation.terminal.quit_key import pressed_keys
 
@@ -39,14 +41,38 @@ def opened(room: Room) -> Iterator[OpenedRoom]:
     Raises:
         SurgNavError: a device cannot be opened.
     """
-    rehearsed = all(driver_of(device.driver).is_simulated for device in room.devices)
-    clock = VirtualClock() if rehearsed else MonotonicClock()
+    clock = clock_of(room)
     tracker = open_room(room.devices, clock)
     tracker.start()
     try:
         yield OpenedRoom(tracker, clock)
     finally:
         tracker.stop()
+
+
+@contextmanager
+def opened_with_images(room: Room, whole: Room) -> Iterator[tuple[OpenedRoom, UltrasoundSource]]:
+    """As `opened`, with the ultrasound of the whole room, of whichever device gives it; it runs too.
+
+    Raises:
+        RoomError: not one device of the room gives images.
+        SurgNavError: a device cannot be opened.
+    """
+    clock = clock_of(room)
+    tracker, images = open_room(room.devices, clock), open_images(whole, clock)
+    images.start()
+    tracker.start()
+    try:
+        yield OpenedRoom(tracker, clock), images
+    finally:
+        tracker.stop()
+        images.stop()
+
+
+def clock_of(room: Room) -> PacedClock:
+    """This machine's clock, or one that runs as fast as it can where all devices are simulated."""
+    rehearsed = all(driver_of(device.driver).is_simulated for device in room.devices)
+    return VirtualClock() if rehearsed else MonotonicClock()
 
 
 def collect_live(
@@ -58,14 +84,18 @@ def collect_live(
     title: str,
     seconds: float | None = None,
     note: Callable[[], str] = lambda: "",
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """Collects with a screen and keys; without a terminal until it is enough, or for `seconds`.
 
     Args:
         next_sample: waits for the next sample, not long; None where there is none.
         note: what else to say, such as why the tool is not seen; empty for nothing.
+        is_over: whether no more samples will come.
     """
-    collect_shown(collecting, next_sample, room.clock, console, title=title, seconds=seconds, note=note)
+    collect_shown(
+        collecting, next_sample, room.clock, console, title=title, seconds=seconds, note=note, is_over=is_over
+    )
 
 
 def collect_shown(
@@ -77,6 +107,7 @@ def collect_shown(
     title: str,
     seconds: float | None = None,
     note: Callable[[], str] = lambda: "",
+    is_over: Callable[[], bool] = lambda: False,
 ) -> None:
     """As `collect_live`, on any clock: a camera that is calibrated is in no room yet."""
     live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -95,6 +126,7 @@ def collect_shown(
             clock,
             until_enough=unattended,
             seconds=seconds if seconds is not None or not unattended else _LONGEST_UNATTENDED_S,
+            is_over=is_over,
         )
     last = collecting.advice()
     console.print(f"{escape(title)}: {last.coverage:.0%} covered; {escape(last.doubt)}", highlight=False)

@@ -1,19 +1,18 @@
-"""One connection to a device: our own loop over the socket, which keeps every message."""
+"""One connection to a device: what its messages say of the tools."""
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from geometry.clock import Clock
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device, StampClock
 from navigation.devices.openigtlink.errors import LinkError
-from navigation.devices.openigtlink.framing import Frame, FrameStream, Message, pack, unpack
+from navigation.devices.openigtlink.framing import Frame, unpack
 from navigation.devices.openigtlink.layout import layout_of
-from navigation.devices.openigtlink.messages import Request, StartTracking, Status, StatusCode, TrackingReply
+from navigation.devices.openigtlink.link_socket import LinkSocket
+from navigation.devices.openigtlink.messages import Status, StatusCode, TrackingReply
 from navigation.devices.openigtlink.observer import Observer
 from navigation.devices.openigtlink.settings import LinkSettings
 from navigation.devices.openigtlink.sightings import POSE_KINDS, Sighting, sightings_in
@@ -21,9 +20,6 @@ from navigation.devices.reader import Received
 from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.errors import DeviceError
 
-_CONNECT_S = 3.0
-_CHUNK = 1 << 18
-_MOST_AT_ONCE = 1 << 22  # so that a flood cannot keep `receive` from returning
 _SILENT_NS = 5 * NS_PER_S
 _LOOKED_FOR_NS = 2 * NS_PER_S
 _NAMES_KEPT = 12
@@ -39,29 +35,13 @@ class LinkConnection:
     def __init__(self, settings: LinkSettings, device: Device, observer: Observer, clock: Clock) -> None:
         self._settings, self._observer, self._clock = settings, observer, clock
         self._by_stamp = device.stamps.clock is StampClock.SENSOR
-        self._stream = FrameStream(settings.largest_message_mb * 1_000_000)
-        self._buffer = bytearray(_CHUNK)
         self._heard_ns = clock.now_ns()
         self._names = _Names(layout_of(device).tools, self._heard_ns)
         self._status = self._said = ""
-        self._socket = socket.create_connection((settings.host, settings.port), timeout=_CONNECT_S)
-        try:
-            _notice_cut_cables(self._socket)
-            self._socket.sendall(self._greeting())
-        except OSError:
-            self._socket.close()
-            raise
-
-    def _greeting(self) -> bytes:
-        """What is asked for; and a question in our version, from which PLUS learns which one to answer in."""
-        settings, greeting = self._settings, b""
-        if settings.ask_for is not None:
-            resolution_ms = int(1000.0 / settings.rate_hz)
-            greeting = pack(Message(StartTracking(settings.ask_for, resolution_ms)))
-        return greeting + pack(Message(Request("GET_STATUS"), version=settings.version))
+        self._socket = LinkSocket(settings)
 
     def receive(self, timeout_s: float) -> Sequence[Received]:
-        frames = self._frames(timeout_s)
+        frames = self._socket.frames(timeout_s)
         now_ns = self._clock.now_ns()
         received: list[Received] = []
         for frame, overtaken in _newest_of_each(frames):
@@ -82,32 +62,7 @@ class LinkConnection:
         return received
 
     def close(self) -> None:
-        with suppress(OSError):
-            if self._settings.ask_for is not None:
-                self._socket.sendall(pack(Message(Request(f"STP_{self._settings.ask_for}"))))
         self._socket.close()
-
-    def _frames(self, timeout_s: float) -> list[Frame]:
-        self._socket.settimeout(timeout_s)
-        frames: list[Frame] = []
-        taken = 0
-        while taken < _MOST_AT_ONCE:
-            try:
-                size = self._socket.recv_into(self._buffer)
-            except TimeoutError:
-                break
-            except ConnectionResetError:
-                size = 0  # closed, before the device had read what we sent
-            if not size and frames:
-                break  # what came before the end counts; the next call meets the end again
-            if not size:
-                raise DeviceError("a connection that the device has closed", "an open one", "start the sender again")
-            with memoryview(self._buffer) as view:
-                frames += self._stream.feed(view[:size])
-            taken += size
-            if size < _CHUNK:
-                break
-        return frames
 
     def _received(self, frame: Frame, overtaken: int, now_ns: int) -> Received:
         stamp_ns = frame.stamp_ns if self._by_stamp else None
@@ -179,12 +134,3 @@ def _newest_of_each(frames: list[Frame]) -> list[tuple[Frame, int]]:
 
 def _belong(before: Received, each: Received) -> bool:
     return before.sensor_ns is not None and before.sensor_ns == each.sensor_ns and not before.tools.keys() & each.tools
-
-
-def _notice_cut_cables(connection: socket.socket) -> None:
-    """A peer that has gone without a word is noticed after some 5 s; systems without these options take longer."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in (("TCP_KEEPIDLE", 2), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

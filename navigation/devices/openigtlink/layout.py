@@ -45,7 +45,7 @@ def frames_of(name: str) -> tuple[str, str]:
 
 def layout_of(device: Device) -> Layout:
     """The layout of a device in which `mistakes_of` finds nothing."""
-    tools = {_wire_name(tool.id): tool for tool in device.tools}
+    tools = {wire_name(tool.id): tool for tool in device.tools}
     reference = next((tool for tool in device.tools if tool.role is Role.REFERENCE), None)
     if reference is None:
         return Layout(tools)
@@ -53,8 +53,8 @@ def layout_of(device: Device) -> Layout:
     others = {tool.id: frames_of(tool.id)[1] for tool in device.tools if tool is not reference}
     if marker not in others.values():
         return Layout(tools)
-    composed = frozenset(_wire_name(name) for name, its in others.items() if its == fixed)
-    return Layout(tools, _wire_name(reference.id), composed)
+    composed = frozenset(wire_name(name) for name, its in others.items() if its == fixed)
+    return Layout(tools, wire_name(reference.id), composed)
 
 
 def mistakes_of(device: Device) -> list[str]:
@@ -68,7 +68,7 @@ def mistakes_of(device: Device) -> list[str]:
                 f"[tools.{tool.name}] got id = {tool.id!r}, with 'To' more than once; expected two frames, as in "
                 "'StylusToTracker'. Fix: rename the transform at the device."
             )
-        other = wire_names.setdefault(_wire_name(tool.id), tool.name)
+        other = wire_names.setdefault(wire_name(tool.id), tool.name)
         if other != tool.name:
             sentences.append(
                 f"[tools.{tool.name}] got id = {tool.id!r}, whose first {WIRE_NAME_BYTES} bytes are those of "
@@ -103,5 +103,6 @@ def _mixtures(device: Device) -> list[str]:
     return []
 
 
-def _wire_name(name: str) -> str:
+def wire_name(name: str) -> str:
+    """As much of a name as OpenIGTLink sends."""
     return name.encode()[:WIRE_NAME_BYTES].decode(errors="ignore")

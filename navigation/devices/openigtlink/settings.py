@@ -22,6 +22,8 @@ class LinkSettings(Settings):
         repeats_are_measured: the sender's poses are exact, so that one which is repeated to the last bit was measured
             again (a robot, a simulation). Otherwise it is what senders give for a tool that they no longer see.
         largest_message_mb: a message that claims more is refused.
+        image: name of the IMAGE messages with the ultrasound of a probe that the device sees, such as
+            ``Image_Reference``; row 0 at the transducer and x towards its marked side, as PLUS sends them.
     """
 
     host: str = Field(min_length=1)
@@ -31,3 +33,4 @@ class LinkSettings(Settings):
     ask_for: Literal["TDATA", "QTDATA"] | None = None
     repeats_are_measured: bool = False
     largest_message_mb: int = Field(256, ge=1, le=4_096)
+    image: str | None = Field(None, min_length=1)

@@ -14,6 +14,9 @@ from navigation.devices.replay.recording import Recording
 from navigation.devices.replay.schedule import Schedule
 from navigation.devices.replay.table import read_table
 from navigation.devices.tracker import Tracker
+from navigation.devices.ultrasound.playback import Playback
+from navigation.devices.ultrasound.plus.sequence import PlusSequence, has_images
+from navigation.devices.ultrasound.source import UltrasoundSource
 from navigation.errors import DeviceError
 
 
@@ -67,6 +70,14 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
     return ReplayTracker(read_recording(device), device.tool_names, clock, settings.speed, settings.loop)
 
 
+def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
+    """The images of a sequence of PLUS, played beside its poses; None for recordings that hold none."""
+    settings = _settings(device)
+    if settings.file.suffix.lower() not in METAFILES or not has_images(settings.file):
+        return None
+    return Playback(PlusSequence(settings.file), clock, settings.speed, settings.loop)
+
+
 def _check(device: Device) -> list[str]:
     try:
         recording = read_recording(device)
@@ -82,4 +93,5 @@ DRIVER = Driver(
     open=_open,
     clocks=(),
     check=_check,
+    images=_images,
 )

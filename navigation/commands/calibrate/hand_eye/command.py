@@ -84,21 +84,16 @@ def _read(request: HandEyeRequest, path: Path, to_frame: str, tool: str, id_in_f
 
 def calibrated(hand: PoseStream, eye: PoseStream, made: str, inputs: list[InputFile]) -> CalibrationResult:
     """The result of a hand-eye calibration, accepted or refused."""
-    from calibration.hand_eye.errors import HandEyeRefusedError
     from calibration.hand_eye.results import METHOD, hand_eye_result
     from calibration.hand_eye.streams import calibrate_hand_eye_streams
     from calibration.result import CalibrationResult
 
-    try:
-        found = calibrate_hand_eye_streams(hand, eye)
-        return hand_eye_result(found, hand.from_frame, made, inputs)
-    except HandEyeRefusedError as error:
-        return CalibrationResult.refused(
-            kind="hand_eye",
-            subject=hand.from_frame,
-            made=made,
-            method=METHOD,
-            error=error,
-            n_used=min(len(hand), len(eye)),
-            inputs=inputs,
-        )
+    return CalibrationResult.or_refused(
+        lambda: hand_eye_result(calibrate_hand_eye_streams(hand, eye), hand.from_frame, made, inputs),
+        kind="hand_eye",
+        subject=hand.from_frame,
+        made=made,
+        method=METHOD,
+        n_used=min(len(hand), len(eye)),
+        inputs=inputs,
+    )

@@ -82,8 +82,6 @@ def run_headset(request: HeadsetRequest, now: Callable[[], str], console: Consol
         typer.Exit: with code 2 if the result is refused.
         SurgNavError: input that is none.
     """
-    from calibration.hand_eye.errors import HandEyeRefusedError
-    from calibration.headset.errors import HeadsetRefusedError
     from calibration.headset.outcome import as_result
     from calibration.result import CalibrationResult
     from navigation.commands.calibrate.conclusion import conclude
@@ -92,22 +90,20 @@ def run_headset(request: HeadsetRequest, now: Callable[[], str], console: Consol
     target_mm = None if request.target is None else point_of(request.target)
     way, n_samples, inputs, align = _asked(request, console)
     made = now()
-    try:
-        result = as_result(align(), subject=request.name, made=made, inputs=inputs, target_tracker_mm=target_mm)
+    result = CalibrationResult.or_refused(
+        lambda: as_result(align(), subject=request.name, made=made, inputs=inputs, target_tracker_mm=target_mm),
+        kind="headset_to_tracker",
+        subject=request.name,
+        made=made,
+        method=way,
+        n_used=n_samples,
+        inputs=inputs,
+    )
+    if result.transforms:
         p95_mm, away_mm = (result.numbers[f"expected_error_p95_{name}"] for name in ("mm", "600mm_away_mm"))
         console.print(
             f"95 of 100 times within {p95_mm:.1f} mm; {away_mm:.1f} mm an arm's length (600 mm) from what was measured",
             highlight=False,
-        )
-    except (HeadsetRefusedError, HandEyeRefusedError) as error:
-        result = CalibrationResult.refused(
-            kind="headset_to_tracker",
-            subject=request.name,
-            made=made,
-            method=way,
-            error=error,
-            n_used=n_samples,
-            inputs=inputs,
         )
     conclude(result, _rack(request), request.json_file, console)
 

@@ -109,8 +109,18 @@ class PlusSequence:
         return np.ascontiguousarray(grey[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
 
 
+def has_images(path: Path) -> bool:
+    """Whether a sequence holds images, and not transforms alone.
+
+    Raises:
+        DeviceError: no such sequence.
+    """
+    header = read_header(path)
+    return header.width * header.height > 1  # 1 x 1 is what PLUS writes when it is told to leave the images out
+
+
 def _check_images(header: PlusHeader) -> None:
-    if header.width * header.height <= 1:  # 1 x 1 is what PLUS writes when it is told to leave the images out
+    if header.width * header.height <= 1:
         raise header.refuse(
             f"images of {header.width} x {header.height} pixels: transforms without ultrasound",
             "a sequence with ultrasound images",

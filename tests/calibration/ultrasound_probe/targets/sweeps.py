@@ -8,11 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from calibration.ultrasound_probe.samples import ProbeSample
-from calibration.ultrasound_probe.targets.calibrate import (
-    calibrate_from_point,
-    calibrate_from_stylus,
-    calibrate_from_wall,
-)
+from calibration.ultrasound_probe.targets.calibrate import calibrate_from_target
 from geometry import Transform
 from geometry.points import Floats
 
@@ -173,12 +169,12 @@ def wall_sweep(
     return lines, with_noise(poses, noise, rng)
 
 
-METHODS = ("stylus", "cross", "plane")
+METHODS = ("stylus", "cross", "wall")
 
 
 def sweep(method: str, truth: Truth, n: int, noise: Noise, rng: np.random.Generator, motion: Motion | None = None):
     """What one of the three methods takes, by name: pixels, poses, and the tips of a stylus or None."""
-    if method == "plane":
+    if method == "wall":
         return *wall_sweep(truth, n, noise, rng, motion), None
     pixels, poses, point = point_sweep(truth, n, noise, rng, motion)
     return pixels, poses, np.tile(point, (n, 1)) if method == "stylus" else None
@@ -186,8 +182,4 @@ def sweep(method: str, truth: Truth, n: int, noise: Noise, rng: np.random.Genera
 
 def calibrate(method: str, pixels: Floats, poses: Floats, tips: Floats | None, image, settings=None):
     """The calibration of a sweep by one of the three methods."""
-    samples = samples_of(pixels, poses)
-    if method == "stylus":
-        return calibrate_from_stylus(samples, tips, image, settings)
-    way = calibrate_from_wall if method == "plane" else calibrate_from_point
-    return way(samples, image, settings)
+    return calibrate_from_target(method, samples_of(pixels, poses), image, tips_fixed_mm=tips, settings=settings)

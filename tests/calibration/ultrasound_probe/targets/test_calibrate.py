@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calibration.ultrasound_probe.errors import ProbeInputError, ProbeRefusedError
-from calibration.ultrasound_probe.targets.calibrate import calibrate_from_stylus
+from calibration.ultrasound_probe.targets.calibrate import calibrate_from_target
 from calibration.ultrasound_probe.targets.judging import ProbeImage
 from tests.calibration.ultrasound_probe.targets.sweeps import (
     METHODS,
@@ -72,8 +72,8 @@ def test_a_target_that_moved_for_a_second_is_found(method):
         ("cross", Motion().without("across"), "to the left and to the right"),
         ("cross", Motion(tilt_deg=0, turn_deg=0, rock_deg=0), "rock the probe from side to side"),
         ("cross", Motion(turn_deg=0, rock_deg=0), "turn the probe about its beam"),
-        ("plane", Motion(tilt_deg=0, turn_deg=0), "tilt the probe to and fro"),
-        ("plane", Motion(turn_deg=0, rock_deg=0), "rock the probe from side to side"),
+        ("wall", Motion(tilt_deg=0, turn_deg=0), "tilt the probe to and fro"),
+        ("wall", Motion(turn_deg=0, rock_deg=0), "rock the probe from side to side"),
     ],
 )
 def test_the_missing_motion_is_named_first(method, motion, missing):
@@ -88,7 +88,7 @@ def test_up_and_down_over_a_wall_lacks_both_tilts():
     rng = np.random.default_rng(2)
     motion = Motion(tilt_deg=0, turn_deg=0, rock_deg=0)
     with pytest.raises(ProbeRefusedError, match="rock the probe from side to side") as refused:
-        calibrate("plane", *sweep("plane", a_probe(rng), 60, Noise(), rng, motion), IMAGE)
+        calibrate("wall", *sweep("wall", a_probe(rng), 60, Noise(), rng, motion), IMAGE)
     assert "tilt the probe to and fro" in refused.value.action
 
 
@@ -142,9 +142,9 @@ def test_what_does_not_fit_together_is_refused():
     rng = np.random.default_rng(1)
     pixels, poses, tips = sweep("stylus", a_probe(rng), 30, Noise(), rng)
     with pytest.raises(ProbeInputError, match="tips of shape"):
-        calibrate_from_stylus(samples_of(pixels, poses), tips[:-1], IMAGE)
+        calibrate_from_target("stylus", samples_of(pixels, poses), IMAGE, tips_fixed_mm=tips[:-1])
     with pytest.raises(ProbeInputError, match="2 in each image"):
-        calibrate("plane", pixels, poses, None, IMAGE)
+        calibrate("wall", pixels, poses, None, IMAGE)
     with pytest.raises(ProbeInputError, match="at least 20"):
         calibrate("cross", pixels[:19], poses[:19], None, IMAGE)
 

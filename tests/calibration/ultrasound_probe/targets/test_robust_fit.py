@@ -16,7 +16,7 @@ def at_truth(method, truth, n, noise, rng):
     """The model of a sweep, and its true state."""
     pixels, poses, tips = sweep(method, truth, n, noise, rng)
     columns = truth.columns_mm.T.reshape(-1)
-    if method == "plane":
+    if method == "wall":
         return WallModel(pixels, poses, 0.11), np.concatenate([columns, [0.0, 0.0, 1.0, 200.0]])
     nuisance = [] if method == "stylus" else [120.0, -40.0, 260.0]
     return PointModel(pixels, poses, tips, SPACING_MM), np.concatenate([columns, nuisance])

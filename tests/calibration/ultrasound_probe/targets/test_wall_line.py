@@ -7,7 +7,7 @@ import pytest
 
 from calibration.ultrasound_probe.errors import ProbeRefusedError
 from calibration.ultrasound_probe.samples import ProbeSample
-from calibration.ultrasound_probe.targets.calibrate import calibrate_from_wall
+from calibration.ultrasound_probe.targets.calibrate import calibrate_from_target
 from calibration.ultrasound_probe.targets.judging import ProbeImage
 from calibration.ultrasound_probe.targets.wall_line import find_wall_line
 from navigation.devices.ultrasound.opening import open_recording
@@ -60,5 +60,5 @@ def test_plus_water_tank_lacks_the_tilts_of_a_calibration(shared_data: Path):
         pose = frame.poses["T_tracker_reference"].inverse() @ frame.poses["T_tracker_probe"]
         samples.append(ProbeSample(index, frame.capture_ns / 1e9, line.ends_px, pose))
     with pytest.raises(ProbeRefusedError, match="leaves open") as refused:
-        calibrate_from_wall(samples, ProbeImage(size_px=(820, 616)))
+        calibrate_from_target("wall", samples, ProbeImage(size_px=(820, 616)))
     assert "tilt the probe to and fro" in refused.value.action

@@ -1,4 +1,4 @@
-"""``surgnav calibrate probe`` and ``probe-time``: PLUS's own recordings, and what is refused in words."""
+"""``surgnav calibrate probe`` by N-wires, and ``probe-time``: PLUS's own recordings, and what is refused in words."""
 
 from __future__ import annotations
 

@@ -49,7 +49,6 @@ def run_template(request: TemplateRequest, now: Callable[[], str], console: Cons
         typer.Exit: with code 2 if the result is refused.
         SurgNavError: files that are none.
     """
-    from calibration.pivot.errors import TemplateRefusedError
     from calibration.pivot.results import TEMPLATE_METHOD, template_result
     from calibration.pivot.template import TemplateSettings, calibrate_template
     from calibration.pivot.template_file import read_template, read_touched
@@ -60,16 +59,13 @@ def run_template(request: TemplateRequest, now: Callable[[], str], console: Cons
     drawing, touched = read_template(request.drawing), read_touched(request.touched)
     inputs = [input_of(request.drawing), input_of(request.touched)]
     settings = TemplateSettings(point_error_rms_mm=request.point_error_mm)
-    try:
-        result = template_result(calibrate_template(drawing, touched, request.tool, settings), now(), inputs)
-    except TemplateRefusedError as error:
-        result = CalibrationResult.refused(
-            kind="pivot",
-            subject=request.tool,
-            made=now(),
-            method=TEMPLATE_METHOD,
-            error=error,
-            n_used=len(touched),
-            inputs=inputs,
-        )
+    result = CalibrationResult.or_refused(
+        lambda: template_result(calibrate_template(drawing, touched, request.tool, settings), now(), inputs),
+        kind="pivot",
+        subject=request.tool,
+        made=now(),
+        method=TEMPLATE_METHOD,
+        n_used=len(touched),
+        inputs=inputs,
+    )
     conclude(result, request.rack, request.json_file, console)

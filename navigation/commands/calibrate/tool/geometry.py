@@ -62,7 +62,6 @@ def run_geometry(request: GeometryRequest, now: Callable[[], str], console: Cons
         SurgNavError: files that are none.
     """
     from calibration.result import CalibrationResult
-    from calibration.tool_geometry.errors import LayoutRefusedError
     from calibration.tool_geometry.layout import LayoutSettings, solve_layout
     from calibration.tool_geometry.points_file import read_points
     from calibration.tool_geometry.results import METHOD, layout_result
@@ -75,23 +74,26 @@ def run_geometry(request: GeometryRequest, now: Callable[[], str], console: Cons
     others = {path.name: read_rom(path).markers_array_mm for path in request.beside or ()}
     design = None if request.design is None else read_rom(request.design).markers_array_mm
     inputs = [input_of(path) for path in (request.points, request.design, *(request.beside or ())) if path]
-    try:
+    found: list[Layout] = []
+
+    def calibrate() -> CalibrationResult:
         layout = solve_layout(frames, LayoutSettings(tolerance_mm=request.tolerance_mm))
         layout = layout if design is None else layout.laid_over(design, request.tolerance_mm)
-        result = layout_result(layout, request.tool, now(), inputs, _alike(layout, others, request.tolerance_mm))
-        if request.rom is not None:
-            atomic_write(request.rom, rom_of_spheres(layout.spheres_tool_mm, request.part or request.tool).content)
-            console.print(f"written: {request.rom}", highlight=False, markup=False)
-    except LayoutRefusedError as error:
-        result = CalibrationResult.refused(
-            kind="tool_geometry",
-            subject=request.tool,
-            made=now(),
-            method=METHOD,
-            error=error,
-            n_used=len(frames),
-            inputs=inputs,
-        )
+        found.append(layout)
+        return layout_result(layout, request.tool, now(), inputs, _alike(layout, others, request.tolerance_mm))
+
+    result = CalibrationResult.or_refused(
+        calibrate,
+        kind="tool_geometry",
+        subject=request.tool,
+        made=now(),
+        method=METHOD,
+        n_used=len(frames),
+        inputs=inputs,
+    )
+    if request.rom is not None and found:
+        atomic_write(request.rom, rom_of_spheres(found[0].spheres_tool_mm, request.part or request.tool).content)
+        console.print(f"written: {request.rom}", highlight=False, markup=False)
     conclude(result, request.rack, request.json_file, console)
 
 

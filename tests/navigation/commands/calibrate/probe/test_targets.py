@@ -1,4 +1,4 @@
-"""``surgnav calibrate probe-target``: recordings with drawn images, tables of points, and what is refused."""
+"""``surgnav calibrate probe`` by a wall, a point or a tip: drawn images, tables of points, and what is refused."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from calibration.rack import in_force, results
-from calibration.ultrasound_probe.targets.judging import ProbeImage
-from navigation.acquisition.probe_targets import TargetCollecting, TargetSample
+from calibration.rack import in_force, keep, results
+from calibration.result import CalibrationResult, ExpectedError
+from navigation.acquisition.probe.frames import ProbeMarkers
+from navigation.acquisition.probe.targets import TargetCollecting, points_of
 from navigation.cli import app
+from navigation.devices.ultrasound.source import UltrasoundFrame
 from tests.calibration.ultrasound_probe.targets.recorded import drawn_line, write_sequence
 from tests.calibration.ultrasound_probe.targets.sweeps import SIZE_PX, Motion, Noise, a_probe, samples_of, sweep
 
@@ -17,7 +19,7 @@ N = 40
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["calibrate", "probe-target", *map(str, arguments)])
+    result = CliRunner().invoke(app, ["calibrate", "probe", *map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, " ".join(result.output.split())
 
@@ -50,10 +52,10 @@ def test_a_wall_is_found_in_the_images_and_its_result_kept(tmp_path: Path):
     rng = np.random.default_rng(4)
     truth = a_probe(rng)
     motion = Motion(tilt_deg=25.0, rock_deg=20.0, deep=0.25)
-    lines, poses, _ = sweep("plane", truth, N, Noise(pixel=0.0, tracker_mm=0.05, tracker_rad=0.0002), rng, motion)
+    lines, poses, _ = sweep("wall", truth, N, Noise(pixel=0.0, tracker_mm=0.05, tracker_rad=0.0002), rng, motion)
     images = np.stack([drawn_line(line, SIZE_PX) for line in lines])
     recording = write_sequence(tmp_path / "wall.igs.mha", images, in_tracker(poses))
-    code, said = run(recording, "--method", "plane", "--rack", tmp_path / "rack", *sides(truth))
+    code, said = run(recording, "--method", "wall", "--rack", tmp_path / "rack", *sides(truth))
     assert code == 0, said
     result = in_force(tmp_path / "rack", "probe", "probe_spatial")
     pixel_to_probe = np.array(result.matrices["image_px_to_probe_mm"])
@@ -111,11 +113,13 @@ def test_bad_input_is_told(tmp_path: Path):
     recording = write_sequence(tmp_path / "a.igs.mha", dark(25), in_tracker(poses))
     points = write_points(tmp_path / "p.csv", pixels)
     for arguments, why in (
-        (("--method", "plane", "--points", points), "plane with --points"),
-        (("--method", "cross"), "cross without --points"),
+        (("--method", "wall", "--points", points), "--points with --method wall"),
+        (("--method", "cross", "--phantom", points), "--phantom with --method cross"),
+        (("--points", points), "--points with --method nwire"),
+        ((), "nwire without a phantom"),
         (("--method", "cross", "--points", tmp_path / "none.csv"), "none.csv"),
         (("--method", "stylus", "--points", points), "no tip of stylus"),
-        (("--method", "cross", "--points", points, "--tool", "wand"), "without poses of wand"),
+        (("--method", "cross", "--points", points, "--tool", "wand"), "without a pose of 'wand'"),
     ):
         code, said = run(recording, *arguments)
         assert code == 1, said
@@ -124,24 +128,68 @@ def test_bad_input_is_told(tmp_path: Path):
     assert "frame 1 twice" in run(recording, "--method", "cross", "--points", tmp_path / "twice.csv")[1]
 
 
+def frames_of(samples):
+    """Frames without anything in their images, with the poses of samples; and the points in them, by number."""
+    dark_image = np.zeros((SIZE_PX[1], SIZE_PX[0]), np.uint8)
+    frames = [
+        UltrasoundFrame(
+            each.index, round(each.time_s * 1e9), dark_image, poses={"T_reference_probe": each.T_fixed_probe}
+        )
+        for each in samples
+    ]
+    return frames, {each.index: tuple(each.points_px[0]) for each in samples}
+
+
 def test_collecting_says_what_is_missing_until_it_is_enough():
     rng = np.random.default_rng(8)
-    truth = a_probe(rng)
-    collecting = TargetCollecting("cross", ProbeImage(size_px=SIZE_PX))
+    truth, markers = a_probe(rng), ProbeMarkers("probe", "reference")
     still, poses, _ = sweep("cross", truth, 30, Noise(), rng, Motion().without("deep"))
-    for sample in samples_of(still, poses)[:10]:
-        collecting.add(TargetSample(sample))
+    frames, points = frames_of(samples_of(still, poses))
+    collecting = TargetCollecting("cross", markers, points_of(points))
+    for frame in frames[:10]:
+        collecting.add(frame)
     assert "10 images of 20" in collecting.advice().doubt
-    for sample in samples_of(still, poses)[10:]:
-        collecting.add(TargetSample(sample))
+    for frame in frames[10:]:
+        collecting.add(frame)
     advice = collecting.advice()
     assert "near the top and near the bottom" in advice.next_step
     assert not collecting.is_enough
-    collecting.undo()
-    assert len(collecting) == 0 or len(collecting) < 30
-    whole = TargetCollecting("cross", ProbeImage(size_px=SIZE_PX))
-    pixels, poses, _ = sweep("cross", truth, 80, Noise(), rng)
-    for sample in samples_of(pixels, poses):
-        whole.add(TargetSample(sample))
+    frames, points = frames_of(samples_of(*sweep("cross", truth, 80, Noise(), rng)[:2]))
+    whole = TargetCollecting("cross", markers, points_of(points))
+    for frame in frames:
+        whole.add(frame)
     assert whole.advice().coverage == 1.0
     assert whole.is_enough
+    whole.undo()
+    # Two seconds at 20 images a second.
+    assert len(whole) == 80 - 40
+
+
+def test_a_lag_is_taken_from_the_rack_for_every_target(tmp_path: Path):
+    rng = np.random.default_rng(5)
+    truth = a_probe(rng)
+    pixels, poses, _ = sweep("cross", truth, 80, Noise(), rng)
+    recording = write_sequence(tmp_path / "a.igs.mha", dark(80), in_tracker(poses))
+    # Each image shows what the pose two images later sees.
+    late = write_points(tmp_path / "points.csv", np.vstack([pixels[2:], pixels[-1:], pixels[-1:]]))
+    rack = tmp_path / "rack"
+    asked = (recording, "--method", "cross", "--points", late, *sides(truth), "--rack", rack)
+    code, said = run(*asked)
+    assert code == 2, said
+    assert "taken as simultaneous" in said
+    lag = CalibrationResult(
+        kind="probe_temporal",
+        subject="probe",
+        made="2026-11-27T10:00:00+00:00",
+        method="made",
+        numbers={"lag_ms": 100.0},
+        n_used=50,
+        expected_error=ExpectedError(value=1.0, unit="ms", at="the lag"),
+        verdict="accepted",
+    )
+    keep(rack, lag)
+    code, said = run(*asked)
+    assert code == 0, said
+    assert "a lag of 100 ms was stated and used" in said
+    result = in_force(rack, "probe", "probe_spatial")
+    assert truth.corner_errors_mm(np.array(result.matrices["image_px_to_probe_mm"])[:3, [0, 1, 3]]).max() < 1.5

@@ -101,8 +101,8 @@ def _recorded(request: SpinRequest, recording: Path) -> tuple[PoseStream, InputF
 
 
 def _live(request: SpinRequest, room: Room, console: Console) -> tuple[PoseStream, InputFile]:
+    from navigation.acquisition.pivoting import SpinCollecting
     from navigation.acquisition.recordings import input_of_stream
-    from navigation.acquisition.spinning import SpinCollecting
     from navigation.commands.calibrate.source import live_poses, subject_of
 
     tool, title = request.tool, f"spin of {request.tool}"
@@ -113,22 +113,17 @@ def _live(request: SpinRequest, room: Room, console: Console) -> tuple[PoseStrea
 
 def calibrated(stream: PoseStream, pivot: CalibrationResult, made: str, inputs: InputFile) -> CalibrationResult:
     """The result of a spin, accepted or refused."""
-    from calibration.pivot.errors import SpinRefusedError
     from calibration.pivot.results import SPIN_METHOD, spin_result
     from calibration.pivot.spin import calibrate_spin
     from calibration.result import CalibrationResult
 
     tip = next(each for each in pivot.transforms if each.from_frame == f"{stream.from_frame}_tip")
-    try:
-        found = calibrate_spin(stream, tip.transform.translation_mm)
-    except SpinRefusedError as error:
-        return CalibrationResult.refused(
-            kind="spin",
-            subject=stream.from_frame,
-            made=made,
-            method=SPIN_METHOD,
-            error=error,
-            n_used=len(stream),
-            inputs=[inputs],
-        )
-    return spin_result(found, tip, stream, made, [inputs])
+    return CalibrationResult.or_refused(
+        lambda: spin_result(calibrate_spin(stream, tip.transform.translation_mm), tip, stream, made, [inputs]),
+        kind="spin",
+        subject=stream.from_frame,
+        made=made,
+        method=SPIN_METHOD,
+        n_used=len(stream),
+        inputs=[inputs],
+    )

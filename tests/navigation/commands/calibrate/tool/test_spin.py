@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from calibration import PoseStream
 from calibration.rack import in_force
 from navigation.acquisition.live_poses import PoseSample
-from navigation.acquisition.spinning import SpinCollecting
+from navigation.acquisition.pivoting import SpinCollecting
 from navigation.cli import app
 from tests.calibration.streams_of import TIP_MM, pivoted
 from tests.navigation.acquisition.recorded_streams import write_csv
