@@ -17,7 +17,7 @@ from navigation.devices.openigtlink.framing import Message, pack
 from navigation.devices.openigtlink.messages import Image
 from tests.calibration.ultrasound_probe.targets.recorded import drawn_line, write_sequence
 from tests.calibration.ultrasound_probe.targets.sweeps import SIZE_PX, Motion, Noise, a_probe, sweep
-from tests.navigation.commands.calibrate.probe.test_n_wires import plus, run
+from tests.navigation.commands.calibrate.harness import plus, run
 from tests.navigation.devices.openigtlink.senders import PATIENCE_S, transform
 
 PERIOD_NS = NS_PER_S // 20

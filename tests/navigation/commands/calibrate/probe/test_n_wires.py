@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from typer.testing import CliRunner
 
 from calibration.rack import in_force
 from calibration.ultrasound_probe.errors import ProbeInputError
-from navigation.cli import app
 from navigation.devices.ultrasound.plus.phantom import read_plus_phantom
 from navigation.errors import DeviceError
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.output.split())
-
-
-def plus(shared_data: Path) -> tuple[Path, Path]:
-    root = shared_data / "tracking/pluslib"
-    phantom = root / "ConfigFiles_Testing/PlusDeviceSet_fCal_Sim_SpatialCalibration_1.2.xml"
-    return root / "TestImages", phantom
+from tests.navigation.commands.calibrate.harness import plus, run
 
 
 def test_plus_own_sweep_is_calibrated_from_its_images(shared_data, tmp_path):

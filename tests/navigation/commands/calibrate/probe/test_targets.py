@@ -4,24 +4,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from calibration.rack import in_force, keep, results
 from calibration.result import CalibrationResult, ExpectedError
 from navigation.acquisition.probe.frames import ProbeMarkers
 from navigation.acquisition.probe.targets import TargetCollecting, points_of
-from navigation.cli import app
 from navigation.devices.ultrasound.source import UltrasoundFrame
 from tests.calibration.ultrasound_probe.targets.recorded import drawn_line, write_sequence
 from tests.calibration.ultrasound_probe.targets.sweeps import SIZE_PX, Motion, Noise, a_probe, samples_of, sweep
+from tests.navigation.commands.calibrate.harness import run
 
 N = 40
 
 
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["calibrate", "probe", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.output.split())
+def run_probe(*arguments: object) -> tuple[int, str]:
+    return run("probe", *arguments)
 
 
 def sides(truth):
@@ -55,7 +52,7 @@ def test_a_wall_is_found_in_the_images_and_its_result_kept(tmp_path: Path):
     lines, poses, _ = sweep("wall", truth, N, Noise(pixel=0.0, tracker_mm=0.05, tracker_rad=0.0002), rng, motion)
     images = np.stack([drawn_line(line, SIZE_PX) for line in lines])
     recording = write_sequence(tmp_path / "wall.igs.mha", images, in_tracker(poses))
-    code, said = run(recording, "--method", "wall", "--rack", tmp_path / "rack", *sides(truth))
+    code, said = run_probe(recording, "--method", "wall", "--rack", tmp_path / "rack", *sides(truth))
     assert code == 0, said
     result = in_force(tmp_path / "rack", "probe", "probe_spatial")
     pixel_to_probe = np.array(result.matrices["image_px_to_probe_mm"])
@@ -85,13 +82,13 @@ def test_points_of_a_table_and_a_tip_of_the_rack(tmp_path: Path, method: str):
     recording = write_sequence(tmp_path / "a.igs.mha", dark(), tools)
     points = write_points(tmp_path / "points.csv", pixels)
     asked = (recording, "--method", method, "--points", points, "--rack", tmp_path / "rack", *more)
-    code, said = run(*asked, *sides(truth))
+    code, said = run_probe(*asked, *sides(truth))
     assert code == 0, said
     result = in_force(tmp_path / "rack", "probe", "probe_spatial")
     assert truth.corner_errors_mm(np.array(result.matrices["image_px_to_probe_mm"])[:3, [0, 1, 3]]).max() < 1.5
     # The same images declared the other way round: refused, and kept as refused.
     marked, x, y, z, *far = sides(truth)
-    code, said = run(*asked, marked, -x, -y, -z, *far)
+    code, said = run_probe(*asked, marked, -x, -y, -z, *far)
     assert code == 2
     assert "exchanges left and right" in said
     assert [result.verdict for _, result in results(tmp_path / "rack")] == ["accepted", "refused"]
@@ -102,7 +99,7 @@ def test_a_missing_motion_is_refused_with_what_to_do(tmp_path: Path):
     truth = a_probe(rng)
     pixels, poses, _ = sweep("cross", truth, N, Noise(), rng, Motion().without("deep"))
     recording = write_sequence(tmp_path / "a.igs.mha", dark(), in_tracker(poses))
-    code, said = run(recording, "--method", "cross", "--points", write_points(tmp_path / "p.csv", pixels))
+    code, said = run_probe(recording, "--method", "cross", "--points", write_points(tmp_path / "p.csv", pixels))
     assert code == 2
     assert "bring the target near the top and near the bottom" in said
 
@@ -121,11 +118,11 @@ def test_bad_input_is_told(tmp_path: Path):
         (("--method", "stylus", "--points", points), "no tip of stylus"),
         (("--method", "cross", "--points", points, "--tool", "wand"), "without a pose of 'wand'"),
     ):
-        code, said = run(recording, *arguments)
+        code, said = run_probe(recording, *arguments)
         assert code == 1, said
         assert why in said
     (tmp_path / "twice.csv").write_text("frame,x_px,y_px\n1,2,3\n1,2,3\n")
-    assert "frame 1 twice" in run(recording, "--method", "cross", "--points", tmp_path / "twice.csv")[1]
+    assert "frame 1 twice" in run_probe(recording, "--method", "cross", "--points", tmp_path / "twice.csv")[1]
 
 
 def frames_of(samples):
@@ -174,7 +171,7 @@ def test_a_lag_is_taken_from_the_rack_for_every_target(tmp_path: Path):
     late = write_points(tmp_path / "points.csv", np.vstack([pixels[2:], pixels[-1:], pixels[-1:]]))
     rack = tmp_path / "rack"
     asked = (recording, "--method", "cross", "--points", late, *sides(truth), "--rack", rack)
-    code, said = run(*asked)
+    code, said = run_probe(*asked)
     assert code == 2, said
     assert "taken as simultaneous" in said
     lag = CalibrationResult(
@@ -188,7 +185,7 @@ def test_a_lag_is_taken_from_the_rack_for_every_target(tmp_path: Path):
         verdict="accepted",
     )
     keep(rack, lag)
-    code, said = run(*asked)
+    code, said = run_probe(*asked)
     assert code == 0, said
     assert "a lag of 100 ms was stated and used" in said
     result = in_force(rack, "probe", "probe_spatial")

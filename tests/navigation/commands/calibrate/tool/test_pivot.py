@@ -8,18 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from calibration.rack import in_force, results
-from navigation.cli import app
 from tests.calibration.streams_of import TIP_MM, pivoted
 from tests.navigation.acquisition.recorded_streams import write_csv
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.output.split())
+from tests.navigation.commands.calibrate.harness import run
 
 
 def test_a_recording_becomes_a_result_in_the_rack(tmp_path: Path):

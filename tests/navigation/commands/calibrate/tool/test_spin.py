@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from typer.testing import CliRunner
 
 from calibration import PoseStream
 from calibration.rack import in_force
 from navigation.acquisition.live_poses import PoseSample
 from navigation.acquisition.pivoting import SpinCollecting
-from navigation.cli import app
 from tests.calibration.streams_of import TIP_MM, pivoted
 from tests.navigation.acquisition.recorded_streams import write_csv
+from tests.navigation.commands.calibrate.harness import run
 
 AXIS = TIP_MM / np.linalg.norm(TIP_MM)
 
@@ -29,12 +28,6 @@ def spun(half_turn_deg: float, n: int = 200) -> PoseStream:
     poses = np.tile(np.eye(4), (n, 1, 1))
     poses[:, :3, :3], poses[:, :3, 3] = rotations.as_matrix(), [20.0, 30.0, -1400.0]
     return PoseStream("tracker", "stylus", np.arange(n) / 20.0, poses, 0, "made")
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, " ".join(result.output.split())
 
 
 def test_the_axis_is_kept_with_the_tip_of_the_pivot(tmp_path: Path):
