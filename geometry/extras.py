@@ -22,7 +22,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "segmentation": ("onnx", "onnxruntime", "openvino"),
         "training": ("SimpleITK", "cv2", "monai", "onnx", "torch"),
-        "navigation": ("fast_simplification", "foxglove", "open3d"),
+        "navigation": ("fast_simplification", "foxglove", "open3d", "prometheus_client"),
         "ultrasound": ("PIL", "contourpy", "cv2", "onnx", "onnxruntime", "openvino"),
         "ndi": ("serial",),
         "pictures": ("matplotlib", "vtkmodules"),
