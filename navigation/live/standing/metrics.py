@@ -1,0 +1,126 @@
+"""The service in numbers for Prometheus, on this machine only, without anything that says who the patient is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geometry.extras import from_extra
+from navigation.errors import ServiceError
+from navigation.live.standing.standing import Standing
+from unity_bridge.wire.envelope import Validity
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+LOOPBACK = "127.0.0.1"
+_BUCKETS_MS = (2, 5, 10, 20, 50, 100, 250, 500, 1000)
+
+
+class MetricsServer:
+    """Serves the newest standing that it was shown at ``http://127.0.0.1:PORT/metrics``, from a thread of its own.
+
+    Args:
+        port: 0 takes a free one, which `port` has.
+
+    Raises:
+        ServiceError: the port is in use.
+        MissingExtraError: prometheus-client is not installed.
+    """
+
+    def __init__(self, port: int) -> None:
+        with from_extra("navigation"):
+            from prometheus_client import CollectorRegistry, start_http_server
+        registry = CollectorRegistry()
+        registry.register(self)
+        self._standing: Standing | None = None
+        try:
+            self._server, self._thread = start_http_server(port, addr=LOOPBACK, registry=registry)
+        except OSError as error:
+            raise ServiceError(
+                f"the port {port} for metrics: {(error.strerror or str(error)).lower()}",
+                "a free port of this machine",
+                "choose another: --metrics-port 0 takes a free one",
+            ) from error
+        self.port: int = self._server.server_port
+
+    def show(self, standing: Standing) -> None:
+        """Serves this standing from now on."""
+        self._standing = standing
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus's client asks for at each scrape; nothing before the first standing."""
+        standing = self._standing
+        if standing is not None:
+            yield from _poses(standing)
+            yield from _states(standing)
+            yield from _around(standing)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _poses(standing: Standing) -> Iterator[Metric]:
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+    vitals = standing.vitals
+    reached = np.cumsum(vitals.ages_ms)
+    # Ages are counted in bins of a millisecond; the last one has whatever is older.
+    buckets = [(f"{limit_ms / 1e3:g}", float(reached[limit_ms - 1])) for limit_ms in _BUCKETS_MS]
+    seconds = float(vitals.ages_ms @ (np.arange(len(vitals.ages_ms)) + 0.5)) / 1e3
+    ages = HistogramMetricFamily("surgnav_pose_age_seconds", "Age of a frame when its poses were published.")
+    ages.add_metric([], [*buckets, ("+Inf", float(reached[-1]))], seconds)
+    yield ages
+    yield CounterMetricFamily("surgnav_pose_batches", "Published batches.", vitals.last_sequence)
+    yield CounterMetricFamily("surgnav_frames_dropped", "Frames that were not used.", vitals.frames_dropped)
+    yield CounterMetricFamily("surgnav_frames_repeated", "Frames that came again.", vitals.frames_repeated)
+    if standing.newest_age_ms is not None:
+        age_s = standing.newest_age_ms / 1e3
+        yield GaugeMetricFamily("surgnav_newest_frame_age_seconds", "Age of the newest frame.", age_s)
+
+
+def _states(standing: Standing) -> Iterator[Metric]:
+    from prometheus_client.metrics_core import StateSetMetricFamily
+
+    tools = StateSetMetricFamily("surgnav_tool_state", "Validity of a tool.", labels=["tool"])
+    for name, (validity, _) in standing.tools.items():
+        tools.add_metric([name], _one_of(validity))
+    yield tools
+    registration = _one_of(standing.registration[0])
+    yield StateSetMetricFamily("surgnav_registration_state", "Validity of the registration.", registration)
+
+
+def _around(standing: Standing) -> Iterator[Metric]:
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+    clients = GaugeMetricFamily("surgnav_clients", "Clients that are here, by their self-test.", labels=["self_test"])
+    tests = [test.value for test in standing.clients.values()]
+    for test in sorted(set(tests)):
+        clients.add_metric([test], tests.count(test))
+    yield clients
+    running = GaugeMetricFamily("surgnav_process_up", "Whether a process runs.", labels=["process"])
+    restarts = CounterMetricFamily("surgnav_process_restarts", "How often it was started again.", labels=["process"])
+    for process in standing.processes:
+        running.add_metric([process.name], process.is_running)
+        restarts.add_metric([process.name], process.restarts)
+    yield running
+    yield restarts
+    yield GaugeMetricFamily("surgnav_disk_free_bytes", "Free on the case's disk.", standing.disk_free_bytes)
+    recorder = standing.recorder
+    if recorder is None:
+        return
+    yield GaugeMetricFamily("surgnav_recorder_recording", "Whether a file is written.", not recorder.problem)
+    yield CounterMetricFamily("surgnav_recorder_written_bytes", "Over all files.", recorder.written_bytes)
+    yield CounterMetricFamily("surgnav_recorder_messages", "Messages that came to the recorder.", recorder.messages)
+    yield CounterMetricFamily("surgnav_recorder_lost", "Messages that could not be recorded.", recorder.lost)
+    if recorder.outlook is not None and recorder.outlook.minutes_left is not None:
+        left_s = 60.0 * recorder.outlook.minutes_left
+        yield GaugeMetricFamily("surgnav_recorder_disk_left_seconds", "Until its disk is full.", left_s)
+
+
+def _one_of(validity: Validity) -> dict[str, bool]:
+    return {each.value: each is validity for each in Validity}

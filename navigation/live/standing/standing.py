@@ -1,0 +1,46 @@
+"""How the service stands at one moment: what the operator's screen shows and the metrics count.
+
+Nothing in it says who the patient is: tools and clients by their names, no case and no path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from navigation.live.pose_vitals import Vitals
+from navigation.processes.child import ChildState
+from navigation.recorder.writing import RecorderState
+from unity_bridge.wire.envelope import Validity
+from unity_bridge.wire.generated.constants import SelfTestState
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One snapshot.
+
+    Attributes:
+        now_ns: when, on the service's clock.
+        vitals: ages of the poses and numbers of frames since the start.
+        tools: name -> validity and reason, the patient's registration left out.
+        registration: validity and reason.
+        clients: name of each client that is here -> its self-test.
+        processes: those beside the service.
+        recorder: how the recorder stands; None where nothing is recorded, or before it said so.
+        disk_free_bytes: where the case and its journal are.
+    """
+
+    now_ns: int
+    vitals: Vitals
+    tools: Mapping[str, tuple[Validity, str]]
+    registration: tuple[Validity, str]
+    clients: Mapping[str, SelfTestState]
+    processes: tuple[ChildState, ...]
+    recorder: RecorderState | None
+    disk_free_bytes: int
+
+    @property
+    def newest_age_ms(self) -> float | None:
+        """Age of the newest frame; None before the first."""
+        captured_ns = self.vitals.capture_ns
+        return None if captured_ns is None else (self.now_ns - captured_ns) / 1e6
