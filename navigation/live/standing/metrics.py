@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,10 +32,11 @@ class MetricsServer:
 
     def __init__(self, port: int) -> None:
         with from_extra("navigation"):
-            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client import CollectorRegistry, metrics_core, start_http_server
+        self._families = metrics_core
         registry = CollectorRegistry()
-        registry.register(self)
         self._standing: Standing | None = None
+        registry.register(self)
         try:
             self._server, self._thread = start_http_server(port, addr=LOOPBACK, registry=registry)
         except OSError as error:
@@ -52,11 +53,11 @@ class MetricsServer:
 
     def collect(self) -> Iterator[Metric]:
         """What Prometheus's client asks for at each scrape; nothing before the first standing."""
-        standing = self._standing
+        standing, families = self._standing, self._families
         if standing is not None:
-            yield from _poses(standing)
-            yield from _states(standing)
-            yield from _around(standing)
+            yield from _poses(families, standing)
+            yield from _states(families, standing)
+            yield from _around(families, standing)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -64,62 +65,56 @@ class MetricsServer:
         self._thread.join()
 
 
-def _poses(standing: Standing) -> Iterator[Metric]:
-    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
+def _poses(families: Any, standing: Standing) -> Iterator[Metric]:
     vitals = standing.vitals
     reached = np.cumsum(vitals.ages_ms)
     # Ages are counted in bins of a millisecond; the last one has whatever is older.
     buckets = [(f"{limit_ms / 1e3:g}", float(reached[limit_ms - 1])) for limit_ms in _BUCKETS_MS]
     seconds = float(vitals.ages_ms @ (np.arange(len(vitals.ages_ms)) + 0.5)) / 1e3
-    ages = HistogramMetricFamily("surgnav_pose_age_seconds", "Age of a frame when its poses were published.")
+    ages = families.HistogramMetricFamily("surgnav_pose_age_seconds", "Age of a frame when its poses were published.")
     ages.add_metric([], [*buckets, ("+Inf", float(reached[-1]))], seconds)
     yield ages
-    yield CounterMetricFamily("surgnav_pose_batches", "Published batches.", vitals.last_sequence)
-    yield CounterMetricFamily("surgnav_frames_dropped", "Frames that were not used.", vitals.frames_dropped)
-    yield CounterMetricFamily("surgnav_frames_repeated", "Frames that came again.", vitals.frames_repeated)
+    yield families.CounterMetricFamily("surgnav_pose_batches", "Published batches.", vitals.last_sequence)
+    yield families.CounterMetricFamily("surgnav_frames_dropped", "Frames that were not used.", vitals.frames_dropped)
+    yield families.CounterMetricFamily("surgnav_frames_repeated", "Frames that came again.", vitals.frames_repeated)
     if standing.newest_age_ms is not None:
         age_s = standing.newest_age_ms / 1e3
-        yield GaugeMetricFamily("surgnav_newest_frame_age_seconds", "Age of the newest frame.", age_s)
+        yield families.GaugeMetricFamily("surgnav_newest_frame_age_seconds", "Age of the newest frame.", age_s)
 
 
-def _states(standing: Standing) -> Iterator[Metric]:
-    from prometheus_client.metrics_core import StateSetMetricFamily
-
-    tools = StateSetMetricFamily("surgnav_tool_state", "Validity of a tool.", labels=["tool"])
+def _states(families: Any, standing: Standing) -> Iterator[Metric]:
+    tools = families.StateSetMetricFamily("surgnav_tool_state", "Validity of a tool.", labels=["tool"])
     for name, (validity, _) in standing.tools.items():
         tools.add_metric([name], _one_of(validity))
     yield tools
     registration = _one_of(standing.registration[0])
-    yield StateSetMetricFamily("surgnav_registration_state", "Validity of the registration.", registration)
+    yield families.StateSetMetricFamily("surgnav_registration_state", "Validity of the registration.", registration)
 
 
-def _around(standing: Standing) -> Iterator[Metric]:
-    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
-
-    clients = GaugeMetricFamily("surgnav_clients", "Clients that are here, by their self-test.", labels=["self_test"])
+def _around(families: Any, standing: Standing) -> Iterator[Metric]:
+    clients = families.GaugeMetricFamily("surgnav_clients", "Clients here, by their self-test.", labels=["self_test"])
     tests = [test.value for test in standing.clients.values()]
     for test in sorted(set(tests)):
         clients.add_metric([test], tests.count(test))
     yield clients
-    running = GaugeMetricFamily("surgnav_process_up", "Whether a process runs.", labels=["process"])
-    restarts = CounterMetricFamily("surgnav_process_restarts", "How often it was started again.", labels=["process"])
+    running = families.GaugeMetricFamily("surgnav_process_up", "Whether a process runs.", labels=["process"])
+    restarts = families.CounterMetricFamily("surgnav_process_restarts", "Times started again.", labels=["process"])
     for process in standing.processes:
         running.add_metric([process.name], process.is_running)
         restarts.add_metric([process.name], process.restarts)
     yield running
     yield restarts
-    yield GaugeMetricFamily("surgnav_disk_free_bytes", "Free on the case's disk.", standing.disk_free_bytes)
+    yield families.GaugeMetricFamily("surgnav_disk_free_bytes", "Free on the case's disk.", standing.disk_free_bytes)
     recorder = standing.recorder
     if recorder is None:
         return
-    yield GaugeMetricFamily("surgnav_recorder_recording", "Whether a file is written.", not recorder.problem)
-    yield CounterMetricFamily("surgnav_recorder_written_bytes", "Over all files.", recorder.written_bytes)
-    yield CounterMetricFamily("surgnav_recorder_messages", "Messages that came to the recorder.", recorder.messages)
-    yield CounterMetricFamily("surgnav_recorder_lost", "Messages that could not be recorded.", recorder.lost)
+    yield families.GaugeMetricFamily("surgnav_recorder_recording", "Whether a file is written.", not recorder.problem)
+    yield families.CounterMetricFamily("surgnav_recorder_written_bytes", "Over all files.", recorder.written_bytes)
+    yield families.CounterMetricFamily("surgnav_recorder_messages", "Messages it was given.", recorder.messages)
+    yield families.CounterMetricFamily("surgnav_recorder_lost", "Messages that could not be recorded.", recorder.lost)
     if recorder.outlook is not None and recorder.outlook.minutes_left is not None:
         left_s = 60.0 * recorder.outlook.minutes_left
-        yield GaugeMetricFamily("surgnav_recorder_disk_left_seconds", "Until its disk is full.", left_s)
+        yield families.GaugeMetricFamily("surgnav_recorder_disk_left_seconds", "Until its disk is full.", left_s)
 
 
 def _one_of(validity: Validity) -> dict[str, bool]:
