@@ -244,7 +244,7 @@ class NavigationService:
             self_test=SelfTest(np.random.default_rng()),
             observer=self._headsets.desk,
         )
-        self._record()
+        self.tell_recorder()
         for offered in self._config.surfaces:
             name = offered.levels[-1].payload.name
             surface = OfferedSurface(name, offered.levels, offered.case_sha256)
@@ -268,10 +268,11 @@ class NavigationService:
             **self.state.welcome_fields(),
         )
 
-    def _record(self) -> None:
-        """Gives the recorder what is in force, and from now on everything that comes, goes and changes."""
+    def tell_recorder(self) -> None:
+        """Gives the recorder all that is in force, as at the start; call it when a new one has been started."""
         self._recorded.begin(self._config.devices, self._config.supervisor, self.state.graph, self._welcome())
-        self.control.keep, self.surfaces.keep_offer = self._recorded.control, self._recorded.offer
+        self.control.keep = self._recorded.control
+        self.surfaces.keep_offers(self._recorded.offer)
 
     def _announce(self, happening: ServerNotice) -> None:
         self.control.announce(happening)

@@ -92,11 +92,13 @@ class McapSink:
         return self._file.written
 
     def log(self, topic: str, form: Form, time_ns: int, data: bytes) -> None:
-        """Adds one message, which `flush` brings into the file.
+        """Adds one message, which `flush` brings into the file; does nothing after a write has failed.
 
         Args:
             time_ns: since 1970, as viewers expect it.
         """
+        if self._file.error is not None:
+            return
         channel = self._channels.get(topic)
         if channel is None:
             with from_extra("navigation"):

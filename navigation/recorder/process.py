@@ -50,6 +50,7 @@ class RecorderProcess:
     Attributes:
         address: where taps connect; only this user may enter the folder that it is in.
         state: how it stands; None until it has said so.
+        starts: how often it was started.
     """
 
     def __init__(self, config: RecorderConfig) -> None:
@@ -57,7 +58,7 @@ class RecorderProcess:
         self._folder = Path(tempfile.mkdtemp(prefix="surgnav-"))
         self.address = f"ipc://{self._folder}/recorder"
         self.state: RecorderState | None = None
-        self._said = ""
+        self._said, self.starts = "", 0
         self._pause_ns, self._again_ns = _FIRST_PAUSE_NS, 0
         self._start()
 
@@ -104,6 +105,7 @@ class RecorderProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> None:
+        self.starts += 1
         spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's threads
         self._pipe, theirs = spawning.Pipe()
         self._process = spawning.Process(

@@ -34,6 +34,8 @@ from unity_bridge.wire.messages import SurfaceManifest, Welcome, decode_message
 NOTICE = "Replay of a recording: nothing that is shown is happening now."
 CLOCK_ID = "replay"  # a client on the recording's own machine must not take it for the machine's clock
 _STEP_NS = 2_000_000
+# Before the first pose the clock runs for so long that clients have compared it with theirs while it runs.
+_LEAD_NS = NS_PER_S
 _PLAYED = (POSES, WELCOME, FORMS, MANIFEST, EVENTS)
 
 
@@ -108,8 +110,7 @@ class Replay:
         self._real, self.played, self.is_ended = real, 0, False
         times_ns = (message.time_ns for message in recording.messages() if message.topic == POSES)
         self._first_ns = next(times_ns, 0)
-        # Just before it, so that everything older is there for a client that joins while the clock stands.
-        self.clock = ReplayClock(real, recording.clock_id, self._first_ns - 1, settings.rate)
+        self.clock = ReplayClock(real, recording.clock_id, self._first_ns - _LEAD_NS, settings.rate)
         self._messages = (message for message in recording.messages() if message.topic in _PLAYED)
         self._next: StoredMessage | None = None
         self._advance()

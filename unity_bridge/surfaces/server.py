@@ -70,9 +70,6 @@ class SurfaceServer(RouterServer):
     Args:
         endpoint, session, context, gate: as for `RouterServer`.
         settings: which surfaces may be offered, and in which chunks.
-
-    Attributes:
-        keep_offer: is given what is on offer after each change, and the forms that are new; None for nobody.
     """
 
     def __init__(
@@ -88,7 +85,7 @@ class SurfaceServer(RouterServer):
         self._blobs: dict[str, dict[str, bytes]] = {}  # by name, then by hash
         self._share = FairShare(self._options.share)
         self._revision = 0
-        self.keep_offer: Callable[[SurfaceManifest, Sequence[bytes]], object] | None = None
+        self._keep: Callable[[SurfaceManifest, Sequence[bytes]], object] | None = None
         self._manifest = self._encode_manifest()
         super().__init__(endpoint, session, context, self._options.router, gate)
 
@@ -132,6 +129,11 @@ class SurfaceServer(RouterServer):
         blobs = {sha: blob for level in levels for sha, blob in level.blobs().items()}
         self._entries[entry.name], self._blobs[entry.name] = entry, blobs
         self._changed([blob for sha, blob in blobs.items() if sha not in before])
+
+    def keep_offers(self, keep: Callable[[SurfaceManifest, Sequence[bytes]], object]) -> None:
+        """Gives `keep` what is on offer with all its forms, and after each change what then is, with the new forms."""
+        self._keep = keep
+        keep(self._listed(), [form for blobs in self._blobs.values() for form in blobs.values()])
 
     def offer_manifest(self, manifest: SurfaceManifest, forms: Sequence[bytes]) -> None:
         """Puts on offer exactly what another server had, as a recording of it says.
@@ -181,8 +183,8 @@ class SurfaceServer(RouterServer):
     def _changed(self, new: Sequence[bytes]) -> None:
         self._revision += 1
         self._manifest = self._encode_manifest()
-        if self.keep_offer is not None:
-            self.keep_offer(self._listed(), new)
+        if self._keep is not None:
+            self._keep(self._listed(), new)
 
     def _listed(self) -> SurfaceManifest:
         return SurfaceManifest(revision=self._revision, surfaces=tuple(self._entries.values()))

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 
 from navigation.commands.serve.command import ServeRequest
 from navigation.devices.driver import Device
+from navigation.live.service import NavigationService
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from navigation.recorder.process import RecorderConfig, RecorderProcess
 from navigation.recorder.tap import device_topic
@@ -15,20 +16,25 @@ RECORDINGS = "recordings"
 
 
 class RecorderSide:
-    """Shows the operator how the recorder stands.
+    """Shows the operator how the recorder stands, and tells one that was started again what is in force.
 
     Attributes:
         address: where taps connect; empty where nothing is recorded.
     """
 
     def __init__(self, recorder: RecorderProcess | None) -> None:
-        self._recorder = recorder
+        self._recorder, self._starts = recorder, 1
         self.address = "" if recorder is None else recorder.address
 
-    def poll(self, screen: OperatorScreen) -> None:
+    def poll(self, service: NavigationService, screen: OperatorScreen) -> None:
         """Shows what is new; a recorder that has ended is started again."""
-        for line, is_bad in () if self._recorder is None else self._recorder.poll():
+        if self._recorder is None:
+            return
+        for line, is_bad in self._recorder.poll():
             screen.say(line, WARNING if is_bad else PLAIN)
+        if self._recorder.starts > self._starts:
+            self._starts = self._recorder.starts
+            service.tell_recorder()
 
 
 @contextmanager

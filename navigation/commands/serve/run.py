@@ -77,7 +77,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             if problem := service.events_problem:
                 problem = f"Nothing can be done from a headset: {problem}"
             screen.say_if_new("headset events", problem)
-            recorder.poll(screen)
+            recorder.poll(service, screen)
             if link is not None:
                 link.poll(follower.view, screen)
             screen.poll()

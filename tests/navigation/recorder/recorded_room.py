@@ -39,7 +39,7 @@ def take(socket: zmq.Socket[bytes], received: list[bytes], timeout_ms: int = 0) 
         received.append(socket.recv())
 
 
-def recorded_room(folder: Path, batches: int = 150) -> Recorded:
+def recorded_room(folder: Path, batches: int = 300) -> Recorded:
     """Serves until a subscriber has so many batches; the registration is withdrawn on the way."""
     graph = registered(OperatingRoom(room_config()))
     config = service_config(graph)
