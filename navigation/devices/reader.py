@@ -187,7 +187,8 @@ class ReaderTracker:
                     self._state = DeviceState(Connection.CONNECTED, message.news)
                 if message.tools:
                     came_ns = arrival_ns if message.arrival_ns is None else message.arrival_ns
-                    self._newest.put(message, sensor_clock.capture_ns(message.sensor_ns, came_ns))
+                    capture_ns = sensor_clock.capture_ns(message.sensor_ns, came_ns)
+                    self._newest.put(message, capture_ns, sensor_clock.bound_ns)
             self._changed.notify_all()
 
     def _check_silence(self, silent_ns: int) -> None:
@@ -207,6 +208,7 @@ class _Seen:
     observation: ToolObservation
     capture_ns: int
     sensor_ns: int | None
+    bound_ns: int
 
 
 class NewestObservations:
@@ -227,8 +229,11 @@ class NewestObservations:
         self._seen.clear()
         self.is_unread = False
 
-    def put(self, received: Received, capture_ns: int) -> None:
+    def put(self, received: Received, capture_ns: int, bound_ns: int = 0) -> None:
         """Takes in a message; what is no newer than the last of its tool is late, and dropped.
+
+        Args:
+            bound_ns: how much older than `capture_ns` it may be.
 
         Raises:
             DeviceError: the device's clock was set back.
@@ -238,7 +243,7 @@ class NewestObservations:
             lost = 0 if last is None else max(0, received.sequence - last - 1)
             self._device_sequence = received.sequence
         newer = {
-            tool: _Seen(seen, capture_ns, received.sensor_ns)
+            tool: _Seen(seen, capture_ns, received.sensor_ns, bound_ns)
             for tool, seen in received.tools.items()
             if tool in self._tools and self._is_newer(tool, received.sensor_ns)
         }
@@ -282,9 +287,10 @@ class NewestObservations:
         seen = self._seen.get(tool)
         if seen is None:
             return _NOTHING_YET
-        if seen.capture_ns == frame_ns:
+        if seen.capture_ns == frame_ns and not seen.bound_ns:
             return seen.observation
-        return replace(seen.observation, capture_ns=seen.capture_ns)
+        own_ns = None if seen.capture_ns == frame_ns else seen.capture_ns
+        return replace(seen.observation, capture_ns=own_ns, stamp_bound_ns=seen.bound_ns)
 
 
 _NOTHING_YET = ToolObservation(Visibility.NO_DATA, reason="the device has said nothing of this tool yet")

@@ -39,6 +39,10 @@ class ToolObservation:
         capture_ns: time of capture of this tool, where it is another one than the frame's.
         covariance: ``(6, 6)`` of (rotation vector in rad, translation in mm): a motion of the tool about its own
             origin, along the axes of ``tracker``; None where the device does not say it.
+        T_tracker_reference: the reference's pose that placed this one in ``tracker``, of a device that sees the tool
+            relative to the reference; None of any other.
+        stamp_bound_ns: how much older than its time of capture says it may be at most: what is not known of the offset
+            of the device's clock.
 
     Raises:
         DeviceError: pose, fit error or covariance that do not agree with the visibility.
@@ -50,6 +54,8 @@ class ToolObservation:
     reason: str = ""
     capture_ns: int | None = None
     covariance: Floats | None = None
+    T_tracker_reference: Transform | None = None
+    stamp_bound_ns: int = 0
 
     def __post_init__(self) -> None:
         visible = self.visibility is Visibility.VISIBLE

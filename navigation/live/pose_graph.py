@@ -1,33 +1,57 @@
-"""Computes from one tracker frame the poses that clients show, each with its state and its expected error.
+"""Computes the poses that clients show, each with its state, its time and its expected error.
 
 tracker -> reference            all other poses are relative to it
-reference -> <tool>[_tip]       T_tracker_reference^-1 @ T_tracker_tool [@ T_tool_tip]
+reference -> <tool>[_tip]       T_tracker_reference^-1 @ T_tracker_tool [@ T_tool_tip], both at one instant
 reference -> ct                 the registration; the patient's surfaces hang from it
+
+The instant is the newest at which both tool and reference are known: that of the frame, if both were seen in one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, TRACKER
+from geometry.points import Floats
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.supervisor import Judgement
+from navigation.live.timeline.timelines import NoPose, Relative, Timelines
+from navigation.live.timeline.tip_error import stamping_mm2, tracking_mm2
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
 PATIENT = "patient"
 NOT_SEEN = ToolObservation(Visibility.NO_DATA)
+# Of lost and stale tools there is nothing new to show.
+_SHOWN = (Validity.VALID, Validity.SUSPECT)
 
 
 @dataclass(frozen=True)
 class CalibratedTip:
-    """A tool's calibrated tip, ``T_<tool>_<tool>_tip``, and its expected RMS error in mm."""
+    """A tool's calibrated tip.
+
+    Attributes:
+        T_tool_tip: ``T_<tool>_<tool>_tip``.
+        expected_error_mm: its expected RMS error.
+        stated_covariance_mm2: of its position, ``(3, 3)`` along the tool's axes; None where only the RMS is known.
+    """
 
     T_tool_tip: Transform
     expected_error_mm: float
+    stated_covariance_mm2: Floats | None = field(default=None, compare=False)
+
+    @cached_property
+    def covariance_mm2(self) -> Floats:
+        """Of its position, ``(3, 3)`` along the tool's axes; the same along all of them where it was not stated."""
+        if self.stated_covariance_mm2 is not None:
+            return self.stated_covariance_mm2
+        return self.expected_error_mm**2 / 3.0 * np.eye(3)
 
 
 @dataclass(frozen=True)
@@ -42,18 +66,25 @@ class PoseGraph:
     tips: Mapping[str, CalibratedTip] = field(default_factory=dict)
     registration: AcceptedRegistration | None = None
 
-    def states(self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement]) -> list[ToolState]:
-        """One state for each tool and one for the patient; poses only where this frame has the markers for them."""
+    def states(
+        self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement], timelines: Timelines | None = None
+    ) -> list[ToolState]:
+        """One state for each tool and one for the patient.
+
+        Args:
+            frame: the newest frame; None if there is none to be used.
+            judgements: the state of each tool of that frame, and maybe of the patient.
+            timelines: what was seen so far, this frame included; without them the frame stands alone.
+        """
+        if timelines is None:
+            timelines = Timelines() if frame is None else Timelines.of(frame)
         observed: Mapping[str, ToolObservation] = {} if frame is None else frame.tools
         reference = observed.get(REFERENCE, NOT_SEEN)
         states = [self._reference(reference, judgements[REFERENCE])]
-        T_tracker_reference = reference.T_tracker_tool
-        T_reference_tracker = None if T_tracker_reference is None else T_tracker_reference.inverse()
+        frame_ns = None if frame is None else frame.capture_ns
         for tool, judged in judgements.items():
             if tool not in (REFERENCE, PATIENT):
-                seen = observed.get(tool, NOT_SEEN)
-                older_ns = None if frame is None else _older(frame, reference, seen)
-                states.append(self._tool(tool, judged, T_reference_tracker, seen.T_tracker_tool, older_ns))
+                states.append(self._tool(tool, judged, timelines, frame_ns))
         states.append(self._patient(judgements[REFERENCE], judgements.get(PATIENT), reference.capture_ns))
         return states
 
@@ -68,29 +99,45 @@ class PoseGraph:
             capture_ns=seen.capture_ns,
         )
 
-    def _tool(
-        self,
-        tool: str,
-        judged: Judgement,
-        T_reference_tracker: Transform | None,
-        T_tracker_tool: Transform | None,
-        capture_ns: int | None,
-    ) -> ToolState:
+    def _tool(self, tool: str, judged: Judgement, timelines: Timelines, frame_ns: int | None) -> ToolState:
         tip = self.tips.get(tool)
-        pose = None
-        if T_reference_tracker is not None and T_tracker_tool is not None:
-            pose = T_reference_tracker @ T_tracker_tool
-            pose = pose if tip is None else pose @ tip.T_tool_tip
+        relative = timelines.newest(tool) if judged.validity in _SHOWN else None
+        if isinstance(relative, NoPose) and judged.validity is Validity.VALID:
+            # Seen in the newest frame, but at no instant at which the reference was seen too.
+            judged = Judgement(Validity.LOST, relative.why)
+        pose = capture_ns = covariance_mm2 = None
+        if isinstance(relative, Relative):
+            pose = relative.T_reference_tool if tip is None else relative.T_reference_tool @ tip.T_tool_tip
+            capture_ns = None if relative.capture_ns == frame_ns else relative.capture_ns
+            covariance_mm2 = self._covariance_mm2(tool, relative, pose, timelines)
         return ToolState(
             tool=tool,
             to_frame=REFERENCE,
             from_frame=tool if tip is None else tip.T_tool_tip.from_frame,
             validity=judged.validity,
             reason=judged.reason,
-            T_to_from=_shown(pose, judged),
+            T_to_from=pose,
             capture_ns=capture_ns,
             expected_error_mm=None if tip is None else tip.expected_error_mm,
+            covariance_mm2=covariance_mm2,
         )
+
+    def _covariance_mm2(self, tool: str, relative: Relative, pose: Transform, timelines: Timelines) -> Floats | None:
+        """Of the tip against the registered patient, along the axes of the reference; None if a part is not known."""
+        tip, registration = self.tips.get(tool), self.registration
+        if registration is not None and registration.uncertainty is None:
+            return None
+        covariance_mm2 = tracking_mm2(relative, pose)
+        moving_mm2 = stamping_mm2(tool, relative, pose, None if tip is None else tip.T_tool_tip, timelines)
+        if covariance_mm2 is None or moving_mm2 is None:
+            return None
+        covariance_mm2 += moving_mm2
+        if tip is not None:
+            turn = relative.T_reference_tool.rotation_matrix
+            covariance_mm2 += turn @ tip.covariance_mm2 @ turn.T
+        if registration is not None and registration.uncertainty is not None:
+            covariance_mm2 += registration.uncertainty.at(pose.translation_mm)
+        return (covariance_mm2 + covariance_mm2.T) / 2.0
 
     def _patient(self, reference: Judgement, judged: Judgement | None, capture_ns: int | None) -> ToolState:
         if self.registration is None:
@@ -114,13 +161,6 @@ class PoseGraph:
         )
 
 
-def _older(frame: TrackerFrame, reference: ToolObservation, seen: ToolObservation) -> int | None:
-    """The time of a pose that was made from two observations: that of the older one; None if it is the frame's."""
-    both_ns = (frame.capture_ns if each.capture_ns is None else each.capture_ns for each in (reference, seen))
-    older_ns = min(both_ns)
-    return None if older_ns == frame.capture_ns else older_ns
-
-
 def _shown(pose: Transform | None, judged: Judgement) -> Transform | None:
     """The pose to send; None for lost and stale tools, since there is nothing new to show."""
-    return pose if judged.validity in (Validity.VALID, Validity.SUSPECT) else None
+    return pose if judged.validity in _SHOWN else None

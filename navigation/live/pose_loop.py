@@ -20,6 +20,8 @@ from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.live.timeline.timelines import Timelines
+from navigation.live.watches.stamps import StampWatch
 from navigation.processes.priority import keep_to_itself
 from navigation.recorder.tap import Tap
 from navigation.room.room_tracker import open_room
@@ -90,6 +92,7 @@ class PoseLoop:
         self.states: list[ToolState] = []
         self._tracker = tracker
         self._frames = NewestFrame(tracker, clock)
+        self._timelines = Timelines()
         self._supervisor = supervisor
         self._publisher = publisher
         self._clock = clock
@@ -104,10 +107,12 @@ class PoseLoop:
         """Handles one frame, or its absence, and returns the sequence number of the published batch."""
         frame = self._frames.take()
         judged_ns = now_ns = self._clock.now_ns()
-        states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
+        if frame is not None and frame is self._frames.order.newest:
+            self._timelines.note(frame, now_ns)
+        states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines)
         if self._supervisor.is_aged(judged_ns, now_ns := self._clock.now_ns()):
             # This process was suspended in between, by a busy machine or with it: the judgement has expired.
-            states = self.graph.states(frame, self._supervisor.judge(frame, now_ns))
+            states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines)
         self.states = states
         capture_ns = now_ns if frame is None else min(frame.capture_ns, now_ns)
         anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
@@ -172,7 +177,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     try:
         pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
         tracker = open_room(config.devices, clock, open_device if tap is None else tap.open_device)
-        supervisor = Supervisor(tracker.tools, config.supervisor)
+        watches = (StampWatch(config.supervisor),)
+        supervisor = Supervisor(tracker.tools, config.supervisor, watches)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         keep = None if tap is None else tap.poses
         with PosePublisher(config.endpoint, session, security=config.security, keep=keep) as publisher:

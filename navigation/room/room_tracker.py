@@ -147,7 +147,8 @@ def _carried(
             reason=f"relative to the reference, which is not seen: {why}",
             capture_ns=frame_ns if seen.capture_ns is None else seen.capture_ns,
         )
-    return _placed(seen, replace(device, T_tracker_device=placed), frame_ns)
+    carried = _placed(seen, replace(device, T_tracker_device=placed), frame_ns)
+    return carried if carried.T_tracker_tool is None else replace(carried, T_tracker_reference=placed)
 
 
 def _turned(seen: ToolObservation, T_tracker_device: Transform) -> Floats | None:

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from case.levels import ACCEPT, CHECK, Level
 from geometry import Transform
+from geometry.points import Floats
 from registration.errors import RegisteringError
+
+
+@dataclass(frozen=True, eq=False)
+class RegistrationUncertainty:
+    """How well the pose in force is known at any point in the body; a small value beside `PoseUncertainty`.
+
+    Attributes:
+        covariance: ``(7, 7)`` of (rotation vector in rad, translation in mm, relative scale), an error applied from the
+            left along the axes of ``reference``. Its 95 % ellipsoid is that of a normal error, also where the scale was
+            estimated from few measurements: it is widened accordingly.
+        pivot_reference_mm: the point ``(3,)`` that rotation and scale are about.
+    """
+
+    covariance: Floats
+    pivot_reference_mm: Floats
+
+    def at(self, point_reference_mm: Floats) -> Floats:
+        """Covariance ``(3, 3)`` in mm^2 of the error at a point ``(3,)``, both in ``reference``."""
+        x, y, z = (point_reference_mm - self.pivot_reference_mm).tolist()
+        jacobian = np.array(
+            [[0.0, z, -y, 1.0, 0.0, 0.0, x], [-z, 0.0, x, 0.0, 1.0, 0.0, y], [y, -x, 0.0, 0.0, 0.0, 1.0, z]]
+        )
+        covariance_mm2: Floats = jacobian @ self.covariance @ jacobian.T
+        return covariance_mm2
 
 
 @dataclass(frozen=True)
@@ -19,6 +46,7 @@ class AcceptedRegistration:
         expected_error_mm: expected 95 % TRE at the worst of the planned targets; None if none was planned.
         level: its verdict, ``accept`` or ``check``.
         accepted_by: name of the person who put it in force; with ``check``, of the person who consented.
+        uncertainty: how well it is known at any point; None if that was not stated.
 
     Raises:
         RegisteringError: the verdict is ``refuse``, or no person accepted it.
@@ -29,6 +57,7 @@ class AcceptedRegistration:
     expected_error_mm: float | None
     level: Level
     accepted_by: str
+    uncertainty: RegistrationUncertainty | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.level not in (ACCEPT, CHECK) or not self.accepted_by.strip():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
+from scipy.special import chdtri, fdtri
+
 from case.case import Case
 from case.levels import CHECK, REFUSE
 from case.manifest import RegistrationEvent
 from registration.errors import RegisteringError
-from registration.record.accepted import AcceptedRegistration
+from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
 from registration.record.attempt import Attempt
 from registration.record.attempts import KIND, expected_now, load_attempt, record, verdict_of, verifications
+from registration.uncertainty.expected_error import PoseUncertainty
+from registration.uncertainty.perturbation import SCALE
 
 
 def put_in_force(case: Case, attempt: Attempt, person: str, time: str, *, consent: bool) -> AcceptedRegistration:
@@ -71,7 +77,18 @@ def in_force(case: Case) -> AcceptedRegistration | None:
         )
     known = [p95_mm for p95_mm in expected_now(attempt, verifications(case, attempt.id)).values() if p95_mm is not None]
     p95_mm = max(known, default=None)
-    return AcceptedRegistration(attempt.result.pose.transform(), attempt.id, p95_mm, verdict.level, event.person)
+    pose = attempt.result.pose
+    known_how_well = uncertainty_in_force(pose.uncertainty())
+    return AcceptedRegistration(pose.transform(), attempt.id, p95_mm, verdict.level, event.person, known_how_well)
+
+
+def uncertainty_in_force(uncertainty: PoseUncertainty) -> RegistrationUncertainty:
+    """What the pose process needs of an uncertainty: at points in the body, and with a normal error's ellipsoid."""
+    widened = 1.0
+    if math.isfinite(uncertainty.degrees):
+        widened = 3.0 * float(fdtri(3.0, uncertainty.degrees, 0.95)) / float(chdtri(3.0, 0.05))
+    joint = uncertainty.joint[: SCALE + 1, : SCALE + 1]
+    return RegistrationUncertainty(widened * joint, uncertainty.pivot_reference_mm)
 
 
 def _changed_since(case: Case, attempt: Attempt, event: RegistrationEvent) -> str:

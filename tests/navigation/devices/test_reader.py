@@ -88,6 +88,15 @@ def test_tools_that_are_not_named_keep_what_was_seen_with_its_own_time() -> None
     assert newest.counts.late == 0
 
 
+def test_each_tool_carries_what_was_not_known_of_the_clock_when_it_was_seen() -> None:
+    newest = NewestObservations(BOTH)
+    newest.put(Received({REFERENCE: seen(REFERENCE)}, 10 * MS), 10 * MS, 7 * MS)
+    newest.put(Received({STYLUS: seen(STYLUS)}, 12 * MS), 12 * MS, 3 * MS)
+    tools = newest.take().tools
+    assert (tools[REFERENCE].stamp_bound_ns, tools[STYLUS].stamp_bound_ns) == (7 * MS, 3 * MS)
+    assert (tools[REFERENCE].capture_ns, tools[STYLUS].capture_ns) == (10 * MS, None)
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(BOTH), st.integers(1, 90)), min_size=1, max_size=30))
 def test_whatever_comes_in_whatever_order_each_tool_shows_its_newest(messages: list[tuple[str, int]]) -> None:

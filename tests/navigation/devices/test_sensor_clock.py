@@ -65,6 +65,37 @@ def test_a_clock_set_back_makes_frames_old_and_never_young_until_the_window_has_
     assert ages_ns.index(0) * period_ns == pytest.approx(WINDOW_NS, rel=0.06)
 
 
+@pytest.mark.parametrize("mean_ms", [0.5, 5.0, 20.0])
+def test_what_is_not_known_of_the_offset_is_within_the_bound_and_no_more_than_it_takes(mean_ms: float) -> None:
+    """After 15 to 300 frames of exponential delays, 400 times: beyond the bound once in 20 times or less."""
+    rng = np.random.default_rng(5)
+    beyond, widest_ms = 0, 0.0
+    for _ in range(400):
+        clock, frames = SensorClock(Stamps(StampClock.SENSOR, SHORTEST_MS)), int(rng.integers(15, 300))
+        for number in range(frames):
+            delay_ns = round((SHORTEST_MS + rng.exponential(mean_ms)) * MS)
+            captured_ns = clock.capture_ns(number * 10 * MS - OFFSET_NS, number * 10 * MS + delay_ns)
+        error_ns = captured_ns - (frames - 1) * 10 * MS
+        assert error_ns >= 0, "younger than it is, never older"
+        beyond += error_ns > clock.bound_ns
+        widest_ms = max(widest_ms, (clock.bound_ns - 0.4 * MS) / MS)
+    assert 1 <= beyond <= 28 or mean_ms < 1.0
+    assert widest_ms < 3.0 * mean_ms / 10.0, "less than a third of the mean delay, and what the clocks may drift"
+
+
+def test_until_ten_frames_came_and_after_a_clock_was_set_forward_the_bound_is_that_of_what_is_stale() -> None:
+    clock = SensorClock(Stamps(StampClock.SENSOR))
+    bounds_ms = []
+    for number in range(24):
+        set_ns = 3600 * S if number >= 12 else 0
+        clock.capture_ns(number * 10 * MS + set_ns, number * 10 * MS + S)
+        bounds_ms.append(clock.bound_ns / MS)
+    assert bounds_ms[:9] == bounds_ms[12:21] == [100.0] * 9
+    assert max(bounds_ms[9:12] + bounds_ms[21:]) < 0.1
+    assert SensorClock(Stamps(StampClock.ARRIVAL, 45.0)).bound_ns == 0
+    assert SensorClock(Stamps(None)).bound_ns == 0
+
+
 def test_frames_without_a_time_are_as_old_as_their_way_here_takes() -> None:
     clock = SensorClock(Stamps(StampClock.ARRIVAL, 45.0))
     assert clock.capture_ns(None, S) == S - 45 * MS

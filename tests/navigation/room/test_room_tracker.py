@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from navigation.devices.tracker import (
 )
 from navigation.errors import RoomError
 from navigation.live.supervisor import Supervisor
+from navigation.live.timeline.timelines import Timelines
 from navigation.room.opening import choose_room
 from navigation.room.read_room import read_room
 from navigation.room.room import Room
@@ -73,6 +75,7 @@ class TwoDevices:
         return self.room.next_frame(0)
 
     def webcam_sees(self, observation: ToolObservation | None = None) -> None:
+        self.webcam_taken_ns = self.clock.now_ns()
         self.webcam.frame = TrackerFrame(1, self.clock.now_ns(), {CLAMP: observation or seen(CLAMP)})
 
 
@@ -95,6 +98,23 @@ def test_the_other_devices_tools_are_in_the_frame_of_the_leading_one_with_their_
     assert clamp.capture_ns == captured_ns
     assert two.room.tools == (REFERENCE, STYLUS, CLAMP)
     assert set(two.room.states) == {"polaris", "webcam"}
+
+
+def test_tools_of_a_device_on_the_reference_are_where_it_saw_them_from_there_whenever_that_was(
+    two: TwoDevices,
+) -> None:
+    on_it = replace(device(CLAMP, name="headset"), is_on_reference=True)
+    room = RoomTracker([(device(REFERENCE, STYLUS, name="polaris"), two.polaris), (on_it, two.webcam)], two.clock)
+    two.webcam_sees(seen(CLAMP, 8.0))
+    timelines = Timelines()
+    for x_mm in (100.0, 700.0):
+        two.clock.advance_ns(10 * MS)
+        two.polaris.frame = TrackerFrame(1 + round(x_mm), two.clock.now_ns(), {REFERENCE: seen(REFERENCE, x_mm)})
+        frame = room.next_frame(0)
+        timelines.note(frame, frame.capture_ns)
+        found = timelines.newest(CLAMP)
+        np.testing.assert_allclose(found.T_reference_tool.translation_mm, [8.0, 0.0, 1000.0], atol=1e-9)
+        assert found.capture_ns == two.webcam_taken_ns
 
 
 def test_a_device_that_says_nothing_more_ages_by_its_own_time_while_the_others_are_valid(two: TwoDevices) -> None:

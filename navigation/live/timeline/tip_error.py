@@ -1,0 +1,75 @@
+"""What tracking adds to a tip's error: noise of tool and reference with their lever arms, and doubt about the time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geometry import Transform
+from geometry.points import Floats
+from navigation.clock import NS_PER_S
+from navigation.live.timeline.timelines import Relative, Timelines
+
+# Long enough that a tracker's jitter of 0.1 mm makes no more than some mm/s, short enough to follow a hand.
+BASELINE_NS = 40_000_000
+
+
+def tracking_mm2(relative: Relative, T_reference_tip: Transform) -> Floats | None:
+    """Covariance ``(3, 3)`` along the axes of ``reference`` of a tip by the noise of tool and reference.
+
+    To first order: a small turn of a marker moves the tip by its distance from that marker. The errors of the two are
+    taken as independent; what they share, such as a distortion of the tracker, makes less.
+
+    Returns:
+        None where a device does not say how well it saw.
+    """
+    seen, reference = relative.tool, relative.reference
+    if seen.covariance is None or seen.T_tracker_tool is None:
+        return None
+    if reference is None:
+        T_tracker_reference = seen.T_tracker_reference
+    else:
+        T_tracker_reference = reference.T_tracker_tool
+    if T_tracker_reference is None:
+        return None
+    turn = T_tracker_reference.rotation_matrix
+    from_reference = turn @ T_reference_tip.translation_mm
+    to_tool = seen.T_tracker_tool.translation_mm - T_tracker_reference.translation_mm
+    covariance_mm2 = _at(seen.covariance, from_reference - to_tool)
+    if reference is not None:
+        if reference.covariance is None:
+            return None
+        covariance_mm2 = covariance_mm2 + _at(reference.covariance, from_reference)
+    along_reference: Floats = turn.T @ covariance_mm2 @ turn
+    return along_reference
+
+
+def stamping_mm2(
+    tool: str, relative: Relative, T_reference_tip: Transform, T_tool_tip: Transform | None, timelines: Timelines
+) -> Floats | None:
+    """Covariance ``(3, 3)`` along the axes of ``reference`` of a moving tip whose time is not known exactly.
+
+    The pose may be older than its stamp by anything up to the bound of its device's clock: evenly spread, the mean
+    square of that is a third of the bound's square.
+
+    Returns:
+        None where the tip's velocity is not known, since it was not seen a moment before.
+    """
+    bounds_ns = relative.tool.stamp_bound_ns, 0 if relative.reference is None else relative.reference.stamp_bound_ns
+    if not any(bounds_ns):
+        return np.zeros((3, 3))
+    before = timelines.at(tool, relative.capture_ns - BASELINE_NS)
+    if not isinstance(before, Relative):
+        return None
+    then = before.T_reference_tool if T_tool_tip is None else before.T_reference_tool @ T_tool_tip
+    moved_mm = T_reference_tip.translation_mm - then.translation_mm
+    seconds2 = sum((bound_ns / NS_PER_S) ** 2 for bound_ns in bounds_ns) / 3.0
+    velocity = moved_mm * (NS_PER_S / BASELINE_NS)
+    return np.multiply.outer(velocity, velocity) * seconds2
+
+
+def _at(covariance: Floats, lever_mm: Floats) -> Floats:
+    """Covariance ``(3, 3)`` at a lever arm from the origin of a motion with `covariance` ``(6, 6)``, in one frame."""
+    x, y, z = lever_mm.tolist()
+    jacobian = np.array([[0.0, z, -y, 1.0, 0.0, 0.0], [-z, 0.0, x, 0.0, 1.0, 0.0], [y, -x, 0.0, 0.0, 0.0, 1.0]])
+    moved: Floats = jacobian @ covariance @ jacobian.T
+    return moved
