@@ -14,7 +14,7 @@ from navigation.devices.frame_order import STALE_AFTER_MS
 from navigation.devices.tracker import Tracker, TrackerFrame
 from navigation.errors import AcquisitionError
 
-_LONGEST_SILENCE = 10  # timeouts without a frame
+_LONGEST_SILENCE_NS = 5 * NS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class LivePoses:
         self._tracker, self._tool, self._relative_to = tracker, tool, relative_to
         self._timeout_ns = round((settings or AcquisitionSettings()).frame_timeout_s * NS_PER_S)
         self._newest_ns: int | None = None
-        self._silent = 0
+        self._silent_ns = 0
         self.n_missing = 0
         self.why = ""
 
@@ -58,19 +58,19 @@ class LivePoses:
         """The next new pose; None if the tool is not seen, or if nothing new came within the timeout.
 
         Raises:
-            AcquisitionError: nothing at all came from the tracker ten times in a row.
+            AcquisitionError: nothing at all came from the tracker for five seconds.
         """
         frame = self._tracker.next_frame(self._timeout_ns)
         if frame is None:
-            self._silent += 1
-            if self._silent >= _LONGEST_SILENCE:
+            self._silent_ns += self._timeout_ns
+            if self._silent_ns >= _LONGEST_SILENCE_NS:
                 raise AcquisitionError(
-                    f"no frame from the tracker for {_LONGEST_SILENCE * self._timeout_ns / NS_PER_S:.0f} s",
+                    f"no frame from the tracker for {_LONGEST_SILENCE_NS / NS_PER_S:.0f} s",
                     "a tracker that is running",
                     "check its connection: surgnav room check",
                 )
             return None
-        self._silent = 0
+        self._silent_ns = 0
         at_ns = captured_ns(frame, self._tool)
         if self._newest_ns is not None and at_ns <= self._newest_ns:
             return None

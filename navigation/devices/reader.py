@@ -12,6 +12,7 @@ from typing import Protocol
 
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
+from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device
 from navigation.devices.sensor_clock import SensorClock
@@ -42,6 +43,7 @@ class Received:
         sensor_ns: the device's stamp of them, on its own clock; None if it gives none.
         sequence: the device's own number of the frame, by which lost ones are counted; None if it does not count.
         news: what is wrong with the device although it answers; empty if that is over, None if nothing is said of it.
+        strays_mm: single markers that are no tool's, ``(n, 3)`` in ``tracker``; None if nothing is said of them.
         overtaken: tool -> older observations of it that came too, and that the connection left out.
         arrival_ns: when it came, on this machine's clock, where that is known better than by the time at which it is
             handed over: pictures, for one, arrive before they are looked at.
@@ -51,6 +53,7 @@ class Received:
     sensor_ns: int | None = None
     sequence: int | None = None
     news: str | None = None
+    strays_mm: Floats | None = None
     overtaken: Mapping[str, int] = field(default_factory=dict)
     arrival_ns: int | None = None
 
@@ -185,7 +188,7 @@ class ReaderTracker:
             for message in received:
                 if message.news is not None:
                     self._state = DeviceState(Connection.CONNECTED, message.news)
-                if message.tools:
+                if message.tools or message.strays_mm is not None:
                     came_ns = arrival_ns if message.arrival_ns is None else message.arrival_ns
                     capture_ns = sensor_clock.capture_ns(message.sensor_ns, came_ns)
                     self._newest.put(message, capture_ns, sensor_clock.bound_ns)
@@ -219,6 +222,7 @@ class NewestObservations:
         self.of_tools: Counter[str] = Counter()
         self.is_unread = False
         self._seen: dict[str, _Seen] = {}
+        self._strays: tuple[int, Floats] | None = None
         self._tools = tools
         self._sequence = 0
         self._device_sequence: int | None = None
@@ -227,6 +231,7 @@ class NewestObservations:
         """Devices begin to count anew, and what was seen before is no longer so."""
         self._device_sequence = None
         self._seen.clear()
+        self._strays = None
         self.is_unread = False
 
     def put(self, received: Received, capture_ns: int, bound_ns: int = 0) -> None:
@@ -256,6 +261,10 @@ class NewestObservations:
             late=counts.late + is_late,
             unread=counts.unread + (self.is_unread and bool(newer)) + overtaken,
         )
+        if received.strays_mm is not None:
+            self._strays = capture_ns, received.strays_mm
+            self._sequence += 1
+            self.is_unread = True
         if newer:
             self._seen |= newer
             self.of_tools.update(newer.keys())
@@ -280,8 +289,11 @@ class NewestObservations:
         if not self.is_unread:
             return None
         self.is_unread = False
-        frame_ns = max(seen.capture_ns for seen in self._seen.values())
-        return TrackerFrame(self._sequence, frame_ns, {tool: self._observation(tool, frame_ns) for tool in self._tools})
+        strays, self._strays = self._strays, None
+        times_ns = [seen.capture_ns for seen in self._seen.values()] + ([] if strays is None else [strays[0]])
+        frame_ns = max(times_ns)
+        tools = {tool: self._observation(tool, frame_ns) for tool in self._tools}
+        return TrackerFrame(self._sequence, frame_ns, tools, None if strays is None else strays[1])
 
     def _observation(self, tool: str, frame_ns: int) -> ToolObservation:
         seen = self._seen.get(tool)

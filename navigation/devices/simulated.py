@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -16,6 +16,8 @@ from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
 if TYPE_CHECKING:
+    from geometry.points import Floats
+    from navigation.simulation.actions import Action
     from navigation.simulation.scenario import Scenario
 
 
@@ -40,10 +42,15 @@ class SimulatedSettings(Settings):
     Attributes:
         seed: decides the patient's pose, the tracker's noise and the hand's errors.
         scenario: what goes wrong while tools are watched: a TOML file, or the name of a scenario that ships.
+        hand: what is done with the stylus where no patient is: it is rocked about its tip, turned about its shaft, or
+            touches the landmarks of the screwdriver.
+        unknown: tools whose spheres come as single points, as where nobody told the tracker their geometry.
     """
 
     seed: int = Field(1, ge=0)
     scenario: ScenarioFile | None = None
+    hand: Literal["pivot", "spin", "landmarks"] = "pivot"
+    unknown: tuple[Literal["driver", "probe", "headset"], ...] = ()
 
 
 def _check(device: Device) -> list[str]:
@@ -61,6 +68,11 @@ def _check(device: Device) -> list[str]:
     except ScenarioError as error:
         return [*wrong, *error.mistakes]
     unknown = set() if scenario is None else scenario.tools() - {*device.tool_names}
+    known = [tool for tool in _settings(device).unknown if tool in device.tool_names]
+    wrong += [
+        f"[devices.{device.name}] got unknown = {tool!r} and [tools.{tool}]; expected one of the two. Fix: remove one"
+        for tool in known
+    ]
     return wrong + [
         f"[devices.{device.name}] got a scenario about the tool {tool!r}; expected tools that it sees: "
         f"{', '.join(device.tool_names)}. Fix: add [tools.{tool}], or correct the scenario"
@@ -69,26 +81,41 @@ def _check(device: Device) -> list[str]:
 
 
 def _open(device: Device, clock: PacedClock) -> Tracker:
-    """Watches the patient of a case where `_about_patient` made the settings; otherwise no patient, and the stylus is
-    rocked about its tip.
+    """Watches the patient of a case where `_about_patient` made the settings; otherwise no patient, and the stylus does
+    what the settings say.
     """
-    from navigation.simulation.actions import pivot_near
     from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
 
     if isinstance(device.settings, OperatingRoomConfig):
         return open_simulated_tracker(device.settings, clock)
+    settings = _settings(device)
     config = OperatingRoomConfig(
-        seed=_seed(device), centre_ct_mm=np.zeros(3), tools=device.tool_names, scenario=_scenario(device)
+        seed=settings.seed,
+        centre_ct_mm=np.zeros(3),
+        tools=device.tool_names,
+        unknown=settings.unknown,
+        scenario=_scenario(device),
     )
-    centre_tracker_mm = OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm)
-    action = pivot_near(centre_tracker_mm)
+    action = _action(settings.hand, OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm))
     return open_simulated_tracker(replace(config, action=action, epoch_ns=clock.now_ns()), clock)
+
+
+def _action(hand: str, centre_tracker_mm: Floats) -> Action:
+    """What the hand does about a point ``(3,)`` in ``tracker``."""
+    from navigation.simulation.actions import Spin, TouchTool, pivot_near
+    from navigation.simulation.operating_room import DRIVER as SCREWDRIVER
+    from navigation.simulation.operating_room import DRIVER_LANDMARKS_MM
+
+    if hand == "landmarks":
+        return TouchTool(SCREWDRIVER, np.array([*DRIVER_LANDMARKS_MM.values()]))
+    pivot = pivot_near(centre_tracker_mm)
+    return pivot if hand == "pivot" else Spin(pivot.divot_tracker_mm, pivot.axis_tracker)
 
 
 def _rehearse(device: Device, read_skin_ct: ReadSkin, clock: PacedClock) -> tuple[Tracker, Hand]:
     from navigation.simulation.rehearsal import RehearsedTracker
 
-    rehearsed = RehearsedTracker(read_skin_ct, _seed(device), clock)
+    rehearsed = RehearsedTracker(read_skin_ct, _settings(device).seed, clock)
     return rehearsed, rehearsed
 
 
@@ -96,7 +123,7 @@ def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Dev
     from navigation.clock import VirtualClock
     from navigation.simulation.rehearsal import RehearsedTracker
 
-    config = RehearsedTracker(read_skin_ct, _seed(device), VirtualClock()).streaming(start_ns)
+    config = RehearsedTracker(read_skin_ct, _settings(device).seed, VirtualClock()).streaming(start_ns)
     return replace(device, settings=replace(config, tools=device.tool_names, scenario=_scenario(device)))
 
 
@@ -114,14 +141,14 @@ def _scenario(device: Device) -> Scenario | None:
     return read_scenario(settings.scenario)
 
 
-def _seed(device: Device) -> int:
+def _settings(device: Device) -> SimulatedSettings:
     if not isinstance(device.settings, SimulatedSettings):
         raise DeviceError(
             f"settings of type {type(device.settings).__name__} for the simulated tracker",
             "SimulatedSettings, or an OperatingRoomConfig for a service",
             "pass one of these",
         )
-    return device.settings.seed
+    return device.settings
 
 
 DRIVER = Driver(

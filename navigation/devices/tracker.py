@@ -81,11 +81,14 @@ class TrackerFrame:
         sequence: counts the tracker's frames, including those that the driver drops; a gap means that frames were lost.
         capture_ns: time of capture at the sensor, on the clock that the driver was opened with; age is counted from it.
         tools: observation by tool name; every configured tool is listed, visible or not.
+        strays_mm: single markers that are no tool's, ``(n, 3)`` in ``tracker``, in no order; None where the device does
+            not give them.
     """
 
     sequence: int
     capture_ns: int
     tools: Mapping[str, ToolObservation]
+    strays_mm: Floats | None = None
 
 
 class Connection(StrEnum):

@@ -42,11 +42,13 @@ class RoomFileError(RoomError):
         return RoomFileError, (self.came, list(self.mistakes))
 
 
-def read_room(path: Path, *, calibrating: bool = False) -> Room:
+def read_room(path: Path, *, calibrating: bool = False, placing: bool = False) -> Room:
     """Reads a room file.
 
     Args:
         calibrating: for commands that calibrate: a tool whose calibration is not in the rack yet is no mistake.
+        placing: for the command that finds where devices stand: a device whose pose is not known is no mistake, and
+            has none. Poses of several devices of such a room must not be put together.
 
     Raises:
         RoomFileError: it cannot be read, or holds mistakes; all of them are listed.
@@ -54,7 +56,7 @@ def read_room(path: Path, *, calibrating: bool = False) -> Room:
     mistakes = Mistakes(path.parent)
     try:
         if not path.is_dir():
-            return room_in(path.read_bytes(), path, calibrating=calibrating)
+            return room_in(path.read_bytes(), path, calibrating=calibrating, placing=placing)
         mistakes.add(str(path), "a folder", _FILE, "name the file in it")
     except OSError as error:
         came = (error.strerror or str(error)).lower()
@@ -62,11 +64,11 @@ def read_room(path: Path, *, calibrating: bool = False) -> Room:
     raise RoomFileError(path.name, mistakes.sentences)
 
 
-def room_in(content: bytes, path: Path, *, calibrating: bool = False) -> Room:
+def room_in(content: bytes, path: Path, *, calibrating: bool = False, placing: bool = False) -> Room:
     """The room in the content of a room file, which is at `path`, or will be; as `read_room`."""
     mistakes = Mistakes(path.parent)
     table = _parse(content, path, mistakes)
-    room = None if mistakes.sentences else _Reading(mistakes, path, calibrating).room(table)
+    room = None if mistakes.sentences else _Reading(mistakes, path, calibrating, placing).room(table)
     if mistakes.sentences or room is None:
         raise RoomFileError(path.name, mistakes.sentences)
     return room
@@ -93,8 +95,8 @@ def _parse(content: bytes, path: Path, mistakes: Mistakes) -> dict[str, Any]:
 class _Reading:
     """One pass over the tables of a room file; whatever is wrong is noted, and the rest is read all the same."""
 
-    def __init__(self, mistakes: Mistakes, path: Path, calibrating: bool) -> None:
-        self._mistakes, self._name = mistakes, path.stem
+    def __init__(self, mistakes: Mistakes, path: Path, calibrating: bool, placing: bool) -> None:
+        self._mistakes, self._name, self._placing = mistakes, path.stem, placing
         self._racked = RackedTools(mistakes, path, calibrating)
         self._drivers: dict[str, Driver] = {}
         self._keys: dict[str, DeviceKeys] = {}
@@ -225,7 +227,7 @@ class _Reading:
                 self._mistakes.add(where, "a pose of the device that sees the reference", "none", "remove it")
             elif device.name != leading and self._drivers[device.name].on_reference(device):
                 devices[number] = self._on_reference(device, pose)
-            elif device.name != leading and pose is None:
+            elif device.name != leading and pose is None and not self._placing:
                 self._mistakes.add(
                     where,
                     f"tools seen by {device.name}, and the reference by {leading}, with no pose between the two",

@@ -86,7 +86,7 @@ class RoomTracker:
             tools = dict.fromkeys(device.tool_names, _absent(device, state, frame.capture_ns))
         for follower, its_tracker in self._followers:
             tools |= self._follow(follower, its_tracker, frame.capture_ns, tools.get(REFERENCE))
-        return TrackerFrame(self._sequence, frame.capture_ns, tools)
+        return TrackerFrame(self._sequence, frame.capture_ns, tools, frame.strays_mm)
 
     def _follow(
         self, device: Device, tracker: Tracker, now_ns: int, reference: ToolObservation | None

@@ -15,7 +15,7 @@ _TREMOR_HZ = np.array([7.3, 8.9, 10.7])  # physiological hand tremor: 6 to 12 Hz
 
 @dataclass(frozen=True)
 class StylusPosture:
-    """Position of the tip and orientation of the stylus, in `frame`.
+    """Position of the tip and orientation of the stylus, in `frame`: ``tracker``, ``ct`` or that of another tool.
 
     Attributes:
         tip_mm: position of the tip, ``(3,)``.
@@ -71,6 +71,45 @@ def pivot_near(centre_tracker_mm: Floats) -> Pivot:
     across = np.cross(towards_camera, [1.0, 0.0, 0.0])
     axis = towards_camera + across / np.linalg.norm(across)
     return Pivot(divot, axis / np.linalg.norm(axis))
+
+
+@dataclass(frozen=True)
+class Spin:
+    """The tip and the shaft rest while the tool is turned to and fro about the shaft; everything is in ``tracker``."""
+
+    tip_tracker_mm: Floats
+    shaft_tracker: Floats
+    half_turn_rad: float = np.deg2rad(65.0)
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        twist_rad = self.half_turn_rad * np.sin(2 * np.pi * 0.19 * t_s)
+        return StylusPosture(TRACKER, self.tip_tracker_mm, self.shaft_tracker, twist_rad)
+
+
+@dataclass(frozen=True, eq=False)
+class TouchTool:
+    """The tip is held on points of another tool, one after the other, and tilted a little on each.
+
+    Attributes:
+        tool: whose frame the points are in.
+        points_mm: ``(n, 3)``.
+        hold_s, travel_s: how long it is held on each, and on its way to the next.
+    """
+
+    tool: str
+    points_mm: Floats
+    hold_s: float = 2.0
+    travel_s: float = 0.8
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        number, within_s = divmod(t_s, self.hold_s + self.travel_s)
+        here = min(int(number), len(self.points_mm) - 1)
+        there = min(here + 1, len(self.points_mm) - 1)
+        share = max(0.0, within_s - self.hold_s) / self.travel_s if number <= here else 0.0
+        tip_mm = (1.0 - share) * self.points_mm[here] + share * self.points_mm[there]
+        tilt_rad = np.deg2rad(8.0) * np.sin(2 * np.pi * 0.4 * t_s)
+        shaft = np.array([np.sin(0.6 + tilt_rad), 0.5 * np.sin(tilt_rad), np.cos(0.6 + tilt_rad)])
+        return StylusPosture(self.tool, tip_mm, shaft / np.linalg.norm(shaft))
 
 
 @dataclass(frozen=True)

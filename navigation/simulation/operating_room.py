@@ -32,6 +32,16 @@ SPHERES_MM: Mapping[str, Floats] = {
     HEADSET: np.array([[0, 0, 0], [90, 10, 0], [40, 48, 0], [-62, 30, 0]], float) - [17, 22, 0],
 }
 
+# The simulated screwdriver, in its marker's frame: points that can be touched on it, its tip and its axis.
+DRIVER_LANDMARKS_MM: Mapping[str, Floats] = {
+    "cap": np.array([4.0, 62.0, 9.0]),
+    "left": np.array([-17.0, -38.0, 6.0]),
+    "right": np.array([16.0, -52.0, -7.0]),
+    "collar": np.array([2.0, -95.0, 8.0]),
+}
+DRIVER_TIP_MM: Floats = np.array([0.0, -150.0, -4.0])
+DRIVER_AXIS: Floats = np.array([0.0, -1.0, 0.0])
+
 ROLES: Mapping[str, Role] = {
     REFERENCE: Role.REFERENCE,
     STYLUS: Role.STYLUS,
@@ -54,6 +64,7 @@ class OperatingRoomConfig:
         noise_seed: determines the measurement noise, independently of the true poses.
         tools: the tracked tools, out of those in `SPHERES_MM`.
         scenario: what goes wrong, from `epoch_ns` on, or from the `cue` on where there is one.
+        unknown: tools whose spheres the tracker gives as single points, since nobody told it their geometry.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
@@ -66,6 +77,7 @@ class OperatingRoomConfig:
     occlusions: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     tracker: OpticalTrackerSettings = field(default_factory=OpticalTrackerSettings)
     tools: tuple[str, ...] = tuple(SPHERES_MM)
+    unknown: tuple[str, ...] = ()
     scenario: Scenario | None = None
     cue: Cue | None = None
 
@@ -173,8 +185,9 @@ class OperatingRoom:
 
     def _stylus(self, posture: StylusPosture, T_tracker_ct: Transform, t_s: float) -> Transform:
         tip, shaft = posture.tip_mm, posture.shaft
-        if posture.frame == CT:
-            tip, shaft = T_tracker_ct.apply(tip), T_tracker_ct.rotate(shaft)
+        if posture.frame != TRACKER:
+            T_tracker_frame = T_tracker_ct if posture.frame == CT else self._bystander(posture.frame, t_s)
+            tip, shaft = T_tracker_frame.apply(tip), T_tracker_frame.rotate(shaft)
         towards_camera = -tip / np.linalg.norm(tip)
         facing = towards_camera
         if posture.twist_rad != 0.0:
@@ -199,8 +212,8 @@ def open_simulated_tracker(config: OperatingRoomConfig, clock: PacedClock) -> Tr
     room = OperatingRoom(config)
     rng = np.random.default_rng([config.seed, config.noise_seed, 2])
     distortion_rng = np.random.default_rng([config.seed, 3])
-    spheres_mm = {tool: SPHERES_MM[tool] for tool in config.tools}
-    tracker = SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker)
+    spheres_mm, unknown_mm = ({tool: SPHERES_MM[tool] for tool in tools} for tools in (config.tools, config.unknown))
+    tracker = SimulatedOpticalTracker(room.pose, spheres_mm, clock, rng, distortion_rng, config.tracker, unknown_mm)
     if config.scenario is None:
         return tracker
     script_rng = np.random.default_rng([config.seed, config.noise_seed, 7])

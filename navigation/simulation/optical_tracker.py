@@ -67,6 +67,7 @@ class SimulatedOpticalTracker:
         clock: paces the frames. A late reader gets the newest frame and misses those before it, as on a real device.
         rng: draws jitter and dropouts.
         distortion_rng: draws the distortion field once; the same seed gives the same camera.
+        unknown_mm: as `spheres_mm`, of tools whose spheres are given as single points, in no order.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class SimulatedOpticalTracker:
         rng: np.random.Generator,
         distortion_rng: np.random.Generator,
         settings: OpticalTrackerSettings | None = None,
+        unknown_mm: Mapping[str, Floats] | None = None,
     ) -> None:
         self._true_pose = true_pose
+        self._unknown_mm = dict(unknown_mm or {})
         self._spheres_mm = dict(spheres_mm)
         self._clock = clock
         self._rng = rng
@@ -124,7 +127,19 @@ class SimulatedOpticalTracker:
         # Computed before the capture time, so that simulating does not count as latency of the system under test.
         tools = self._observe(capture_ns)
         self._clock.sleep_until_ns(capture_ns)
-        return TrackerFrame(self._sequence, capture_ns, tools)
+        return TrackerFrame(self._sequence, capture_ns, tools, self._strays(capture_ns))
+
+    def _strays(self, time_ns: int) -> Floats | None:
+        """The spheres of unknown tools at `time_ns`, ``(n, 3)`` in no order; None if there are no such tools."""
+        if not self._unknown_mm:
+            return None
+        seen = [np.zeros((0, 3))]
+        for tool, spheres_tool in self._unknown_mm.items():
+            truth = self._true_pose(tool, time_ns)
+            spheres = None if truth is None else truth.apply(spheres_tool)
+            if spheres is not None and self._unseen(truth, spheres) is None:
+                seen.append(spheres + self.sphere_errors(spheres))
+        return self._rng.permutation(np.concatenate(seen))
 
     def _observe(self, time_ns: int) -> dict[str, ToolObservation]:
         """Observations of all tools at `time_ns`; all markers are fitted in one call to save time."""

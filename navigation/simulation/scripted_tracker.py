@@ -83,7 +83,7 @@ class ScriptedTracker(WrappedTracker):
         for each in scenario.swapped_tools:
             if each.is_on(t_s):
                 tools = _swapped(tools, *each.tools)
-        said = TrackerFrame(frame.sequence, frame.capture_ns + round(jump_ms * _NS_PER_MS), tools)
+        said = TrackerFrame(frame.sequence, frame.capture_ns + round(jump_ms * _NS_PER_MS), tools, frame.strays_mm)
         self._on_its_way.append((frame.capture_ns + round(delay_ms * _NS_PER_MS), said))
 
 

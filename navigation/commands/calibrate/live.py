@@ -15,13 +15,15 @@ from rich.text import Text
 from navigation.acquisition.collecting import Advice, Collecting, collect
 from navigation.clock import MonotonicClock, PacedClock, VirtualClock
 from navigation.devices.registry import driver_of
+from navigation.devices.tracker import Connection
 from navigation.devices.ultrasound.source import UltrasoundSource
+from navigation.errors import AcquisitionError
 from navigation.room.room import Room
 from navigation.room.room_images import open_images
 from navigation.room.room_tracker import RoomTracker, open_room
 from navigation.terminal.quit_key import pressed_keys
 
-_HELP = "u takes back the last of it, Enter or q ends it"
+_HELP = "u takes back the last of it, Enter or q ends it and keeps the result"
 _LONGEST_UNATTENDED_S = 60.0
 _BAR = 50  # characters
 
@@ -69,6 +71,12 @@ def opened_with_images(room: Room, whole: Room) -> Iterator[tuple[OpenedRoom, Ul
         images.stop()
 
 
+def has_ended(tracker: RoomTracker) -> bool:
+    """Whether the device that leads is gone for good, as a recording that was played to its end is."""
+    state = tracker.state
+    return state.connection is Connection.GONE and state.retry_ns is None
+
+
 def clock_of(room: Room) -> PacedClock:
     """This machine's clock, or one that runs as fast as it can where all devices are simulated."""
     rehearsed = all(driver_of(device.driver).is_simulated for device in room.devices)
@@ -84,18 +92,17 @@ def collect_live(
     title: str,
     seconds: float | None = None,
     note: Callable[[], str] = lambda: "",
-    is_over: Callable[[], bool] = lambda: False,
+    is_over: Callable[[], bool] | None = None,
 ) -> None:
     """Collects with a screen and keys; without a terminal until it is enough, or for `seconds`.
 
     Args:
         next_sample: waits for the next sample, not long; None where there is none.
         note: what else to say, such as why the tool is not seen; empty for nothing.
-        is_over: whether no more samples will come.
+        is_over: whether no more samples will come; by default, whether the leading device has ended.
     """
-    collect_shown(
-        collecting, next_sample, room.clock, console, title=title, seconds=seconds, note=note, is_over=is_over
-    )
+    over = is_over or (lambda: has_ended(room.tracker))
+    collect_shown(collecting, next_sample, room.clock, console, title=title, seconds=seconds, note=note, is_over=over)
 
 
 def collect_shown(
@@ -116,7 +123,7 @@ def collect_shown(
         if live is not None:
             live.update(_screen(title, advice, note()), refresh=True)
 
-    with pressed_keys() as keys, live or nullcontext():
+    with pressed_keys() as keys, live or nullcontext(), _kept(collecting, console):
         unattended = keys is None or isinstance(clock, VirtualClock)
         collect(
             collecting,
@@ -130,6 +137,20 @@ def collect_shown(
         )
     last = collecting.advice()
     console.print(f"{escape(title)}: {last.coverage:.0%} covered; {escape(last.doubt)}", highlight=False)
+
+
+@contextmanager
+def _kept(collecting: Collecting[Any], console: Console) -> Iterator[None]:
+    """Where a device stops in the middle, it is said, and what was collected until then is calibrated with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"[yellow]stopped: nothing is kept of what was collected; {_HELP}[/]", highlight=False)
+        raise
+    except AcquisitionError as error:
+        if not collecting.advice().coverage:
+            raise
+        console.print(f"[yellow]collecting ended: {escape(str(error))}[/]", highlight=False)
 
 
 def _screen(title: str, advice: Advice, note: str) -> Group:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from calibration.errors import RackError
 from calibration.rack import in_force
-from calibration.result import CalibrationResult
+from calibration.result import CalibrationResult, Kind
 from navigation.acquisition.collecting import Collecting
 from navigation.acquisition.live_poses import LivePoses, PoseSample
 from navigation.commands.calibrate.live import collect_live, opened
@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from calibration.streams import PoseStream
 
 
-def recordings_or_room(recordings: Sequence[Path | None], room: Path | None) -> tuple[Path, ...] | Room:
+def recordings_or_room(
+    recordings: Sequence[Path | None], room: Path | None, *, placing: bool = False
+) -> tuple[Path, ...] | Room:
     """Whichever of the two was asked for.
+
+    Args:
+        placing: as `read_room`.
 
     Raises:
         RoomError: both or neither were named, or the room file has mistakes.
     """
     named = tuple(recording for recording in recordings if recording is not None)
     if room is not None and not named:
-        return read_room(room, calibrating=True)
+        return read_room(room, calibrating=True, placing=placing)
     if room is None and named:
         return named
     raise RoomError(
@@ -59,6 +64,15 @@ def rack_at(path: Path) -> Path:
     return room.rack
 
 
+def in_rack(rack: Path | None, subject: str, kind: Kind) -> CalibrationResult | None:
+    """The newest accepted result of this kind; None without one, or where there is no rack yet.
+
+    Raises:
+        CalibrationResultError: a damaged result.
+    """
+    return None if rack is None or not rack.is_dir() else in_force(rack, subject, kind)
+
+
 def calibrated_tip(rack: Path | None, subject: str) -> tuple[Path, CalibrationResult]:
     """The rack, and the newest accepted pivot of a tool in it.
 
@@ -66,11 +80,11 @@ def calibrated_tip(rack: Path | None, subject: str) -> tuple[Path, CalibrationRe
         RackError: no rack, or no such pivot.
         CalibrationResultError: a damaged result.
     """
-    result = None if rack is None else in_force(rack, subject, "pivot")
+    result = in_rack(rack, subject, "pivot")
     if rack is None or result is None:
         where = "without a rack" if rack is None else f"in {rack.name}, which has no accepted pivot of {subject}"
         raise RackError(
-            f"a check of {subject} {where}",
+            f"the tip of {subject} {where}",
             "the rack that has its calibration: --rack, or a room file that names it",
             f"calibrate it: surgnav calibrate pivot --tool {subject}",
         )

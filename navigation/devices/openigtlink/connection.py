@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from geometry.clock import Clock
+from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device, StampClock
 from navigation.devices.openigtlink.errors import LinkError
 from navigation.devices.openigtlink.framing import Frame, unpack
-from navigation.devices.openigtlink.layout import layout_of
+from navigation.devices.openigtlink.layout import layout_of, wire_name
 from navigation.devices.openigtlink.link_socket import LinkSocket
-from navigation.devices.openigtlink.messages import Status, StatusCode, TrackingReply
+from navigation.devices.openigtlink.messages import Points, Status, StatusCode, TrackingReply
 from navigation.devices.openigtlink.observer import Observer
 from navigation.devices.openigtlink.settings import LinkSettings
 from navigation.devices.openigtlink.sightings import POSE_KINDS, Sighting, sightings_in
@@ -35,6 +38,7 @@ class LinkConnection:
     def __init__(self, settings: LinkSettings, device: Device, observer: Observer, clock: Clock) -> None:
         self._settings, self._observer, self._clock = settings, observer, clock
         self._by_stamp = device.stamps.clock is StampClock.SENSOR
+        self._points = None if settings.points is None else wire_name(settings.points)
         self._heard_ns = clock.now_ns()
         self._names = _Names(layout_of(device).tools, self._heard_ns)
         self._status = self._said = ""
@@ -67,6 +71,8 @@ class LinkConnection:
     def _received(self, frame: Frame, overtaken: int, now_ns: int) -> Received:
         stamp_ns = frame.stamp_ns if self._by_stamp else None
         tools: dict[str, ToolObservation] = {}
+        if self._points is not None and (frame.type_name, frame.device_name) == ("POINT", self._points):
+            return Received(sensor_ns=stamp_ns, strays_mm=_strays_mm(frame))
         for sighting in self._sightings(frame):
             self._names.heard(sighting.name)
             tools |= self._observer.observe(sighting, stamp_ns, now_ns)
@@ -130,6 +136,17 @@ def _newest_of_each(frames: list[Frame]) -> list[tuple[Frame, int]]:
         elif key in counts:
             kept.append((frame, counts.pop(key) - 1))
     return kept[::-1]
+
+
+def _strays_mm(frame: Frame) -> Floats:
+    """The points of a POINT message, ``(n, 3)`` in mm; none where it is damaged or holds something else."""
+    try:
+        content = unpack(frame).content
+    except LinkError:
+        return np.zeros((0, 3))
+    points = content.points if isinstance(content, Points) else ()
+    found: Floats = np.array([point.position_mm for point in points], np.float64).reshape(-1, 3)
+    return found[np.isfinite(found).all(axis=1)]
 
 
 def _belong(before: Received, each: Received) -> bool:

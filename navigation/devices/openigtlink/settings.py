@@ -24,6 +24,7 @@ class LinkSettings(Settings):
         largest_message_mb: a message that claims more is refused.
         image: name of the IMAGE messages with the ultrasound of a probe that the device sees, such as
             ``Image_Reference``; row 0 at the transducer and x towards its marked side, as PLUS sends them.
+        points: name of the POINT messages with single markers that are no tool's, in the frame of the tools.
     """
 
     host: str = Field(min_length=1)
@@ -34,3 +35,4 @@ class LinkSettings(Settings):
     repeats_are_measured: bool = False
     largest_message_mb: int = Field(256, ge=1, le=4_096)
     image: str | None = Field(None, min_length=1)
+    points: str | None = Field(None, min_length=1)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.rack import in_force
 from calibration.tip_file import read_tip
 from calibration.ultrasound_probe.flips import ProbeAxes
 from geometry import Transform
@@ -21,6 +20,7 @@ from navigation.acquisition.probe.targets import (
 )
 from navigation.acquisition.probe.wires import WireCollecting, WireScan
 from navigation.commands.calibrate.probe.command import ProbeRequest
+from navigation.commands.calibrate.source import in_rack
 from navigation.devices.ultrasound.plus.phantom import PlusPhantom, read_plus_phantom
 from navigation.errors import AcquisitionError
 
@@ -104,7 +104,7 @@ def _lag_s(request: ProbeRequest, probe: str, rack: Path | None) -> float | None
     """The lag that was stated, or that of the newest accepted temporal calibration; None if there is none."""
     if request.lag_ms is not None:
         return 1e-3 * request.lag_ms
-    result = None if rack is None or not rack.is_dir() else in_force(rack, probe, "probe_temporal")
+    result = in_rack(rack, probe, "probe_temporal")
     return None if result is None else 1e-3 * result.numbers["lag_ms"]
 
 
@@ -112,7 +112,7 @@ def _tip(request: ProbeRequest, stylus: str, rack: Path | None) -> Transform:
     if request.tip is not None:
         tip = read_tip(request.tip).T_tool_tip
         return Transform(tip.matrix, stylus, f"{stylus}_tip")
-    result = None if rack is None or not rack.is_dir() else in_force(rack, stylus, "pivot")
+    result = in_rack(rack, stylus, "pivot")
     if result is None:
         raise AcquisitionError(
             f"no tip of {stylus}",

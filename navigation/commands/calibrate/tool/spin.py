@@ -79,10 +79,10 @@ def _pivot(named: Path | None, rack: Path | None, subject: str) -> CalibrationRe
         CalibrationResultError: there is none, or it is no accepted pivot of this tool.
     """
     from calibration.errors import CalibrationResultError
-    from calibration.rack import in_force
     from calibration.result import read_result
+    from navigation.commands.calibrate.source import in_rack
 
-    found = read_result(named) if named else in_force(rack, subject, "pivot") if rack and rack.is_dir() else None
+    found = read_result(named) if named else in_rack(rack, subject, "pivot")
     if found is None or (found.kind, found.subject) != ("pivot", subject) or not found.is_accepted:
         came = "no pivot" if found is None else f"a {found.kind} of {found.subject} that is {found.verdict}"
         raise CalibrationResultError(

@@ -13,6 +13,7 @@ from calibration.rack import in_force, results
 from calibration.streams import PoseStream
 from navigation.cli import app
 from tests.calibration.hand_eye.simulated import OFFSET_S, error_of, recorded
+from tests.navigation.acquisition.recorded_streams import write_csv
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -57,3 +58,54 @@ def test_what_is_wrong_with_a_recording_is_said_and_a_refusal_kept(tmp_path: Pat
     code, said = run(good, write_table(tmp_path / "still.csv", still), "--unit", "m", "--rack", tmp_path / "rack")
     assert (code, "standing still" in said) == (2, True)
     assert [each.verdict for _, each in results(tmp_path / "rack")] == ["refused"]
+
+
+ROOM = """
+rack = "rack"
+[devices.tracker_1]
+driver = "replay"
+file = "hand.csv"
+speed = 4.0
+[devices.endoscope]
+driver = "replay"
+file = "board.csv"
+speed = 4.0
+[tools.reference]
+device = "tracker_1"
+role = "reference"
+id = "scope"
+calibration = "scope_3"
+[tools.board]
+device = "endoscope"
+role = "instrument"
+"""
+
+
+def test_two_devices_of_a_room_see_one_body_live(tmp_path: Path):
+    hand, eye, truth = recorded(1, length_s=60.0, offset_s=0.0)
+    # The camera gives where the board is in it; the board is what stands still.
+    seen = PoseStream("camera", "board", eye.time_s, np.linalg.inv(eye.poses), 0, "endoscope")
+    write_csv(tmp_path / "hand.csv", hand)
+    write_csv(tmp_path / "board.csv", seen)
+    (tmp_path / "or.toml").write_text(ROOM)
+    asked = ("--room", tmp_path / "or.toml", "--hand", "reference", "--world", "board", "--eye", "endoscope")
+    code, said = run(*asked, "--eye-is-device")
+    assert code == 0, said
+    assert "the eye is known to" in said
+    result = in_force(tmp_path / "rack", "scope_3", "hand_eye")
+    error = error_of(result.transform("scope_3", "endoscope").matrix, truth.x)
+    assert np.linalg.norm(error[3:]) < 4.0 * result.expected_error.value
+    # Both are on the clock of the room.
+    assert abs(result.numbers["time_offset_ms"]) < 10.0
+    assert {each.to_frame for each in result.transforms} == {"scope_3", "tracker"}
+
+
+def test_a_room_in_which_one_device_sees_both_is_told(tmp_path: Path):
+    hand, _, _ = recorded(1, length_s=8.0)
+    write_csv(tmp_path / "hand.csv", hand)
+    room = (
+        ROOM[: ROOM.index("[devices.endoscope]")] + ROOM[ROOM.index("[tools.reference]") : ROOM.index("[tools.board]")]
+    )
+    (tmp_path / "or.toml").write_text(room)
+    code, said = run("--room", tmp_path / "or.toml", "--hand", "reference", "--eye", "reference")
+    assert (code, "both seen by tracker_1" in said) == (1, True)

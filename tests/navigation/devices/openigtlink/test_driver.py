@@ -9,6 +9,8 @@ from navigation.devices.openigtlink.connection import LinkConnection
 from navigation.devices.openigtlink.framing import HEADER_BYTES, FrameStream, Message, pack, unpack
 from navigation.devices.openigtlink.layout import layout_of
 from navigation.devices.openigtlink.messages import (
+    Point,
+    Points,
     QuaternionTool,
     QuaternionTracking,
     Request,
@@ -257,5 +259,23 @@ def test_frames_that_a_delayed_reader_finds_are_counted_and_the_newest_is_shown_
             counts = tracker.state.frames
             assert (counts.received, counts.lost, counts.late, counts.of_tools) == (3000, 0, 0, {"stylus": 3000})
             assert last.sequence == 3000
+        finally:
+            tracker.stop()
+
+
+def test_points_come_as_markers_of_no_tool_each_once_and_poses_beside_them() -> None:
+    with Sender() as sender:
+        tracker = opened(device(sender.port, {"stylus": IDS["stylus"]}, points="StrayMarkers"))
+        try:
+            sender.accept()
+            seen = Points((Point("1", (1.5, 2.0, -900.25)), Point("2", (60.0, 0.0, -900.0))))
+            sender.send(pack(Message(seen, "StrayMarkers", EPOCH_NS)))
+            frame = frame_when(tracker, lambda frame: frame.strays_mm is not None)
+            np.testing.assert_array_equal(frame.strays_mm, [[1.5, 2.0, -900.25], [60.0, 0.0, -900.0]])
+            sender.send(transform(IDS["stylus"], pose(1), EPOCH_NS + 1_000_000))
+            assert frame_when(tracker, visible("stylus")).strays_mm is None
+            sender.send(pack(Message(seen, "SomethingElse", EPOCH_NS + 2_000_000)))
+            sender.send(transform(IDS["stylus"], pose(2), EPOCH_NS + 2_000_000))
+            assert frame_when(tracker, visible("stylus")).strays_mm is None
         finally:
             tracker.stop()
