@@ -7,7 +7,7 @@ systems, so that a busy machine disturbs all of them alike. Both ends read CLOCK
 processes share.
 
 - surgnav: PosePublisher to PoseReceiver; decoded to checked columns, and in "as objects" to one `ToolPose` for each
-  tool.
+  tool. The subscriber is admitted by its token, as in the service; in "all admitted" the publisher asks for none.
 - bare pyzmq: the same number of bytes with a stamp; nothing is encoded, decoded or checked.
 - pyigtl: one TRANSFORM message for each tool, as in OpenIGTLink; the client is polled every 0.2 ms (its own
   `wait_for_message` sleeps for 10 ms). Messages that the client never returned count as lost.
@@ -24,6 +24,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,13 @@ from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.poses.encoder import encode_pose_batch
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.transport.admission import AdmissionCheck, Admissions
 from unity_bridge.wire.envelope import Header, Session, Validity
 
 CLOCK = MonotonicClock()
 CONFIGURATIONS = ((5, 100), (30, 200), (5, 1000))
-SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, as objects", "pyigtl")
+SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, all admitted", "surgnav, as objects", "pyigtl")
+_SECRET = b"of this benchmark"
 _STAMP = struct.Struct("<q")
 _QUIET_MS = 1500  # the stream is over if nothing has come for this time
 _WARM_UP_NS = 1_000_000_000  # stamp of the batches that are sent until the subscriber receives; they are not counted
@@ -69,10 +72,11 @@ def tool_states(count: int) -> list[ToolState]:
 
 
 @contextmanager
-def surgnav_publisher(tools: int) -> Iterator[tuple[str, Callable[[int], object]]]:
+def surgnav_publisher(tools: int, admits_all: bool = False) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yields the endpoint and a function that sends one batch, given its sensor stamp."""
-    states = tool_states(tools)
-    with PosePublisher("tcp://127.0.0.1:*", Session(uuid.uuid4().bytes, CLOCK)) as publisher:
+    states, session = tool_states(tools), Session(uuid.uuid4().bytes, CLOCK)
+    admission = None if admits_all else AdmissionCheck(_SECRET)
+    with PosePublisher("tcp://127.0.0.1:*", session, admission=admission) as publisher:
         yield publisher.endpoint, lambda stamp_ns: publisher.publish(states, stamp_ns)
 
 
@@ -127,6 +131,7 @@ def receive_surgnav(endpoint: str, as_objects: bool) -> dict[str, Any]:
     """Receives until the stream is over; returns the latencies in ns of all batches, and the number of tool poses."""
     context = zmq.Context()
     receiver = PoseReceiver(endpoint, context, CLOCK, 10**6, 1024)
+    receiver.admit(Admissions(_SECRET, withdraw=print).issue(""))
     latencies: list[int] = []
     tools = 0
     announce = Announcement()
@@ -207,7 +212,11 @@ def warm_up(send: Callable[[int], object], subscriber: subprocess.Popen) -> None
 
 def run(system: str, tools: int, rate_hz: int, seconds: float) -> tuple[list[int], int]:
     """Streams for `seconds`; returns the latencies in ns and the number of tool poses that did not arrive."""
-    publishers = {"bare pyzmq": bare_publisher, "pyigtl": igtl_publisher}
+    publishers = {
+        "bare pyzmq": bare_publisher,
+        "pyigtl": igtl_publisher,
+        "surgnav, all admitted": partial(surgnav_publisher, admits_all=True),
+    }
     with publishers.get(system, surgnav_publisher)(tools) as (endpoint, send):
         command = [sys.executable, __file__, "--subscribe", system, endpoint, str(tools)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as subscriber:

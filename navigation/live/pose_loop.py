@@ -27,6 +27,7 @@ from navigation.recorder.tap import Tap
 from navigation.room.room_tracker import open_room
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.transport.admission import AdmissionCheck
 from unity_bridge.transport.authentication import ServerSecurity
 from unity_bridge.wire.envelope import Session, Validity
 
@@ -42,6 +43,7 @@ class PoseLoopConfig:
         session_id: id of the service's session, 16 bytes.
         supervisor: thresholds, including the age limits.
         security: keys and allow list; without them only loopback is allowed.
+        admission_secret: which clients' tokens are checked with (`unity_bridge.transport.admission`).
         keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
         recorder: where the recorder takes every frame and every message; empty without one.
         mirror: address of a `PoseMirror` that is given the states of each batch too; empty for none.
@@ -51,6 +53,7 @@ class PoseLoopConfig:
     graph: PoseGraph
     endpoint: str
     session_id: bytes
+    admission_secret: bytes
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     security: ServerSecurity | None = None
     keep_sent: int = 0
@@ -151,6 +154,13 @@ TAKEN = "taken"
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """The number of a token that admits its client to the poses no more; sent by the service."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Starting:
     """What the pose process is doing before it streams; sent to the service, which waits for it."""
 
@@ -161,8 +171,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
-    answered by `TAKEN`, and `Refused`, each answered by `HEARD`; it receives a new `PoseGraph` or `STOP`. At the end it
-    sends the `SentPoses`; after an error that it cannot handle it sends the `SurgNavError`.
+    answered by `TAKEN`, and `Refused`, each answered by `HEARD`; it receives a new `PoseGraph`, `Withdrawn` or `STOP`.
+    At the end it sends the `SentPoses`; after an error that it cannot handle it sends the `SurgNavError`.
 
     Args:
         config: settings of the pose loop.
@@ -181,7 +191,10 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
         supervisor = Supervisor(tracker.tools, config.supervisor, watches)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         keep = None if tap is None else tap.poses
-        with PosePublisher(config.endpoint, session, security=config.security, keep=keep) as publisher:
+        admission = AdmissionCheck(config.admission_secret)
+        with PosePublisher(
+            config.endpoint, session, security=config.security, keep=keep, admission=admission
+        ) as publisher:
             reflects = PoseMirror(config.mirror) if config.mirror else None
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
             pipe.send(publisher.endpoint)
@@ -214,6 +227,8 @@ class _Orders:
                 self._reporter.taken()
             elif message == HEARD:
                 self._refusals.heard()
+            elif isinstance(message, Withdrawn):
+                self._publisher.withdraw(message.number)
             else:
                 self._loop.graph = message
         self._reporter.report(self._loop.states, self._clock.now_ns())

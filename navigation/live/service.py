@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from navigation.errors import EventLogError, ServiceError
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, PoseGraph
-from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, run_pose_process
+from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, Withdrawn, run_pose_process
 from navigation.live.pose_vitals import PoseVitals, Vitals
 from navigation.live.refusals import HEARD, RefusalNews, Refused
 from navigation.live.sent_poses import SentPoses
@@ -38,6 +39,7 @@ from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.server import ControlEvent, ControlServer
 from unity_bridge.errors import UnknownClientError
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
+from unity_bridge.transport.admission import Admissions
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.generated.constants import SelfTestState
@@ -106,6 +108,7 @@ class NavigationService:
         self._say = say or logging.getLogger("surgnav.service").info
         self._clock = MonotonicClock()
         self._session = Session(uuid.uuid4().bytes, self._clock)
+        self._admission_secret = secrets.token_bytes(32)
         self._refusals = RefusalNews(self._clock)
         self._handler: HeadsetEventHandler | None = None
         self._no_handler = ""
@@ -124,6 +127,7 @@ class NavigationService:
             graph=self._config.graph,
             endpoint=self._config.pose_endpoint,
             session_id=self._session.session_id,
+            admission_secret=self._admission_secret,
             supervisor=self._config.supervisor,
             security=self._config.security,
             keep_sent=self._config.keep_sent,
@@ -243,6 +247,7 @@ class NavigationService:
             handler=self._handler,
             self_test=SelfTest(np.random.default_rng()),
             observer=self._headsets.desk,
+            admissions=Admissions(self._admission_secret, self._withdraw),
         )
         self.tell_recorder()
         for offered in self._config.surfaces:
@@ -278,6 +283,10 @@ class NavigationService:
         self.control.announce(happening)
         self._recorded.notice(happening)
         self._recorded.welcome(self._welcome())
+
+    def _withdraw(self, number: int) -> None:
+        with contextlib.suppress(OSError):  # the pose process has ended, and admits nobody
+            self._pipe.send(Withdrawn(number))
 
     def _publish(self, graph: PoseGraph) -> None:
         self._recorded.settings("graph", vars(graph))
@@ -373,7 +382,9 @@ def _log_events(events: Sequence[ControlEvent]) -> None:
     for event in events:
         who, what, answer = quoted(event.client_name), event.what, event.answer
         if isinstance(what, SelfTestVerdict) and what.state is SelfTestState.FAILED:
-            log.warning("%s must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300))
+            log.warning(
+                "%s gets no poses, must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300)
+            )
         elif isinstance(what, ClientEvent) and answer is not None:
             said = shown(answer.note or answer.came or "", 200)
             log.info("%s, %s: %s %s", who, shown(what.kind, 40), answer.outcome, said)

@@ -20,7 +20,7 @@ from navigation.operator_screen.presence import Presence
 from navigation.terminal.foreign_text import quoted, shown
 from navigation.terminal.repeated_news import EVERY_NS, LineBudget, RepeatedNews
 from unity_bridge.control.server import ControlEvent
-from unity_bridge.wire.generated.constants import EventOutcome
+from unity_bridge.wire.generated.constants import EventOutcome, SelfTestState
 from unity_bridge.wire.messages import ClientEvent, ClientReport, Goodbye, Hello, SelfTestVerdict
 
 WARNING, PLAIN = "yellow", ""
@@ -143,8 +143,9 @@ def logs_on(screen: OperatorScreen, hushed: str) -> Iterator[None]:
 
 def _tested(name: str, verdict: SelfTestVerdict) -> tuple[str, str]:
     said = f"{quoted(name)}, self-test: {verdict.state.value}"
+    gets = ", is admitted to the poses" if verdict.state is SelfTestState.PASSED else ", gets no poses"
     reasons = f": {shown('; '.join(verdict.reasons), 300)}" if verdict.reasons else ""
-    return f"of {said}", said + reasons
+    return f"of {said}", said + gets + reasons
 
 
 def _reported(name: str, report: ClientReport) -> tuple[str, str]:

@@ -8,6 +8,7 @@ them. Clients cannot do anything in a replay.
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ from unity_bridge.control.server import ControlServer
 from unity_bridge.errors import WireError
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.surfaces.server import SurfaceServer
+from unity_bridge.transport.admission import AdmissionCheck, Admissions
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.wire.envelope import Session, Validity
 from unity_bridge.wire.messages import SurfaceManifest, Welcome, decode_message
@@ -115,15 +117,24 @@ class Replay:
         self._next: StoredMessage | None = None
         self._advance()
         session = Session(recording.session_id, self.clock)
+        self._admission_secret = secrets.token_bytes(32)
         self._context = zmq.Context()
         self._forms: list[bytes] = []
         try:
             self._gate = None if settings.security is None else Gate(self._context, settings.security)
             poses, surfaces, control = settings.endpoints
             self.surfaces = SurfaceServer(surfaces, session, self._context, gate=self._gate)
-            test = SelfTest(np.random.default_rng())
-            self.control = ControlServer(control, session, self._context, self._state, gate=self._gate, self_test=test)
-            self.poses = PosePublisher(poses, session, security=settings.security)
+            admission = AdmissionCheck(self._admission_secret)
+            self.poses = PosePublisher(poses, session, security=settings.security, admission=admission)
+            self.control = ControlServer(
+                control,
+                session,
+                self._context,
+                self._state,
+                gate=self._gate,
+                self_test=SelfTest(np.random.default_rng()),
+                admissions=Admissions(self._admission_secret, self.poses.withdraw),
+            )
         except Exception:
             self._context.destroy(linger=0)
             raise

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.client import Endpoints, load_recording
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
+from unity_bridge.control.self_test import IssuedTest, SelfTest
 from unity_bridge.transport.keys import Enrolment, KeyPair
 from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
+from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.messages import ClientEvent, ClientReport, SelfTestVerdict
 
 PERIOD_NS = 10_000_000
@@ -211,6 +214,25 @@ def enrolment_file(folder: Path, server: Server, own: KeyPair, guarded: Guarded)
     path = folder / "enrolment.txt"
     path.write_text(enrolment.to_text() + "\n", "utf-8")
     return path
+
+
+class OtherTest(SelfTest):
+    """Judges each client by another test than the one that it gave it, so that whatever it reports is wrong."""
+
+    def issue(self, session: Session) -> IssuedTest:
+        issued = super().issue(session)
+        return replace(issued, task=replace(super().issue(session).task, challenge=issued.task.challenge))
+
+
+def test_a_client_that_fails_the_self_test_gets_no_poses(run):
+    run.server.control._self_test = OtherTest(np.random.default_rng(1))
+    there = set()
+    code, report = run("--timeout", "3", each=lambda now: there.add(now.server.poses._connections.count))
+    assert (code, report["ready"], report["batches_received"]) == (2, False, 0)
+    assert 1 in there, "it was never there"
+    assert run.server.poses.subscriber_count == 0
+    states = {event.what.state for event in run.server.control.take_events() if isinstance(event.what, SelfTestVerdict)}
+    assert states == {"failed"}
 
 
 def test_a_restarted_server_is_joined_again(run):

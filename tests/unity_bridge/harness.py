@@ -14,6 +14,7 @@ from unity_bridge.client.__main__ import MonotonicClock
 from unity_bridge.control.event_handler import EventHandler
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.surfaces.server import SurfaceServerSettings
+from unity_bridge.transport.admission import AdmissionCheck, Admissions
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.transport.keys import ClientKeys
 from unity_bridge.transport.router import Request
@@ -50,7 +51,9 @@ class Server:
         self.context = zmq.Context()
         self.session = Session(uuid.uuid4().bytes, CLOCK)
         self.gate = Gate(self.context, self.security) if self.security else None
-        self.poses = PosePublisher(self.where.poses, self.session, security=self.security)
+        secret = uuid.uuid4().bytes
+        admission = AdmissionCheck(secret)
+        self.poses = PosePublisher(self.where.poses, self.session, security=self.security, admission=admission)
         self.surfaces = CountingSurfaceServer(
             self.where.surfaces, self.session, self.context, self.surface_settings, self.gate
         )
@@ -62,6 +65,7 @@ class Server:
             gate=self.gate,
             handler=self.handler,
             self_test=SelfTest(np.random.default_rng(1)),
+            admissions=Admissions(secret, self.poses.withdraw),
         )
 
     @property

@@ -68,6 +68,7 @@ class ControlLink:
         report_taken: whether the server acknowledged the last report.
         events: the client's own events, and the server's.
         verdict: verdict on the last self-test in this session; None before it, or if the server has no self-test.
+        pose_token: what the server admits this client to the poses by; None if it does not, or asks for none.
         refused: number of refusals in either direction.
         last_refusal: the last of them.
         reconnects: number of connections made after a silence.
@@ -92,6 +93,7 @@ class ControlLink:
         self._observations = ObservationLink()
         self.events = EventLink(hello.stream or "", settings.retry_ns)
         self.verdict: SelfTestVerdict | None = None
+        self.pose_token: bytes | None = None
         self.refused = 0
         self.last_refusal = ""
         self.reconnects = 0
@@ -228,7 +230,7 @@ class ControlLink:
                 self._exchange.clear()
                 self.verdict = None
             self.welcome, self.server_session, self.server_clock = message, header.session_id, header.clock
-            self.rate_hz = message.rate_hz
+            self.rate_hz, self.pose_token = message.rate_hz, message.pose_token
             self.events.join(header.session_id, message.last_event)
         elif isinstance(message, ClockReply) and message.client_sent_ns == self._asked_clock_ns:
             self._exchange.add(message.client_sent_ns, message.server_received_ns, message.server_sent_ns, received_ns)
@@ -253,7 +255,7 @@ class ControlLink:
         elif isinstance(message, SelfTestTask):
             self._send(take_self_test(message))
         elif isinstance(message, SelfTestVerdict):
-            self.verdict = message
+            self.verdict, self.pose_token = message, message.pose_token
 
     def _is_due(self, asked_ns: int | None, now_ns: int) -> bool:
         return asked_ns is None or now_ns - asked_ns > self._settings.retry_ns

@@ -25,6 +25,7 @@ from unity_bridge.client.surfaces.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
 from unity_bridge.transport.keys import ClientKeys
 from unity_bridge.wire.envelope import NO_SESSION, Session
+from unity_bridge.wire.generated.constants import SelfTestState
 from unity_bridge.wire.messages import ClientReport, Hello, ReceivedSurface
 
 PROGRAM = "surgnav reference client 1.0"
@@ -154,8 +155,10 @@ class ReferenceClient:
         if self.control.watch.state is not LinkState.REFUSED:  # it is tried again every 5 s, not with every chunk
             self._follow_the_offer()
             self.surfaces.tick()
+        self.poses.admit(self.control.pose_token)
         if self._takes_poses:
-            self.poses.tick(self.control.rate_hz)
+            is_admitted = self.control.self_test in (None, SelfTestState.PASSED)
+            self.poses.tick(self.control.rate_hz if is_admitted else 0.0)
         if self.poses.log.received:
             self.control.notice_session(self.poses.log.session_id)
 

@@ -30,6 +30,7 @@ class Member:
         reasons: why it failed.
         issued: the test that is not answered yet.
         verdict: the verdict on the last test.
+        pose_token: what admits it to the poses; None unless it passed, or where everybody is admitted.
         joined: whether it has sent Hello in this session.
         confirmed: number of the last server event that it confirmed.
         sent: number of the last server event that was sent to it.
@@ -44,6 +45,7 @@ class Member:
     reasons: tuple[str, ...] = ()
     issued: IssuedTest | None = None
     verdict: SelfTestVerdict | None = None
+    pose_token: bytes | None = None
     joined: bool = False
     confirmed: int = 0
     sent: int = 0

@@ -18,6 +18,7 @@ from unity_bridge.control.observations import Observer
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.self_test_verdict import judge
 from unity_bridge.errors import SelfTestRequiredError, UnexpectedMessageError, UnknownClientError
+from unity_bridge.transport.admission import Admissions
 from unity_bridge.transport.authentication import Gate
 from unity_bridge.transport.rate_limit import Allowances
 from unity_bridge.transport.router import Request, RouterServer, RouterSettings
@@ -86,6 +87,7 @@ class ControlServer(RouterServer):
         handler: executes the clients' events; without it every event is refused.
         self_test: issues self-tests, and only clients that pass may send events; None for a server without self-test.
         observer: takes what clients see; without it that is refused.
+        admissions: issue the tokens that admit a client to the poses once it has passed; None where all are admitted.
 
     Attributes:
         events_dropped: number of events that were dropped because `take_events` was not called in time. The clients'
@@ -103,6 +105,7 @@ class ControlServer(RouterServer):
         handler: EventHandler | None = None,
         self_test: SelfTest | None = None,
         observer: Observer | None = None,
+        admissions: Admissions | None = None,
     ) -> None:
         options = settings or ControlServerSettings()
         self._state = state
@@ -110,6 +113,7 @@ class ControlServer(RouterServer):
         self.events_dropped = 0
         self._self_test = self_test
         self._observer = observer
+        self._admissions = admissions
         self._exchange = EventExchange(session, handler or NoEventHandler(), tested=self_test is not None)
         self._parties = Members()
         self._members: dict[bytes, Member] = {}
@@ -198,6 +202,7 @@ class ControlServer(RouterServer):
             last_event=self._exchange.log.last,
             self_test=member.self_test if tested else None,
             self_test_reasons=member.reasons,
+            pose_token=member.pose_token,
         )
 
     def _party_of(self, request: Request, hello: Hello) -> Member:
@@ -276,9 +281,23 @@ class ControlServer(RouterServer):
         member.reasons = judge(member.issued, report)
         member.self_test = SelfTestState.FAILED if member.reasons else SelfTestState.PASSED
         member.issued = None
-        member.verdict = SelfTestVerdict(challenge=report.challenge, state=member.self_test, reasons=member.reasons)
+        self._admit_or_withdraw(member)
+        member.verdict = SelfTestVerdict(
+            challenge=report.challenge, state=member.self_test, reasons=member.reasons, pose_token=member.pose_token
+        )
         self._note(request, member.verdict)
         return member.verdict
+
+    def _admit_or_withdraw(self, member: Member) -> None:
+        """A client that passed keeps its token, or gets one; one that failed loses it."""
+        if self._admissions is None:
+            return
+        passed = member.self_test is SelfTestState.PASSED
+        if passed and member.pose_token is None:
+            member.pose_token = self._admissions.issue(member.key)
+        elif not passed and member.pose_token is not None:
+            self._admissions.withdraw(member.pose_token)
+            member.pose_token = None
 
     def _note(
         self,

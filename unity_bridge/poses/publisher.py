@@ -1,4 +1,4 @@
-"""The pose socket: publishes pose batches to all subscribers, and never waits for any of them."""
+"""The pose socket: publishes pose batches to all admitted subscribers, and never waits for any of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import zmq
 
 from unity_bridge.poses.encoder import PoseBatchEncoder
 from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.transport.admission import AdmissionCheck
 from unity_bridge.transport.authentication import Gate, Refusal, ServerSecurity
-from unity_bridge.transport.connections import Connections, ConnectionSettings
+from unity_bridge.transport.connections import Connections, ConnectionSettings, descriptor
 from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES, bind, bound_endpoint
 from unity_bridge.wire.envelope import MessageType, Session, Validity, unpack_message
+from unity_bridge.wire.generated.constants import WIRE_MAGIC
 
 # A subscription has a few bytes; the longest frame of an encrypted handshake has 300, plus up to 255 for an identity.
 _MAX_SUBSCRIPTION_BYTES = 640
 # libzmq processes all waiting subscriptions within any call, so only few may wait. (With 1, a CURVE handshake hangs.)
 _QUEUED_SUBSCRIPTIONS = 8
 _MAX_SUBSCRIPTIONS_PER_POLL = 64
+_SUBSCRIBE = b"\x01"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,8 @@ class PosePublisher:
 
     Sending never blocks. A subscriber sees lost batches as a gap in the sequence numbers. The socket is an XPUB, which
     is a PUB on the wire but delivers the subscriptions, so that their number can be limited; libzmq's PUB accepts them
-    without bound.
+    without bound. With an admission it decides what each subscriber gets: everything for a token that admits it, and
+    nothing for any other topic.
 
     Args:
         endpoint: address to bind, such as 'tcp://127.0.0.1:*'; the attribute `endpoint` has the port that was chosen.
@@ -54,6 +58,7 @@ class PosePublisher:
         settings: bounds of the socket.
         security: keys and allow list; without them loopback only.
         keep: is given the bytes of every message, after they were sent; it must not wait for anything.
+        admission: checks the tokens of subscribers; without it every subscriber is admitted.
 
     Raises:
         EndpointRefusedError: not loopback and without keys, or in use.
@@ -67,19 +72,22 @@ class PosePublisher:
         settings: PublisherSettings | None = None,
         security: ServerSecurity | None = None,
         keep: Callable[[bytes], object] | None = None,
+        admission: AdmissionCheck | None = None,
     ) -> None:
         settings = settings or PublisherSettings()
         self._session = session
         self._keep = keep
         self._encoder = PoseBatchEncoder()
         self._sequence = 0
+        self._admission = admission
+        self._admitted: dict[int, int] = {}  # file descriptor of a connection -> number of the token it came with
         self._context = zmq.Context()
         try:
             self._gate = None if security is None else Gate(self._context, security)
             options = {
                 zmq.SNDHWM: settings.queued_batches,
                 zmq.SNDBUF: POSE_BUFFER_BYTES,
-                zmq.XPUB_VERBOSE: 1,
+                zmq.XPUB_VERBOSE if admission is None else zmq.XPUB_MANUAL: 1,
                 zmq.RCVHWM: _QUEUED_SUBSCRIPTIONS,
                 zmq.MAXMSGSIZE: _MAX_SUBSCRIPTION_BYTES,
             }
@@ -143,17 +151,39 @@ class PosePublisher:
         self._connections.poll()
         for _ in range(_MAX_SUBSCRIPTIONS_PER_POLL):
             try:
-                self._connections.note(self._socket.recv(zmq.DONTWAIT, copy=False))
+                frame = self._socket.recv(zmq.DONTWAIT, copy=False)
             except zmq.Again:
                 break
+            key, _ = self._connections.note(frame)
+            if self._admission is not None and frame.bytes[:1] == _SUBSCRIBE:
+                self._admit(self._admission, frame.bytes[1:], key, descriptor(frame))
         if self._gate is not None and self._gate.generation != self._generation:
             self._generation = self._gate.generation
             self._connections.cut_unless(self._gate.refusal)
 
+    def withdraw(self, number: int) -> None:
+        """Cuts off whoever was admitted by the token with this number, and admits it no more."""
+        if self._admission is not None:
+            self._admission.withdraw(number)
+            for fd in [fd for fd, its_number in self._admitted.items() if its_number == number]:
+                del self._admitted[fd]
+                self._connections.cut(fd, "its self-test was withdrawn: it gets no poses until it passes another")
+
+    def _admit(self, admission: AdmissionCheck, topic: bytes, key: str, fd: int | None) -> None:
+        """Gives everything to the subscriber whose subscription was read last, if its topic is a token of its own."""
+        number = admission.number(topic, key)
+        if number is not None and fd is not None:
+            self._admitted[fd] = number
+            self._socket.setsockopt(zmq.SUBSCRIBE, WIRE_MAGIC)
+        elif topic != WIRE_MAGIC:  # which opens only the subscriber's own filter
+            self._connections.refuse(fd, key, "no poses without a token of this session: pass the self-test first")
+
     @property
     def subscriber_count(self) -> int:
-        """Number of subscribers; those that have left may still be counted for a moment."""
-        return self._connections.count
+        """Number of subscribers that get poses; those that have left may still be counted for a moment."""
+        if self._admission is None:
+            return self._connections.count
+        return sum(self._connections.is_open(fd) for fd in self._admitted)
 
     def take_refusals(self) -> tuple[Refusal, ...]:
         """Returns the connections that were refused or cut off since the last call, with the reasons."""

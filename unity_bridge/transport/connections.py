@@ -80,7 +80,7 @@ class Connections:
 
     Attributes:
         refusals: connections that were cut off, and handshakes that failed before a key was known.
-        cut: number of connections shut down.
+        cut_off: number of connections shut down.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Connections:
         self._early: dict[int, tuple[str, int]] = {}
         self._measured_ns = clock.now_ns()
         self.refusals = RefusalLog()
-        self.cut = 0
+        self.cut_off = 0
         # Unlimited: otherwise a burst of connections would block libzmq's I/O thread until the next poll.
         self.socket: zmq.Socket[bytes] = context.socket(zmq.PAIR)
         self.socket.set_hwm(0)
@@ -129,8 +129,8 @@ class Connections:
             The authenticated key, empty without keys; and the connection, None if it is not known.
         """
         key = _property(frame, "User-Id") or ""
-        fd = _property(frame, zmq.SRCFD)
-        if not isinstance(fd, int):
+        fd = descriptor(frame)
+        if fd is None:
             return key, None
         connection = self._open.get(fd)
         if connection is None:  # libzmq may show the message up to a millisecond before the event that it was accepted
@@ -154,6 +154,21 @@ class Connections:
         for fd, connection in list(self._open.items()):
             if connection.key and (reason := admitted(connection.key)):
                 self._cut(fd, reason)
+
+    def is_open(self, fd: int) -> bool:
+        """Whether a connection with this file descriptor is open."""
+        return fd in self._open
+
+    def cut(self, fd: int, reason: str) -> None:
+        """Shuts down a connection, if it has not ended by itself."""
+        self.poll()
+        if fd in self._open:
+            self._cut(fd, reason)
+
+    def refuse(self, fd: int | None, key: str, reason: str) -> None:
+        """Notes that a connection gets nothing, without ending it."""
+        connection = None if fd is None else self._open.get(fd)
+        self._refused(reason, key, "" if connection is None else str(connection.peer[0]))
 
     def close(self) -> None:
         """Stops watching; to be called before the watched socket is closed. May be called again."""
@@ -203,9 +218,12 @@ class Connections:
         connection = self._open.pop(fd)
         connection.is_gone = True
         self._ask(fd, connection, lambda duplicate: duplicate.shutdown(sockets.SHUT_RDWR))
-        self.cut += 1
-        whose = f"key {fingerprint(connection.key)}: " if connection.key and "key " not in reason else ""
-        self.refusals.add(f"cut off: {whose}{reason}", str(connection.peer[0]))
+        self.cut_off += 1
+        self._refused(reason, connection.key, str(connection.peer[0]), "cut off: ")
+
+    def _refused(self, reason: str, key: str, address: str, what: str = "") -> None:
+        whose = f"key {fingerprint(key)}: " if key and "key " not in reason else ""
+        self.refusals.add(f"{what}{whose}{reason}", address)
 
     @staticmethod
     def _ask(fd: int, connection: Connection, question: Callable[[sockets.socket], Any]) -> Any:
@@ -234,6 +252,12 @@ def _with(fd: int, question: Callable[[sockets.socket], Any]) -> Any:
 def _received(connection: sockets.socket) -> int:
     information = connection.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _BYTES_RECEIVED_AT + 8)
     return struct.unpack_from("<Q", information, _BYTES_RECEIVED_AT)[0]
+
+
+def descriptor(frame: zmq.Frame) -> int | None:
+    """The file descriptor of the connection that a message came over; None if it came over none."""
+    fd = _property(frame, zmq.SRCFD)
+    return fd if isinstance(fd, int) else None
 
 
 def _property(frame: zmq.Frame, name: Any) -> Any:

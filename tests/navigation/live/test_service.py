@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom
 from tests.navigation.live.served_room import registered, room_config, service_config
+from tests.unity_bridge.control.mirroring import Mirroring
 from tests.unity_bridge.transport.guarded import Guarded
 from unity_bridge.client.poses.age import AgeLimits
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.errors import EndpointRefusedError
 from unity_bridge.wire.envelope import Validity
+from unity_bridge.wire.generated.constants import SelfTestState
 
 
 def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
@@ -64,6 +67,38 @@ def test_a_client_sees_poses_surfaces_and_the_registration_arrive() -> None:
     assert sent.tools == (*SPHERES_MM, PATIENT)
     np.testing.assert_array_equal(np.diff(sent.sequence), 1)
     assert (np.isnan(sent.matrices[:, -1, 0, 0]) == (sent.validity[:, -1] != "valid")).all()
+
+
+def test_a_client_gets_no_poses_from_the_pose_process_before_it_has_passed_nor_after_it_has_failed() -> None:
+    clock = MonotonicClock()
+    with NavigationService(service_config(PoseGraph())) as service:
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        with Mirroring(endpoints, clock) as client:
+
+            def turn(condition: Callable[[], bool], batches: int = 10**9) -> bool:
+                last = service.vitals().last_sequence + batches
+                deadline_ns = clock.now_ns() + 30 * NS_PER_S
+                while not condition() and service.vitals().last_sequence < last:
+                    service.poll(1)
+                    client.poll(1)
+                    assert clock.now_ns() < deadline_ns
+                return condition()
+
+            assert turn(lambda: client.control.self_test is SelfTestState.FAILED)
+            assert not turn(lambda: client.poses.log.received > 0, batches=50)
+            client.mirrors = False
+            client.take_test()
+            assert turn(lambda: client.poses.log.received > 50)
+            client.mirrors = True
+            client.take_test()
+            client.poses.admit = lambda _: None  # it goes on with the token that it had
+            assert turn(lambda: client.control.self_test is SelfTestState.FAILED)
+            turn(lambda: False, batches=10)
+            received = client.poses.log.received
+            assert not turn(lambda: client.poses.log.received > received, batches=100)
+        service.stop()
 
 
 def test_an_open_address_is_refused_and_nothing_keeps_running() -> None:

@@ -12,9 +12,12 @@ import zmq
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.service import NavigationService
 from navigation.recorder.process import RecorderConfig, RecorderProcess
+from navigation.recorder.replay import Replay
 from navigation.recorder.tap import device_topic
 from navigation.simulation.operating_room import OperatingRoom
 from tests.navigation.live.served_room import registered, room_config, service_config
+from unity_bridge.transport.admission import Admissions
+from unity_bridge.wire.generated.constants import WIRE_MAGIC
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class Recorded:
 
 
 @contextmanager
-def subscriber(endpoint: str) -> Iterator[zmq.Socket[bytes]]:
+def subscriber(server: NavigationService | Replay, endpoint: str) -> Iterator[zmq.Socket[bytes]]:
+    """As a client that has passed the self-test, from before the first batch on."""
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.setsockopt(zmq.RCVHWM, 0)
         socket.connect(endpoint)
-        socket.subscribe(b"")
+        for topic in (WIRE_MAGIC, Admissions(server._admission_secret, print).issue("")):
+            socket.subscribe(topic)
         yield socket
 
 
@@ -48,7 +53,7 @@ def recorded_room(folder: Path, batches: int = 300) -> Recorded:
     with (
         closing(RecorderProcess(RecorderConfig(folder=folder, tool_ids=ids))) as recorder,
         NavigationService(replace(config, recorder=recorder.address)) as service,
-        subscriber(service.pose_endpoint) as socket,
+        subscriber(service, service.pose_endpoint) as socket,
     ):
         while len(received) < batches:
             service.poll(5)

@@ -39,7 +39,7 @@ def test_the_recording_has_every_published_byte(recorded: Recorded):
 
 def test_a_replay_publishes_what_was_published_to_the_last_bit(recorded: Recorded, replay: Replay):
     received: list[bytes] = []
-    with subscriber(replay.poses.endpoint) as socket:
+    with subscriber(replay, replay.poses.endpoint) as socket:
         while not replay.poses.subscriber_count:
             replay.poll()
         replay.clock.run(True)
@@ -78,7 +78,7 @@ def test_a_client_takes_a_replay_for_what_it_was_and_is_told_that_it_is_one(reco
 
 
 def test_a_step_is_one_message(recorded: Recorded, replay: Replay):
-    with subscriber(replay.poses.endpoint) as socket:
+    with subscriber(replay, replay.poses.endpoint) as socket:
         socket.setsockopt(zmq.RCVTIMEO, 5_000)
         while not replay.poses.subscriber_count:
             replay.poll()

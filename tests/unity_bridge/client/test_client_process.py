@@ -16,7 +16,7 @@ from unity_bridge.client import load_recording
 from unity_bridge.client.__main__ import main
 from unity_bridge.transport.keys import Enrolment, KeyPair, fingerprint, write_private
 from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
-from unity_bridge.wire.messages import ClientReport
+from unity_bridge.wire.messages import ClientReport, SelfTestVerdict
 
 PERIOD_NS = 10_000_000
 # Single precision at 2 m.
@@ -105,8 +105,8 @@ def test_a_client_frozen_for_two_seconds_loses_nothing_and_is_up_to_date_at_once
             server.publish()
             due_ns += PERIOD_NS
             server.serve()
-            welcomed = any(event.client_name for event in server.control.take_events())
-            if frozen_at_ns is None and welcomed:
+            tested = any(isinstance(event.what, SelfTestVerdict) for event in server.control.take_events())
+            if frozen_at_ns is None and tested:
                 time.sleep(0.5)  # past its start, into its stream
                 due_ns = CLOCK.now_ns()
                 client.send_signal(signal.SIGSTOP)

@@ -203,7 +203,7 @@ def test_subscribers_beyond_the_limit_are_cut_off(open_all):
     told = []
     wait(
         lambda: (publisher.publish([], 0), told.extend(publisher.take_refusals())),
-        lambda: publisher.subscriber_count == 3 and publisher._connections.cut >= 3,
+        lambda: publisher.subscriber_count == 3 and publisher._connections.cut_off >= 3,
     )
     assert any("more than 3 connections" in str(one) for one in told)
 

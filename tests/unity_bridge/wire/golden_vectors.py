@@ -136,6 +136,17 @@ def other_messages() -> dict[str, m.Declared]:
         deviation_max_mm=7.5,
         deviation_p95_mm=2.25,
     )
+    ages = m.Welcome(
+        server_name="surgnav",
+        program="surgnav 0.1.0",
+        clock_id="monotonic",
+        rate_hz=60.0,
+        last_pose_sequence=0,
+        registration_id="registration-1",
+        registration_validity=Validity.VALID,
+        pose_stale_after_ms=80.0,
+        pose_lost_after_ms=200.0,
+    )
     return {
         **events(),
         **self_test(),
@@ -174,17 +185,8 @@ def other_messages() -> dict[str, m.Declared]:
             selected_target="segment 7",
             open_requests=("registration: the patient was moved",),
         ),
-        "welcome_pose_ages": m.Welcome(
-            server_name="surgnav",
-            program="surgnav 0.1.0",
-            clock_id="monotonic",
-            rate_hz=60.0,
-            last_pose_sequence=0,
-            registration_id="registration-1",
-            registration_validity=Validity.VALID,
-            pose_stale_after_ms=80.0,
-            pose_lost_after_ms=200.0,
-        ),
+        "welcome_pose_ages": ages,
+        "welcome_admitted": dataclasses.replace(ages, self_test=SelfTestState.PASSED, pose_token=bytes(range(32))),
         "clock_request": m.ClockRequest(client_sent_ns=-1),
         "clock_reply": m.ClockReply(client_sent_ns=-1, server_received_ns=2**62, server_sent_ns=2**62 + 5),
         "client_report": m.ClientReport(
@@ -310,6 +312,9 @@ def self_test() -> dict[str, m.Declared]:
             challenge=2**63 + 1, state=SelfTestState.FAILED, reasons=("mirrored along x", "wound the wrong way")
         ),
         "self_test_verdict_passed": m.SelfTestVerdict(challenge=1, state=SelfTestState.PASSED),
+        "self_test_verdict_admitted": m.SelfTestVerdict(
+            challenge=1, state=SelfTestState.PASSED, pose_token=bytes(range(32))
+        ),
     }
 
 

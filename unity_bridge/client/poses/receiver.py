@@ -12,6 +12,7 @@ from unity_bridge.client.silence import Silence
 from unity_bridge.poses.batch import PoseBatchDecoder
 from unity_bridge.transport.endpoints import POSE_BUFFER_BYTES
 from unity_bridge.transport.keys import ClientKeys
+from unity_bridge.wire.generated.constants import WIRE_MAGIC
 
 _MAX_BATCH_BYTES = 262_144
 # More than arrive within some seconds, and few enough that the other sockets are served.
@@ -45,7 +46,8 @@ class PoseReceiver:
         options = {zmq.RCVHWM: queued, zmq.MAXMSGSIZE: _MAX_BATCH_BYTES, zmq.RCVBUF: POSE_BUFFER_BYTES}
         self.watch = LinkWatch(context, clock, keys)
         self.socket = self.watch.connect(zmq.SUB, endpoint, options)
-        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self._token: bytes | None = None
+        self._subscribe()
         self.reconnects = 0
         self._silence, self._silence_ns = Silence(clock.now_ns()), silence_ns
         self.log = PoseLog(max_batches)
@@ -53,6 +55,14 @@ class PoseReceiver:
         self.last_refusal = ""
         self._clock = clock
         self._decoder = PoseBatchDecoder()
+
+    def admit(self, token: bytes | None) -> None:
+        """Subscribes with a token of the server; None takes it back. Without one a server that tests sends nothing."""
+        if token != self._token:
+            if self._token is not None:
+                self.socket.setsockopt(zmq.UNSUBSCRIBE, self._token)
+            self._token = token
+            self._subscribe()
 
     def drain(self) -> int:
         """Processes the messages that have arrived, without waiting; returns their number."""
@@ -83,7 +93,12 @@ class PoseReceiver:
         elif self._silence.is_too_long(max(self._silence_ns, round(_SILENT_PERIODS * 1e9 / rate_hz)), now_ns):
             self.reconnects += 1
             self.socket = self.watch.reconnect()
-            self.socket.setsockopt(zmq.SUBSCRIBE, b"")
+            self._subscribe()
+
+    def _subscribe(self) -> None:
+        self.socket.setsockopt(zmq.SUBSCRIBE, WIRE_MAGIC)  # opens libzmq's own filter for the messages
+        if self._token is not None:
+            self.socket.setsockopt(zmq.SUBSCRIBE, self._token)
 
     def close(self) -> None:
         self.watch.close()

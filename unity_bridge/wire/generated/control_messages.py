@@ -133,6 +133,8 @@ class Welcome:
         pose_stale_after_ms: a pose older than this, by your own clock, is stale, whatever the message says; 100 where
             absent.
         pose_lost_after_ms: and older than this it is lost; 250 where absent. Section 4 has the rule.
+        pose_token: of a client that passed the self-test: the topic that it subscribes to for the poses, section 4.
+            Keep it to yourself.
     """
 
     server_name: str = tagged(1, TEXT)
@@ -154,6 +156,7 @@ class Welcome:
     open_requests: tuple[str, ...] = tagged(17, TEXT, repeated=True)
     pose_stale_after_ms: float | None = tagged(18, F64, default=None)
     pose_lost_after_ms: float | None = tagged(19, F64, default=None)
+    pose_token: bytes | None = tagged(20, BLOB, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,11 +355,13 @@ class SelfTestVerdict:
 
     Attributes:
         reasons: what is wrong, such as 'mirrored along x'; empty if passed.
+        pose_token: if passed, as in the Welcome.
     """
 
     challenge: int = tagged(1, U64)
     state: SelfTestState = tagged(2, choice(SelfTestState))
     reasons: tuple[str, ...] = tagged(3, TEXT, repeated=True)
+    pose_token: bytes | None = tagged(4, BLOB, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,8 +128,9 @@ namespace SurgNav.Core.Client
                 Poses.Facts = facts;
             }
 
-            Poses.RateHz = Control.Welcome?.RateHz ?? 0.0;
             bool mayShow = Control.Welcome != null && Control.SelfTest.MayShow;
+            Poses.RateHz = mayShow ? Control.Welcome!.RateHz : 0.0;
+            Poses.Token = Control.SelfTest.PoseToken;
             store.IsOpen = mayShow;
             Surfaces.Allow(Control.IsWelcomed, Control.Welcome != null && Control.Welcome.ResearchSession);
             if (Control.SurfacesHaveChanged)

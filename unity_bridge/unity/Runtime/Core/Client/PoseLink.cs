@@ -23,6 +23,9 @@ namespace SurgNav.Core.Client
         private const double SilentPeriods = 10.0;
 
         private const int MaxPerStep = 1024;
+
+        /// <summary>All messages begin so. A server that tests its clients sends nothing for it.</summary>
+        private static readonly byte[] EveryMessage = BitConverter.GetBytes(Constants.WireMagic);
         private readonly IMessageSocket socket;
         private readonly IClock clock;
         private readonly IBatchListener? listener;
@@ -31,6 +34,8 @@ namespace SurgNav.Core.Client
         private readonly Silence silence;
         private readonly object gate = new object();
         private double rateHz;
+        private byte[]? token;
+        private byte[]? subscribed;
         private PoseCounts counts = new PoseCounts { LastRefusal = "", Reason = "" };
         private ServerFacts facts = new ServerFacts("");
 
@@ -40,6 +45,7 @@ namespace SurgNav.Core.Client
             this.clock = clock;
             this.listener = listener;
             silence = new Silence(clock.NowNs);
+            socket.Subscribe(EveryMessage);
         }
 
         internal BatchRing Ring { get; } = new BatchRing();
@@ -57,6 +63,13 @@ namespace SurgNav.Core.Client
                     return counts;
                 }
             }
+        }
+
+        /// <summary>What the server admits this client by, once it has passed the self-test; null before.</summary>
+        internal byte[]? Token
+        {
+            get => Volatile.Read(ref token);
+            set => Volatile.Write(ref token, value);
         }
 
         /// <summary>What the control thread knows of the server.</summary>
@@ -77,6 +90,13 @@ namespace SurgNav.Core.Client
         internal int Step(int timeoutMs)
         {
             int count = 0;
+            var admitted = Token;
+            if (!ReferenceEquals(admitted, subscribed))
+            {
+                subscribed = admitted;
+                socket.Subscribe(admitted ?? EveryMessage);
+            }
+
             if (socket.Poll(timeoutMs))
             {
                 while (count < MaxPerStep && socket.TryReceive(out var message))

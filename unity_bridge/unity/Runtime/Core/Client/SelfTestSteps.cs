@@ -1,4 +1,5 @@
 #nullable enable
+using System;
 using System.Threading;
 using SurgNav.Core.Wire;
 
@@ -35,6 +36,9 @@ namespace SurgNav.Core.Client
         /// <summary>The server has found this client to place things rightly, or does not test.</summary>
         internal bool MayShow => status == SelfTestStatus.NotNeeded || status == SelfTestStatus.Passed;
 
+        /// <summary>What the server admits this client to the poses by; null if it does not, or asks for none.</summary>
+        internal byte[]? PoseToken { get; private set; }
+
         /// <summary>Why nothing may be shown.</summary>
         internal string Words { get; private set; } = "the self-test is under way";
 
@@ -49,6 +53,7 @@ namespace SurgNav.Core.Client
         internal void Begin(Welcome welcome)
         {
             Drop();
+            Keep(welcome.PoseToken);
             switch (welcome.SelfTest)
             {
                 case null:
@@ -107,6 +112,7 @@ namespace SurgNav.Core.Client
             }
 
             Drop();
+            Keep(verdict.PoseToken);
             if (verdict.State == SelfTestState.Passed)
             {
                 status = SelfTestStatus.Passed;
@@ -127,6 +133,14 @@ namespace SurgNav.Core.Client
                 Drop();
                 sentNs = clock.NowNs;
             }
+        }
+
+        /// <summary>The same bytes stay the same object: nobody subscribes anew for them.</summary>
+        private void Keep(ReadOnlyMemory<byte>? token)
+        {
+            var given = token.GetValueOrDefault();
+            bool isSame = PoseToken != null && given.Span.SequenceEqual(PoseToken);
+            PoseToken = isSame ? PoseToken : given.IsEmpty ? null : given.ToArray();
         }
 
         private void Drop()

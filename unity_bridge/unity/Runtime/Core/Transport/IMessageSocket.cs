@@ -66,6 +66,11 @@ namespace SurgNav.Core.Transport
         bool TryReceive(out ReadOnlyMemory<byte> message);
 
         /// <summary>
+        /// Of a SUB socket: subscribes to what begins so, over this connection too, and over each later one to this alone.
+        /// </summary>
+        void Subscribe(byte[] topic);
+
+        /// <summary>
         /// Gives up a connection that stands but over which nothing comes any more, and makes another; does nothing while there
         /// is none.
         /// </summary>
@@ -80,7 +85,7 @@ namespace SurgNav.Core.Transport
     public interface ITransport
     {
         /// <summary>
-        /// A SUB socket, subscribed to everything; it cannot send. The endpoint is such as tcp://192.168.1.20:5570; a name or
+        /// A SUB socket, subscribed to everything until it is told to what; it cannot send. The endpoint is such as tcp://192.168.1.20:5570; a name or
         /// [IPv6] will do as well.
         /// </summary>
         /// <exception cref="TransportException">Not such an endpoint, or settings that cannot be.</exception>

@@ -35,6 +35,9 @@ namespace SurgNav.Core.Transport
         /// <summary>Greeting and handshake are done.</summary>
         internal bool IsReady { get; private set; }
 
+        /// <summary>Of a subscriber: what it subscribes to as soon as it may; empty for everything.</summary>
+        internal byte[] Topic { get; set; } = Array.Empty<byte>();
+
         /// <summary>A message lies ready.</summary>
         internal bool HasMessage { get; private set; }
 
@@ -80,6 +83,16 @@ namespace SurgNav.Core.Transport
             mechanism.Append(queue, message, false);
             queue.EndMessage();
             return true;
+        }
+
+        /// <summary>Subscribes to another topic too.</summary>
+        internal void Subscribe(byte[] topic)
+        {
+            Topic = topic;
+            if (IsReady)
+            {
+                Subscribe();
+            }
         }
 
         /// <summary>Asks the peer for a sign of life.</summary>
@@ -177,22 +190,23 @@ namespace SurgNav.Core.Transport
             IsReady = mechanism.Continue(body, queue);
             if (IsReady && type == SocketType.Subscriber)
             {
-                SubscribeToAll();
+                Subscribe();
             }
         }
 
-        private void SubscribeToAll()
+        private void Subscribe()
         {
-            if (minor >= 1)
+            bool byCommand = minor >= 1;
+            int head = byCommand ? Command.Subscribe.Length : 1;
+            var subscription = new byte[head + Topic.Length];
+            subscription[0] = 1;
+            if (byCommand)
             {
-                mechanism.Append(queue, Command.Subscribe, true);
+                Command.Subscribe.CopyTo(subscription);
             }
-            else
-            {
-                Span<byte> subscription = stackalloc byte[1];
-                subscription[0] = 1;
-                mechanism.Append(queue, subscription, false);
-            }
+
+            Topic.CopyTo(subscription, head);
+            mechanism.Append(queue, subscription, byCommand);
         }
 
         /// <summary>A command in the midst of messages. Those that are not known are passed over.</summary>

@@ -34,6 +34,7 @@ namespace SurgNav.Core.Transport
         private readonly SendQueue queue;
         private TcpLink? link;
         private ZmtpPeer? peer;
+        private byte[] topic = Array.Empty<byte>();
         private Phase phase = Phase.Waiting;
         private long retryMs;
         private long deadlineMs;
@@ -155,6 +156,15 @@ namespace SurgNav.Core.Transport
             }
         }
 
+        public void Subscribe(byte[] topic)
+        {
+            lock (gate)
+            {
+                this.topic = topic;
+                peer?.Subscribe(topic);
+            }
+        }
+
         public void Reconnect(string why)
         {
             lock (gate)
@@ -245,9 +255,8 @@ namespace SurgNav.Core.Transport
             deadlineMs = now + settings.HandshakeTimeoutMs;
             heardMs = now;
             pinged = false;
-            var keys = settings.Keys;
-            IMechanism mechanism = keys == null ? new NullMechanism(type) : new CurveMechanism(keys, type);
-            peer = new ZmtpPeer(type, mechanism, received, queue, settings.MaxMessageBytes);
+            IMechanism mechanism = settings.Keys == null ? new NullMechanism(type) : new CurveMechanism(settings.Keys, type);
+            peer = new ZmtpPeer(type, mechanism, received, queue, settings.MaxMessageBytes) { Topic = topic };
             Show(SocketState.Handshaking, $"shaking hands with {endpoint}");
             Talk(now);
         }

@@ -62,6 +62,11 @@ namespace SurgNav.Core.Tests
             return isThere;
         }
 
+        /// <summary>What was subscribed to, oldest first.</summary>
+        internal List<byte[]> Topics { get; } = new List<byte[]>();
+
+        public void Subscribe(byte[] topic) => Topics.Add(topic);
+
         public void Wake()
         {
         }

@@ -39,6 +39,20 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void ItAsksForPosesByTheTokenThatItWasGivenOnce()
+        {
+            link.Step(0);
+            var token = new byte[] { 1, 2, 3 };
+            link.Token = token;
+            link.Step(0);
+            link.Step(0);
+            link.Token = null;
+            link.Step(0);
+            var everyMessage = System.Text.Encoding.ASCII.GetBytes("SNAV");
+            Assert.That(socket.Topics, Is.EqualTo(new[] { everyMessage, token, everyMessage }));
+        }
+
+        [Test]
         public void WhatTheServerHadSentByTheEndCounts()
         {
             Put(1);

@@ -63,6 +63,35 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void WhatAdmitsItToThePosesIsKeptUntilItFailsOrTheServerSaysOtherwise()
+        {
+            var clock = new FakeClock();
+            var steps = new SelfTestSteps(new MessageSender(new FakeSocket(), clock), clock, new BufferPool(1 << 20), false);
+            var welcome = Server.Welcome(SelfTestState.Untested);
+            steps.Begin(welcome);
+            steps.Take(Task(new Server()));
+            steps.Take(Verdict(SelfTestState.Passed, 1, 2));
+            var token = steps.PoseToken;
+            Assert.That(token, Is.EqualTo(new byte[] { 1, 2 }));
+            welcome.SelfTest = SelfTestState.Passed;
+            welcome.PoseToken = new byte[] { 1, 2 };
+            steps.Begin(welcome);
+            Assert.That(steps.PoseToken, Is.SameAs(token), "nobody subscribes anew for the same bytes");
+            welcome.SelfTest = SelfTestState.Untested;
+            welcome.PoseToken = null;
+            steps.Begin(welcome);
+            Assert.That(steps.PoseToken, Is.Null);
+            steps.Take(Task(new Server()));
+            steps.Take(Verdict(SelfTestState.Failed));
+            Assert.That((steps.PoseToken, steps.MayShow), Is.EqualTo(((byte[]?)null, false)));
+        }
+
+        private static SelfTestVerdict Verdict(SelfTestState state, params byte[] token)
+        {
+            return new SelfTestVerdict { Challenge = 42, State = state, PoseToken = token };
+        }
+
+        [Test]
         public void AnApplicationPlacesItItself()
         {
             var clock = new FakeClock();

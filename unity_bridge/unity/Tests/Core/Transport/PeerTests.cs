@@ -36,6 +36,26 @@ namespace SurgNav.Core.Tests
             Assert.That(talk.Said(), Is.EqualTo(command ? Subscription : WireParts.Frame(0, 1)));
         }
 
+        [TestCase(1, true)]
+        [TestCase(0, false)]
+        public void SubscribesToItsTopicAtOnceAndToAnotherWhenItIsTold(byte minor, bool command)
+        {
+            var talk = new Conversation(SocketType.Subscriber);
+            talk.Peer.Subscribe(new byte[] { 7, 8 });
+            talk.Hear(WireParts.Greet("NULL", 3, minor));
+            talk.Said();
+            talk.Hear(WireParts.NullReady);
+            Assert.That(talk.Said(), Is.EqualTo(Topic(command, 7, 8)));
+            talk.Peer.Subscribe(new byte[] { 9 });
+            Assert.That(talk.Said(), Is.EqualTo(Topic(command, 9)));
+        }
+
+        private static byte[] Topic(bool command, params byte[] topic)
+        {
+            var message = WireParts.Join(new byte[] { 1 }, topic);
+            return command ? WireParts.Command("SUBSCRIBE", topic) : WireParts.Frame(0, message);
+        }
+
         [Test]
         public void ADealerTellsAnEmptyIdentityAndSubscribesToNothing()
         {

@@ -459,6 +459,8 @@ namespace SurgNav.Core.Wire
         public double? PoseStaleAfterMs { get; set; }
         /// <summary>And older than this it is lost; 250 where absent. Section 4 has the rule.</summary>
         public double? PoseLostAfterMs { get; set; }
+        /// <summary>Of a client that passed the self-test: the topic that it subscribes to for the poses, section 4. Keep it to yourself.</summary>
+        public ReadOnlyMemory<byte>? PoseToken { get; set; }
 
         public MessageType WireType => MessageType.Welcome;
 
@@ -549,6 +551,10 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 14, "pose_lost_after_ms");
                         message.PoseLostAfterMs = fields.F64();
                         break;
+                    case 20:
+                        FieldReader.Once(ref seen, 15, "pose_token");
+                        message.PoseToken = fields.Blob();
+                        break;
                 }
             }
 
@@ -612,6 +618,11 @@ namespace SurgNav.Core.Wire
             if (PoseLostAfterMs is { } value19)
             {
                 writer.F64(19, value19);
+            }
+
+            if (PoseToken is { } value20)
+            {
+                writer.Blob(20, value20);
             }
 
         }
@@ -1513,6 +1524,8 @@ namespace SurgNav.Core.Wire
         public SelfTestState State { get; set; }
         /// <summary>What is wrong, such as 'mirrored along x'; empty if passed.</summary>
         public List<string> Reasons { get; } = new List<string>();
+        /// <summary>If passed, as in the Welcome.</summary>
+        public ReadOnlyMemory<byte>? PoseToken { get; set; }
 
         public MessageType WireType => MessageType.SelfTestVerdict;
 
@@ -1539,6 +1552,10 @@ namespace SurgNav.Core.Wire
                         FieldReader.CheckRepeats(message.Reasons.Count, "reasons");
                         message.Reasons.Add(fields.Text());
                         break;
+                    case 4:
+                        FieldReader.Once(ref seen, 2, "pose_token");
+                        message.PoseToken = fields.Blob();
+                        break;
                 }
             }
 
@@ -1554,6 +1571,11 @@ namespace SurgNav.Core.Wire
             foreach (var each in Reasons)
             {
                 writer.Text(3, each);
+            }
+
+            if (PoseToken is { } value4)
+            {
+                writer.Blob(4, value4);
             }
 
         }
