@@ -20,7 +20,7 @@ from navigation.commands.markers.command import markers_command
 from navigation.commands.models.command import models_app
 from navigation.commands.networks import evaluate_command, train_command
 from navigation.commands.reconstruct.command import reconstruct_command
-from navigation.commands.recordings.command import replay_command
+from navigation.commands.recordings.command import export_command, replay_command
 from navigation.commands.register.command import register_command
 from navigation.commands.review.command import review_command
 from navigation.commands.room.command import room_app
@@ -46,6 +46,7 @@ app.command("register", rich_help_panel=OPERATING)(register_command)
 app.command("accuracy", rich_help_panel=OPERATING)(accuracy_command)
 app.command("serve", rich_help_panel=OPERATE)(serve_command)
 app.command("replay", rich_help_panel=OPERATE)(replay_command)
+app.command("export", rich_help_panel=OPERATE)(export_command)
 app.command("demo", rich_help_panel=OPERATE)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)

@@ -1,6 +1,7 @@
 """Run by the tests in a process of its own, with 3D Slicer's core on its path: what Slicer makes of files.
 
-``by_slicer FILE...`` prints one line of JSON: for each file its points or matrices, in mm and in Slicer's world, RAS.
+``by_slicer FILE...`` prints one line of JSON: for each file its points or matrices, in mm and in Slicer's world, RAS;
+for each scene those of all its nodes, by their names.
 """
 
 from __future__ import annotations
@@ -60,6 +61,32 @@ def _transform(scene: Any, path: str) -> dict[str, Any]:
     return {"T_ras_device": [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)]}
 
 
+def _scene(_: Any, path: str) -> dict[str, Any]:
+    """All nodes of a scene that hold something: models by their number of points, curves by their points."""
+    scene = slicer.vtkMRMLScene()
+    scene.RegisterNodeClass(slicer.vtkMRMLMarkupsJsonStorageNode())  # as the module Markups of the whole program does
+    scene.SetURL(path)
+    scene.SetRootDirectory(path.rpartition("/")[0])
+    if scene.Connect() != 1:
+        raise SystemExit(f"3D Slicer cannot open {path}")
+    found: dict[str, Any] = {}
+    for index in range(scene.GetNumberOfNodes()):
+        node = scene.GetNthNode(index)
+        if node.IsA("vtkMRMLModelNode"):
+            found[node.GetName()] = node.GetPolyData().GetNumberOfPoints()
+        elif node.IsA("vtkMRMLMarkupsNode"):
+            position, points = [0.0, 0.0, 0.0], []
+            for number in range(node.GetNumberOfControlPoints()):
+                node.GetNthControlPointPositionWorld(number, position)
+                points.append([*position])
+            found[node.GetName()] = points
+        elif node.IsA("vtkMRMLTransformNode"):
+            matrix = vtkMatrix4x4()
+            node.GetMatrixTransformToParent(matrix)
+            found[node.GetName()] = [[matrix.GetElement(row, column) for column in range(4)] for row in range(4)]
+    return found
+
+
 def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
     scene.AddNode(storage)
     storage.SetFileName(path)
@@ -70,6 +97,6 @@ def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
 
 if __name__ == "__main__":
     made = slicer.vtkMRMLScene()
-    readers = {"json": _markup, "gz": _volume, "tfm": _transform}
+    readers = {"json": _markup, "gz": _volume, "tfm": _transform, "mrml": _scene}
     answers = [readers.get(file.rpartition(".")[2], _model)(made, file) for file in sys.argv[1:]]
     sys.stdout.write(json.dumps(answers) + "\n")

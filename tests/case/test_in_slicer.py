@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,7 @@ from geometry.volume import Volume
 from reconstruction.centrelines.files import write_curve
 from registration.errors import RegisteringError
 from registration.record.transform_files import write_transform
-from tests.conftest import IN_CI, REPOSITORY
+from tests.case.slicers_core import read_by_slicer
 
 # Skin of a patient far from the origin, with coordinates that are no round numbers.
 LANDMARKS = {"nasion": [1.25, -80.123456789, 1033.3], "tragus left": [71.0, 12.5, 1001.0000001]}
@@ -53,10 +49,6 @@ def oblique() -> Volume:
 @pytest.fixture(scope="module")
 def read(oblique: Volume, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Slicer made of each file, by its name."""
-    slicer = Path(os.environ.get("SURGNAV_SLICER") or Path(sys.prefix) / "slicer")
-    if not (slicer / "slicer_core").is_dir():
-        reason = "the core of 3D Slicer is not installed apart; 'make setup-tests' does that"
-        pytest.fail(reason) if IN_CI else pytest.skip(reason)
     folder = tmp_path_factory.mktemp("slicer")
     write_markups(folder / "landmarks.mrk.json", "landmarks", LANDMARKS, DESCRIPTIONS)
     write_curve(folder / "branch.mrk.json", "hepatic 1", BRANCH_MM, [3.0, 2.5, 2.0])
@@ -64,17 +56,7 @@ def read(oblique: Volume, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         write_surface(folder / f"wedge{suffix}", WEDGE)
     write_nifti(folder / "labels.nii.gz", oblique)
     write_transform(folder / "reference_to_ras.tfm", T_CT_REFERENCE)
-    files = sorted(folder.iterdir())
-    run = subprocess.run(
-        [sys.executable, str(REPOSITORY / "tests" / "case" / "by_slicer.py"), *map(str, files)],
-        env={**os.environ, "PYTHONPATH": str(slicer), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    answers = json.loads(run.stdout.splitlines()[-1])
-    return {file.name: answer for file, answer in zip(files, answers, strict=True)}
+    return read_by_slicer(sorted(folder.iterdir()))
 
 
 def test_landmarks_are_the_same_points_with_the_same_words(read: dict[str, Any]):

@@ -1,1 +1,1 @@
-"""The commands for recordings: ``surgnav replay``, ``surgnav export`` and ``surgnav summary``."""
+"""The commands for recordings: ``surgnav replay`` and ``surgnav export``."""

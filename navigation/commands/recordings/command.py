@@ -1,4 +1,4 @@
-"""The commands ``surgnav replay``, ``surgnav export`` and ``surgnav summary``, and their options."""
+"""The commands ``surgnav replay`` and ``surgnav export``, and their options."""
 
 from __future__ import annotations
 
@@ -40,3 +40,27 @@ def replay_command(request: ReplayRequest) -> None:
         from navigation.commands.recordings.replay import replay
 
         replay(request, console, should_stop)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What was asked of ``export``."""
+
+    recording: Recording
+    target: Annotated[
+        Path,
+        typer.Argument(
+            help="The new file; its ending chooses: .igs.mha or .igs.nrrd (PLUS), .csv, .mrml (3D Slicer), .html "
+            "(a summary of the operation)."
+        ),
+    ]
+    device: Annotated[str | None, typer.Option(help="Whose frames; else those of what saw the reference.")] = None
+
+
+@takes(ExportRequest)
+def export_command(request: ExportRequest) -> None:
+    """Makes a file of a recording that other programs, or people, read."""
+    with reporting(live=False) as (console, _):
+        from navigation.commands.recordings.export import export
+
+        console.print(f"{request.target}: {export(request)}", highlight=False, markup=False)

@@ -121,7 +121,7 @@ def _frame(path: Path, message: FrameMessage, tools: Sequence[Tool]) -> Recorded
     absent = ToolObservation(Visibility.NO_DATA, reason="not recorded in this frame")
     try:
         seen = {
-            tool.name: _observation(message.tools[tool.id], tool.name) if tool.id in message.tools else absent
+            tool.name: observation_of(message.tools[tool.id], tool.name) if tool.id in message.tools else absent
             for tool in tools
         }
     except SurgNavError as error:
@@ -130,7 +130,8 @@ def _frame(path: Path, message: FrameMessage, tools: Sequence[Tool]) -> Recorded
     return RecordedFrame(message.sequence, message.capture_ns, seen)
 
 
-def _observation(tool: ToolMessage, name: str) -> ToolObservation:
+def observation_of(tool: ToolMessage, name: str) -> ToolObservation:
+    """What was seen of a tool, under its name."""
     numbers: Any = tool.T_tracker_tool
     pose = None if numbers is None else Transform(np.array(numbers).reshape(4, 4), TRACKER, name)
     covariance = None if tool.covariance is None else np.array(tool.covariance).reshape(6, 6)

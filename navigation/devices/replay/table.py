@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from pathlib import Path
@@ -30,7 +30,7 @@ from geometry.frames import TRACKER
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Tool
 from navigation.devices.replay.recording import RecordedFrame, Recording, check_ids, in_order
-from navigation.devices.tracker import ToolObservation, Visibility
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import DeviceError
 
 POSITION = tuple(f"{TRACKER}_{axis}_mm" for axis in "xyz")
@@ -64,6 +64,29 @@ def read_table(path: Path, tools: Sequence[Tool]) -> Recording:
             raise _refuse(path, f"frame {frame.sequence} after frame {frames[-1].sequence}", "frames that increase")
         frames.append(frame)
     return in_order(path.name, frames)
+
+
+def write_table(path: Path, frames: Iterable[TrackerFrame]) -> int:
+    """Writes frames as CSV that `read_table` reads again, numbers with all their digits; returns how many frames."""
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, (*COLUMNS, *OPTIONAL))
+        writer.writeheader()
+        for frame in frames:
+            seconds, rest_ns = divmod(frame.capture_ns, NS_PER_S)
+            shared = {"frame": frame.sequence, "time_s": f"{seconds}.{rest_ns:09}"}
+            writer.writerows(shared | {"tool": tool} | _row(seen) for tool, seen in frame.tools.items())
+            count += 1
+    return count
+
+
+def _row(seen: ToolObservation) -> dict[str, object]:
+    row: dict[str, object] = {"state": seen.visibility.name.lower(), "reason": seen.reason}
+    pose = seen.T_tracker_tool
+    if pose is not None:
+        numbers = [*pose.translation_mm.tolist(), *pose.rotation.as_quat().tolist()]
+        row |= dict(zip((*POSITION, *ROTATION), map(repr, numbers), strict=True)) | {"fit_rms_mm": seen.fit_rms_mm}
+    return row
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:

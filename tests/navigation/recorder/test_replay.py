@@ -13,14 +13,9 @@ from navigation.clock import MonotonicClock, VirtualClock
 from navigation.errors import RecordingError
 from navigation.recorder.contents import RecordingFile, note_of
 from navigation.recorder.replay import CLOCK_ID, NOTICE, Replay, ReplayClock, ReplaySettings
-from tests.navigation.recorder.recorded_room import Recorded, recorded_room, subscriber, take
+from tests.navigation.recorder.recorded_room import Recorded, subscriber, take
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    return recorded_room(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture

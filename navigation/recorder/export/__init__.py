@@ -1,0 +1,1 @@
+"""What can be made of a recording for other programs and for people."""
