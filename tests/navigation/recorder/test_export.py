@@ -90,7 +90,7 @@ def test_slicer_has_the_surfaces_the_registration_and_the_tips_where_they_were(r
             T_reference_tip = pose_from_unity(stylus.pose)
             tips.append((room.T_reference_ct.inverse() @ T_reference_tip).translation_mm)
     apart = np.linalg.norm(flip_ras_lps(path)[:, None] - np.array(tips)[None], axis=2).min(axis=1)
-    assert np.quantile(apart, 0.9) < 0.01  # the first ones may be of batches before the subscriber came
+    assert np.median(apart) < 0.001  # the first may be of batches before the subscriber came
 
 
 def test_an_ending_or_a_device_that_is_none_is_refused(recorded: Recorded, tmp_path: Path):
@@ -102,7 +102,7 @@ def test_an_ending_or_a_device_that_is_none_is_refused(recorded: Recorded, tmp_p
 
 def test_a_cut_recording_is_exported_and_says_so(recorded: Recorded, tmp_path: Path):
     cut = tmp_path / "cut.mcap"
-    cut.write_bytes(recorded.path.read_bytes()[: recorded.path.stat().st_size // 2])
+    cut.write_bytes(recorded.path.read_bytes()[:-200])
     said = exported(replace(recorded, path=cut), tmp_path / "a.csv")
     assert said.endswith("; the recording was never closed: its last moments are missing")
 
