@@ -74,6 +74,11 @@ class SessionState:
             return Validity.LOST, self._withdrawn or "not registered"
         return self._states.get(PATIENT, (Validity.VALID, ""))
 
+    @property
+    def tools(self) -> dict[str, tuple[Validity, str]]:
+        """Validity and reason of each tool, as the pose process told it last."""
+        return {tool: state for tool, state in self._states.items() if tool != PATIENT}
+
     def welcome_fields(self) -> Mapping[str, Any]:
         """This state's part of a Welcome."""
         validity, reason = self.registration

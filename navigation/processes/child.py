@@ -43,12 +43,14 @@ class ChildState:
         is_running: whether it runs, or was just started.
         restarts: how often it was started again.
         why: why it ended last; empty if it never did.
+        process_id: its number to the system; None while it does not run.
     """
 
     name: str
     is_running: bool
     restarts: int
     why: str
+    process_id: int | None
 
 
 class Child:
@@ -81,7 +83,7 @@ class Child:
 
     @property
     def state(self) -> ChildState:
-        return ChildState(self._name, self._again_ns is None, self._restarts, self._why)
+        return ChildState(self._name, self._again_ns is None, self._restarts, self._why, self.process_id)
 
     @property
     def process_id(self) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import shutil
 import signal
 import tempfile
@@ -17,17 +16,16 @@ import zmq
 
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.recorder.tap import MOST_WAITING, tapped
 from navigation.recorder.translate import Translator
 from navigation.recorder.writing import RecorderState, RecordingWriter
 
-_STOP, _HEARD = "stop", "heard"
+_HEARD = "heard"
 _STOP_TIMEOUT_S = 20.0
 _POLL_MS = 50
 _MOST_AT_ONCE = 256
 _TELL_EVERY_NS = NS_PER_S
-# A recorder that ends by itself is started again: at once, and then with ever longer pauses.
-_FIRST_PAUSE_NS, _LONGEST_PAUSE_NS = NS_PER_S, 60 * NS_PER_S
 _QUIET_MS = 200  # without a message for that long after the order to stop, no tap has anything left
 
 
@@ -45,78 +43,50 @@ class RecorderConfig:
 
 
 class RecorderProcess:
-    """The recorder in a process of its own; call `poll` often.
+    """The recorder in a process of its own, started again where it ends by itself; call `poll` often.
 
     Attributes:
         address: where taps connect; only this user may enter the folder that it is in.
         state: how it stands; None until it has said so.
-        starts: how often it was started.
     """
 
     def __init__(self, config: RecorderConfig) -> None:
-        self._config, self._clock = config, MonotonicClock()
         self._folder = Path(tempfile.mkdtemp(prefix="surgnav-"))
         self.address = f"ipc://{self._folder}/recorder"
         self.state: RecorderState | None = None
-        self._said, self.starts = "", 0
-        self._pause_ns, self._again_ns = _FIRST_PAUSE_NS, 0
-        self._start()
+        self._said = ""
+        arguments = (config, self.address)
+        settings = ChildSettings(stop_timeout_s=_STOP_TIMEOUT_S)
+        self._child = Child("recorder", run_recorder_process, lambda: arguments, MonotonicClock(), settings=settings)
+
+    @property
+    def process(self) -> ChildState:
+        """How its process stands."""
+        return self._child.state
 
     @property
     def process_id(self) -> int | None:
-        return self._process.pid
+        return self._child.process_id
 
     def poll(self) -> tuple[tuple[str, bool], ...]:
-        """Lines for the operator, each with True if it reports a problem; starts a recorder that has ended again."""
-        now_ns = self._clock.now_ns()
-        error: object = None
-        try:
-            while self._pipe.poll():
-                message = self._pipe.recv()
-                if isinstance(message, RecorderState):
-                    self.state = message
-                    self._pause_ns = _FIRST_PAUSE_NS
-                    self._pipe.send(_HEARD)
-                else:
-                    error = message
-        except (EOFError, OSError):
-            pass  # it has ended, which `is_alive` says
-        if error is None and self._process.is_alive():
-            return self._lines()
-        if self._again_ns == 0:
-            self._again_ns = now_ns + self._pause_ns
-            why = str(error or f"exit code {self._process.exitcode}")
-            return ((f"nothing is recorded: the recorder has ended ({why}); it is started again", True),)
-        if now_ns >= self._again_ns:
-            self._pause_ns, self._again_ns = min(2 * self._pause_ns, _LONGEST_PAUSE_NS), 0
-            self._pipe.close()
-            self._start()
-        return ()
+        """Lines for the operator, each with True if it reports a problem; starts a recorder that has ended again.
+
+        Raises:
+            SurgNavError: what keeps it from running at all.
+        """
+        for state in self._child.poll():
+            self.state = state
+            self._child.send(_HEARD)
+        return (*self._child.take_news(), *self._lines())
 
     def close(self) -> None:
         """Lets it write what it was given, and ends it; call this once the taps are closed."""
-        with contextlib.suppress(OSError):  # it has ended
-            self._pipe.send(_STOP)
-        self._process.join(_STOP_TIMEOUT_S)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(_STOP_TIMEOUT_S)
-        self._pipe.close()
+        self._child.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _start(self) -> None:
-        self.starts += 1
-        spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's threads
-        self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(
-            target=run_recorder_process, args=(self._config, self.address, theirs), name="surgnav-recorder", daemon=True
-        )
-        self._process.start()
-        theirs.close()
 
     def _lines(self) -> tuple[tuple[str, bool], ...]:
         state = self.state
-        if state is None:
+        if state is None or not self._child.state.is_running:
             return ()
         warning = "" if state.outlook is None else state.outlook.warning
         line, is_bad = f"recording to {state.file}", False
@@ -187,7 +157,7 @@ class _Worker:
     def _hear(self) -> None:
         try:
             while self._pipe.poll():
-                if self._pipe.recv() == _STOP:
+                if self._pipe.recv() == STOP:
                     self._is_running = False
                 self._may_tell = True
         except (EOFError, OSError):

@@ -137,6 +137,11 @@ class ControlServer(RouterServer):
                 self._send(identity, event)
         return served
 
+    @property
+    def present(self) -> tuple[tuple[str, SelfTestState], ...]:
+        """Name and self-test of each client that is here, in the order in which they came; names need not differ."""
+        return tuple((member.name, member.self_test) for member in self._members.values())
+
     def take_events(self) -> tuple[ControlEvent, ...]:
         """Returns what clients did since the last call, oldest first."""
         events = tuple(self._events)

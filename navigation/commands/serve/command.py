@@ -32,6 +32,12 @@ class ServeRequest:
         int | None, typer.Option(help="Port of an OpenIGTLink server for 3D Slicer, usually 18944; 0: a free one.")
     ] = None
     openigtlink_bind: Annotated[str, typer.Option(help="Its address; OpenIGTLink has no keys.")] = "127.0.0.1"
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of metrics for Prometheus, on this machine only; 0: a free one.")
+    ] = None
+    log: Annotated[
+        Path | None, typer.Option(help="File for what happens, as JSON lines without who the patient is.")
+    ] = None
     keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
     decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
     record: Annotated[Path | None, typer.Option(help="Folder of the recordings; else recordings/ in the case.")] = None

@@ -16,6 +16,7 @@ from navigation.live.openigtlink.server import LinkServerSettings
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
+from navigation.processes.child import ChildState
 from unity_bridge.transport.endpoints import is_local
 
 _NAMES: dict[Kind, str] = {"landmarks": "Landmarks", "targets": "Targets", "ct": "CT"}
@@ -33,6 +34,11 @@ class LinkSide:
     def __init__(self, link: LinkProcess, service: NavigationService, request: ServeRequest) -> None:
         self._link, self._service, self._request = link, service, request
         self._said_where = False
+
+    @property
+    def process(self) -> ChildState:
+        """How the server's process stands."""
+        return self._link.state
 
     def poll(self, view: CaseView | None, screen: OperatorScreen) -> None:
         """Tells the server what there is, and the operator what it says.

@@ -9,8 +9,10 @@ from navigation.commands.serve.command import ServeRequest
 from navigation.devices.driver import Device
 from navigation.live.service import NavigationService
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
+from navigation.processes.child import ChildState
 from navigation.recorder.process import RecorderConfig, RecorderProcess
 from navigation.recorder.tap import device_topic
+from navigation.recorder.writing import RecorderState
 
 RECORDINGS = "recordings"
 
@@ -23,8 +25,18 @@ class RecorderSide:
     """
 
     def __init__(self, recorder: RecorderProcess | None) -> None:
-        self._recorder, self._starts = recorder, 1
+        self._recorder, self._restarts = recorder, 0
         self.address = "" if recorder is None else recorder.address
+
+    @property
+    def state(self) -> RecorderState | None:
+        """How the recorder stands; None without one, and before it said so."""
+        return None if self._recorder is None else self._recorder.state
+
+    @property
+    def processes(self) -> tuple[ChildState, ...]:
+        """How its process stands; empty without one."""
+        return () if self._recorder is None else (self._recorder.process,)
 
     def poll(self, service: NavigationService, screen: OperatorScreen) -> None:
         """Shows what is new; a recorder that has ended is started again."""
@@ -32,8 +44,8 @@ class RecorderSide:
             return
         for line, is_bad in self._recorder.poll():
             screen.say(line, WARNING if is_bad else PLAIN)
-        if self._recorder.starts > self._starts:
-            self._starts = self._recorder.starts
+        if self._recorder.process.restarts > self._restarts:
+            self._restarts = self._recorder.process.restarts
             service.tell_recorder()
 
 

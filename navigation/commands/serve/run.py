@@ -18,6 +18,7 @@ from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.link_side import link_side, mirror_address
 from navigation.commands.serve.recorder_side import recorder_side
+from navigation.commands.serve.standing_side import standing_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
@@ -63,25 +64,32 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         NavigationService(replace(config, recorder=recorder.address, pose_mirror=mirror), screen.say) as service,
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
+        standing_side(request, config.supervisor.stale_after_ms, clock, console) as standing,
     ):
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
-        while not should_stop():
+        while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)
             _tell(follower.poll(), screen)
-            for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
-                screen.say(line, WARNING if is_bad else PLAIN)
-            if problem := service.events_problem:
-                problem = f"Nothing can be done from a headset: {problem}"
-            screen.say_if_new("headset events", problem)
+            _tell_of(service, ages, clock, screen)
             recorder.poll(service, screen)
             if link is not None:
                 link.poll(follower.view, screen)
+            standing.poll(service, link, recorder, screen)
             screen.poll()
         service.stop()
+
+
+def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClock, screen: OperatorScreen) -> None:
+    """Says what is new about ages, and what keeps headsets from doing anything."""
+    for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
+        screen.say(line, WARNING if is_bad else PLAIN)
+    if problem := service.events_problem:
+        problem = f"Nothing can be done from a headset: {problem}"
+    screen.say_if_new("headset events", problem)
 
 
 def _simulated_skin(case: Case, view: CaseView) -> Surface:

@@ -93,7 +93,7 @@ def _states(families: Any, standing: Standing) -> Iterator[Metric]:
 
 def _around(families: Any, standing: Standing) -> Iterator[Metric]:
     clients = families.GaugeMetricFamily("surgnav_clients", "Clients here, by their self-test.", labels=["self_test"])
-    tests = [test.value for test in standing.clients.values()]
+    tests = [test.value for _, test in standing.clients]
     for test in sorted(set(tests)):
         clients.add_metric([test], tests.count(test))
     yield clients

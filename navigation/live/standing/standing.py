@@ -24,7 +24,7 @@ class Standing:
         vitals: ages of the poses and numbers of frames since the start.
         tools: name -> validity and reason, the patient's registration left out.
         registration: validity and reason.
-        clients: name of each client that is here -> its self-test.
+        clients: name and self-test of each client that is here; names need not differ.
         processes: those beside the service.
         recorder: how the recorder stands; None where nothing is recorded, or before it said so.
         disk_free_bytes: where the case and its journal are.
@@ -34,7 +34,7 @@ class Standing:
     vitals: Vitals
     tools: Mapping[str, tuple[Validity, str]]
     registration: tuple[Validity, str]
-    clients: Mapping[str, SelfTestState]
+    clients: tuple[tuple[str, SelfTestState], ...]
     processes: tuple[ChildState, ...]
     recorder: RecorderState | None
     disk_free_bytes: int

@@ -199,5 +199,5 @@ def test_a_recorder_that_is_killed_leaves_a_file_that_opens_and_is_started_again
         assert not McapMessages(path).is_closed
         give_until(lambda: len(list(tmp_path.iterdir())) > 1 and recorder.process_id != first)
         tap.close()
-    assert any("the recorder has ended (exit code -9)" in line for line in said_lines)
+    assert any("the recorder has ended: killed by signal 9" in line for line in said_lines)
     assert all(stored(each) for each in tmp_path.iterdir())

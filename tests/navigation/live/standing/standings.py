@@ -29,10 +29,10 @@ def standing(**changes: object) -> Standing:
         "vitals": vitals(3, 3, 7, 30, 700, 5000, dropped=5),
         "tools": {"stylus": (Validity.VALID, ""), "driver": (Validity.LOST, "hidden")},
         "registration": (Validity.VALID, ""),
-        "clients": {"headset": SelfTestState.PASSED, "tablet": SelfTestState.UNTESTED},
+        "clients": (("headset", SelfTestState.PASSED), ("tablet", SelfTestState.UNTESTED)),
         "processes": (
-            ChildState("recorder", True, 2, "killed by signal 9"),
-            ChildState("OpenIGTLink server", False, 0, "exit code 1"),
+            ChildState("recorder", True, 2, "killed by signal 9", 4242),
+            ChildState("OpenIGTLink server", False, 0, "exit code 1", None),
         ),
         "recorder": RecorderState("a.mcap", 12_345, 678, 9, DiskOutlook(5 * 10**9, 1e6, 79.0), ""),
         "disk_free_bytes": 42 * 10**9,

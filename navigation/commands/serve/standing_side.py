@@ -1,0 +1,143 @@
+"""How ``surgnav serve`` stands, five times a second: for the lower part of the screen, the metrics and the log."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from case.case import Case
+from case.manifest import PROGRAM
+from geometry import SurgNavError
+from geometry.clock import Clock
+from navigation.clock import NS_PER_S
+from navigation.commands.serve.command import ServeRequest
+from navigation.commands.serve.link_side import LinkSide
+from navigation.commands.serve.recorder_side import RecorderSide
+from navigation.live.service import NavigationService
+from navigation.live.standing.log import Scrubber, StandingLog
+from navigation.live.standing.metrics import LOOPBACK, MetricsServer
+from navigation.live.standing.standing import Standing
+from navigation.operator_screen.panel import StandingPanel
+from navigation.operator_screen.screen import OperatorScreen
+from navigation.terminal.quit_key import pressed_keys
+from reconstruction.ct.dicom.files import list_files
+from reconstruction.ct.dicom.identity import words_of_file
+from reconstruction.in_case import CT_ID
+
+_EVERY_NS = NS_PER_S // 5
+_TWICE_WITHIN_NS = 3 * NS_PER_S
+END, SETTLE = "q", "r"
+KEYS = f"{END} {END} ends the service   {SETTLE} settles the oldest request   Ctrl-C ends it, too"
+
+
+class StandingSide:
+    """Shows how the service stands wherever that was asked for, and does what the operator's keys say.
+
+    Args:
+        live: the lower part of a terminal; None where the output is none.
+        pressed: the key that was pressed; None for none.
+
+    Attributes:
+        is_to_end: whether the operator has asked for the end.
+    """
+
+    def __init__(
+        self,
+        case: Path,
+        clock: Clock,
+        live: Live | None,
+        panel: StandingPanel,
+        metrics: MetricsServer | None,
+        log: StandingLog | None,
+        pressed: Callable[[], str | None],
+    ) -> None:
+        self._case, self._clock, self._pressed = case, clock, pressed
+        self._live, self._panel, self._metrics, self._log = live, panel, metrics, log
+        self._shown_ns = clock.now_ns() - _EVERY_NS
+        self._end_ns: int | None = None
+        self.is_to_end = False
+
+    def poll(
+        self, service: NavigationService, link: LinkSide | None, recorder: RecorderSide, screen: OperatorScreen
+    ) -> None:
+        """Takes the keys, and shows how the service stands if it is time."""
+        while (key := self._pressed()) is not None:
+            self._do(key, service, screen)
+        now_ns = self._clock.now_ns()
+        if now_ns - self._shown_ns < _EVERY_NS:
+            return
+        self._shown_ns = now_ns
+        standing = Standing(
+            now_ns=now_ns,
+            vitals=service.vitals(),
+            tools=service.state.tools,
+            registration=service.state.registration,
+            clients=service.control.present,
+            processes=(*recorder.processes, *(() if link is None else (link.process,))),
+            recorder=recorder.state,
+            disk_free_bytes=shutil.disk_usage(self._case).free,
+        )
+        if self._metrics is not None:
+            self._metrics.show(standing)
+        if self._log is not None:
+            self._log.note(standing)
+        if self._live is not None:
+            with suppress(OSError):  # a terminal that has gone
+                self._live.update(self._panel.draw(standing), refresh=True)
+
+    def _do(self, key: str, service: NavigationService, screen: OperatorScreen) -> None:
+        now_ns = self._clock.now_ns()
+        if key == END:
+            self.is_to_end = self._end_ns is not None and now_ns - self._end_ns <= _TWICE_WITHIN_NS
+            self._end_ns = now_ns
+            screen.say("ending the service" if self.is_to_end else f"press {END} once more to end the service")
+        elif key == SETTLE and service.state.requests:
+            request = service.state.requests[0]
+            service.state.settle_request(request)
+            screen.say(f"settled: {request}")
+        elif key == SETTLE:
+            screen.say("no request is open")
+
+
+@contextmanager
+def standing_side(
+    request: ServeRequest, stale_after_ms: float, clock: Clock, console: Console
+) -> Iterator[StandingSide]:
+    """The screen's lower part on a terminal, metrics and log where they were asked for, while the block runs.
+
+    Raises:
+        ServiceError: the metrics' port is in use.
+        EventLogError: the log cannot be written.
+    """
+    with ExitStack() as stack:
+        metrics = log = None
+        if request.metrics_port is not None:
+            metrics = MetricsServer(request.metrics_port)
+            stack.callback(metrics.close)
+            console.print(f"metrics http://{LOOPBACK}:{metrics.port}/metrics", highlight=False)
+        if request.log is not None:
+            log = StandingLog(request.log, Scrubber(identifying(request.case)), lambda: datetime.now().astimezone())
+            stack.callback(log.close)
+            log.write("started", version=version(PROGRAM))
+            stack.callback(log.write, "stopped")
+        keys = stack.enter_context(pressed_keys()) if console.is_terminal else None
+        live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        if live is not None:
+            stack.enter_context(live)
+        panel = StandingPanel(stale_after_ms, KEYS if keys is not None else "Ctrl-C ends the service")
+        yield StandingSide(request.case, clock, live, panel, metrics, log, keys or (lambda: None))
+
+
+def identifying(case: Path) -> Collection[str]:
+    """Words by which the patient could be told: the case's path, and a header of its CT where that can be read."""
+    words = set(case.resolve().parts[1:])
+    with suppress(SurgNavError, OSError, LookupError):
+        words |= words_of_file(list_files(Case.open(case).path_of(CT_ID))[0])
+    return words
