@@ -59,7 +59,8 @@ def test_only_what_changed_is_written(tmp_path: Path):
 NAMES = st.text("abcdefghijklmnopqrstuvwxyzäöüéñßABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=12)
 # Words of the log itself are no secret; a patient whose name is one of them loses a word of the log, and no more.
 OWN = "time event tool validity reason registration clients here name self_test process is_running restarts why "
-OWN += "process_id recorder problem lost poses batches dropped repeated age_max_ms newest_age_ms disk_free_bytes removed valid "
+OWN += "process_id recorder problem lost "
+OWN += "poses batches dropped repeated age_max_ms newest_age_ms disk_free_bytes removed valid "
 OWN += "stale suspect untested passed failed true false null stylus driver"
 
 
