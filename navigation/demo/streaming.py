@@ -214,7 +214,8 @@ def _offered(surfaces: Sequence[tuple[Surface, str, str]], progress: Progress) -
 def _graph(surgery: Surgery | None, accepted: AcceptedRegistration | None) -> PoseGraph:
     if surgery is None:
         return PoseGraph({}, accepted)
-    tip = CalibratedTip(surgery.pivot.T_stylus_stylus_tip, surgery.pivot.expected_tip_error_rms_mm)
+    pivot = surgery.pivot
+    tip = CalibratedTip(pivot.T_stylus_stylus_tip, pivot.expected_tip_error_rms_mm, pivot.tip_covariance_mm2)
     return PoseGraph({tip.T_tool_tip.to_frame: tip}, accepted)
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from calibration.result import CalibrationResult
 from geometry import Surface, Transform
+from geometry.points import Floats
 from navigation.clock import PacedClock
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
@@ -92,6 +93,7 @@ class Tool:
         settings: the driver's own settings of a tool, an instance of `Driver.tool_settings`.
         T_tool_tip: its calibrated tip; None if it has none.
         tip_error_rms_mm: expected RMS error of that tip; None without one.
+        tip_covariance_mm2: of that tip's position, ``(3, 3)`` along the tool's axes; None where it was not kept.
         tip_calibrated: when that tip was calibrated, as its file says; None without one.
         rack_name: what it is called in the rack of calibrations; None if the room file does not say it.
         calibrations: what the rack has in force for it, one of each kind, the newest last; empty if it names none.
@@ -103,6 +105,7 @@ class Tool:
     settings: object
     T_tool_tip: Transform | None = None
     tip_error_rms_mm: float | None = None
+    tip_covariance_mm2: Floats | None = field(default=None, compare=False)
     tip_calibrated: str | None = None
     rack_name: str | None = None
     calibrations: tuple[CalibrationResult, ...] = field(default=(), hash=False)

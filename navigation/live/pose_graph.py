@@ -9,7 +9,7 @@ The instant is the newest at which both tool and reference are known: that of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,16 +18,19 @@ import numpy as np
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, TRACKER
 from geometry.points import Floats
+from navigation.devices.driver import Tool
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.supervisor import Judgement
 from navigation.live.timeline.timelines import NoPose, Relative, Timelines
-from navigation.live.timeline.tip_error import stamping_mm2, tracking_mm2
+from navigation.live.timeline.tip_error import added_up, stamping_mm2, tracking_mm2, turned
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
 PATIENT = "patient"
 NOT_SEEN = ToolObservation(Visibility.NO_DATA)
+# As `registration.assumptions` has it, which the pose process does not import.
+LEAST_TIP_RMS_MM = 0.25
 # Of lost and stale tools there is nothing new to show.
 _SHOWN = (Validity.VALID, Validity.SUSPECT)
 
@@ -38,20 +41,34 @@ class CalibratedTip:
 
     Attributes:
         T_tool_tip: ``T_<tool>_<tool>_tip``.
-        expected_error_mm: its expected RMS error.
+        expected_error_mm: its expected RMS error; None if it is not known.
         stated_covariance_mm2: of its position, ``(3, 3)`` along the tool's axes; None where only the RMS is known.
     """
 
     T_tool_tip: Transform
-    expected_error_mm: float
+    expected_error_mm: float | None
     stated_covariance_mm2: Floats | None = field(default=None, compare=False)
 
+    @classmethod
+    def of_tools(cls, tools: Iterable[Tool]) -> dict[str, CalibratedTip]:
+        """The tips of those tools that have one, by the tool's name."""
+        return {
+            tool.name: cls(tool.T_tool_tip, tool.tip_error_rms_mm, tool.tip_covariance_mm2)
+            for tool in tools
+            if tool.T_tool_tip is not None
+        }
+
     @cached_property
-    def covariance_mm2(self) -> Floats:
-        """Of its position, ``(3, 3)`` along the tool's axes; the same along all of them where it was not stated."""
-        if self.stated_covariance_mm2 is not None:
-            return self.stated_covariance_mm2
-        return self.expected_error_mm**2 / 3.0 * np.eye(3)
+    def covariance_mm2(self) -> Floats | None:
+        """Of its position, ``(3, 3)`` along the tool's axes; None if nothing is known of it.
+
+        It is as large as the stated one and as `LEAST_TIP_RMS_MM`: a tip may have been bent since it was calibrated.
+        """
+        stated = self.stated_covariance_mm2
+        if stated is None and self.expected_error_mm is None:
+            return None
+        known = stated if stated is not None else (self.expected_error_mm or 0.0) ** 2 / 3.0 * np.eye(3)
+        return known + max(0.0, LEAST_TIP_RMS_MM**2 - float(np.trace(known))) / 3.0 * np.eye(3)
 
 
 @dataclass(frozen=True)
@@ -124,20 +141,18 @@ class PoseGraph:
 
     def _covariance_mm2(self, tool: str, relative: Relative, pose: Transform, timelines: Timelines) -> Floats | None:
         """Of the tip against the registered patient, along the axes of the reference; None if a part is not known."""
-        tip, registration = self.tips.get(tool), self.registration
-        if registration is not None and registration.uncertainty is None:
+        if self.registration is None or self.registration.uncertainty is None:
             return None
-        covariance_mm2 = tracking_mm2(relative, pose)
-        moving_mm2 = stamping_mm2(tool, relative, pose, None if tip is None else tip.T_tool_tip, timelines)
-        if covariance_mm2 is None or moving_mm2 is None:
-            return None
-        covariance_mm2 += moving_mm2
+        tip = self.tips.get(tool)
+        T_tool_tip = None if tip is None else tip.T_tool_tip
+        parts = [
+            tracking_mm2(relative, pose),
+            stamping_mm2(tool, relative, pose, T_tool_tip, timelines),
+            self.registration.uncertainty.at(pose.translation_mm),
+        ]
         if tip is not None:
-            turn = relative.T_reference_tool.rotation_matrix
-            covariance_mm2 += turn @ tip.covariance_mm2 @ turn.T
-        if registration is not None and registration.uncertainty is not None:
-            covariance_mm2 += registration.uncertainty.at(pose.translation_mm)
-        return (covariance_mm2 + covariance_mm2.T) / 2.0
+            parts.append(turned(tip.covariance_mm2, relative.T_reference_tool))
+        return added_up(parts)
 
     def _patient(self, reference: Judgement, judged: Judgement | None, capture_ns: int | None) -> ToolState:
         if self.registration is None:

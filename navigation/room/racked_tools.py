@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from calibration.rack import all_in_force
-from calibration.result import CalibrationResult
+from calibration.result import CalibratedTransform, CalibrationResult
 from geometry import Transform
 from geometry.errors import SurgNavError
+from geometry.points import Floats
 from navigation.devices.driver import Role, Tool
 from navigation.devices.mistakes import Mistakes, shown
+from navigation.devices.small_motion import covariance_at
 from navigation.room.room_file import ToolKeys
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -91,6 +93,7 @@ class _Tip:
 
     transform: Transform
     error_rms_mm: float
+    covariance_mm2: Floats | None
     made: str
 
     def of(self, tool: str) -> dict[str, Any]:
@@ -98,6 +101,7 @@ class _Tip:
         return {
             "T_tool_tip": Transform(self.transform.matrix, tool, f"{tool}_tip"),
             "tip_error_rms_mm": self.error_rms_mm,
+            "tip_covariance_mm2": self.covariance_mm2,
             "tip_calibrated": self.made,
         }
 
@@ -108,19 +112,22 @@ def _tip(found: Sequence[CalibrationResult], name: str) -> _Tip | None:
     """
     ends = (name, f"{name}_tip")
     tips = [
-        (result, each.transform)
-        for result in found
-        for each in result.transforms
-        if (each.to_frame, each.from_frame) == ends
+        (result, each) for result in found for each in result.transforms if (each.to_frame, each.from_frame) == ends
     ]
     placed = [
-        _Tip(transform, result.expected_error.value, result.made)
-        for result, transform in tips
+        _Tip(each.transform, result.expected_error.value, _position_mm2(each), result.made)
+        for result, each in tips
         if result.expected_error is not None and result.expected_error.unit == "mm"
     ]
     if not placed:
         return None
-    turned = [transform for _, transform in tips if transform.rotation.magnitude() > 0.0]
+    turned = [each.transform for _, each in tips if each.transform.rotation.magnitude() > 0.0]
     rotation = turned[-1].rotation if turned else placed[-1].transform.rotation
     newest = Transform.from_rotation(rotation, placed[-1].transform.translation_mm, *ends)
     return replace(placed[-1], transform=newest)
+
+
+def _position_mm2(tip: CalibratedTransform) -> Floats | None:
+    """Covariance ``(3, 3)`` of a tip, whose error from the left also turns it about the origin of its marker."""
+    covariance = tip.covariance_matrix
+    return None if covariance is None else covariance_at(covariance, tip.transform.translation_mm)

@@ -20,6 +20,7 @@ from geometry.frames import TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.tracker import CONNECTED, DeviceState, ToolObservation, TrackerFrame, Visibility
+from navigation.simulation.marker_noise import MarkerNoise
 
 _WAVES = 16
 
@@ -90,6 +91,8 @@ class SimulatedOpticalTracker:
         self._sequence = 0
         self._next_ns = 0
         ratio = self._settings.depth_error_ratio
+        noise = self._settings.jitter_rms_mm, ratio, self._settings.reference_depth_mm
+        self._noise = {tool: MarkerNoise(spheres, *noise) for tool, spheres in spheres_mm.items()}
         self._axes_share = np.array([1.0, 1.0, ratio]) / np.sqrt(2.0 + ratio**2)
         # Random Fourier features: a sum of plane waves is a smooth field with known RMS and wavelength.
         directions = distortion_rng.normal(size=(3, _WAVES, 3))
@@ -161,7 +164,8 @@ class SimulatedOpticalTracker:
             fits = _fit_all([self._spheres_mm[tool] for tool in seen], measured)
             for tool, (matrix, fit_rms_mm) in zip(seen, fits, strict=True):
                 pose = Transform(matrix, TRACKER, tool)
-                observed[tool] = ToolObservation(Visibility.VISIBLE, pose, fit_rms_mm)
+                covariance = self._noise[tool].covariance(pose)
+                observed[tool] = ToolObservation(Visibility.VISIBLE, pose, fit_rms_mm, covariance=covariance)
         return {tool: each for tool, each in observed.items() if each is not None}
 
     def _unseen(self, truth: Transform | None, spheres_tracker: Floats | None) -> ToolObservation | None:

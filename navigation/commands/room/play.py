@@ -69,11 +69,7 @@ def play_room(
     clock = BrakedClock(start_ns, real, pace.rate)
     tracker = open_room(room.devices, clock)
     ages = SupervisorSettings(stale_after_ms=room.stale_after_ms, lost_after_ms=room.lost_after_ms)
-    tips = {
-        tool.name: CalibratedTip(tool.T_tool_tip, tool.tip_error_rms_mm or 0.0)
-        for tool in room.tools
-        if tool.T_tool_tip is not None
-    }
+    tips = CalibratedTip.of_tools(room.tools)
     pause_s, end_s = pace.pause_at_s, pace.seconds
 
     def should_stop() -> bool:

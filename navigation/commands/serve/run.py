@@ -114,11 +114,7 @@ def _simulated_skin(case: Case, view: CaseView) -> Surface:
 
 def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock: MonotonicClock) -> ServiceConfig:
     """The service with this room; simulated tools move about the case's own skin."""
-    tips = {
-        tool.name: CalibratedTip(tool.T_tool_tip, tool.tip_error_rms_mm or 0.0)
-        for tool in room.tools
-        if tool.T_tool_tip is not None
-    } | _rehearsed_tips(room, read_skin_ct)
+    tips = CalibratedTip.of_tools(room.tools) | _rehearsed_tips(room, read_skin_ct)
     devices = about_patient(room.devices, read_skin_ct, clock.now_ns())
     local = is_local(f"tcp://{request.bind}:1")
     endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
@@ -148,7 +144,9 @@ def _rehearsed_tips(room: Room, read_skin_ct: ReadSkin) -> dict[str, CalibratedT
                     found = Stylus(room.name, tracker, hand, tool=tool).calibrate()
                 finally:
                     tracker.stop()
-                tips[tool.name] = CalibratedTip(found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm)
+                tips[tool.name] = CalibratedTip(
+                    found.T_stylus_stylus_tip, found.expected_tip_error_rms_mm, found.tip_covariance_mm2
+                )
     return tips
 
 

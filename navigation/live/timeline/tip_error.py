@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from geometry import Transform
 from geometry.points import Floats
 from navigation.clock import NS_PER_S
+from navigation.devices.small_motion import covariance_at
 from navigation.live.timeline.timelines import Relative, Timelines
 
 # Long enough that a tracker's jitter of 0.1 mm makes no more than some mm/s, short enough to follow a hand.
@@ -34,11 +37,11 @@ def tracking_mm2(relative: Relative, T_reference_tip: Transform) -> Floats | Non
     turn = T_tracker_reference.rotation_matrix
     from_reference = turn @ T_reference_tip.translation_mm
     to_tool = seen.T_tracker_tool.translation_mm - T_tracker_reference.translation_mm
-    covariance_mm2 = _at(seen.covariance, from_reference - to_tool)
+    covariance_mm2 = covariance_at(seen.covariance, from_reference - to_tool)
     if reference is not None:
         if reference.covariance is None:
             return None
-        covariance_mm2 = covariance_mm2 + _at(reference.covariance, from_reference)
+        covariance_mm2 = covariance_mm2 + covariance_at(reference.covariance, from_reference)
     along_reference: Floats = turn.T @ covariance_mm2 @ turn
     return along_reference
 
@@ -67,9 +70,19 @@ def stamping_mm2(
     return np.multiply.outer(velocity, velocity) * seconds2
 
 
-def _at(covariance: Floats, lever_mm: Floats) -> Floats:
-    """Covariance ``(3, 3)`` at a lever arm from the origin of a motion with `covariance` ``(6, 6)``, in one frame."""
-    x, y, z = lever_mm.tolist()
-    jacobian = np.array([[0.0, z, -y, 1.0, 0.0, 0.0], [-z, 0.0, x, 0.0, 1.0, 0.0], [y, -x, 0.0, 0.0, 0.0, 1.0]])
-    moved: Floats = jacobian @ covariance @ jacobian.T
-    return moved
+def turned(covariance_mm2: Floats | None, T_to_from: Transform) -> Floats | None:
+    """A covariance ``(3, 3)`` along the axes of another frame."""
+    if covariance_mm2 is None:
+        return None
+    along: Floats = T_to_from.rotation_matrix @ covariance_mm2 @ T_to_from.rotation_matrix.T
+    return along
+
+
+def added_up(parts: Sequence[Floats | None]) -> Floats | None:
+    """The sum of independent covariances ``(3, 3)``, made symmetric; None if one of them is not known."""
+    total = np.zeros((3, 3))
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return (total + total.T) / 2.0
