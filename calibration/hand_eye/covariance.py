@@ -1,10 +1,11 @@
 """The covariance of X, Z and the time offset, from the residuals' own scatter and their correlation in time.
 
 The sandwich estimator (White, Econometrica 48(4), 1980; Huber, "Robust statistics", 1981, ch. 6.3, for weighted
-residuals): a tracker's error is neither isotropic nor normal. Neighbouring poses repeat one another's error; how much
-that matters depends on how fast the motion changes beside how long the error stays the same, so the residuals'
-autocorrelation is carried through the derivatives (Newey and West, Econometrica 55(3), 1987, with the lags at which it
-is positive).
+residuals): a tracker's error is neither isotropic nor normal. Each pair's residual is enlarged by what it pulled the
+fit towards itself (its leverage: MacKinnon and White, Journal of Econometrics 29(3), 1985). Neighbouring poses repeat
+one another's error; how much that matters depends on how fast the motion changes beside how long the error stays the
+same, so the residuals' autocorrelation is carried through the derivatives (Newey and West, Econometrica 55(3), 1987,
+with the lags at which it is positive).
 """
 
 from __future__ import annotations
@@ -36,19 +37,28 @@ def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
     derivatives = whitened_jacobian(fit)
     errors = whitened(fit.errors[fit.used], fit.scatter)
     weights = fit.weights[fit.used][:, None]
-    correlation = _autocorrelation(errors * np.sqrt(weights), derivatives.shape[2])
-    scores = np.einsum("nij,ni->nj", derivatives, errors * weights)
+    correlation = autocorrelation(errors * np.sqrt(weights), derivatives.shape[2])
     bread = np.linalg.pinv(_bread(derivatives, errors, weights), rcond=1e-15, hermitian=True)
-    # As many equations as are left when neighbours that repeat one another count once.
-    count, unknowns = 6.0 * len(errors) / (2.0 * correlation.sum() - 1.0), derivatives.shape[2]
-    degrees = count / max(count - unknowns, 0.25 * count)
+    scores = np.einsum("nij,ni->nj", derivatives, _without_leverage(derivatives, bread, errors, weights) * weights)
+    # As many pairs as are left when neighbours that repeat one another count once.
+    pairs = len(errors) / (2.0 * correlation.sum() - 1.0)
     meat = _stretched(scores.T @ scores, derivatives, correlation)
-    return bread @ meat @ bread * degrees * _widening(count / 6.0), correlation
+    return bread @ meat @ bread * _widening(pairs), correlation
+
+
+def _without_leverage(derivatives: Floats, bread: Floats, errors: Floats, weights: Floats) -> Floats:
+    """The errors ``(n, 6)`` as each would be beside a fit without it."""
+    leverage = derivatives @ bread @ np.swapaxes(derivatives, 1, 2) * weights[:, :, None]
+    values, vectors = np.linalg.eigh(np.eye(6) - 0.5 * (leverage + np.swapaxes(leverage, 1, 2)))
+    # A pair that alone decides something has no error there, whatever it is: it counts four times, not without end.
+    along = np.einsum("nji,nj->ni", vectors, errors) / np.maximum(values, 0.25)
+    return np.einsum("nij,nj->ni", vectors, along)
 
 
 def _widening(pairs: float) -> float:
     """What makes the ellipsoid of chi-square hold its 95 % though the scatter is known from few pairs (Hotelling)."""
-    degrees = max(pairs - 2.0, _FEWEST_DEGREES)
+    # Fewer than the pairs: they do not all weigh alike (Pustejovsky and Tipton, JBES 36(4), 2018).
+    degrees = max(pairs - 6.0, _FEWEST_DEGREES)
     hotelling = 6.0 * degrees / (degrees - 5.0) * float(f_distribution.ppf(0.95, 6, degrees - 5.0))
     return hotelling / float(chi2.ppf(0.95, 6))
 
@@ -67,7 +77,7 @@ def _product(left: Floats, right: Floats) -> Floats:
     return left.reshape(-1, left.shape[2]).T @ right.reshape(-1, right.shape[2])
 
 
-def _autocorrelation(errors: Floats, unknowns: int) -> Floats:
+def autocorrelation(errors: Floats, unknowns: int) -> Floats:
     """By lag, as long as it is positive; raised by what the fitted unknowns took from it."""
     count = len(errors)
     power = float(np.sum(errors**2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from geometry.errors import FrameMismatchError
 from geometry.extras import missing_packages
 from geometry.points import Bools, Floats, read_only
 
+Place = Literal["eye", "world", "base"]
 ROBUST_START = "robust kronecker"
 # Where there are many pairs, some of them lead near the solution at a fraction of the time.
 _FIRST_PAIRS = 300
@@ -67,6 +68,8 @@ class HandEyeCalibration:
         method: start and refinement.
         fallback_reason: why a closed form is what came out and not the refinement; empty where it is the refinement.
         starts: what each closed form costs, by name; the refinement starts from the cheapest.
+        shift_at: the frame at whose origin the shift between the two poses of the eye was taken for the fit, of the
+            eye, its world or the base: where the errors are likeliest.
     """
 
     T_hand_eye: Transform
@@ -90,6 +93,7 @@ class HandEyeCalibration:
     method: str
     fallback_reason: str
     starts: Mapping[str, float]
+    shift_at: str
 
     @property
     def is_refined(self) -> bool:
@@ -164,6 +168,7 @@ class Solved:
     start: str
     starts: Mapping[str, float]
     fallback_reason: str
+    shift_at: Place
 
 
 def solve(pairs_at: PairsAt, offset_s: float, settings: HandEyeSettings, with_opencv: bool = True) -> Solved:
@@ -175,7 +180,7 @@ def solve(pairs_at: PairsAt, offset_s: float, settings: HandEyeSettings, with_op
             found[method.value] = solve_with_opencv(pairs, method)
         except HandEyeRefusedError:
             continue
-    costs = {name: evaluate(pairs_at, *solution, offset_s, None).cost for name, solution in found.items()}
+    pairs_at, costs, place = _most_likely_place(pairs_at, found, offset_s)
     best = min(costs, key=lambda name: costs[name])
     x, z, near_s = *found[best], offset_s
     if len(pairs) > 2 * _FIRST_PAIRS:
@@ -187,8 +192,30 @@ def solve(pairs_at: PairsAt, offset_s: float, settings: HandEyeSettings, with_op
         start = evaluate(pairs_at, *solution, offset_s, fit.used)
         if not start.cost >= fit.cost - 1e-6 * abs(fit.cost):
             reason = f"the refinement fits the {fit.used.sum()} pairs used worse than the closed form {name}"
-            return Solved(start, name, costs, reason)
-    return Solved(fit, best, costs, "")
+            return Solved(start, name, costs, reason, place)
+    return Solved(fit, best, costs, "", place)
+
+
+def _most_likely_place(
+    pairs_at: PairsAt, found: Mapping[str, tuple[Floats, Floats]], offset_s: float
+) -> tuple[PairsAt, dict[str, float], Place]:
+    """The pairs with shifts taken where the errors are likeliest, what all closed forms cost so, and where that is.
+
+    A turn of the difference moves its shift but changes no volume, so that the likelihoods can be compared.
+    """
+
+    def costs_of(choice: PairsAt) -> dict[str, float]:
+        return {name: evaluate(choice, *solution, offset_s, None).cost for name, solution in found.items()}
+
+    at_eye = costs_of(pairs_at)
+    near_x = found[min(at_eye, key=lambda name: at_eye[name])][0]
+    choices: dict[Place, PairsAt] = {
+        "world": lambda at_s: pairs_at(at_s).at_the_world(),
+        "base": lambda at_s: pairs_at(at_s).at_the_base(near_x),
+    }
+    costs = {"eye": at_eye} | {name: costs_of(choice) for name, choice in choices.items()}
+    place: Place = min(costs, key=lambda name: min(costs[name].values()))
+    return choices.get(place, pairs_at), costs[place], place
 
 
 def as_calibration(
@@ -208,8 +235,8 @@ def as_calibration(
     covariance, by_lag = covariance_of(fit)
     offset_s, offset_std_s = _offset(fit, covariance)
     repetition = float(2.0 * by_lag.sum() - 1.0)
-    scales, drifts = scale_of(fit, repetition), drift_of(fit, repetition)
-    lengths = _lengths(fit.errors)
+    scales, drifts = scale_of(fit), drift_of(fit)
+    lengths = pose_errors(fit.pairs.hand, fit.pairs.eye, fit.x, fit.z)
     result = HandEyeCalibration(
         T_hand_eye=Transform(fit.x, hand, eye),
         T_base_world=Transform(fit.z, base, world),
@@ -229,6 +256,7 @@ def as_calibration(
         method=_method(solved),
         fallback_reason=solved.fallback_reason,
         starts=solved.starts,
+        shift_at={"eye": eye, "world": world, "base": base}[solved.shift_at],
     )
     check_scale(result, settings)
     check_numbers(result, settings)

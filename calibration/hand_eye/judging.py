@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calibration.hand_eye.covariance import autocorrelation
 from calibration.hand_eye.errors import HandEyeRefusedError
 from calibration.hand_eye.model import Z_PART
 from calibration.hand_eye.refine import Fit, whitened, whitened_jacobian
@@ -19,22 +20,22 @@ if TYPE_CHECKING:
 _SURE = 5.0
 
 
-def scale_of(fit: Fit, repetition: float) -> tuple[float, float]:
+def scale_of(fit: Fit) -> tuple[float, float]:
     """One mm of the eye's device in mm of the hand's, by a step from 1, and its standard deviation."""
     used = fit.pairs.part(fit.used)
     turned = np.swapaxes(used.eye[:, :3, :3], 1, 2)
     extra = np.zeros((len(used), 6, 1))
     # The residual's translation is R_B' R_Z' (t_P - s R_Z t_B - t_Z): its derivative by s is -R_B' t_B.
     extra[:, 3:, 0] = -np.einsum("nij,nj->ni", turned, used.eye[:, :3, 3])
-    step, covariance = _with_more(fit, whitened(extra[:, :, 0], fit.scatter)[:, :, None], repetition)
+    step, covariance = _with_more(fit, whitened(extra[:, :, 0], fit.scatter)[:, :, None])
     return 1.0 + float(step[0]), float(np.sqrt(covariance[0, 0]))
 
 
-def drift_of(fit: Fit, repetition: float) -> tuple[float, float]:
+def drift_of(fit: Fit) -> tuple[float, float]:
     """How far the world moved evenly from the first pair to the last, in mm where the hand is, and its deviation."""
     derivatives = whitened_jacobian(fit)
     when = np.linspace(-0.5, 0.5, len(derivatives))[:, None, None]
-    step, covariance = _with_more(fit, derivatives[:, :, Z_PART] * when, repetition)
+    step, covariance = _with_more(fit, derivatives[:, :, Z_PART] * when)
     place = fit.pairs.hand[fit.used, :3, 3].mean(axis=0)
     x, y, z = place
     at_place = np.hstack([[[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]], np.eye(3)])
@@ -47,8 +48,11 @@ def drift_of(fit: Fit, repetition: float) -> tuple[float, float]:
     return length, float(np.sqrt(max(along @ change @ covariance @ change.T @ along, 0.0)))
 
 
-def _with_more(fit: Fit, whitened_extra: Floats, repetition: float) -> tuple[Floats, Floats]:
-    """The step of further unknowns beside all others, from their whitened derivatives, and its covariance."""
+def _with_more(fit: Fit, whitened_extra: Floats) -> tuple[Floats, Floats]:
+    """The step of further unknowns beside all others, from their whitened derivatives, and its covariance.
+
+    The covariance is that of what they leave, which no longer holds what they explain.
+    """
     root = np.sqrt(fit.weights[fit.used])[:, None, None]
     rows = np.concatenate([whitened_jacobian(fit), whitened_extra], axis=2) * root
     rows = rows.reshape(-1, rows.shape[2])
@@ -56,7 +60,9 @@ def _with_more(fit: Fit, whitened_extra: Floats, repetition: float) -> tuple[Flo
     size = 1.0 / np.maximum(np.linalg.norm(rows, axis=0), 1e-12)
     inverse = np.linalg.pinv((rows * size).T @ (rows * size), rcond=1e-12, hermitian=True)
     step = -inverse @ (rows * size).T @ right * size
-    noise = float(right @ right) / max(len(right) - rows.shape[1], 1)
+    left = right + rows @ step
+    repetition = float(2.0 * autocorrelation(left.reshape(-1, 6), rows.shape[1]).sum() - 1.0)
+    noise = float(left @ left) / max(len(left) - rows.shape[1], 1)
     count = whitened_extra.shape[2]
     covariance = inverse * np.outer(size, size) * noise * repetition
     return step[-count:], covariance[-count:, -count:]

@@ -2,12 +2,14 @@
 
 ``A_i X = Z B_i``: with ``A_i = T_base_hand`` and ``B_i = T_world_eye`` both sides are ``T_base_eye``. Sought are
 ``X = T_hand_eye`` and ``Z = T_base_world``. The difference ``(Z B_i)^-1 (A_i X)`` is along the axes of the eye: what a
-tracker or a camera errs by depends on how the body is turned to it, so it scatters least in axes of the body.
+tracker or a camera errs by depends on how the body is turned to it, so it scatters least in axes of the body. Where its
+shift is taken matters as well: a camera that turns a board wrongly still sees its middle in the right place, and errs
+by that angle times the distance in where it is itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -28,6 +30,7 @@ class Pairs:
         turn_rad_s, velocity_mm_s: how the body between whose poses was interpolated turns, in its own axes, and how its
             origin moves, in axes of the frame it is seen in, ``(n, 3)``; None where no time offset is sought.
         is_eye_moved: whether that body is the eye, which a larger offset moves back in time; else the hand.
+        place_mm: where the difference's shift is taken, in the frame of the eye, ``(n, 3)``; None for its origin.
     """
 
     hand: Floats
@@ -35,6 +38,7 @@ class Pairs:
     turn_rad_s: Floats | None = None
     velocity_mm_s: Floats | None = None
     is_eye_moved: bool = False
+    place_mm: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.hand)
@@ -43,7 +47,16 @@ class Pairs:
         """The pairs chosen by a mask or by indices."""
         turn = None if self.turn_rad_s is None else self.turn_rad_s[chosen]
         velocity = None if self.velocity_mm_s is None else self.velocity_mm_s[chosen]
-        return Pairs(self.hand[chosen], self.eye[chosen], turn, velocity, self.is_eye_moved)
+        place = None if self.place_mm is None else self.place_mm[chosen]
+        return Pairs(self.hand[chosen], self.eye[chosen], turn, velocity, self.is_eye_moved, place)
+
+    def at_the_world(self) -> Pairs:
+        """The same, with shifts taken where the world's origin is seen: a board's, if the world is a board."""
+        return replace(self, place_mm=inverse(self.eye)[:, :3, 3])
+
+    def at_the_base(self, x: Floats) -> Pairs:
+        """The same, with shifts taken where the base's origin is seen, by an `x` that is nearly right."""
+        return replace(self, place_mm=inverse(self.hand @ x)[:, :3, 3])
 
 
 def rigid(rotation: Floats, translation_mm: Floats) -> Floats:
@@ -73,9 +86,12 @@ def rotation_vectors(rotations: Floats) -> Floats:
 
 
 def residuals(pairs: Pairs, x: Floats, z: Floats) -> Floats:
-    """Rotation vector in rad and translation in mm of ``(Z B_i)^-1 (A_i X)``, ``(n, 6)``."""
+    """Rotation vector in rad of ``(Z B_i)^-1 (A_i X)``, and its shift in mm of `Pairs.place_mm`, ``(n, 6)``."""
     difference = inverse(z @ pairs.eye) @ (pairs.hand @ x)
-    return np.concatenate([rotation_vectors(difference[:, :3, :3]), difference[:, :3, 3]], axis=1)
+    turn, shift = rotation_vectors(difference[:, :3, :3]), difference[:, :3, 3]
+    if pairs.place_mm is not None:
+        shift = shift + np.cross(turn, pairs.place_mm)
+    return np.concatenate([turn, shift], axis=1)
 
 
 def jacobian(pairs: Pairs, x: Floats, z: Floats, errors: Floats) -> Floats:
@@ -83,7 +99,9 @@ def jacobian(pairs: Pairs, x: Floats, z: Floats, errors: Floats) -> Floats:
 
     By small rotations from the left and additions to the translations of X and Z, as `moved` applies them.
     """
-    count = len(pairs)
+    count, place_mm = len(pairs), pairs.place_mm
+    if place_mm is not None:
+        errors = np.hstack([errors[:, :3], errors[:, 3:] - np.cross(errors[:, :3], place_mm)])
     turned_hand, turned_eye = pairs.hand[:, :3, :3], np.swapaxes(z[:3, :3] @ pairs.eye[:, :3, :3], 1, 2)
     from_left = turned_hand @ x[:3, :3]
     # Of the inverse right Jacobian of SO(3) what matters at small residuals: Sola, arXiv:1812.01537, eq. 144.
@@ -99,6 +117,8 @@ def jacobian(pairs: Pairs, x: Floats, z: Floats, errors: Floats) -> Floats:
         by_turn, by_shift = _by_offset(pairs, x, turned_eye, errors, pairs.turn_rad_s, pairs.velocity_mm_s)
         derivatives[:, :3, OFFSET_PART] = np.einsum("nij,nj->ni", right, by_turn)
         derivatives[:, 3:, OFFSET_PART] = by_shift
+    if place_mm is not None:
+        derivatives[:, 3:] -= skew(place_mm) @ derivatives[:, :3]
     return derivatives
 
 

@@ -32,7 +32,11 @@ _LEAST_SHARE = 1.0 / 3.0
 
 
 class Track:
-    """A stream between its poses: slerp for rotations, straight lines for translations."""
+    """A stream between its poses: cubics through the two poses before and the two after.
+
+    Straight lines cut the bends: at 20 poses a second a hand's path by a quarter of a millimetre, always to the inside.
+    Rotations are taken as rotation vectors from the pose before. Beside an end or a gap the way is straight.
+    """
 
     def __init__(self, stream: PoseStream) -> None:
         self.time_s = stream.time_s
@@ -40,18 +44,36 @@ class Track:
         steps_s = np.diff(self.time_s)
         self.step_s = float(np.median(steps_s))
         self.is_gap: Bools = steps_s > max(_GAP_S, _GAP_STEPS * self.step_s)
-        rotations = self.poses[:, :3, :3]
-        self._turns = rotation_vectors(np.swapaxes(rotations[:-1], 1, 2) @ rotations[1:]) / steps_s[:, None]
-        self._velocities = np.diff(self.poses[:, :3, 3], axis=0) / steps_s[:, None]
 
     def at(self, time_s: Floats) -> tuple[Floats, Floats, Floats]:
         """Poses ``(n, 4, 4)``, rotation rates in rad/s in axes of the body, and velocities in mm/s, ``(n, 3)`` each."""
         segment = self._segment(time_s)
-        since_s = (time_s - self.time_s[segment])[:, None]
-        turned = Rotation.from_rotvec(self._turns[segment] * since_s).as_matrix()
-        rotations = self.poses[segment, :3, :3] @ turned
-        positions = self.poses[segment, :3, 3] + self._velocities[segment] * since_s
-        return rigid(rotations, positions), self._turns[segment], self._velocities[segment]
+        nodes, weights, slopes = self._cubic(segment, time_s)
+        rotations = self.poses[segment, :3, :3]
+        near = self.poses[nodes]
+        turns = rotation_vectors((np.swapaxes(rotations, 1, 2)[:, None] @ near[..., :3, :3]).reshape(-1, 3, 3))
+        turns = turns.reshape(-1, 4, 3)
+        turned = np.einsum("nk,nkj->nj", weights, turns)
+        rates = np.einsum("nk,nkj->nj", slopes, turns)
+        positions = np.einsum("nk,nkj->nj", weights, near[..., :3, 3])
+        velocities = np.einsum("nk,nkj->nj", slopes, near[..., :3, 3])
+        poses = rigid(rotations @ Rotation.from_rotvec(turned).as_matrix(), positions)
+        # The right Jacobian of SO(3) to its first order; from pose to pose a body turns by some degrees.
+        return poses, rates - 0.5 * np.cross(turned, rates), velocities
+
+    def _cubic(self, segment: np.ndarray, time_s: Floats) -> tuple[np.ndarray, Floats, Floats]:
+        """Four poses around each time, their weights, and the weights' derivatives by time, ``(n, 4)`` each."""
+        last = len(self.time_s) - 1
+        before, after = np.maximum(segment - 1, 0), np.minimum(segment + 2, last)
+        gap = np.concatenate([[True], self.is_gap, [True]])  # an end is a gap; gap[i] lies before pose i
+        straight = gap[segment] | gap[segment + 2]
+        nodes = np.stack([before, segment, segment + 1, after], axis=1)
+        since = (self.time_s[nodes] - time_s[:, None]) / self.step_s
+        weights, slopes = _lagrange(since)
+        linear, linear_slopes = _lagrange(since[straight, 1:3])
+        weights[straight], slopes[straight] = 0.0, 0.0
+        weights[straight, 1:3], slopes[straight, 1:3] = linear, linear_slopes
+        return nodes, weights, slopes / self.step_s
 
     def knows(self, time_s: Floats, margin_s: float) -> Bools:
         """Which times lie inside the stream and in none of its gaps, by `margin_s` to either side."""
@@ -71,6 +93,20 @@ class Track:
 
     def _segment(self, time_s: Floats) -> np.ndarray:
         return np.clip(np.searchsorted(self.time_s, time_s, side="right") - 1, 0, len(self.time_s) - 2)
+
+
+def _lagrange(nodes: Floats) -> tuple[Floats, Floats]:
+    """Weights ``(n, k)`` of values at ``nodes`` ``(n, k)`` for the value at 0, and for its derivative."""
+    count = nodes.shape[1]
+    weights, slopes = np.ones_like(nodes), np.zeros_like(nodes)
+    for k in range(count):
+        others = [j for j in range(count) if j != k]
+        apart = np.prod([nodes[:, k] - nodes[:, j] for j in others], axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights[:, k] = np.prod([-nodes[:, j] for j in others], axis=0) / apart
+            for j in others:
+                slopes[:, k] += np.prod([-nodes[:, m] for m in others if m != j], axis=0) / apart
+    return weights, slopes
 
 
 @dataclass(frozen=True)

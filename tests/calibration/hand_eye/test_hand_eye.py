@@ -23,6 +23,7 @@ from tests.calibration.hand_eye.simulated import (
     hand_motion,
     make_case,
     seen,
+    shaken,
 )
 
 
@@ -60,17 +61,38 @@ def test_names_of_the_frames_and_of_what_moved_follow_the_poses() -> None:
     assert (found.is_refined, found.fallback_reason) == (True, "")
 
 
-def test_derivatives_are_those_of_small_steps() -> None:
+@pytest.mark.parametrize("place", ["eye", "world", "base"])
+def test_derivatives_are_those_of_small_steps(place: str) -> None:
     rng = np.random.default_rng(2)
     pairs, truth = make_case(rng, 10)
+    pairs = {"eye": pairs, "world": pairs.at_the_world(), "base": pairs.at_the_base(truth.x)}[place]
     x, z = moved(truth.x, 1e-3 * rng.normal(size=6)), moved(truth.z, 1e-3 * rng.normal(size=6))
     derivatives = jacobian(pairs, x, z, residuals(pairs, x, z))
     step = 1e-5
     for k in range(12):
         way = step * np.eye(12)[k]
         ahead, back = (residuals(pairs, moved(x, s * way[:6]), moved(z, s * way[6:])) for s in (1.0, -1.0))
-        # The right Jacobian is cut off after its first order: residuals of 1e-2 rad leave 1e-4 of it.
-        np.testing.assert_allclose(derivatives[:, :, k], (ahead - back) / (2 * step), rtol=1e-3, atol=1e-3)
+        # The right Jacobian is cut off after its first order: residuals of 1e-2 rad leave 1e-5 of it, times a metre.
+        numeric = (ahead - back) / (2 * step)
+        np.testing.assert_allclose(derivatives[:, :3, k], numeric[:, :3], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(derivatives[:, 3:, k], numeric[:, 3:], rtol=1e-3, atol=2e-2)
+
+
+def test_a_camera_that_turns_the_board_badly_still_knows_where_its_middle_is() -> None:
+    rng = np.random.default_rng(6)
+    truth = Truth(any_rigid(rng, 150.0), any_rigid(rng, 800.0))
+    hand = hand_motion(rng, 0.5 * np.arange(60))
+    board = inverse(inverse(truth.z) @ hand @ truth.x)
+    # 3 mrad at some metres: the camera's own place scatters by a centimetre, where it sees the board by 0.02 mm.
+    eye = inverse(shaken(board, rng.normal(size=(60, 6)) * np.repeat([0.003, 0.02], 3)))
+    found = calibrate_hand_eye(*as_transforms(Pairs(hand, eye)))
+    assert found.shift_at == "board"
+    assert found.residual_rms_mm > 3.0
+    assert np.linalg.norm(error_of(found.T_hand_eye.matrix, truth.x)[3:]) < 0.1
+    # The same seen by exchanged devices: the board is where the base was.
+    exchanged = calibrate_hand_eye(*reversed(as_transforms(Pairs(hand, eye))))
+    assert exchanged.shift_at == "board"
+    assert np.linalg.norm(error_of(inverse(exchanged.T_hand_eye.matrix), truth.x)[3:]) < 0.1
 
 
 def test_exchanging_hand_and_eye_gives_the_inverse() -> None:
