@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.ultrasound_probe.motion import ProbeMotion
-from calibration.ultrasound_probe.scatter import sandwich
 from calibration.ultrasound_probe.wires.crossings import Crossings, WirePoints, crossings, map_jacobian
 from calibration.ultrasound_probe.wires.phantom import NWirePhantom
+from calibration.ultrasound_probe.wires.pose_errors import ImageSums, covariance_of, pose_directions
 from geometry.points import Bools, Floats
 
 # The median of a 2-D vector's length with unit normal components: sqrt(2 ln 2).
@@ -141,14 +141,21 @@ def covariance(scene: Scene, fit: Fit, rectangular: bool, phantom_covariance: Fl
     residuals, jacobian, image = residuals[fit.used], jacobian[fit.used], scene.points.image[fit.used]
     free = _free(fit.columns_mm, jacobian.shape[2], rectangular)
     narrowed = jacobian @ free
-    per_point = np.einsum("nap,na->np", narrowed, residuals)
     starts = np.flatnonzero(np.diff(image, prepend=-1))
-    scores = np.add.reduceat(per_point, starts, axis=0)
-    normal = np.einsum("nap,naq->pq", narrowed, narrowed)
-    spread = sandwich(normal, scores)
+    inverse = np.linalg.pinv(np.einsum("nap,naq->pq", narrowed, narrowed), rcond=1e-14, hermitian=True)
+    by_pose = jacobian @ pose_directions(fit.columns_mm, jacobian.shape[2])
+    sums = ImageSums(
+        inverse=inverse,
+        by_pose=np.add.reduceat(np.einsum("nap,nak->npk", narrowed, by_pose), starts, axis=0),
+        information=np.add.reduceat(np.einsum("naj,nak->njk", by_pose, by_pose), starts, axis=0),
+        pulls=np.add.reduceat(np.einsum("nak,na->nk", by_pose, residuals), starts, axis=0),
+        squares=np.add.reduceat(np.sum(residuals**2, axis=1), starts),
+        n_residuals=residuals.size,
+    )
+    spread = covariance_of(sums)
     if phantom_covariance is not None:
         by_phantom = _phantom_jacobian(scene, fit)[fit.used] * spacing_mm[:, None]
-        shift = np.linalg.pinv(normal, rcond=1e-14, hermitian=True) @ np.einsum("nap,naq->pq", narrowed, by_phantom)
+        shift = inverse @ np.einsum("nap,naq->pq", narrowed, by_phantom)
         spread = spread + shift @ phantom_covariance @ shift.T
     whole: Floats = free @ spread @ free.T
     return 0.5 * (whole + whole.T)
