@@ -38,8 +38,9 @@ def covariance_of(fit: Fit) -> tuple[Floats, Floats]:
     errors = whitened(fit.errors[fit.used], fit.scatter)
     weights = fit.weights[fit.used][:, None]
     correlation = autocorrelation(errors * np.sqrt(weights), derivatives.shape[2])
-    bread = np.linalg.pinv(_bread(derivatives, errors, weights), rcond=1e-15, hermitian=True)
-    scores = np.einsum("nij,ni->nj", derivatives, _without_leverage(derivatives, bread, errors, weights) * weights)
+    bread: Floats = np.linalg.pinv(_bread(derivatives, errors, weights), rcond=1e-15, hermitian=True).astype(np.float64)
+    alone = _without_leverage(derivatives, bread, errors, weights)
+    scores = np.einsum("nij,ni->nj", derivatives, alone * weights)
     # As many pairs as are left when neighbours that repeat one another count once.
     pairs = len(errors) / (2.0 * correlation.sum() - 1.0)
     meat = _stretched(scores.T @ scores, derivatives, correlation)

@@ -213,7 +213,8 @@ def _most_likely_place(
         "world": lambda at_s: pairs_at(at_s).at_the_world(),
         "base": lambda at_s: pairs_at(at_s).at_the_base(near_x),
     }
-    costs = {"eye": at_eye} | {name: costs_of(choice) for name, choice in choices.items()}
+    costs: dict[Place, dict[str, float]] = {name: costs_of(choice) for name, choice in choices.items()}
+    costs["eye"] = at_eye
     place: Place = min(costs, key=lambda name: min(costs[name].values()))
     return choices.get(place, pairs_at), costs[place], place
 
