@@ -70,8 +70,13 @@ class HeadsetToTracker:
 
         It is scaled up so that a point's 95 % ellipsoid, taken as that of a normal distribution, has the right size.
         """
-        scaled: Floats = self.covariance * (3.0 * fdtri(3.0, self.degrees, 0.95) / chdtri(3.0, 0.05))
+        scaled: Floats = self.covariance * normal_scale(self.degrees)
         return scaled
+
+
+def normal_scale(degrees: float) -> float:
+    """By how much `HeadsetToTracker.normal_covariance` is scaled up."""
+    return float(3.0 * fdtri(3.0, degrees, 0.95) / chdtri(3.0, 0.05))
 
 
 def motion_jacobian(points_headset_mm: Floats) -> Floats:

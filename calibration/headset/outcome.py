@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calibration.errors import CalibrationResultError
-from calibration.headset.alignment import ARM_LENGTH_MM, HeadsetToTracker
+from calibration.headset.alignment import ARM_LENGTH_MM, HeadsetToTracker, normal_scale
 from calibration.result import (
     ACCEPTED,
     CalibratedTransform,
@@ -79,7 +79,7 @@ def _numbers(found: HeadsetToTracker, at_mm: Floats) -> dict[str, float]:
 
 
 def from_result(result: CalibrationResult) -> HeadsetToTracker:
-    """The calibration that a result holds, to be watched and checked; its degrees of freedom are in the covariance.
+    """The calibration that a result holds, to be watched and checked, with the errors that it was expected to have.
 
     Raises:
         CalibrationResultError: a result of something else, or one that was refused.
@@ -92,11 +92,12 @@ def from_result(result: CalibrationResult) -> HeadsetToTracker:
             "an accepted result of kind 'headset_to_tracker'",
             "calibrate the headset: surgnav calibrate headset",
         )
+    degrees = result.numbers["degrees_of_freedom_count"]
     centre_mm = np.array([result.numbers[f"centre_tracker_{axis}_mm"] for axis in "xyz"])
     return HeadsetToTracker(
         T_headset_tracker=result.transform(HEADSET, TRACKER),
-        covariance=read_only(covariance),
-        degrees=np.inf,
+        covariance=read_only(covariance / normal_scale(degrees)),
+        degrees=degrees,
         anchor=anchors[0],
         method=result.method,
         centre_tracker_mm=read_only(centre_mm),

@@ -84,6 +84,11 @@ class HeadsetWatch:
     def verdict(self) -> Verdict:
         return self._verdict
 
+    @property
+    def has_heard(self) -> bool:
+        """Whether the headset has sent anything so far."""
+        return self._last_s is not None
+
     def hear(self, anchor: str, time_s: float) -> Verdict:
         """The headset has sent something: its world is where `anchor` says, at a time on any steady clock."""
         first, last_s = self._last_s is None, self._last_s

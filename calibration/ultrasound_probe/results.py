@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from calibration.errors import CalibrationResultError
 from calibration.result import ACCEPTED, REFUSED, CalibratedTransform, CalibrationResult, ExpectedError, InputFile
 from calibration.result import Outlier as ResultOutlier
+from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.result import ProbeCalibration
 from calibration.ultrasound_probe.temporal import TemporalCalibration
 from calibration.ultrasound_probe.wires.n_wire import NWireCalibration
@@ -67,6 +69,23 @@ def probe_spatial_result(
         verdict=ACCEPTED if found.accepted else REFUSED,
         reasons=found.reasons,
     )
+
+
+def image_map_of(result: CalibrationResult) -> ImageToProbe:
+    """The map of a spatial calibration that a rack has kept, with its covariance.
+
+    Raises:
+        CalibrationResultError: a result of something else, or one that was refused.
+    """
+    matrix, covariance = (result.matrices.get(name) for name in ("image_px_to_probe_mm", "map_covariance"))
+    if result.kind != "probe_spatial" or not result.is_accepted or matrix is None or covariance is None:
+        raise CalibrationResultError(
+            f"a result of kind '{result.kind}', {result.verdict}",
+            "an accepted result of kind 'probe_spatial'",
+            "calibrate the probe: surgnav calibrate probe, or probe-target",
+        )
+    columns_mm = np.array(matrix)[:3, [0, 1, 3]]
+    return ImageToProbe(columns_mm, np.array(covariance), result.subject)
 
 
 def n_wire_result(found: NWireCalibration, made: str, inputs: Sequence[InputFile] = ()) -> CalibrationResult:

@@ -161,6 +161,7 @@ class Driver:
         check: finds what is wrong with the settings and tools together, before anything is opened: sentences.
         on_reference: whether a device gives its poses relative to the reference, which it sees by itself; such a device
             needs no place beside the one that leads.
+        needs_tools: whether a device must see a tool of the room; a headset may only show it.
         rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
         images: opens the ultrasound that the device gives beside poses, without waiting for it; it comes on the same
             clock as the poses. None for one that gives none.
@@ -177,5 +178,6 @@ class Driver:
     check: Callable[[Device], list[str]] = lambda device: []
     on_reference: Callable[[Device], bool] = lambda device: False
     images: Callable[[Device, PacedClock], UltrasoundSource | None] = lambda device, clock: None
+    needs_tools: bool = True
     rehearse: Callable[[Device, ReadSkin, PacedClock], tuple[Tracker, Hand]] | None = None
     about_patient: Callable[[Device, ReadSkin, int], Device] | None = None

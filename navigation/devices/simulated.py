@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
+from geometry.points import Floats
 from navigation.clock import PacedClock
 from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
 from navigation.devices.hand import Hand
@@ -45,15 +46,19 @@ class SimulatedSettings(Settings):
         hand: what is done with the stylus where no patient is: it is rocked about its tip, turned about its shaft, or
             touches the landmarks of the screwdriver.
         unknown: tools whose spheres come as single points, as where nobody told the tracker their geometry.
+        block: JSON of a block, as for `surgnav accuracy`, that stands in the room: a stylus that is rocked about its
+            tip is so in the block's first point, and then visits the others in their order.
     """
 
     seed: int = Field(1, ge=0)
     scenario: ScenarioFile | None = None
     hand: Literal["pivot", "spin", "landmarks"] = "pivot"
     unknown: tuple[Literal["driver", "probe", "headset"], ...] = ()
+    block: RoomFile | None = None
 
 
 def _check(device: Device) -> list[str]:
+    from calibration.accuracy.errors import CheckRefusedError
     from navigation.simulation.operating_room import ROLES
     from navigation.simulation.scenario import ScenarioError
 
@@ -65,8 +70,11 @@ def _check(device: Device) -> list[str]:
     ]
     try:
         scenario = _scenario(device)
+        _block_points_mm(device)
     except ScenarioError as error:
         return [*wrong, *error.mistakes]
+    except CheckRefusedError as error:
+        return [*wrong, f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}"]
     unknown = set() if scenario is None else scenario.tools() - {*device.tool_names}
     known = [tool for tool in _settings(device).unknown if tool in device.tool_names]
     wrong += [
@@ -96,18 +104,21 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
         unknown=settings.unknown,
         scenario=_scenario(device),
     )
-    action = _action(settings.hand, OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm))
+    centre_tracker_mm = OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm)
+    action = _action(settings.hand, centre_tracker_mm, _block_points_mm(device))
     return open_simulated_tracker(replace(config, action=action, epoch_ns=clock.now_ns()), clock)
 
 
-def _action(hand: str, centre_tracker_mm: Floats) -> Action:
-    """What the hand does about a point ``(3,)`` in ``tracker``."""
-    from navigation.simulation.actions import Spin, TouchTool, pivot_near
+def _action(hand: str, centre_tracker_mm: Floats, block_mm: Floats | None) -> Action:
+    """What the hand does about a point ``(3,)`` in ``tracker``, and on a block ``(n, 3)``."""
+    from navigation.simulation.actions import Spin, TouchTool, pivot_near, visits_near
     from navigation.simulation.operating_room import DRIVER as SCREWDRIVER
     from navigation.simulation.operating_room import DRIVER_LANDMARKS_MM
 
     if hand == "landmarks":
         return TouchTool(SCREWDRIVER, np.array([*DRIVER_LANDMARKS_MM.values()]))
+    if hand == "pivot" and block_mm is not None:
+        return visits_near(centre_tracker_mm, block_mm)
     pivot = pivot_near(centre_tracker_mm)
     return pivot if hand == "pivot" else Spin(pivot.divot_tracker_mm, pivot.axis_tracker)
 
@@ -139,6 +150,18 @@ def _scenario(device: Device) -> Scenario | None:
     if not isinstance(settings, SimulatedSettings) or settings.scenario is None:
         return None
     return read_scenario(settings.scenario)
+
+
+def _block_points_mm(device: Device) -> Floats | None:
+    """The points ``(n, 3)`` of the block in the room; None without one.
+
+    Raises:
+        CheckRefusedError: its file is none.
+    """
+    from calibration.accuracy.block import read_block
+
+    block = _settings(device).block
+    return None if block is None else np.array(list(read_block(block).points_mm.values()))
 
 
 def _settings(device: Device) -> SimulatedSettings:

@@ -1,5 +1,7 @@
 """Logs refused clients in `surgnav.wire`: each kind of refusal at once, and then a count once a minute.
 
+In `surgnav.headset` it logs what clients did.
+
 Only the service logs, so that a client that tries every socket is logged once: the pose process sends its refusals to
 the service.
 """
@@ -8,15 +10,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from navigation.clock import Clock
-from navigation.terminal.foreign_text import shown
+from navigation.terminal.foreign_text import quoted, shown
 from navigation.terminal.repeated_news import RepeatedNews
+from unity_bridge.control.server import ControlEvent
 from unity_bridge.transport.authentication import Refusal
+from unity_bridge.wire.generated.constants import SelfTestState
+from unity_bridge.wire.messages import ClientEvent, SelfTestVerdict
 
-LOG = "surgnav.wire"
+LOG, EVENTS_LOG = "surgnav.wire", "surgnav.headset"
 # Reasons that differ only in their numbers ("3,543 bytes at once") are one kind, and so are all the failures of a
 # handshake without a key.
 _NUMBER = re.compile(r"\b\d[\d,.]*\b")
@@ -73,3 +78,17 @@ class RefusalForwarder:
         if self._may_send and (refusals := self._take()):
             self._may_send = False
             self._send(Refused(refusals))
+
+
+def log_events(events: Sequence[ControlEvent]) -> None:
+    """What an operator has to know: who may not show anything, and what was done or asked at a headset."""
+    log = logging.getLogger(EVENTS_LOG)
+    for event in events:
+        who, what, answer = quoted(event.client_name), event.what, event.answer
+        if isinstance(what, SelfTestVerdict) and what.state is SelfTestState.FAILED:
+            log.warning(
+                "%s gets no poses, must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300)
+            )
+        elif isinstance(what, ClientEvent) and answer is not None:
+            said = shown(answer.note or answer.came or "", 200)
+            log.info("%s, %s: %s %s", who, shown(what.kind, 40), answer.outcome, said)

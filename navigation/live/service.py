@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,17 +23,17 @@ from navigation.devices.headset import HeadsetFeed
 from navigation.errors import EventLogError, ServiceError
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
+from navigation.live.overlays import Overlays
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, Withdrawn, run_pose_process
 from navigation.live.pose_vitals import PoseVitals, Vitals
-from navigation.live.refusals import HEARD, RefusalNews, Refused
+from navigation.live.refusals import EVENTS_LOG, HEARD, RefusalNews, Refused, log_events
 from navigation.live.sent_poses import SentPoses
 from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
 from navigation.processes.priority import going_first
 from navigation.recorder.service_tap import ServiceTap
-from navigation.terminal.foreign_text import quoted, shown
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import answer_of
 from unity_bridge.control.self_test import SelfTest
@@ -42,11 +43,9 @@ from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.transport.admission import Admissions
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.wire.envelope import Session
-from unity_bridge.wire.generated.constants import SelfTestState
-from unity_bridge.wire.messages import ClientEvent, SelfTestVerdict, Welcome
+from unity_bridge.wire.messages import Welcome
 
 SERVER_NAME = "surgnav"
-EVENTS_LOG = "surgnav.headset"
 NOTICE = "Research software, not a medical device."
 _SAY_EVERY_S = 3.0
 
@@ -66,6 +65,7 @@ class ServiceConfig:
         research_session: offers suggested surfaces as well, and tells clients to say so on screen.
         supervisor: thresholds; clients are told the age limits.
         pose_mirror: address of a `PoseMirror` for other processes of this machine; empty for none.
+        rack: the room's calibrations, which headsets' overlays are by; None if it names none.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
         recorder: where the recorder takes everything that goes in and out; empty without one.
         goes_first: gives the pose process a higher priority, where the user may do so.
@@ -83,6 +83,7 @@ class ServiceConfig:
     headset_events: HeadsetEventSettings | None = None
     research_session: bool = False
     pose_mirror: str = ""
+    rack: Path | None = None
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
     recorder: str = ""
@@ -182,7 +183,7 @@ class NavigationService:
             self._receive(0.0, "to go on")
         events = (*self.control.take_events(), *settled)
         self._recorded.events(events)
-        _log_events(events)
+        log_events(events)
         return events
 
     def update(self, graph: PoseGraph, reason: str = "") -> None:
@@ -238,6 +239,8 @@ class NavigationService:
         self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce)
         if self._config.headset_events is not None:
             self._open_handler(self._config.headset_events)
+        desk, config = self._headsets.desk, self._config
+        self.overlays = None if desk is None else Overlays(desk, config.devices, config.rack, self._clock, _local)
         self.control = ControlServer(
             self._config.control_endpoint,
             self._session,
@@ -246,8 +249,8 @@ class NavigationService:
             gate=self._gate,
             handler=self._handler,
             self_test=SelfTest(np.random.default_rng()),
-            observer=self._headsets.desk,
             admissions=Admissions(self._admission_secret, self._withdraw),
+            observer=self.overlays,
         )
         self.tell_recorder()
         for offered in self._config.surfaces:
@@ -376,19 +379,9 @@ class NavigationService:
         self._pipe.close()
 
 
-def _log_events(events: Sequence[ControlEvent]) -> None:
-    """What an operator has to know: who may not show anything, and what was done or asked at a headset."""
-    log = logging.getLogger(EVENTS_LOG)
-    for event in events:
-        who, what, answer = quoted(event.client_name), event.what, event.answer
-        if isinstance(what, SelfTestVerdict) and what.state is SelfTestState.FAILED:
-            log.warning(
-                "%s gets no poses, must show nothing, and is not heard: %s", who, shown("; ".join(what.reasons), 300)
-            )
-        elif isinstance(what, ClientEvent) and answer is not None:
-            said = shown(answer.note or answer.came or "", 200)
-            log.info("%s, %s: %s %s", who, shown(what.kind, 40), answer.outcome, said)
+def _local() -> datetime:
+    return datetime.now().astimezone()
 
 
 def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return _local().isoformat(timespec="milliseconds")

@@ -117,7 +117,8 @@ def _plain(value: object) -> Any:
     if isinstance(value, Transform):
         return {"to": value.to_frame, "from": value.from_frame, "matrix": value.matrix.ravel().tolist()}
     if isinstance(value, Settings):
-        return dict(value)
+        # Not dict(value): a model with a field called "keys" is taken for a mapping.
+        return {name: getattr(value, name) for name in type(value).model_fields}
     if isinstance(value, Path):
         content = value.read_bytes() if value.is_file() else b""
         return {"file": value.suffix, "sha256": hashlib.sha256(content).hexdigest()}

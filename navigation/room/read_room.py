@@ -217,6 +217,8 @@ class _Reading:
         leading = next((device.name for device in devices if REFERENCE in device.tool_names), None)
         for number, device in enumerate(devices):
             where, pose = f"[devices.{device.name}]", self._keys[device.name].pose
+            if not device.tools and not self._drivers[device.name].needs_tools and pose is None:
+                continue
             if not device.tools and device.name not in named:
                 self._mistakes.add(
                     where, "no tool that it sees", "one at least", "remove the device, or give it a tool"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from geometry.frames import CT, TRACKER
 from geometry.points import Floats
@@ -71,6 +72,37 @@ def pivot_near(centre_tracker_mm: Floats) -> Pivot:
     across = np.cross(towards_camera, [1.0, 0.0, 0.0])
     axis = towards_camera + across / np.linalg.norm(across)
     return Pivot(divot, axis / np.linalg.norm(axis))
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """The tip rests in one divot after the other, while the shaft moves about it; everything is in ``tracker``.
+
+    Attributes:
+        divots_tracker_mm: ``(n, 3)``; the tip is in the first for as long as a pivot takes.
+        axis_tracker: middle of the shaft's motion, a unit vector ``(3,)``.
+        first_s, rest_s, go_s: how long the tip is in the first divot, in each of the others, and on its way.
+    """
+
+    divots_tracker_mm: Floats
+    axis_tracker: Floats
+    first_s: float = 20.0
+    rest_s: float = 2.2
+    go_s: float = 0.8
+
+    def posture(self, t_s: float) -> StylusPosture | None:
+        rounds, rest = divmod(max(0.0, t_s - self.first_s), self.go_s + self.rest_s)
+        place = min(rest / self.go_s, 1.0) + int(rounds)
+        if place > len(self.divots_tracker_mm) - 1:
+            return None
+        return Pivot(_at(self.divots_tracker_mm, place), self.axis_tracker).posture(t_s)
+
+
+def visits_near(centre_tracker_mm: Floats, points_mm: Floats) -> Visits:
+    """The points ``(n, 3)`` of a block that stands where `pivot_near` has its divot, askew to the camera."""
+    pivot = pivot_near(centre_tracker_mm)
+    turned = Rotation.from_euler("xyz", [25.0, -15.0, 40.0], degrees=True).apply(points_mm - points_mm.mean(axis=0))
+    return Visits(pivot.divot_tracker_mm + turned, pivot.axis_tracker)
 
 
 @dataclass(frozen=True)

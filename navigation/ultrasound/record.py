@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +13,7 @@ from navigation.errors import DeviceError
 from navigation.ultrasound.pipeline import FrameResult
 from reconstruction.ultrasound.contours import Contour
 
+Place = Callable[[FrameResult], Mapping[str, object] | None]
 FORMAT = "surgnav ultrasound contours 1"
 FILE = "contours.jsonl"
 
@@ -23,12 +24,14 @@ class ContourRecord:
     Args:
         folder: is made; must not hold a record already.
         about: source, model and whatever else the reader needs.
+        place: says where a result's contours lie, None of one without any; None where no probe's calibration is used.
 
     Raises:
         DeviceError: the folder holds a record.
     """
 
-    def __init__(self, folder: Path, about: Mapping[str, object]) -> None:
+    def __init__(self, folder: Path, about: Mapping[str, object], place: Place | None = None) -> None:
+        self._place = place
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._file = (folder / FILE).open("x", encoding="utf-8")
@@ -51,7 +54,8 @@ class ContourRecord:
 
     def add(self, result: FrameResult) -> None:
         """Appends one result."""
-        self._write(as_json(result))
+        placed = None if self._place is None else self._place(result)
+        self._write(as_json(result) if placed is None else {**as_json(result), "placed": placed})
 
     def _write(self, line: Mapping[str, object]) -> None:
         self._file.write(json.dumps(line, allow_nan=False) + "\n")

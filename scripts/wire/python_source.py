@@ -1,11 +1,11 @@
-"""Generates the Python side of the wire: constants, layouts, and a module of message declarations for each socket."""
+"""Generates the Python side of the wire: constants, layouts, and for each socket its messages and their parts."""
 
 from __future__ import annotations
 
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from scripts.wire.schema_file import SIZES, SOCKETS, Enum, Field, Message, Record, Slot, WireSchema
 
@@ -26,10 +26,10 @@ _TYPES = {
 
 def python_files(schema: WireSchema) -> dict[str, str]:
     """Texts by path below ``unity_bridge/wire/``, formatted as by ruff."""
-    sockets = [socket for socket in SOCKETS if any(_declared(schema, socket))]
-    files = {f"generated/{socket}_messages.py": _messages(schema, socket) for socket in sockets}
+    modules = _modules(schema)
+    files = {f"generated/{module}.py": _messages(schema, modules, module) for module in modules}
     files["generated/constants.py"] = _constants(schema)
-    files["generated/messages.py"] = _registry(schema, sockets)
+    files["generated/messages.py"] = _registry(schema, modules)
     return files
 
 
@@ -103,16 +103,20 @@ def _struct_code(slot: Slot) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------ messages
-def _declared(schema: WireSchema, socket: str) -> Iterator[Message]:
-    for message in [*schema.nested, *schema.messages]:
-        if message.socket == socket and not message.own_codec:
-            yield message
+def _modules(schema: WireSchema) -> dict[str, list[Message]]:
+    """What each module of messages, or of their parts, declares."""
+    modules = {}
+    for socket in SOCKETS:
+        for suffix, kinds in (("parts", schema.nested), ("messages", schema.messages)):
+            declared = [each for each in kinds if each.socket == socket and not each.own_codec]
+            if declared:
+                modules[f"{socket}_{suffix}"] = declared
+    return modules
 
 
-def _messages(schema: WireSchema, socket: str) -> str:
-    declared = list(_declared(schema, socket))
+def _messages(schema: WireSchema, modules: dict[str, list[Message]], module: str) -> str:
+    declared = modules[module]
     fields = [field for message in declared for field in message.fields]
-    here = {message.name for message in declared}
     from_schema = {"tagged"} | {_helper(schema, field) for field in fields if not schema.nested_message(field.kind)}
     imports = {
         "unity_bridge.wire.generated.constants": {field.kind for field in fields if schema.enum(field.kind)},
@@ -121,10 +125,11 @@ def _messages(schema: WireSchema, socket: str) -> str:
     }
     for field in fields:
         nested = schema.nested_message(field.kind)
-        if nested and nested.name not in here:
-            imports.setdefault(f"unity_bridge.wire.generated.{nested.socket}_messages", set()).add(nested.name)
+        if nested and nested not in declared:
+            imports.setdefault(f"unity_bridge.wire.generated.{nested.socket}_parts", set()).add(nested.name)
+    socket, what = module.split("_")
     lines = [
-        f'"""Messages of the {socket} socket. {NOTICE}"""\n',
+        f'"""{"Messages" if what == "messages" else "Parts of messages"} of the {socket} socket. {NOTICE}"""\n',
         "from __future__ import annotations\n",
         "from dataclasses import dataclass\n",
         "\n".join(_import(module, names) for module, names in sorted(imports.items()) if names) + "\n",
@@ -177,10 +182,10 @@ def _helper(schema: WireSchema, field: Field) -> str:
     return "floats" if field.array_length else field.kind.upper()
 
 
-def _registry(schema: WireSchema, sockets: list[str]) -> str:
-    declared = {socket: [message.name for message in _declared(schema, socket)] for socket in sockets}
+def _registry(schema: WireSchema, modules: dict[str, list[Message]]) -> str:
+    declared = {module: [message.name for message in each] for module, each in modules.items()}
     imports = {"unity_bridge.wire.generated.constants": {"MessageType"}} | {
-        f"unity_bridge.wire.generated.{socket}_messages": set(names) for socket, names in declared.items()
+        f"unity_bridge.wire.generated.{module}": set(names) for module, names in declared.items()
     }
     types = [message for message in schema.messages if not message.own_codec]
     entries = "".join(f"{_INDENT}MessageType.{upper_snake(each.name)}: {each.name},\n" for each in types)

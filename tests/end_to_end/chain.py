@@ -1,65 +1,62 @@
-"""The chain from the tracker to what is seen in Unity, in a simulated room where every true pose is known.
+"""The chain from the tracker to what is seen in a headset, in a simulated room where every true pose is known.
 
-Stylus and headset are calibrated by the functions behind `surgnav calibrate pivot` and `surgnav calibrate headset`; a
-point of the patient is touched with that stylus, relative to the reference. The overlay is where a client that decodes
-the pose batches of the wire puts it: what a person sees in Unity. The tracker measures spheres, with a distortion that
-is fixed in space beside the jitter (as `navigation.simulation.optical_tracker`, here for many frames at once).
+Reference, stylus, probe and headset are calibrated by `surgnav calibrate geometry`, `pivot`, `probe` and
+`headset`, from recordings made in that room, into one rack. A point of the patient is touched with that stylus, another
+is seen in that probe's image; the patient moves; and both are seen where a client of the wire puts them, by what
+`surgnav serve` answers to a headset from that rack and by the pose batches.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
-from calibration.headset.alignment import HeadsetToTracker, length_p95_mm, motion_jacobian
-from calibration.headset.touches import TargetTouch, align_by_touches
-from calibration.pivot.pivot import PivotCalibration, calibrate_pivot
+from calibration.accuracy.drift import DriftSettings
+from calibration.headset.alignment import HeadsetToTracker, length_p95_mm
+from calibration.headset.outcome import from_result
+from calibration.rack import in_force
+from calibration.result import CalibrationResult, Kind
+from calibration.ultrasound_probe.image_map import ImageToProbe
+from calibration.ultrasound_probe.results import image_map_of
 from geometry import Transform
 from geometry.clock import ManualClock
-from tests.calibration.headset.harness import SHOWN_MM
+from geometry.frames import PROBE, REFERENCE, STYLUS, TRACKER
+from geometry.points import Floats
+from navigation.cli import app
+from navigation.devices.headset.desk import ObservationDesk
+from navigation.live.overlays import Overlays
+from tests.end_to_end.chain_room import ANCHOR, SITE_TRACKER_MM, SIZE_PX, SPACING_MM, Errors, Room
+from tests.navigation.live.racked import devices
+from unity_bridge.client.overlay import OverlayLink
 from unity_bridge.client.placing import Placer
+from unity_bridge.control.event_handler import Sender
 from unity_bridge.poses.batch import PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.convention import points_from_unity, points_to_unity
 from unity_bridge.wire.envelope import MessageType, Session, Validity
+from unity_bridge.wire.messages import HeadsetAlignment, ToolObservations, decode_message, encode_message
 
-# Of a marker with four spheres, in its own frame, facing the camera along z.
-SPHERES_MM = np.array([[0.0, 0.0, 0.0], [55.0, 5.0, 0.0], [-20.0, 60.0, 0.0], [15.0, -70.0, 4.0]])
-SPHERES_MM -= SPHERES_MM.mean(axis=0)
-TIP_MM = np.array([4.0, -160.0, -25.0])
-# In the middle of the volume of such a camera.
-SITE_TRACKER_MM = np.array([50.0, -100.0, 1700.0])
-TARGET_REFERENCE_MM = np.array([70.0, 110.0, -60.0])
-LINKS = ("stylus tip", "touch of the point", "reference", "headset")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Errors:
-    """What is wrong in the room: RMS lengths in mm.
-
-    Attributes:
-        distortion_mm, jitter_mm: of a sphere; 0.25 mm together is what makers of such cameras state.
-        hand_mm: of a person who puts the tip on a point that is drawn in the air, `depth_ratio` times as large along
-            the line of sight as across it.
-        patient_mm: of a person who puts it on a point of the patient.
-    """
-
-    distortion_mm: float = 0.24
-    jitter_mm: float = 0.08
-    hand_mm: float = 2.5
-    depth_ratio: float = 2.0
-    patient_mm: float = 0.3
+TOUCHED_REFERENCE_MM = np.array([70.0, 110.0, -60.0])
+IMAGED_REFERENCE_MM = np.array([20.0, 140.0, -90.0])
+TOUCHED_LINKS = ("stylus tip", "touch of the point", "reference", "headset")
+# Covariance of what no residual of a calibration shows, such as the tracker's distortion where it was made; as much as
+# a check of a tool allows.
+_UNSEEN_MM2 = DriftSettings().common_rms_mm ** 2 / 3.0 * np.eye(3)
+IMAGED_LINKS = ("probe", "point in the image", "reference", "headset")
 
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """What became of one room.
+    """One point as it is seen in the headset.
 
     Attributes:
-        error_mm: distance between the point as it is seen in Unity and where it is.
+        error_mm: distance between where it is seen and where it is.
         expected_p95_mm: what was expected of it.
         links_mm: error that each link alone makes, the others being true.
         expected_links_mm: RMS error that was expected of each.
@@ -71,165 +68,202 @@ class Overlay:
     expected_links_mm: dict[str, float]
 
 
-class Tracker:
-    """Measures poses of markers, with an error that is the same wherever the same place is measured again."""
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """What the commands have put into the rack."""
 
-    def __init__(self, rng: np.random.Generator, errors: Errors) -> None:
-        self._rng, self._errors = rng, errors
-        directions = rng.normal(size=(3, 16, 3))
-        directions /= np.linalg.norm(directions, axis=2, keepdims=True)
-        self._waves, self._phases = 2.0 * np.pi / 800.0 * directions, rng.uniform(0.0, 2.0 * np.pi, size=(3, 16))
-        self._shares = np.array([1.0, 1.0, 3.0]) / np.sqrt(11.0)  # worse in depth
-
-    def see(self, poses: np.ndarray, tool: str) -> list[Transform]:
-        """``T_tracker_<tool>`` as measured at these true poses ``(n, 4, 4)``."""
-        spheres = SPHERES_MM @ poses[:, :3, :3].transpose(0, 2, 1) + poses[:, None, :3, 3]
-        waves = np.einsum("cwk,nsk->nscw", self._waves, spheres) + self._phases
-        bent = np.sqrt(2.0 / 16.0) * np.cos(waves).sum(axis=3) * self._errors.distortion_mm
-        spheres = spheres + self._shares * (bent + self._errors.jitter_mm * self._rng.normal(size=spheres.shape))
-        middle = spheres.mean(axis=1, keepdims=True)
-        left, _, right = np.linalg.svd((spheres - middle).transpose(0, 2, 1) @ SPHERES_MM)
-        left[:, :, 2] *= np.sign(np.linalg.det(left @ right))[:, None]
-        seen = np.tile(np.eye(4), (len(poses), 1, 1))
-        seen[:, :3, :3], seen[:, :3, 3] = left @ right, middle[:, 0]
-        return [Transform(matrix, "tracker", tool) for matrix in seen]
-
-    def covariance_mm2(self, point_marker_mm: np.ndarray) -> np.ndarray:
-        """Stated covariance ``(3, 3)`` of a point of a marker: its spheres' error, after the fit of its pose.
-
-        Fitzpatrick, West and Maurer, IEEE TMI 17(5), 1998, with the error of a sphere alike in all directions.
-        """
-        sphere_mm2 = (self._errors.distortion_mm**2 + self._errors.jitter_mm**2) / 3.0
-        rows = motion_jacobian(SPHERES_MM).reshape(-1, 6)
-        row = motion_jacobian(point_marker_mm[None])[0]
-        return sphere_mm2 * row @ np.linalg.inv(rows.T @ rows) @ row.T
+    tip_stylus_mm: Floats
+    tip_covariance_mm2: Floats
+    image_map: ImageToProbe
+    headset: HeadsetToTracker
 
 
-def run_chain(rng: np.random.Generator, errors: Errors | None = None) -> Overlay:
-    """Calibrates everything in a room drawn anew, shows a point of the patient, and compares."""
-    errors = errors or Errors()
-    tracker = Tracker(rng, errors)
-    T_headset_tracker = Transform.from_rotation(
-        Rotation.from_euler("xyz", [rng.uniform(-0.4, 0.4), np.pi + rng.uniform(-0.6, 0.6), rng.uniform(-0.3, 0.3)]),
-        rng.uniform(-300.0, 300.0, 3) + [0.0, 0.0, 2200.0],
-        "headset",
-        "tracker",
-    )
-    pivot = _pivot(tracker, rng)
-    aligned = _align(tracker, rng, errors, T_headset_tracker, pivot)
-    T_tracker_reference = _pose(Rotation.from_rotvec(rng.normal(size=3) * 0.3), SITE_TRACKER_MM, "reference")
-    point_tracker_mm = T_tracker_reference.apply(TARGET_REFERENCE_MM)
-    # Touched once, with the stylus as it is held there; then the patient is moved, and looked at through the headset.
-    held = _held(point_tracker_mm + _sphere(rng, errors.patient_mm), rng)
-    stylus = tracker.see(held.matrix[None], "stylus")[0]
-    reference = tracker.see(T_tracker_reference.matrix[None], "reference")[0]
-    later = _pose(
-        Rotation.from_rotvec(rng.normal(size=3) * 0.1) * T_tracker_reference.rotation, SITE_TRACKER_MM, "reference"
-    )
-    seen_later = tracker.see(later.matrix[None], "reference")[0]
-    true = (TIP_MM, held, T_tracker_reference, later, T_headset_tracker)
-    found = (pivot.tip_stylus_mm, stylus, reference, seen_later, aligned.T_headset_tracker)
-    where_mm = T_headset_tracker.apply(later.apply(TARGET_REFERENCE_MM))
-    links = {
-        "stylus tip": (found[0], *true[1:]),
-        "touch of the point": (true[0], found[1], *true[2:]),
-        "reference": (*true[:2], *found[2:4], true[4]),
-        "headset": (*true[:4], found[4]),
-    }
-    covariances = _expected(tracker, errors, pivot, aligned, found)
-    share = float(np.trace(covariances["headset"]) / np.trace(sum(covariances.values())))
-    return Overlay(
-        error_mm=float(np.linalg.norm(seen_in_unity_mm(*found) - where_mm)),
-        # Only the headset's share rests on few residuals (Satterthwaite 1946).
-        expected_p95_mm=float(length_p95_mm(sum(covariances.values())[None], aligned.degrees / share**2)[0]),
-        links_mm={name: float(np.linalg.norm(seen_in_unity_mm(*link) - where_mm)) for name, link in links.items()},
-        expected_links_mm={name: float(np.sqrt(np.trace(each))) for name, each in covariances.items()},
-    )
+class CommandRefusedError(Exception):
+    """A command ended with another exit code than 0; its message is what it said."""
 
 
-def seen_in_unity_mm(
-    tip_stylus_mm: np.ndarray, stylus: Transform, reference: Transform, later: Transform, aligned: Transform
-) -> np.ndarray:
-    """Where a client of the wire shows the touched point, ``(3,)`` in ``headset``, out of Unity's convention again."""
-    point_reference_mm = reference.inverse().apply(stylus.apply(tip_stylus_mm))
-    session = Session(bytes(16), ManualClock(1, "room"))
-    states = [
-        ToolState(
-            tool="reference", to_frame="tracker", from_frame="reference", validity=Validity.VALID, T_to_from=later
-        ),
-        ToolState(tool="tracker", to_frame="headset", from_frame="tracker", validity=Validity.VALID, T_to_from=aligned),
-    ]
-    header = replace(session.header(MessageType.POSE_BATCH, 1, 1), validity=Validity.VALID)
-    message = encode_pose_batch(header, states)
-    placer = Placer(PoseBatchDecoder().decode(message), "reference", "headset")
-    return points_from_unity(placer.points(points_to_unity(point_reference_mm[None])))[0]
+def run_chain(rng: np.random.Generator, folder: Path, errors: Errors | None = None) -> tuple[Overlay, Overlay]:
+    """Calibrates everything in a room drawn anew, and shows a touched point of the patient and one in an image.
 
-
-def _expected(
-    tracker: Tracker,
-    errors: Errors,
-    pivot: PivotCalibration,
-    aligned: HeadsetToTracker,
-    found: tuple[np.ndarray, Transform, Transform, Transform, Transform],
-) -> dict[str, np.ndarray]:
-    """Covariances ``(3, 3)`` of the shown point, axes of ``headset``, that each link states."""
-    tip_mm, stylus, reference, later, shown = found
-    turn = shown.rotation_matrix @ later.rotation_matrix @ reference.rotation_matrix.T
-    tip = turn @ stylus.rotation_matrix
-    point_reference_mm = reference.inverse().apply(stylus.apply(tip_mm))
-    # Measured twice, at nearly the same place: the distortion is nearly the same and counts once.
-    seen = turn @ reference.rotation_matrix
-    # A pivot's covariance knows what its residuals show: not the distortion of the place where it was made.
-    pivoted = pivot.tip_covariance_mm2 + tracker.covariance_mm2(tip_mm)
-    return {
-        "stylus tip": tip @ pivoted @ tip.T,
-        "touch of the point": tip @ tracker.covariance_mm2(tip_mm) @ tip.T + errors.patient_mm**2 / 3.0 * np.eye(3),
-        "reference": seen @ tracker.covariance_mm2(point_reference_mm) @ seen.T,
-        "headset": aligned.covariance_at_mm2(later.apply(point_reference_mm))[0],
-    }
-
-
-def _pivot(tracker: Tracker, rng: np.random.Generator) -> PivotCalibration:
-    """Ten seconds of a stylus that is rocked to all sides about its tip."""
-    time_s = np.linspace(0.0, 10.0, 200)
-    waves = np.stack([0.5 * np.sin(2.1 * time_s), 0.5 * np.sin(1.7 * time_s + 1.0), 0.8 * np.sin(0.9 * time_s)], axis=1)
-    rotations = Rotation.from_rotvec(waves) * Rotation.from_rotvec(0.2 * rng.normal(size=3))
-    poses = np.tile(np.eye(4), (len(time_s), 1, 1))
-    poses[:, :3, :3] = rotations.as_matrix()
-    poses[:, :3, 3] = SITE_TRACKER_MM + rng.uniform(-100.0, 100.0, 3) - rotations.apply(TIP_MM)
-    return calibrate_pivot(tracker.see(poses, "stylus"))
-
-
-def _align(
-    tracker: Tracker, rng: np.random.Generator, errors: Errors, T_headset_tracker: Transform, pivot: PivotCalibration
-) -> HeadsetToTracker:
-    """Six points that the headset shows around the site, touched with the stylus as it was calibrated."""
-    middle_mm = T_headset_tracker.apply(SITE_TRACKER_MM)
-    shown_mm = middle_mm + 0.7 * (SHOWN_MM - SHOWN_MM.mean(axis=0))
-    eyes_mm = middle_mm - [0.0, 0.0, 550.0]
-    touches = []
-    for number, point_mm in enumerate(shown_mm):
-        off = rng.normal(size=3)
-        sight = (point_mm - eyes_mm) / np.linalg.norm(point_mm - eyes_mm)
-        off += (errors.depth_ratio - 1.0) * sight * (off @ sight)
-        off *= errors.hand_mm / np.sqrt(2.0 + errors.depth_ratio**2)
-        held = _held(T_headset_tracker.inverse().apply(point_mm + off), rng)
-        tips = [seen.apply(pivot.tip_stylus_mm) for seen in tracker.see(np.tile(held.matrix, (20, 1, 1)), "stylus")]
-        touches.append(TargetTouch(str(number + 1), point_mm, np.mean(tips, axis=0), "anchor", eyes_mm))
-        last = held
-    turn = last.rotation_matrix
-    return align_by_touches(touches, tip_covariance_mm2=turn @ pivot.tip_covariance_mm2 @ turn.T)
-
-
-def _held(tip_tracker_mm: np.ndarray, rng: np.random.Generator) -> Transform:
-    """A stylus whose tip is there, held somehow."""
+    Args:
+        folder: an empty one, for recordings and rack.
+    """
+    room = Room(rng, errors or Errors())
+    found = calibrate(room, folder)
     rotation = Rotation.from_rotvec(rng.normal(size=3) * 0.3)
-    return _pose(rotation, tip_tracker_mm - rotation.apply(TIP_MM), "stylus")
+    then = Transform.from_rotation(rotation, SITE_TRACKER_MM, TRACKER, REFERENCE)
+    # The patient is moved between the measurement of the points and the look through the headset.
+    turned = Rotation.from_rotvec(rng.normal(size=3) * 0.1) * rotation
+    later = Transform.from_rotation(turned, SITE_TRACKER_MM, TRACKER, REFERENCE)
+    seen_then, seen_later = (room.see(pose.matrix[None], REFERENCE)[0] for pose in (then, later))
+    look = _Look(room, found, (then, later), (seen_then, seen_later), alignment(folder / "rack"))
+    return _touched(look, rng), _imaged(look, rng)
 
 
-def _pose(rotation: Rotation, at_mm: np.ndarray, tool: str) -> Transform:
-    return Transform.from_rotation(rotation, at_mm, "tracker", tool)
+def calibrate(room: Room, folder: Path) -> Calibrated:
+    """By the commands, each from what the ones before have put into the rack.
+
+    Raises:
+        CommandRefusedError: one of them refuses its recording.
+    """
+    rack = folder / "rack"
+    spheres, design = room.record_spheres(folder / "spheres.csv"), room.write_design(folder / "reference.rom")
+    _surgnav("geometry", spheres, "--tool", REFERENCE, "--design", design, "--rack", rack)
+    room.layouts_mm[REFERENCE] = np.array(_kept(rack, REFERENCE, "tool_geometry").matrices["spheres_mm"])
+    _surgnav("pivot", room.record_pivot(folder / "pivot.csv"), "--tool", STYLUS, "--rack", rack)
+    pivot = _kept(rack, STYLUS, "pivot")
+    tip_mm = pivot.transform(STYLUS, f"{STYLUS}_tip").translation_mm
+    sequence, points = room.record_probe(folder / "probe.igs.mha", folder / "echoes.csv")
+    _surgnav("probe", sequence, "--method", "stylus", "--points", points, "--relative-to", TRACKER, "--rack", rack)
+    touches = room.record_touches(folder / "touches.json", tip_mm)
+    tip_error_mm = 0.0 if pivot.expected_error is None else pivot.expected_error.value
+    _surgnav("headset", "--touches", touches, "--tip-error-mm", tip_error_mm, "--name", "hololens", "--rack", rack)
+    covariance = pivot.transforms[0].covariance_matrix
+    assert covariance is not None
+    return Calibrated(
+        tip_stylus_mm=tip_mm,
+        tip_covariance_mm2=covariance[3:, 3:],
+        image_map=image_map_of(_kept(rack, PROBE, "probe_spatial")),
+        headset=from_result(_kept(rack, "hololens", "headset_to_tracker")),
+    )
 
 
-def _sphere(rng: np.random.Generator, rms_mm: float) -> np.ndarray:
-    return rms_mm / np.sqrt(3.0) * rng.normal(size=3)
+def alignment(rack: Path) -> HeadsetAlignment:
+    """What `surgnav serve` answers to a headset whose calibration lies in the rack, over the wire."""
+    desk = ObservationDesk(lambda device, message: None, lambda device, reason: None)
+    room, clock = devices("a headset"), ManualClock(1, "room")
+    desk.expect("a headset", room[1])
+    serving = Overlays(desk, room, rack, clock, lambda: datetime.now(UTC))
+    seen = ToolObservations(frame="headset", anchor=ANCHOR, number=1, seen_ns=1, clock_error_ns=0, tools=())
+    answer = serving.take(seen, Sender("a headset", ""), "run-1", 1)
+    assert answer is not None
+    _, message = decode_message(encode_message(answer, Session(bytes(16), clock), 1))
+    assert isinstance(message, HeadsetAlignment)
+    return message
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What is true, what was found, and how a client puts it together.
+
+    Attributes:
+        true, seen: ``T_tracker_reference`` when the points were measured, and when they are looked at.
+    """
+
+    room: Room
+    found: Calibrated
+    true: tuple[Transform, Transform]
+    seen: tuple[Transform, Transform]
+    answer: HeadsetAlignment
+
+    def at_client_mm(self, point_reference_mm: Floats) -> Floats:
+        """Where a client of the wire shows the point, ``(3,)`` in ``headset``, out of Unity's convention again."""
+        session = Session(bytes(16), ManualClock(1, "room"))
+        state = ToolState(
+            tool=REFERENCE, to_frame=TRACKER, from_frame=REFERENCE, validity=Validity.VALID, T_to_from=self.seen[1]
+        )
+        header = replace(session.header(MessageType.POSE_BATCH, 1, 1), validity=Validity.VALID)
+        batch = PoseBatchDecoder().decode(encode_pose_batch(header, [state]))
+        overlay = OverlayLink()
+        overlay.observed(ANCHOR)
+        overlay.take(self.answer, 1)
+        in_tracker_m = Placer(batch, REFERENCE, TRACKER).points(points_to_unity(point_reference_mm[None]))
+        shown_m = overlay.at(1).points(in_tracker_m)
+        assert shown_m is not None
+        return points_from_unity(shown_m)[0]
+
+    def overlay(self, truth_mm: Floats, points: dict[str, Floats], covariances: dict[str, Floats]) -> Overlay:
+        """The point of the patient, ``(3,)`` in ``reference``, against where it is seen.
+
+        Args:
+            points: where it was found to be in ``reference``: under "all", and with each of its own links alone.
+            covariances: of each link, axes of ``headset``.
+        """
+        T_headset_tracker, found = self.room.T_headset_tracker, self.found.headset.T_headset_tracker
+        (then, later), (seen_then, seen_later) = self.true, self.seen
+        where_mm = T_headset_tracker.apply(later.apply(truth_mm))
+        by_reference = seen_later.apply(seen_then.inverse().apply(then.apply(truth_mm)))
+        shown = {name: T_headset_tracker.apply(later.apply(point)) for name, point in points.items() if name != "all"}
+        shown[REFERENCE] = T_headset_tracker.apply(by_reference)
+        shown["headset"] = found.apply(later.apply(truth_mm))
+        total = sum(covariances.values())
+        share = float(np.trace(covariances["headset"]) / np.trace(total))
+        # Only the headset's share rests on few residuals (Satterthwaite 1946).
+        expected_mm = length_p95_mm(total[None], self.found.headset.degrees / share**2)[0]
+        return Overlay(
+            error_mm=float(np.linalg.norm(self.at_client_mm(points["all"]) - where_mm)),
+            expected_p95_mm=float(expected_mm),
+            links_mm={name: float(np.linalg.norm(point - where_mm)) for name, point in shown.items()},
+            expected_links_mm={name: float(np.sqrt(np.trace(each))) for name, each in covariances.items()},
+        )
+
+    def shared(self, point_reference_mm: Floats) -> tuple[Floats, dict[str, Floats]]:
+        """The turn ``(3, 3)`` from ``tracker`` then to ``headset`` now; covariances of reference and headset."""
+        (then, later), headset = self.seen, self.found.headset
+        turn = headset.T_headset_tracker.rotation_matrix @ later.rotation_matrix @ then.rotation_matrix.T
+        # Measured twice, at nearly the same place: the distortion is nearly the same and counts once.
+        seen = turn @ then.rotation_matrix
+        return turn, {
+            "reference": seen @ self.room.covariance_mm2(REFERENCE, point_reference_mm) @ seen.T,
+            "headset": headset.covariance_at_mm2(later.apply(point_reference_mm))[0],
+        }
+
+
+def _touched(look: _Look, rng: np.random.Generator) -> Overlay:
+    """A point that the stylus touches once, as it is held there."""
+    room, found, (then, _), (seen_then, _) = look.room, look.found, look.true, look.seen
+    off_mm = room.errors.patient_mm / np.sqrt(3.0) * rng.normal(size=3)
+    held = room.held(then.apply(TOUCHED_REFERENCE_MM) + off_mm)
+    stylus = room.see(held.matrix[None], STYLUS)[0]
+    exact = room.held(then.apply(TOUCHED_REFERENCE_MM))
+    points = {
+        "all": seen_then.inverse().apply(stylus.apply(found.tip_stylus_mm)),
+        "stylus tip": then.inverse().apply(exact.apply(found.tip_stylus_mm)),
+        "touch of the point": then.inverse().apply(stylus.apply(room.tip_stylus_mm)),
+    }
+    turn, covariances = look.shared(points["all"])
+    tip = turn @ stylus.rotation_matrix
+    tracked = room.covariance_mm2(STYLUS, found.tip_stylus_mm)
+    covariances["stylus tip"] = tip @ found.tip_covariance_mm2 @ tip.T + _UNSEEN_MM2
+    covariances["touch of the point"] = tip @ tracked @ tip.T + room.errors.patient_mm**2 / 3.0 * np.eye(3)
+    return look.overlay(TOUCHED_REFERENCE_MM, points, covariances)
+
+
+def _imaged(look: _Look, rng: np.random.Generator) -> Overlay:
+    """A point that is seen in one image of the probe, as it is held there."""
+    room, found, (then, _), (seen_then, _) = look.room, look.found, look.true, look.seen
+    pixel = rng.uniform(0.25, 0.75, 2) * SIZE_PX
+    true = room.probe_over(pixel, then.apply(IMAGED_REFERENCE_MM))
+    probe, read = room.see(true.matrix[None], PROBE)[0], pixel + room.errors.pixel * rng.normal(size=2)
+    in_probe_mm, truly_mm = found.image_map.to_probe_mm(read[None])[0], room.probe.to_probe(read[None])[0]
+    exact_mm = true.inverse().apply(then.apply(IMAGED_REFERENCE_MM))
+    calibrated_mm = found.image_map.to_probe_mm(pixel[None])[0] - room.probe.to_probe(pixel[None])[0]
+    points = {
+        "all": seen_then.inverse().apply(probe.apply(in_probe_mm)),
+        "probe": then.inverse().apply(true.apply(exact_mm + calibrated_mm)),
+        "point in the image": then.inverse().apply(probe.apply(truly_mm)),
+    }
+    turn, covariances = look.shared(points["all"])
+    placed = turn @ probe.rotation_matrix
+    tracked = room.covariance_mm2(PROBE, in_probe_mm)
+    own = found.image_map.point_covariances_mm2(read[None])[0]
+    covariances["probe"] = placed @ own @ placed.T + _UNSEEN_MM2
+    columns = found.image_map.columns_mm[:, :2]
+    normal = np.cross(columns[:, 0], columns[:, 1]) / SPACING_MM**2
+    reading = room.errors.pixel**2 * columns @ columns.T + room.errors.beam_mm**2 * np.outer(normal, normal)
+    covariances["point in the image"] = placed @ (tracked + reading) @ placed.T
+    return look.overlay(IMAGED_REFERENCE_MM, points, covariances)
+
+
+def _surgnav(*words: object) -> None:
+    done = CliRunner().invoke(app, ["calibrate", *map(str, words)], env={"COLUMNS": "200"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    if done.exit_code != 0:
+        raise CommandRefusedError(f"{words[0]}: {' '.join(done.output.split())}")
+
+
+def _kept(rack: Path, subject: str, kind: Kind) -> CalibrationResult:
+    result = in_force(rack, subject, kind)
+    assert result is not None
+    return result

@@ -13,6 +13,7 @@ from unity_bridge.client.clock_offset import ClockExchange, ClockOffset
 from unity_bridge.client.event_link import EventLink
 from unity_bridge.client.link_watch import LinkState, LinkWatch
 from unity_bridge.client.observation_link import ObservationLink
+from unity_bridge.client.overlay import OverlayLink
 from unity_bridge.client.placing import take_self_test
 from unity_bridge.client.silence import Silence
 from unity_bridge.transport.keys import ClientKeys
@@ -26,6 +27,7 @@ from unity_bridge.wire.messages import (
     Error,
     EventAnswer,
     Goodbye,
+    HeadsetAlignment,
     Hello,
     ObservedTool,
     SelfTestRequest,
@@ -67,6 +69,7 @@ class ControlLink:
         rate_hz: rate of the server's pose batches; 0 before the first Welcome.
         report_taken: whether the server acknowledged the last report.
         events: the client's own events, and the server's.
+        overlay: where this client may show the tracker's world.
         verdict: verdict on the last self-test in this session; None before it, or if the server has no self-test.
         pose_token: what the server admits this client to the poses by; None if it does not, or asks for none.
         refused: number of refusals in either direction.
@@ -91,6 +94,7 @@ class ControlLink:
         self.rate_hz = 0.0
         self.report_taken = False
         self._observations = ObservationLink()
+        self.overlay = OverlayLink()
         self.events = EventLink(hello.stream or "", settings.retry_ns)
         self.verdict: SelfTestVerdict | None = None
         self.pose_token: bytes | None = None
@@ -156,6 +160,7 @@ class ControlLink:
         Returns:
             False, and nothing was sent, before the server listens and while the clocks are not compared.
         """
+        self.overlay.observed(anchor)
         message = self._observations.message(anchor, seen_ns, tools, self.clock_offset)
         if message is None or self.welcome is None or not self.may_show:
             return False
@@ -229,6 +234,7 @@ class ControlLink:
             if header.session_id != self.server_session:
                 self._exchange.clear()
                 self.verdict = None
+                self.overlay.forget()
             self.welcome, self.server_session, self.server_clock = message, header.session_id, header.clock
             self.rate_hz, self.pose_token = message.rate_hz, message.pose_token
             self.events.join(header.session_id, message.last_event)
@@ -243,10 +249,12 @@ class ControlLink:
             if message.code == "UnknownClient":
                 self.say_hello()
         elif header.session_id == self.server_session:
-            self._take_more(message)
+            self._take_more(message, received_ns)
 
-    def _take_more(self, message: Declared) -> None:
-        if isinstance(message, EventAnswer):
+    def _take_more(self, message: Declared, received_ns: int) -> None:
+        if isinstance(message, HeadsetAlignment):
+            self.overlay.take(message, received_ns)
+        elif isinstance(message, EventAnswer):
             self.events.take_answer(message)
         elif isinstance(message, ServerEvent):
             receipt = self.events.take_event(message)

@@ -17,6 +17,7 @@ from geometry.errors import SurgNavError
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.client.control_link import ControlLink, ControlSettings
 from unity_bridge.client.link_watch import LinkState
+from unity_bridge.client.overlay import Overlay
 from unity_bridge.client.poses.age import AgeLimits, ShownPoses
 from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
@@ -120,6 +121,13 @@ class ReferenceClient:
         compared = batch.session_id == self.control.server_session and batch.clock == self.control.server_clock
         offset = self.control.clock_offset if compared else None
         return ShownPoses(batch, self._clock.now_ns(), offset, self.age_limits)
+
+    @property
+    def overlay(self) -> Overlay:
+        """Where this client, as a headset, may show the tracker's world now, or why it may not."""
+        if not self.control.may_show:
+            return Overlay(None, self.refusal or "the server has not tested this client yet")
+        return self.control.overlay.at(self._clock.now_ns())
 
     @property
     def age_limits(self) -> AgeLimits:

@@ -15,7 +15,7 @@ from unity_bridge.control.event_handler import Sender
 from unity_bridge.errors import InvalidPoseError, ObservationsRefusedError
 from unity_bridge.wire.convention import UnityPose, covariance_from_unity, pose_from_unity
 from unity_bridge.wire.generated.constants import MAX_OBSERVED_TOOLS, Validity
-from unity_bridge.wire.messages import ObservedTool, ToolObservations
+from unity_bridge.wire.messages import HeadsetAlignment, ObservedTool, ToolObservations
 
 # The clocks are compared to a few ms on any link that serves: a larger bound is an exchange that has not begun to work.
 MAX_CLOCK_ERROR_NS = 50_000_000
@@ -27,8 +27,8 @@ _ROUNDING = 1e-9  # of the largest variance, by which an eigenvalue may be negat
 class Observer(Protocol):
     """Whoever takes what headsets see; is handed each well-formed message of a client that passed the self-test."""
 
-    def take(self, message: ToolObservations, sender: Sender, stream: str, received_ns: int) -> None:
-        """Takes a message in.
+    def take(self, message: ToolObservations, sender: Sender, stream: str, received_ns: int) -> HeadsetAlignment | None:
+        """Takes a message in, and returns the answer to it, if there is one.
 
         Args:
             stream: names the run of the sender's program; empty if it gave none.

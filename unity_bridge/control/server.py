@@ -33,6 +33,7 @@ from unity_bridge.wire.messages import (
     EventAnswer,
     EventReceipt,
     Goodbye,
+    HeadsetAlignment,
     Hello,
     SelfTestReport,
     SelfTestRequest,
@@ -250,7 +251,9 @@ class ControlServer(RouterServer):
         self._exchange.confirm(member, receipt)
 
     # ---------------------------------------------------------------------------------------------------- what they see
-    def _take_observations(self, request: Request, member: Member, message: ToolObservations) -> None:
+    def _take_observations(
+        self, request: Request, member: Member, message: ToolObservations
+    ) -> HeadsetAlignment | None:
         if self._observer is None:
             raise UnexpectedMessageError(
                 "what a headset sees, at a server that reads no headset",
@@ -263,7 +266,7 @@ class ControlServer(RouterServer):
                 "those of clients that passed the self-test",
                 "request a self-test and answer it",
             )
-        self._observer.take(message, Sender(member.name, member.key), member.stream, request.received_ns)
+        return self._observer.take(message, Sender(member.name, member.key), member.stream, request.received_ns)
 
     # -------------------------------------------------------------------------------------------------------- self-test
     def _give_test(self, request: Request, member: Member, message: SelfTestRequest) -> SelfTestTask:

@@ -29,7 +29,8 @@ from navigation.live.offers.case_watch import CaseWatch
 from navigation.live.offers.follow import CaseFollower, News
 from navigation.live.offers.level_maker import LevelMaker
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
-from navigation.live.service import EVENTS_LOG, NavigationService, ServiceConfig
+from navigation.live.refusals import EVENTS_LOG
+from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen, logs_on
 from navigation.operator_screen.stream_report import StreamReport
@@ -84,8 +85,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
 
 
 def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClock, screen: OperatorScreen) -> None:
-    """Says what is new about ages, and what keeps headsets from doing anything."""
-    for line, is_bad in ages.lines(service.vitals(), clock.now_ns()):
+    """Says what is new about ages and the headsets' overlays, and what keeps headsets from doing anything."""
+    overlays = () if service.overlays is None else service.overlays.lines()
+    for line, is_bad in (*ages.lines(service.vitals(), clock.now_ns()), *overlays):
         screen.say(line, WARNING if is_bad else PLAIN)
     if problem := service.events_problem:
         problem = f"Nothing can be done from a headset: {problem}"
@@ -129,6 +131,7 @@ def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
         headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
+        rack=room.rack,
     )
 
 

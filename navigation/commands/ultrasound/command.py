@@ -24,6 +24,9 @@ class UltrasoundRequest:
     model: Annotated[
         str, typer.Option(help="nerve_vessel, nerve_vessel_tiny, bone, or the JSON description of a 2D network.")
     ] = "nerve_vessel"
+    room: Annotated[
+        Path | None, typer.Option(help="Room file: contours are placed by the calibrations of its probe.")
+    ] = None
     out: Annotated[
         Path | None, typer.Option(help="Folder for record, pictures, video; by default out/ultrasound/ and the time.")
     ] = None

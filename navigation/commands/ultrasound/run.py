@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.commands.ultrasound.command import UltrasoundRequest
+from navigation.commands.ultrasound.placing import ContourPlacing, placing_of
 from navigation.commands.ultrasound.screen import print_summary
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.errors import DeviceError
 from navigation.processes.priority import ULTRASOUND, going_first
+from navigation.room.read_room import read_room
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.drawing import Caption, draw, picture_height
@@ -49,12 +51,17 @@ def run(request: UltrasoundRequest, console: Console, progress: ProgressLine) ->
     recording = open_recording(request.source, request.rate_hz)
     for note in recording.notes:
         console.print(f"{Path(recording.name).name}: {note}", highlight=False, markup=False)
+    placing = None if request.room is None else placing_of(read_room(request.room), request.source, recording)
+    if placing is not None:
+        console.print(placing.probe.line(datetime.now().astimezone()), highlight=False, markup=False)
     summary, ended = Summary(), None
     if recording.times_ns is None or request.every_frame:
-        _one_by_one(request, recording, folder, summary, progress)
+        _one_by_one(request, recording, folder, summary, progress, placing)
     else:
-        ended = _as_it_comes(request, recording, folder, summary, progress)
+        ended = _as_it_comes(request, recording, folder, summary, progress, placing)
     numbers = summary.as_json(ended)
+    if placing is not None:
+        numbers |= {"frames_placed": placing.n_placed, "frames_not_placed": placing.n_refused}
     print_summary(numbers, folder, console)
     if request.json_file is not None:
         write_json_file(request.json_file, numbers)
@@ -66,15 +73,17 @@ def _one_by_one(
     folder: Path,
     summary: Summary,
     progress: ProgressLine,
+    placing: ContourPlacing | None,
 ) -> None:
     """Every frame, however long it takes. Stills have nothing to do with one another; a recording is a sequence."""
     progress("loading the model", 0.0)
     samples, cache = sample_frames(recording, open_judge(request.model)), cache_directory() / "engines"
     finder = open_finder(request.model, request.engine, samples, MonotonicClock(), cache)
-    about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False}
+    place = None if placing is None else placing.place
+    about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False, **_about(placing)}
     caption = Caption(Path(recording.name).name, finder.name)
     with ExitStack() as stack:
-        record = stack.enter_context(ContourRecord(folder, about))
+        record = stack.enter_context(ContourRecord(folder, about, place))
         rate_hz = _rate_hz(recording.times_ns)
         video = None if rate_hz is None else stack.enter_context(Video(folder / VIDEO, rate_hz))
         height = 0
@@ -111,6 +120,7 @@ def _as_it_comes(
     folder: Path,
     summary: Summary,
     progress: ProgressLine,
+    placing: ContourPlacing | None,
 ) -> Ended:
     """Played in its own time, by a process of its own, of which only what is young is shown."""
     clock = MonotonicClock()
@@ -129,8 +139,9 @@ def _as_it_comes(
     with ExitStack() as stack:
         with going_first(request.priority, ULTRASOUND):
             process = stack.enter_context(UltrasoundProcess(config, clock))
-        about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder}
-        record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}))
+        place = None if placing is None else placing.place
+        about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder, **_about(placing)}
+        record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}, place))
         video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))
         window = Window() if wants_window else None
         if window is not None:
@@ -141,6 +152,15 @@ def _as_it_comes(
         progress(f"running on {recording.name}; Ctrl-C ends", 0.0)
         view = LiveView(process, outputs, summary, clock)
         return view.run(lambda: should_stop() or (end_ns is not None and clock.now_ns() >= end_ns))
+
+
+def _about(placing: ContourPlacing | None) -> dict[str, object]:
+    """What the first line of a record says of the probe's calibration."""
+    if placing is None:
+        return {}
+    probe = placing.probe
+    made = {"spatial": probe.spatial.made, "temporal": probe.temporal.made}
+    return {"probe": {"name": probe.name, "to_frame": placing.fixed, "lag_ms": 1e3 * probe.lag_s, **made}}
 
 
 def _wants_window(wanted: bool | None) -> bool:

@@ -181,5 +181,6 @@ DRIVER = Driver(
     open=_open,
     check=_check,
     on_reference=lambda device: bool(settings_of(device).reference),
+    needs_tools=False,
     clocks=(),  # the headset compares its clock with this program's, and sends times on this one
 )

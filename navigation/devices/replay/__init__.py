@@ -11,8 +11,8 @@ from navigation.devices.replay.mcap_file import read_mcap
 from navigation.devices.replay.player import ReplayTracker
 from navigation.devices.replay.plus import METAFILES, NRRD, read_plus
 from navigation.devices.replay.recording import Recording
-from navigation.devices.replay.schedule import Schedule
 from navigation.devices.replay.table import read_table
+from navigation.devices.schedule import Schedule
 from navigation.devices.tracker import Tracker
 from navigation.devices.ultrasound.playback import Playback
 from navigation.devices.ultrasound.plus.sequence import PlusSequence, has_images

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from navigation.clock import PacedClock
 from navigation.devices.replay.recording import RecordedFrame, Recording
-from navigation.devices.replay.schedule import Schedule
+from navigation.devices.schedule import Schedule
 from navigation.devices.tracker import CONNECTED, Connection, DeviceState, FrameCounts, ToolObservation, TrackerFrame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from navigation.clock import PacedClock
-from navigation.devices.replay.schedule import Schedule
+from navigation.devices.schedule import Schedule
 from navigation.devices.ultrasound.source import UltrasoundFrame, UltrasoundRecording
 from navigation.errors import DeviceError
 

@@ -6,12 +6,17 @@ using SurgNav.Core.Client;
 
 namespace SurgNav.Tests.Headset
 {
-    /// <summary>The options of unity_bridge/client/__main__.py, and --send for events.</summary>
+    /// <summary>
+    /// The options of unity_bridge/client/__main__.py, --send for events, and --anchors: where the headset's world is for
+    /// how many seconds, such as 'room-1:2,:4,room-1:9', without a name while it sleeps.
+    /// </summary>
     internal sealed class Arguments
     {
         private readonly Dictionary<string, string> given = new Dictionary<string, string>();
 
         internal List<string> Events { get; } = new List<string>();
+
+        internal string Anchors => Text("--anchors") ?? "";
 
         internal double DurationS => Number("--duration", 10.0);
 
@@ -70,7 +75,7 @@ namespace SurgNav.Tests.Headset
         private static readonly string[] Options =
         {
             "--poses", "--surfaces", "--control", "--keys", "--duration", "--timeout", "--name", "--max-batches",
-            "--report", "--record", "--form", "--max-triangles", "--send",
+            "--report", "--record", "--form", "--max-triangles", "--send", "--anchors",
         };
 
         private string? Text(string option) => given.TryGetValue(option, out var value) ? value : null;

@@ -53,6 +53,7 @@ namespace SurgNav.Tests.Headset
             if (isReady)
             {
                 headset.Send(arguments.Events);
+                headset.Worn = WornHeadset.Parse(arguments.Anchors, clock.NowNs);
                 headset.IsWatched = true;
                 headset.RunUntil(() => false, arguments.DurationS);
                 headset.IsWatched = false;
@@ -123,6 +124,9 @@ namespace SurgNav.Tests.Headset
         /// <summary>What is read is noted, for its age.</summary>
         internal bool IsWatched { get; set; }
 
+        /// <summary>A headset whose world is somewhere; null for a program that is none.</summary>
+        internal WornHeadset? Worn { get; set; }
+
         internal DisplayLog Display { get; } = new DisplayLog();
 
         internal long Frames { get; private set; }
@@ -168,6 +172,7 @@ namespace SurgNav.Tests.Headset
                 Display.Note(frame, nowNs, statistics.HasClockOffset ? statistics.AppliedClockOffsetNs : (long?)null);
             }
 
+            Worn?.Look(client);
             Frames++;
             ValidFrames += frame.Validity == Validity.Valid ? 1 : 0;
             foreach (var view in frame.Tools)

@@ -43,6 +43,7 @@ namespace SurgNav.Tests.Headset
             values["server_sessions"] = statistics.Sessions;
             values["refused_by_server"] = Program.Refusal(status);
             values["last_refusals"] = new[] { statistics.LastRefusal }.Where(each => !string.IsNullOrEmpty(each)).ToList();
+            values["overlay"] = headset.Worn?.Changes ?? new List<object>();
             AddDisplay(status, headset);
         }
 

@@ -43,7 +43,8 @@ class Screen:
 @contextmanager
 def serving(case: Path, *options: str) -> Iterator[Screen]:
     command = [sys.executable, "-c", "import navigation.cli; navigation.cli.main()", "serve", str(case)]
-    command += ["--tracker", "simulated", "--ports", "0", "0", "0", *options]
+    room = () if "--room" in options else ("--tracker", "simulated")
+    command += [*room, "--ports", "0", "0", "0", *options]
     # A terminal wide enough that no address is broken over two lines.
     environment = {"COLUMNS": "200", "PATH": "", "PYTHONUNBUFFERED": "1"}
     program = subprocess.Popen(

@@ -11,8 +11,7 @@ from rich.console import Console
 
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
-from navigation.live.refusals import RefusalForwarder, RefusalNews, Refused
-from navigation.live.service import EVENTS_LOG, _log_events
+from navigation.live.refusals import EVENTS_LOG, RefusalForwarder, RefusalNews, Refused, log_events
 from navigation.operator_screen.screen import OperatorScreen, logs_on
 from unity_bridge.control.event_window import Outcome, answer_of
 from unity_bridge.control.server import ControlEvent
@@ -289,10 +288,10 @@ def test_what_the_service_logs_of_clients_is_foreign_text_too_and_not_said_twice
     failed = ControlEvent(NASTY, 0, SelfTestVerdict(challenge=1, state=SelfTestState.FAILED, reasons=(NASTY,)))
     asked = ControlEvent(NASTY, 0, event_of(NASTY), answer_of(STREAM, 1, Outcome(NASTY)))
     with caplog.at_level(logging.INFO, EVENTS_LOG):
-        _log_events([failed, asked])
+        log_events([failed, asked])
         assert len(caplog.messages) == 2
         assert all("\ufffd" in message and not set(message) & set("\x1b\u202e\n") for message in caplog.messages)
         with logs_on(screen.screen, EVENTS_LOG):
-            _log_events([failed, asked])
+            log_events([failed, asked])
         assert len(caplog.messages) == 2
     assert screen.lines() == []

@@ -320,16 +320,15 @@ def self_test() -> dict[str, m.Declared]:
 
 def observations() -> dict[str, m.Declared]:
     covariance = tuple(0.0 if row < column else 2.0**-row for row in range(6) for column in range(row, 6))
+    pose = {"position_m": (-0.125, 0.25, 1.5), "rotation_xyzw": (0.5, -0.5, 0.5, 0.5)}
     stylus = m.ObservedTool(
         tool="Pointer",
         validity=Validity.VALID,
-        position_m=(-0.125, 0.25, 1.5),
-        rotation_xyzw=(0.5, -0.5, 0.5, 0.5),
+        **pose,
         seen_ns=1_700_000_000_110_000_000,
         fit_rms_mm=0.375,
         covariance=covariance,
     )
-    reference = m.ObservedTool(tool="Cube (Gerät)", validity=Validity.LOST, reason="covered")
     return {
         "tool_observations": m.ToolObservations(
             frame="headset",
@@ -337,8 +336,15 @@ def observations() -> dict[str, m.Declared]:
             number=2**40 + 1,
             seen_ns=1_700_000_000_120_000_000,
             clock_error_ns=1_500_000,
-            tools=(stylus, reference),
-        )
+            tools=(stylus, m.ObservedTool(tool="Cube (Gerät)", validity=Validity.LOST, reason="covered")),
+        ),
+        "headset_alignment": m.HeadsetAlignment(
+            validity=Validity.VALID,
+            anchor="place-1",
+            expected_p95_mm=2.625,
+            calibrated="2026-11-27T09:15:00+00:00, 3 hours old",
+            **pose,
+        ),
     }
 
 

@@ -65,6 +65,7 @@ class MessageType(IntEnum):
     SELF_TEST_REPORT = 46
     SELF_TEST_VERDICT = 47
     TOOL_OBSERVATIONS = 48
+    HEADSET_ALIGNMENT = 49
 
 
 class Validity(StrEnum):

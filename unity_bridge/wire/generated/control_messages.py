@@ -5,98 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unity_bridge.wire.generated.constants import EventOutcome, SelfTestState, Validity
+from unity_bridge.wire.generated.control_parts import ObservedTool, Placement, ReceivedSurface, TestPoint
 from unity_bridge.wire.message_methods import ErrorMethods
 from unity_bridge.wire.schema import BLOB, F64, FLAG, I64, POSITION, SHA256, TEXT, U32, U64, choice, floats, tagged
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReceivedSurface:
-    """A surface as a client holds it, checked against its hash and decoded."""
-
-    sha256: str = tagged(1, SHA256)
-    name: str = tagged(2, TEXT)
-    vertex_count: int = tagged(3, U32)
-    triangle_count: int = tagged(4, U32)
-    byte_count: int = tagged(5, U64)
-    seconds: float = tagged(6, F64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestPoint:
-    """A labelled vertex of the test object.
-
-    Attributes:
-        vertex: its index.
-    """
-
-    vertex: int = tagged(1, U32)
-    name: str = tagged(2, TEXT)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedPoint:
-    """A labelled vertex as the client has it.
-
-    Attributes:
-        position_m: in the world.
-        normal: in the world, as it is lit.
-    """
-
-    vertex: int = tagged(1, U32)
-    position_m: tuple[float, float, float] = tagged(2, floats(3))
-    normal: tuple[float, float, float] = tagged(3, floats(3))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedTriangle:
-    """A triangle as the client draws it.
-
-    Attributes:
-        visible_side: a vector in the world out of the side that is drawn: (b - a) x (c - a) of its corners, where
-            clockwise is the front.
-    """
-
-    triangle: int = tagged(1, U32)
-    visible_side: tuple[float, float, float] = tagged(2, floats(3))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """The object under one of the poses.
-
-    Attributes:
-        batch: index of the pose batch in the task, from 0.
-    """
-
-    batch: int = tagged(1, U32)
-    points: tuple[PlacedPoint, ...] = tagged(2, PlacedPoint, repeated=True)
-    triangles: tuple[PlacedTriangle, ...] = tagged(3, PlacedTriangle, repeated=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObservedTool:
-    """One tool as a headset sees it, or does not.
-
-    Attributes:
-        tool: its name at the headset; each tool comes once.
-        validity: `valid` and `suspect` have a pose, `stale` and `lost` have none.
-        reason: why it is not valid.
-        position_m: of the tool in the headset's world, in Unity's convention.
-        rotation_xyzw: unit quaternion as Unity's `Quaternion`.
-        seen_ns: where this tool was seen at another time than the message says, on the server's clock.
-        fit_rms_mm: RMS distance between the marker as seen and as designed, where the headset has it.
-        covariance: upper triangle, by rows, of the 6 x 6 of rotation vector (rad) and position (m), along the axes of
-            the headset's world; a rotation vector is the quaternion's axis times its angle.
-    """
-
-    tool: str = tagged(1, TEXT)
-    validity: Validity = tagged(2, choice(Validity))
-    reason: str = tagged(3, TEXT, default="")
-    position_m: tuple[float, float, float] | None = tagged(4, POSITION, default=None)
-    rotation_xyzw: tuple[float, float, float, float] | None = tagged(5, floats(4), default=None)
-    seen_ns: int | None = tagged(6, I64, default=None)
-    fit_rms_mm: float | None = tagged(7, F64, default=None)
-    covariance: tuple[float, ...] | None = tagged(8, floats(21), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,8 +277,8 @@ class SelfTestVerdict:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolObservations:
-    """What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an
-    Error.
+    """What a headset sees in one image: all of its tools, those that it does not see as lost. Answered by a
+    HeadsetAlignment where another device leads the room.
 
     Attributes:
         frame: name of the headset's own world: its anchor's frame.
@@ -384,3 +295,27 @@ class ToolObservations:
     seen_ns: int = tagged(4, I64)
     clock_error_ns: int = tagged(5, I64)
     tools: tuple[ObservedTool, ...] = tagged(6, ObservedTool, repeated=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadsetAlignment:
+    """Answers ToolObservations: where the tracker is in this headset's world, as it was calibrated, or why that is
+    not known.
+
+    Attributes:
+        validity: `valid` has a pose, any other none: then show nothing of the tracker's world.
+        reason: why it is not valid, and what to do.
+        anchor: of a valid one: the place of the headset's world that it holds for; show nothing below another.
+        position_m: of the frame `tracker` in that world, in Unity's convention.
+        rotation_xyzw: unit quaternion as Unity's `Quaternion`.
+        expected_p95_mm: 95 of 100 such calibrations show a point in the middle of what was measured within it.
+        calibrated: when that was, and how long ago.
+    """
+
+    validity: Validity = tagged(1, choice(Validity))
+    reason: str = tagged(2, TEXT, default="")
+    anchor: str = tagged(3, TEXT, default="")
+    position_m: tuple[float, float, float] | None = tagged(4, POSITION, default=None)
+    rotation_xyzw: tuple[float, float, float, float] | None = tagged(5, floats(4), default=None)
+    expected_p95_mm: float | None = tagged(6, F64, default=None)
+    calibrated: str = tagged(7, TEXT, default="")

@@ -13,36 +13,33 @@ from unity_bridge.wire.generated.control_messages import (
     EventAnswer,
     EventReceipt,
     Goodbye,
+    HeadsetAlignment,
     Hello,
-    ObservedTool,
-    PlacedPoint,
-    PlacedTriangle,
-    Placement,
-    ReceivedSurface,
     SelfTestReport,
     SelfTestRequest,
     SelfTestTask,
     SelfTestVerdict,
     ServerEvent,
-    TestPoint,
     ToolObservations,
     Welcome,
 )
-from unity_bridge.wire.generated.poses_messages import (
-    Guidance,
-    GuidancePlan,
-    PlannedTrajectory,
-    RiskDistance,
-    ToolGuidance,
+from unity_bridge.wire.generated.control_parts import (
+    ObservedTool,
+    PlacedPoint,
+    PlacedTriangle,
+    Placement,
+    ReceivedSurface,
+    TestPoint,
 )
+from unity_bridge.wire.generated.poses_messages import Guidance, GuidancePlan
+from unity_bridge.wire.generated.poses_parts import PlannedTrajectory, RiskDistance, ToolGuidance
 from unity_bridge.wire.generated.surfaces_messages import (
     SurfaceChunk,
     SurfaceChunkRequest,
-    SurfaceEntry,
-    SurfaceLevel,
     SurfaceListRequest,
     SurfaceManifest,
 )
+from unity_bridge.wire.generated.surfaces_parts import SurfaceEntry, SurfaceLevel
 
 __all__ = [
     "MESSAGES",
@@ -57,6 +54,7 @@ __all__ = [
     "Goodbye",
     "Guidance",
     "GuidancePlan",
+    "HeadsetAlignment",
     "Hello",
     "ObservedTool",
     "PlacedPoint",
@@ -106,4 +104,5 @@ MESSAGES: dict[MessageType, type] = {
     MessageType.SELF_TEST_REPORT: SelfTestReport,
     MessageType.SELF_TEST_VERDICT: SelfTestVerdict,
     MessageType.TOOL_OBSERVATIONS: ToolObservations,
+    MessageType.HEADSET_ALIGNMENT: HeadsetAlignment,
 }

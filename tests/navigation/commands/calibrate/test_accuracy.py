@@ -22,6 +22,49 @@ def run(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def simulated_room(folder: Path, seed: int = 1, block: str = "block.json") -> Path:
+    path = folder / "or.toml"
+    path.write_text(
+        f"""rack = "rack"
+[devices.camera]
+driver = "simulated"
+seed = {seed}
+block = "{block}"
+[tools.reference]
+device = "camera"
+role = "reference"
+[tools.stylus]
+device = "camera"
+role = "stylus"
+"""
+    )
+    return path
+
+
+def test_live_in_the_simulated_room_after_a_pivot_in_the_same_room(tmp_path: Path):
+    (tmp_path / "block.json").write_text(BLOCK.model_dump_json())
+    live = ("--room", simulated_room(tmp_path))
+    assert run("calibrate", "pivot", *live)[0] == 0
+    code, said = run("accuracy", tmp_path / "block.json", "--quick", *live, "--json", tmp_path / "said.json")
+    assert code == 0, said
+    record = json.loads((tmp_path / "said.json").read_text())
+    assert record["duration_s"] < 55.0
+    assert record["n_points"] == len(BLOCK.points_mm)
+    assert record["distance_max_mm"] < 0.5  # a sphere is off by 0.25 mm RMS
+    stretched = {name: [1.05 * each for each in point] for name, point in BLOCK.points_mm.items()}
+    drawn = BLOCK.model_dump(mode="json") | {"points_mm": stretched}
+    (tmp_path / "other.json").write_text(json.dumps(drawn))
+    code, said = run("accuracy", tmp_path / "other.json", "--quick", *live)
+    assert (code, "OUTSIDE" in said) == (2, True), said
+
+
+def test_a_simulated_room_names_what_is_wrong_with_its_block(tmp_path: Path):
+    (tmp_path / "block.json").write_text("{}")
+    code, said = run("room", "check", simulated_room(tmp_path))
+    assert code == 1
+    assert "[devices.camera] got the block block.json with" in said
+
+
 def test_days_on_a_block(tmp_path: Path):
     rack, block = ("--rack", tmp_path / "rack"), tmp_path / "block.json"
     block.write_text(BLOCK.model_dump_json())

@@ -7,9 +7,9 @@ using UnityEngine;
 namespace SurgNav.Unity
 {
     /// <summary>
-    /// Where a frame of the wire is in the headset's world: the root of everything tracked. The wire does not know the
-    /// headset; the alignment is made here, from a marker that the headset sees (or that a person places by hand) and the
-    /// tracker sees too.
+    /// Where a frame of the wire is in the headset's world: the root of everything tracked. As the server's calibration of
+    /// this headset says and as long as it holds; or as is aligned here, from a marker that the headset sees (or that a
+    /// person places by hand) and the tracker sees too.
     /// </summary>
     [AddComponentMenu("SurgNav/Headset Anchor")]
     [DisallowMultipleComponent]
@@ -25,6 +25,10 @@ namespace SurgNav.Unity
         [SerializeField]
         [Tooltip("This object is where the frame is, as it stands in the scene: on a desktop, where nothing is overlaid.")]
         private bool fixedInScene = false;
+
+        [SerializeField]
+        [Tooltip("By the server's calibration of this headset: what tells the server that it is there, and where its world is.")]
+        private HeadsetObserver? observer = null;
 
         [SerializeField]
         [Tooltip("The marker in the headset's world: moved by the headset's marker tracking, or by hand. Inactive: unseen.")]
@@ -60,6 +64,9 @@ namespace SurgNav.Unity
         public override string FrameName => frameName;
 
         public bool IsAligned { get; private set; }
+
+        /// <summary>By the server's calibration: when that was made, and how long ago; empty without one.</summary>
+        public string Calibrated { get; private set; } = "";
 
         /// <summary>Samples are being taken.</summary>
         public bool IsAligning => taken >= 0;
@@ -98,6 +105,11 @@ namespace SurgNav.Unity
                 return new Judgement(ToolDisplay.Shown, Validity.Valid, "");
             }
 
+            if (observer)
+            {
+                return FollowServer(observer!);
+            }
+
             // The marker's pose is that of the frame before: its object hangs from this one.
             if (IsAligning && seenMarker && marker)
             {
@@ -105,6 +117,33 @@ namespace SurgNav.Unity
             }
 
             return IsAligned ? new Judgement(ToolDisplay.Shown, Validity.Valid, "") : Judgement.Hidden(refusal);
+        }
+
+        private Judgement FollowServer(HeadsetObserver seer)
+        {
+            if (frameName != "tracker" || !seer.Connection)
+            {
+                return Judgement.Hidden("set frameName to 'tracker', and put the observer below a SurgNavConnection");
+            }
+
+            if (Placement.Trouble(seer.Anchor) is string trouble)
+            {
+                return Judgement.Hidden(trouble);
+            }
+
+            var overlay = seer.Connection!.ReadOverlay(seer.AnchorName);
+            IsAligned = overlay.IsShown;
+            Calibrated = overlay.Calibrated;
+            if (!overlay.IsShown)
+            {
+                return Judgement.Hidden(overlay.Reason);
+            }
+
+            var turn = overlay.RotationXyzw;
+            transform.SetPositionAndRotation(
+                seer.Anchor.TransformPoint(Placement.ToVector3(overlay.PositionM)),
+                seer.Anchor.rotation * new Quaternion(turn.X, turn.Y, turn.Z, turn.W));
+            return new Judgement(ToolDisplay.Shown, Validity.Valid, "");
         }
 
         private void OnApplicationPause(bool paused)

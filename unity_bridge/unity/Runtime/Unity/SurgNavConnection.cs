@@ -170,6 +170,12 @@ namespace SurgNav.Unity
             return client is null || problem.Length > 0 ? problem : client.Observe(anchor, seenNs, tools);
         }
 
+        /// <summary>Where the frame `tracker` may be shown in the headset's world, or why it may not.</summary>
+        public Overlay ReadOverlay(string anchor)
+        {
+            return client is null || problem.Length > 0 ? Overlay.Hidden(problem) : client.ReadOverlay(anchor);
+        }
+
         internal void Add(TrackedFrame frame) => frames.Add(frame);
 
         internal void Remove(TrackedFrame frame) => frames.Remove(frame);

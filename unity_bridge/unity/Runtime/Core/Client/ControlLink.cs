@@ -202,33 +202,10 @@ namespace SurgNav.Core.Client
         {
             while (selfTest.MayShow && events.TryNextDue(sender.SessionId, facts, out var due))
             {
-                if (!TrySend(due))
+                if (!events.TrySend(due, sender))
                 {
                     return;
                 }
-            }
-        }
-
-        private bool TrySend(ClientEvent due)
-        {
-            try
-            {
-                return sender.TrySend(due);
-            }
-            catch (WireException error)
-            {
-                // It can never be sent: the person hears so, as of any refusal.
-                events.Take(new EventAnswer
-                {
-                    Stream = due.Stream,
-                    Number = due.Number,
-                    Outcome = EventOutcome.Refused,
-                    Code = "MalformedMessage",
-                    Came = error.Came,
-                    Allowed = error.Allowed,
-                    Action = error.Action,
-                });
-                return true;
             }
         }
 
@@ -272,6 +249,9 @@ namespace SurgNav.Core.Client
                     case SelfTestVerdict verdict:
                         selfTest.Take(verdict);
                         break;
+                    case HeadsetAlignment alignment when header.SessionId == sender.SessionId:
+                        observations.Overlay.Take(alignment, receivedNs);
+                        break;
                     case Error error:
                         TakeError(error);
                         break;
@@ -289,6 +269,7 @@ namespace SurgNav.Core.Client
             if (header.SessionId != sender.SessionId || header.Clock != serverClock)
             {
                 exchange.Clear();
+                observations.Overlay.Forget();
                 askedClockNs = null;
             }
 

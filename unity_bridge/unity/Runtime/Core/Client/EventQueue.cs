@@ -159,6 +159,30 @@ namespace SurgNav.Core.Client
             }
         }
 
+        /// <summary>False if there is no connection, or no room: it stays due.</summary>
+        internal bool TrySend(ClientEvent due, MessageSender sender)
+        {
+            try
+            {
+                return sender.TrySend(due);
+            }
+            catch (WireException error)
+            {
+                // It can never be sent: the person hears so, as of any refusal.
+                Take(new EventAnswer
+                {
+                    Stream = due.Stream,
+                    Number = due.Number,
+                    Outcome = EventOutcome.Refused,
+                    Code = "MalformedMessage",
+                    Came = error.Came,
+                    Allowed = error.Allowed,
+                    Action = error.Action,
+                });
+                return true;
+            }
+        }
+
         internal void Take(EventAnswer answer)
         {
             lock (gate)

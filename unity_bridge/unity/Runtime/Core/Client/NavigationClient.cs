@@ -99,6 +99,17 @@ namespace SurgNav.Core.Client
         }
 
         /// <summary>
+        /// Where the frame `tracker` may be shown in the headset's world now, by the calibration that the server has, or why
+        /// it may not: for headsets that send what they see. Any thread; makes no garbage while it may be shown.
+        /// </summary>
+        /// <param name="anchor">Names the place of the headset's world now, as for Observe.</param>
+        public Overlay ReadOverlay(string anchor)
+        {
+            string obstacle = session == null ? "the client is not started" : session.Control.Facts.Obstacle;
+            return obstacle.Length > 0 ? Overlay.Hidden(obstacle) : Observations.Overlay.At(anchor, clock.NowNs);
+        }
+
+        /// <summary>
         /// The self-test that the server asks for, if the settings say that the application places it itself: once for
         /// each connection. Nothing else is shown until the server has judged it.
         /// </summary>

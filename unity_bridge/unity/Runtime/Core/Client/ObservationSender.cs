@@ -20,6 +20,9 @@ namespace SurgNav.Core.Client
         private IReadOnlyList<ObservedTool>? waiting;
         private ulong number;
 
+        /// <summary>What the server answers: where the tracker is in the headset's world.</summary>
+        internal OverlayKeeper Overlay { get; } = new OverlayKeeper();
+
         /// <summary>Images that a newer one has replaced before they were sent.</summary>
         public long Replaced { get; private set; }
 

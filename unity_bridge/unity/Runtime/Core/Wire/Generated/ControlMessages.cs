@@ -1581,7 +1581,7 @@ namespace SurgNav.Core.Wire
         }
     }
 
-    /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an Error.</summary>
+    /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. Answered by a HeadsetAlignment where another device leads the room.</summary>
     public sealed class ToolObservations : IMessage
     {
         /// <summary>Name of the headset's own world: its anchor's frame.</summary>
@@ -1655,6 +1655,97 @@ namespace SurgNav.Core.Wire
                 writer.End(start6);
             }
 
+        }
+    }
+
+    /// <summary>Answers ToolObservations: where the tracker is in this headset's world, as it was calibrated, or why that is not known.</summary>
+    public sealed class HeadsetAlignment : IMessage
+    {
+        /// <summary>`valid` has a pose, any other none: then show nothing of the tracker's world.</summary>
+        public Validity Validity { get; set; }
+        /// <summary>Why it is not valid, and what to do.</summary>
+        public string Reason { get; set; } = "";
+        /// <summary>Of a valid one: the place of the headset's world that it holds for; show nothing below another.</summary>
+        public string Anchor { get; set; } = "";
+        /// <summary>Of the frame `tracker` in that world, in Unity's convention.</summary>
+        public double[]? PositionM { get; set; }
+        /// <summary>Unit quaternion as Unity's `Quaternion`.</summary>
+        public double[]? RotationXyzw { get; set; }
+        /// <summary>95 of 100 such calibrations show a point in the middle of what was measured within it.</summary>
+        public double? ExpectedP95Mm { get; set; }
+        /// <summary>When that was, and how long ago.</summary>
+        public string Calibrated { get; set; } = "";
+
+        public MessageType WireType => MessageType.HeadsetAlignment;
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static HeadsetAlignment Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new HeadsetAlignment();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "validity");
+                        message.Validity = ValidityCodes.Decode(fields.Byte());
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "reason");
+                        message.Reason = fields.Text();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "anchor");
+                        message.Anchor = fields.Text();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "position_m");
+                        message.PositionM = fields.Position();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "rotation_xyzw");
+                        message.RotationXyzw = fields.F64Array(4);
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "expected_p95_mm");
+                        message.ExpectedP95Mm = fields.F64();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "calibrated");
+                        message.Calibrated = fields.Text();
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x1, "HeadsetAlignment", "validity");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.Byte(1, (byte)ValidityCodes.Decode((byte)Validity));
+            writer.Text(2, Reason);
+            writer.Text(3, Anchor);
+            if (PositionM is { } value4)
+            {
+                writer.Position(4, value4);
+            }
+
+            if (RotationXyzw is { } value5)
+            {
+                writer.F64Array(5, value5, 4);
+            }
+
+            if (ExpectedP95Mm is { } value6)
+            {
+                writer.F64(6, value6);
+            }
+
+            writer.Text(7, Calibrated);
         }
     }
 }

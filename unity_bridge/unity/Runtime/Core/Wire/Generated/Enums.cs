@@ -54,8 +54,10 @@ namespace SurgNav.Core.Wire
         SelfTestReport = 46,
         /// <summary>What the server found; kept in the Welcome.</summary>
         SelfTestVerdict = 47,
-        /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. No answer but an Error.</summary>
+        /// <summary>What a headset sees in one image: all of its tools, those that it does not see as lost. Answered by a HeadsetAlignment where another device leads the room.</summary>
         ToolObservations = 48,
+        /// <summary>Answers ToolObservations: where the tracker is in this headset's world, as it was calibrated, or why that is not known.</summary>
+        HeadsetAlignment = 49,
     }
 
     /// <summary>What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason.</summary>

@@ -68,6 +68,8 @@ namespace SurgNav.Core.Wire
                     return SelfTestVerdict.Decode(body);
                 case MessageType.ToolObservations:
                     return ToolObservations.Decode(body);
+                case MessageType.HeadsetAlignment:
+                    return HeadsetAlignment.Decode(body);
                 default:
                     throw new MalformedMessageException(
                         $"message type {header.MessageType} on this socket", "a type that MessageCodec knows");
