@@ -43,7 +43,8 @@ class DiskOutlook:
         """For the operator, before the disk is full; empty while it lasts."""
         if self.is_full or self.minutes_left is None or self.minutes_left > WARN_MINUTES:
             return ""
-        return f"the recording's disk lasts {self.minutes_left:.0f} minutes: {self.words}"
+        lasts = f"{self.minutes_left:.0f} minutes" if self.minutes_left >= 1.0 else "less than a minute"
+        return f"the recording's disk lasts {lasts}: {self.words}"
 
     @property
     def words(self) -> str:

@@ -8,9 +8,12 @@ them. Clients cannot do anything in a replay.
 
 from __future__ import annotations
 
+import heapq
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 import zmq
@@ -38,7 +41,7 @@ CLOCK_ID = "replay"  # a client on the recording's own machine must not take it 
 _STEP_NS = 2_000_000
 # Before the first pose the clock runs for so long that clients have compared it with theirs while it runs.
 _LEAD_NS = NS_PER_S
-_PLAYED = (POSES, WELCOME, FORMS, MANIFEST, EVENTS)
+_SURROUNDINGS = (WELCOME, FORMS, MANIFEST, EVENTS)
 
 
 class ReplayClock:
@@ -113,7 +116,7 @@ class Replay:
         times_ns = (message.time_ns for message in recording.messages() if message.topic == POSES)
         self._first_ns = next(times_ns, 0)
         self.clock = ReplayClock(real, recording.clock_id, self._first_ns - _LEAD_NS, settings.rate)
-        self._messages = (message for message in recording.messages() if message.topic in _PLAYED)
+        self._messages = in_time(recording)
         self._next: StoredMessage | None = None
         self._advance()
         session = Session(recording.session_id, self.clock)
@@ -207,3 +210,10 @@ class Replay:
     def _state(self) -> Welcome:
         last = self.poses.last_sequence
         return replace(self._welcome, clock_id=CLOCK_ID, notice=NOTICE, last_pose_sequence=last, open_requests=())
+
+
+def in_time(recording: RecordingFile) -> Iterator[StoredMessage]:
+    """What is played, in the order of time; the file keeps that of each process, but not that between two of them."""
+    poses = (message for message in recording.messages() if message.topic == POSES)
+    others = (message for message in recording.messages() if message.topic in _SURROUNDINGS)
+    return heapq.merge(others, poses, key=attrgetter("time_ns"))

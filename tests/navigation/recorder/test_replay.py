@@ -12,7 +12,9 @@ from geometry.frames import REFERENCE, STYLUS
 from navigation.clock import MonotonicClock, VirtualClock
 from navigation.errors import RecordingError
 from navigation.recorder.contents import RecordingFile, note_of
-from navigation.recorder.replay import CLOCK_ID, NOTICE, Replay, ReplayClock, ReplaySettings
+from navigation.recorder.replay import CLOCK_ID, NOTICE, Replay, ReplayClock, ReplaySettings, in_time
+from navigation.recorder.service_tap import EVENTS, FORMS, MANIFEST, WELCOME
+from navigation.recorder.tap import POSES
 from tests.navigation.recorder.recorded_room import Recorded, subscriber, take
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
@@ -70,6 +72,16 @@ def test_a_client_takes_a_replay_for_what_it_was_and_is_told_that_it_is_one(reco
             assert {(REFERENCE, Validity.VALID), (STYLUS, Validity.VALID)} <= shown
             assert {("patient", Validity.VALID), ("patient", Validity.LOST)} <= shown  # withdrawn on the way
             assert [pulled.entry.name for pulled in client.surfaces.surfaces.values()] == ["tetrahedron"]
+
+
+def test_everything_is_played_in_the_order_of_time(recorded: Recorded):
+    """The recorder starts later than the taps, and reads first what few messages of the service wait for it."""
+    recording = RecordingFile(recorded.path)
+    played = list(in_time(recording))
+    times_ns = [message.time_ns for message in played]
+    assert times_ns == sorted(times_ns)
+    assert sum(message.topic == POSES for message in played) >= len(recorded.received)
+    assert {message.topic for message in played} == {POSES, WELCOME, MANIFEST, FORMS, EVENTS}
 
 
 def test_a_step_is_one_message(recorded: Recorded, replay: Replay):
