@@ -138,13 +138,13 @@ def run(scenario: str, client: list[str], seconds: float, rate_hz: float) -> dic
 
 def resident_kb(service: NavigationService) -> float:
     """Resident memory of the pose process in kB."""
-    pages = int(Path(f"/proc/{service.pose_process_id}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{service.pose_process.process_id}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e3
 
 
 def serve(service: NavigationService, headset: subprocess.Popen[bytes], stop_within_s: float | None) -> int | None:
     """Serves until the headset has ended; returns when the pose process continued in ns, or None if never stopped."""
-    pid = service.pose_process_id
+    pid = service.pose_process.process_id
     ready_ns: int | None = None
     stopped = False
     continued_ns: int | None = None

@@ -46,6 +46,7 @@ class PoseLoopConfig:
         admission_secret: which clients' tokens are checked with (`unity_bridge.transport.admission`).
         keep_sent: number of batches that are kept for scoring and sent at the end; 0 in a service that runs for days.
         recorder: where the recorder takes every frame and every message; empty without one.
+        first_sequence: number of the first batch: beyond those of a process before this one.
         mirror: address of a `PoseMirror` that is given the states of each batch too; empty for none.
     """
 
@@ -59,6 +60,7 @@ class PoseLoopConfig:
     keep_sent: int = 0
     recorder: str = ""
     mirror: str = ""
+    first_sequence: int = 1
 
 
 class Publisher(Protocol):
@@ -167,7 +169,7 @@ class Starting:
     what: str
 
 
-def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
+def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
@@ -176,8 +178,8 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
 
     Args:
         config: settings of the pose loop.
-        pipe: the connection to the service.
         shared: memory from `PoseVitals.share`.
+        pipe: the connection to the service.
     """
     # Ctrl-C at the terminal reaches every process started there; only the service decides when the poses end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -193,7 +195,12 @@ def run_pose_process(config: PoseLoopConfig, pipe: Pipe, shared: Any) -> None:
         keep = None if tap is None else tap.poses
         admission = AdmissionCheck(config.admission_secret)
         with PosePublisher(
-            config.endpoint, session, security=config.security, keep=keep, admission=admission
+            config.endpoint,
+            session,
+            security=config.security,
+            keep=keep,
+            admission=admission,
+            first_sequence=config.first_sequence,
         ) as publisher:
             reflects = PoseMirror(config.mirror) if config.mirror else None
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)

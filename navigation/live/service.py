@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,27 +11,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import zmq
 
-from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.clock import MonotonicClock
 from navigation.devices.driver import Device
 from navigation.devices.headset import HeadsetFeed
-from navigation.errors import EventLogError, ServiceError
+from navigation.errors import EventLogError
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.overlays import Overlays
 from navigation.live.pose_graph import PATIENT, PoseGraph
-from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, Withdrawn, run_pose_process
-from navigation.live.pose_vitals import PoseVitals, Vitals
-from navigation.live.refusals import EVENTS_LOG, HEARD, RefusalNews, Refused, log_events
+from navigation.live.pose_loop import PoseLoopConfig, Withdrawn
+from navigation.live.pose_process import PoseProcess
+from navigation.live.pose_vitals import Vitals
+from navigation.live.refusals import EVENTS_LOG, RefusalNews, log_events
 from navigation.live.sent_poses import SentPoses
 from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
-from navigation.processes.priority import going_first
+from navigation.processes.child import ChildState
 from navigation.recorder.service_tap import ServiceTap
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import answer_of
@@ -47,7 +46,6 @@ from unity_bridge.wire.messages import Welcome
 
 SERVER_NAME = "surgnav"
 NOTICE = "Research software, not a medical device."
-_SAY_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +111,11 @@ class NavigationService:
         self._refusals = RefusalNews(self._clock)
         self._handler: HeadsetEventHandler | None = None
         self._no_handler = ""
-        self._early: Any = None  # a message of the pose process, kept for `_receive`
         self._context = zmq.Context()
         self._headsets = HeadsetFeed(config.devices)
         self._recorded = ServiceTap(config.recorder, self._session)
 
     def __enter__(self) -> NavigationService:
-        spawning = multiprocessing.get_context("spawn")  # fork would copy only half of ZeroMQ's and OpenVINO's threads
-        self._pipe, theirs = spawning.Pipe()
-        shared = PoseVitals.share(spawning)
-        self._vitals = PoseVitals(shared)
         loop = PoseLoopConfig(
             devices=self._headsets.devices,
             graph=self._config.graph,
@@ -135,18 +128,14 @@ class NavigationService:
             recorder=self._config.recorder,
             mirror=self._config.pose_mirror,
         )
-        self._process = spawning.Process(
-            target=run_pose_process, args=(loop, theirs, shared), name="surgnav-poses", daemon=True
-        )
-        with going_first(self._config.goes_first):
-            self._process.start()
-        theirs.close()
+        config = self._config
+        self._poses = PoseProcess(loop, self._clock, goes_first=config.goes_first, stop_timeout_s=config.stop_timeout_s)
         try:
-            self.pose_endpoint: str = self._await_start()
+            self._poses.await_start(config.start_timeout_s, self._say)
             self._open_sockets()
         except BaseException:
             self._close_handler()
-            self._end_process()
+            self._poses.close()
             self._recorded.close()
             self._headsets.close()
             self._context.destroy(linger=0)
@@ -157,7 +146,7 @@ class NavigationService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close_handler()
-        self._end_process()
+        self._poses.close()
         self._recorded.close()
         self.surfaces.close()
         self.control.close()
@@ -167,20 +156,18 @@ class NavigationService:
         self._context.term()
 
     def poll(self, timeout_ms: int) -> tuple[ControlEvent, ...]:
-        """Answers requests of clients that come within `timeout_ms`; returns the clients' events and reports.
-
-        Raises:
-            ServiceError: the pose process ended by itself.
-        """
+        """Answers requests of clients that come within `timeout_ms`; returns the clients' events and reports."""
         self._poller.poll(timeout_ms)
         self.surfaces.poll()
         self.control.poll()
         at_the_gate = () if self._gate is None else self._gate.refusals.take()
         self._refusals.log((*self.surfaces.take_refusals(), *self.control.take_refusals(), *at_the_gate))
-        self._take_changes()
+        for said in self._poses.poll():
+            if isinstance(said, StateChanges):
+                self.state.take_changes(said)
+            else:
+                self._refusals.log(said.refusals)
         settled = self._settle()
-        if not self._process.is_alive():
-            self._receive(0.0, "to go on")
         events = (*self.control.take_events(), *settled)
         self._recorded.events(events)
         log_events(events)
@@ -208,12 +195,21 @@ class NavigationService:
         self._announce(ServerNotice(kind="notice", reason=text))
 
     @property
-    def pose_process_id(self) -> int | None:
-        return self._process.pid
+    def pose_endpoint(self) -> str:
+        return self._poses.endpoint
+
+    @property
+    def pose_process(self) -> ChildState:
+        """How the pose process stands; one that ended by itself is started again."""
+        return self._poses.state
+
+    def take_news(self) -> list[tuple[str, bool]]:
+        """Lines for the operator on the pose process, each with True if it reports a problem."""
+        return self._poses.take_news()
 
     def vitals(self) -> Vitals:
         """Ages of the poses and numbers of dropped frames since the start."""
-        return self._vitals.read()
+        return self._poses.vitals.read()
 
     def stop(self) -> SentPoses:
         """Ends the pose loop and returns its published batches, up to `keep_sent`.
@@ -221,10 +217,7 @@ class NavigationService:
         Raises:
             ServiceError: the pose process did not answer in time.
         """
-        self._pipe.send(STOP)
-        sent: SentPoses = self._receive(self._config.stop_timeout_s, "to stop")
-        self._process.join(self._config.stop_timeout_s)
-        return sent
+        return self._poses.stop()
 
     def _open_sockets(self) -> None:
         security = self._config.security
@@ -267,7 +260,7 @@ class NavigationService:
             program=SERVER_NAME,
             clock_id=self._clock.clock_id,
             rate_hz=self._config.rate_hz,
-            last_pose_sequence=self._vitals.last_sequence,
+            last_pose_sequence=self._poses.vitals.last_sequence,
             pose_stale_after_ms=self._config.supervisor.stale_after_ms,
             pose_lost_after_ms=self._config.supervisor.lost_after_ms,
             tools=(*(tool for device in self._config.devices for tool in device.tool_names), PATIENT),
@@ -288,13 +281,11 @@ class NavigationService:
         self._recorded.welcome(self._welcome())
 
     def _withdraw(self, number: int) -> None:
-        with contextlib.suppress(OSError):  # the pose process has ended, and admits nobody
-            self._pipe.send(Withdrawn(number))
+        self._poses.withdraw(Withdrawn(number))
 
     def _publish(self, graph: PoseGraph) -> None:
         self._recorded.settings("graph", vars(graph))
-        with contextlib.suppress(OSError):  # the pose process has ended: `poll` raises the error
-            self._pipe.send(graph)
+        self._poses.put_in_force(graph)
 
     def _open_handler(self, settings: HeadsetEventSettings) -> None:
         try:
@@ -317,66 +308,6 @@ class NavigationService:
     def _close_handler(self) -> None:
         if self._handler is not None:
             self._handler.close()
-
-    def _take_changes(self) -> None:
-        """Takes in the messages of the pose process; another one, such as an error, is kept for `_receive`."""
-        if self._early is None:
-            self._early = self._next_message(0.0)
-
-    def _next_message(self, timeout_s: float) -> Any:
-        """The next message of the pose process; state changes and refusals before it are taken in on the way."""
-        deadline_ns = self._clock.now_ns() + round(timeout_s * NS_PER_S)
-        message, self._early = self._early, None
-        try:
-            while message is None and self._pipe.poll(max(0.0, (deadline_ns - self._clock.now_ns()) / NS_PER_S)):
-                message = self._pipe.recv()
-                if isinstance(message, StateChanges):
-                    self.state.take_changes(message)
-                    self._pipe.send(TAKEN)
-                    message = None
-                elif isinstance(message, Refused):
-                    self._refusals.log(message.refusals)
-                    self._pipe.send(HEARD)
-                    message = None
-        except (EOFError, OSError):
-            return None
-        return message
-
-    def _await_start(self) -> str:
-        """The endpoint of the poses, once the pose process has sent it; reports what it is doing until then."""
-        begun_ns, patience_s, what = self._clock.now_ns(), self._config.start_timeout_s, "loading"
-        while True:
-            waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
-            message = self._next_message(min(_SAY_EVERY_S, max(0.0, patience_s - waited_s)))
-            if isinstance(message, Starting):
-                what = message.what
-            elif isinstance(message, str):
-                return message
-            elif message is not None or not self._process.is_alive() or waited_s > patience_s:
-                self._early = message
-                self._receive(0.0, f"to start, which was {what}")
-            else:
-                waited_s = (self._clock.now_ns() - begun_ns) / NS_PER_S
-                self._say(f"waiting for the pose process, {waited_s:.0f} s of {patience_s:.0f}: {what}")
-
-    def _receive(self, timeout_s: float, purpose: str) -> Any:
-        message = self._next_message(timeout_s)
-        if isinstance(message, Exception):
-            raise message
-        if message is None:
-            state = "alive but silent" if self._process.is_alive() else f"exit code {self._process.exitcode}"
-            raise ServiceError(
-                f"no answer from the pose process within {timeout_s:g} s when asked {purpose} ({state})",
-                "a running pose process",
-                "see the output of the pose process above, and run 'surgnav doctor'",
-            )
-        return message
-
-    def _end_process(self) -> None:
-        if self._process.is_alive():
-            self._process.terminate()
-        self._process.join(self._config.stop_timeout_s)
-        self._pipe.close()
 
 
 def _local() -> datetime:

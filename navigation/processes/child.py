@@ -14,6 +14,7 @@ from typing import Any
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S
+from navigation.processes.priority import going_first
 
 STOP = "stop"
 
@@ -26,12 +27,14 @@ class ChildSettings:
         first_pause_s, longest_pause_s: before it is started again: doubled each time, up to the longest.
         settled_s: a process that ran for so long ended for a reason of its own, and the first pause counts again.
         stop_timeout_s: until a process that was told to stop is killed.
+        niceness: priority that it is given where the user may do so, -20 before everything; None for that of others.
     """
 
     first_pause_s: float = 0.25
     longest_pause_s: float = 30.0
     settled_s: float = 60.0
     stop_timeout_s: float = 5.0
+    niceness: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Child:
         arguments: asked for at each start; can be pickled.
         clock: times the pauses.
         first: what each new process is told first, beyond its arguments.
+        is_ready: whether a message of the process says that it runs.
     """
 
     def __init__(
@@ -73,12 +77,15 @@ class Child:
         clock: Clock,
         first: Callable[[], Iterable[object]] = tuple,
         settings: ChildSettings | None = None,
+        is_ready: Callable[[Any], bool] = lambda message: True,
     ) -> None:
         self._name, self._target, self._arguments, self._first = name, target, arguments, first
-        self._clock, self._settings = clock, settings or ChildSettings()
+        self._clock, self._settings, self._is_ready = clock, settings or ChildSettings(), is_ready
+        self._has_run = False
         self._restarts, self._why, self._news = 0, "", list[tuple[str, bool]]()
         self._pause_s = self._settings.first_pause_s
         self._again_ns: int | None = None
+        self._is_closed = False
         self._start()
 
     @property
@@ -94,7 +101,7 @@ class Child:
         """What the process has said since the last call; starts one that ended again when its pause is over.
 
         Raises:
-            SurgNavError: the first process said why it cannot run, before anything else: another would not either.
+            SurgNavError: a process said why it cannot run, and none before it ever did: another would not either.
         """
         if self._again_ns is not None:
             if self._clock.now_ns() >= self._again_ns:
@@ -110,7 +117,7 @@ class Child:
                     self._ended(message)
                     return said
                 said.append(message)
-                self._has_spoken = True
+                self._has_run = self._has_run or self._is_ready(message)
         except (EOFError, OSError):  # its end of the pipe closes when it ends, however it does
             self._ended(None)
         return said
@@ -126,9 +133,10 @@ class Child:
             self._pipe.send(what)
 
     def close(self) -> None:
-        """Stops the process; kills it where it does not stop in time."""
-        if self._again_ns is not None:
+        """Stops the process; kills it where it does not stop in time. May be called again."""
+        if self._again_ns is not None or self._is_closed:
             return
+        self._is_closed = True
         self.send(STOP)
         self._process.join(self._settings.stop_timeout_s)
         if self._process.is_alive():
@@ -142,9 +150,11 @@ class Child:
         self._process = spawning.Process(
             target=self._target, args=(*self._arguments(), theirs), name=f"surgnav-{self._name}", daemon=True
         )
-        self._process.start()
+        niceness = self._settings.niceness
+        with going_first(niceness is not None, niceness or 0):
+            self._process.start()
         theirs.close()
-        self._again_ns, self._has_spoken, self._begun_ns = None, False, self._clock.now_ns()
+        self._again_ns, self._begun_ns = None, self._clock.now_ns()
         for message in self._first():
             self.send(message)
 
@@ -155,7 +165,7 @@ class Child:
             self._process.kill()
             self._process.join()
         self._pipe.close()
-        if error is not None and not self._has_spoken and self._restarts == 0:
+        if error is not None and not self._has_run:
             self._again_ns = now_ns
             raise error
         self._why = str(error or _how(self._process.exitcode))

@@ -59,6 +59,7 @@ class PosePublisher:
         security: keys and allow list; without them loopback only.
         keep: is given the bytes of every message, after they were sent; it must not wait for anything.
         admission: checks the tokens of subscribers; without it every subscriber is admitted.
+        first_sequence: number of the first batch.
 
     Raises:
         EndpointRefusedError: not loopback and without keys, or in use.
@@ -73,12 +74,13 @@ class PosePublisher:
         security: ServerSecurity | None = None,
         keep: Callable[[bytes], object] | None = None,
         admission: AdmissionCheck | None = None,
+        first_sequence: int = 1,
     ) -> None:
         settings = settings or PublisherSettings()
         self._session = session
         self._keep = keep
         self._encoder = PoseBatchEncoder()
-        self._sequence = 0
+        self._sequence = first_sequence - 1
         self._admission = admission
         self._admitted: dict[int, int] = {}  # file descriptor of a connection -> number of the token it came with
         self._context = zmq.Context()

@@ -85,9 +85,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
 
 
 def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClock, screen: OperatorScreen) -> None:
-    """Says what is new about ages and the headsets' overlays, and what keeps headsets from doing anything."""
+    """Says what is new about the pose process, ages and the headsets' overlays, and what keeps headsets from acting."""
     overlays = () if service.overlays is None else service.overlays.lines()
-    for line, is_bad in (*ages.lines(service.vitals(), clock.now_ns()), *overlays):
+    for line, is_bad in (*service.take_news(), *ages.lines(service.vitals(), clock.now_ns()), *overlays):
         screen.say(line, WARNING if is_bad else PLAIN)
     if problem := service.events_problem:
         problem = f"Nothing can be done from a headset: {problem}"

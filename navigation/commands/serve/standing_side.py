@@ -80,7 +80,7 @@ class StandingSide:
             tools=service.state.tools,
             registration=service.state.registration,
             clients=service.control.present,
-            processes=(*recorder.processes, *(() if link is None else (link.process,))),
+            processes=(service.pose_process, *recorder.processes, *(() if link is None else (link.process,))),
             recorder=recorder.state,
             disk_free_bytes=shutil.disk_usage(self._case).free,
         )

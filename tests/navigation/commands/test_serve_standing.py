@@ -52,7 +52,7 @@ def test_metrics_log_and_processes_that_are_killed(case: Path, tmp_path: Path):
         assert seen["surgnav_pose_age_seconds_count",] > 0.0
         assert ("surgnav_tool_state", "valid", "stylus") in seen
         assert seen["surgnav_disk_free_bytes",] > 0.0
-        for name in ("recorder", "OpenIGTLink server"):
+        for name in ("recorder", "OpenIGTLink server", "pose process"):
             kill_and_wait(screen, log, address, name)
         screen.program.send_signal(signal.SIGINT)
         assert screen.program.wait(PATIENCE_S) == 0

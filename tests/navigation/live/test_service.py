@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +16,7 @@ import zmq
 
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.errors import DeviceError, ServiceError
+from navigation.errors import DeviceError
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
@@ -121,12 +123,40 @@ def test_a_tracker_that_cannot_be_opened_is_told_to_the_caller() -> None:
         pass
 
 
-def test_a_pose_process_that_dies_is_noticed() -> None:
+def test_a_pose_process_that_dies_is_noticed_and_another_goes_on_where_it_ended() -> None:
+    clock = MonotonicClock()
     with NavigationService(service_config(PoseGraph())) as service:
-        service._process.kill()
-        service._process.join(10.0)
-        with pytest.raises(ServiceError, match="exit code"):
-            service.poll(1)
+        service.update(registered(OperatingRoom(room_config())))
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        with ReferenceClient(endpoints, clock) as client:
+
+            def until(condition: Callable[[], object]) -> None:
+                deadline_ns = clock.now_ns() + 60 * NS_PER_S
+                while not condition():
+                    service.poll(1)
+                    client.poll(1)
+                    assert clock.now_ns() < deadline_ns
+
+            def shown(tool: str) -> Validity | None:
+                return None if client.newest is None else client.newest.tools[tool].validity
+
+            until(lambda: shown(PATIENT) is Validity.VALID)
+            ended, sequence = service.pose_process.process_id, service.vitals().last_sequence
+            assert ended is not None
+            os.kill(ended, signal.SIGKILL)
+            until(lambda: not service.pose_process.is_running)
+            assert service.state.tools[STYLUS] == (Validity.LOST, "the pose process has ended")
+            assert service.state.registration[0] is Validity.LOST
+            until(lambda: shown(STYLUS) is Validity.LOST)  # by the client's own clock
+            # With the registration that was in force, and beyond the numbers of the process before.
+            until(lambda: shown(PATIENT) is shown(STYLUS) is Validity.VALID)
+            assert service.pose_process.process_id != ended
+            assert (service.pose_endpoint, service.pose_process.restarts) == (endpoints.poses, 1)
+            assert service.vitals().last_sequence > sequence
+            until(lambda: service.state.registration[0] is Validity.VALID)
+        service.stop()
 
 
 def test_a_client_without_keys_that_knocks_everywhere_for_ever_is_one_line(

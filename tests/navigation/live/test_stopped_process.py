@@ -66,14 +66,14 @@ def test_a_stopped_pose_process_never_makes_old_poses_valid_and_comes_back() -> 
             watch = Watch(service, client)
             watch.until(lambda validity: validity is Validity.VALID)
             before = service.vitals()
-            assert service.pose_process_id is not None
-            os.kill(service.pose_process_id, signal.SIGSTOP)
+            assert service.pose_process.process_id is not None
+            os.kill(service.pose_process.process_id, signal.SIGSTOP)
             stopped_ns = watch.clock.now_ns()
             reason = watch.until(lambda validity: validity is Validity.LOST)
             assert reason.startswith("the newest pose is ")
             while watch.clock.now_ns() - stopped_ns < STOPPED_NS:
                 assert watch.look()[0] is not Validity.VALID
-            os.kill(service.pose_process_id, signal.SIGCONT)
+            os.kill(service.pose_process.process_id, signal.SIGCONT)
             watch.until(lambda validity: validity is Validity.VALID)
             # What the camera saw meanwhile is dropped and counted, and not sent in fast-forward.
             after = service.vitals()

@@ -14,7 +14,7 @@ from tests.navigation.live.served_room import registered, room_config, service_c
 def test_a_pose_process_that_goes_first_has_a_session_and_its_share_of_the_processors_to_itself() -> None:
     config = service_config(registered(OperatingRoom(room_config())), start_timeout_s=240.0)
     with NavigationService(config) as service:
-        process = service.pose_process_id
+        process = service.pose_process.process_id
         assert process is not None
         niceness = os.getpriority(os.PRIO_PROCESS, process)
         if niceness >= 0:  # this user may not raise it, and then it takes no more than its share
