@@ -17,6 +17,7 @@ from navigation.clock import NS_PER_S
 from navigation.processes.priority import going_first
 
 STOP = "stop"
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +139,16 @@ class Child:
             return
         self._is_closed = True
         self.send(STOP)
-        self._process.join(self._settings.stop_timeout_s)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._pipe.close()
+        for _ in range(round(self._settings.stop_timeout_s / _LOOK_S)):
+            if not self._process.is_alive():
+                break
+            # What it still says is read, since a full pipe would keep it from ending.
+            with contextlib.suppress(EOFError, OSError):
+                if self._pipe.poll(_LOOK_S):
+                    self._pipe.recv()
+                    continue
+            self._process.join(_LOOK_S)
+        self._end()
 
     def _start(self) -> None:
         spawning = multiprocessing.get_context("spawn")
@@ -158,13 +164,16 @@ class Child:
         for message in self._first():
             self.send(message)
 
-    def _ended(self, error: SurgNavError | None) -> None:
-        settings, now_ns = self._settings, self._clock.now_ns()
-        self._process.join(settings.stop_timeout_s)
+    def _end(self) -> None:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
         self._pipe.close()
+
+    def _ended(self, error: SurgNavError | None) -> None:
+        settings, now_ns = self._settings, self._clock.now_ns()
+        self._process.join(settings.stop_timeout_s)
+        self._end()
         if error is not None and not self._has_run:
             self._again_ns = now_ns
             raise error

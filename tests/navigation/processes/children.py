@@ -23,6 +23,8 @@ def echo(first: str, pipe) -> None:
         if told == "sleep":
             time.sleep(600.0)
         pipe.send((first, told))
+    if first == "much":
+        pipe.send(bytes(10 << 20))  # more than a pipe holds
 
 
 def refuse(pipe) -> None:

@@ -99,3 +99,10 @@ def test_a_process_that_does_not_stop_is_killed():
     child.close()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_what_a_process_says_at_its_end_does_not_keep_it_from_ending():
+    child = Child("echo", echo, lambda: ("much",), MonotonicClock(), settings=ChildSettings(stop_timeout_s=60.0))
+    poll_until(child, lambda heard: "much" in heard)
+    child.close()
+    assert child._process.exitcode == 0
