@@ -90,9 +90,7 @@ class CharucoBoard:
         with from_extra("markers"):
             import cv2
 
-        patterns = cv2.aruco.getPredefinedDictionary(
-            getattr(cv2.aruco, f"DICT_{(dictionary or self.dictionary).upper()}")
-        )
+        patterns = patterns_of(dictionary or self.dictionary)
         along = int(patterns.markerSize) + 2
         marker_mm = self.marker_mm or self.square_mm * along / (along + 2)
         numbers = np.arange(self.first_id, self.first_id + self.columns * self.rows // 2, dtype=np.int32)
@@ -132,6 +130,14 @@ class Chessboard:
         if right[0] * down[1] - right[1] * down[0] < 0.0:
             seen = seen[:, ::-1]
         return _checked(self, grey, name, np.arange(inner[0] * inner[1]), seen.reshape(-1, 2))
+
+
+def patterns_of(dictionary: str) -> cv2.aruco.Dictionary:
+    """OpenCV's markers of that name, without ``DICT_``, such as ``4x4_50``."""
+    with from_extra("markers"):
+        import cv2
+
+    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{dictionary.upper()}"))
 
 
 def dictionaries() -> tuple[str, ...]:

@@ -41,8 +41,9 @@ def _markers(dictionary: str, grey: np.ndarray) -> dict[int, np.ndarray]:
     with from_extra("markers"):
         import cv2
 
-    patterns = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{dictionary.upper()}"))
-    quads, numbers, _ = cv2.aruco.ArucoDetector(patterns).detectMarkers(grey)
+    from calibration.camera.boards import patterns_of
+
+    quads, numbers, _ = cv2.aruco.ArucoDetector(patterns_of(dictionary)).detectMarkers(grey)
     found = [] if numbers is None else [int(number) for number in np.ravel(numbers)]
     return {number: quad[0].mean(axis=0) for number, quad in zip(found, quads, strict=True)}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geometry.extras import from_extra
+from calibration.camera.boards import patterns_of
 from geometry.points import Floats, Singles
 from navigation.devices.optical_markers.settings import BoardSettings, Dictionary, MarkerToolSettings
 from navigation.errors import DeviceError
@@ -60,11 +60,7 @@ def body_of(tool: Tool, dictionary: Dictionary) -> Body:
 
 def dictionary_of(dictionary: Dictionary) -> cv2.aruco.Dictionary:
     """OpenCV's dictionary of that name."""
-    with from_extra("markers"):
-        import cv2
-
-    name = dictionary.value if dictionary.value.startswith("a") else f"{dictionary.value}"
-    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, f"DICT_{name.upper()}"))
+    return patterns_of(dictionary.value)
 
 
 def cells_along(dictionary: Dictionary) -> int:
@@ -76,12 +72,6 @@ def marker_cells(dictionary: Dictionary, number: int) -> Singles:
     """The cells of a marker from the top, 0 dark and 1 light, its dark border included."""
     along = cells_along(dictionary)
     return dictionary_of(dictionary).generateImageMarker(number, along).astype(np.float32) / 255.0
-
-
-def board_marker_mm(board: BoardSettings, dictionary: Dictionary) -> float:
-    """Side of a board's markers; unless stated, one of their cells stays light around each."""
-    along = cells_along(dictionary)
-    return board.marker_mm or board.square_mm * along / (along + 2)
 
 
 def board_cells(board: BoardSettings, dictionary: Dictionary) -> Singles:

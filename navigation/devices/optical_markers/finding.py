@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from calibration.camera.boards import CharucoBoard
 from calibration.camera.camera_file import CameraCalibration
 from geometry import Transform
 from geometry.extras import from_extra
 from geometry.points import Floats
-from navigation.devices.optical_markers.bodies import Body, board_marker_mm, cells_along, dictionary_of
+from navigation.devices.optical_markers.bodies import Body, cells_along, dictionary_of
 from navigation.devices.optical_markers.edges import Sides, find_sides, light_of, undistorted
 from navigation.devices.optical_markers.pose import Sighting
 from navigation.devices.optical_markers.settings import BoardSettings, Dictionary
@@ -163,15 +164,8 @@ def _board(board: BoardSettings, dictionary: Dictionary) -> Any:
     with from_extra("markers"):
         import cv2
 
-    size = board.columns, board.rows
-    printed = cv2.aruco.CharucoBoard(
-        size,
-        board.square_mm,
-        board_marker_mm(board, dictionary),
-        dictionary_of(dictionary),
-        np.array(board.ids, dtype=np.int32),
-    )
-    return cv2.aruco.CharucoDetector(printed)
+    printed = CharucoBoard(dictionary=dictionary.value, **board.model_dump())
+    return cv2.aruco.CharucoDetector(printed.opencv())
 
 
 def _remarks(sides: Sides, rows: list[int], count: int) -> list[str]:
