@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
+from geometry.errors import SurgNavError
+from geometry.frames import REFERENCE
 from geometry.points import Floats
 from navigation.clock import PacedClock
 from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
@@ -17,8 +19,10 @@ from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
 if TYPE_CHECKING:
-    from geometry.points import Floats
+    from navigation.devices.ultrasound.source import UltrasoundSource
     from navigation.simulation.actions import Action
+    from navigation.simulation.operating_room import OperatingRoom
+    from navigation.simulation.probe_sweep import ProbeSweep
     from navigation.simulation.scenario import Scenario
 
 
@@ -48,6 +52,9 @@ class SimulatedSettings(Settings):
         unknown: tools whose spheres come as single points, as where nobody told the tracker their geometry.
         block: JSON of a block, as for `surgnav accuracy`, that stands in the room: a stylus that is rocked about its
             tip is so in the block's first point, and then visits the others in their order.
+        ultrasound: what the probe's images show, and is moved over; none without it. The tip of the stylus rests there.
+        phantom: configuration of PLUS with the wires and their registration, for ``ultrasound = "wires"``.
+        image_lag_ms: an image stamped t shows what the probe saw at t plus this.
     """
 
     seed: int = Field(1, ge=0)
@@ -55,6 +62,9 @@ class SimulatedSettings(Settings):
     hand: Literal["pivot", "spin", "landmarks"] = "pivot"
     unknown: tuple[Literal["driver", "probe", "headset"], ...] = ()
     block: RoomFile | None = None
+    ultrasound: Literal["tank", "wall", "cross", "stylus", "wires"] | None = None
+    phantom: RoomFile | None = None
+    image_lag_ms: float = Field(0.0, ge=-500.0, le=500.0)
 
 
 def _check(device: Device) -> list[str]:
@@ -76,6 +86,10 @@ def _check(device: Device) -> list[str]:
     except CheckRefusedError as error:
         return [*wrong, f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}"]
     unknown = set() if scenario is None else scenario.tools() - {*device.tool_names}
+    try:
+        _sweep(_settings(device))
+    except SurgNavError as error:
+        wrong.append(f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}")
     known = [tool for tool in _settings(device).unknown if tool in device.tool_names]
     wrong += [
         f"[devices.{device.name}] got unknown = {tool!r} and [tools.{tool}]; expected one of the two. Fix: remove one"
@@ -102,25 +116,51 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
         centre_ct_mm=np.zeros(3),
         tools=device.tool_names,
         unknown=settings.unknown,
+        probe=_sweep(settings),
         scenario=_scenario(device),
     )
-    centre_tracker_mm = OperatingRoom(config).T_tracker_ct.apply(config.centre_ct_mm)
-    action = _action(settings.hand, centre_tracker_mm, _block_points_mm(device))
+    action = _action(settings, OperatingRoom(config), _block_points_mm(device))
     return open_simulated_tracker(replace(config, action=action, epoch_ns=clock.now_ns()), clock)
 
 
-def _action(hand: str, centre_tracker_mm: Floats, block_mm: Floats | None) -> Action:
-    """What the hand does about a point ``(3,)`` in ``tracker``, and on a block ``(n, 3)``."""
+def _sweep(settings: SimulatedSettings) -> ProbeSweep | None:
+    """How the probe is moved; None where it wanders about.
+
+    Raises:
+        DeviceError: wires without the phantom that has them.
+    """
+    from navigation.simulation.probe_sweep import sweep_over
+
+    return None if settings.ultrasound is None else sweep_over(settings.ultrasound, settings.phantom)
+
+
+def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
+    from navigation.simulation.ultrasound import SimulatedImages
+
+    if not isinstance(device.settings, SimulatedSettings):
+        return None
+    sweep = _sweep(device.settings)
+    return None if sweep is None else SimulatedImages(sweep, round(device.settings.image_lag_ms * 1e6), clock)
+
+
+def _action(settings: SimulatedSettings, room: OperatingRoom, block_mm: Floats | None) -> Action:
+    """What the hand does with the stylus near the middle of the room, on a block ``(n, 3)``, on the probe's target."""
     from navigation.simulation.actions import Spin, TouchTool, pivot_near, visits_near
     from navigation.simulation.operating_room import DRIVER as SCREWDRIVER
     from navigation.simulation.operating_room import DRIVER_LANDMARKS_MM
+    from navigation.simulation.probe_sweep import TARGET_REFERENCE_MM
 
-    if hand == "landmarks":
+    if settings.hand == "landmarks":
         return TouchTool(SCREWDRIVER, np.array([*DRIVER_LANDMARKS_MM.values()]))
-    if hand == "pivot" and block_mm is not None:
+    centre_tracker_mm = room.T_tracker_ct.apply(room.config.centre_ct_mm)
+    if settings.hand == "pivot" and block_mm is not None:
         return visits_near(centre_tracker_mm, block_mm)
     pivot = pivot_near(centre_tracker_mm)
-    return pivot if hand == "pivot" else Spin(pivot.divot_tracker_mm, pivot.axis_tracker)
+    if settings.ultrasound == "stylus":
+        T_tracker_reference = room.pose(REFERENCE, room.config.epoch_ns)
+        if T_tracker_reference is not None:
+            pivot = replace(pivot, divot_tracker_mm=T_tracker_reference.apply(TARGET_REFERENCE_MM))
+    return pivot if settings.hand == "pivot" else Spin(pivot.divot_tracker_mm, pivot.axis_tracker)
 
 
 def _rehearse(device: Device, read_skin_ct: ReadSkin, clock: PacedClock) -> tuple[Tracker, Hand]:
@@ -181,6 +221,7 @@ DRIVER = Driver(
     clocks=(),
     is_simulated=True,
     check=_check,
+    images=_images,
     rehearse=_rehearse,
     about_patient=_about_patient,
 )

@@ -17,6 +17,7 @@ from navigation.devices.tracker import Tracker
 from navigation.simulation.actions import Action, Idle, StylusPosture
 from navigation.simulation.cue import Cue
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker
+from navigation.simulation.probe_sweep import ProbeSweep
 from navigation.simulation.scenario import Scenario
 from navigation.simulation.scripted_room import ScriptedRoom
 from navigation.simulation.scripted_tracker import ScriptedTracker
@@ -65,6 +66,7 @@ class OperatingRoomConfig:
         tools: the tracked tools, out of those in `SPHERES_MM`.
         scenario: what goes wrong, from `epoch_ns` on, or from the `cue` on where there is one.
         unknown: tools whose spheres the tracker gives as single points, since nobody told it their geometry.
+        probe: how the probe is moved over a target; None where it wanders about.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
@@ -78,6 +80,7 @@ class OperatingRoomConfig:
     tracker: OpticalTrackerSettings = field(default_factory=OpticalTrackerSettings)
     tools: tuple[str, ...] = tuple(SPHERES_MM)
     unknown: tuple[str, ...] = ()
+    probe: ProbeSweep | None = None
     scenario: Scenario | None = None
     cue: Cue | None = None
 
@@ -118,6 +121,10 @@ class OperatingRoom:
         if tool == STYLUS:
             posture = self.config.action.posture(t_s)
             return None if posture is None else self._stylus(posture, self._body(t_s), t_s)
+        if tool == PROBE and self.config.probe is not None:
+            # By the clock itself and not by when the action began: images have that time too.
+            clock_s = t_s + self.config.epoch_ns / NS_PER_S
+            return self._reference(t_s) @ self.config.probe.T_reference_probe(clock_s)
         return self._bystander(tool, t_s)
 
     def _reference(self, t_s: float) -> Transform:

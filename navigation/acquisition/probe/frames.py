@@ -141,6 +141,11 @@ class CollectedFrames(Generic[Found]):
         return tuple(self._frames)
 
     @property
+    def duration_s(self) -> float:
+        """From the first frame to the last; 0 without any."""
+        return self._frames[-1].time_s - self._frames[0].time_s if self._frames else 0.0
+
+    @property
     def said(self) -> str:
         """How many images have what is needed, as a sentence."""
         images = [each for each in self._frames if each.has_image]

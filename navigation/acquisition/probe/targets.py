@@ -29,6 +29,8 @@ from navigation.errors import AcquisitionError
 COLUMNS = ("frame", "x_px", "y_px")
 # A corner that is known to half of what is accepted leaves room for the errors that no residual shows.
 ENOUGH = 0.5
+# Neighbouring images repeat one another's error, and a tracker's lasts for seconds: what counts is time.
+LEAST_S = 20.0
 # Where nothing says how large a pixel is: that of a common depth. An echo may be of half or twice the size.
 _COMMON_SPACING_MM = 0.1
 
@@ -110,12 +112,11 @@ class TargetCollecting(CollectedFrames[Floats]):
         known = f"the image's worst corner is known to {expected_mm:.2f} mm RMS, from {found.n_images} images"
         if found.reasons:
             return Advice(found.reasons[0], 0.5, known)
-        self._is_enough = expected_mm <= ENOUGH * limit_mm
+        coverage = min(1.0, ENOUGH * limit_mm / expected_mm, self.duration_s / LEAST_S)
+        self._is_enough = coverage >= 1.0
         if self._is_enough:
             return Advice.enough(known)
-        return Advice(
-            "go on, and repeat these motions: more images make it surer", ENOUGH * limit_mm / expected_mm, known
-        )
+        return Advice("go on, and repeat these motions: more images make it surer", coverage, known)
 
     def calibration(self) -> ProbeCalibration:
         """What the images come to.

@@ -126,11 +126,11 @@ def test_bad_input_is_told(tmp_path: Path):
 
 
 def frames_of(samples):
-    """Frames without anything in their images, with the poses of samples; and the points in them, by number."""
+    """Frames three to a second with dark images and the poses of samples; and the points in them, by number."""
     dark_image = np.zeros((SIZE_PX[1], SIZE_PX[0]), np.uint8)
     frames = [
         UltrasoundFrame(
-            each.index, round(each.time_s * 1e9), dark_image, poses={"T_reference_probe": each.T_fixed_probe}
+            each.index, round(each.index * 1e9 / 3), dark_image, poses={"T_reference_probe": each.T_fixed_probe}
         )
         for each in samples
     ]
@@ -158,8 +158,8 @@ def test_collecting_says_what_is_missing_until_it_is_enough():
     assert whole.advice().coverage == 1.0
     assert whole.is_enough
     whole.undo()
-    # Two seconds at 20 images a second.
-    assert len(whole) == 80 - 40
+    # Two seconds at three images a second.
+    assert len(whole) == 80 - 6
 
 
 def test_a_lag_is_taken_from_the_rack_for_every_target(tmp_path: Path):
