@@ -143,6 +143,5 @@ def test_the_rack_keeps_it_and_gives_it_back():
     back = from_result(CalibrationResult.model_validate_json(kept.to_json()))
     assert back.anchor == "anchor-1"
     assert error_mm(back, true) == pytest.approx(error_mm(found, true), abs=1e-6)
-    # The normal distribution that it keeps is as wide, within the approximation of the length's quantile.
     target = true.inverse().apply(TARGET_HEADSET_MM)
-    assert back.expected_p95_mm(target)[0] == pytest.approx(found.expected_p95_mm(target)[0], rel=0.1)
+    assert back.expected_p95_mm(target)[0] == pytest.approx(found.expected_p95_mm(target)[0], rel=1e-9)
