@@ -33,6 +33,7 @@ class PoseProcess:
         config: what it is started with first; later ones get the newest graph and the address that was bound.
         clock: times the waiting.
         goes_first: gives it a higher priority, where the user may do so.
+        real_time: asks for a real-time priority and a core of its own besides.
         stop_timeout_s: how long it may take to stop.
 
     Attributes:
@@ -40,7 +41,15 @@ class PoseProcess:
         endpoint: where poses are published; with a free port once it is known.
     """
 
-    def __init__(self, config: PoseLoopConfig, clock: PacedClock, *, goes_first: bool, stop_timeout_s: float) -> None:
+    def __init__(
+        self,
+        config: PoseLoopConfig,
+        clock: PacedClock,
+        *,
+        goes_first: bool,
+        real_time: bool,
+        stop_timeout_s: float,
+    ) -> None:
         self._config, self._clock, self._stop_timeout_s = config, clock, stop_timeout_s
         self._shared = PoseVitals.share(multiprocessing.get_context("spawn"))
         self.vitals = PoseVitals(self._shared)
@@ -49,7 +58,8 @@ class PoseProcess:
         self._sent: SentPoses | None = None
         self._early = list[StateChanges | Refused]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
-        settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=POSES if goes_first else None)
+        niceness = POSES if goes_first else None
+        settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time)
         self._child = Child(
             "pose process", run_pose_process, self._arguments, clock, self._first, settings, _is_endpoint
         )

@@ -67,6 +67,7 @@ class ServiceConfig:
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
         recorder: where the recorder takes everything that goes in and out; empty without one.
         goes_first: gives the pose process a higher priority, where the user may do so.
+        real_time: asks for a real-time priority and a core of its own for the pose process.
         start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
     """
 
@@ -86,6 +87,7 @@ class ServiceConfig:
     keep_sent: int = 0
     recorder: str = ""
     goes_first: bool = True
+    real_time: bool = False
     start_timeout_s: float = 60.0
     stop_timeout_s: float = 20.0
 
@@ -129,7 +131,13 @@ class NavigationService:
             mirror=self._config.pose_mirror,
         )
         config = self._config
-        self._poses = PoseProcess(loop, self._clock, goes_first=config.goes_first, stop_timeout_s=config.stop_timeout_s)
+        self._poses = PoseProcess(
+            loop,
+            self._clock,
+            goes_first=config.goes_first,
+            real_time=config.real_time,
+            stop_timeout_s=config.stop_timeout_s,
+        )
         try:
             self._poses.await_start(config.start_timeout_s, self._say)
             self._open_sockets()

@@ -55,6 +55,8 @@ class StandingPanel:
         grid.add_row("clients", _clients(standing))
         grid.add_row("recorder", _recorder(standing))
         grid.add_row("disk", _disk(standing))
+        if standing.scheduling is not None:
+            grid.add_row("priority", Text(standing.scheduling.words, "" if standing.scheduling.real_time else "dim"))
         if ended := [process for process in standing.processes if process.restarts or not process.is_running]:
             said = [Text(f"{each.name}: {each.restarts} restarts, {shown(each.why, 60)}", "yellow") for each in ended]
             grid.add_row("processes", _joined(said))

@@ -14,7 +14,7 @@ from typing import Any
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S
-from navigation.processes.priority import going_first
+from navigation.processes.priority import ask_for_real_time, going_first
 
 STOP = "stop"
 _LOOK_S = 0.02
@@ -29,6 +29,7 @@ class ChildSettings:
         settled_s: a process that ran for so long ended for a reason of its own, and the first pause counts again.
         stop_timeout_s: until a process that was told to stop is killed.
         niceness: priority that it is given where the user may do so, -20 before everything; None for that of others.
+        real_time: asks for a real-time priority and a core of its own besides.
     """
 
     first_pause_s: float = 0.25
@@ -36,6 +37,7 @@ class ChildSettings:
     settled_s: float = 60.0
     stop_timeout_s: float = 5.0
     niceness: int | None = None
+    real_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ class Child:
         niceness = self._settings.niceness
         with going_first(niceness is not None, niceness or 0):
             self._process.start()
+        if self._settings.real_time and self._process.pid is not None:
+            ask_for_real_time(self._process.pid)
         theirs.close()
         self._again_ns, self._begun_ns = None, self._clock.now_ns()
         for message in self._first():

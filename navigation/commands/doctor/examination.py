@@ -68,6 +68,7 @@ def _checks(settings: DoctorSettings, clock: PacedClock) -> dict[str, Check]:
         "system": machine.operating_system,
         "processor and memory": machine.processor_and_memory,
         "clock": jitter,
+        "real time": machine.real_time,
         "disk": partial(machine.disk, settings.out_folder, settings.write_mib),
         "ports": partial(machine.bridge_ports, settings.ports),
         "python": partial(software.python, _SUPPORTED_PYTHON),

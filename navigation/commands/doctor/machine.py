@@ -15,6 +15,7 @@ import numpy as np
 
 from navigation.clock import PacedClock
 from navigation.commands.doctor.report import Finding
+from navigation.processes.priority import isolated_cores, may_have_real_time
 
 GROUP = "machine"
 _MIB = 1024**2
@@ -58,6 +59,21 @@ def processor_and_memory() -> Iterator[Finding]:
         f"{total_gib:.1f} GiB, {free_gib:.1f} GiB of it free",
         f"close other programs: reconstruction may take {_NEEDED_MEMORY_GIB:.0f} GiB",
         {"total_gib": total_gib, "free_gib": free_gib},
+    )
+
+
+def real_time() -> Iterator[Finding]:
+    """Whether the pose process may have a real-time priority (``surgnav serve --real-time``) and a core to itself."""
+    isolated = sorted(isolated_cores())
+    may = may_have_real_time()
+    cores = f"cores kept free of other programs: {', '.join(map(str, isolated)) or 'none'}"
+    yield Finding.judged(
+        GROUP,
+        "real time",
+        may,
+        f"real-time priority {'granted' if may else 'not granted'} to this user; {cores}",
+        "for 'serve --real-time': rtprio 20 in /etc/security/limits.conf, or LimitRTPRIO=20 in its systemd unit",
+        {"may_have_real_time": may, "isolated_cores": len(isolated)},
     )
 
 

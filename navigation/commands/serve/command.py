@@ -42,6 +42,9 @@ class ServeRequest:
     decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
     record: Annotated[Path | None, typer.Option(help="Folder of the recordings; else recordings/ in the case.")] = None
     no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Ask for a real-time priority and a core of their own for the poses.")
+    ] = False
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False
 
 

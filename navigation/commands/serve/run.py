@@ -131,6 +131,7 @@ def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
         headset_events=HeadsetEventSettings(case=request.case, deciders=frozenset(request.decider or ())),
         research_session=request.research,
+        real_time=request.real_time,
         rack=room.rack,
     )
 

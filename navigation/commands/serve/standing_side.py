@@ -26,6 +26,7 @@ from navigation.live.standing.metrics import LOOPBACK, MetricsServer
 from navigation.live.standing.standing import Standing
 from navigation.operator_screen.panel import StandingPanel
 from navigation.operator_screen.screen import OperatorScreen
+from navigation.processes.priority import scheduling_of
 from navigation.terminal.quit_key import pressed_keys
 from reconstruction.ct.dicom.files import list_files
 from reconstruction.ct.dicom.identity import words_of_file
@@ -74,6 +75,7 @@ class StandingSide:
         if now_ns - self._shown_ns < _EVERY_NS:
             return
         self._shown_ns = now_ns
+        poses = service.pose_process.process_id
         standing = Standing(
             now_ns=now_ns,
             vitals=service.vitals(),
@@ -82,6 +84,7 @@ class StandingSide:
             clients=service.control.present,
             processes=(service.pose_process, *recorder.processes, *(() if link is None else (link.process,))),
             recorder=recorder.state,
+            scheduling=None if poses is None else scheduling_of(poses),
             disk_free_bytes=shutil.disk_usage(self._case).free,
         )
         if self._metrics is not None:

@@ -99,6 +99,8 @@ class StandingLog:
             if before is None or process not in before.processes:
                 self.write("process", **vars(process))
         self._note_recorder(before, standing)
+        if before is None or before.scheduling != standing.scheduling:
+            self.write("scheduling", **({} if standing.scheduling is None else vars(standing.scheduling)))
         if self._counted is None or standing.now_ns - self._counted.now_ns >= _COUNTED_EVERY_NS:
             self._counted = standing
             self.write("poses", **_counts(standing))

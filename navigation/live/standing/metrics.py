@@ -105,6 +105,11 @@ def _around(families: Any, standing: Standing) -> Iterator[Metric]:
     yield running
     yield restarts
     yield families.GaugeMetricFamily("surgnav_disk_free_bytes", "Free on the case's disk.", standing.disk_free_bytes)
+    if standing.scheduling is not None:
+        priority = standing.scheduling.real_time
+        yield families.GaugeMetricFamily("surgnav_real_time_priority", "Of the pose process; 0 for none.", priority)
+        alone = standing.scheduling.is_alone
+        yield families.GaugeMetricFamily("surgnav_own_core", "Whether the pose process has a core to itself.", alone)
     recorder = standing.recorder
     if recorder is None:
         return

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from navigation.live.pose_vitals import Vitals
 from navigation.processes.child import ChildState
+from navigation.processes.priority import Scheduling
 from navigation.recorder.writing import RecorderState
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.generated.constants import SelfTestState
@@ -27,6 +28,7 @@ class Standing:
         clients: name and self-test of each client that is here; names need not differ.
         processes: those beside the service.
         recorder: how the recorder stands; None where nothing is recorded, or before it said so.
+        scheduling: of the pose process; None while there is none.
         disk_free_bytes: where the case and its journal are.
     """
 
@@ -37,6 +39,7 @@ class Standing:
     clients: tuple[tuple[str, SelfTestState], ...]
     processes: tuple[ChildState, ...]
     recorder: RecorderState | None
+    scheduling: Scheduling | None
     disk_free_bytes: int
 
     @property

@@ -29,6 +29,7 @@ def test_what_there_is_is_said():
         "! 0.0 MB in a.mcap, 9 messages lost".replace("! ", "✓ "),
         "✓ 42.0 GB free",
         "recorder: 2 restarts, killed by signal 9",
+        "real-time priority 20, core 3 to itself",
         "q q ends",
     ):
         assert words in said, said

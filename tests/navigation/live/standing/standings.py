@@ -7,6 +7,7 @@ import numpy as np
 from navigation.live.pose_vitals import Vitals
 from navigation.live.standing.standing import Standing
 from navigation.processes.child import ChildState
+from navigation.processes.priority import Scheduling
 from navigation.recorder.disk import DiskOutlook
 from navigation.recorder.writing import RecorderState
 from unity_bridge.wire.envelope import Validity
@@ -35,6 +36,7 @@ def standing(**changes: object) -> Standing:
             ChildState("OpenIGTLink server", False, 0, "exit code 1", None),
         ),
         "recorder": RecorderState("a.mcap", 12_345, 678, 9, DiskOutlook(5 * 10**9, 1e6, 79.0), ""),
+        "scheduling": Scheduling(20, -15, 3, True),
         "disk_free_bytes": 42 * 10**9,
     }
     return Standing(**(usual | changes))

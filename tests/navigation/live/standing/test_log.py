@@ -44,22 +44,22 @@ def test_only_what_changed_is_written(tmp_path: Path):
     told = written(tmp_path / "a.jsonl", first, first, lost, restarted, later)
     kinds = [each["event"] for each in told]
     assert kinds[:7] == ["tool", "tool", "registration", "clients", "process", "process", "recorder"]
-    assert kinds[7:] == ["poses", "tool", "process", "poses"]
-    assert told[8] == {
+    assert kinds[7:] == ["scheduling", "poses", "tool", "process", "poses"]
+    assert told[9] == {
         "time": "2026-11-27T12:00:00.000+00:00",
         "event": "tool",
         "tool": "stylus",
         "validity": "stale",
         "reason": "a frame of 0.2 s",
     }
-    assert told[9]["restarts"] == 3
-    assert told[10]["dropped"] == 5
+    assert told[10]["restarts"] == 3
+    assert told[11]["dropped"] == 5
 
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyzäöüéñßABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=12)
 # Words of the log itself are no secret; a patient whose name is one of them loses a word of the log, and no more.
 OWN = "time event tool validity reason registration clients here name self_test process is_running restarts why "
-OWN += "process_id recorder problem lost "
+OWN += "scheduling real_time niceness core is_alone process_id recorder problem lost "
 OWN += "poses batches dropped repeated age_max_ms newest_age_ms disk_free_bytes removed valid "
 OWN += "stale suspect untested passed failed true false null stylus driver"
 

@@ -47,6 +47,7 @@ def test_numbers_of_a_standing(server: MetricsServer):
     assert seen["surgnav_process_restarts_total", "recorder"] == 2.0
     assert seen["surgnav_disk_free_bytes",] == 42e9
     assert seen["surgnav_recorder_recording",] == 1.0
+    assert (seen["surgnav_real_time_priority",], seen["surgnav_own_core",]) == (20.0, 1.0)
     assert seen["surgnav_recorder_lost_total",] == 9.0
     assert seen["surgnav_recorder_disk_left_seconds",] == 79.0 * 60.0
 
