@@ -65,7 +65,7 @@ class LiveMarkers:
                 return None
             raise AcquisitionError(
                 "a tracker that gives poses of tools alone, and no single markers",
-                "a device that gives them: openigtlink (POINT messages, points = NAME), simulated (unknown = [TOOL])",
+                "ndi with strays = true, openigtlink with points = NAME, or simulated with unknown = [TOOL]",
                 "export the markers with the tracker's own program, and name the CSV",
             )
         self.why = "" if len(frame.strays_mm) >= 3 else f"{len(frame.strays_mm)} markers in view, of 3 at least"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
 
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.driver import Device
@@ -11,7 +14,16 @@ from navigation.devices.ndi.errors import NdiAnsweredError, NdiError, NdiReplyEr
 from navigation.devices.ndi.observation import observe
 from navigation.devices.ndi.opening import frame_hz, initialise, open_line
 from navigation.devices.ndi.ports import set_up_ports
-from navigation.devices.ndi.replies import BX_COMMAND, TX_COMMAND, PortReading, SystemReading, read_bx, read_tx
+from navigation.devices.ndi.replies import (
+    BX_COMMAND,
+    BX_STRAYS_COMMAND,
+    TX_COMMAND,
+    TX_STRAYS_COMMAND,
+    PortReading,
+    SystemReading,
+    read_bx,
+    read_tx,
+)
 from navigation.devices.ndi.settings import ndi_settings
 from navigation.devices.ndi.words import PORT_OCCUPIED, SYSTEM_TROUBLES, troubles
 from navigation.devices.reader import BackOff, Received
@@ -38,7 +50,7 @@ class NdiConnection:
 
     def __init__(self, device: Device, clock: PacedClock) -> None:
         settings = ndi_settings(device)
-        self._device, self._clock = device, clock
+        self._device, self._clock, self._strays = device, clock, settings.strays
         self._line, self._api = open_line(settings, clock)
         self._spoilt, self._in_ascii = 0, False
         self._spoilt_said = ("", 0)
@@ -93,12 +105,14 @@ class NdiConnection:
     def _ask(self) -> SystemReading:
         if not self._in_ascii:
             try:
-                return read_bx(self._api.ask(BX_COMMAND, _FRAME_REPLY_S))
+                command = BX_STRAYS_COMMAND if self._strays else BX_COMMAND
+                return read_bx(self._api.ask(command, _FRAME_REPLY_S), self._strays)
             except NdiAnsweredError as error:
                 if error.code != _UNKNOWN_COMMAND:
                     raise
                 self._in_ascii = True
-        return read_tx(self._api.ask(TX_COMMAND, _FRAME_REPLY_S))
+        command = TX_STRAYS_COMMAND if self._strays else TX_COMMAND
+        return read_tx(self._api.ask(command, _FRAME_REPLY_S), self._strays)
 
     def _new(self, reading: SystemReading) -> list[Received]:
         """What of a reply was not in the one before: a message for each frame number in it, the oldest first."""
@@ -119,10 +133,14 @@ class NdiConnection:
         newest = max(by_frame)
         by_frame[newest] |= without_frame
         self._watch_rate(newest)
-        return [
+        received = [
             Received(tools, round(frame * NS_PER_S / self._frame_hz), frame if frame == newest else None, news)
             for frame, tools in sorted(by_frame.items())
         ]
+        if reading.strays_mm is not None:
+            points = np.array(reading.strays_mm, np.float64).reshape(-1, 3)
+            received[-1] = replace(received[-1], strays_mm=points[np.isfinite(points).all(axis=1)])
+        return received
 
     def _sort(
         self,

@@ -12,10 +12,13 @@ from navigation.devices.ndi.wire import Reply, shown
 
 # What is asked for in binary: poses and states, and which markers were used. In ASCII poses and states alone.
 BX_COMMAND, TX_COMMAND = "BX:0003", "TX:0001"
+# The same with the markers that are no tool's.
+BX_STRAYS_COMMAND, TX_STRAYS_COMMAND = "BX:1003", "TX:1001"
 _POSE, _STATE, _TOOL = struct.Struct("<8f"), struct.Struct("<II"), struct.Struct("<B10s")
-_HANDLE, _SYSTEM = struct.Struct("<BB"), struct.Struct("<H")
+_HANDLE, _SYSTEM, _POINT = struct.Struct("<BB"), struct.Struct("<H"), struct.Struct("<3f")
 # Signs and digits of a pose in ASCII, with the decimal point left out: four of 6 characters, three of 7, one of 6.
 _TX_POSE = re.compile(r"([+-]\d{5})" * 4 + r"([+-]\d{6})" * 3 + r"([+-]\d{5})")
+_TX_POINT = re.compile(r"([+-]\d{6})" * 3)
 _TX_STATE = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})")
 _HEX = re.compile(r"[0-9A-F]+")
 
@@ -52,14 +55,21 @@ class PortReading:
 
 @dataclass(frozen=True)
 class SystemReading:
-    """All port handles in one reply, and the status of the system (`words.SYSTEM_TROUBLES`)."""
+    """All port handles in one reply.
+
+    Attributes:
+        system_bits: the status of the system (`words.SYSTEM_TROUBLES`).
+        strays_mm: markers that are no tool's; none where one of them is out of the volume, since guides differ on which
+            bit is which marker's. None where they were not asked for.
+    """
 
     ports: tuple[PortReading, ...]
     system_bits: int
+    strays_mm: tuple[tuple[float, ...], ...] | None = None
 
 
-def read_bx(reply: Reply) -> SystemReading:
-    """Reads the answer to `BX_COMMAND`.
+def read_bx(reply: Reply, strays: bool = False) -> SystemReading:
+    """Reads the answer to `BX_COMMAND`, or with `strays` to `BX_STRAYS_COMMAND`.
 
     Raises:
         NdiReplyError: it is not of that form.
@@ -67,12 +77,12 @@ def read_bx(reply: Reply) -> SystemReading:
     if not reply.is_binary:
         raise _wrong(reply, "BX")
     try:
-        return _read_bx(reply.body)
+        return _read_bx(reply.body, strays)
     except (struct.error, ValueError, IndexError) as error:
         raise _wrong(reply, "BX") from error
 
 
-def _read_bx(body: bytes) -> SystemReading:
+def _read_bx(body: bytes, strays: bool) -> SystemReading:
     ports, at = [], 1
     for _ in range(body[0]):
         handle, presence = _HANDLE.unpack_from(body, at)
@@ -89,14 +99,24 @@ def _read_bx(body: bytes) -> SystemReading:
         at += _STATE.size + _TOOL.size
         seen = sum((byte & 0x0F != 0) + (byte & 0xF0 != 0) for byte in markers)
         ports.append(PortReading(handle, Presence(presence), pose, port_bits, frame, tool_bits, seen))
+    strays_mm, at = _read_bx_strays(body, at) if strays else (None, at)
     (system_bits,) = _SYSTEM.unpack_from(body, at)
     if at + _SYSTEM.size != len(body):
         raise ValueError("bytes are left over")
-    return SystemReading(tuple(ports), system_bits)
+    return SystemReading(tuple(ports), system_bits, strays_mm)
 
 
-def read_tx(reply: Reply) -> SystemReading:
-    """Reads the answer to `TX_COMMAND`, of devices that know no BX.
+def _read_bx_strays(body: bytes, at: int) -> tuple[tuple[tuple[float, ...], ...], int]:
+    """The stray markers that begin at a byte, and the byte after them."""
+    count = body[at]
+    start = at + 1 + -(-count // 8)
+    outside = any(body[at + 1 : start])
+    points = tuple(_POINT.unpack_from(body, start + _POINT.size * number) for number in range(count))
+    return () if outside else points, start + _POINT.size * count
+
+
+def read_tx(reply: Reply, strays: bool = False) -> SystemReading:
+    """Reads the answer to `TX_COMMAND`, or with `strays` to `TX_STRAYS_COMMAND`, of devices that know no BX.
 
     Raises:
         NdiReplyError: it is not of that form.
@@ -104,11 +124,32 @@ def read_tx(reply: Reply) -> SystemReading:
     lines = reply.text[2:].split("\n")
     try:
         ports = tuple(_read_tx_port(line) for line in lines[:-1])
-        if reply.is_binary or len(ports) != _hex(reply.text[:2]) or len(lines[-1]) != 4:
+        strays_mm, last = _read_tx_strays(lines[-1]) if strays else (None, lines[-1])
+        if reply.is_binary or len(ports) != _hex(reply.text[:2]) or len(last) != 4:
             raise ValueError("another number of port handles")
-        return SystemReading(ports, _hex(lines[-1]))
+        return SystemReading(ports, _hex(last), strays_mm)
     except ValueError as error:
         raise _wrong(reply, "TX") from error
+
+
+def _read_tx_strays(text: str) -> tuple[tuple[tuple[float, ...], ...], str]:
+    """The stray markers before the status of the system, and what follows them."""
+    # Whether their number is decimal or hexadecimal, programs read differently; only one fits what follows.
+    counts = [_hex(text[:2]), *([int(text[:2])] if text[:2].isdecimal() else [])]
+    fitting = [count for count in counts if len(text) == 2 + -(-count // 4) + 21 * count + 4]
+    if not fitting:
+        raise ValueError("another number of markers")
+    count = fitting[0]
+    start = 2 + -(-count // 4)
+    outside = count > 0 and _hex(text[2:start]) > 0
+    points, rest = [], text[start:]
+    for _ in range(count):
+        match = _TX_POINT.match(rest)
+        if match is None:
+            raise ValueError("no position of a marker")
+        points.append(tuple(int(group) / 1e2 for group in match.groups()))
+        rest = rest[match.end() :]
+    return () if outside else tuple(points), rest
 
 
 def _read_tx_port(line: str) -> PortReading:

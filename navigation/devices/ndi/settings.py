@@ -29,6 +29,7 @@ class NdiSettings(Settings):
         reply_s: how long the device may take to answer a command, or to come back from a reset.
         frame_hz: how many frames the device counts in a second, which gives frames their time; None asks the device,
             and takes 60 where it does not say: right for Polaris, while Aurora counts 40.
+        strays: ask for passive markers that are no tool's too, for the calibration of a tool's geometry.
     """
 
     serial_port: str | None = None
@@ -37,6 +38,7 @@ class NdiSettings(Settings):
     port: int = Field(8765, ge=1, le=65_535)
     reply_s: float = Field(5.0, gt=0.0, le=60.0)
     frame_hz: float | None = Field(None, gt=0.0, le=1000.0)
+    strays: bool = False
 
 
 class NdiTool(Settings):

@@ -78,6 +78,8 @@ class FakeDevice:
         self.plugged: dict[tuple[int, int], bool] = {}
         self.states: dict[int, str] = {}
         self.system_bits = 0
+        self.strays_mm: list[list[float]] = []
+        self.strays_outside = 0
         self.mute = False
         self.faults: list[Fault] = []
         self.first_frame, self.began = 1000, time.monotonic()
@@ -308,6 +310,10 @@ class FakeDevice:
             if mode & 2:
                 seen = b"\x33\x33" if presence == 1 else b"\x30\x30"
                 body += bytes([tool_bits]) + bytes(8) + seen
+        if mode & 0x1000:
+            count = len(self.strays_mm)
+            body += bytes([count]) + self.strays_outside.to_bytes(-(-count // 8), "little")
+            body += b"".join(struct.pack("<3f", *point) for point in self.strays_mm)
         body += struct.pack("<H", self.system_bits)
         header = struct.pack("<2sH", b"\xc4\xa5", len(body))
         return header + struct.pack("<H", crc(header)) + body + struct.pack("<H", crc(body))
@@ -330,4 +336,8 @@ class FakeDevice:
             else:
                 text += "MISSING"
             text += f"{port.status | port_bits:08X}{frame:08X}\n"
+        if int(parameters or "0001", 16) & 0x1000:
+            count = len(self.strays_mm)
+            text += f"{count:02d}" + (f"{self.strays_outside:0{-(-count // 4)}X}" if count else "")
+            text += "".join(f"{round(value * 1e2):+07d}" for point in self.strays_mm for value in point)
         return text + f"{self.system_bits:04X}"

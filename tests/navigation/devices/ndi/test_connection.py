@@ -86,6 +86,24 @@ def test_devices_that_know_no_binary_are_asked_in_ascii(network, tmp_path: Path)
     check_pose(message.tools["tool_2"], 2, message.sequence, TX_MM)
 
 
+@pytest.mark.parametrize("binary", [True, False])
+def test_markers_of_no_tool_are_asked_for_where_the_room_says_so(network, tmp_path: Path, binary: bool):
+    markers_mm = [[12.5, -30.25, -1200.75], [0.0, 55.5, -1190.0]]
+    network.tell(set="binary", to=binary)
+    network.tell(set="strays_mm", to=markers_mm)
+    try:
+        with connected(device(network.settings(strays=True), *passive(tmp_path, 1))) as opened:
+            message = until(opened, lambda message: message.strays_mm is not None)
+        with connected(device(network.settings(), *passive(tmp_path, 1))) as opened:
+            unasked = until(opened, lambda message: bool(message.tools))
+    finally:
+        network.tell(set="binary", to=True)
+        network.tell(set="strays_mm", to=[])
+    np.testing.assert_allclose(message.strays_mm, markers_mm, rtol=0, atol=TX_MM)
+    assert message.tools["reference"].visibility is Visibility.VISIBLE
+    assert unasked.strays_mm is None
+
+
 def test_more_tools_than_four(network, tmp_path: Path):
     numbers = tuple(range(1, 25))
     with connected(device(network.settings(), *passive(tmp_path, *numbers))) as opened:

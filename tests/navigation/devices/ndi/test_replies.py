@@ -90,6 +90,43 @@ def test_cut_short_or_longer_replies_are_refused(device):
             read_tx(Reply(wrong))
 
 
+STRAYS_MM = [[12.5, -30.25, -1200.75], [0.0, 55.5, -1190.0], [-42.0, 10.0, -1210.5]]
+
+
+@pytest.mark.parametrize(("command", "read"), [("BX:1003", read_bx), ("TX:1001", read_tx)])
+@pytest.mark.parametrize("count", [0, 1, 3, 12])
+def test_markers_of_no_tool_come_after_the_tools(device, command, read, count):
+    device.strays_mm = (STRAYS_MM * 4)[:count]
+    reading = read(asked(device, command), strays=True)
+    assert np.array(reading.strays_mm).reshape(-1, 3) == pytest.approx(np.array(device.strays_mm).reshape(-1, 3))
+    assert (len(reading.ports), reading.system_bits) == (5, 0x0201)
+
+
+@pytest.mark.parametrize(("command", "read"), [("BX:1003", read_bx), ("TX:1001", read_tx)])
+def test_markers_are_none_where_one_is_out_of_the_volume_and_a_cut_reply_is_refused(device, command, read):
+    device.strays_mm, device.strays_outside = STRAYS_MM, 2
+    assert read(asked(device, command), strays=True).strays_mm == ()
+    whole = asked(device, command)
+    with pytest.raises(NdiReplyError):
+        read(Reply(whole.body[:-3], is_binary=whole.is_binary), strays=True)
+
+
+def test_markers_that_nobody_asked_for_are_none(device):
+    assert read_bx(asked(device, "BX:0003")).strays_mm is None
+
+
+@given(st.binary(max_size=120))
+def test_no_reply_with_markers_raises_anything_else(body: bytes):
+    with suppress(NdiReplyError):
+        read_bx(Reply(body, is_binary=True), strays=True)
+
+
+@given(st.text("0123456789ABCDEF+-\n", max_size=120))
+def test_no_ascii_reply_with_markers_raises_anything_else(text: str):
+    with suppress(NdiReplyError):
+        read_tx(Reply(text.encode()), strays=True)
+
+
 def test_handles_and_places():
     assert read_handles(Reply(b"0201001A0031")) == (0x01, 0xA0)
     assert read_handle(Reply(b"0A")) == 10
