@@ -47,8 +47,8 @@ def align_by_worn_marker(
     found = HeadsetToTracker(
         T_headset_tracker=pose,
         covariance=read_only(covariance),
-        # Neighbouring poses repeat one another's error: so many are left.
-        degrees=max(6.0 * solved.n_used / solved.repetition - 12.0, 1.0),
+        # Neighbouring poses repeat one another's error: the error in each direction is known from so many.
+        degrees=max(solved.n_used / solved.repetition - 2.0, 1.0),
         anchor=anchor,
         method=f"a marker on the headset, hand-eye: {solved.method}",
         centre_tracker_mm=read_only(tracker.poses[:, :3, 3].mean(axis=0)),
