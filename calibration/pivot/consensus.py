@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from scipy.special import chdtri
 
 from calibration.pivot.equations import Equations, Metric, independent_poses, residuals_mm, solve_samples
 from geometry.points import Bools, Floats
@@ -26,6 +27,8 @@ _SHARE, _LENGTH_AT_SHARE = 0.4, 1.3672
 # believed to be over ten times better than the mean: with few poses either would be an accident.
 _PRIOR_POSES, _FLOOR = 60.0, 0.01
 _EXACT_MM = 1e-9
+# A covariance of three directions has five numbers more than one variance; by chance it looks unequal in this share.
+_SHAPES, _BY_CHANCE = 5, 0.05
 # The best part of poses that repeat one another fits by accident, and the others would seem astray: where fewer than
 # this many are independent, the search for those astray begins this much wider.
 _INDEPENDENT, _WIDER = 20.0, 6.0
@@ -58,7 +61,22 @@ def _reweighted(equations: Equations, solution: Floats, metric: Metric, cutoff: 
         left = equations.residuals_mm(solution)
         metric = Metric.of(_scatter_mm2(left, weights, cutoff))
     used = np.sum(metric.whitened(left) ** 2, axis=1) < cutoff**2
+    metric = _plain_if_alike(left[used], metric)
     return equations.solve(used.astype(np.float64), metric), used, metric
+
+
+def _plain_if_alike(left_mm: Floats, metric: Metric) -> Metric:
+    """The same for all directions where the residuals, ``(n, 3)``, do not contradict it: weights by chance cost some.
+
+    The likelihood ratio of Mauchly's test (Annals of Mathematical Statistics 11(2), 1940); poses that repeat their
+    neighbours count as fewer.
+    """
+    scatter = left_mm.T @ left_mm / len(left_mm) + _EXACT_MM**2 * np.eye(3)
+    mean_mm2 = float(np.trace(scatter)) / 3.0
+    contrast = 3.0 * np.log(mean_mm2) - float(np.linalg.slogdet(scatter)[1])
+    if independent_poses(metric.whitened(left_mm)) * contrast < chdtri(_SHAPES, _BY_CHANCE):
+        return Metric.isotropic(float(np.sqrt(mean_mm2)))
+    return metric
 
 
 def _least_quantile(rotations: Floats, translations_mm: Floats) -> Floats:

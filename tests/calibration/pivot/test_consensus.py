@@ -8,6 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from calibration import PoseStream, calibrate_pivot
 from calibration.errors import PivotRefusedError
+from calibration.pivot.consensus import find_consensus
+from calibration.pivot.equations import Equations
 
 TIP_MM = np.array([3.0, -5.0, -160.0])
 PIVOT_MM = np.array([120.0, -80.0, -1500.0])
@@ -126,3 +128,18 @@ def test_a_tool_at_rest_is_said() -> None:
     poses[:, :3, 3] += np.random.default_rng(5).normal(scale=0.1, size=(100, 3))
     with pytest.raises(PivotRefusedError, match="a stylus that hardly moved"):
         calibrate_pivot(stream(poses))
+
+
+@pytest.mark.parametrize(("depth_sd_mm", "is_plain"), [(0.25, True), (0.75, False)])
+def test_directions_count_alike_unless_the_residuals_say_otherwise(depth_sd_mm: float, is_plain: bool) -> None:
+    said = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rotations = Rotation.from_rotvec(rng.uniform(-0.5, 0.5, (150, 3))).as_matrix()
+        noise = np.array([0.25, 0.25, depth_sd_mm]) * rng.normal(size=(150, 3))
+        metric = find_consensus(Equations(rotations, noise - rotations @ [3.0, -5.0, -160.0]), 4.685)[2]
+        spread = np.linalg.eigvalsh(metric.weight)
+        said.append(np.isclose(spread[0], spread[-1]))
+    # One in twenty is called unequal by chance.
+    assert (np.mean(said) > 0.75) == is_plain
+    assert is_plain or not any(said)
