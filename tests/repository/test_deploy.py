@@ -42,7 +42,7 @@ def test_systemd_itself_finds_nothing_wrong(tmp_path: Path):
         pytest.skip("systemd-analyze is not here: scripts/setup tests brings it")
     # It asks whether the program can be run, which is elsewhere here than where the page installs it.
     unit = tmp_path / "surgnav.service"
-    unit.write_text(UNIT.replace("/opt/surgnav/.venv/bin/surgnav", sys.executable))
+    unit.write_text(UNIT.replace("/srv/surgnav/.venv/bin/surgnav", sys.executable))
     checked = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
     about_ours = [line for line in checked.stderr.splitlines() if "surgnav" in line]
     assert not about_ours, checked.stderr
@@ -76,7 +76,7 @@ def test_the_container_file_names_what_is_there():
     assert set(extras) <= set(project["optional-dependencies"])
     assert of("ENTRYPOINT") == [f'["{next(iter(project["scripts"]))}"]']
     assert of("EXPOSE")[0].split() == [str(port) for port in ServeRequest(case=Path()).ports]
-    assert "/opt/surgnav/requirements.lock" in of("RUN")[1]
+    assert "/srv/surgnav/requirements.lock" in of("RUN")[1]
     assert (REPOSITORY / "requirements.lock").is_file()
 
 
