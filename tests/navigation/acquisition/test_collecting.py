@@ -33,10 +33,21 @@ class Feed:
         self.given += 1
         return sample
 
-    def run(self, *, until_enough: bool = False, seconds: float | None = None) -> PivotCollecting:
+    def run(
+        self, *, until_enough: bool = False, seconds: float | None = None, ends_after: int = 1 << 30
+    ) -> PivotCollecting:
         collecting = PivotCollecting("lab")
         keys: Callable[[], str | None] = lambda: self.keys.pop(self.given, None)  # noqa: E731
-        collect(collecting, self.next, keys, self.shown.append, self.clock, until_enough=until_enough, seconds=seconds)
+        collect(
+            collecting,
+            self.next,
+            keys,
+            self.shown.append,
+            self.clock,
+            until_enough=until_enough,
+            seconds=seconds,
+            is_over=lambda: self.given >= ends_after,
+        )
         return collecting
 
 
@@ -60,6 +71,31 @@ def test_what_is_enough_ends_it_where_nobody_presses_a_key():
     assert 100 <= len(collecting) < 400
     assert feed.shown[-1].next_step == "it is enough: end it with Enter"
     assert feed.shown[0].doubt == "too few poses yet"
+
+
+def test_the_end_of_a_recording_that_is_played_ends_it():
+    assert len(Feed(200, {}).run(ends_after=60)) == 60
+
+
+class SlowAdvice(PivotCollecting):
+    """Its advice takes a second."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__("lab")
+        self.clock, self.asked = clock, 0
+
+    def advice(self) -> Advice:
+        self.asked += 1
+        self.clock.advance_ns(NS_PER_S)
+        return Advice("go on", 0.5, "slow")
+
+
+def test_advice_that_takes_long_is_asked_for_a_fifth_of_the_time():
+    feed = Feed(400, {})
+    slow = SlowAdvice(feed.clock)
+    collect(slow, feed.next, lambda: None, feed.shown.append, feed.clock, until_enough=False, seconds=20.0)
+    # Every five seconds, and at the end.
+    assert slow.asked == 5
 
 
 def test_a_static_tool_is_told_to_move_and_is_never_enough():
