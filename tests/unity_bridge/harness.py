@@ -12,6 +12,7 @@ from unity_bridge import ControlServer, PosePublisher, SurfaceServer, ToolState,
 from unity_bridge.client import ClientSettings, Endpoints, ReferenceClient
 from unity_bridge.client.__main__ import MonotonicClock
 from unity_bridge.control.event_handler import EventHandler
+from unity_bridge.control.observations import Observer
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.surfaces.server import SurfaceServerSettings
 from unity_bridge.transport.admission import AdmissionCheck, Admissions
@@ -46,6 +47,7 @@ class Server:
     surface_settings: SurfaceServerSettings = field(default_factory=SurfaceServerSettings)
     security: ServerSecurity | None = None
     handler: EventHandler | None = None
+    observer: Observer | None = None
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()
@@ -64,6 +66,7 @@ class Server:
             self.welcome,
             gate=self.gate,
             handler=self.handler,
+            observer=self.observer,
             self_test=SelfTest(np.random.default_rng(1)),
             admissions=Admissions(secret, self.poses.withdraw),
         )

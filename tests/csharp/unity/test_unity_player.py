@@ -6,144 +6,14 @@ import dataclasses
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.spatial.transform import Rotation
 
-from geometry.surface import Surface
-from geometry.transform import Transform
 from navigation.commands.keys.run import Address, enroll, new_keys, revoke
 from navigation.headset.server_keys import open_security
-from tests.csharp.unity.unity_builds import build_player
-from tests.csharp.unity.unity_player import UnityPlayer
-from tests.unity_bridge.harness import CLOCK, Server
-from unity_bridge import ToolState, encode_surface
-from unity_bridge.control.event_handler import NoEventHandler
-from unity_bridge.control.event_window import Outcome
+from tests.csharp.unity.played_room import POSES, Room, all_shown, displays, pose
 from unity_bridge.wire.convention import pose_to_unity
 from unity_bridge.wire.envelope import Validity
 
 IDENTITY = [0.0, 0.0, 0.0, 1.0]
-
-
-def pose(to_frame: str, from_frame: str, seed: int) -> Transform:
-    """Turned about all axes and away from the origin: a mistake in any of them shows."""
-    rng = np.random.default_rng(seed)
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_rotvec(rng.uniform(-1.0, 1.0, 3)).as_matrix()
-    matrix[:3, 3] = rng.uniform(-200.0, 200.0, 3)
-    return Transform(matrix, to_frame, from_frame)
-
-
-POSES = {
-    "reference": pose("tracker", "reference", 1),
-    "stylus": pose("reference", "stylus_tip", 2),
-    "patient": pose("reference", "ct", 3),
-}
-
-
-class Handler(NoEventHandler):
-    """Keeps every event, and accepts it."""
-
-    def __init__(self) -> None:
-        self.events = []
-
-    def handle(self, event, sender):
-        self.events.append(event)
-        return Outcome("kept")
-
-
-class Room:
-    """A server and what it says of each tool; `work` is one round of it."""
-
-    def __init__(self, security=None) -> None:
-        self.handler = Handler()
-        self.server = Server(handler=self.handler, security=security)
-        self.tools = {name: self.valid(name) for name in POSES}
-        self.is_moving = False
-
-    @staticmethod
-    def valid(name: str) -> ToolState:
-        T_to_from = POSES[name]
-        return ToolState(
-            tool=name,
-            to_frame=T_to_from.to_frame,
-            from_frame=T_to_from.from_frame,
-            validity=Validity.VALID,
-            T_to_from=T_to_from,
-            expected_error_mm={"stylus": 0.6, "patient": 0.8}.get(name),
-            registration_id="registration-1" if name == "patient" else "",
-        )
-
-    def say(self, name: str, validity: Validity, reason: str) -> None:
-        """A lost tool without a pose, another with the one it has."""
-        lost = validity is Validity.LOST
-        self.tools[name] = dataclasses.replace(
-            self.valid(name),
-            validity=validity,
-            reason=reason,
-            T_to_from=None if lost else POSES[name],
-            expected_error_mm=None if lost else self.valid(name).expected_error_mm,
-        )
-
-    def work(self) -> None:
-        if self.is_moving:
-            matrix = POSES["stylus"].matrix.copy()
-            matrix[0, 3] += self.server.poses.last_sequence % 100
-            moved = Transform(matrix, "reference", "stylus_tip")
-            self.tools["stylus"] = dataclasses.replace(self.valid("stylus"), T_to_from=moved)
-        self.server.poses.publish(list(self.tools.values()), CLOCK.now_ns())
-        self.server.serve()
-
-    def offer(self, name: str, size_mm: float = 100.0, frame: str = "ct"):
-        """An irregular tetrahedron; returns its payload."""
-        corners = np.array([[0.0, 0.0, 0.0], [1.0, 0.1, 0.0], [0.2, 0.9, 0.0], [0.3, 0.2, 0.8]]) * size_mm
-        triangles = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
-        payload = encode_surface(Surface(corners, triangles, frame, name))
-        self.server.surfaces.offer(payload, "approved", "Dr. A. Example")
-        return payload
-
-
-@pytest.fixture(scope="session")
-def player_program(tools, core_assembly):
-    return build_player(core_assembly, tools)
-
-
-@pytest.fixture
-def room():
-    room = Room()
-    with contextlib.closing(room.server):
-        yield room
-
-
-@pytest.fixture
-def start_player(player_program, tools, runtime, tmp_path, room):
-    """Presses play: the sample scene, with the room's server in the place of the file's; `room` is closed after it."""
-    with contextlib.ExitStack() as stack:
-
-        def start(room: Room, *before: str) -> UnityPlayer:
-            player = UnityPlayer(player_program, tools, runtime, room.work, tmp_path)
-            stack.callback(player.close)
-            player.load(
-                *before,
-                poseEndpoint=room.server.endpoints.poses,
-                surfaceEndpoint=room.server.endpoints.surfaces,
-                controlEndpoint=room.server.endpoints.control,
-            )
-            return player
-
-        yield start
-
-
-@pytest.fixture
-def player(start_player, room):
-    return start_player(room)
-
-
-def displays(shown) -> dict[str, str]:
-    return {name: frame["display"] for name, frame in shown["frames"].items() if name in POSES}
-
-
-def all_shown(shown) -> bool:
-    return set(displays(shown).values()) == {"Shown"}
 
 
 def test_press_play_and_see_the_tools_where_they_are(player):
@@ -319,37 +189,6 @@ def test_the_readout_says_the_distance_and_what_it_may_be_off_by(player, room):
     assert words.endswith("± 1.0 mm expected")
     room.say("stylus", Validity.LOST, "covered")
     player.until(lambda shown: shown["texts"]["Readout"] == "covered")
-
-
-def test_the_headset_is_aligned_by_a_marker_that_both_see(player):
-    """Where the headset sees the reference is where the reference then is, whatever the tracker says of it."""
-    player.set("Headset anchor", "HeadsetAnchor", "fixedInScene", "0")
-    shown = player.until(lambda shown: "not aligned" in shown["frames"]["stylus"]["reason"])
-    assert not any(shown["frames"][name]["is_seen"] for name in POSES)
-    seen = Rotation.from_rotvec([0.3, -0.2, 0.5]).as_quat()
-    player.move("Marker as the headset sees it", (0.1, 1.2, 0.6), seen)
-    player.do("active", player.id_of("Marker as the headset sees it"), "1")
-    player.call("Headset anchor", "HeadsetAnchor", "Align")
-    shown = player.until(all_shown)
-    assert shown["frames"]["reference"]["world"] == pytest.approx([0.1, 1.2, 0.6], abs=1e-5)
-    player.do("pause", "1")
-    player.do("pause", "0")
-    shown = player.until(lambda shown: "taken off" in shown["frames"]["stylus"]["reason"])
-    assert not shown["frames"]["stylus"]["is_seen"]
-
-
-def test_an_alignment_that_scatters_is_refused(player):
-    player.until(all_shown)
-    player.set("Headset anchor", "HeadsetAnchor", "fixedInScene", "0")
-    player.set("Headset anchor", "HeadsetAnchor", "sampleCount", "6")
-    marker = "Marker as the headset sees it"
-    player.do("active", player.id_of(marker), "1")
-    player.call("Headset anchor", "HeadsetAnchor", "Align")
-    player.do("step", "3", "5")
-    player.move(marker, (0.0, 0.02, 0.0))
-    shown = player.until(lambda shown: "scattered" in shown["frames"]["Headset anchor"]["reason"])
-    assert "scattered by 10.0 mm and 0.0 degrees (allowed: 2.0 mm, 1.0 degrees)" in shown["frames"]["stylus"]["reason"]
-    assert not any(shown["frames"][name]["is_seen"] for name in POSES)
 
 
 def test_an_enrolment_is_kept_and_lets_the_headset_in_again(start_player, tmp_path):
