@@ -24,7 +24,7 @@ class ContourRecord:
     Args:
         folder: is made; must not hold a record already.
         about: source, model and whatever else the reader needs.
-        place: says where a result's contours lie, None of one without any; None where no probe's calibration is used.
+        place: says where a usable frame and its contours lie; None where no probe's calibration is used.
 
     Raises:
         DeviceError: the folder holds a record.

@@ -22,7 +22,7 @@ from navigation.devices.driver import Role, Tool
 from navigation.devices.ultrasound.source import UltrasoundFrame, UltrasoundRecording
 from navigation.errors import DeviceError, RoomError
 from navigation.room.room import Room
-from navigation.ultrasound.pipeline import FrameResult
+from navigation.ultrasound.pipeline import USABLE, FrameResult
 
 # Water of a tank is up to 4 % slower than tissue; the steps of a scanner's depth are larger than this.
 _SAME_SPACING = 0.08
@@ -94,7 +94,7 @@ class ProbeInForce:
 
 
 class ContourPlacing:
-    """Places the contours of a recording with poses.
+    """Places the images of a recording with poses, and their contours.
 
     Args:
         probe: its calibrations.
@@ -103,7 +103,7 @@ class ContourPlacing:
     Attributes:
         probe: as given.
         fixed: the frame that contours are placed in.
-        n_placed, n_refused: usable frames whose contours were placed, and those that could not be.
+        n_placed, n_refused: usable frames that were placed, and those that could not be.
 
     Raises:
         DeviceError: no sequence with poses of the probe, or images of another size or depth than those of the
@@ -141,8 +141,8 @@ class ContourPlacing:
             )
 
     def place(self, result: FrameResult) -> dict[str, Any] | None:
-        """Where the contours of a usable frame lie, for its record; None of a frame without any."""
-        if not result.contours or result.pixels is None or result.source_ns is None:
+        """Where a usable frame and its contours lie, for its record; None of another frame."""
+        if result.state != USABLE or result.pixels is None or result.source_ns is None:
             return None
         trouble = self.probe.trouble(result.pixels.shape[::-1], result.pixel_mm)
         time_s = (result.source_ns - self._first_ns) / NS_PER_S + self.probe.lag_s
@@ -153,12 +153,14 @@ class ContourPlacing:
             self.n_refused += 1
             return {"reason": trouble, "contours": []}
         self.n_placed += 1
-        errors_mm = [self.probe.image_map.expected_errors_mm(each.points_px).max() for each in result.contours]
+        image_map = self.probe.image_map
+        points_px = np.concatenate([_corners_px(self.probe.size_px), *(each.points_px for each in result.contours)])
         return {
             "reason": "",
             "to_frame": self.fixed,
             "image_shows_ns": result.source_ns + round(self.probe.lag_s * NS_PER_S),
-            "expected_error_rms_mm": round(float(max(errors_mm)), 3),
+            "expected_error_rms_mm": round(float(image_map.expected_errors_mm(points_px).max()), 3),
+            "image_px_to_mm": (pose @ image_map.matrix_probe_image_px).tolist(),
             "contours": [self._placed(contour.points_px, pose) for contour in result.contours],
         }
 
@@ -178,6 +180,12 @@ def placing_of(room: Room, path: Path, recording: UltrasoundRecording) -> Contou
     placing = ContourPlacing(ProbeInForce.of(room.the_tool(Role.PROBE)), path)
     placing.check(recording)
     return placing
+
+
+def _corners_px(size_px: tuple[int, int]) -> Floats:
+    """The middles of the corner pixels of an image of this width and height, ``(4, 2)``."""
+    right, bottom = size_px[0] - 1, size_px[1] - 1
+    return np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]], np.float64)
 
 
 def _size_px(frame: UltrasoundFrame) -> tuple[int, int]:

@@ -29,7 +29,7 @@ def print_summary(numbers: dict[str, Any], folder: Path, console: Console) -> No
         table.add_row("it ended because", numbers["ended"])
     if "frames_placed" in numbers:
         where = f"{numbers['frames_placed']}; {numbers['frames_not_placed']} could not be"
-        table.add_row("frames whose contours were placed", where)
+        table.add_row("frames placed beside the patient", where)
     if numbers.get("results_lost"):
         table.add_row("results that were not recorded", f"{numbers['results_lost']}: this machine was too slow")
     console.print(table, highlight=False, markup=False)

@@ -134,12 +134,15 @@ def test_contours_lie_where_the_probe_was_when_the_image_was_made(sweep: Path, t
         assert placed["to_frame"] == "reference"
         assert placed["image_shows_ns"] == frame["source_ns"] - 100_000_000
         assert 0.1 < placed["expected_error_rms_mm"] < 0.3
+        image_to_reference = np.array(placed["image_px_to_mm"])
         for contour, where in zip(frame["contours"], placed["contours"], strict=True):
             px = np.array(contour["points_px"])
             in_probe = np.column_stack([px, np.ones(len(px))]) @ COLUMNS_MM.T
             np.testing.assert_allclose(where["points_probe_mm"], in_probe, atol=5e-3)  # points_px has two decimals
             pose = probe_at(0.05 * number + LAG_S)
             np.testing.assert_allclose(where["points_mm"], in_probe @ pose[:3, :3].T + pose[:3, 3], atol=5e-3)
+            flat = np.column_stack([px, np.zeros(len(px)), np.ones(len(px))])
+            np.testing.assert_allclose(flat @ image_to_reference[:3].T, where["points_mm"], atol=5e-3)
     numbers = json.loads((tmp_path / "numbers.json").read_text("utf-8"))
     assert (numbers["frames_placed"], numbers["frames_not_placed"]) == (N - 2, 2)
 
