@@ -54,8 +54,7 @@ class Overlays:
         now: Callable[[], datetime],
     ) -> None:
         self._desk, self._clock, self._now = desk, clock, now
-        led = [device for device in tuple(devices)[1:] if device.driver == HEADSET_DRIVER]
-        self._headsets = {device.name: _Overlay(device.name, rack) for device in led}
+        self._headsets = _overlays(devices, rack)
         self._looked_ns = clock.now_ns()
 
     def take(self, message: ToolObservations, sender: Sender, stream: str, received_ns: int) -> HeadsetAlignment | None:
@@ -77,6 +76,21 @@ class Overlays:
                 overlay.look()
                 overlay.age(now_ns / NS_PER_S)
             yield from overlay.news(self._now())
+
+
+def calibration_lines(devices: Iterable[Device], rack: Path | None, now: datetime) -> Iterator[tuple[str, bool]]:
+    """What the rack has for each headset that another device leads, in a line, and whether that is bad.
+
+    Args:
+        devices: of the room, the one that sees the reference first.
+    """
+    for overlay in _overlays(devices, rack).values():
+        yield from overlay.news(now)
+
+
+def _overlays(devices: Iterable[Device], rack: Path | None) -> dict[str, _Overlay]:
+    led = (device for device in tuple(devices)[1:] if device.driver == HEADSET_DRIVER)
+    return {device.name: _Overlay(device.name, rack) for device in led}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.driver import Device, Tool
 from navigation.devices.registry import driver_of, open_device
 from navigation.devices.tracker import Connection, ToolObservation, Tracker, Visibility
+from navigation.live.overlays import calibration_lines
 from navigation.room.room import Room
 
 _STEP_NS = NS_PER_S // 100
@@ -79,6 +80,8 @@ def check_room(
             for each in tried:
                 each.look()
         _show(tried, clock.now_ns(), now, console)
+        for line, is_bad in calibration_lines(room.devices, room.rack, now):
+            console.print(line, style="yellow" if is_bad else None, highlight=False, markup=False)
         return all(each.is_there and not _unknown(each) for each in tried)
     finally:
         for each in tried:

@@ -71,7 +71,7 @@ def test_the_headset_is_aligned_by_the_servers_calibration_below_its_anchor(play
     expected = turn.apply(in_headset + aligned.position_m) + [0.1, 1.2, 0.6]
     np.testing.assert_allclose(shown["frames"]["reference"]["world"], expected, atol=1e-5)
     room.observer.alignment = HeadsetAlignment(validity=Validity.LOST, reason="the headset may have slept")
-    shown = player.until(lambda shown: shown["frames"]["stylus"]["reason"] == "the headset may have slept")
+    shown = player.until(lambda shown: "may have slept" in shown["frames"]["stylus"]["reason"])
     assert not any(shown["frames"][name]["is_seen"] for name in POSES)
     room.observer.alignment = aligned
     player.until(all_shown)

@@ -15,6 +15,7 @@ from navigation.devices.tracker import ToolObservation, Visibility
 from navigation.room.opening import SHIPPED
 from tests.navigation.devices import scripted
 from tests.navigation.devices.scripted import SCRIPTS, Script, seen
+from tests.navigation.live.racked import MADE, racked, room_file
 
 ROOM = f"""
 [devices.camera]
@@ -107,3 +108,11 @@ def test_mistakes_are_listed_and_nothing_is_opened(script: Script, room: Path) -
     assert "latency_ms" in result.stderr
     assert "stylo" in result.stderr
     assert script.opened == 0
+
+
+def test_what_a_headset_that_only_shows_is_calibrated_by(tmp_path: Path) -> None:
+    path = room_file(tmp_path, "HoloLens 2")
+    said = check(path, 3, "0.5")  # the headset is not there
+    assert "'hololens' shows no overlay: no accepted calibration of 'hololens' in rack" in said
+    racked(tmp_path / "rack")
+    assert f"'hololens' has a calibration of {MADE}" in check(path, 3, "0.5")
