@@ -38,7 +38,7 @@ def accuracy_picture(
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel("mm", color=INK)
     axes.grid(color="#d9dee4", linewidth=0.8)
-    axes.legend(frameon=False, ncols=3, loc="upper left")
+    axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above: no line runs through it
     figure.autofmt_xdate(rotation=20)
     figure.savefig(path, facecolor=PAPER)
     return path
