@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calibration.accuracy.block import Block
+from calibration.accuracy.block import NEAREST_MM, Block
 from calibration.accuracy.errors import CheckRefusedError
 from calibration.accuracy.f2554_record import Axis, AxisTest, DistanceTest, F2554Record, PointTest
 from calibration.accuracy.quick import distance_errors_mm, expected_distance_rms_mm, other_number, tip_and_error
@@ -25,6 +25,7 @@ from geometry.points import Floats
 _SHORTEST_TOOL_MM = 10.0
 # Points that lie in a line, to within this, do not say how the block is turned.
 _FLATTEST_MM = 5.0
+_FEWEST_POSES = 10
 AXES: tuple[Axis, Axis, Axis] = ("roll", "pitch", "yaw")
 
 
@@ -59,9 +60,11 @@ class Turned:
     axis: np.ndarray
 
     def span_deg(self, axis: int) -> tuple[float, float]:
-        """The smallest and the largest turn about one of `AXES`; 0 without any."""
-        of_axis = self.turns_deg[self.axis == axis, axis]
-        return (float(of_axis.min()), float(of_axis.max())) if len(of_axis) else (0.0, 0.0)
+        """The smallest and the largest turn about one of `AXES`; 0 where none of the poses is turned about it most."""
+        if np.count_nonzero(self.axis == axis) < _FEWEST_POSES:
+            return 0.0, 0.0
+        # Of all poses: turned askew to both, a tool is turned about pitch and yaw at once.
+        return float(self.turns_deg[:, axis].min()), float(self.turns_deg[:, axis].max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +72,14 @@ class F2554Streams:
     """Poses of the tool in each of the tests, relative to something that the block is fixed to.
 
     Attributes:
+        distances: all points are touched in the block's order, once or several times over.
         single: the tip is put on the first point and lifted again, the tool held as in use.
         rotation: the tip stays in the first point, while the tool is turned about each axis.
-        distances: all points are touched in the block's order, once or several times over.
     """
 
+    distances: PoseStream
     single: PoseStream
     rotation: PoseStream
-    distances: PoseStream
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,15 +154,19 @@ def _check_touches(touches_mm: Floats, block: Block, settings: F2554Settings) ->
         raise CheckRefusedError(
             f"{len(touches_mm)} touches of the point {next(iter(block.points_mm))}",
             f"{settings.touches} and more",
-            "hold the tip on it for a second, lift it by a centimetre, and put it back",
+            "hold the tip on it for two seconds, lift it by a centimetre, and put it back",
         )
 
 
 def find_touches(stream: PoseStream, tip_mm: Floats) -> Floats:
-    """Where the tip rested each time that it was put down, ``(n, 3)``."""
+    """Where the tip rested each time that it was put down on the point, ``(n, 3)``; elsewhere it is no touch of it."""
     # Put back on the same point it is another touch, other than for `find_visits` by default.
     visits = find_visits(stream, tip_mm, VisitSettings(same_mm=0.0))
-    return np.array([visit.place_mm for visit in visits]).reshape(-1, 3)
+    places_mm = np.array([visit.place_mm for visit in visits]).reshape(-1, 3)
+    if len(places_mm) == 0:
+        return places_mm
+    # Points of a block are farther apart than that.
+    return places_mm[np.linalg.norm(places_mm - np.median(places_mm, axis=0), axis=1) < NEAREST_MM]
 
 
 def find_turns(stream: PoseStream, tip_mm: Floats, settings: F2554Settings) -> Turned:
@@ -178,8 +185,7 @@ def find_turns(stream: PoseStream, tip_mm: Floats, settings: F2554Settings) -> T
     visits = find_visits(stream, tip_mm)
     if not visits:
         return Turned(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=int))
-    longest = max(visits, key=lambda visit: visit.end_s - visit.begin_s)
-    held = (stream.time_s >= longest.begin_s) & (stream.time_s <= longest.end_s)
+    held = max(visits, key=lambda visit: len(visit.poses)).poses
     rotations = Rotation.from_matrix(stream.poses[held, :3, :3])
     turns = (rotations.mean().inv() * rotations).as_rotvec(degrees=True) @ _axes(tip_mm / length_mm)
     axis = np.abs(turns).argmax(axis=1)

@@ -39,6 +39,7 @@ class Visit:
         off_mm: distance of each position from it, ``(n,)``.
         begin_s, end_s: when, on the device's clock.
         tilt_deg: how far the tool was turned meanwhile, from its mean orientation.
+        poses: indices of the poses in the stream, ``(n,)``; those between them at which the tip was elsewhere left out.
     """
 
     place_mm: Floats
@@ -46,6 +47,7 @@ class Visit:
     begin_s: float
     end_s: float
     tilt_deg: float
+    poses: np.ndarray
 
 
 def find_visits(stream: PoseStream, tip_mm: Floats, settings: VisitSettings | None = None) -> list[Visit]:
@@ -94,4 +96,4 @@ def _visit(stream: PoseStream, tips_mm: Floats, held: np.ndarray) -> Visit:
     rotations = Rotation.from_matrix(stream.poses[held, :3, :3])
     tilt_deg = float(np.rad2deg((rotations.mean().inv() * rotations).magnitude().max()))
     begin_s, end_s = float(stream.time_s[held[0]]), float(stream.time_s[held[-1]])
-    return Visit(read_only(place), read_only(off), begin_s, end_s, tilt_deg)
+    return Visit(read_only(place), read_only(off), begin_s, end_s, tilt_deg, read_only(held))

@@ -71,7 +71,7 @@ class PointTouches(CollectedPoses):
         seen = f"{self._touches} of {self._wanted} touches"
         if self.is_enough:
             return Advice.enough(seen)
-        step = f"hold the tip on {self._point} for a second, lift it by a centimetre, and put it back"
+        step = f"hold the tip on {self._point} for two seconds, lift it by a centimetre, and put it back"
         return Advice(step, self._touches / self._wanted, seen)
 
 

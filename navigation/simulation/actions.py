@@ -74,9 +74,18 @@ def pivot_near(centre_tracker_mm: Floats) -> Pivot:
     return Pivot(divot, axis / np.linalg.norm(axis))
 
 
+# The tests in one divot: how often it is touched, how long each time, and how far and how long the tool is turned.
+TOUCHES, TOUCH_S, LIFTED_S, LIFT_MM = 22, 2.0, 0.6, 15.0
+TURN_S, HALF_TURN_RAD = 8.0, np.deg2rad(25.0)
+_AXES = ("about the shaft", "across it", "across it, the other way")
+
+
 @dataclass(frozen=True, eq=False)
 class Visits:
     """The tip rests in one divot after the other, while the shaft moves about it; everything is in ``tracker``.
+
+    Then it touches the first one again and again, and is turned there about each axis of the stylus: what the tests of
+    `surgnav accuracy` ask for, one after the other.
 
     Attributes:
         divots_tracker_mm: ``(n, 3)``; the tip is in the first for as long as a pivot takes.
@@ -93,9 +102,27 @@ class Visits:
     def posture(self, t_s: float) -> StylusPosture | None:
         rounds, rest = divmod(max(0.0, t_s - self.first_s), self.go_s + self.rest_s)
         place = min(rest / self.go_s, 1.0) + int(rounds)
-        if place > len(self.divots_tracker_mm) - 1:
-            return None
+        last = len(self.divots_tracker_mm) - 1
+        if place > last:
+            return self._again(t_s - self.first_s - last * (self.go_s + self.rest_s))
         return Pivot(_at(self.divots_tracker_mm, place), self.axis_tracker).posture(t_s)
+
+    def _again(self, t_s: float) -> StylusPosture | None:
+        """What is done in the first divot, `t_s` after the tip has left the last one."""
+        first, touched_s = self.divots_tracker_mm[0], t_s / (TOUCH_S + LIFTED_S)
+        if touched_s < TOUCHES:
+            is_down = t_s % (TOUCH_S + LIFTED_S) < TOUCH_S
+            tip = first if is_down else first + LIFT_MM * self.axis_tracker
+            return Pivot(tip, self.axis_tracker, np.deg2rad(3.0)).posture(t_s)
+        axis, since_s = divmod(t_s - TOUCHES * (TOUCH_S + LIFTED_S), TURN_S)
+        if axis >= len(_AXES):
+            return None
+        angle_rad = HALF_TURN_RAD * np.sin(2 * np.pi * since_s / TURN_S)
+        if axis == 0:
+            return StylusPosture(TRACKER, first, self.axis_tracker, angle_rad)
+        sideways = np.linalg.svd(self.axis_tracker[None, :])[2][int(axis)]
+        shaft = np.cos(angle_rad) * self.axis_tracker + np.sin(angle_rad) * sideways
+        return StylusPosture(TRACKER, first, shaft, 0.0)
 
 
 def visits_near(centre_tracker_mm: Floats, points_mm: Floats) -> Visits:

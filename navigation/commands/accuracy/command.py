@@ -25,7 +25,7 @@ class AccuracyRequest:
     block: Annotated[Path, typer.Argument(help="JSON of the block: format, name, points_mm, limit_mm.")]
     recordings: Annotated[
         list[Path] | None,
-        typer.Argument(help="Recorded, as of 'surgnav calibrate pivot': single point, rotation, distances; or one."),
+        typer.Argument(help="Recorded, as of 'surgnav calibrate pivot': distances, single point, rotation; or one."),
     ] = None
     quick: Annotated[bool, typer.Option("--quick", help="All points once, within a minute; one recording.")] = False
     tool: Annotated[str, typer.Option(help="Name of the tool, as in the room file.")] = "stylus"

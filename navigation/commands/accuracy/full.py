@@ -28,9 +28,9 @@ def full_accuracy(measuring: Measuring, made: str) -> F2554Record:
     block, tip_mm = measuring.block, measuring.tip_mm
     first = next(iter(block.points_mm))
     steps: list[Step] = [
+        ("distances", lambda source: BlockCollecting(source, block, tip_mm)),
         ("single point", lambda source: PointTouches(source, first, tip_mm)),
         ("rotation", lambda source: PointTurns(source, first, tip_mm)),
-        ("distances", lambda source: BlockCollecting(source, block, tip_mm)),
     ]
     streams = F2554Streams(*measuring.streams(steps, measuring.request.seconds))
     found = measure_f2554(measuring.result, streams, block, made)

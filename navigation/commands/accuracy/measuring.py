@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,15 +16,17 @@ from calibration.streams import PoseStream
 from case.atomic import atomic_path
 from geometry.extras import MissingExtraError
 from geometry.points import Floats
+from navigation.acquisition.live_poses import LivePoses
 from navigation.acquisition.recordings import read_stream
 from navigation.commands.accuracy.command import AccuracyRequest
+from navigation.commands.calibrate.live import collect_live, opened
 from navigation.commands.calibrate.source import (
     CollectingPoses,
     calibrated_tip,
-    live_poses,
     rack_of,
     recordings_or_room,
     subject_of,
+    tools_of,
 )
 from navigation.errors import RoomError
 from navigation.room.room import Room
@@ -94,18 +97,7 @@ class Measuring:
         """
         request = self.request
         if isinstance(self.source, Room):
-            return [
-                live_poses(
-                    request.tool,
-                    self.source,
-                    collecting,
-                    self.console,
-                    title=f"accuracy of {request.tool} on {self.block.name}, {title}",
-                    seconds=seconds,
-                    relative_to=request.relative_to,
-                )
-                for title, collecting in steps
-            ]
+            return self._live(self.source, steps, seconds)
         if len(self.source) != len(steps):
             raise RoomError(
                 f"{len(self.source)} recordings",
@@ -116,6 +108,25 @@ class Measuring:
             read_stream(path, request.tool, request.id_in_file, topic=request.topic, relative_to=request.relative_to)
             for path in self.source
         ]
+
+    def _live(self, room: Room, steps: Sequence[Step], seconds: float | None) -> list[PoseStream]:
+        """The poses of each step; the devices run from the first to the last."""
+        request, streams = self.request, []
+        room = tools_of(room, request.tool, request.relative_to)
+        with opened(room) as running:
+            for title, collecting in steps:
+                collected, poses = collecting(room.name), LivePoses(running.tracker, request.tool, request.relative_to)
+                collect_live(
+                    collected,
+                    poses.next,
+                    running,
+                    self.console,
+                    title=f"accuracy of {request.tool} on {self.block.name}, {title}",
+                    seconds=seconds,
+                    note=partial(getattr, poses, "why"),
+                )
+                streams.append(collected.stream(poses.n_missing))
+        return streams
 
     def say(self, line: str, style: str = "") -> None:
         self.console.print(line, style=style, highlight=False, markup=False)

@@ -73,9 +73,12 @@ def measured(
     across /= np.linalg.norm(across)
     turns = np.concatenate([half[:, None] * axis for axis in (shaft, across, np.cross(shaft, across))])
 
+    lifted_once = np.zeros((len(turns), 3))
+    lifted_once[115:125, 2] = LIFT_MM  # between two axes, which is no fault of the tip
+
     visits = np.concatenate([np.tile(place, (held, 1)) for place in np.tile(places, (rounds, 1))])
     return F2554Streams(
-        stream(tips, sway(len(tips))),
-        stream(np.tile(places[0] + [moved_mm, 0.0, 0.0], (len(turns), 1)), turns),
         stream(visits, sway(len(visits))),
+        stream(tips, sway(len(tips))),
+        stream(places[0] + [moved_mm, 0.0, 0.0] + lifted_once, turns),
     )

@@ -36,7 +36,7 @@ def fed(collecting, stream, every: int) -> list[str]:
 def test_touches_of_one_point_are_counted():
     collecting = PointTouches("lab", "a", TIP_MM)
     told = fed(collecting, measured(touches=20).single, every=52)
-    assert told[0].startswith("hold the tip on a for a second, lift it")
+    assert told[0].startswith("hold the tip on a for two seconds, lift it")
     assert [each.split("; ")[1] for each in told] == [f"{number} of 20 touches" for number in range(21)]
     assert collecting.is_enough
     collecting.undo()
