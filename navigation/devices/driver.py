@@ -51,6 +51,7 @@ class Role(StrEnum):
     """What a tool is for."""
 
     REFERENCE = "reference"
+    SECOND_REFERENCE = "second_reference"
     STYLUS = "stylus"
     PROBE = "probe"
     HEADSET = "headset"
@@ -95,6 +96,7 @@ class Tool:
         tip_error_rms_mm: expected RMS error of that tip; None without one.
         tip_covariance_mm2: of that tip's position, ``(3, 3)`` along the tool's axes; None where it was not kept.
         tip_calibrated: when that tip was calibrated, as its file says; None without one.
+        divot_mm: of a reference with a divot to check tips in: where that is in its marker's frame; None without one.
         rack_name: what it is called in the rack of calibrations; None if the room file does not say it.
         calibrations: what the rack has in force for it, one of each kind, the newest last; empty if it names none.
     """
@@ -107,6 +109,7 @@ class Tool:
     tip_error_rms_mm: float | None = None
     tip_covariance_mm2: Floats | None = field(default=None, compare=False)
     tip_calibrated: str | None = None
+    divot_mm: tuple[float, float, float] | None = None
     rack_name: str | None = None
     calibrations: tuple[CalibrationResult, ...] = field(default=(), hash=False)
 

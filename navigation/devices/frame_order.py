@@ -44,6 +44,7 @@ class FrameOrder:
         self.refused = 0
         self.repeated = 0
         self._max_ahead_ns = round(max_ahead_ms * 1e6)
+        self._ahead: tuple[int, int] | None = None  # number and time of the frame that was too far in the future last
 
     @property
     def dropped(self) -> int:
@@ -69,7 +70,10 @@ class FrameOrder:
 
     def _arrival(self, frame: TrackerFrame, now_ns: int | None) -> Arrival:
         if now_ns is not None and frame.capture_ns - now_ns > self._max_ahead_ns:
+            self._ahead = frame.sequence, frame.capture_ns
             return Arrival.AHEAD
+        if (frame.sequence, frame.capture_ns) == self._ahead:
+            return Arrival.AHEAD  # when its time has come it is no truer
         newest = self.newest
         if newest is None:
             return Arrival.NEW

@@ -75,6 +75,10 @@ class SessionControl(Protocol):
 
     def surface_decided(self, name: str, decision: str, person: str) -> None: ...
     def withdraw_registration(self, reason: str) -> None: ...
+    def registration_verified(self, tool: str) -> None:
+        """A touch with this tool has shown that the registration in force holds."""
+        ...
+
     def select_target(self, name: str) -> None: ...
     def open_request(self, text: str) -> None: ...
 
@@ -256,6 +260,7 @@ class HeadsetEventHandler:
 
     def _after_verification(self, event: ClientEvent, found: Verified) -> str:
         if not found.problem:
+            self._state.registration_verified(event.tool)
             return found.note
         self._state.withdraw_registration(f"{found.note}: {found.problem}")
         return f"{found.note}; the registration is withdrawn: {found.problem}"

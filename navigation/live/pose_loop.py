@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from geometry.errors import SurgNavError
@@ -21,7 +22,8 @@ from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
 from navigation.live.timeline.timelines import Timelines
-from navigation.live.watches.stamps import StampWatch
+from navigation.live.watches.papers import PaperWatch
+from navigation.live.watches.room_watches import RoomWatches
 from navigation.processes.priority import keep_to_itself
 from navigation.recorder.tap import Tap
 from navigation.room.room_tracker import open_room
@@ -163,6 +165,20 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class Vouched:
+    """Tools, or the reference, that a touch has shown to be where they are shown; sent by the service."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the watches hold until it is settled, name -> reason: told to the service, and by it to the next process."""
+
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Starting:
     """What the pose process is doing before it streams; sent to the service, which waits for it."""
 
@@ -173,8 +189,9 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
-    answered by `TAKEN`, and `Refused`, each answered by `HEARD`; it receives a new `PoseGraph`, `Withdrawn` or `STOP`.
-    At the end it sends the `SentPoses`; after an error that it cannot handle it sends the `SurgNavError`.
+    answered by `TAKEN`, `Refused`, each answered by `HEARD`, and `Held`; it receives a new `PoseGraph`, `Withdrawn`,
+    `Vouched`, `Held` or `STOP`. At the end it sends the `SentPoses`; after an error that it cannot handle it sends the
+    `SurgNavError`.
 
     Args:
         config: settings of the pose loop.
@@ -189,8 +206,9 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     try:
         pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
         tracker = open_room(config.devices, clock, open_device if tap is None else tap.open_device)
-        watches = (StampWatch(config.supervisor),)
-        supervisor = Supervisor(tracker.tools, config.supervisor, watches)
+        papers = PaperWatch([tool for device in config.devices for tool in device.tools], datetime.now(UTC))
+        watches = RoomWatches(config.devices, config.graph, config.supervisor, (papers,))
+        supervisor = Supervisor(tracker.tools, config.supervisor, watches.all)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         keep = None if tap is None else tap.poses
         admission = AdmissionCheck(config.admission_secret)
@@ -205,7 +223,7 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
             reflects = PoseMirror(config.mirror) if config.mirror else None
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
             pipe.send(publisher.endpoint)
-            loop.run(_Orders(loop, pipe, publisher, clock).should_stop)
+            loop.run(_Orders(loop, pipe, publisher, clock, watches).should_stop)
         pipe.send(log.finish())
     except SurgNavError as error:
         pipe.send(error)
@@ -219,8 +237,11 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
 class _Orders:
     """Exchanges messages with the service between two steps of the loop."""
 
-    def __init__(self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock) -> None:
-        self._loop, self._pipe, self._publisher, self._clock = loop, pipe, publisher, clock
+    def __init__(
+        self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock, watches: RoomWatches
+    ) -> None:
+        self._loop, self._pipe, self._publisher, self._clock, self._watches = loop, pipe, publisher, clock, watches
+        self._held: Mapping[str, str] = {}
         self._reporter = ChangeReporter(pipe.send)
         self._refusals = RefusalForwarder(pipe.send, publisher.take_refusals)
 
@@ -236,7 +257,15 @@ class _Orders:
                 self._refusals.heard()
             elif isinstance(message, Withdrawn):
                 self._publisher.withdraw(message.number)
+            elif isinstance(message, Vouched):
+                self._watches.vouch(message.names)
+            elif isinstance(message, Held):
+                self._watches.hold(message.reasons)
             else:
                 self._loop.graph = message
+                self._watches.follow(message)
         self._reporter.report(self._loop.states, self._clock.now_ns())
+        if (held := self._watches.held) != self._held:
+            self._held = held
+            self._pipe.send(Held(held))
         return False

@@ -13,7 +13,16 @@ from typing import Any
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import ServiceError
 from navigation.live.pose_graph import PATIENT, PoseGraph
-from navigation.live.pose_loop import STOP, TAKEN, PoseLoopConfig, Starting, Withdrawn, run_pose_process
+from navigation.live.pose_loop import (
+    STOP,
+    TAKEN,
+    Held,
+    PoseLoopConfig,
+    Starting,
+    Vouched,
+    Withdrawn,
+    run_pose_process,
+)
 from navigation.live.pose_vitals import PoseVitals
 from navigation.live.refusals import HEARD, Refused
 from navigation.live.sent_poses import SentPoses
@@ -55,6 +64,7 @@ class PoseProcess:
         self.vitals = PoseVitals(self._shared)
         self.endpoint = config.endpoint
         self._withdrawn: list[Withdrawn] = []
+        self._held = Held({})
         self._sent: SentPoses | None = None
         self._early = list[StateChanges | Refused]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
@@ -102,6 +112,8 @@ class PoseProcess:
             elif isinstance(message, Refused):
                 self._child.send(HEARD)
                 said.append(message)
+            elif isinstance(message, Held):
+                self._held = message
             elif isinstance(message, Starting):
                 self._doing = message.what
             elif isinstance(message, SentPoses):
@@ -128,6 +140,10 @@ class PoseProcess:
         self._withdrawn.append(withdrawn)
         self._child.send(withdrawn)
 
+    def vouch(self, vouched: Vouched) -> None:
+        """A touch has shown that these are where they are shown."""
+        self._child.send(vouched)
+
     def stop(self) -> SentPoses:
         """Ends the pose loop and returns its published batches, up to `keep_sent`.
 
@@ -152,8 +168,8 @@ class PoseProcess:
         config = replace(self._config, endpoint=self.endpoint, first_sequence=self.vitals.last_sequence + 1)
         return config, self._shared
 
-    def _first(self) -> list[Withdrawn]:
-        return list(self._withdrawn)
+    def _first(self) -> list[Withdrawn | Held]:
+        return [*self._withdrawn, self._held]
 
     def _silence(self, timeout_s: float, purpose: str) -> ServiceError:
         state = self._child.state

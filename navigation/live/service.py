@@ -23,7 +23,7 @@ from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSe
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.overlays import Overlays
 from navigation.live.pose_graph import PATIENT, PoseGraph
-from navigation.live.pose_loop import PoseLoopConfig, Withdrawn
+from navigation.live.pose_loop import PoseLoopConfig, Vouched, Withdrawn
 from navigation.live.pose_process import PoseProcess
 from navigation.live.pose_vitals import Vitals
 from navigation.live.refusals import EVENTS_LOG, RefusalNews, log_events
@@ -237,7 +237,7 @@ class NavigationService:
             SurfaceServerSettings(research_session=self._config.research_session),
             self._gate,
         )
-        self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce)
+        self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce, self._vouch)
         if self._config.headset_events is not None:
             self._open_handler(self._config.headset_events)
         desk, config = self._headsets.desk, self._config
@@ -287,6 +287,9 @@ class NavigationService:
         self.control.announce(happening)
         self._recorded.notice(happening)
         self._recorded.welcome(self._welcome())
+
+    def _vouch(self, names: tuple[str, ...]) -> None:
+        self._poses.vouch(Vouched(names))
 
     def _withdraw(self, number: int) -> None:
         self._poses.withdraw(Withdrawn(number))

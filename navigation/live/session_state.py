@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from geometry.frames import REFERENCE
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import OnOffer
 from navigation.live.pose_graph import PATIENT, PoseGraph
@@ -37,6 +38,7 @@ class SessionState:
         server: the server of the surfaces on offer.
         publish: puts another graph into force in the pose process.
         announce: sends a notice to every client.
+        vouch: tells the pose process for which tools, or the reference, a touch has vouched.
 
     Attributes:
         graph: calibrations and registration.
@@ -51,13 +53,14 @@ class SessionState:
         server: SurfaceServer,
         publish: Callable[[PoseGraph], None],
         announce: Callable[[ServerNotice], object],
+        vouch: Callable[[tuple[str, ...]], object],
     ) -> None:
         self.graph = graph
         self.target = ""
         self.requests: list[str] = []
         self.decisions = 0
         self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer
-        self._server, self._publish, self._announce = server, publish, announce
+        self._server, self._publish, self._announce, self._vouch = server, publish, announce, vouch
         self._states: dict[str, tuple[Validity, str]] = {}
         self._standings: dict[str, tuple[str, str]] = {}  # name -> (approval, person)
         self._withdrawn = ""
@@ -135,6 +138,9 @@ class SessionState:
         if after:
             for request in list(self.requests):
                 self.settle_request(request)
+
+    def registration_verified(self, tool: str) -> None:
+        self._vouch((REFERENCE, tool))
 
     def withdraw_registration(self, reason: str) -> None:
         self.decisions += 1

@@ -273,7 +273,9 @@ class _Reading:
             return None
         tip = self._tip(keys.tip, name, where)
         id_at_device = keys.id or name
-        tool = Tool(name=name, role=keys.role, id=id_at_device, settings=settings)
+        if keys.divot_mm is not None and name != REFERENCE:
+            self._mistakes.add(where, "divot_mm", "it on the reference only", f"move it to [tools.{REFERENCE}]")
+        tool = Tool(name=name, role=keys.role, id=id_at_device, settings=settings, divot_mm=keys.divot_mm)
         if tip is not None:
             tool = replace(
                 tool,

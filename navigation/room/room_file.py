@@ -104,6 +104,7 @@ class ToolKeys(Settings):
         id: its name, port or number at that device; the tool's name by default.
         calibration: its name in the rack; the newest accepted calibrations under it are in force.
         tip: JSON file of its calibrated tip, in place of a calibration in the rack.
+        divot_mm: of the reference: a divot on it, in its marker's frame; tips that rest in it are checked.
     """
 
     device: str
@@ -111,3 +112,4 @@ class ToolKeys(Settings):
     id: ToolId | None = None
     calibration: str | None = None
     tip: RoomFile | None = None
+    divot_mm: tuple[float, float, float] | None = None

@@ -20,6 +20,7 @@ from navigation.live.pose_bytes import PoseBytes
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.pose_loop import PoseLoop
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.live.watches.room_watches import RoomWatches
 from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
 from unity_bridge.wire.envelope import Session
@@ -84,7 +85,9 @@ def play_room(
         return key in ("q", None)
 
     sent = PoseBytes(Session(_SESSION, clock), keep)
-    PoseLoop(tracker, PoseGraph(tips), Supervisor(tracker.tools, ages), sent, clock).run(should_stop)
+    graph = PoseGraph(tips)
+    supervisor = Supervisor(tracker.tools, ages, RoomWatches(room.devices, graph, ages).all)
+    PoseLoop(tracker, graph, supervisor, sent, clock).run(should_stop)
     states = {tool: {state.value: n for state, n in sorted(each.items())} for tool, each in sent.validities.items()}
     return Played(batches=sent.batches, sha256=sent.sha256, states=states)
 

@@ -157,7 +157,10 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
     graph = registered(case)
     with serving(case, graph) as running:
         running.until(lambda: running.client.newest.tools[PATIENT].validity is Validity.VALID)
+        vouched: list[tuple[str, ...]] = []
+        running.service.state._vouch = vouched.append
         answer = running.send("verify_touch", **touch(case))
+        assert vouched == [("reference", "stylus")]
         assert "mm off; 95 of 100 are within" in answer.note
         attempt = "r-0001"
         assert [v.name for v in verifications(Case.open(case.root), attempt)] == ["m7"]
@@ -173,6 +176,7 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
 
         answer = running.send("verify_touch", **touch(case, offset_mm=(9.0, 0.0, 0.0)))
         assert "the registration is withdrawn" in answer.note
+        assert len(vouched) == 1, "one that fails vouches for nothing"
         running.until(lambda: {"registration_withdrawn", "registration_lost"} <= set(running.kinds()))
         running.until(lambda: running.client.newest.tools[PATIENT].validity is Validity.LOST)
         welcome = running.welcome()

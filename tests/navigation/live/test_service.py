@@ -20,7 +20,9 @@ from navigation.errors import DeviceError
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
-from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom
+from navigation.simulation.cue import Cue
+from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, simulated_device
+from navigation.simulation.scenario import BumpedReference, Scenario
 from tests.navigation.live.served_room import registered, room_config, service_config
 from tests.unity_bridge.control.mirroring import Mirroring
 from tests.unity_bridge.transport.guarded import Guarded
@@ -100,6 +102,43 @@ def test_a_client_gets_no_poses_from_the_pose_process_before_it_has_passed_nor_a
             turn(lambda: False, batches=10)
             received = client.poses.log.received
             assert not turn(lambda: client.poses.log.received > received, batches=100)
+        service.stop()
+
+
+def test_what_a_watch_holds_against_the_reference_is_held_in_the_pose_process_until_a_touch_has_vouched_for_it() -> (
+    None
+):
+    bump = BumpedReference(from_s=1.0, translation_mm=(6.0, 0.0, 0.0))
+    clock, cue = MonotonicClock(), Cue()
+    room = replace(room_config(), scenario=Scenario(name="a bump", bumped_reference=(bump,)), cue=cue)
+    config = replace(service_config(registered(OperatingRoom(room_config()))), devices=(simulated_device(room),))
+    with NavigationService(config) as service:
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        with ReferenceClient(endpoints, clock) as client:
+
+            def until(condition: Callable[[], bool]) -> None:
+                deadline_ns = clock.now_ns() + 30 * NS_PER_S
+                while not (client.is_ready and condition()):
+                    service.poll(1)
+                    client.poll(1)
+                    assert clock.now_ns() < deadline_ns
+
+            until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
+            cue.give(clock.now_ns())
+            until(lambda: "it jumped by 6" in client.newest.tools[PATIENT].reason)
+            now_ns = clock.now_ns()
+            seen: set[Validity] = set()
+            until(lambda: seen.add(client.newest.tools[PATIENT].validity) or clock.now_ns() > now_ns + NS_PER_S)
+            assert Validity.VALID not in seen
+            os.kill(service.pose_process.process_id, signal.SIGKILL)
+            until(lambda: service.pose_process.restarts == 1)
+            last = client.poses.log.last_sequence
+            until(lambda: client.poses.log.last_sequence > last + 50)
+            until(lambda: "it jumped by 6" in client.newest.tools[PATIENT].reason)
+            service.state.registration_verified(STYLUS)
+            until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
         service.stop()
 
 

@@ -81,7 +81,7 @@ class Operation:
         )
         self.told: list[ServerNotice] = []
         self.published: list[PoseGraph] = []
-        self.state = SessionState(PoseGraph(), self.server, self.published.append, self.told.append)
+        self.state = SessionState(PoseGraph(), self.server, self.published.append, self.told.append, print)
         self.views, self.maker = Views(), Maker()
         self.follower = CaseFollower(self.views, self.maker, self.state, self.clock, research_session=research_session)
 
