@@ -3,7 +3,9 @@
 A camera that is moved moves everything that it sees in the same way, and what is shown relative to the reference does
 not change. A reference that is bumped jumps alone: the registration no longer holds, and nothing that is seen later
 says where the patient is now. So that doubt ends with a new registration or a touch that verifies it, or when the
-reference is back within a moment, as after a frame that was measured wrongly.
+reference is back within a moment, as after a frame that was measured wrongly. A patient who is turned, or a table that
+is pushed, takes the reference along for longer than a bump lasts: nothing is valid meanwhile, and it is once that has
+ended. A bump that takes as long is not told from it; a second reference tells it, or a touch.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ class JumpSettings:
         unusual: a step of the reference is a jump only if it is so many times its usual one, so that neither a device
             with more noise nor a table that is moved is taken for a bump.
         learning_frames: the reference's usual step is known after so many.
+        carried_s: what moves the reference for so long carries the patient, too.
+        rest_s: a motion has ended when nothing unusual was seen for so long.
         back_frames: a reference that is back for so many frames within `back_s` was never away; a tool that is back
             at all was not.
         tool_mm, tool_mm_per_s: step, and speed, of a tool that no hand can do.
@@ -48,6 +52,8 @@ class JumpSettings:
     reference_deg: float = 1.0
     unusual: float = 8.0
     learning_frames: int = 20
+    carried_s: float = 0.4
+    rest_s: float = 0.2
     back_frames: int = 3
     back_s: float = 0.5
     tool_mm: float = 50.0
@@ -90,6 +96,7 @@ class JumpWatch:
         self._settings = settings or JumpSettings()
         self._last: dict[str, tuple[int, Floats, list[float]]] = {}
         self._steps: deque[tuple[float, float]] = deque(maxlen=_USUAL_FRAMES)  # of the reference, in mm and degrees
+        self._motion: tuple[int, int] | None = None  # of the reference: since when, and when it was last unusual, in ns
         self._held: dict[str, Judgement] = {}
         self._swapped: dict[frozenset[str], bool] = {}  # two that exchanged places -> whether both were seen ever since
         self._from: dict[
@@ -104,7 +111,7 @@ class JumpWatch:
         reference = moves.get(REFERENCE)
         is_bumped = reference is not None and self._is_reference_jump(reference)
         if reference is not None:
-            self._steps.append((reference.step_mm, reference.turn_deg))
+            self._follow_motion(reference, frame.capture_ns)
         far = {tool for tool, move in moves.items() if tool != REFERENCE and move.step_mm > self._settings.tool_mm}
         if is_bumped or far:
             self._judge(moves, is_bumped, far, frame.capture_ns)
@@ -123,7 +130,8 @@ class JumpWatch:
         for name in names:
             self._held.pop(name, None)
         self._swapped = {pair: seen for pair, seen in self._swapped.items() if not pair & set(names)}
-        self._away = None if REFERENCE in names else self._away
+        if REFERENCE in names:
+            self._away = self._motion = None
 
     def _moves(self, frame: TrackerFrame) -> dict[str, _Move]:
         moves = {}
@@ -144,16 +152,29 @@ class JumpWatch:
 
     def _is_reference_jump(self, move: _Move) -> bool:
         settings = self._settings
-        if len(self._steps) < settings.learning_frames:
+        if move.step_mm <= settings.reference_mm and move.turn_deg <= settings.reference_deg:
             return False
-        step_mm, turn_deg = move.step_mm, move.turn_deg
-        if step_mm <= settings.reference_mm and turn_deg <= settings.reference_deg:
+        return self._is_unusual(move, settings.reference_mm, settings.reference_deg)
+
+    def _is_unusual(self, move: _Move, least_mm: float, least_deg: float) -> bool:
+        if len(self._steps) < self._settings.learning_frames:
             return False
         # The median: a camera that was moved, or a frame that was wrong, is not usual.
-        usual_mm, usual_deg = (median(steps) for steps in zip(*self._steps, strict=True))
-        most_mm = max(settings.reference_mm, settings.unusual * usual_mm)
-        most_deg = max(settings.reference_deg, settings.unusual * usual_deg)
-        return step_mm > most_mm or turn_deg > most_deg
+        usual_mm, usual_deg = (self._settings.unusual * median(steps) for steps in zip(*self._steps, strict=True))
+        return move.step_mm > max(least_mm, usual_mm) or move.turn_deg > max(least_deg, usual_deg)
+
+    def _follow_motion(self, move: _Move, capture_ns: int) -> None:
+        """Learns what is usual while the reference rests; ends the doubt once something that carried it has ended."""
+        if self._motion is None:
+            self._steps.append((move.step_mm, move.turn_deg))
+            return
+        since_ns, last_ns = self._motion
+        if self._is_unusual(move, self._settings.reference_mm / 2.0, self._settings.reference_deg / 2.0):
+            self._motion = since_ns, capture_ns
+        elif capture_ns - last_ns > self._settings.rest_s * _NS_PER_S:
+            self._motion = None
+            if last_ns - since_ns >= self._settings.carried_s * _NS_PER_S:
+                self._held.pop(REFERENCE, None)
 
     def _judge(self, moves: Mapping[str, _Move], is_bumped: bool, far: set[str], capture_ns: int) -> None:
         if _is_camera(moves, REFERENCE if is_bumped else min(far)):
@@ -164,6 +185,7 @@ class JumpWatch:
             move = moves[REFERENCE]
             why = f"it jumped by {move.step_mm:.1f} mm and {move.turn_deg:.1f} degrees: verify the registration"
             self._held[REFERENCE] = Judgement(Validity.SUSPECT, why)
+            self._motion = capture_ns, capture_ns
             self._away = move.before, move.from_mm, capture_ns + round(self._settings.back_s * _NS_PER_S), 0
         exchanged = self._exchange(moves, far)
         for tool in far - exchanged:

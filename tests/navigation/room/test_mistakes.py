@@ -124,6 +124,19 @@ def test_there_are_enough_kinds() -> None:
     assert len({kind["told"] for kind in KINDS}) == len(KINDS) >= 25
 
 
+def test_a_divot_is_the_references_and_a_second_reference_has_a_role_of_its_own(tmp_path: Path) -> None:
+    with_divot = ROOM.replace('role = "reference"\n', 'role = "reference"\ndivot_mm = [12.0, -20.0, 5.0]\n')
+    (tmp_path / "tip.json").write_text(json.dumps(TIP))
+    path = tmp_path / "or.toml"
+    path.write_text(with_divot.replace('role = "instrument"', 'role = "second_reference"'))
+    room = read_room(path)
+    assert [tool.divot_mm for tool in room.tools] == [(12.0, -20.0, 5.0), None, None]
+    assert [tool.role for tool in room.tools][2] is Role.SECOND_REFERENCE
+    elsewhere = mistakes(tmp_path, ROOM.replace('role = "stylus"\n', 'role = "stylus"\ndivot_mm = [1.0, 2.0, 3.0]\n'))
+    told = "[tools.stylus] got divot_mm; expected it on the reference only. Fix: move it to [tools.reference]."
+    assert elsewhere == (told,)
+
+
 def test_two_references_or_none_are_told(tmp_path: Path) -> None:
     two = mistakes(tmp_path, ROOM.replace('"instrument"', '"reference"'))
     assert "[tools.clamp] got a reference called 'clamp'; expected the name 'reference', as in every frame. " in two[0]

@@ -52,7 +52,7 @@ class Room(RuleBasedStateMachine):
         super().__init__()
         self.now_ns, self.number = 1_000 * MS, 0
         self.told = Told()
-        self.jumps = JumpWatch(TOOLS, settings=JumpSettings(learning_frames=3, back_s=0.0))
+        self.jumps = JumpWatch(TOOLS, settings=JumpSettings(learning_frames=3, back_s=0.0, carried_s=1e3))
         trends = TrendSettings(learning_frames=5, recent_frames=5)
         clocks = ClockWatch(ClockSettings(learning_frames=5, settle_frames=4))
         watches = (self.told, self.jumps, FitWatch(trends), RateWatch(TOOLS, trends), clocks)

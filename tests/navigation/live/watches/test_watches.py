@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -14,6 +15,7 @@ from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.devices.driver import Role, Tool
 from navigation.devices.frame_order import Arrival, FrameOrder
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+from navigation.live.watches.jumps import JumpWatch
 from navigation.live.watches.papers import OLDEST, PaperWatch
 from navigation.live.watches.second_reference import SecondReferenceWatch
 from navigation.live.watches.trends import FitWatch, RateWatch, TrendSettings
@@ -108,6 +110,23 @@ def test_a_tip_is_doubted_when_it_is_old_or_from_the_future_or_of_another_geomet
     assert "of the geometry before" in doubts(tool(tip_calibrated=young, calibrations=before))
     after = (result("tool_geometry", pivot), result("pivot", geometry))
     assert doubts(tool(tip_calibrated=young, calibrations=after)) == ""
+
+
+@pytest.mark.parametrize(("lasts_s", "is_bump"), [(0.05, True), (0.2, True), (1.5, False)])
+def test_a_reference_that_is_carried_along_for_a_while_is_believed_once_it_rests_and_one_that_is_bumped_is_not(
+    lasts_s: float, is_bump: bool
+) -> None:
+    """At 20 Hz, 300 mm/s for so long, after five seconds of rest with 0.1 mm of noise."""
+    watch, rng, doubted = JumpWatch((REFERENCE, STYLUS)), np.random.default_rng(1), []
+    for number in range(200):
+        x_mm = 300.0 * min(max(number * 0.05 - 5.0, 0.0), lasts_s) + rng.normal(0.0, 0.1)
+        tools = {REFERENCE: at(REFERENCE, x_mm), STYLUS: at(STYLUS, 500.0)}
+        watch.note(TrackerFrame(number, number * 50 * MS, tools), 0)
+        doubted.append(REFERENCE in watch.doubts(0))
+    first, last = 100 + 1, 100 + round(lasts_s / 0.05)
+    assert doubted[:first] == [False] * first
+    assert doubted[first : last + 4] == [True] * (last + 4 - first)
+    assert doubted[-1] is is_bump
 
 
 def test_a_frame_from_the_future_is_no_truer_when_its_time_has_come() -> None:
