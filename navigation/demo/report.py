@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def _stream(result: DemoResult) -> dict[str, Any]:
         "poses_checked": stream.poses_checked,
         "poses_wrong": stream.poses_wrong,
         "truth_error_rms_mm": stream.truth_error_rms_mm,
+        "motion": None if stream.motion is None else asdict(stream.motion),
         "hidden_share": dict(stream.hidden),
         "surfaces_identical": stream.surfaces_identical,
         "surface_error_max_mm": stream.surface_error_max_mm,
@@ -233,9 +235,18 @@ def _stream_text(stream: dict[str, Any]) -> str:
         f"[{wrong}]{stream['poses_lost']} lost, {stream['poses_wrong']} of {stream['poses_checked']} poses wrong[/]; "
         f"latency p50 {latency['p50']:.2f}, p99 {latency['p99']:.2f}, p99.9 {latency['p999']:.2f} ms "
         f"(while the client joined: up to {latency['max_while_joining']:.0f} ms)\n"
-        f"{_ages_text(stream)}\n"
+        f"{_ages_text(stream)}\n{_motion_text(stream['motion'])}"
         f"[bold]Surfaces at the client[/] {same} within {stream['surface_error_max_mm']:.4f} mm, "
         f"{stream['surface_bytes'] / 1e6:.2f} MB in {stream['surface_seconds'] * 1e3:.0f} ms"
+    )
+
+
+def _motion_text(motion: dict[str, float] | None) -> str:
+    if motion is None:
+        return ""
+    return (
+        f"[bold]Moving tip[/] at {motion['speed_mm_s']:.0f} mm/s, seen {motion['delay_ms']:.0f} ms after exposure: "
+        f"{motion['last_seen_rms_mm']:.2f} mm off as last seen, {motion['predicted_rms_mm']:.2f} mm as predicted\n"
     )
 
 

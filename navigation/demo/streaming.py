@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from geometry import Surface
+from geometry import Surface, Transform
 from geometry.frames import REFERENCE, STYLUS
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
@@ -45,6 +45,7 @@ from navigation.simulation.operating_room import (
     simulated_device,
 )
 from navigation.simulation.scenario import Scenario
+from navigation.simulation.shown_motion import ShownMotion, shown_motion
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surfaces.payload import DecodedSurface
@@ -82,6 +83,8 @@ class StreamCheck:
             validity, or are more than 5 mm from the true pose where that is known.
         truth_error_rms_mm: RMS error of the tools' positions in ``reference``, including the tracker's noise; None
             where nobody knows the truth.
+        motion: how far the moving tip of the stylus is from where it is shown, with and without prediction; None where
+            nobody knows the truth or it does not move.
         hidden: tool -> share of the batches in which it had no valid pose and was sent as such.
         ages: ages of the poses that the client showed as valid, and share of the time in which it showed any.
         frames_dropped: number of frames that the tracker made and that were not used.
@@ -100,6 +103,7 @@ class StreamCheck:
     poses_checked: int
     poses_wrong: int
     truth_error_rms_mm: float | None
+    motion: ShownMotion | None
     hidden: Mapping[str, float]
     ages: ShownAges
     frames_dropped: int
@@ -280,6 +284,7 @@ def _check(
         poses_checked=int(as_sent.size),
         poses_wrong=int((~as_sent | gross).sum()),
         truth_error_rms_mm=_rms(errors_mm[np.isfinite(errors_mm)]),
+        motion=None if truth is None else _motion(recording, sent, rows, OperatingRoom(truth)),
         hidden={tool: float((validity[:, i] != "valid").mean()) for i, tool in enumerate(sent.tools)},
         ages=ShownAges.of(report["display"], sent.tools),
         frames_dropped=frames_dropped,
@@ -287,6 +292,27 @@ def _check(
         surface_error_max_mm=surface_error_mm,
         surface_bytes=sum(received["byte_count"] for received in report["surfaces"]),
         surface_seconds=max((received["seconds"] for received in report["surfaces"]), default=0.0),
+    )
+
+
+def _motion(
+    recording: ClientRecording, sent: SentPoses, rows: NDArray[np.int64], room: OperatingRoom
+) -> ShownMotion | None:
+    """Of the stylus, read by the display when the client had decoded it."""
+    matrices = sent.matrices[rows, sent.tools.index(STYLUS)]
+    known = np.flatnonzero(~np.isnan(matrices[:, 0, 3]))
+    read_ns = recording.capture_ns + np.round(recording.latency_ms * 1e6).astype(np.int64)
+
+    def true_mm(time_ns: int) -> Floats | None:
+        stylus = room.pose_in_reference(STYLUS, time_ns)
+        return None if stylus is None else stylus.apply(room.tip_mm(time_ns))
+
+    return shown_motion(
+        (
+            (int(recording.capture_ns[row]), int(read_ns[row]), Transform(matrices[row], REFERENCE, f"{STYLUS}_tip"))
+            for row in known.tolist()
+        ),
+        true_mm,
     )
 
 

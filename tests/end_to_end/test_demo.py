@@ -60,6 +60,7 @@ def test_every_pose_arrives_and_is_right_and_the_surfaces_are_the_same(demo: tup
     stream = demo[0]["stream"]
     assert stream["poses_lost"] == 0
     assert stream["poses_wrong"] == 0
+    assert stream["motion"]["predicted_rms_mm"] > 0.0
     # Six seconds at 100 Hz: every frame was sent to the client and checked, or dropped and counted.
     assert stream["poses_checked"] == 6 * stream["batches"]
     assert stream["batches"] + stream["frames_dropped"] > 500

@@ -80,6 +80,15 @@ def test_the_registration_counts_at_the_tip_with_its_turn_and_its_scale() -> Non
     )
 
 
+def test_the_error_of_the_tip_in_its_tool_turns_with_the_tool() -> None:
+    """2 mm along the tool's z. The tool is turned by a quarter about x, which takes z to -y: 2 mm along y."""
+    stated = np.diag([0.0, 0.0, 4.0])
+    turned = Transform.from_rotation(Rotation.from_euler("x", 90, degrees=True), [9, 0, 0], TRACKER, STYLUS)
+    still = observation(REFERENCE, at(0, 0, 0), NOTHING)
+    found = covariance(graph(stated), still, observation(STYLUS, turned, NOTHING))
+    np.testing.assert_allclose(found, np.diag([0.0, 4.0, 0.0]), atol=1e-6)
+
+
 def test_a_tip_may_have_been_bent_whatever_its_calibration_says() -> None:
     assert Assumptions().tip_rms_mm == LEAST_TIP_RMS_MM
     for stated in (np.zeros((3, 3)), np.diag([0.01, 0.0, 0.0]), np.diag([1.0, 0.0, 2.0])):
