@@ -29,6 +29,7 @@ from navigation.demo.shown_ages import ShownAges
 from navigation.demo.surgery import SimulatedSurgeon, Surgery
 from navigation.devices.driver import Device
 from navigation.errors import ServiceError
+from navigation.live.filters.shown_motion import ShownMotion, shown_motion
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.sent_poses import SentPoses
@@ -45,7 +46,6 @@ from navigation.simulation.operating_room import (
     simulated_device,
 )
 from navigation.simulation.scenario import Scenario
-from navigation.simulation.shown_motion import ShownMotion, shown_motion
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.client.recording import ClientRecording, load_recording
 from unity_bridge.surfaces.payload import DecodedSurface

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.live.bench_motion import run
 from geometry import Transform
-from navigation.simulation.shown_motion import DISPLAY_NS, shown_motion
+from navigation.live.filters.shown_motion import DISPLAY_NS, shown_motion
 from tests.navigation.live.harness import MS
 
 
