@@ -37,13 +37,16 @@ class OpenedRoom:
 
 
 @contextmanager
-def opened(room: Room) -> Iterator[OpenedRoom]:
+def opened(room: Room, clock: PacedClock | None = None) -> Iterator[OpenedRoom]:
     """Runs a room's devices; where all of them are simulated, on a clock of its own, so that nobody waits.
+
+    Args:
+        clock: the clock in any case, where a person or another program waits too.
 
     Raises:
         SurgNavError: a device cannot be opened.
     """
-    clock = clock_of(room)
+    clock = clock_of(room) if clock is None else clock
     tracker = open_room(room.devices, clock)
     tracker.start()
     try:

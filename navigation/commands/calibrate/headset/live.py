@@ -50,9 +50,10 @@ def touch_live(path: Path, name: str, stylus: str, seconds: float | None, consol
             f"the stylus '{stylus}' without a calibrated tip", "a tip", "pivot it first: surgnav calibrate pivot"
         )
     settings = settings_of(device)
-    touches = TargetTouches(client_name(device), stylus, MonotonicClock())
+    clock = MonotonicClock()  # a simulated stylus too: the headset's times are on this machine's clock
+    touches = TargetTouches(client_name(device), stylus, clock)
     collecting = TouchCollecting(touches, tool.T_tool_tip, tool.tip_error_rms_mm**2 / 3.0 * np.eye(3))
-    with HeadsetHost(settings.endpoint, settings.keys, MonotonicClock(), touches) as host, opened(seen) as running:
+    with HeadsetHost(settings.endpoint, settings.keys, clock, touches) as host, opened(seen, clock) as running:
         host.desk.expect(client_name(device), device, settings.reference)
         console.print(f"waits for '{client_name(device)}' at {host.endpoint}", highlight=False, markup=False)
         poses = LivePoses(running.tracker, stylus)
