@@ -26,7 +26,7 @@ SCHEMA = (
     "markups-schema-v1.0.3.json#"
 )
 MM = ("mm", ["mm", "UCUM", "millimeter"], None)  # the schema's default is mm
-KINDS = {"Fiducial": "a list of points", "Curve": "an open curve"}
+KINDS = {"Fiducial": "a list of points", "Curve": "an open curve", "Line": "a line between two points"}
 AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), given in LPS
 ACTION = "save the points again from 3D Slicer as .mrk.json"
 
@@ -49,12 +49,17 @@ class Markups:
 
 
 def write_markups(
-    path: Path, name: str, points_ct_mm: Mapping[str, ArrayLike], descriptions: Mapping[str, str] | None = None
+    path: Path,
+    name: str,
+    points_ct_mm: Mapping[str, ArrayLike],
+    descriptions: Mapping[str, str] | None = None,
+    kind: str = "Fiducial",
 ) -> None:
     """Writes labelled points of the frame ``ct`` as a Slicer point list, atomically.
 
     Args:
         descriptions: label -> text that Slicer shows beside the point.
+        kind: what Slicer makes of the points, one of `KINDS`.
 
     Raises:
         MarkupsError: no points, an empty label, or the wrong ending.
@@ -66,7 +71,7 @@ def write_markups(
         _control_point(number, label, point, (descriptions or {}).get(label, ""))
         for number, (label, point) in enumerate(points_ct_mm.items(), start=1)
     ]
-    write_markup(path, "Fiducial", name, control_points, locked=False, indent=2)
+    write_markup(path, kind, name, control_points, locked=False, indent=2)
 
 
 def write_markup(
@@ -111,13 +116,16 @@ def write_markup(
     atomic_write(path, content.encode())
 
 
-def read_markups(path: Path) -> Markups:
+def read_markups(path: Path, kind: str = "Fiducial") -> Markups:
     """Reads a file with one list of labelled points, LPS or RAS, as points of the frame ``ct``.
+
+    Args:
+        kind: what the points are in Slicer, one of `KINDS`.
 
     Raises:
         MarkupsError: not markups, several lists, an unknown coordinate system or unit, a repeated or empty label.
     """
-    markup = only_markup(path, "Fiducial")
+    markup = only_markup(path, kind)
     flip = needs_flip(markup)
     points: dict[str, Floats] = {}
     descriptions: dict[str, str] = {}

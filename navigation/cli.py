@@ -19,6 +19,7 @@ from navigation.commands.keys.command import keys_app
 from navigation.commands.markers.command import markers_command
 from navigation.commands.models.command import models_app
 from navigation.commands.networks import evaluate_command, train_command
+from navigation.commands.plan.command import plan_command
 from navigation.commands.reconstruct.command import reconstruct_command
 from navigation.commands.recordings.command import export_command, replay_command
 from navigation.commands.register.command import register_command
@@ -42,6 +43,7 @@ app.command("inspect", rich_help_panel=PREPARE)(inspect_command)
 app.command("reconstruct", rich_help_panel=PREPARE)(reconstruct_command)
 app.command("markers", rich_help_panel=PREPARE)(markers_command)
 app.command("review", rich_help_panel=PREPARE)(review_command)
+app.command("plan", rich_help_panel=PREPARE)(plan_command)
 app.command("register", rich_help_panel=OPERATING)(register_command)
 app.command("accuracy", rich_help_panel=OPERATING)(accuracy_command)
 app.command("serve", rich_help_panel=OPERATE)(serve_command)

@@ -82,11 +82,6 @@ class GuidanceState:
     risks: tuple[Risk, ...] = ()
     screw: ScrewFit | None = None
 
-    @property
-    def level(self) -> AlertLevel | None:
-        """The worst of the alerts; None where nothing is known."""
-        return max((risk.level for risk in self.risks), key=list(AlertLevel).index, default=None)
-
 
 class Guide:
     """Leads tools along one trajectory of a plan.

@@ -44,7 +44,7 @@ class Trajectory:
     Attributes:
         name: its name in the case.
         entry_ct_mm, target_ct_mm: where it begins and ends, ``(3,)`` in ``ct``.
-        screw: what is put in along it, its tip at the target; None for a way alone.
+        screw: what is put in along it, its head at the entry; None for a way alone.
 
     Raises:
         PlanError: entry and target are so near to one another that they give no direction.

@@ -68,6 +68,11 @@ class SessionControl(Protocol):
         """Id of the registration in force; empty if there is none."""
         ...
 
+    @property
+    def trajectories(self) -> tuple[str, ...]:
+        """Names of the trajectories that may be selected like targets."""
+        ...
+
     def surface_on_offer(self, name: str) -> OnOffer | None: ...
     def tip_error_mm(self, tool: str) -> float | None:
         """Expected RMS error in mm of a tracked tool's calibrated tip; None without a calibration."""
@@ -244,7 +249,7 @@ class HeadsetEventHandler:
         return Outcome("the operator sees the request")
 
     def _select(self, event: ClientEvent, sender: Sender) -> Outcome:
-        if event.name:
+        if event.name and event.name not in self._state.trajectories:
             self._planned(event.name, "targets")
         self._state.select_target(event.name)
         return Outcome(f"'{event.name}' is selected" if event.name else "no target is selected")

@@ -13,6 +13,8 @@ from navigation.clock import MonotonicClock, PacedClock
 from navigation.devices.driver import Device
 from navigation.devices.registry import open_device
 from navigation.devices.tracker import Tracker
+from navigation.guidance.news import GUIDED, GuidanceReporter
+from navigation.guidance.publish import Aim, GuidancePublisher, GuidanceSetup
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.pose_mirror import PoseMirror
@@ -50,6 +52,7 @@ class PoseLoopConfig:
         recorder: where the recorder takes every frame and every message; empty without one.
         first_sequence: number of the first batch: beyond those of a process before this one.
         mirror: address of a `PoseMirror` that is given the states of each batch too; empty for none.
+        guidance: what tools are guided by; None without a plan.
     """
 
     devices: tuple[Device, ...]
@@ -63,6 +66,7 @@ class PoseLoopConfig:
     recorder: str = ""
     mirror: str = ""
     first_sequence: int = 1
+    guidance: GuidanceSetup | None = None
 
 
 class Publisher(Protocol):
@@ -189,9 +193,9 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     """Entry point of the pose process.
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
-    answered by `TAKEN`, `Refused`, each answered by `HEARD`, and `Held`; it receives a new `PoseGraph`, `Withdrawn`,
-    `Vouched`, `Held` or `STOP`. At the end it sends the `SentPoses`; after an error that it cannot handle it sends the
-    `SurgNavError`.
+    answered by `TAKEN`, `Refused`, each answered by `HEARD`, `GuidanceNews`, each answered by `GUIDED`, and `Held`; it
+    receives a new `PoseGraph`, `Withdrawn`, `Vouched`, `Held`, an `Aim` or `STOP`. At the end it sends the `SentPoses`;
+    after an error that it cannot handle it sends the `SurgNavError`.
 
     Args:
         config: settings of the pose loop.
@@ -221,9 +225,13 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
             first_sequence=config.first_sequence,
         ) as publisher:
             reflects = PoseMirror(config.mirror) if config.mirror else None
-            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects)
+            guidance = None
+            if config.guidance is not None:
+                guidance = GuidancePublisher(config.guidance, session, publisher.send, config.first_sequence)
+            after = None if guidance is None else guidance.after
+            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, after)
             pipe.send(publisher.endpoint)
-            loop.run(_Orders(loop, pipe, publisher, clock, watches).should_stop)
+            loop.run(_Orders(loop, pipe, publisher, clock, watches, guidance).should_stop)
         pipe.send(log.finish())
     except SurgNavError as error:
         pipe.send(error)
@@ -238,10 +246,17 @@ class _Orders:
     """Exchanges messages with the service between two steps of the loop."""
 
     def __init__(
-        self, loop: PoseLoop, pipe: Pipe, publisher: PosePublisher, clock: MonotonicClock, watches: RoomWatches
+        self,
+        loop: PoseLoop,
+        pipe: Pipe,
+        publisher: PosePublisher,
+        clock: MonotonicClock,
+        watches: RoomWatches,
+        guidance: GuidancePublisher | None = None,
     ) -> None:
         self._loop, self._pipe, self._publisher, self._clock, self._watches = loop, pipe, publisher, clock, watches
         self._held: Mapping[str, str] = {}
+        self._guidance, self._guided = guidance, GuidanceReporter(pipe.send)
         self._reporter = ChangeReporter(pipe.send)
         self._refusals = RefusalForwarder(pipe.send, publisher.take_refusals)
 
@@ -261,11 +276,21 @@ class _Orders:
                 self._watches.vouch(message.names)
             elif isinstance(message, Held):
                 self._watches.hold(message.reasons)
+            elif message == GUIDED or isinstance(message, Aim):
+                self._about_guidance(message)
             else:
                 self._loop.graph = message
                 self._watches.follow(message)
-        self._reporter.report(self._loop.states, self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._reporter.report(self._loop.states, now_ns)
+        self._guided.report(() if self._guidance is None else self._guidance.states, now_ns)
         if (held := self._watches.held) != self._held:
             self._held = held
             self._pipe.send(Held(held))
         return False
+
+    def _about_guidance(self, message: Aim | str) -> None:
+        if not isinstance(message, Aim):
+            self._guided.taken()
+        elif self._guidance is not None:
+            self._guidance.take(message)

@@ -12,6 +12,8 @@ from typing import Any
 
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import ServiceError
+from navigation.guidance.news import GUIDED, GuidanceNews
+from navigation.guidance.publish import Aim
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.pose_loop import (
     STOP,
@@ -66,7 +68,7 @@ class PoseProcess:
         self._withdrawn: list[Withdrawn] = []
         self._held = Held({})
         self._sent: SentPoses | None = None
-        self._early = list[StateChanges | Refused]()  # what came while it was waited for
+        self._early = list[StateChanges | Refused | GuidanceNews]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
         niceness = POSES if goes_first else None
         settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time)
@@ -98,7 +100,7 @@ class PoseProcess:
                 say(f"waiting for the pose process, {waited_s:.0f} s of {patience_s:.0f}: {self._doing}")
             self._clock.sleep_until_ns(now_ns + round(_LOOK_S * NS_PER_S))
 
-    def poll(self) -> list[StateChanges | Refused]:
+    def poll(self) -> list[StateChanges | Refused | GuidanceNews]:
         """What it has said since the last call, and that every tool is lost where it has ended.
 
         Raises:
@@ -114,6 +116,9 @@ class PoseProcess:
                 said.append(message)
             elif isinstance(message, Held):
                 self._held = message
+            elif isinstance(message, GuidanceNews):
+                self._child.send(GUIDED)
+                said.append(message)
             elif isinstance(message, Starting):
                 self._doing = message.what
             elif isinstance(message, SentPoses):
@@ -134,6 +139,13 @@ class PoseProcess:
         """New calibrations and registration from the next frame on."""
         self._config = replace(self._config, graph=graph)
         self._child.send(graph)
+
+    def aim(self, aim: Aim) -> None:
+        """Another trajectory to follow, or none any more, from the next frame on."""
+        setup = self._config.guidance
+        if setup is not None:
+            self._config = replace(self._config, guidance=aim.carried_out(setup))
+            self._child.send(aim)
 
     def withdraw(self, withdrawn: Withdrawn) -> None:
         """Admits the client of a token to the poses no more."""

@@ -19,6 +19,9 @@ from navigation.clock import MonotonicClock
 from navigation.devices.driver import Device
 from navigation.devices.headset import HeadsetFeed
 from navigation.errors import EventLogError
+from navigation.guidance.desk import GuidanceDesk
+from navigation.guidance.news import GuidanceNews
+from navigation.guidance.publish import Aim, GuidanceSetup
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.overlays import Overlays
@@ -66,6 +69,7 @@ class ServiceConfig:
         rack: the room's calibrations, which headsets' overlays are by; None if it names none.
         keep_sent: number of batches that are kept for scoring and returned by `stop`.
         recorder: where the recorder takes everything that goes in and out; empty without one.
+        guidance: what tools are guided by; None without a plan.
         goes_first: gives the pose process a higher priority, where the user may do so.
         real_time: asks for a real-time priority and a core of its own for the pose process.
         start_timeout_s, stop_timeout_s: how long the pose process may take to start and to stop.
@@ -86,6 +90,7 @@ class ServiceConfig:
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     keep_sent: int = 0
     recorder: str = ""
+    guidance: GuidanceSetup | None = None
     goes_first: bool = True
     real_time: bool = False
     start_timeout_s: float = 60.0
@@ -116,6 +121,7 @@ class NavigationService:
         self._context = zmq.Context()
         self._headsets = HeadsetFeed(config.devices)
         self._recorded = ServiceTap(config.recorder, self._session)
+        self.guidance = GuidanceDesk(config.guidance, self._announce, self._aim)
 
     def __enter__(self) -> NavigationService:
         loop = PoseLoopConfig(
@@ -129,6 +135,7 @@ class NavigationService:
             keep_sent=self._config.keep_sent,
             recorder=self._config.recorder,
             mirror=self._config.pose_mirror,
+            guidance=self._config.guidance,
         )
         config = self._config
         self._poses = PoseProcess(
@@ -173,8 +180,11 @@ class NavigationService:
         for said in self._poses.poll():
             if isinstance(said, StateChanges):
                 self.state.take_changes(said)
+            elif isinstance(said, GuidanceNews):
+                self.guidance.take(said)
             else:
                 self._refusals.log(said.refusals)
+        self.guidance.follow(self.state.target)
         settled = self._settle()
         events = (*self.control.take_events(), *settled)
         self._recorded.events(events)
@@ -238,6 +248,7 @@ class NavigationService:
             self._gate,
         )
         self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce, self._vouch)
+        self.state.trajectories = self.guidance.trajectories
         if self._config.headset_events is not None:
             self._open_handler(self._config.headset_events)
         desk, config = self._headsets.desk, self._config
@@ -293,6 +304,9 @@ class NavigationService:
 
     def _withdraw(self, number: int) -> None:
         self._poses.withdraw(Withdrawn(number))
+
+    def _aim(self, aim: Aim) -> None:
+        self._poses.aim(aim)
 
     def _publish(self, graph: PoseGraph) -> None:
         self._recorded.settings("graph", vars(graph))

@@ -42,7 +42,8 @@ class SessionState:
 
     Attributes:
         graph: calibrations and registration.
-        target: the selected target; empty for none.
+        target: the selected target, or a trajectory of the plan; empty for none.
+        trajectories: names of the trajectories that may be selected.
         requests: open requests to the operator.
         decisions: how often a headset has changed the case; a view of the case from before the last change is outdated.
     """
@@ -57,6 +58,7 @@ class SessionState:
     ) -> None:
         self.graph = graph
         self.target = ""
+        self.trajectories: tuple[str, ...] = ()
         self.requests: list[str] = []
         self.decisions = 0
         self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer

@@ -1,4 +1,4 @@
-"""The registration in force as a value. The pose process imports this and nothing else of registration."""
+"""The registration in force as a value, which is all of a registration that the pose process imports."""
 
 from __future__ import annotations
 

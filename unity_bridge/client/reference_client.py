@@ -24,10 +24,11 @@ from unity_bridge.client.recording import ClientRecording, record
 from unity_bridge.client.surfaces.puller import PullerSettings, SurfacePuller
 from unity_bridge.client.surfaces.transfer import PulledSurface
 from unity_bridge.errors import PeerRefusedError
+from unity_bridge.poses.batch import PoseBatch
 from unity_bridge.transport.keys import ClientKeys
-from unity_bridge.wire.envelope import NO_SESSION, Session
+from unity_bridge.wire.envelope import NO_SESSION, Header, Session
 from unity_bridge.wire.generated.constants import SelfTestState
-from unity_bridge.wire.messages import ClientReport, Hello, ReceivedSurface
+from unity_bridge.wire.messages import ClientReport, Hello, ReceivedSurface, ToolGuidance
 
 PROGRAM = "surgnav reference client 1.0"
 
@@ -118,9 +119,20 @@ class ReferenceClient:
         batch = self.poses.log.newest
         if batch is None or not self.control.may_show:
             return None
-        compared = batch.session_id == self.control.server_session and batch.clock == self.control.server_clock
-        offset = self.control.clock_offset if compared else None
-        return ShownPoses(batch, self._clock.now_ns(), offset, self.age_limits)
+        return ShownPoses(batch, self._clock.now_ns(), self._offset_to(batch), self.age_limits)
+
+    @property
+    def guidance(self) -> dict[str, ToolGuidance]:
+        """The guidance that a display may show now, by tool; empty where there is none, and before the self-test."""
+        log = self.poses.guidance
+        if log.header is None or not self.control.may_show:
+            return {}
+        return log.shown(self._clock.now_ns(), self._offset_to(log.header), self.age_limits)
+
+    def _offset_to(self, stamped: PoseBatch | Header) -> ClockOffset | None:
+        """Offset to the clock that stamped a message; None where no exchange was with that clock and session."""
+        compared = stamped.session_id == self.control.server_session and stamped.clock == self.control.server_clock
+        return self.control.clock_offset if compared else None
 
     @property
     def overlay(self) -> Overlay:

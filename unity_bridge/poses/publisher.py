@@ -128,7 +128,7 @@ class PosePublisher:
         header = self._session.header(MessageType.POSE_BATCH, self._sequence + 1, capture_ns, validity)
         message = self._encoder.encode(header, tools, reason)
         self._sequence += 1
-        self._send(message)
+        self.send(message)
         return self._sequence
 
     def publish_bytes(self, message: bytes) -> None:
@@ -137,10 +137,13 @@ class PosePublisher:
         Raises:
             WireError: it has no header of the wire.
         """
-        self._sequence = unpack_message(message)[0].sequence
-        self._send(message)
+        header = unpack_message(message)[0]
+        if header.message_type == MessageType.POSE_BATCH:
+            self._sequence = header.sequence
+        self.send(message)
 
-    def _send(self, message: bytes) -> None:
+    def send(self, message: bytes) -> None:
+        """Sends a message of any type of this socket, such as guidance, as it is."""
         self._socket.send(message, zmq.DONTWAIT)  # PUB drops rather than blocks
         if self._keep is not None:
             self._keep(message)

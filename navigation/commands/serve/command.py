@@ -45,6 +45,9 @@ class ServeRequest:
     real_time: Annotated[
         bool, typer.Option("--real-time", help="Ask for a real-time priority and a core of their own for the poses.")
     ] = False
+    trajectory: Annotated[
+        str | None, typer.Option(help="Trajectory of the plan to be guided along, where it has several.")
+    ] = None
     research: Annotated[bool, typer.Option("--research", help="Offer suggested surfaces too, and say so.")] = False
 
 

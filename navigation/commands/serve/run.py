@@ -16,6 +16,7 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
+from navigation.commands.serve.guidance_side import GuidanceSide, open_guidance
 from navigation.commands.serve.link_side import link_side, mirror_address
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
@@ -38,6 +39,7 @@ from navigation.room.opening import about_patient, choose_room, open_session
 from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
 from navigation.terminal.patience import saying
+from navigation.terminal.reporting import now
 from unity_bridge.transport.endpoints import is_local
 
 POLL_MS = 5
@@ -57,7 +59,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
         config = _configured(request, room, lambda: _simulated_skin(Case.open(request.case), view), clock)
-    config = replace(config, graph=replace(config.graph, registration=view.registration))
+        guided = open_guidance(request, config.graph.tips, now(), screen.say)
+    config = replace(config, graph=replace(config.graph, registration=view.registration), guidance=guided.setup)
     with (
         mirror_address(request) as mirror,
         logs_on(screen, EVENTS_LOG),
@@ -71,11 +74,13 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
+        guidance = GuidanceSide(guided, service, screen)
         while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)
             _tell(follower.poll(), screen)
             _tell_of(service, ages, clock, screen)
+            guidance.poll(follower.view, clock.now_ns())
             recorder.poll(service, screen)
             if link is not None:
                 link.poll(follower.view, screen)

@@ -9,6 +9,7 @@ from pathlib import Path
 from case.case import CT_ID, PLANNED, Case
 from case.manifest import DecisionState
 from geometry.errors import SurgNavError
+from navigation.guidance.case_plans import plan_fingerprint
 from registration.record.accepted import AcceptedRegistration
 from registration.record.in_force import in_force
 
@@ -76,6 +77,7 @@ class CaseView:
         kept: ``landmarks``, ``targets`` and ``ct``, those that there are and that are as they were made.
         registration: the registration in force, if any.
         problem: why no registration is in force; empty if one is.
+        plan: `plan_fingerprint` of the trajectories; empty without one.
         trouble: why the case cannot be read; empty if it can.
     """
 
@@ -84,6 +86,7 @@ class CaseView:
     kept: Mapping[str, Kept] = field(default_factory=dict)
     registration: AcceptedRegistration | None = None
     problem: str = ""
+    plan: str = ""
     trouble: str = ""
 
 
@@ -105,6 +108,7 @@ def view_of(case: Case) -> CaseView:
         kept=_kept(case, unfit),
         registration=registration,
         problem="" if registration is not None else problem,
+        plan=plan_fingerprint(case),
     )
 
 

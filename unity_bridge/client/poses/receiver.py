@@ -7,6 +7,7 @@ import zmq
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from unity_bridge.client.link_watch import LinkState, LinkWatch
+from unity_bridge.client.poses.guidance import GuidanceLog, is_guidance
 from unity_bridge.client.poses.log import PoseLog
 from unity_bridge.client.silence import Silence
 from unity_bridge.poses.batch import PoseBatchDecoder
@@ -28,7 +29,8 @@ class PoseReceiver:
         watch: state of the connection.
         socket: the socket, to be polled for input.
         log: the received batches.
-        refused: number of messages that were no valid pose batch, or repeated.
+        guidance: the newest guidance.
+        refused: number of messages that were no valid pose batch or guidance, or repeated.
         last_refusal: the last of these errors.
         reconnects: number of connections made after a silence.
     """
@@ -50,7 +52,7 @@ class PoseReceiver:
         self._subscribe()
         self.reconnects = 0
         self._silence, self._silence_ns = Silence(clock.now_ns()), silence_ns
-        self.log = PoseLog(max_batches)
+        self.log, self.guidance = PoseLog(max_batches), GuidanceLog()
         self.refused = 0
         self.last_refusal = ""
         self._clock = clock
@@ -74,6 +76,9 @@ class PoseReceiver:
             received_ns = self._clock.now_ns()
             self._silence.broken(received_ns)
             try:
+                if is_guidance(message):
+                    self.guidance.take(message)
+                    continue
                 batch = self._decoder.decode(message)
                 self.log.add(batch, received_ns, self._clock.now_ns())
             except SurgNavError as error:

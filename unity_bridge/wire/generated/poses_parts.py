@@ -64,7 +64,7 @@ class PlannedTrajectory:
     """A straight way into the patient, in the frame `ct`, in Unity's convention.
 
     Attributes:
-        screw_diameter_mm: of the screw that is put in, its tip at the target; absent for a way alone.
+        screw_diameter_mm: of the screw that is put in, its head at the entry; absent for a way alone.
     """
 
     name: str = tagged(1, TEXT)

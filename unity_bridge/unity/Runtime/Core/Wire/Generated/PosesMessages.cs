@@ -231,7 +231,7 @@ namespace SurgNav.Core.Wire
         public string Name { get; set; } = "";
         public double[] EntryM { get; set; } = new double[3];
         public double[] TargetM { get; set; } = new double[3];
-        /// <summary>Of the screw that is put in, its tip at the target; absent for a way alone.</summary>
+        /// <summary>Of the screw that is put in, its head at the entry; absent for a way alone.</summary>
         public double? ScrewDiameterMm { get; set; }
         public double? ScrewLengthMm { get; set; }
 

@@ -1,0 +1,1 @@
+"""``surgnav plan``: trajectories of a case, kept and checked."""

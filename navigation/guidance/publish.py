@@ -1,0 +1,121 @@
+"""Guidance in the pose process: after a batch was sent, its guidance follows on the same socket.
+
+It is computed there, and not in a process of its own, so that it is a function of the batches alone: a replay of the
+same frames gives the same messages, and a tool is never shown beside the plan by poses other than those that were sent.
+The poses do not wait for it, since the batch is out before it begins, and it is made for some batches only, by their
+capture times. What takes long, the distance grids, is made before the process starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from geometry.errors import SurgNavError
+from navigation.guidance.guide import NS_PER_MS, GuidanceState, Guide, GuideSettings
+from navigation.guidance.messages import guidance_message, plan_message
+from navigation.guidance.plan import SurgicalPlan
+from unity_bridge.poses.tool_state import ToolState
+from unity_bridge.wire.envelope import MessageType, Session, Validity, pack_message
+from unity_bridge.wire.schema import Declared, encode
+
+# Trackers of 60 Hz are guided in each of their frames, those of 100 Hz in every other one.
+EVERY_MS, PLAN_EVERY_MS = 15.0, 1000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidanceSetup:
+    """What the pose process guides by; can be sent to it.
+
+    Attributes:
+        plan: the plan, with its distance grids.
+        tools: tool -> whether its axis is known, as `Guide` takes it.
+        followed: name of the trajectory at the start; empty for the only one, or none.
+        settings: distances and rates.
+    """
+
+    plan: SurgicalPlan
+    tools: Mapping[str, bool]
+    followed: str = ""
+    settings: GuideSettings = field(default_factory=GuideSettings)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """An order to the pose process.
+
+    Attributes:
+        followed: name of the trajectory to follow from now on; empty to leave it as it is.
+        problem: why there is no guidance any more; empty to leave it as it is.
+    """
+
+    followed: str = ""
+    problem: str = ""
+
+    def carried_out(self, setup: GuidanceSetup) -> GuidanceSetup:
+        """What a pose process that starts after this order guides by."""
+        if self.problem:
+            return replace(setup, plan=SurgicalPlan(problem=self.problem))
+        return replace(setup, followed=self.followed or setup.followed)
+
+
+class GuidancePublisher:
+    """Guides by the states of batches, and sends what it finds; `after` is called after every batch.
+
+    Args:
+        setup: what to guide by.
+        session: stamps the messages.
+        send: sends one message to whoever gets the poses.
+        first_sequence: number of the first batch. There are no more messages of guidance than batches, so that their
+            numbers go on in the next process too when they begin with it.
+
+    Attributes:
+        states: the newest guidance, of which the operator is told.
+    """
+
+    def __init__(
+        self, setup: GuidanceSetup, session: Session, send: Callable[[bytes], None], first_sequence: int = 1
+    ) -> None:
+        self._setup, self._session, self._send = setup, session, send
+        self._guide = Guide(setup.plan, setup.tools, setup.settings)
+        if setup.followed:
+            self._guide.follow(setup.followed)
+        self._plan = setup.plan
+        self._sent = dict.fromkeys((MessageType.GUIDANCE, MessageType.GUIDANCE_PLAN), first_sequence - 1)
+        self._last_ns: dict[MessageType, int] = {}
+        self.states: tuple[GuidanceState, ...] = ()
+
+    def after(self, states: Sequence[ToolState], capture_ns: int) -> None:
+        """Guides by one batch, if it is due."""
+        if self._is_due(MessageType.GUIDANCE_PLAN, PLAN_EVERY_MS, capture_ns):
+            self._emit(MessageType.GUIDANCE_PLAN, plan_message(self._plan, self._guide.followed), capture_ns)
+        if self._is_due(MessageType.GUIDANCE, EVERY_MS, capture_ns):
+            self.states = self._guided(states, capture_ns)
+            self._emit(MessageType.GUIDANCE, guidance_message(self.states), capture_ns)
+
+    def take(self, aim: Aim) -> None:
+        """Carries out an order; the plan is told anew with the next batch."""
+        if aim.problem:
+            self._plan = aim.carried_out(self._setup).plan
+            self._guide = Guide(self._plan, self._setup.tools, self._setup.settings)
+        elif aim.followed:
+            self._guide.follow(aim.followed)
+        self._last_ns.clear()
+
+    def _guided(self, states: Sequence[ToolState], capture_ns: int) -> tuple[GuidanceState, ...]:
+        try:
+            return self._guide.guide(states, capture_ns)
+        except SurgNavError as error:  # whatever it is, the poses go on without it
+            return tuple(
+                GuidanceState(tool=tool, validity=Validity.LOST, reason=f"no guidance: {error.came}")
+                for tool in self._setup.tools
+            )
+
+    def _is_due(self, kind: MessageType, every_ms: float, capture_ns: int) -> bool:
+        last_ns = self._last_ns.get(kind)
+        return last_ns is None or not 0 <= capture_ns - last_ns < every_ms * NS_PER_MS
+
+    def _emit(self, kind: MessageType, message: Declared, capture_ns: int) -> None:
+        self._last_ns[kind] = capture_ns
+        self._sent[kind] += 1
+        self._send(pack_message(self._session.header(kind, self._sent[kind], capture_ns), encode(message)))
