@@ -33,7 +33,8 @@ class JumpSettings:
     """What counts as a jump.
 
     Attributes:
-        longest_gap_ms: between two frames that are compared.
+        longest_gap_ms: between two frames that are compared; of the reference, which rests, it may be longer, so that a
+            hand that covers it while it bumps it, or a busy machine, hides nothing.
         reference_mm, reference_deg: step of the reference, which rests, above which it was bumped; ten times the
             noise of an optical tracker, and less than what a registration is good for.
         unusual: a step of the reference is a jump only if it is so many times its usual one, so that neither a device
@@ -48,6 +49,7 @@ class JumpSettings:
     """
 
     longest_gap_ms: float = 100.0
+    reference_gap_ms: float = 250.0
     reference_mm: float = 2.0
     reference_deg: float = 1.0
     unusual: float = 8.0
@@ -144,7 +146,8 @@ class JumpWatch:
             position_mm = matrix[:3, 3].tolist()
             before = self._last.get(tool)
             self._last[tool] = captured_ns, matrix, position_mm
-            if before is not None and 0 <= captured_ns - before[0] <= self._settings.longest_gap_ms * _NS_PER_MS:
+            gap_ms = self._settings.reference_gap_ms if tool == REFERENCE else self._settings.longest_gap_ms
+            if before is not None and 0 <= captured_ns - before[0] <= gap_ms * _NS_PER_MS:
                 moves[tool] = _Move(before[1], matrix, before[2], position_mm, captured_ns - before[0])
             else:
                 self._swapped.update({pair: False for pair in self._swapped if tool in pair})
@@ -165,11 +168,20 @@ class JumpWatch:
 
     def _follow_motion(self, move: _Move, capture_ns: int) -> None:
         """Learns what is usual while the reference rests; ends the doubt once something that carried it has ended."""
-        if self._motion is None:
+        settings = self._settings
+        least_mm, least_deg = settings.reference_mm, settings.reference_deg
+        is_moving = self._motion is not None and self._is_unusual(move, least_mm / 2.0, least_deg / 2.0)
+        # What is as far as a camera is moved is nobody's noise.
+        if (
+            not is_moving
+            and move.step_mm < settings.unusual * least_mm
+            and move.turn_deg < settings.unusual * least_deg
+        ):
             self._steps.append((move.step_mm, move.turn_deg))
+        if self._motion is None:
             return
         since_ns, last_ns = self._motion
-        if self._is_unusual(move, self._settings.reference_mm / 2.0, self._settings.reference_deg / 2.0):
+        if is_moving:
             self._motion = since_ns, capture_ns
         elif capture_ns - last_ns > self._settings.rest_s * _NS_PER_S:
             self._motion = None

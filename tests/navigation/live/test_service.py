@@ -119,7 +119,7 @@ def test_what_a_watch_holds_against_the_reference_is_held_in_the_pose_process_un
         with ReferenceClient(endpoints, clock) as client:
 
             def until(condition: Callable[[], bool]) -> None:
-                deadline_ns = clock.now_ns() + 30 * NS_PER_S
+                deadline_ns = clock.now_ns() + 60 * NS_PER_S
                 while not (client.is_ready and condition()):
                     service.poll(1)
                     client.poll(1)

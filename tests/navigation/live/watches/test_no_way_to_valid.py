@@ -89,14 +89,15 @@ class Room(RuleBasedStateMachine):
     def compare(self, visible: set[str], at_ns: int) -> None:
         """What two frames in a row show to whoever looks: that the reference was bumped, that two tools exchanged."""
         now = {REFERENCE: self.bumped_mm, STYLUS: self.swapped, DRIVER: self.swapped}
-        in_sight = {t for t in visible if t in self.last and at_ns - self.last[t][0] <= 100 * MS}
+        longest_ns = {REFERENCE: 250 * MS, STYLUS: 100 * MS, DRIVER: 100 * MS}
+        in_sight = {t for t in visible if t in self.last and at_ns - self.last[t][0] <= longest_ns[t]}
         changed = {tool for tool in in_sight if self.last[tool][1] != now[tool]}
         camera_rests = all(self.last[tool][2] == self.cameras for tool in in_sight)
         usual = self.calm[-51:]  # what is usual is known once most of at least three steps were calm
         if REFERENCE in changed and camera_rests and len(usual) >= 3 and sum(usual) > len(usual) / 2:
             self.bad[REFERENCE].add("bumped")
-        if REFERENCE in in_sight:
-            self.calm.append(REFERENCE not in changed and self.last[REFERENCE][2] == self.cameras)
+        if REFERENCE in in_sight and self.last[REFERENCE][2] == self.cameras:
+            self.calm.append(REFERENCE not in changed)
         if {STYLUS, DRIVER} & visible - in_sight:
             self.is_traced = False  # out of sight they may have gone back, or not
         if changed >= {STYLUS, DRIVER} and camera_rests:

@@ -12,7 +12,7 @@ from geometry.points import Floats
 from navigation.live.pose_graph import PATIENT
 from navigation.simulation.actions import Script, StylusPosture
 from navigation.simulation.operating_room import DRIVER
-from navigation.simulation.scenario import BentStylus, BumpedReference, ClockJump, Scenario, SwappedTools
+from navigation.simulation.scenario import BentStylus, BumpedReference, ClockJump, Occlusion, Scenario, SwappedTools
 from tests.navigation.live.watches.watched_room import WatchedRoom, is_not_valid, is_valid, shipped
 from unity_bridge.wire.envelope import Validity
 
@@ -34,6 +34,13 @@ def test_a_bumped_reference_is_noticed_in_its_frame_and_nothing_on_it_is_valid_u
     again_s = room.seen.first_s(PATIENT, is_valid, 14.0)
     assert again_s is not None
     assert 14.0 < again_s < 14.2
+
+
+def test_a_hand_that_covers_the_reference_while_it_bumps_it_hides_nothing() -> None:
+    covered = Occlusion(tool=REFERENCE, from_s=3.9, to_s=4.1)
+    room = WatchedRoom(BUMP.model_copy(update={"occlusion": (covered,)}))
+    room.step_to(5.0)
+    assert "it jumped by 4" in room.seen.states[-1][PATIENT].reason
 
 
 def test_a_new_registration_settles_a_bump_and_the_same_one_again_does_not() -> None:
