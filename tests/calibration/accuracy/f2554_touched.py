@@ -74,7 +74,7 @@ def measured(
     turns = np.concatenate([half[:, None] * axis for axis in (shaft, across, np.cross(shaft, across))])
 
     lifted_once = np.zeros((len(turns), 3))
-    lifted_once[115:125, 2] = LIFT_MM  # between two axes, which is no fault of the tip
+    lifted_once[85:93, 2] = LIFT_MM  # which is no fault of the tip
 
     visits = np.concatenate([np.tile(place, (held, 1)) for place in np.tile(places, (rounds, 1))])
     return F2554Streams(
