@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import ServiceError
@@ -62,8 +61,8 @@ class PoseProcess:
         stop_timeout_s: float,
     ) -> None:
         self._config, self._clock, self._stop_timeout_s = config, clock, stop_timeout_s
-        self._shared = PoseVitals.share(multiprocessing.get_context("spawn"))
-        self.vitals = PoseVitals(self._shared)
+        shared = PoseVitals.share(multiprocessing.get_context("spawn"))
+        self.vitals = PoseVitals(shared)
         self.endpoint = config.endpoint
         self._withdrawn: list[Withdrawn] = []
         self._held = Held({})
@@ -71,9 +70,9 @@ class PoseProcess:
         self._early = list[StateChanges | Refused | GuidanceNews]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
         niceness = POSES if goes_first else None
-        settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time)
+        settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time, standby=True)
         self._child = Child(
-            "pose process", run_pose_process, self._arguments, clock, self._first, settings, _is_endpoint
+            "pose process", run_pose_process, self._arguments, clock, self._first, settings, _is_endpoint, (shared,)
         )
 
     @property
@@ -176,9 +175,8 @@ class PoseProcess:
         """Ends the process; may be called again."""
         self._child.close()
 
-    def _arguments(self) -> tuple[PoseLoopConfig, Any]:
-        config = replace(self._config, endpoint=self.endpoint, first_sequence=self.vitals.last_sequence + 1)
-        return config, self._shared
+    def _arguments(self) -> tuple[PoseLoopConfig]:
+        return (replace(self._config, endpoint=self.endpoint, first_sequence=self.vitals.last_sequence + 1),)
 
     def _first(self) -> list[Withdrawn | Held]:
         return [*self._withdrawn, self._held]

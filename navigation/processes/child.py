@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ class ChildSettings:
         stop_timeout_s: until a process that was told to stop is killed.
         niceness: priority that it is given where the user may do so, -20 before everything; None for that of others.
         real_time: asks for a real-time priority and a core of its own besides.
+        standby: keeps another process that has loaded the program and waits, so that it takes over at once.
     """
 
     first_pause_s: float = 0.25
@@ -38,6 +40,7 @@ class ChildSettings:
     stop_timeout_s: float = 5.0
     niceness: int | None = None
     real_time: bool = False
+    standby: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,13 @@ class Child:
 
     Args:
         name: what it is, for people.
-        target: what it runs: it is given the arguments and its end of a pipe. It ends on `STOP`, and where it cannot go
-            on it sends a `SurgNavError`.
+        target: what it runs: it is given the arguments, `shared` and its end of a pipe. It ends on `STOP`, and where it
+            cannot go on it sends a `SurgNavError`.
         arguments: asked for at each start; can be pickled.
         clock: times the pauses.
         first: what each new process is told first, beyond its arguments.
         is_ready: whether a message of the process says that it runs.
+        shared: what can only be given to a process as it is made, such as shared memory.
     """
 
     def __init__(
@@ -81,10 +85,12 @@ class Child:
         first: Callable[[], Iterable[object]] = tuple,
         settings: ChildSettings | None = None,
         is_ready: Callable[[Any], bool] = lambda message: True,
+        shared: tuple[Any, ...] = (),
     ) -> None:
         self._name, self._target, self._arguments, self._first = name, target, arguments, first
         self._clock, self._settings, self._is_ready = clock, settings or ChildSettings(), is_ready
-        self._has_run = False
+        self._has_run, self._shared = False, shared
+        self._standby: tuple[Any, Any] | None = None
         self._restarts, self._why, self._news = 0, "", list[tuple[str, bool]]()
         self._pause_s = self._settings.first_pause_s
         self._again_ns: int | None = None
@@ -120,7 +126,10 @@ class Child:
                     self._ended(message)
                     return said
                 said.append(message)
-                self._has_run = self._has_run or self._is_ready(message)
+                if self._is_ready(message):
+                    self._has_run = True
+                    if self._settings.standby and self._standby is None:  # not before: it would slow this one's start
+                        self._standby = self._made()
         except (EOFError, OSError):  # its end of the pipe closes when it ends, however it does
             self._ended(None)
         return said
@@ -137,6 +146,12 @@ class Child:
 
     def close(self) -> None:
         """Stops the process; kills it where it does not stop in time. May be called again."""
+        if self._standby is not None:
+            process, pipe = self._standby
+            self._standby = None
+            process.kill()
+            process.join()
+            pipe.close()
         if self._again_ns is not None or self._is_closed:
             return
         self._is_closed = True
@@ -153,20 +168,28 @@ class Child:
         self._end()
 
     def _start(self) -> None:
-        spawning = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(
-            target=self._target, args=(*self._arguments(), theirs), name=f"surgnav-{self._name}", daemon=True
-        )
-        niceness = self._settings.niceness
-        with going_first(niceness is not None, niceness or 0):
-            self._process.start()
-        if self._settings.real_time and self._process.pid is not None:
-            ask_for_real_time(self._process.pid)
-        theirs.close()
+        self._process, self._pipe = self._standby or self._made()
+        self._standby = None
         self._again_ns, self._begun_ns = None, self._clock.now_ns()
-        for message in self._first():
+        for message in (self._arguments(), *self._first()):
             self.send(message)
+
+    def _made(self) -> tuple[Any, Any]:
+        """A process that waits for its arguments, and our end of its pipe."""
+        spawning, settings = multiprocessing.get_context("spawn"), self._settings
+        pipe, theirs = spawning.Pipe()
+        process = spawning.Process(
+            target=wait_and_run,
+            args=(self._target, self._shared, self._arguments(), theirs),
+            name=f"surgnav-{self._name}",
+            daemon=True,
+        )
+        with going_first(settings.niceness is not None, settings.niceness or 0):
+            process.start()
+        if settings.real_time and process.pid is not None:
+            ask_for_real_time(process.pid)
+        theirs.close()
+        return process, pipe
 
     def _end(self) -> None:
         if self._process.is_alive():
@@ -189,6 +212,21 @@ class Child:
             (f"the {self._name} has ended: {self._why}; it is started again in {self._pause_s:g} s", True)
         )
         self._pause_s = min(2.0 * self._pause_s, settings.longest_pause_s)
+
+
+def wait_and_run(target: Callable[..., None], shared: tuple[Any, ...], like: tuple[Any, ...], pipe: Any) -> None:
+    """Entry point of every child: it runs `target` once its arguments come.
+
+    Args:
+        like: arguments as they were when this process was made. They are not used, but have loaded what they need.
+    """
+    # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        arguments = pipe.recv()
+    except EOFError:
+        return  # who started this has ended
+    target(*arguments, *shared, pipe)
 
 
 def _how(exit_code: int | None) -> str:

@@ -106,3 +106,20 @@ def test_what_a_process_says_at_its_end_does_not_keep_it_from_ending():
     poll_until(child, lambda heard: "much" in heard)
     child.close()
     assert child._process.exitcode == 0
+
+
+def test_a_standby_takes_over_and_ends_with_the_child():
+    settings = ChildSettings(first_pause_s=0.01, standby=True)
+    child = Child("echo", echo, lambda: ("hello",), MonotonicClock(), settings=settings)
+    try:
+        poll_until(child, lambda heard: "hello" in heard)
+        waiting = child._standby[0].pid
+        child.send("die")
+        poll_until(child, lambda heard: "hello" in heard)
+        assert child.process_id == waiting
+        last = child._standby[0].pid
+        assert last != waiting
+    finally:
+        child.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)

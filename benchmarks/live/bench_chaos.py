@@ -1,0 +1,241 @@
+"""Random schedules of faults in the simulated room: is anything wrong ever shown as valid, and how soon is it over?
+
+    python benchmarks/live/bench_chaos.py [--schedules 500] [--seed 1]
+
+Service, recorder and a client run on this machine. Each schedule draws one to three faults, one after the other: the
+pose process or the recorder is killed (SIGKILL), the pose process is stopped and goes on (SIGSTOP, as a laptop that is
+suspended), the service answers nobody, the registration is withdrawn and put back, or the client loses its network (it
+ends and another begins). Before the next fault the stylus and the patient must be valid again.
+
+Counted are readings of the client that show as valid a pose older than the limit, a patient elsewhere than registered
+or while the registration was withdrawn, or a tip more than 5 mm from the point that it is held on. Recovery is from the
+end of the fault, or from the kill, until stylus and patient are valid again. Of recordings: whether each opens without
+damage, and how much before a kill is missing. Not drawn: a full disk and jumps of the clock.
+
+No rival runs this: the bars are the issue's. The exit code is 1 if one is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from geometry import Transform
+from geometry.frames import STYLUS
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.devices.replay.mcap_messages import McapMessages
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
+from navigation.live.service import NavigationService, ServiceConfig
+from navigation.recorder.process import RecorderConfig, RecorderProcess
+from navigation.recorder.tap import device_topic
+from navigation.simulation.actions import Touch
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, simulated_device
+from navigation.simulation.optical_tracker import OpticalTrackerSettings
+from navigation.simulation.patient import shaft_directions
+from registration.record.accepted import AcceptedRegistration
+from unity_bridge.client.reference_client import Endpoints, ReferenceClient
+from unity_bridge.wire.envelope import Validity
+
+CLOCK = MonotonicClock()
+LIMIT_NS, WRONG_MM, RECOVERY_BAR_S, LOST_BAR_S, PATIENCE_S = 100_000_000, 5.0, 2.0, 1.0, 60.0
+POINT_CT_MM = np.array([0.0, -100.0, 0.0])
+FAULTS = ("kill poses", "stop poses", "kill recorder", "silent service", "withdraw", "cut network")
+
+
+def room() -> OperatingRoomConfig:
+    bare = OperatingRoom(OperatingRoomConfig(seed=1, centre_ct_mm=np.zeros(3)))
+    shaft = shaft_directions(np.array([[0.0, -1.0, 0.0]]), bare.towards_camera_ct)[0]
+    seen = OpticalTrackerSettings(dropout_probability=0.0)
+    action = Touch(POINT_CT_MM, shaft)
+    return OperatingRoomConfig(seed=1, centre_ct_mm=np.zeros(3), action=action, tracker=seen, epoch_ns=CLOCK.now_ns())
+
+
+@dataclass
+class Found:
+    """What was seen so far."""
+
+    readings: int = 0
+    wrong: list[str] = field(default_factory=list)
+    recovery_s: dict[str, list[float]] = field(default_factory=lambda: {fault: [] for fault in FAULTS})
+    killed_ns: list[int] = field(default_factory=list)
+
+
+class Chaos:
+    """The room, and a client that looks at every moment."""
+
+    def __init__(
+        self, service: NavigationService, recorder: RecorderProcess, truth: OperatingRoom, graph: PoseGraph
+    ) -> None:
+        self.service, self.recorder, self.graph, self.found = service, recorder, graph, Found()
+        self.tip_mm = truth.T_reference_ct.apply(POINT_CT_MM)
+        self.patient_mm = truth.T_reference_ct.translation_mm
+        self._restarts, self._is_silent, self._killed_file = 0, False, ""
+        self._join()
+
+    def _join(self) -> None:
+        service = self.service
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        self.client = ReferenceClient(endpoints, CLOCK)
+
+    def look(self) -> bool:
+        """Whether stylus and patient are shown as valid."""
+        if not self._is_silent:
+            self.service.poll(1)
+            self.recorder.poll()
+            if self.recorder.process.restarts > self._restarts:
+                self._restarts = self.recorder.process.restarts
+                self.service.tell_recorder()
+        self.client.poll(1)
+        shown = self.client.newest
+        if shown is None:
+            return False
+        self.found.readings += 1
+        tools = shown.tools
+        for name, tool in tools.items():
+            if tool.validity is Validity.VALID and not 0 <= shown.read_ns - (tool.capture_ns or 0) <= LIMIT_NS:
+                self.found.wrong.append(f"{name} is {(shown.read_ns - (tool.capture_ns or 0)) / 1e6:.0f} ms old")
+        for name, known_mm in ((STYLUS, self.tip_mm), (PATIENT, self.patient_mm)):
+            tool = tools[name]
+            if tool.validity is Validity.VALID and tool.pose is not None:
+                x, y, z = 1000.0 * np.array(tool.pose.position_m)  # Unity's axes: (-x, z, -y) of ours
+                off_mm = float(np.linalg.norm(np.array([-x, -z, y]) - known_mm))
+                if off_mm > WRONG_MM:
+                    self.found.wrong.append(f"{name} is {off_mm:.1f} mm off")
+        return all(tools[name].validity is Validity.VALID for name in (STYLUS, PATIENT))
+
+    def during(self, seconds: float) -> None:
+        end_ns = CLOCK.now_ns() + round(seconds * NS_PER_S)
+        while CLOCK.now_ns() < end_ns:
+            self.look()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        end_ns = CLOCK.now_ns() + round(PATIENCE_S * NS_PER_S)
+        while not condition():
+            if CLOCK.now_ns() > end_ns:
+                raise TimeoutError("stylus and patient were never valid again")
+
+    def fault(self, kind: str, seconds: float) -> None:
+        if kind == "kill recorder":  # one that writes: before that, there is nothing to lose
+            self.until(lambda: self.look() and self.is_recording())
+            self._killed_file = "" if self.recorder.state is None else self.recorder.state.file
+        poses, recorder = self.service.pose_process.process_id, self.recorder.process_id
+        if kind == "kill poses" and poses is not None:
+            os.kill(poses, signal.SIGKILL)
+            self.until(lambda: not self.look())
+        elif kind == "stop poses" and poses is not None:
+            os.kill(poses, signal.SIGSTOP)
+            self.during(seconds)
+            os.kill(poses, signal.SIGCONT)
+        elif kind == "kill recorder" and recorder is not None:
+            os.kill(recorder, signal.SIGKILL)
+            self.found.killed_ns.append(CLOCK.now_ns())
+            self.during(0.1)
+        elif kind == "silent service":
+            self._is_silent = True
+            self.during(seconds)
+            self._is_silent = False
+        elif kind == "withdraw":
+            self.service.update(PoseGraph(self.graph.tips), "withdrawn")
+            self.during(0.2)  # until it has gone through
+            valid = self.found.readings
+            self.until(lambda: not self.look())
+            if self.found.readings - valid > 1:
+                self.found.wrong.append("the patient is valid without a registration")
+            self.during(seconds)
+            self.service.update(self.graph)
+        else:
+            self.client.close()
+            self.during_alone(seconds)
+            self._join()
+        ended_ns = CLOCK.now_ns()
+        self.until(self.look)
+        self.found.recovery_s[kind].append((CLOCK.now_ns() - ended_ns) / NS_PER_S)
+
+    def is_recording(self) -> bool:
+        """Whether another file than the one of the last kill has grown."""
+        state = self.recorder.state
+        return state is not None and state.file != self._killed_file and state.written_bytes > 0
+
+    def during_alone(self, seconds: float) -> None:
+        """Without a client."""
+        end_ns = CLOCK.now_ns() + round(seconds * NS_PER_S)
+        while CLOCK.now_ns() < end_ns:
+            self.service.poll(5)
+            self.recorder.poll()
+
+
+def recordings(folder: Path, killed_ns: list[int], epoch_ns: int) -> tuple[int, int, list[float]]:
+    """Files, those that are damaged, and for each kill how much before it is missing, in s."""
+    damaged, ends = 0, []
+    files = sorted(folder.iterdir())
+    for path in files:
+        messages = McapMessages(path)
+        times = [message.time_ns for message in messages if message.topic == "/wire/poses"]
+        damaged += bool(messages.faults) or not times
+        ends.append(max(times, default=0) - epoch_ns)
+    missing = [min((kill - end for end in ends if end <= kill), default=np.inf) / NS_PER_S for kill in killed_ns]
+    return len(files), damaged, missing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schedules", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    config, rng = room(), np.random.default_rng(asked.seed)
+    truth = OperatingRoom(config)
+    tip = np.eye(4)
+    tip[:3, 3] = truth.tip_stylus_mm
+    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test")
+    graph = PoseGraph({STYLUS: CalibratedTip(Transform(tip, STYLUS, "stylus_tip"), 0.2)}, accepted)
+    serving = ServiceConfig(devices=(simulated_device(config),), rate_hz=100.0, graph=graph, start_timeout_s=180.0)
+    ids = {device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in serving.devices}
+    load, epoch_ns = os.getloadavg()[0], time.time_ns() - CLOCK.now_ns()
+    with tempfile.TemporaryDirectory() as name:
+        with (
+            closing(RecorderProcess(RecorderConfig(folder=Path(name), tool_ids=ids))) as recorder,
+            NavigationService(replace(serving, recorder=recorder.address), print) as service,
+        ):
+            chaos = Chaos(service, recorder, truth, graph)
+            chaos.until(chaos.look)
+            for _ in range(asked.schedules):
+                for kind in rng.choice(FAULTS, size=rng.integers(1, 4)):
+                    chaos.during(float(rng.uniform(0.1, 1.0)))
+                    chaos.fault(str(kind), float(rng.uniform(0.1, 1.5)))
+            chaos.client.close()
+            service.stop()
+        n_files, damaged, missing = recordings(Path(name), chaos.found.killed_ns, epoch_ns)
+    return report(asked.schedules, chaos.found, n_files, damaged, missing, load)
+
+
+def report(schedules: int, found: Found, n_files: int, damaged: int, missing: list[float], load: float) -> int:
+    print(f"{schedules} schedules, {found.readings} readings of the client, load before {load:.1f}")
+    print(f"wrong and valid: {len(found.wrong)} {found.wrong[:5]}")
+    slow = 0
+    for kind, seconds in found.recovery_s.items():
+        if seconds:
+            over = sum(each > RECOVERY_BAR_S for each in seconds)
+            slow += over
+            print(
+                f"{kind:>15}: {len(seconds):4d} times, valid again after {np.median(seconds):.2f} s (median), "
+                f"{max(seconds):.2f} s at most, {over} times over {RECOVERY_BAR_S:g} s"
+            )
+    lost = f"{max(missing):.2f} s at most missing before a kill" if missing else "none was killed"
+    print(f"{n_files} recordings, {damaged} damaged, {lost}")
+    return int(bool(found.wrong) or slow > 0 or damaged > 0 or max(missing, default=0.0) > LOST_BAR_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
