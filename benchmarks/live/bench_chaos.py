@@ -48,6 +48,7 @@ from unity_bridge.wire.envelope import Validity
 
 CLOCK = MonotonicClock()
 LIMIT_NS, WRONG_MM, RECOVERY_BAR_S, LOST_BAR_S, PATIENCE_S = 100_000_000, 5.0, 2.0, 1.0, 60.0
+WRITTEN_BYTES = 50_000  # of a file that holds more than its head
 POINT_CT_MM = np.array([0.0, -100.0, 0.0])
 FAULTS = ("kill poses", "stop poses", "kill recorder", "silent service", "withdraw", "cut network")
 
@@ -166,7 +167,7 @@ class Chaos:
     def is_recording(self) -> bool:
         """Whether another file than the one of the last kill has grown."""
         state = self.recorder.state
-        return state is not None and state.file != self._killed_file and state.written_bytes > 0
+        return state is not None and state.file != self._killed_file and state.written_bytes > WRITTEN_BYTES
 
     def during_alone(self, seconds: float) -> None:
         """Without a client."""
@@ -183,7 +184,7 @@ def recordings(folder: Path, killed_ns: list[int], epoch_ns: int) -> tuple[int, 
     for path in files:
         messages = McapMessages(path)
         times = [message.time_ns for message in messages if message.topic == "/wire/poses"]
-        damaged += bool(messages.faults) or not times
+        damaged += bool(messages.faults)
         ends.append(max(times, default=0) - epoch_ns)
     missing = [min((kill - end for end in ends if end <= kill), default=np.inf) / NS_PER_S for kill in killed_ns]
     return len(files), damaged, missing
