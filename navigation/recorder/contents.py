@@ -1,4 +1,4 @@
-"""What a recording holds, read in the order in which it was given; see `recorder.forms` for the topics."""
+"""What a recording holds, read in the order in which it was given; see `navigation.recorder.forms` for the topics."""
 
 from __future__ import annotations
 

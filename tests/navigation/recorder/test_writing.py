@@ -113,6 +113,7 @@ def test_a_full_disk_is_announced_before_it_is_full_and_the_file_is_ended_in_ord
     assert warned_at is not None
     assert warned_at < number
     assert "the disk is full" in writer.state.problem
+    assert free > RESERVE_BYTES // 2  # other programs have space left
     found = McapMessages(tmp_path / "a.mcap")
     assert len([message for message in found if message.topic == "/said"]) >= number - 200
     assert found.is_closed
@@ -142,6 +143,14 @@ def files_up_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def ends_with_a_record(content: bytes) -> bool:
+    """Whether records, each of one byte, its length and so many bytes, fill the file to its end after 8 bytes."""
+    at = 8
+    while at < len(content):
+        at += 9 + int.from_bytes(content[at + 1 : at + 9], "little")
+    return at == len(content)
+
+
 @pytest.mark.parametrize("size", [20_000, 20_001, 50_000])
 def test_a_write_that_fails_leaves_whole_chunks(tmp_path: Path, size: int):
     clock = VirtualClock()
@@ -160,6 +169,7 @@ def test_a_write_that_fails_leaves_whole_chunks(tmp_path: Path, size: int):
     found = numbers(tmp_path / "a.mcap")  # the last chunk may be there without its index
     assert flushed <= len(found)
     assert found == list(range(1, len(found) + 1))
+    assert ends_with_a_record((tmp_path / "a.mcap").read_bytes())
     clock.advance_ns(10 * NS_PER_S)
     writer.tick()
     writer.take(said(number + 1, clock))
