@@ -74,7 +74,7 @@ def test_what_is_enough_ends_it_where_nobody_presses_a_key():
 
 
 def test_the_end_of_a_recording_that_is_played_ends_it():
-    assert len(Feed(200, {}).run(ends_after=60)) == 60
+    assert len(Feed(200, {}).run(ends_after=60, seconds=60.0)) == 60
 
 
 class SlowAdvice(PivotCollecting):

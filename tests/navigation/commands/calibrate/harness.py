@@ -11,7 +11,8 @@ from navigation.cli import app
 
 def run(*arguments: object) -> tuple[int, str]:
     """The exit code, and what was printed, in one line."""
-    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
+    # On a narrow terminal a long path is broken in the middle of a name.
+    result = CliRunner().invoke(app, ["calibrate", *map(str, arguments)], env={"COLUMNS": "300"})
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, " ".join(result.output.split())
 
