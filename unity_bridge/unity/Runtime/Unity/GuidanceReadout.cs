@@ -2,15 +2,16 @@
 using System;
 using System.Globalization;
 using System.Text;
-using SurgNav.Core.Client;
+using SurgNav.Core.Wire;
 using UnityEngine;
+using UnityEngine.Events;
 
 namespace SurgNav.Unity
 {
     /// <summary>
-    /// Distance from a tool's tip to a target, and the angle to a planned direction, with what they may be off by. Both are
-    /// taken between frames of the tracker: how well the headset is aligned changes where they are seen, not what they say.
-    /// The wire has no guidance message yet, so the numbers are made here.
+    /// A tool beside the plan, in the server's own numbers: how far aside, how far to go, by what angle, and the nearest
+    /// structure at risk. An alert has a colour, a sign in the text, an object of its own and an event for a sound, so that
+    /// it never rests on colour. Without numbers that may be shown it says why.
     /// </summary>
     [AddComponentMenu("SurgNav/Guidance Readout")]
     [DefaultExecutionOrder(-700)]
@@ -19,163 +20,190 @@ namespace SurgNav.Unity
         /// <summary>Changing digits are a new string each: this often is enough to read.</summary>
         private const float SecondsBetweenTexts = 0.1f;
 
-        [SerializeField]
-        [Tooltip("Its origin is the tip: a calibrated tool's frame, such as stylus_tip.")]
-        private TrackedTool? tool = null;
+        private static readonly Color Amber = new Color(1.0f, 0.75f, 0.0f);
+        private static readonly Color Orange = new Color(1.0f, 0.45f, 0.0f);
+        private static readonly Color Red = new Color(1.0f, 0.1f, 0.1f);
 
         [SerializeField]
-        [Tooltip("Where to go: an object below the tool patient (the frame ct).")]
-        private Transform? target = null;
+        [Tooltip("Nothing: the one in the objects above.")]
+        private SurgNavConnection? connection = null;
 
         [SerializeField]
-        [Tooltip("Where to come from: an object below the same frame. Nothing: no angle.")]
-        private Transform? entry = null;
-
-        [SerializeField]
-        [Tooltip("Along the tool, towards its tip, in the tool's frame.")]
-        private Vector3 toolAxis = new Vector3(0, 0, 1);
+        [Tooltip("Name of the tool on the wire, such as driver.")]
+        private string tool = "driver";
 
         [SerializeField]
         private TextOutput output = new TextOutput();
 
-        private readonly StringBuilder words = new StringBuilder(128);
-        private TrackedFrame? targetFrame;
-        private Transform? knownTarget;
+        [SerializeField]
+        [Tooltip("Shown at the first level of alert only. Give the three different shapes.")]
+        private GameObject? caution = null;
+
+        [SerializeField]
+        private GameObject? warning = null;
+
+        [SerializeField]
+        private GameObject? breach = null;
+
+        [SerializeField]
+        [Tooltip("Called when the level changes, with 0 to 3: play a sound of its own for each.")]
+        private UnityEvent<int> alertChanged = new UnityEvent<int>();
+
+        private readonly StringBuilder words = new StringBuilder(160);
         private float nextTextAt;
 
-        /// <summary>Hidden: the numbers mean nothing.</summary>
-        public ToolDisplay Display { get; private set; }
+        /// <summary>The server's numbers; null where there are none that may be shown.</summary>
+        public ToolGuidance? Guidance { get; private set; }
 
+        /// <summary>Why there are none; empty if there are.</summary>
         public string Reason { get; private set; } = "";
 
-        public float DistanceMm { get; private set; }
+        /// <summary>The worst alert; Unset where nothing is known.</summary>
+        public AlertLevel Level { get; private set; }
 
-        /// <summary>Between the tool's axis and the way from entry to target; not a number without entry.</summary>
-        public float AngleDegrees { get; private set; } = float.NaN;
-
-        /// <summary>
-        /// What the distance may be off by: root of the squares' sum of what the server expects of the tool and of the
-        /// registration, which takes the two as independent. Not a number where the server does not know either.
-        /// </summary>
-        public float ExpectedErrorMm { get; private set; } = float.NaN;
+        public UnityEvent<int> AlertChanged => alertChanged;
 
         public TextOutput Output => output;
 
+        private void OnEnable()
+        {
+            connection = connection ? connection : GetComponentInParent<SurgNavConnection>();
+            Show(AlertLevel.Unset);
+        }
+
         private void OnDisable()
         {
-            Judge(Judgement.Hidden("the readout is disabled"));
+            Guidance = null;
+            Reason = "the readout is disabled";
+            Show(AlertLevel.Unset);
             output.Put("");
         }
 
         private void Update()
         {
-            Judge(Worst());
-            if (Display != ToolDisplay.Hidden)
+            ToolGuidance? guidance = null;
+            string reason = "no SurgNavConnection in the objects above";
+            if (connection)
             {
-                Measure();
+                connection!.TryReadGuidance(tool, out guidance, out reason);
             }
 
-            output.Paint(Display == ToolDisplay.Shown ? Color.white : Tint.Grey);
-            if (Display == ToolDisplay.Hidden)
+            Guidance = guidance;
+            Reason = reason;
+            var nearest = guidance is null ? null : Nearest(guidance);
+            var level = guidance is null ? AlertLevel.Unset : nearest?.Level ?? AlertLevel.Clear;
+            bool isNews = level != Level;
+            if (isNews)
             {
-                output.Put(Reason);
+                Show(level);
             }
-            else if (Time.unscaledTime >= nextTextAt)
-            {
-                nextTextAt = Time.unscaledTime + SecondsBetweenTexts;
-                Write();
-            }
-        }
 
-        private void Judge(Judgement judged)
-        {
-            Display = judged.Display;
-            Reason = judged.Reason;
-            if (Display == ToolDisplay.Hidden)
+            output.Paint(Colour(level));
+            if (guidance is null)
             {
-                DistanceMm = AngleDegrees = ExpectedErrorMm = float.NaN;
+                output.Put(reason);
                 nextTextAt = 0;
             }
+            else if (isNews || Time.unscaledTime >= nextTextAt)
+            {
+                nextTextAt = Time.unscaledTime + SecondsBetweenTexts;
+                Write(guidance, nearest);
+            }
         }
 
-        private Judgement Worst()
+        /// <summary>The worst alert, and of those the one with least left.</summary>
+        private static RiskDistance? Nearest(ToolGuidance guidance)
         {
-            if (!tool || !target)
+            RiskDistance? worst = null;
+            foreach (var risk in guidance.Risks)
             {
-                return Judgement.Hidden("the readout needs a tool and a target");
+                if (worst is null || risk.Level > worst.Level
+                    || (risk.Level == worst.Level && risk.LeftMm < worst.LeftMm))
+                {
+                    worst = risk;
+                }
             }
 
-            if (!ReferenceEquals(target, knownTarget))
-            {
-                knownTarget = target;
-                targetFrame = target!.GetComponentInParent<TrackedFrame>();
-            }
-
-            if (!targetFrame)
-            {
-                return Judgement.Hidden("the target is below no tracked frame: put it below the patient");
-            }
-
-            tool!.Refresh();
-            targetFrame!.Refresh();
-            return tool.Display <= targetFrame.Display ? tool.Judgement : targetFrame.Judgement;
+            return worst;
         }
 
-        private void Measure()
+        private static Color Colour(AlertLevel level)
         {
-            var tip = tool!.transform;
-            DistanceMm = Vector3.Distance(tip.position, target!.position) * 1000;
-            AngleDegrees = entry
-                ? Vector3.Angle(tip.TransformDirection(toolAxis), target.position - entry!.position)
-                : float.NaN;
-            ExpectedErrorMm = Together(tool.View, targetFrame as TrackedTool);
-        }
-
-        private static float Together(in ToolView one, TrackedTool? other)
-        {
-            if (!one.HasExpectedError || !other || !other!.View.HasExpectedError)
+            return level switch
             {
-                return float.NaN;
-            }
-
-            float first = one.ExpectedErrorMm;
-            float second = other.View.ExpectedErrorMm;
-            return (float)Math.Sqrt((first * first) + (second * second));
+                AlertLevel.Clear => Color.white,
+                AlertLevel.Caution => Amber,
+                AlertLevel.Warning => Orange,
+                AlertLevel.Breach => Red,
+                _ => Tint.Grey,
+            };
         }
 
-        private void Write()
+        private static string Sign(AlertLevel level)
+        {
+            return level switch
+            {
+                AlertLevel.Caution => "\u25b2 ",
+                AlertLevel.Warning => "\u25b2\u25b2 ",
+                AlertLevel.Breach => "\u25a0 BREACH ",
+                _ => "",
+            };
+        }
+
+        private void Show(AlertLevel level)
+        {
+            int before = Math.Max(0, (int)Level - 1);
+            int now = Math.Max(0, (int)level - 1);
+            Level = level;
+            Set(caution, level == AlertLevel.Caution);
+            Set(warning, level == AlertLevel.Warning);
+            Set(breach, level == AlertLevel.Breach);
+            if (before != now)
+            {
+                alertChanged.Invoke(now);
+            }
+        }
+
+        private static void Set(GameObject? shape, bool isShown)
+        {
+            if (shape)
+            {
+                shape!.SetActive(isShown);
+            }
+        }
+
+        private void Write(ToolGuidance guidance, RiskDistance? nearest)
         {
             words.Clear();
-            Append(DistanceMm, " mm");
-            if (!float.IsNaN(AngleDegrees))
+            Append("", guidance.LateralMm, " mm aside   ");
+            Append("", guidance.RemainingMm, " mm to go   ");
+            Append("", guidance.AngleRad * (180.0 / Math.PI), "\u00b0   ");
+            Append("\u00b1 ", guidance.ErrorMm, " mm");
+            if (guidance.ScrewGrade is ScrewGrade grade)
             {
-                words.Append("   ");
-                Append(AngleDegrees, "\u00b0");
+                words.Append("\nscrew ").Append(grade.Word().ToUpperInvariant());
             }
 
-            if (float.IsNaN(ExpectedErrorMm))
+            if (!(nearest is null))
             {
-                words.Append("   expected error unknown");
-            }
-            else
-            {
-                words.Append("   \u00b1 ");
-                Append(ExpectedErrorMm, " mm expected");
-            }
-
-            if (Reason.Length > 0)
-            {
-                words.Append('\n').Append(Reason);
+                words.Append('\n').Append(Sign(nearest.Level)).Append(nearest.Structure);
+                Append(" ", nearest.DistanceMm, " mm");
             }
 
             output.Put(words);
         }
 
-        /// <summary>One decimal, without a string of its own.</summary>
-        private void Append(float value, string unit)
+        /// <summary>One decimal; nothing for what is not known.</summary>
+        private void Append(string before, double? value, string unit)
         {
+            if (!value.HasValue)
+            {
+                return;
+            }
+
+            words.Append(before);
             Span<char> digits = stackalloc char[32];
-            if (value.TryFormat(digits, out int count, "F1", CultureInfo.InvariantCulture))
+            if (value.Value.TryFormat(digits, out int count, "F1", CultureInfo.InvariantCulture))
             {
                 words.Append(digits.Slice(0, count));
             }

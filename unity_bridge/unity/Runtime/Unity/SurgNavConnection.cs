@@ -163,6 +163,19 @@ namespace SurgNav.Unity
         /// <summary>The client's monotonic time; 0 before it was started.</summary>
         public long NowNs => client?.NowNs ?? 0;
 
+        /// <summary>A tool beside the plan, now; as NavigationClient.TryReadGuidance.</summary>
+        public bool TryReadGuidance(string tool, out ToolGuidance? guidance, out string reason)
+        {
+            if (client is null || Problem.Length > 0)
+            {
+                guidance = null;
+                reason = Problem;
+                return false;
+            }
+
+            return client.TryReadGuidance(tool, client.NowNs + (long)(displayLeadMs * 1e6), out guidance, out reason);
+        }
+
         /// <summary>Sends what the headset sees; arguments as for NavigationClient.Observe.</summary>
         /// <returns>Empty, or why it was not sent.</returns>
         public string Send(string anchor, long seenNs, IReadOnlyList<ObservedTool> tools)

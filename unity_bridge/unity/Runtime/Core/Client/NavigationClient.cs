@@ -84,6 +84,26 @@ namespace SurgNav.Core.Client
         }
 
         /// <summary>
+        /// Where a tool is beside the plan, as the server computes it, at a moment of display. Without numbers that may be
+        /// shown there is the reason.
+        /// </summary>
+        /// <param name="tool">Its name on the wire.</param>
+        /// <param name="displayNs">As for ReadPoses.</param>
+        /// <param name="guidance">Null unless it is valid; not to be changed.</param>
+        /// <param name="reason">Empty if it is valid.</param>
+        public bool TryReadGuidance(string tool, long displayNs, out ToolGuidance? guidance, out string reason)
+        {
+            if (session == null)
+            {
+                guidance = null;
+                reason = "the client is not started";
+                return false;
+            }
+
+            return session.Poses.Guidance.TryRead(tool, displayNs, session.Poses.Facts, out guidance, out reason);
+        }
+
+        /// <summary>
         /// Sends what the headset sees now, in place of what was not sent yet: for headsets that are a device of the
         /// server's room.
         /// </summary>

@@ -50,6 +50,8 @@ namespace SurgNav.Core.Client
 
         internal BatchRing Ring { get; } = new BatchRing();
 
+        internal GuidanceInbox Guidance { get; } = new GuidanceInbox();
+
         internal LatencyWindow Latencies { get; } = new LatencyWindow();
 
         internal IMessageSocket Socket => socket;
@@ -101,7 +103,15 @@ namespace SurgNav.Core.Client
             {
                 while (count < MaxPerStep && socket.TryReceive(out var message))
                 {
-                    Take(message.Span, clock.NowNs);
+                    if (GuidanceInbox.IsGuidance(message.Span))
+                    {
+                        TakeGuidance(message);
+                    }
+                    else
+                    {
+                        Take(message.Span, clock.NowNs);
+                    }
+
                     count++;
                 }
             }
@@ -145,6 +155,27 @@ namespace SurgNav.Core.Client
             }
         }
 
+        private void TakeGuidance(ReadOnlyMemory<byte> message)
+        {
+            try
+            {
+                Guidance.Take(message);
+            }
+            catch (WireException error)
+            {
+                Refuse(error);
+            }
+        }
+
+        private void Refuse(WireException error)
+        {
+            lock (gate)
+            {
+                counts.Refused++;
+                counts.LastRefusal = error.Message;
+            }
+        }
+
         private void Take(ReadOnlySpan<byte> message, long receivedNs)
         {
             var batch = Ring.Lend();
@@ -161,11 +192,7 @@ namespace SurgNav.Core.Client
             }
             catch (WireException error)
             {
-                lock (gate)
-                {
-                    counts.Refused++;
-                    counts.LastRefusal = error.Message;
-                }
+                Refuse(error);
             }
         }
 
