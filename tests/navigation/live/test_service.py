@@ -132,11 +132,6 @@ def test_what_a_watch_holds_against_the_reference_is_held_in_the_pose_process_un
             seen: set[Validity] = set()
             until(lambda: seen.add(client.newest.tools[PATIENT].validity) or clock.now_ns() > now_ns + NS_PER_S)
             assert Validity.VALID not in seen
-            os.kill(service.pose_process.process_id, signal.SIGKILL)
-            until(lambda: service.pose_process.restarts == 1)
-            last = client.poses.log.last_sequence
-            until(lambda: client.poses.log.last_sequence > last + 50)
-            until(lambda: "it jumped by 6" in client.newest.tools[PATIENT].reason)
             service.state.registration_verified(STYLUS)
             until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
         service.stop()

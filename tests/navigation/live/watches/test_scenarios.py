@@ -43,6 +43,17 @@ def test_a_hand_that_covers_the_reference_while_it_bumps_it_hides_nothing() -> N
     assert "it jumped by 4" in room.seen.states[-1][PATIENT].reason
 
 
+def test_what_the_process_before_held_is_held_from_the_first_frame_on_until_it_is_settled() -> None:
+    room = WatchedRoom(Scenario(name="nothing happens"))
+    room.watches.hold({REFERENCE: "it jumped"})
+    room.step_to(1.0)
+    assert Validity.VALID not in room.seen.validities(PATIENT, 0.0, 1.0)
+    assert room.watches.held == {REFERENCE: "it jumped"}
+    room.watches.vouch((REFERENCE,))
+    room.step_to(1.5)
+    assert room.seen.first_s(PATIENT, is_valid, 1.0) is not None
+
+
 def test_a_new_registration_settles_a_bump_and_the_same_one_again_does_not() -> None:
     room = WatchedRoom(BUMP)
     room.step_to(5.0)
