@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.errors import ServiceError
@@ -72,7 +73,7 @@ class PoseProcess:
         niceness = POSES if goes_first else None
         settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time, standby=True)
         self._child = Child(
-            "pose process", run_pose_process, self._arguments, clock, self._first, settings, _is_endpoint, (shared,)
+            "pose process", run_with, self._arguments, clock, self._first, settings, _is_endpoint, (config, shared)
         )
 
     @property
@@ -175,8 +176,8 @@ class PoseProcess:
         """Ends the process; may be called again."""
         self._child.close()
 
-    def _arguments(self) -> tuple[PoseLoopConfig]:
-        return (replace(self._config, endpoint=self.endpoint, first_sequence=self.vitals.last_sequence + 1),)
+    def _arguments(self) -> tuple[PoseGraph, str, int]:
+        return self._config.graph, self.endpoint, self.vitals.last_sequence + 1
 
     def _first(self) -> list[Withdrawn | Held]:
         return [*self._withdrawn, self._held]
@@ -189,6 +190,13 @@ class PoseProcess:
             "a running pose process",
             "see the output of the pose process above, and run 'surgnav doctor'",
         )
+
+
+def run_with(
+    graph: PoseGraph, endpoint: str, first_sequence: int, config: PoseLoopConfig, shared: Any, pipe: Any
+) -> None:
+    """Entry point of the process: the rest of the settings, such as devices, may hold shared memory of their own."""
+    run_pose_process(replace(config, graph=graph, endpoint=endpoint, first_sequence=first_sequence), shared, pipe)
 
 
 def _is_endpoint(message: object) -> bool:
