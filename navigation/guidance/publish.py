@@ -9,7 +9,7 @@ capture times. What takes long, the distance grids, is made before the process s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from geometry.errors import SurgNavError
 from navigation.guidance.guide import NS_PER_MS, GuidanceState, Guide, GuideSettings
@@ -52,12 +52,6 @@ class Aim:
     followed: str = ""
     problem: str = ""
 
-    def carried_out(self, setup: GuidanceSetup) -> GuidanceSetup:
-        """What a pose process that starts after this order guides by."""
-        if self.problem:
-            return replace(setup, plan=SurgicalPlan(problem=self.problem))
-        return replace(setup, followed=self.followed or setup.followed)
-
 
 class GuidancePublisher:
     """Guides by the states of batches, and sends what it finds; `after` is called after every batch.
@@ -96,7 +90,7 @@ class GuidancePublisher:
     def take(self, aim: Aim) -> None:
         """Carries out an order; the plan is told anew with the next batch."""
         if aim.problem:
-            self._plan = aim.carried_out(self._setup).plan
+            self._plan = SurgicalPlan(problem=aim.problem)
             self._guide = Guide(self._plan, self._setup.tools, self._setup.settings)
         elif aim.followed:
             self._guide.follow(aim.followed)

@@ -67,6 +67,7 @@ class PoseProcess:
         self.endpoint = config.endpoint
         self._withdrawn: list[Withdrawn] = []
         self._held = Held({})
+        self._aims: list[Aim] = []
         self._sent: SentPoses | None = None
         self._early = list[StateChanges | Refused | GuidanceNews]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
@@ -142,10 +143,8 @@ class PoseProcess:
 
     def aim(self, aim: Aim) -> None:
         """Another trajectory to follow, or none any more, from the next frame on."""
-        setup = self._config.guidance
-        if setup is not None:
-            self._config = replace(self._config, guidance=aim.carried_out(setup))
-            self._child.send(aim)
+        self._aims.append(aim)
+        self._child.send(aim)
 
     def withdraw(self, withdrawn: Withdrawn) -> None:
         """Admits the client of a token to the poses no more."""
@@ -179,8 +178,8 @@ class PoseProcess:
     def _arguments(self) -> tuple[PoseGraph, str, int]:
         return self._config.graph, self.endpoint, self.vitals.last_sequence + 1
 
-    def _first(self) -> list[Withdrawn | Held]:
-        return [*self._withdrawn, self._held]
+    def _first(self) -> list[Withdrawn | Held | Aim]:
+        return [*self._withdrawn, self._held, *self._aims]
 
     def _silence(self, timeout_s: float, purpose: str) -> ServiceError:
         state = self._child.state

@@ -168,12 +168,10 @@ class Child:
         self._end()
 
     def _start(self) -> None:
-        # What can only be inherited, such as a cue, reaches a process that is made now, and none that has waited.
-        arguments = None if self._standby is None else self._arguments()
         self._process, self._pipe = self._standby or self._made()
         self._standby = None
         self._again_ns, self._begun_ns = None, self._clock.now_ns()
-        for message in (arguments, *self._first()):
+        for message in (self._arguments(), *self._first()):
             self.send(message)
 
     def _made(self) -> tuple[Any, Any]:
@@ -220,7 +218,7 @@ def wait_and_run(target: Callable[..., None], shared: tuple[Any, ...], like: tup
     """Entry point of every child: it runs `target` once its arguments come.
 
     Args:
-        like: arguments as they were when this process was made: used where None comes; they have loaded what they need.
+        like: arguments as they were when this process was made. They are not used, but have loaded what they need.
     """
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -228,7 +226,7 @@ def wait_and_run(target: Callable[..., None], shared: tuple[Any, ...], like: tup
         arguments = pipe.recv()
     except EOFError:
         return  # who started this has ended
-    target(*(like if arguments is None else arguments), *shared, pipe)
+    target(*arguments, *shared, pipe)
 
 
 def _how(exit_code: int | None) -> str:

@@ -165,8 +165,8 @@ class ControlServer(RouterServer):
                 f"the stream '{stream}'", "the stream of a client of this session", "drop the outcome"
             )
         answer = self._exchange.settle(member, number, outcome)
-        for identity, member in list(self._members.items()):
-            if member is member:
+        for identity, each in list(self._members.items()):
+            if each is member:
                 self._send(identity, answer)
 
     def forget(self, identity: bytes) -> None:

@@ -17,12 +17,14 @@ import zmq
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError
+from navigation.guidance.publish import GuidanceSetup
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
 from navigation.simulation.cue import Cue
 from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, simulated_device
 from navigation.simulation.scenario import BumpedReference, Scenario
+from tests.navigation.guidance.harness import plan
 from tests.navigation.live.served_room import registered, room_config, service_config
 from tests.unity_bridge.control.mirroring import Mirroring
 from tests.unity_bridge.transport.guarded import Guarded
@@ -125,12 +127,20 @@ def test_what_a_watch_holds_against_the_reference_is_held_in_the_pose_process_un
                     client.poll(1)
                     assert clock.now_ns() < deadline_ns
 
+            def reason() -> str:
+                return client.newest.tools[PATIENT].reason
+
             until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
             cue.give(clock.now_ns())
-            until(lambda: "it jumped by 6" in client.newest.tools[PATIENT].reason)
+            until(lambda: "it jumped by 6" in reason())
             now_ns = clock.now_ns()
             seen: set[Validity] = set()
             until(lambda: seen.add(client.newest.tools[PATIENT].validity) or clock.now_ns() > now_ns + NS_PER_S)
+            os.kill(service.pose_process.process_id, signal.SIGKILL)
+            until(lambda: service.pose_process.restarts == 1)
+            last = client.poses.log.last_sequence
+            until(lambda: client.poses.log.last_sequence > last + 50)
+            until(lambda: seen.add(client.newest.tools[PATIENT].validity) or "it jumped by 6" in reason())
             assert Validity.VALID not in seen
             service.state.registration_verified(STYLUS)
             until(lambda: client.newest.tools[PATIENT].validity is Validity.VALID)
@@ -191,6 +201,35 @@ def test_a_pose_process_that_dies_is_noticed_and_another_goes_on_where_it_ended(
             assert service.pose_process.process_id != ended
             assert (service.pose_endpoint, service.pose_process.restarts) == (endpoints.poses, 1)
             until(lambda: service.state.registration[0] is Validity.VALID)
+        service.stop()
+
+
+def test_guidance_that_was_withdrawn_does_not_come_back_with_the_next_pose_process() -> None:
+    clock, steered = MonotonicClock(), GuidanceSetup(plan=plan(), tools={STYLUS: False})
+    with NavigationService(service_config(PoseGraph(), guidance=steered)) as service:
+        service.update(registered(OperatingRoom(room_config())))
+        endpoints = Endpoints(
+            poses=service.pose_endpoint, surfaces=service.surfaces.endpoint, control=service.control.endpoint
+        )
+        with ReferenceClient(endpoints, clock) as client:
+
+            def until(condition: Callable[[], object]) -> None:
+                deadline_ns = clock.now_ns() + 60 * NS_PER_S
+                while not condition():
+                    service.poll(1)
+                    client.poll(1)
+                    assert clock.now_ns() < deadline_ns
+
+            until(lambda: client.guidance and client.guidance[STYLUS].validity is Validity.VALID)
+            service.guidance.withdraw("the plan has changed")
+            until(lambda: "the plan has changed" in client.guidance[STYLUS].reason)
+            os.kill(service.pose_process.process_id, signal.SIGKILL)
+            until(lambda: service.pose_process.restarts == 1)
+            last = client.poses.log.last_sequence
+            guided: set[Validity] = set()
+            until(lambda: guided.add(client.guidance[STYLUS].validity) or client.poses.log.last_sequence > last + 50)
+            assert guided == {Validity.LOST}
+            assert client.poses.guidance.plan.followed == ""
         service.stop()
 
 

@@ -18,6 +18,8 @@ from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.generated.constants import EventOutcome
 from unity_bridge.wire.messages import (
     ClientEvent,
+    ClockReply,
+    ClockRequest,
     EventAnswer,
     EventReceipt,
     Goodbye,
@@ -130,12 +132,14 @@ def test_what_takes_long_is_pending_until_it_is_settled(open_all):
     handler = Handler()
     server = open_all(Server(handler=handler))
     peer = admitted(server, open_all)
+    other = admitted(server, open_all, "another-stream")
     sent = event(name="slow", session=server.session.session_id)
     assert [peer.ask(server.control, sent).outcome for _ in range(2)] == ["pending", "pending"]
     server.control.settle("", STREAM, 1, Outcome("done at last"))
     told = peer.hear(server.control)
     assert (told.outcome, told.note) == ("accepted", "done at last")
     assert peer.ask(server.control, sent) == told
+    assert isinstance(other.ask(server.control, ClockRequest(client_sent_ns=1)), ClockReply), "nobody else is told"
     assert len(handler.done) == 1
     with pytest.raises(UnknownClientError):
         server.control.settle("", "nobody", 1, Outcome())
