@@ -29,7 +29,7 @@ from navigation.commands.serve.command import serve_command
 from navigation.commands.ultrasound.command import ultrasound_app
 
 PREPARE, OPERATING = "Before the operation", "At the patient"
-OPERATE, DEVELOP = "Try the whole path", "Networks and machines"
+AFTERWARDS, TRY, DEVELOP = "After the operation", "Try the whole path", "Networks and machines"
 
 app = typer.Typer(
     name="surgnav",
@@ -46,10 +46,10 @@ app.command("review", rich_help_panel=PREPARE)(review_command)
 app.command("plan", rich_help_panel=PREPARE)(plan_command)
 app.command("register", rich_help_panel=OPERATING)(register_command)
 app.command("accuracy", rich_help_panel=OPERATING)(accuracy_command)
-app.command("serve", rich_help_panel=OPERATE)(serve_command)
-app.command("replay", rich_help_panel=OPERATE)(replay_command)
-app.command("export", rich_help_panel=OPERATE)(export_command)
-app.command("demo", rich_help_panel=OPERATE)(demo_command)
+app.command("serve", rich_help_panel=OPERATING)(serve_command)
+app.command("replay", rich_help_panel=AFTERWARDS)(replay_command)
+app.command("export", rich_help_panel=AFTERWARDS)(export_command)
+app.command("demo", rich_help_panel=TRY)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
