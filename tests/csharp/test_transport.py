@@ -262,7 +262,8 @@ def test_poses_and_a_welcome_of_our_own_servers(probe, open_all, tmp_path):
         server.publish()
         server.serve()
 
-    probe.open("sub", server.poses.endpoint, echo=1, ReconnectMinMs=5, ReconnectMaxMs=20, **options)
+    token = server.admissions.issue(enrolled.own.public).hex()
+    probe.open("sub", server.poses.endpoint, echo=1, ReconnectMinMs=5, ReconnectMaxMs=20, token=token, **options)
     probe.until(lambda: len(probe.messages) > 20, work)
     guarded.revoke("headset-1")
     probe.await_state("Refused", "not enrolled, expired, or revoked", work)

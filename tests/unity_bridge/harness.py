@@ -56,6 +56,7 @@ class Server:
         secret = uuid.uuid4().bytes
         admission = AdmissionCheck(secret)
         self.poses = PosePublisher(self.where.poses, self.session, security=self.security, admission=admission)
+        self.admissions = Admissions(secret, self.poses.withdraw)
         self.surfaces = CountingSurfaceServer(
             self.where.surfaces, self.session, self.context, self.surface_settings, self.gate
         )
@@ -68,7 +69,7 @@ class Server:
             handler=self.handler,
             observer=self.observer,
             self_test=SelfTest(np.random.default_rng(1)),
-            admissions=Admissions(secret, self.poses.withdraw),
+            admissions=self.admissions,
         )
 
     @property

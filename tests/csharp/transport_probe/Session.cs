@@ -105,6 +105,7 @@ namespace SurgNav.Tests.TransportProbe
             var settings = new SocketSettings();
             string server = "";
             string secret = "";
+            string token = "";
             echo = false;
             messages = 0;
             bytes = 0;
@@ -125,6 +126,9 @@ namespace SurgNav.Tests.TransportProbe
                     case "secret":
                         secret = value;
                         break;
+                    case "token":
+                        token = value;
+                        break;
                     default:
                         Set(settings, name, int.Parse(value, CultureInfo.InvariantCulture));
                         break;
@@ -133,7 +137,14 @@ namespace SurgNav.Tests.TransportProbe
 
             settings.Keys = server == "" ? null : new CurveKeys(server, secret);
             var transport = new ZmtpTransport();
-            return words[1] == "sub" ? transport.Subscribe(words[2], settings) : transport.Deal(words[2], settings);
+            if (words[1] == "deal")
+            {
+                return transport.Deal(words[2], settings);
+            }
+
+            var subscriber = transport.Subscribe(words[2], settings);
+            subscriber.Subscribe(Bytes(token));
+            return subscriber;
         }
 
         private static void Set(SocketSettings settings, string name, int value)

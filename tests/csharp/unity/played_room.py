@@ -7,6 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from geometry.surface import Surface
 from geometry.transform import Transform
+from navigation.guidance.publish import GuidancePublisher, GuidanceSetup
+from tests.navigation.guidance.harness import plan
 from tests.unity_bridge.harness import CLOCK, Server
 from unity_bridge import ToolState, encode_surface
 from unity_bridge.control.event_handler import NoEventHandler
@@ -63,6 +65,8 @@ class Room:
     def __init__(self, security=None) -> None:
         self.handler, self.observer = Handler(), Observer()
         self.server = Server(handler=self.handler, security=security, observer=self.observer)
+        setup = GuidanceSetup(plan=plan(), tools={"stylus": False}, followed="left")
+        self.guidance = GuidancePublisher(setup, self.server.session, self.server.poses.send)
         self.tools = {name: self.valid(name) for name in POSES}
         self.is_moving = False
 
@@ -96,7 +100,9 @@ class Room:
             matrix[0, 3] += self.server.poses.last_sequence % 100
             moved = Transform(matrix, "reference", "stylus_tip")
             self.tools["stylus"] = dataclasses.replace(self.valid("stylus"), T_to_from=moved)
-        self.server.poses.publish(list(self.tools.values()), CLOCK.now_ns())
+        states, now_ns = list(self.tools.values()), CLOCK.now_ns()
+        self.server.poses.publish(states, now_ns)
+        self.guidance.after(states, now_ns)
         self.server.serve()
 
     def offer(self, name: str, size_mm: float = 100.0, frame: str = "ct"):

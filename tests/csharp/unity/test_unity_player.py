@@ -10,6 +10,7 @@ from rich.console import Console
 from navigation.commands.keys.run import Address, enroll, new_keys, revoke
 from navigation.headset.server_keys import open_security
 from tests.csharp.unity.played_room import POSES, Room, all_shown, displays, pose
+from tests.navigation.guidance.harness import BALL_CT, BALL_RADIUS_MM
 from unity_bridge.wire.convention import pose_to_unity
 from unity_bridge.wire.envelope import Validity
 
@@ -181,14 +182,20 @@ def test_a_landmark_of_a_tool_that_is_not_valid_is_not_sent(player, room):
     assert room.handler.events == []
 
 
-def test_the_readout_says_the_distance_and_what_it_may_be_off_by(player, room):
-    """The sample's target is the CT's origin; the errors, 0.6 and 0.8 mm, together are 1.0 mm."""
-    expected_mm = np.linalg.norm(POSES["stylus"].matrix[:3, 3] - POSES["patient"].matrix[:3, 3])
-    words = player.until(lambda shown: all_shown(shown) and " mm" in shown["texts"]["Readout"])["texts"]["Readout"]
-    assert words.startswith(f"{expected_mm:.1f} mm")
-    assert words.endswith("± 1.0 mm expected")
+def test_the_readout_says_the_servers_guidance(player, room):
+    """The planned trajectory begins at the CT's origin, along z: the numbers are those of the tip's place in the CT."""
+    tip_ct = (POSES["patient"].inverse() @ POSES["stylus"]).matrix[:3, 3]
+    shown = player.until(lambda shown: all_shown(shown) and " mm aside" in shown["texts"]["Readout"])
+    numbers, risk = shown["texts"]["Readout"].split("\n")
+    assert numbers.startswith(
+        f"{np.hypot(tip_ct[0], tip_ct[1]):.1f} mm aside   {40.0 - tip_ct[2]:.1f} mm to go   \u00b1 "
+    )
+    assert "\u00b0" not in numbers, "pivoted, never spun: no axis, no angle"
+    distance_mm = np.linalg.norm(tip_ct - BALL_CT) - BALL_RADIUS_MM
+    # Beyond its grid, which ends near the vessel, a distance is a bound from below.
+    assert 0.8 * distance_mm < float(risk.removeprefix("vessel ").removesuffix(" mm")) < distance_mm
     room.say("stylus", Validity.LOST, "covered")
-    player.until(lambda shown: shown["texts"]["Readout"] == "covered")
+    assert "covered" in player.until(lambda shown: " mm" not in shown["texts"]["Readout"])["texts"]["Readout"]
 
 
 def test_an_enrolment_is_kept_and_lets_the_headset_in_again(start_player, tmp_path):

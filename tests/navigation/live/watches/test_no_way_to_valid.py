@@ -65,7 +65,7 @@ class Room(RuleBasedStateMachine):
         # The oracle's: name -> what is held against it by the truth; and good frames in a row of each tool.
         self.bad: dict[str, set[str]] = {tool: set() for tool in TOOLS}
         self.good = dict.fromkeys(TOOLS, 0)
-        self.last: dict[str, tuple[int, object, int]] = {}  # of each tool: when it was seen, how, by the camera where
+        self.last: dict[str, tuple[int, float, int]] = {}  # of each tool: when it was seen, how, by the camera where
         self.cameras, self.is_traced = 0, True
         self.calm: list[bool] = []  # of each step of the reference that was seen
         self.judged: Mapping[str, Judgement] = {}
@@ -91,13 +91,15 @@ class Room(RuleBasedStateMachine):
         now = {REFERENCE: self.bumped_mm, STYLUS: self.swapped, DRIVER: self.swapped}
         longest_ns = {REFERENCE: 250 * MS, STYLUS: 100 * MS, DRIVER: 100 * MS}
         in_sight = {t for t in visible if t in self.last and at_ns - self.last[t][0] <= longest_ns[t]}
-        changed = {tool for tool in in_sight if self.last[tool][1] != now[tool]}
+        # Two bumps of which one came in a frame that was too old may add up to less than anybody calls a bump.
+        least = {REFERENCE: JumpSettings().reference_mm, STYLUS: 0, DRIVER: 0}
+        changed = {tool for tool in in_sight if abs(self.last[tool][1] - now[tool]) > least[tool]}
         camera_rests = all(self.last[tool][2] == self.cameras for tool in in_sight)
         usual = self.calm[-51:]  # what is usual is known once most of at least three steps were calm
         if REFERENCE in changed and camera_rests and len(usual) >= 3 and sum(usual) > len(usual) / 2:
             self.bad[REFERENCE].add("bumped")
         if REFERENCE in in_sight and self.last[REFERENCE][2] == self.cameras:
-            self.calm.append(REFERENCE not in changed)
+            self.calm.append(self.last[REFERENCE][1] == now[REFERENCE])
         if {STYLUS, DRIVER} & visible - in_sight:
             self.is_traced = False  # out of sight they may have gone back, or not
         if changed >= {STYLUS, DRIVER} and camera_rests:
