@@ -19,12 +19,18 @@ namespace SurgNav.Tests.UnityPlayer
             var texts = new Table();
             var surfaces = new Table();
             var answers = new Table();
+            var ellipsoids = new Table();
             string problem = "";
             foreach (var each in scene.Objects)
             {
                 if (each.GetComponent<TrackedFrame>() is TrackedFrame frame)
                 {
                     frames[each.name] = Frame(frame);
+                }
+
+                if (each.GetComponent<TipErrorEllipsoid>() is TipErrorEllipsoid ellipsoid)
+                {
+                    ellipsoids[each.name] = Ellipsoid(ellipsoid);
                 }
 
                 if (each.GetComponent<TextMesh>() is TextMesh text)
@@ -54,10 +60,25 @@ namespace SurgNav.Tests.UnityPlayer
                 ["texts"] = texts,
                 ["surfaces"] = surfaces,
                 ["answers"] = answers,
+                ["ellipsoids"] = ellipsoids,
                 ["problem"] = problem,
                 ["log"] = Engine.Log,
                 ["open_mesh_data"] = MeshStorage.Open,
             });
+        }
+
+        /// <summary>Of the object "sphere", which is below the ellipsoid's own at first, and then below the tool's.</summary>
+        private static Table Ellipsoid(TipErrorEllipsoid ellipsoid)
+        {
+            var at = ellipsoid.transform.Find("sphere");
+            return new Table
+            {
+                ["reason"] = ellipsoid.Reason,
+                ["is_seen"] = at && at.gameObject.activeInHierarchy,
+                ["position"] = Floats(at.localPosition),
+                ["rotation"] = new[] { at.localRotation.x, at.localRotation.y, at.localRotation.z, at.localRotation.w },
+                ["scale"] = Floats(at.localScale),
+            };
         }
 
         private static Table Frame(TrackedFrame frame)

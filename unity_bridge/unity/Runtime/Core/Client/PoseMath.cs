@@ -50,6 +50,20 @@ namespace SurgNav.Core.Client
                 (first * from.W) + (second * to.W));
         }
 
+        /// <summary>Unity's Quaternion * Quaternion: first the right one.</summary>
+        internal static Float4 Multiply(in Float4 left, in Float4 right)
+        {
+            double x = left.X;
+            double y = left.Y;
+            double z = left.Z;
+            double w = left.W;
+            return Normalised(
+                (w * right.X) + (x * right.W) + (y * right.Z) - (z * right.Y),
+                (w * right.Y) + (y * right.W) + (z * right.X) - (x * right.Z),
+                (w * right.Z) + (z * right.W) + (x * right.Y) - (y * right.X),
+                (w * right.W) - (x * right.X) - (y * right.Y) - (z * right.Z));
+        }
+
         /// <summary>Unity's Quaternion * Vector3.</summary>
         internal static Double3 Rotate(in Float4 rotation, in Double3 vector)
         {

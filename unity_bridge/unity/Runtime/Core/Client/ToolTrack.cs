@@ -36,6 +36,9 @@ namespace SurgNav.Core.Client
 
         internal float ErrorMm { get; private set; }
 
+        /// <summary>Of the newest batch; zeros where it is not known.</summary>
+        internal CovarianceRecord Covariance { get; private set; }
+
         internal bool HasPose => count > 0;
 
         /// <summary>Its last pose claims a time that is not yet: it was not taken.</summary>
@@ -66,6 +69,7 @@ namespace SurgNav.Core.Client
             Reason = tool.Reason;
             HasError = tool.ExpectedErrorMm.HasValue;
             ErrorMm = tool.ExpectedErrorMm.GetValueOrDefault();
+            Covariance = tool.Covariance;
             if (hasPose && (count == 0 || tool.CaptureNs.GetValueOrDefault() > CaptureNs))
             {
                 newest = (newest + 1) % Kept;

@@ -66,6 +66,12 @@ namespace SurgNav.Core.Client
         /// <summary>False where the server does not know.</summary>
         public bool HasExpectedError { get; internal set; }
 
+        /// <summary>
+        /// Of the error of the origin of <see cref="FromFrame"/>, such as the tip, along the axes of <see cref="ToFrame"/>: as
+        /// the newest batch has it. Zeros where it is not known, and wherever the tool is not valid.
+        /// </summary>
+        public CovarianceRecord Covariance { get; internal set; }
+
         /// <summary>The registration that the pose rests on; empty if on none.</summary>
         public string RegistrationId { get; internal set; }
 

@@ -69,6 +69,7 @@ namespace SurgNav.Core.Tests
             }
 
             writer.End(table);
+            Covariances(tools);
             int names = writer.Begin(PoseBatchTags.Strings);
             foreach (string text in strings)
             {
@@ -89,6 +90,27 @@ namespace SurgNav.Core.Tests
             header.Validity = validity;
             Envelope.End(writer, header);
             return writer.Written.ToArray();
+        }
+
+        /// <summary>No table where no tool has one.</summary>
+        private void Covariances(TestTool[] tools)
+        {
+            if (!Array.Exists(tools, tool => tool.Covariance.HasValue))
+            {
+                return;
+            }
+
+            int table = writer.Begin(PoseBatchTags.Covariances);
+            int head = writer.Reserve(ToolTableHead.Size);
+            new ToolTableHead { RecordBytes = CovarianceRecord.Size, RecordCount = (ushort)tools.Length }
+                .Write(writer.At(head, ToolTableHead.Size));
+            foreach (var tool in tools)
+            {
+                int at = writer.Reserve(CovarianceRecord.Size);
+                tool.Covariance.GetValueOrDefault().Write(writer.At(at, CovarianceRecord.Size));
+            }
+
+            writer.End(table);
         }
 
         private static ushort Index(System.Collections.Generic.List<string> strings, string text)
@@ -133,6 +155,8 @@ namespace SurgNav.Core.Tests
         internal long? CaptureNs { get; set; }
 
         internal float? ErrorMm { get; set; }
+
+        internal CovarianceRecord? Covariance { get; set; }
 
         internal static TestTool At(float x, double angleRad = 0.0) => new TestTool { X = x, AngleRad = angleRad };
 
