@@ -63,7 +63,7 @@ def test_what_is_not_known_is_hidden_and_never_a_point(ellipsoid, room):
     ellipsoid(lambda seen: (seen["is_seen"], seen["reason"]) == (False, UNKNOWN))
 
 
-@pytest.mark.parametrize("validity", [Validity.SUSPECT, Validity.STALE, Validity.LOST])
+@pytest.mark.parametrize("validity", [Validity.SUSPECT, Validity.LOST])
 def test_it_is_hidden_while_the_tool_is_not_valid(ellipsoid, room, validity):
     know(room)
     ellipsoid(lambda seen: seen["is_seen"])
