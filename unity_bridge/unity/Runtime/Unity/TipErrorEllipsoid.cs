@@ -47,7 +47,11 @@ namespace SurgNav.Unity
             else if (ErrorEllipsoid.TryOf(tool.View.Covariance, out var ellipsoid))
             {
                 Show(sphere!.transform, tool.transform, ellipsoid);
-                sphere.SetActive(true);
+                if (!sphere.activeSelf)
+                {
+                    sphere.SetActive(true);
+                }
+
                 Reason = "";
             }
             else
@@ -60,7 +64,11 @@ namespace SurgNav.Unity
         private static void Show(Transform sphere, Transform tip, in ErrorEllipsoid ellipsoid)
         {
             var turn = ellipsoid.RotationXyzw;
-            sphere.SetParent(tip, false);
+            if (sphere.parent != tip)
+            {
+                sphere.SetParent(tip, false);
+            }
+
             sphere.localPosition = Vector3.zero;
             sphere.localRotation = Quaternion.Inverse(tip.localRotation) * new Quaternion(turn.X, turn.Y, turn.Z, turn.W);
             sphere.localScale = 2.0f * Placement.ToVector3(ellipsoid.SemiAxesM);
@@ -69,9 +77,9 @@ namespace SurgNav.Unity
         private void Hide(string reason)
         {
             Reason = reason;
-            if (sphere)
+            if (sphere && sphere!.activeSelf)
             {
-                sphere!.SetActive(false);
+                sphere.SetActive(false);
             }
         }
     }
