@@ -1,4 +1,4 @@
-"""The ellipsoid of a tip's live error, in the sample scene: as large and turned as the server's covariance, or hidden."""
+"""The ellipsoid of a tip's live error, in the sample scene: as the server's covariance has it, or hidden."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ UNKNOWN = "the server does not know the error of the tip"
 
 @pytest.fixture
 def ellipsoid(player):
-    """A TipErrorEllipsoid on the stylus itself, with a sphere below it: returns what is seen of it, as soon as `wanted`."""
+    """A TipErrorEllipsoid on the stylus itself, with a sphere below it; returns what is seen as soon as `wanted`."""
     player.until(all_shown)
     stylus = player.id_of("stylus")
     player.do("object", "9001", stylus, "sphere", "1")
