@@ -150,8 +150,12 @@ class JumpWatch:
             if before is not None and 0 <= captured_ns - before[0] <= gap_ms * _NS_PER_MS:
                 moves[tool] = _Move(before[1], matrix, before[2], position_mm, captured_ns - before[0])
             else:
-                self._swapped.update({pair: False for pair in self._swapped if tool in pair})
+                self._untrace(tool)
         return moves
+
+    def _untrace(self, tool: str) -> None:
+        """Of two that exchanged places, of which this is one, nobody knows any more when they are back."""
+        self._swapped.update({pair: False for pair in self._swapped if tool in pair})
 
     def _is_reference_jump(self, move: _Move) -> bool:
         settings = self._settings
@@ -206,9 +210,13 @@ class JumpWatch:
             if capture_ns <= until_ns and dist(move.to_mm, from_mm) < self._settings.same_place_mm:
                 self._held.pop(tool, None)  # a frame or two were wrong
             elif move.step_mm * _NS_PER_S > move.gap_ns * self._settings.tool_mm_per_s:
-                why = f"it jumped by {move.step_mm:.0f} mm within {move.gap_ns / _NS_PER_MS:.0f} ms: is it this tool?"
-                self._held[tool] = Judgement(Validity.SUSPECT, why)
-                self._from[tool] = move.from_mm, capture_ns + round(self._settings.back_s * _NS_PER_S)
+                self._untrace(tool)
+                if tool not in self._held:
+                    why = (
+                        f"it jumped by {move.step_mm:.0f} mm within {move.gap_ns / _NS_PER_MS:.0f} ms: is it this tool?"
+                    )
+                    self._held[tool] = Judgement(Validity.SUSPECT, why)
+                    self._from[tool] = move.from_mm, capture_ns + round(self._settings.back_s * _NS_PER_S)
 
     def _exchange(self, moves: Mapping[str, _Move], far: set[str]) -> set[str]:
         """The tools that came to where another was, while that one came to where they were; back in sight ends it."""
@@ -224,11 +232,13 @@ class JumpWatch:
                     for tool in pair:
                         self._held.pop(tool, None)
                     continue
-                # Of two that were out of sight meanwhile nobody knows whether they are back, or exchanged once more.
-                self._swapped[pair] = pair not in self._swapped
+                # Of two that were out of sight meanwhile nobody knows whether they are back, or exchanged once more;
+                # nor of two of which one had jumped, as in the frame in which the camera was moved.
+                self._swapped[pair] = pair not in self._swapped and not pair & self._held.keys()
                 for tool, its in ((one, other), (other, one)):
                     why = f"it and {its} exchanged their places in one frame: one is taken for the other"
                     self._held[tool] = Judgement(Validity.SUSPECT, why)
+                    self._from.pop(tool, None)
         return exchanged
 
     def _look_back(self, move: _Move, capture_ns: int) -> None:

@@ -214,3 +214,17 @@ class Room(RuleBasedStateMachine):
 
 Room.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestNoWayToValid = Room.TestCase
+
+
+def test_two_that_exchanged_places_in_the_frame_in_which_the_camera_was_moved_are_not_back_with_the_next_exchange():
+    """Found by the machine, after thousands of its examples."""
+    room = Room()
+    room.goes_well(5)
+    room.exchanges_its_tools()
+    room.swapped = not room.swapped
+    room.moves_its_camera(-3.0)
+    for _ in range(3):
+        room.exchanges_its_tools()
+        room.is_registered_anew()
+        room.goes_well(5)
+        room.nothing_is_valid_that_must_not_be()
