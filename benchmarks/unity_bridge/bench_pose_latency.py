@@ -22,9 +22,11 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -34,17 +36,19 @@ from scipy.spatial.transform import Rotation
 from geometry.transform import Transform
 from unity_bridge.client.__main__ import MonotonicClock
 from unity_bridge.client.poses.receiver import PoseReceiver
-from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.encoder import PoseBatchEncoder, encode_pose_batch
 from unity_bridge.poses.publisher import PosePublisher
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.transport.admission import AdmissionCheck, Admissions
-from unity_bridge.wire.envelope import Header, Session, Validity
+from unity_bridge.wire.envelope import Header, MessageType, Session, Validity
 
 CLOCK = MonotonicClock()
 CONFIGURATIONS = ((5, 100), (30, 200), (5, 1000))
-SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, all admitted", "surgnav, as objects", "pyigtl")
+SYSTEMS = ("bare pyzmq", "surgnav", "surgnav, all admitted", "surgnav, sent as bytes", "surgnav, as objects", "pyigtl")
 _SECRET = b"of this benchmark"
 _STAMP = struct.Struct("<q")
+_STAMP_AT = struct.calcsize("<4sBBHHHIQ")  # of the capture time in a message's header
+_MADE_BEFORE = 20_000  # batches: more than any run sends
 _QUIET_MS = 1500  # the stream is over if nothing has come for this time
 _WARM_UP_NS = 1_000_000_000  # stamp of the batches that are sent until the subscriber receives; they are not counted
 
@@ -78,6 +82,24 @@ def surgnav_publisher(tools: int, admits_all: bool = False) -> Iterator[tuple[st
     admission = None if admits_all else AdmissionCheck(_SECRET)
     with PosePublisher("tcp://127.0.0.1:*", session, admission=admission) as publisher:
         yield publisher.endpoint, lambda stamp_ns: publisher.publish(states, stamp_ns)
+
+
+@contextmanager
+def bytes_publisher(tools: int) -> Iterator[tuple[str, Callable[[int], object]]]:
+    states, session, encoder = tool_states(tools), Session(uuid.uuid4().bytes, CLOCK), PoseBatchEncoder()
+    with PosePublisher("tcp://127.0.0.1:*", session, admission=AdmissionCheck(_SECRET)) as publisher:
+        made = (
+            encoder.encode(session.header(MessageType.POSE_BATCH, number, 0, Validity.VALID), states)
+            for number in count(1)
+        )
+        waiting = deque(bytearray(message) for message in islice(made, _MADE_BEFORE))
+
+        def send(stamp_ns: int) -> None:
+            message = waiting.popleft()
+            _STAMP.pack_into(message, _STAMP_AT, stamp_ns)
+            publisher.send(bytes(message))
+
+        yield publisher.endpoint, send
 
 
 @contextmanager
@@ -215,21 +237,22 @@ def run(system: str, tools: int, rate_hz: int, seconds: float) -> tuple[list[int
     publishers = {
         "bare pyzmq": bare_publisher,
         "pyigtl": igtl_publisher,
+        "surgnav, sent as bytes": bytes_publisher,
         "surgnav, all admitted": partial(surgnav_publisher, admits_all=True),
     }
     with publishers.get(system, surgnav_publisher)(tools) as (endpoint, send):
         command = [sys.executable, __file__, "--subscribe", system, endpoint, str(tools)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as subscriber:
             warm_up(send, subscriber)
-            count = round(seconds * rate_hz)
+            sent = round(seconds * rate_hz)
             due_ns = CLOCK.now_ns()
-            for _ in range(count):
+            for _ in range(sent):
                 due_ns += 1_000_000_000 // rate_hz
                 time.sleep(max(0, due_ns - CLOCK.now_ns()) / 1e9)
                 send(CLOCK.now_ns())
             output, _ = subscriber.communicate(timeout=60)
     result = json.loads(output)
-    return result["latencies_ns"], count * tools - result["messages"]
+    return result["latencies_ns"], sent * tools - result["messages"]
 
 
 def main() -> None:
