@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from navigation.guidance.guide import GuidanceState
+from navigation.guidance.new_plan import GuidanceSetup, PlanShelf
 from navigation.guidance.news import GuidanceAlerts, GuidanceNews, described
-from navigation.guidance.publish import Aim, GuidanceSetup
+from navigation.guidance.publish import Aim
 from unity_bridge.control.event_log import ServerNotice
 
 
@@ -35,7 +36,8 @@ class GuidanceDesk:
         self._said: dict[str, str] = {}
         self._followed, self._problem = "", ""
         self.states: tuple[GuidanceState, ...] = ()
-        self.trajectories = () if setup is None else tuple(each.name for each in setup.plan.trajectories)
+        self.trajectories = _names(setup)
+        self._shelf = PlanShelf()
 
     def take(self, news: GuidanceNews) -> None:
         """Takes in the newest guidance, and tells clients of alerts."""
@@ -62,7 +64,25 @@ class GuidanceDesk:
             self._send(Aim(followed=name))
 
     def withdraw(self, problem: str) -> None:
-        """Ends the guidance for a reason; it does not come back in this session."""
-        if problem and not self._problem:
+        """Ends the guidance for a reason, until there is a new plan."""
+        if problem != self._problem:
             self._problem = problem
             self._send(Aim(problem=problem))
+
+    def renew(self, setup: GuidanceSetup) -> None:
+        """Guides by a new plan from when the pose process has read it.
+
+        Raises:
+            OSError: it cannot be given to the pose process.
+        """
+        new_plan = self._shelf.put(setup)
+        self._problem, self._followed, self.trajectories = "", setup.followed, _names(setup)
+        self._send(Aim(new_plan=new_plan))
+
+    def close(self) -> None:
+        """May be called again."""
+        self._shelf.close()
+
+
+def _names(setup: GuidanceSetup | None) -> tuple[str, ...]:
+    return () if setup is None else tuple(each.name for each in setup.plan.trajectories)

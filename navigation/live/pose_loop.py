@@ -13,8 +13,9 @@ from navigation.clock import MonotonicClock, PacedClock
 from navigation.devices.driver import Device
 from navigation.devices.registry import open_device
 from navigation.devices.tracker import Tracker
+from navigation.guidance.new_plan import GuidanceSetup
 from navigation.guidance.news import GUIDED, GuidanceReporter
-from navigation.guidance.publish import Aim, GuidancePublisher, GuidanceSetup
+from navigation.guidance.publish import Aim, GuidancePublisher
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.pose_mirror import PoseMirror
@@ -225,11 +226,8 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
             first_sequence=config.first_sequence,
         ) as publisher:
             reflects = PoseMirror(config.mirror) if config.mirror else None
-            guidance = None
-            if config.guidance is not None:
-                guidance = GuidancePublisher(config.guidance, session, publisher.send, config.first_sequence)
-            after = None if guidance is None else guidance.after
-            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, after)
+            guidance = GuidancePublisher(config.guidance, session, publisher.send, config.first_sequence)
+            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, guidance.after)
             pipe.send(publisher.endpoint)
             loop.run(_Orders(loop, pipe, publisher, clock, watches, guidance).should_stop)
         pipe.send(log.finish())
@@ -252,7 +250,7 @@ class _Orders:
         publisher: PosePublisher,
         clock: MonotonicClock,
         watches: RoomWatches,
-        guidance: GuidancePublisher | None = None,
+        guidance: GuidancePublisher,
     ) -> None:
         self._loop, self._pipe, self._publisher, self._clock, self._watches = loop, pipe, publisher, clock, watches
         self._held: Mapping[str, str] = {}
@@ -283,7 +281,7 @@ class _Orders:
                 self._watches.follow(message)
         now_ns = self._clock.now_ns()
         self._reporter.report(self._loop.states, now_ns)
-        self._guided.report(() if self._guidance is None else self._guidance.states, now_ns)
+        self._guided.report(self._guidance.states, now_ns)
         if (held := self._watches.held) != self._held:
             self._held = held
             self._pipe.send(Held(held))
@@ -292,5 +290,5 @@ class _Orders:
     def _about_guidance(self, message: Aim | str) -> None:
         if not isinstance(message, Aim):
             self._guided.taken()
-        elif self._guidance is not None:
+        else:
             self._guidance.take(message)

@@ -142,8 +142,8 @@ class PoseProcess:
         self._child.send(graph)
 
     def aim(self, aim: Aim) -> None:
-        """Another trajectory to follow, or none any more, from the next frame on."""
-        self._aims.append(aim)
+        """Another trajectory to follow, none any more, or another plan, from the next frame on."""
+        self._aims = [aim] if aim.new_plan else [*self._aims, aim]  # a new plan needs nothing of those before
         self._child.send(aim)
 
     def withdraw(self, withdrawn: Withdrawn) -> None:

@@ -20,8 +20,9 @@ from navigation.devices.driver import Device
 from navigation.devices.headset import HeadsetFeed
 from navigation.errors import EventLogError
 from navigation.guidance.desk import GuidanceDesk
+from navigation.guidance.new_plan import GuidanceSetup
 from navigation.guidance.news import GuidanceNews
-from navigation.guidance.publish import Aim, GuidanceSetup
+from navigation.guidance.publish import Aim
 from navigation.headset.event_handler import HeadsetEventHandler, HeadsetEventSettings
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.overlays import Overlays
@@ -152,6 +153,7 @@ class NavigationService:
             self._close_handler()
             self._poses.close()
             self._recorded.close()
+            self.guidance.close()
             self._headsets.close()
             self._context.destroy(linger=0)
             raise
@@ -163,6 +165,7 @@ class NavigationService:
         self._close_handler()
         self._poses.close()
         self._recorded.close()
+        self.guidance.close()
         self.surfaces.close()
         self.control.close()
         if self._gate is not None:
@@ -184,6 +187,7 @@ class NavigationService:
                 self.guidance.take(said)
             else:
                 self._refusals.log(said.refusals)
+        self.state.trajectories = self.guidance.trajectories
         self.guidance.follow(self.state.target)
         settled = self._settle()
         events = (*self.control.take_events(), *settled)
@@ -248,7 +252,6 @@ class NavigationService:
             self._gate,
         )
         self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce, self._vouch)
-        self.state.trajectories = self.guidance.trajectories
         if self._config.headset_events is not None:
             self._open_handler(self._config.headset_events)
         desk, config = self._headsets.desk, self._config

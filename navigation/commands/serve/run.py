@@ -16,7 +16,7 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
-from navigation.commands.serve.guidance_side import GuidanceSide, open_guidance
+from navigation.commands.serve.guidance_side import GuidanceSide, guided_case, open_guidance
 from navigation.commands.serve.link_side import link_side, mirror_address
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
@@ -74,7 +74,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
-        guidance = GuidanceSide(guided, service, screen)
+        tips = config.graph.tips
+        guidance = GuidanceSide(guided, service, screen, lambda: guided_case(request, tips, now()))
         while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)

@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from geometry.surface import Surface
 from geometry.transform import Transform
-from navigation.guidance.publish import GuidancePublisher, GuidanceSetup
+from navigation.guidance.new_plan import GuidanceSetup
+from navigation.guidance.publish import GuidancePublisher
 from tests.navigation.guidance.harness import plan
 from tests.unity_bridge.harness import CLOCK, Server
 from unity_bridge import ToolState, encode_surface

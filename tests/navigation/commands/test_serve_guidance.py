@@ -1,4 +1,4 @@
-"""``surgnav serve`` of a case with a plan: a client is guided, and a plan that changes guides nobody any more."""
+"""``surgnav serve`` of a case with a plan: a client is guided, and goes on by the plan as it changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def keep(case: Path, name: str, aside_mm: float) -> None:
     keep_trajectory(Case.open(case), KeptTrajectory(way, "body", ("body",)), MADE_BY)
 
 
-def test_a_client_is_guided_until_the_plan_changes(case: Path) -> None:
+def test_a_client_is_guided_by_the_plan_and_by_a_changed_one(case: Path) -> None:
     keep(case, "left", 0.0)
     clock = MonotonicClock()
     with serving(case, "--no-record") as screen:
@@ -54,6 +54,11 @@ def test_a_client_is_guided_until_the_plan_changes(case: Path) -> None:
             screen.wait_for("the plan in the case has changed")
             assert until(lambda: "the plan in the case has changed" in client.guidance["stylus"].reason)
             assert client.guidance["stylus"].validity is Validity.LOST
+            screen.wait_for("guidance along left, right; followed: none yet")
+            assert until(lambda: client.guidance["stylus"].validity is Validity.VALID)
+            assert client.guidance["stylus"].trajectory == "", "of several none is chosen by itself"
+            client.control.send_event("select_target", name="right")
+            assert until(lambda: client.guidance["stylus"].trajectory == "right")
         screen.program.send_signal(signal.SIGINT)
         assert screen.program.wait(PATIENCE_S) == 0
 

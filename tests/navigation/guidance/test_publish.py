@@ -10,9 +10,10 @@ from geometry.clock import ManualClock
 from geometry.errors import SurgNavError
 from navigation.guidance.desk import GuidanceDesk
 from navigation.guidance.guide import Guide
+from navigation.guidance.new_plan import GuidanceSetup, PlanShelf
 from navigation.guidance.news import GuidanceNews, GuidanceReporter
 from navigation.guidance.plan import SurgicalPlan, Trajectory
-from navigation.guidance.publish import Aim, GuidancePublisher, GuidanceSetup
+from navigation.guidance.publish import READING, Aim, GuidancePublisher
 from tests.navigation.guidance.harness import BALL_CT, LEFT, MS, bone, driver, patient, plan
 from unity_bridge.wire.envelope import Session, Validity
 from unity_bridge.wire.messages import Guidance, GuidancePlan, decode_message
@@ -23,8 +24,13 @@ STATES = [driver([2.0, 0.0, 10.0]), patient()]
 IN_FRONT = BALL_CT - [0.0, 0.0, 13.0]  # 3 mm in front of the vessel
 
 
+RIGHT = Trajectory("right", LEFT.entry_ct_mm - [30.0, 0.0, 0.0], LEFT.target_ct_mm - [30.0, 0.0, 0.0])
+
+BOTH = GuidanceSetup(plan=SurgicalPlan((LEFT, RIGHT), (), bone()), tools={"driver": True}, followed="left")
+
+
 class Sent:
-    def __init__(self, setup: GuidanceSetup = SETUP) -> None:
+    def __init__(self, setup: GuidanceSetup | None = SETUP) -> None:
         self.bytes: list[bytes] = []
         self.publisher = GuidancePublisher(setup, SESSION, self.bytes.append)
 
@@ -69,9 +75,7 @@ def test_a_clock_that_is_set_back_does_not_silence_it() -> None:
 
 
 def test_orders_take_effect_with_the_next_batch() -> None:
-    right = Trajectory("right", LEFT.entry_ct_mm - [30.0, 0.0, 0.0], LEFT.target_ct_mm - [30.0, 0.0, 0.0])
-    both = GuidanceSetup(plan=SurgicalPlan((LEFT, right), (), bone()), tools={"driver": True}, followed="left")
-    sent = Sent(both)
+    sent = Sent(BOTH)
     sent.publisher.after(STATES, 0)
     sent.publisher.take(Aim(followed="right"))
     sent.publisher.after(STATES, 1 * MS)
@@ -138,8 +142,66 @@ def test_the_desk_tells_clients_each_rise_and_the_end_of_an_alert() -> None:
     desk.follow("left")
     desk.follow("left")
     desk.withdraw("the plan has changed")
-    desk.withdraw("for another reason")
+    desk.withdraw("the plan has changed")
     assert orders == [Aim(followed="left"), Aim(problem="the plan has changed")]
+
+
+def read(sent: Sent, capture_ns: int) -> None:
+    """Steps until the new plan was read."""
+    reader = sent.publisher._reader
+    while not reader.is_done:
+        sent.publisher.after(STATES, capture_ns)
+    sent.publisher.after(STATES, capture_ns + 20 * MS)
+
+
+@pytest.mark.parametrize("before", [SETUP, None])
+def test_a_new_plan_guides_from_when_it_was_read_and_the_old_one_no_more(before: GuidanceSetup | None) -> None:
+    orders: list[Aim] = []
+    desk, sent = GuidanceDesk(before, orders.append, orders.append), Sent(before)
+    sent.publisher.after(STATES, 0)
+    desk.renew(BOTH)
+    assert desk.trajectories == ("left", "right")
+    sent.publisher.take(orders[-1])
+    first = len(sent.of(Guidance))
+    read(sent, 20 * MS)
+    for _, what in sent.of(Guidance)[first:-1]:
+        assert (what.tools[0].validity, what.tools[0].reason) == (Validity.LOST, READING)
+    (tool,) = sent.of(Guidance)[-1][1].tools
+    assert (tool.validity, tool.trajectory) == (Validity.VALID, "left")
+    assert [each.name for each in sent.of(GuidancePlan)[-1][1].trajectories] == ["left", "right"]
+    desk.close()
+
+
+def test_what_is_chosen_while_a_new_plan_is_read_is_followed_in_it() -> None:
+    shelf, sent = PlanShelf(), Sent()
+    sent.publisher.take(Aim(new_plan=shelf.put(BOTH)))
+    sent.publisher.take(Aim(followed="right"))
+    read(sent, 0)
+    assert sent.of(Guidance)[-1][1].tools[0].trajectory == "right"
+    shelf.close()
+
+
+def test_a_new_plan_that_cannot_be_read_guides_nobody_and_says_why() -> None:
+    shelf, sent = PlanShelf(), Sent()
+    path = shelf.put(BOTH)
+    shelf.close()
+    sent.publisher.take(Aim(new_plan=path))
+    read(sent, 0)
+    (tool,) = sent.of(Guidance)[-1][1].tools
+    assert tool.validity is Validity.LOST
+    assert "could not be read: [Errno 2] No such file" in tool.reason
+
+
+def test_a_new_plan_that_is_withdrawn_while_it_is_read_does_not_come() -> None:
+    shelf, sent = PlanShelf(), Sent()
+    sent.publisher.take(Aim(new_plan=shelf.put(BOTH)))
+    reader = sent.publisher._reader
+    sent.publisher.take(Aim(problem="the plan has changed again"))
+    while not reader.is_done:
+        sent.publisher.after(STATES, 0)
+    sent.publisher.after(STATES, 20 * MS)
+    assert sent.of(Guidance)[-1][1].tools[0].reason == "the plan has changed again"
+    shelf.close()
 
 
 def test_a_lost_tool_is_told_once_and_raises_no_alert() -> None:

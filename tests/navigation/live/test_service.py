@@ -17,7 +17,7 @@ import zmq
 from geometry.frames import CT, REFERENCE, STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.errors import DeviceError
-from navigation.guidance.publish import GuidanceSetup
+from navigation.guidance.new_plan import GuidanceSetup
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.live.supervisor import SupervisorSettings
