@@ -102,4 +102,4 @@ class PlanReader:
             setup: GuidanceSetup = pickle.loads(Path(self.path).read_bytes())  # of this program and this user alone
             self._made, self._problem = (setup, setup.guide()), ""
         except (OSError, EOFError, MemoryError, pickle.UnpicklingError, SurgNavError) as error:
-            self._problem += f": {error or type(error).__name__}"
+            self._problem += f": {type(error).__name__}: {error}"

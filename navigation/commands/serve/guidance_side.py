@@ -166,4 +166,4 @@ class _Making(threading.Thread):
         try:
             self.made, self.problem = self._make(), ""
         except (OSError, MemoryError) as error:  # there is no guidance then, and the service goes on
-            self.problem += f": {error or type(error).__name__}"
+            self.problem += f": {type(error).__name__}: {error}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -155,20 +157,32 @@ def read(sent: Sent, capture_ns: int) -> None:
 
 
 @pytest.mark.parametrize("before", [SETUP, None])
-def test_a_new_plan_guides_from_when_it_was_read_and_the_old_one_no_more(before: GuidanceSetup | None) -> None:
-    orders: list[Aim] = []
-    desk, sent = GuidanceDesk(before, orders.append, orders.append), Sent(before)
+def test_a_new_plan_guides_from_when_it_was_read_and_the_old_one_no_more(
+    before: GuidanceSetup | None, tmp_path: Path
+) -> None:
+    sent, slow = Sent(before), tmp_path / "slow"
+    os.mkfifo(slow)  # nothing can be read there until something is written
     sent.publisher.after(STATES, 0)
-    desk.renew(BOTH)
-    assert desk.trajectories == ("left", "right")
-    sent.publisher.take(orders[-1])
+    sent.publisher.take(Aim(new_plan=str(slow)))
     first = len(sent.of(Guidance))
-    read(sent, 20 * MS)
-    for _, what in sent.of(Guidance)[first:-1]:
-        assert (what.tools[0].validity, what.tools[0].reason) == (Validity.LOST, READING)
+    sent.publisher.after(STATES, 20 * MS)
+    meanwhile = [what.tools[0] for _, what in sent.of(Guidance)[first:]]
+    assert [(tool.validity, tool.reason) for tool in meanwhile] == ([(Validity.LOST, READING)] if before else [])
+    slow.write_bytes(pickle.dumps(BOTH))
+    read(sent, 40 * MS)
     (tool,) = sent.of(Guidance)[-1][1].tools
     assert (tool.validity, tool.trajectory) == (Validity.VALID, "left")
     assert [each.name for each in sent.of(GuidancePlan)[-1][1].trajectories] == ["left", "right"]
+
+
+def test_the_desk_gives_a_new_plan_and_what_can_be_followed_in_it() -> None:
+    orders: list[Aim] = []
+    desk, sent = GuidanceDesk(SETUP, orders.append, orders.append), Sent()
+    desk.renew(BOTH)
+    assert desk.trajectories == ("left", "right")
+    sent.publisher.take(orders[-1])
+    read(sent, 0)
+    assert sent.of(Guidance)[-1][1].tools[0].trajectory == "left"
     desk.close()
 
 
@@ -189,7 +203,7 @@ def test_a_new_plan_that_cannot_be_read_guides_nobody_and_says_why() -> None:
     read(sent, 0)
     (tool,) = sent.of(Guidance)[-1][1].tools
     assert tool.validity is Validity.LOST
-    assert "could not be read: [Errno 2] No such file" in tool.reason
+    assert "could not be read: FileNotFoundError: [Errno 2]" in tool.reason
 
 
 def test_a_new_plan_that_is_withdrawn_while_it_is_read_does_not_come() -> None:
