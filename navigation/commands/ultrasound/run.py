@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.commands.ultrasound.command import UltrasoundRequest
-from navigation.commands.ultrasound.placing import ContourPlacing, placing_of
 from navigation.commands.ultrasound.screen import print_summary
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
@@ -26,6 +25,7 @@ from navigation.ultrasound.live_view import VIDEO_HZ, LiveView, Outputs
 from navigation.ultrasound.messages import Ended
 from navigation.ultrasound.outputs import VIDEO, Video, save_picture
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
+from navigation.ultrasound.placing import ContourPlacing, placing_of
 from navigation.ultrasound.process import UltrasoundProcess
 from navigation.ultrasound.record import ContourRecord
 from navigation.ultrasound.shown import Display
