@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from geometry.errors import SurgNavError
 from navigation.clock import MonotonicClock, PacedClock
-from navigation.devices.driver import Device
+from navigation.devices.driver import Device, Role
 from navigation.devices.registry import open_device
 from navigation.devices.tracker import Tracker
 from navigation.guidance.new_plan import GuidanceSetup
@@ -131,7 +131,7 @@ class PoseLoop:
         sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
         published_ns = self._clock.now_ns()
         if self._mirror is not None:
-            self._mirror.offer(states, capture_ns)
+            self._mirror.offer(states, capture_ns, self._timelines)
         if self._log is not None:
             self._log.add(sequence, capture_ns, published_ns, states)
         if self._vitals is not None:
@@ -225,7 +225,7 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
             admission=admission,
             first_sequence=config.first_sequence,
         ) as publisher:
-            reflects = PoseMirror(config.mirror) if config.mirror else None
+            reflects = PoseMirror(config.mirror, _probes(config.devices)) if config.mirror else None
             guidance = GuidancePublisher(config.guidance, session, publisher.send, config.first_sequence)
             loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, guidance.after)
             pipe.send(publisher.endpoint)
@@ -238,6 +238,10 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     finally:
         if tap is not None:
             tap.close()
+
+
+def _probes(devices: Sequence[Device]) -> list[str]:
+    return [tool.name for device in devices for tool in device.tools if tool.role is Role.PROBE]
 
 
 class _Orders:

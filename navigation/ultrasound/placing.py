@@ -22,6 +22,7 @@ from navigation.devices.driver import Role, Tool
 from navigation.devices.ultrasound.source import UltrasoundFrame, UltrasoundRecording
 from navigation.errors import DeviceError, RoomError
 from navigation.room.room import Room
+from navigation.ultrasound.live.placed_frame import corners_px
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 
 # Water of a tank is up to 4 % slower than tissue; the steps of a scanner's depth are larger than this.
@@ -36,6 +37,7 @@ class ProbeInForce:
         name: of the probe in the room.
         image_map: from the pixels of its image to the probe.
         lag_s: an image with the time t shows what the pose at ``t + lag_s`` sees.
+        lag_sd_s: its standard deviation; None where the calibration does not say it.
         size_px: width and height of the images that it was calibrated with.
         spatial, temporal: the results that map and lag are from, which may be one.
     """
@@ -43,6 +45,7 @@ class ProbeInForce:
     name: str
     image_map: ImageToProbe
     lag_s: float
+    lag_sd_s: float | None
     size_px: tuple[int, int]
     spatial: CalibrationResult
     temporal: CalibrationResult
@@ -62,11 +65,13 @@ class ProbeInForce:
         temporal = next((each for each in reversed(tool.calibrations) if "lag_ms" in each.numbers), None)
         if temporal is None:
             raise _missing(tool, f"no lag of {tool.rack_name} in force", "surgnav calibrate probe-time")
+        spread_ms = temporal.numbers.get("lag_sd_ms")
         width, height = (round(spatial.numbers[f"image_{side}_px"]) for side in ("width", "height"))
         return cls(
             name=tool.name,
             image_map=image_map_of(spatial),
             lag_s=1e-3 * temporal.numbers["lag_ms"],
+            lag_sd_s=None if spread_ms is None else 1e-3 * spread_ms,
             size_px=(width, height),
             spatial=spatial,
             temporal=temporal,
@@ -154,7 +159,7 @@ class ContourPlacing:
             return {"reason": trouble, "contours": []}
         self.n_placed += 1
         image_map = self.probe.image_map
-        points_px = np.concatenate([_corners_px(self.probe.size_px), *(each.points_px for each in result.contours)])
+        points_px = np.concatenate([corners_px(self.probe.size_px), *(each.points_px for each in result.contours)])
         return {
             "reason": "",
             "to_frame": self.fixed,
@@ -180,12 +185,6 @@ def placing_of(room: Room, path: Path, recording: UltrasoundRecording) -> Contou
     placing = ContourPlacing(ProbeInForce.of(room.the_tool(Role.PROBE)), path)
     placing.check(recording)
     return placing
-
-
-def _corners_px(size_px: tuple[int, int]) -> Floats:
-    """The middles of the corner pixels of an image of this width and height, ``(4, 2)``."""
-    right, bottom = size_px[0] - 1, size_px[1] - 1
-    return np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]], np.float64)
 
 
 def _size_px(frame: UltrasoundFrame) -> tuple[int, int]:

@@ -46,6 +46,32 @@ def tracking_mm2(relative: Relative, T_reference_tip: Transform) -> Floats | Non
     return along_reference
 
 
+def tracking_motion(relative: Relative) -> Floats | None:
+    """Covariance ``(6, 6)`` of the tool's motion by the noise of tool and reference, for points far from the tool.
+
+    Of (rotation vector in rad, translation in mm) about the tool's origin, along the axes of ``reference``: what
+    `tracking_mm2` says of one point, for all of them (`devices.small_motion.covariance_at`).
+
+    Returns:
+        None where a device does not say how well it saw.
+    """
+    seen, reference = relative.tool, relative.reference
+    T_tracker_reference = seen.T_tracker_reference if reference is None else reference.T_tracker_tool
+    if seen.covariance is None or seen.T_tracker_tool is None or T_tracker_reference is None:
+        return None
+    covariance = seen.covariance
+    if reference is not None:
+        if reference.covariance is None:
+            return None
+        x, y, z = (seen.T_tracker_tool.translation_mm - T_tracker_reference.translation_mm).tolist()
+        moved = np.eye(6)
+        moved[3:, :3] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
+        covariance = covariance + moved @ reference.covariance @ moved.T
+    turn = np.kron(np.eye(2), T_tracker_reference.rotation_matrix.T)
+    along_reference: Floats = turn @ covariance @ turn.T
+    return along_reference
+
+
 def stamping_mm2(
     tool: str, relative: Relative, T_reference_tip: Transform, T_tool_tip: Transform | None, timelines: Timelines
 ) -> Floats | None:

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from geometry import Transform
-from geometry.frames import REFERENCE, STYLUS
+from geometry.frames import REFERENCE, STYLUS, TRACKER
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.pose_mirror import MirroredTool, MirrorReader, PoseMirror
+from navigation.live.pose_mirror import mirrored as told_by_mirror
+from navigation.live.timeline.timelines import Timelines
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
@@ -78,3 +81,37 @@ def test_a_loop_without_a_reader_goes_on_and_another_reader_may_come(mirrored, t
     other = MirrorReader(f"ipc://{tmp_path}/mirror")
     assert read(mirror, other, stylus(3.0), 0)[0].T_to_from[0, 3] == 3.0
     other.close()
+
+
+def test_a_reader_that_wants_each_batch_gets_them_in_order(mirrored, tmp_path: Path):
+    mirror, _ = mirrored
+    reader = MirrorReader(f"ipc://{tmp_path}/mirror", kept=100)
+    deadline = time.monotonic() + 30.0
+    while not reader.take(10):
+        assert time.monotonic() < deadline
+        mirror.offer([stylus(0.0)], 0)
+    while reader.take(50):
+        pass
+    for number in range(1, 21):
+        mirror.offer([stylus(number)], number)
+        time.sleep(0.002)  # the loop has a period too: a socket's one place is free again
+    batches = []
+    while len(batches) < 20:
+        assert time.monotonic() < deadline
+        batches += reader.take(100)
+    assert [tool.capture_ns for (tool,) in batches] == list(range(1, 21))
+    assert reader.take() == []
+    reader.close()
+
+
+def test_of_a_probe_it_is_told_how_well_it_was_seen():
+    pose, noise = stylus(10.0).T_to_from, np.diag([1e-6] * 3 + [0.01] * 3)
+    in_tracker = Transform(pose.matrix, TRACKER, STYLUS)
+    seen = ToolObservation(Visibility.VISIBLE, in_tracker, covariance=noise, stamp_bound_ns=700)
+    reference = ToolObservation(Visibility.VISIBLE, Transform(np.eye(4), TRACKER, REFERENCE), covariance=0.0 * noise)
+    timelines = Timelines.of(TrackerFrame(1, 5, {STYLUS: seen, REFERENCE: reference}))
+    (told,) = told_by_mirror([stylus(10.0)], 5, timelines, [STYLUS])
+    np.testing.assert_allclose(told.tracking, noise)
+    assert told.stamp_bound_ns == 700
+    (told,) = told_by_mirror([stylus(10.0)], 5, timelines, ["probe"])
+    assert (told.tracking, told.stamp_bound_ns) == (None, 0)

@@ -8,61 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner, Result
 
 from calibration.rack import keep
-from calibration.result import ACCEPTED, CalibrationResult, ExpectedError
-from calibration.ultrasound_probe.image_map import ImageToProbe
-from calibration.ultrasound_probe.result import ProbeCalibration
-from calibration.ultrasound_probe.results import image_map_of, probe_spatial_result
+from calibration.result import CalibrationResult
+from calibration.ultrasound_probe.results import image_map_of
 from navigation.cli import app
 from navigation.ultrasound.record import FILE
 from tests.calibration.ultrasound_probe.targets.recorded import write_sequence
+from tests.navigation.commands.ultrasound.results import COLUMNS_MM, LAG_S, MADE, TURN, spatial, temporal
 from tests.reconstruction.ultrasound.frames import bone_frame
 
-MADE = "2026-11-20T09:15:00+00:00"
-SIZE_PX = (300, 400)
-LAG_S = -0.1
 SPEED_MM_S = 40.0
 N = 12
-TURN = Rotation.from_euler("xyz", [20.0, -35.0, 50.0], degrees=True).as_matrix()
-# A pixel is 0.1 mm wide and 0.12 mm high; the image begins 30 mm to the side of the probe's marker, and 90 mm below.
-COLUMNS_MM = TURN @ np.array([[0.1, 0.0, -30.0], [0.0, 0.12, 90.0], [0.0, 0.0, 20.0]])
 
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def spatial(size_px: tuple[int, int] = SIZE_PX, scale: float = 1.0) -> CalibrationResult:
-    columns = COLUMNS_MM * [scale, scale, 1.0]
-    found = ProbeCalibration(
-        image_map=ImageToProbe(columns, np.diag([1e-8] * 6 + [0.01] * 3), "probe_9l"),
-        method="n_wire",
-        image_size_px=size_px,
-        residuals_mm=np.full(30, 0.2),
-        outliers=(),
-        n_images=30,
-        orientation=(),
-        coverage=(),
-        reasons=(),
-    )
-    return probe_spatial_result(found, MADE, "by hand")
-
-
-def temporal() -> CalibrationResult:
-    return CalibrationResult(
-        kind="probe_temporal",
-        subject="probe_9l",
-        made=MADE,
-        method="by hand",
-        numbers={"lag_ms": 1e3 * LAG_S},
-        n_used=40,
-        expected_error=ExpectedError(value=1.0, unit="ms", at="the lag"),
-        verdict=ACCEPTED,
-    )
 
 
 def room(folder: Path, *results: CalibrationResult, calibration: str = 'calibration = "probe_9l"') -> Path:
