@@ -135,7 +135,7 @@ def _sweep(settings: SimulatedSettings) -> ProbeSweep | None:
 
 
 def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
-    from navigation.simulation.ultrasound import SimulatedImages
+    from navigation.simulation.ultrasound.images import SimulatedImages
 
     if not isinstance(device.settings, SimulatedSettings):
         return None
