@@ -21,6 +21,7 @@ from navigation.simulation.probe_sweep import ProbeSweep
 from navigation.simulation.scenario import Scenario
 from navigation.simulation.scripted_room import ScriptedRoom
 from navigation.simulation.scripted_tracker import ScriptedTracker
+from navigation.simulation.ultrasound.scan_path import ScanPath
 
 DRIVER = "driver"
 
@@ -67,6 +68,8 @@ class OperatingRoomConfig:
         scenario: what goes wrong, from `epoch_ns` on, or from the `cue` on where there is one.
         unknown: tools whose spheres the tracker gives as single points, since nobody told it their geometry.
         probe: how the probe is moved over a target; None where it wanders about.
+        scan: how the probe is moved over the patient instead; by the clock itself, as `probe`.
+        prone: whether the patient lies on the belly, and the camera sees the back.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
 
@@ -81,6 +84,8 @@ class OperatingRoomConfig:
     tools: tuple[str, ...] = tuple(SPHERES_MM)
     unknown: tuple[str, ...] = ()
     probe: ProbeSweep | None = None
+    scan: ScanPath | None = None
+    prone: bool = False
     scenario: Scenario | None = None
     cue: Cue | None = None
 
@@ -92,8 +97,8 @@ class OperatingRoom:
         rng = np.random.default_rng([config.seed, 1])
         self.config = config
         self._script = ScriptedRoom(config.scenario, self._scenario_s)
-        self.T_tracker_ct = _camera_view(config.centre_ct_mm, rng)
-        self._T_ct_reference = _fix_reference(config.centre_ct_mm, self.towards_camera_ct, rng)
+        self.T_tracker_ct = _camera_view(config.centre_ct_mm, config.prone, rng)
+        self._T_ct_reference = _fix_reference(config.centre_ct_mm, config.prone, self.towards_camera_ct, rng)
         self.T_reference_ct = self._T_ct_reference.inverse()
         self.tip_stylus_mm: Floats = np.array([0.5, -158.0, 3.0]) + rng.normal(scale=1.0, size=3)
 
@@ -121,9 +126,11 @@ class OperatingRoom:
         if tool == STYLUS:
             posture = self.config.action.posture(t_s)
             return None if posture is None else self._stylus(posture, self._body(t_s), t_s)
+        # By the clock itself and not by when the action began: images have that time too.
+        clock_s = t_s + self.config.epoch_ns / NS_PER_S
+        if tool == PROBE and self.config.scan is not None:
+            return self._body(t_s) @ self.config.scan.T_ct_probe(clock_s)
         if tool == PROBE and self.config.probe is not None:
-            # By the clock itself and not by when the action began: images have that time too.
-            clock_s = t_s + self.config.epoch_ns / NS_PER_S
             return self._reference(t_s) @ self.config.probe.T_reference_probe(clock_s)
         return self._bystander(tool, t_s)
 
@@ -249,10 +256,10 @@ def _rotation_from_axes(y: Floats, z_hint: Floats) -> Floats:
     return np.array([x, y, z]).T
 
 
-def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
-    """``T_tracker_ct`` of a camera about 1.6 m from the patient's front, looking down from a randomly chosen side."""
+def _camera_view(centre_ct_mm: Floats, prone: bool, rng: np.random.Generator) -> Transform:
+    """``T_tracker_ct`` of a camera about 1.6 m above the patient, looking down from a randomly chosen side."""
     side, feet = rng.uniform(-0.4, 0.4), rng.uniform(-0.45, 0.1)
-    away = np.array([side, -1.0, feet])
+    away = np.array([side, 1.0 if prone else -1.0, feet])
     camera_ct = centre_ct_mm + rng.uniform(1450.0, 1700.0) * away / np.linalg.norm(away)
     upright = _rotation_from_axes(y=np.array([0.0, 0.0, -1.0]), z_hint=-away)
     # The camera is levelled by rotating it about its line of sight, not about the patient's long axis.
@@ -263,9 +270,9 @@ def _camera_view(centre_ct_mm: Floats, rng: np.random.Generator) -> Transform:
     return Transform.from_rotation(roll * level, camera_ct, CT, TRACKER).inverse()
 
 
-def _fix_reference(centre_ct_mm: Floats, towards_camera_ct: Floats, rng: np.random.Generator) -> Transform:
+def _fix_reference(centre_ct_mm: Floats, prone: bool, towards_camera_ct: Floats, rng: np.random.Generator) -> Transform:
     """``T_ct_reference`` of a reference marker beside the patient's right hip that roughly faces the camera."""
-    position = centre_ct_mm + np.array([-170.0, -150.0, -140.0]) + rng.uniform(-30.0, 30.0, size=3)
+    position = centre_ct_mm + np.array([-170.0, 150.0 if prone else -150.0, -140.0]) + rng.uniform(-30.0, 30.0, size=3)
     facing = Rotation.from_matrix(_rotation_from_axes(y=np.array([0.0, 0.0, 1.0]), z_hint=towards_camera_ct))
     tilt = Rotation.from_rotvec(rng.uniform(-0.35, 0.35, size=3))
     return Transform.from_rotation(tilt * facing, position, CT, REFERENCE)

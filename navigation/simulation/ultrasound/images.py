@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from navigation.clock import NS_PER_S, PacedClock
-from navigation.devices.ultrasound.source import UltrasoundFrame
-from navigation.simulation.probe_sweep import ProbeSweep
+from typing import Protocol
 
-_PERIOD_NS = NS_PER_S // 20
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.ultrasound.source import GreyPixels, UltrasoundFrame
+
+
+class Scan(Protocol):
+    """What a probe sees at any time in s: a `ProbeSweep` over a target, or a `PatientScan`."""
+
+    def image(self, t_s: float) -> GreyPixels: ...
 
 
 class SimulatedImages:
-    """Satisfies `UltrasoundSource` with 20 images a second; whoever comes late gets the newest.
+    """Satisfies `UltrasoundSource`; whoever comes late gets the newest image.
 
     Args:
         sweep: what is seen.
         lag_ns: an image stamped t shows what the probe saw at t plus this.
         clock: stamps and paces them.
+        rate_hz: images a second.
+        pixel_mm: height and width of a pixel, as `UltrasoundFrame` states them; None where the source does not.
     """
 
-    name, rate_hz, ended = "the simulated probe", 20.0, ""
+    name, ended = "the simulated probe", ""
 
-    def __init__(self, sweep: ProbeSweep, lag_ns: int, clock: PacedClock) -> None:
+    def __init__(
+        self,
+        sweep: Scan,
+        lag_ns: int,
+        clock: PacedClock,
+        rate_hz: float = 20.0,
+        pixel_mm: tuple[float, float] | None = None,
+    ) -> None:
         self._sweep, self._lag_ns, self._clock = sweep, lag_ns, clock
+        self.rate_hz, self._pixel_mm = rate_hz, pixel_mm
+        self._period_ns = round(NS_PER_S / rate_hz)
         self._start_ns: int | None = None
         self._returned = -1
 
@@ -35,12 +51,12 @@ class SimulatedImages:
     def next_frame(self, timeout_ns: int) -> UltrasoundFrame | None:
         if self._start_ns is None:
             return None
-        due_ns = self._start_ns + (self._returned + 1) * _PERIOD_NS
+        due_ns = self._start_ns + (self._returned + 1) * self._period_ns
         if due_ns > self._clock.now_ns():
             self._clock.sleep_until_ns(min(due_ns, self._clock.now_ns() + max(0, timeout_ns)))
             if due_ns > self._clock.now_ns():
                 return None
-        self._returned = (self._clock.now_ns() - self._start_ns) // _PERIOD_NS
-        capture_ns = self._start_ns + self._returned * _PERIOD_NS
+        self._returned = (self._clock.now_ns() - self._start_ns) // self._period_ns
+        capture_ns = self._start_ns + self._returned * self._period_ns
         pixels = self._sweep.image((capture_ns + self._lag_ns) / NS_PER_S)
-        return UltrasoundFrame(self._returned, capture_ns, pixels, source_ns=capture_ns)
+        return UltrasoundFrame(self._returned, capture_ns, pixels, source_ns=capture_ns, pixel_mm=self._pixel_mm)

@@ -155,6 +155,25 @@ class TissueGrid:
         unit: Singles = gradient / np.maximum(length, np.float32(1e-9))
         return unit
 
+    def skin_under(self, outside_ct_mm: Floats, into_ct: Floats, reach_mm: float = 200.0) -> Floats:
+        """Where rays from points outside the patient, ``(n, 3)`` in ``ct``, first meet what is not gas: ``(n, 3)``.
+
+        A probe's face is put there: with a millimetre of gel, and not following each voxel of the skin.
+
+        Args:
+            into_ct: the direction of all rays, ``(3,)``.
+            reach_mm: how far a ray goes; one that meets nothing ends there.
+        """
+        into = into_ct / np.linalg.norm(into_ct)
+        steps_mm = np.arange(0.0, reach_mm, 0.5 * self.spacing_mm)
+        points = outside_ct_mm[:, None] + steps_mm[:, None] * into
+        classes = self.classes_at(points.reshape(-1, 3).T).reshape(points.shape[:2])
+        solid = classes != self.tissues.index(GAS)
+        first = np.where(solid.any(axis=1), solid.argmax(axis=1), len(steps_mm) - 1)
+        smooth_mm = np.convolve(np.pad(steps_mm[first], 2, mode="edge"), np.full(5, 0.2), mode="valid")
+        faces: Floats = outside_ct_mm + (smooth_mm[:, None] - 1.0) * into
+        return faces
+
     @cached_property
     def _log_impedance(self) -> NDArray[np.float16]:
         table = np.log(np.array([max(tissue.impedance_mrayl, 0.5) for tissue in self.tissues], np.float32))

@@ -1,0 +1,36 @@
+"""The simulated patient under the probe: what each image shows, where it truly lies, and what is true of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geometry.points import Floats
+from navigation.devices.ultrasound.source import GreyPixels
+from navigation.simulation.ultrasound.formation import UltrasoundSimulator
+from navigation.simulation.ultrasound.scan_path import ScanPath
+from navigation.simulation.ultrasound.tissue import Classes, Tissue
+
+
+@dataclass(frozen=True, eq=False)
+class PatientScan:
+    """Images at any time in s, the same at the same time; a source shows them (`SimulatedImages`).
+
+    Attributes:
+        simulator: of the patient and the probe.
+        path: that the probe takes.
+    """
+
+    simulator: UltrasoundSimulator
+    path: ScanPath
+
+    def image(self, t_s: float) -> GreyPixels:
+        """What the probe sees then."""
+        return self.simulator.image(self.path.T_ct_image_px(t_s), seed=round(t_s * 1e6) % 2**32)
+
+    def labels(self, t_s: float) -> Classes:
+        """Number of the true tissue at each pixel, as `UltrasoundSimulator.labels`."""
+        return self.simulator.labels(self.path.T_ct_image_px(t_s))
+
+    def surface_px(self, t_s: float, tissue: Tissue) -> Floats:
+        """Where beams truly first meet a tissue, ``(n, 2)`` in px."""
+        return self.simulator.surface_px(self.path.T_ct_image_px(t_s), tissue)
