@@ -25,7 +25,7 @@ from navigation.simulation.ultrasound.tissue import GAS, WATER, Classes, Tissue,
 
 _FIELD_VOXELS, _FIELD_MM = 96, 0.35  # scatterers repeat after 34 mm
 _ROUGH_RAD, _DIFFUSE = 0.45, 0.1  # bone is rough: its echo lasts to some 45 degrees
-_MUSCLE_AMPLITUDE = 0.02  # of scatterers, against a mirror's echo
+_MUSCLE_AMPLITUDE = 0.008  # of scatterers, against a mirror's echo
 _MOST_LOSS_DB = 200.0
 _CONTACT_MM = 12.0  # as much gel as is put on
 
@@ -54,7 +54,7 @@ class BeamSettings:
     gain_db: float = 4.0
     tgc_db_per_cm: float = 4.6
     dynamic_range_db: float = 60.0
-    noise: float = 2e-5
+    noise: float = 1e-5
 
 
 class UltrasoundSimulator:

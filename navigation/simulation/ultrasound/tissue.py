@@ -46,9 +46,9 @@ FAT = Tissue("fat", 1.38, 0.5, 0.6)
 MUSCLE = Tissue("soft tissue", 1.68, 0.7, 1.0)
 LIVER = Tissue("liver", 1.66, 0.5, 0.8)
 NERVE = Tissue("nerve", 1.72, 0.8, 1.6)
-BONE = Tissue("bone", 6.5, 9.0, 1.5)
+BONE = Tissue("bone", 6.5, 9.0, 20.0)  # its cortex: an echo of some millimetres, not of the surface alone
 # In truth 0.0004; so much comes through that the shadow is grey with what goes to and fro before it ("dirty").
-GAS = Tissue("gas", 0.06, 4.0, 3.0)
+GAS = Tissue("gas", 0.06, 4.0, 8.0)
 
 # Least HU of each, from a portal-venous CT; what has more contrast than soft tissue stays soft tissue.
 _BY_HU = ((-2000.0, GAS), (-300.0, FAT), (-20.0, MUSCLE), (200.0, BONE))
