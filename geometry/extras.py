@@ -27,6 +27,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ndi": ("serial",),
         "pictures": ("matplotlib", "vtkmodules"),
         "markers": ("cv2",),
+        "archive": ("highdicom", "pydicom"),
         "replay": ("lz4", "zstandard"),
     }
 )

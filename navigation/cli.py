@@ -11,6 +11,7 @@ import typer
 
 from navigation.commands.accuracy.command import accuracy_command
 from navigation.commands.calibrate.command import calibrate_app
+from navigation.commands.case.command import case_app
 from navigation.commands.demo import demo_command
 from navigation.commands.doctor.command import doctor_command
 from navigation.commands.engine import engine_app
@@ -53,6 +54,7 @@ app.command("demo", rich_help_panel=TRY)(demo_command)
 app.command("train", rich_help_panel=DEVELOP)(train_command)
 app.command("evaluate", rich_help_panel=DEVELOP)(evaluate_command)
 app.command("doctor", rich_help_panel=DEVELOP)(doctor_command)
+app.add_typer(case_app, name="case", rich_help_panel=AFTERWARDS)
 app.add_typer(room_app, name="room", rich_help_panel=OPERATING)
 app.add_typer(calibrate_app, name="calibrate", rich_help_panel=OPERATING)
 app.add_typer(ultrasound_app, name="ultrasound", rich_help_panel=OPERATING)

@@ -164,7 +164,7 @@ def read_ct(case: Case) -> CtScan:
         UnreadableInputError, CtRefusedError: the CT is missing or unreadable.
     """
     recorded = case.artefact(CT_ID).details
-    scan = read_ct_at(case.path_of(CT_ID), choice=_recorded_choice(case.artefact(CT_ID)))
+    scan = read_ct_at(case.path_of(CT_ID), choice=recorded_choice(case.artefact(CT_ID)))
     if scan.content_sha256 != recorded["content_sha256"]:
         raise CaseError("a CT other than the one the case was made from", "the same voxels", "make a new case")
     verdict = QualityVerdict(recorded["verdict"], tuple(recorded["reasons"]), tuple(recorded["notes"]))
@@ -195,7 +195,7 @@ def _label_ids(layer: int) -> tuple[str, str]:
     return f"labels/labels_{layer + 1}.nii.gz", f"labels/labels_{layer + 1}.json"
 
 
-def _recorded_choice(ct: Artefact) -> CtChoice:
+def recorded_choice(ct: Artefact) -> CtChoice:
     """Which CT at its path was meant; a copy in the case is the only one there, and in HU already."""
     if not ct.by_reference:
         return CtChoice()

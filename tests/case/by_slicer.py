@@ -53,6 +53,25 @@ def _volume(scene: Any, path: str) -> dict[str, Any]:
     }
 
 
+def _segmentation(scene: Any, path: str) -> dict[str, Any]:
+    """Each segment by its name: its colour and the centres of its voxels in RAS."""
+    node = slicer.vtkMRMLSegmentationNode()
+    _read(scene, slicer.vtkMRMLSegmentationStorageNode(), node, path)
+    segmentation, matrix, found = node.GetSegmentation(), vtkMatrix4x4(), {}
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment, image = segmentation.GetNthSegment(number), slicer.vtkOrientedImageData()
+        node.GetBinaryLabelmapRepresentation(segmentation.GetNthSegmentID(number), image)
+        image.GetImageToWorldMatrix(matrix)
+        first_i, last_i, first_j, last_j, first_k, last_k = image.GetExtent()
+        shape = last_k - first_k + 1, last_j - first_j + 1, last_i - first_i + 1
+        voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
+        points = []
+        for k, j, i in zip(*(axis.tolist() for axis in voxels.nonzero()), strict=True):
+            points.append(matrix.MultiplyPoint([i + first_i, j + first_j, k + first_k, 1.0])[:3])
+        found[segment.GetName()] = {"colour": segment.GetColor(), "points": points}
+    return found
+
+
 def _transform(scene: Any, path: str) -> dict[str, Any]:
     node = slicer.vtkMRMLLinearTransformNode()
     _read(scene, slicer.vtkMRMLTransformStorageNode(), node, path)
@@ -97,6 +116,6 @@ def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
 
 if __name__ == "__main__":
     made = slicer.vtkMRMLScene()
-    readers = {"json": _markup, "gz": _volume, "tfm": _transform, "mrml": _scene}
+    readers = {"json": _markup, "gz": _volume, "nrrd": _segmentation, "tfm": _transform, "mrml": _scene}
     answers = [readers.get(file.rpartition(".")[2], _model)(made, file) for file in sys.argv[1:]]
     sys.stdout.write(json.dumps(answers) + "\n")

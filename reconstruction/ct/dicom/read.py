@@ -42,12 +42,39 @@ def read_dicom(path: Path, settings: CtReadSettings, choice: CtChoice | None = N
         UnreadableInputError: nothing readable, not CT, several series or patients, colour, broken pixel data.
         CtRefusedError: tilt, gaps, duplicates, mixed geometry, no HU scale, or inverted values.
     """
+    files, found, series, grid = _found(path, settings, choice or CtChoice())
+    slices = [series.slices[index] for index in grid.order]
+    volume = Volume(read_hu_voxels(slices, len(files)), grid.affine, CT)
+    _check_not_inverted(series, volume, settings)
+    notes = list(series.notes)
+    if found.foreign:
+        notes.append(f"left out: {counted(len(found.foreign), 'file')} not DICOM")
+    reasons, more_notes = header_findings(series)
+    return CtReading(
+        volume,
+        series_info(series),
+        tuple(reasons),
+        tuple(notes + more_notes),
+        scale_doubt(series),
+        series.slices[0].series_uid,
+    )
+
+
+def open_series(path: Path, settings: CtReadSettings, choice: CtChoice) -> tuple[SliceHeader, ...]:
+    """The headers of the slices that `read_dicom` would read, in the order of its voxels; raises as it does."""
+    _, _, series, grid = _found(path, settings, choice)
+    return tuple(series.slices[index] for index in grid.order)
+
+
+def _found(
+    path: Path, settings: CtReadSettings, choice: CtChoice
+) -> tuple[list[Path], FolderHeaders, Series, SeriesGrid]:
+    """The files of a folder, their headers, the one series among them and its grid."""
     files = list_files(path)
     if not files:
         raise UnreadableInputError("an empty folder", "a folder of DICOM files, or an image file", "check the path")
     found = read_headers(files)
     check_any_dicom(found)
-    choice = choice or CtChoice()
     series = choose_series(found.slices, settings, choice.series)
     if choice.acquisition is not None:
         series = chosen_acquisition(series, choice.acquisition, settings)
@@ -65,21 +92,7 @@ def read_dicom(path: Path, settings: CtReadSettings, choice: CtChoice | None = N
     grid = fitted_grid(series, settings, unscaled=choice.correct_hu)
     if not isinstance(grid, SeriesGrid):
         raise refusal_of(with_offer(grid, series, settings), REGULAR, series.notes)
-    slices = [series.slices[index] for index in grid.order]
-    volume = Volume(read_hu_voxels(slices, len(files)), grid.affine, CT)
-    _check_not_inverted(series, volume, settings)
-    notes = list(series.notes)
-    if found.foreign:
-        notes.append(f"left out: {counted(len(found.foreign), 'file')} not DICOM")
-    reasons, more_notes = header_findings(series)
-    return CtReading(
-        volume,
-        series_info(series),
-        tuple(reasons),
-        tuple(notes + more_notes),
-        scale_doubt(series),
-        series.slices[0].series_uid,
-    )
+    return files, found, series, grid
 
 
 def check_any_dicom(found: FolderHeaders) -> None:

@@ -1,0 +1,1 @@
+"""What leaves a case for a hospital's archive: DICOM segmentations, structured reports and surfaces."""
