@@ -135,8 +135,13 @@ def _sweep(settings: SimulatedSettings) -> ProbeSweep | None:
 
 
 def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
+    from navigation.simulation.operating_room import OperatingRoomConfig
     from navigation.simulation.ultrasound.images import SimulatedImages
 
+    if isinstance(device.settings, OperatingRoomConfig) and (scanned := device.settings.scan) is not None:
+        width_mm, height_mm = scanned.path.geometry.pixel_mm
+        lag_ns = round(scanned.lag_ms * 1e6)
+        return SimulatedImages(scanned, lag_ns, clock, scanned.rate_hz, (height_mm, width_mm))
     if not isinstance(device.settings, SimulatedSettings):
         return None
     sweep = _sweep(device.settings)

@@ -21,7 +21,7 @@ from navigation.simulation.probe_sweep import ProbeSweep
 from navigation.simulation.scenario import Scenario
 from navigation.simulation.scripted_room import ScriptedRoom
 from navigation.simulation.scripted_tracker import ScriptedTracker
-from navigation.simulation.ultrasound.scan_path import ScanPath
+from navigation.simulation.ultrasound.patient_scan import ScannedPatient
 
 DRIVER = "driver"
 
@@ -68,7 +68,7 @@ class OperatingRoomConfig:
         scenario: what goes wrong, from `epoch_ns` on, or from the `cue` on where there is one.
         unknown: tools whose spheres the tracker gives as single points, since nobody told it their geometry.
         probe: how the probe is moved over a target; None where it wanders about.
-        scan: how the probe is moved over the patient instead; by the clock itself, as `probe`.
+        scan: how the probe is moved over the patient instead, by the clock itself as `probe`; its images are given too.
         prone: whether the patient lies on the belly, and the camera sees the back.
         occlusions: tool -> (period_s, start_s, end_s): the part of each period in which its line of sight is blocked.
     """
@@ -84,7 +84,7 @@ class OperatingRoomConfig:
     tools: tuple[str, ...] = tuple(SPHERES_MM)
     unknown: tuple[str, ...] = ()
     probe: ProbeSweep | None = None
-    scan: ScanPath | None = None
+    scan: ScannedPatient | None = None
     prone: bool = False
     scenario: Scenario | None = None
     cue: Cue | None = None
@@ -129,7 +129,7 @@ class OperatingRoom:
         # By the clock itself and not by when the action began: images have that time too.
         clock_s = t_s + self.config.epoch_ns / NS_PER_S
         if tool == PROBE and self.config.scan is not None:
-            return self._body(t_s) @ self.config.scan.T_ct_probe(clock_s)
+            return self._body(t_s) @ self.config.scan.path.T_ct_probe(clock_s)
         if tool == PROBE and self.config.probe is not None:
             return self._reference(t_s) @ self.config.probe.T_reference_probe(clock_s)
         return self._bystander(tool, t_s)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from geometry.points import Floats
 from navigation.devices.ultrasound.source import GreyPixels
 from navigation.simulation.ultrasound.formation import UltrasoundSimulator
 from navigation.simulation.ultrasound.scan_path import ScanPath
-from navigation.simulation.ultrasound.tissue import Classes, Tissue
+from navigation.simulation.ultrasound.tissue import Classes, Tissue, TissueGrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +36,32 @@ class PatientScan:
     def surface_px(self, t_s: float, tissue: Tissue) -> Floats:
         """Where beams truly first meet a tissue, ``(n, 2)`` in px."""
         return self.simulator.surface_px(self.path.T_ct_image_px(t_s), tissue)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScannedPatient:
+    """A `PatientScan` that can be pickled, for the process that shows its images; it reads the tissues when it must.
+
+    Attributes:
+        tissue: file of the tissues, as `TissueGrid.write` writes it.
+        path: that the probe takes.
+        lag_ms: an image stamped t shows what the probe saw at t plus this.
+        rate_hz: images a second.
+        seed: of the scatterers.
+    """
+
+    tissue: Path
+    path: ScanPath
+    lag_ms: float
+    rate_hz: float = 30.0
+    seed: int = 0
+
+    @cached_property
+    def scan(self) -> PatientScan:
+        return PatientScan(
+            UltrasoundSimulator(TissueGrid.read(self.tissue), self.path.geometry, seed=self.seed), self.path
+        )
+
+    def image(self, t_s: float) -> GreyPixels:
+        """What the probe sees then."""
+        return self.scan.image(t_s)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +134,26 @@ class TissueGrid:
             for number, signed_mm in enumerate(shapes.values(), 1):
                 classes[k][(signed_mm(points) < 0.0).reshape(shape[1:])] = number
         return cls(read_only(classes), low, spacing_mm, (around, *shapes))
+
+    def write(self, path: Path) -> None:
+        """Writes it as ``.npz``, for another process."""
+        rows = [astuple(tissue) for tissue in self.tissues]
+        np.savez_compressed(
+            path,
+            classes=self.classes,
+            origin_ct_mm=self.origin_ct_mm,
+            spacing_mm=self.spacing_mm,
+            names=[name for name, *_ in rows],
+            properties=[numbers for _, *numbers in rows],
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> TissueGrid:
+        """Reads what `write` wrote."""
+        with np.load(path) as kept:
+            rows = zip(kept["names"].tolist(), kept["properties"].tolist(), strict=True)
+            tissues = tuple(Tissue(name, *numbers) for name, numbers in rows)
+            return cls(read_only(kept["classes"]), kept["origin_ct_mm"], float(kept["spacing_mm"]), tissues)
 
     def classes_at(self, points_ct_mm: Floats | Singles) -> Classes:
         """Number of the tissue at each point ``(3, n)`` in ``ct``, ``(n,)``."""

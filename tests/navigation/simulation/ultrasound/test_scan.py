@@ -1,16 +1,25 @@
 """The probe on the patient: its path and its marker against the image's plane, and images along it."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from calibration.ultrasound_probe.scan_geometry import ScanGeometry
 from geometry.frames import PROBE, REFERENCE
 from navigation.clock import NS_PER_S, VirtualClock
+from navigation.devices.registry import driver_of
 from navigation.devices.tracker import Visibility
-from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, open_simulated_tracker
+from navigation.simulation.operating_room import (
+    OperatingRoom,
+    OperatingRoomConfig,
+    open_simulated_tracker,
+    simulated_device,
+)
 from navigation.simulation.ultrasound.formation import UltrasoundSimulator
 from navigation.simulation.ultrasound.images import SimulatedImages
-from navigation.simulation.ultrasound.patient_scan import PatientScan
+from navigation.simulation.ultrasound.patient_scan import PatientScan, ScannedPatient
 from navigation.simulation.ultrasound.scan_path import ScanPath, true_columns_mm
 from navigation.simulation.ultrasound.tissue import BONE, GAS, MUSCLE, TissueGrid
 
@@ -55,9 +64,8 @@ def test_the_path_goes_there_and_back_from_when_it_begins():
 def test_the_camera_sees_the_probe_on_the_back_of_a_patient_who_lies_on_the_belly():
     for seed in range(6):
         clock = VirtualClock(NS_PER_S)
-        config = OperatingRoomConfig(
-            seed=seed, centre_ct_mm=CENTRE, tools=(REFERENCE, PROBE), scan=a_path(1.0), prone=True
-        )
+        scanned = ScannedPatient(tissue=Path("nowhere.npz"), path=a_path(1.0), lag_ms=0.0)
+        config = OperatingRoomConfig(seed=seed, centre_ct_mm=CENTRE, tools=(REFERENCE, PROBE), scan=scanned, prone=True)
         tracker, room = open_simulated_tracker(config, clock), OperatingRoom(config)
         assert room.towards_camera_ct[1] > 0.8
         tracker.start()
@@ -70,7 +78,7 @@ def test_the_camera_sees_the_probe_on_the_back_of_a_patient_who_lies_on_the_bell
                 T_reference_probe = poses[0].T_tracker_tool.inverse() @ poses[1].T_tracker_tool
                 face_probe = true_columns_mm(GEOMETRY) @ [*GEOMETRY.face_px, 1.0]
                 at_s = frame.capture_ns / NS_PER_S
-                true_ct = (config.scan.T_ct_image_px(at_s) @ [*GEOMETRY.face_px, 0.0, 1.0])[:3]
+                true_ct = (scanned.path.T_ct_image_px(at_s) @ [*GEOMETRY.face_px, 0.0, 1.0])[:3]
                 off_mm += np.linalg.norm(T_reference_probe.apply(face_probe) - room.T_reference_ct.apply(true_ct))
         assert seen > 95
         assert 0.02 < off_mm / seen < 1.5
@@ -92,3 +100,17 @@ def test_a_source_shows_what_was_seen_a_lag_before_its_stamp():
     assert len(surface) > 100
     assert in_ct[:, 1] == pytest.approx(-30.0, abs=1.2)
     assert np.count_nonzero(scan.labels(5.0) == TISSUE.tissues.index(BONE)) > 1000
+
+
+def test_another_process_sees_the_same(tmp_path):
+    TISSUE.write(tmp_path / "tissue.npz")
+    path = a_path()
+    scanned = ScannedPatient(tissue=tmp_path / "tissue.npz", path=path, lag_ms=-20.0, seed=3)
+    config = OperatingRoomConfig(seed=1, centre_ct_mm=CENTRE, tools=(REFERENCE, PROBE), scan=scanned, prone=True)
+    device = pickle.loads(pickle.dumps(simulated_device(config)))
+    source = driver_of("simulated").images(device, VirtualClock(2 * NS_PER_S))
+    source.start()
+    frame = source.next_frame(NS_PER_S)
+    here = PatientScan(UltrasoundSimulator(TISSUE, GEOMETRY, seed=3), path)
+    assert (frame.pixels == here.image(frame.capture_ns / NS_PER_S - 0.02)).all()
+    assert source.rate_hz == 30.0

@@ -10,6 +10,7 @@ Nothing is drawn from a covariance that the program computes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -28,6 +29,7 @@ from navigation.live.timeline.timelines import Timelines
 from navigation.simulation.operating_room import SPHERES_MM
 from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker, TruePose
 from navigation.simulation.ultrasound.calibration_session import CalibrationSession
+from navigation.simulation.ultrasound.patient_scan import ScannedPatient
 from navigation.simulation.ultrasound.scan_path import ScanPath, true_columns_mm
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import USABLE, FrameResult
@@ -109,7 +111,8 @@ class ProbeRoom(MeasuredRoom):
         across, into = turned.apply([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
         begins_s = now_s - rng.uniform(0.0, 10.0)
         path = ScanPath(faces, across, into, GEOMETRY, float(rng.uniform(3.0, 15.0)), float(begins_s))
-        object.__setattr__(self.room.config, "scan", path)
+        scanned = ScannedPatient(tissue=Path("nowhere.npz"), path=path, lag_ms=1e3 * self.lag_s)
+        object.__setattr__(self.room.config, "scan", scanned)
         timeline, stamp_ns = self._seen()
         pixels = np.zeros(GEOMETRY.size_px[::-1], np.uint8)
         result = FrameResult(
