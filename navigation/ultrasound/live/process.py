@@ -1,0 +1,196 @@
+"""The live ultrasound in a process of its own, and its handle in the service: poses never wait for it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geometry import Transform
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from geometry.extras import from_extra
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.devices.driver import Device
+from navigation.devices.registry import driver_of
+from navigation.devices.ultrasound.source import UltrasoundSource
+from navigation.errors import DeviceError
+from navigation.live.pose_mirror import MirrorReader
+from navigation.live.standing.ultrasound import UltrasoundStanding
+from navigation.processes.child import STOP, Child, ChildSettings, ChildState
+from navigation.processes.priority import ULTRASOUND, keep_to_itself
+from navigation.ultrasound.finding import open_finder, open_judge
+from navigation.ultrasound.live.kept_source import KeptSource
+from navigation.ultrasound.live.live_loop import LiveLoop
+from navigation.ultrasound.live.placing_timeline import PlacingTimeline
+from navigation.ultrasound.pipeline import FramePipeline
+from navigation.ultrasound.placing import ProbeInForce
+from registration.record.accepted import AcceptedRegistration
+
+HEARD, ACCEPT_GEOMETRY = "heard", "accept the geometry"
+_TELL_EVERY_NS = NS_PER_S // 5
+# Half a second of a tracker at 1,000 Hz: longer than a frame takes.
+_POSES_KEPT = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    """What the process is started with; it can be pickled.
+
+    Attributes:
+        device: the device whose images these are.
+        probe: the probe's calibrations in force.
+        T_probe_tip: its calibrated tip, where it has one.
+        model: what `open_finder` takes.
+        cache: folder of what was measured of engines.
+        poses: address of the `PoseMirror`.
+    """
+
+    device: Device
+    probe: ProbeInForce
+    T_probe_tip: Transform | None
+    model: str
+    cache: Path
+    poses: str
+
+
+@dataclass(frozen=True)
+class InForce:
+    """The registration in force, or None; sent to the process."""
+
+    registration: AcceptedRegistration | None
+
+
+class LiveUltrasound:
+    """The process, which is started again where it ends by itself; call `poll` often.
+
+    Args:
+        config: what it is started with.
+        clock: times the pauses before it is started again.
+
+    Attributes:
+        standing: how it stood when it last said so; None before, and while the process does not run.
+    """
+
+    def __init__(self, config: LiveConfig, clock: Clock) -> None:
+        self.standing: UltrasoundStanding | None = None
+        self._config, self._in_force = config, InForce(None)
+        self._child = Child(
+            "ultrasound process",
+            run_live_ultrasound,
+            lambda: (self._config,),
+            clock,
+            lambda: [self._in_force],
+            ChildSettings(niceness=ULTRASOUND),
+        )
+
+    @property
+    def state(self) -> ChildState:
+        """How the process stands."""
+        return self._child.state
+
+    def follow(self, registration: AcceptedRegistration | None) -> None:
+        """The registration in force; told to the process if it is another one."""
+        if registration is not self._in_force.registration:
+            self._in_force = InForce(registration)
+            self._child.send(self._in_force)
+
+    def accept_geometry(self) -> None:
+        """A person has seen that size or depth changed, and goes on with the new one."""
+        self._child.send(ACCEPT_GEOMETRY)
+
+    def poll(self) -> tuple[tuple[str, bool], ...]:
+        """Takes what it has said; lines for the operator, each with True if it reports a problem.
+
+        Raises:
+            SurgNavError: what keeps it from running at all, such as a model that is not there.
+        """
+        for standing in self._child.poll():
+            self.standing = standing
+            self._child.send(HEARD)
+        if not self._child.state.is_running:
+            self.standing = None
+        return tuple(self._child.take_news())
+
+    def close(self) -> None:
+        """Stops the process; may be called again."""
+        self._child.close()
+
+
+def run_live_ultrasound(config: LiveConfig, pipe: Any) -> None:
+    """Entry point of the process.
+
+    It sends its `UltrasoundStanding` five times a second, each answered by a word, or the `SurgNavError` because of which
+    it ends; it receives `InForce`, `ACCEPT_GEOMETRY` or `STOP`.
+    """
+    # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_to_itself()
+    with from_extra("ultrasound"):
+        import cv2
+
+    cv2.setNumThreads(1)  # its jobs here are too small to share, and the network's threads want the cores
+    try:
+        with ExitStack() as stack:
+            worker = _Worker(config, pipe, stack)
+            while worker.takes_orders():
+                worker.step()
+    except SurgNavError as error:
+        pipe.send(error)
+    except (EOFError, BrokenPipeError):
+        return  # the service has ended
+
+
+class _Worker:
+    """Connects the loop with the service's pipe and with those who are given its frames."""
+
+    def __init__(self, config: LiveConfig, pipe: Any, stack: ExitStack) -> None:
+        self._pipe, self._clock = pipe, MonotonicClock()
+        finder = open_finder(config.model, None, (), self._clock, config.cache)
+        finder.find(np.zeros((256, 256), np.uint8), None)  # engines compile at the first call
+        self._pipeline = FramePipeline(finder, open_judge(config.model), self._clock)
+        poses = MirrorReader(config.poses, kept=_POSES_KEPT)
+        stack.callback(poses.close)
+        source = KeptSource(lambda: open_source(config.device, self._clock), self._clock)
+        stack.callback(source.close)
+        self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
+        self._loop = LiveLoop(source, self._pipeline, self._timeline, poses.take, finder.name, self._clock)
+        self._may_send, self._told_ns = True, self._clock.now_ns() - _TELL_EVERY_NS
+
+    def step(self) -> None:
+        """Handles the newest frame, and tells how it stands if it is time."""
+        self._loop.step()
+        now_ns = self._clock.now_ns()
+        if self._may_send and now_ns - self._told_ns >= _TELL_EVERY_NS:
+            self._may_send, self._told_ns = False, now_ns
+            self._pipe.send(self._loop.standing())
+
+    def takes_orders(self) -> bool:
+        """Does what the service has asked for; False if that is the end."""
+        while self._pipe.poll():
+            order = self._pipe.recv()
+            if order == STOP:
+                return False
+            if order == HEARD:
+                self._may_send = True
+            elif order == ACCEPT_GEOMETRY:
+                self._pipeline.accept_geometry()
+            else:
+                self._timeline.registration = order.registration
+        return True
+
+
+def open_source(device: Device, clock: MonotonicClock) -> UltrasoundSource:
+    """Opens the images of a device, without waiting for them.
+
+    Raises:
+        DeviceError: it gives none, or they cannot be opened.
+    """
+    source = driver_of(device.driver).images(device, clock)
+    if source is None:
+        raise DeviceError(f"the device {device.name!r} without images", "one that gives images", "correct the room file")
+    return source
