@@ -179,8 +179,10 @@ def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Dev
     from navigation.clock import VirtualClock
     from navigation.simulation.rehearsal import RehearsedTracker
 
-    config = RehearsedTracker(read_skin_ct, _settings(device).seed, VirtualClock()).streaming(start_ns)
-    return replace(device, settings=replace(config, tools=device.tool_names, scenario=_scenario(device)))
+    settings = _settings(device)
+    config = RehearsedTracker(read_skin_ct, settings.seed, VirtualClock()).streaming(start_ns)
+    probe, scenario = _sweep(settings), _scenario(device)
+    return replace(device, settings=replace(config, tools=device.tool_names, scenario=scenario, probe=probe))
 
 
 def _scenario(device: Device) -> Scenario | None:

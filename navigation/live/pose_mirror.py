@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import zmq
@@ -78,6 +80,16 @@ def _how_seen(state: ToolState, timelines: Timelines) -> tuple[bytes, int]:
     noise = tracking_motion(relative)
     bound_ns = max(relative.tool.stamp_bound_ns, 0 if relative.reference is None else relative.reference.stamp_bound_ns)
     return b"" if noise is None else noise.tobytes(), bound_ns
+
+
+@contextmanager
+def mirror_address(wanted: bool) -> Iterator[str]:
+    """Where poses are mirrored to other processes, in a folder that only this user may enter; empty if not."""
+    if not wanted:
+        yield ""
+        return
+    with TemporaryDirectory(prefix="surgnav-") as folder:
+        yield f"ipc://{folder}/mirror"
 
 
 class PoseMirror:

@@ -14,6 +14,7 @@ from rich.text import Text
 from navigation.clock import NS_PER_S
 from navigation.live.pose_vitals import Vitals
 from navigation.live.standing.standing import Standing
+from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.terminal.foreign_text import shown
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.generated.constants import SelfTestState
@@ -52,6 +53,8 @@ class StandingPanel:
         grid.add_row("poses", self._poses(self._past[0], standing))
         grid.add_row("registration", _state("", standing.registration))
         grid.add_row("tools", _joined([_state(name, state) for name, state in standing.tools.items()]) or Text("none"))
+        if standing.ultrasound is not None:
+            grid.add_row("ultrasound", _ultrasound(standing.ultrasound))
         grid.add_row("clients", _clients(standing))
         grid.add_row("recorder", _recorder(standing))
         grid.add_row("disk", _disk(standing))
@@ -96,6 +99,16 @@ def _clients(standing: Standing) -> Text:
     told = [Text(f"{shown(name, 30)}: {test.value}", _TESTS[test]) for name, test in standing.clients[:_MOST_CLIENTS]]
     more = len(standing.clients) - len(told)
     return _joined([*told, *([Text(f"and {more} more")] if more else [])])
+
+
+def _ultrasound(now: UltrasoundStanding) -> Text:
+    sign, colour = ("✓", "green") if now.is_shown else ("✗", "red") if now.state != "usable" else ("!", "yellow")
+    text = Text(f"{sign} {shown(now.words, 120)}", colour)
+    if now.state == "usable" and now.age_ms is not None:
+        text.append(
+            f"; {now.rate_hz:.0f} a second, {now.age_ms:.0f} ms old when placed; {shown(now.motion, 100)}", "dim"
+        )
+    return text
 
 
 def _recorder(standing: Standing) -> Text:

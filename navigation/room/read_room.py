@@ -18,9 +18,9 @@ from navigation.devices.registry import DRIVERS, driver_of
 from navigation.errors import RoomError
 from navigation.room.racked_tools import RackedTools
 from navigation.room.room import Room
-from navigation.room.room_file import Ages, DeviceKeys, ToolKeys
+from navigation.room.room_file import Ages, DeviceKeys, ToolKeys, UltrasoundKeys
 
-_TOP = ("name", "rack", "ages", "devices", "tools")
+_TOP = ("name", "rack", "ages", "ultrasound", "devices", "tools")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Frames that are no tool's, and the name of the patient among the poses.
 RESERVED = (CT, TRACKER, IMAGE, CAMERA, UNITY, "patient")
@@ -111,6 +111,7 @@ class _Reading:
         self._mistakes.unknown_keys("[ages]", stated, tuple(Ages.model_fields))
         known = {key: value for key, value in stated.items() if key in Ages.model_fields}
         ages = self._mistakes.validated(Ages, known, "[ages]")
+        model = self._ultrasound_model(top)
         devices = {name: self._device(name, table) for name, table in self._named(top, "devices").items()}
         tools = self._named(top, "tools")
         read = [self._tool(name, table, tuple(devices)) for name, table in tools.items()]
@@ -125,7 +126,23 @@ class _Reading:
         for device in ordered:
             self._mistakes.sentences += self._drivers[device.name].check(device)
         stale_ms, lost_ms = ages.stale_after_ms, ages.lost_after_ms
-        return Room(name=name, devices=ordered, stale_after_ms=stale_ms, lost_after_ms=lost_ms, rack=rack)
+        return Room(
+            name=name,
+            devices=ordered,
+            stale_after_ms=stale_ms,
+            lost_after_ms=lost_ms,
+            rack=rack,
+            ultrasound_model=model,
+        )
+
+    def _ultrasound_model(self, top: Mapping[str, Any]) -> str | None:
+        if "ultrasound" not in top:
+            return None
+        stated = self._table(top, "ultrasound")
+        self._mistakes.unknown_keys("[ultrasound]", stated, tuple(UltrasoundKeys.model_fields))
+        known = {key: value for key, value in stated.items() if key in UltrasoundKeys.model_fields}
+        keys = self._mistakes.validated(UltrasoundKeys, known, "[ultrasound]")
+        return None if keys is None else keys.model
 
     # --------------------------------------------------------------------------------------------------- tables, names
     def _table(self, table: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Room:
         devices: the one that sees the reference first.
         stale_after_ms, lost_after_ms: ages above which poses are stale, and lost.
         rack: the folder of its calibrations, which may not be there yet; None if the file names none.
+        ultrasound_model: what is looked for in the live images of its probe; None where they are not used.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Room:
     stale_after_ms: float
     lost_after_ms: float
     rack: Path | None = None
+    ultrasound_model: str | None = None
 
     @property
     def tools(self) -> tuple[Tool, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -47,6 +47,16 @@ class Ages(Settings):
         if self.lost_after_ms < self.stale_after_ms:
             raise ValueError("lost_after_ms no smaller than stale_after_ms")
         return self
+
+
+class UltrasoundKeys(Settings):
+    """``[ultrasound]``: what is looked for in the live images of the room's probe; without it they are not used.
+
+    Attributes:
+        model: what `surgnav ultrasound run --model` takes by name.
+    """
+
+    model: Literal["nerve_vessel", "nerve_vessel_tiny", "bone"]
 
 
 class DevicePose(Settings):

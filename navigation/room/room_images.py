@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from navigation.clock import PacedClock
+from navigation.devices.driver import Device
 from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.source import UltrasoundSource
 from navigation.errors import RoomError
@@ -16,14 +19,23 @@ def open_images(room: Room, clock: PacedClock) -> UltrasoundSource:
         RoomError: no device of the room gives images, or several do.
         DeviceError: its images cannot be opened.
     """
-    opened = {device.name: driver_of(device.driver).images(device, clock) for device in room.devices}
-    sources = {name: source for name, source in opened.items() if source is not None}
+    return _the_images(room.name, room.devices, clock)[1]
+
+
+def device_with_images(name: str, devices: Sequence[Device], clock: PacedClock) -> Device:
+    """The device of a room, called `name`, whose images `open_images` would open."""
+    return _the_images(name, devices, clock)[0]
+
+
+def _the_images(name: str, devices: Sequence[Device], clock: PacedClock) -> tuple[Device, UltrasoundSource]:
+    opened = [(device, driver_of(device.driver).images(device, clock)) for device in devices]
+    sources = [(device, source) for device, source in opened if source is not None]
     if len(sources) != 1:
-        there = ", ".join(sources) or ", ".join(opened)
+        there = ", ".join(device.name for device, _ in sources or opened)
         raise RoomError(
-            f"the room {room.name!r} with {len(sources) or 'no'} sources of ultrasound among {there}",
-            "one device that gives images beside poses",
-            'name the images of an OpenIGTLink device in the room file (image = "Image_Reference"), or play a '
-            "sequence of PLUS with images (driver = 'replay')",
+            f"the room {name!r} with {len(sources) or 'no'} sources of ultrasound among {there}",
+            "one device that gives images",
+            'name the images of an OpenIGTLink device in the room file (image = "Image_Reference"), add a frame '
+            "grabber (driver = 'video_capture'), or play a sequence of PLUS with images (driver = 'replay')",
         )
-    return next(iter(sources.values()))
+    return sources[0]

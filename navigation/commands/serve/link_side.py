@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from tempfile import TemporaryDirectory
 
 from geometry.clock import Clock
 from navigation.commands.serve.command import ServeRequest
@@ -55,16 +54,6 @@ class LinkSide:
             screen.say(f"OpenIGTLink {self._link.address}")
             if not is_local(f"tcp://{self._link.address}"):
                 screen.say("OpenIGTLink has no keys: whoever reaches this address sees the patient", WARNING)
-
-
-@contextmanager
-def mirror_address(request: ServeRequest) -> Iterator[str]:
-    """Where poses are mirrored to the server's process, in a folder that only this user may enter; empty without it."""
-    if request.openigtlink is None:
-        yield ""
-        return
-    with TemporaryDirectory(prefix="surgnav-") as folder:
-        yield f"ipc://{folder}/mirror"
 
 
 @contextmanager

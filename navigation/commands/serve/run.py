@@ -17,9 +17,10 @@ from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.guidance_side import GuidanceSide, guided_case, open_guidance
-from navigation.commands.serve.link_side import link_side, mirror_address
+from navigation.commands.serve.link_side import link_side
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
+from navigation.commands.serve.ultrasound_side import open_ultrasound, ultrasound_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
@@ -30,6 +31,7 @@ from navigation.live.offers.case_watch import CaseWatch
 from navigation.live.offers.follow import CaseFollower, News
 from navigation.live.offers.level_maker import LevelMaker
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
+from navigation.live.pose_mirror import mirror_address
 from navigation.live.refusals import EVENTS_LOG
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
@@ -60,14 +62,16 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         view = watch.look()
         config = _configured(request, room, lambda: _simulated_skin(Case.open(request.case), view), clock)
         guided = open_guidance(request, config.graph.tips, now(), screen.say)
+    placed = open_ultrasound(room, config.devices, clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration), guidance=guided.setup)
     with (
-        mirror_address(request) as mirror,
+        mirror_address(request.openigtlink is not None or placed is not None) as mirror,
         logs_on(screen, EVENTS_LOG),
         recorder_side(request, config.devices) as recorder,
         NavigationService(replace(config, recorder=recorder.address, pose_mirror=mirror), screen.say) as service,
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
+        ultrasound_side(placed, mirror, service, screen, clock) as ultrasound,
         standing_side(request, config.supervisor.stale_after_ms, clock, console) as standing,
     ):
         _say_where(service, room, screen)
@@ -85,7 +89,9 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             recorder.poll(service, screen)
             if link is not None:
                 link.poll(follower.view, screen)
-            standing.poll(service, link, recorder, screen)
+            if ultrasound is not None:
+                ultrasound.poll(screen)
+            standing.poll(service, link, recorder, ultrasound, screen)
             screen.poll()
         service.stop()
 

@@ -20,6 +20,7 @@ from navigation.clock import NS_PER_S
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.link_side import LinkSide
 from navigation.commands.serve.recorder_side import RecorderSide
+from navigation.commands.serve.ultrasound_side import UltrasoundSide
 from navigation.live.service import NavigationService
 from navigation.live.standing.log import Scrubber, StandingLog
 from navigation.live.standing.metrics import LOOPBACK, MetricsServer
@@ -66,7 +67,12 @@ class StandingSide:
         self.is_to_end = False
 
     def poll(
-        self, service: NavigationService, link: LinkSide | None, recorder: RecorderSide, screen: OperatorScreen
+        self,
+        service: NavigationService,
+        link: LinkSide | None,
+        recorder: RecorderSide,
+        ultrasound: UltrasoundSide | None,
+        screen: OperatorScreen,
     ) -> None:
         """Takes the keys, and shows how the service stands if it is time."""
         while (key := self._pressed()) is not None:
@@ -82,7 +88,12 @@ class StandingSide:
             tools=service.state.tools,
             registration=service.state.registration,
             clients=service.control.present,
-            processes=(service.pose_process, *recorder.processes, *(() if link is None else (link.process,))),
+            processes=(
+                service.pose_process,
+                *recorder.processes,
+                *(side.process for side in (link, ultrasound) if side is not None),
+            ),
+            ultrasound=None if ultrasound is None else ultrasound.standing,
             recorder=recorder.state,
             scheduling=None if poses is None else scheduling_of(poses),
             disk_free_bytes=shutil.disk_usage(self._case).free,

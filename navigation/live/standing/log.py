@@ -99,6 +99,7 @@ class StandingLog:
             if before is None or process not in before.processes:
                 self.write("process", **vars(process))
         self._note_recorder(before, standing)
+        self._note_ultrasound(before, standing)
         if before is None or before.scheduling != standing.scheduling:
             self.write("scheduling", **({} if standing.scheduling is None else vars(standing.scheduling)))
         if self._counted is None or standing.now_ns - self._counted.now_ns >= _COUNTED_EVERY_NS:
@@ -114,6 +115,11 @@ class StandingLog:
             return
         if known is None or (known.problem, known.lost) != (recorder.problem, recorder.lost):
             self.write("recorder", problem=recorder.problem, lost=recorder.lost)
+
+    def _note_ultrasound(self, before: Standing | None, standing: Standing) -> None:
+        now, known = standing.ultrasound, None if before is None else before.ultrasound
+        if now is not None and (known is None or (known.state, known.placing) != (now.state, now.placing)):
+            self.write("ultrasound", state=now.state, reason=now.reason, placing=now.placing.value, why=now.why)
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -138,4 +144,5 @@ def _counts(standing: Standing) -> dict[str, Any]:
         "age_max_ms": round(vitals.age_max_ms, 1),
         "newest_age_ms": None if standing.newest_age_ms is None else round(standing.newest_age_ms, 1),
         "disk_free_bytes": standing.disk_free_bytes,
+        **({} if standing.ultrasound is None else {"ultrasound_frames": standing.ultrasound.used}),
     }

@@ -10,6 +10,7 @@ import numpy as np
 from geometry.extras import from_extra
 from navigation.errors import ServiceError
 from navigation.live.standing.standing import Standing
+from navigation.live.standing.ultrasound import UltrasoundStanding
 from unity_bridge.wire.envelope import Validity
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class MetricsServer:
             yield from _poses(families, standing)
             yield from _states(families, standing)
             yield from _around(families, standing)
+            if standing.ultrasound is not None:
+                yield from _ultrasound(families, standing.ultrasound)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -120,6 +123,21 @@ def _around(families: Any, standing: Standing) -> Iterator[Metric]:
     if recorder.outlook is not None and recorder.outlook.minutes_left is not None:
         left_s = 60.0 * recorder.outlook.minutes_left
         yield families.GaugeMetricFamily("surgnav_recorder_disk_left_seconds", "Until its disk is full.", left_s)
+
+
+def _ultrasound(families: Any, now: UltrasoundStanding) -> Iterator[Metric]:
+    yield families.GaugeMetricFamily("surgnav_ultrasound_usable", "Whether the newest frame is.", now.state == "usable")
+    placing = families.StateSetMetricFamily(
+        "surgnav_ultrasound_placing", "Validity of its place.", _one_of(now.placing)
+    )
+    yield placing
+    yield families.CounterMetricFamily("surgnav_ultrasound_frames", "Frames that were used.", now.used)
+    yield families.CounterMetricFamily("surgnav_ultrasound_overtaken", "Frames that were not used.", now.passed_over)
+    yield families.CounterMetricFamily("surgnav_ultrasound_breaks", "Times that the source has ended.", now.breaks)
+    yield families.GaugeMetricFamily("surgnav_ultrasound_rate_hz", "Frames used a second.", now.rate_hz)
+    if now.age_ms is not None:
+        age = "Age of the newest frame when its contours were placed."
+        yield families.GaugeMetricFamily("surgnav_ultrasound_age_seconds", age, now.age_ms / 1e3)
 
 
 def _one_of(validity: Validity) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from navigation.live.pose_vitals import Vitals
+from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import ChildState
 from navigation.processes.priority import Scheduling
 from navigation.recorder.writing import RecorderState
@@ -30,6 +31,7 @@ class Standing:
         recorder: how the recorder stands; None where nothing is recorded, or before it said so.
         scheduling: of the pose process; None while there is none.
         disk_free_bytes: where the case and its journal are.
+        ultrasound: how the live ultrasound stands; None without one, and while its process does not run.
     """
 
     now_ns: int
@@ -41,6 +43,7 @@ class Standing:
     recorder: RecorderState | None
     scheduling: Scheduling | None
     disk_free_bytes: int
+    ultrasound: UltrasoundStanding | None = None
 
     @property
     def newest_age_ms(self) -> float | None:

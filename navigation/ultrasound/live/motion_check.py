@@ -17,26 +17,22 @@ from geometry.extras import from_extra
 from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.ultrasound.source import GreyPixels
+from navigation.ultrasound.live.motion_agreement import LAGS_NS, Agreement
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 
-# Lags that are tried beside the calibrated one.
-LAGS_NS = 40_000_000 * np.arange(-6, 7)
-_NOW = 6  # the calibrated one among them
-_WINDOW_NS = 15 * NS_PER_S
+_WINDOW_NS = 10 * NS_PER_S
 _FEWEST = 40  # shifts, before anything is said
 _MOST_APART_NS = NS_PER_S // 5
 _LARGEST_SIDE = 192  # px of what is compared; more gains nothing
-_ROWS, _COLUMNS = (0.2, 0.8), (0.2, 0.8)  # of the image: neither the transducer's own echo nor what is written beside it
+_ROWS, _COLUMNS = (
+    (0.2, 0.8),
+    (0.2, 0.8),
+)  # of the image: neither the transducer's own echo nor what is written beside it
 _LEAST_RESPONSE = 0.2  # of the correlation's peak: below that, two frames show different tissue
 # Shifts are added up over this time, so that the tracker's noise is small beside them.
 _CHAIN_NS = 170_000_000
 _LEAST_MOTION_PX = 1.0  # RMS over that time, on the compared image: less cannot be told from none
-# Of what was measured and predicted: that it belongs together, with a sign.
-_LEAST_CORRELATION = 0.6
-# A lag is called wrong if another leaves so much less of the motion unexplained, lies so far off, and explains so much.
-_LEAST_GAIN, _FARTHEST_NS, _LEAST_FOR_LAG = 1.5, 55_000_000, 0.85
-_LAG = "the image moves"
 NOT_YET = "not compared with the probe's motion yet: the image has hardly moved in its plane"
 
 
@@ -63,6 +59,7 @@ class MotionCheck:
     def __init__(self, timeline: PlacingTimeline) -> None:
         self.doubt, self.said = "", NOT_YET
         self._timeline = timeline
+        self._faults: dict[str, str] = {}
         self._chain: deque[_Linked] = deque()
         self._waiting: deque[tuple[int, int, Floats]] = deque()
         self._moved: deque[tuple[int, Floats, Floats]] = deque()  # time, measured (2,), predicted (lags, 2)
@@ -128,38 +125,15 @@ class MotionCheck:
         return seen - middle
 
     def _judge(self) -> None:
-        measured = np.array([each for _, each, _ in self._moved])
-        predicted = np.array([each for _, _, each in self._moved])  # (n, lags, 2)
-        together = np.einsum("na,nla->la", measured, predicted)
-        sizes = np.sqrt((measured**2).sum(axis=0) * (predicted**2).sum(axis=0))
-        correlations = together / np.maximum(sizes, 1e-12)  # (lags, 2)
         least_px = _LEAST_MOTION_PX * max(self._timeline.probe.size_px) / _LARGEST_SIDE
-        moves = np.sqrt((predicted[:, _NOW] ** 2).mean(axis=0)) > least_px
-        best = int(np.argmax((np.abs(correlations) * moves).sum(axis=1)))
-        at_best = correlations[best]
-        clear = moves & (np.abs(at_best) >= _LEAST_CORRELATION)
-        if not clear.any():
-            self.said = self.said if self.doubt else NOT_YET
-            return
-        mirrored = [what for k, what in enumerate(("left and right", "top and bottom")) if clear[k] and at_best[k] < 0]
-        if mirrored:
-            self._doubt(f"the image exchanges {' and '.join(mirrored)}: it moves along with the probe, not against it")
-            return
-        off_ns, gain, is_sharp = _lag_off(correlations[:, clear].mean(axis=1))
-        explains = float(np.abs(at_best[clear]).mean()) >= _LEAST_FOR_LAG
-        if explains and gain >= _LEAST_GAIN and abs(off_ns) >= _FARTHEST_NS:
-            late = "later" if off_ns < 0 else "earlier"
-            self._doubt(f"{_LAG} {abs(off_ns) / 1e6:.0f} ms {late} than the calibrated lag says")
-            return
-        unsettled = (self.doubt.startswith(_LAG) and not is_sharp) or ("left" in self.doubt and not clear[0])
-        if unsettled or ("top" in self.doubt and not clear[1]):
-            return  # a doubt ends with the evidence against it, not for want of motion that would show it
-        axes = [what for k, what in enumerate(("sideways", "in depth")) if clear[k]]
-        lag = "at the calibrated lag" if is_sharp else "too steadily to tell the lag"
-        self.doubt, self.said = "", f"moves with the probe {' and '.join(axes)}, {lag}"
-
-    def _doubt(self, why: str) -> None:
-        self.doubt = self.said = f"{why}; check the source, or calibrate the probe again"
+        measured, predicted = (np.array([each[k] for each in self._moved]) for k in (1, 2))
+        found = Agreement.of(measured, predicted, least_px)
+        # A doubt ends with the evidence against it, not for want of motion that would show it.
+        held = {kind: words for kind, words in self._faults.items() if kind not in found.settled}
+        self._faults = held | found.faults
+        doubts = "; ".join(self._faults.values())
+        self.doubt = f"{doubts}; check the source, or calibrate the probe again" if doubts else ""
+        self.said = self.doubt or (found.words if found.clear.any() else NOT_YET)
 
 
 def compared_part(pixels: GreyPixels) -> tuple[Floats, float]:
@@ -182,20 +156,3 @@ def image_shift(before: Floats, after: Floats) -> tuple[Floats, float]:
     window = cv2.createHanningWindow((before.shape[1], before.shape[0]), cv2.CV_32F)
     shift, response = cv2.phaseCorrelate(before - before.mean(), after - after.mean(), window)
     return np.array(shift, np.float64), float(response)
-
-
-def _lag_off(correlations: Floats) -> tuple[float, float, bool]:
-    """Where the correlations ``(lags,)`` peak, in ns; how much less is unexplained there than at the calibrated lag.
-
-    And whether that peak is so sharp that a lag far off it would be noticed.
-    """
-    best = int(np.argmax(correlations))
-    off_ns = float(LAGS_NS[best])
-    if 0 < best < len(correlations) - 1:
-        left, peak, right = correlations[best - 1 : best + 2]
-        bend = left - 2.0 * peak + right
-        off_ns += 0.5 * (left - right) / bend * float(LAGS_NS[1] - LAGS_NS[0]) if bend < 0.0 else 0.0
-    unexplained = 1.0 - np.clip(correlations, 0.0, 1.0) ** 2
-    gains = unexplained / max(float(unexplained[best]), 1e-6)
-    far = np.abs(LAGS_NS - LAGS_NS[best]) > _FARTHEST_NS
-    return off_ns, float(gains[_NOW]), bool((gains[far] >= _LEAST_GAIN).all())

@@ -47,7 +47,6 @@ class LiveConfig:
         T_probe_tip: its calibrated tip, where it has one.
         model: what `open_finder` takes.
         cache: folder of what was measured of engines.
-        poses: address of the `PoseMirror`.
     """
 
     device: Device
@@ -55,7 +54,6 @@ class LiveConfig:
     T_probe_tip: Transform | None
     model: str
     cache: Path
-    poses: str
 
 
 @dataclass(frozen=True)
@@ -70,19 +68,20 @@ class LiveUltrasound:
 
     Args:
         config: what it is started with.
+        poses: address of the `PoseMirror`.
         clock: times the pauses before it is started again.
 
     Attributes:
         standing: how it stood when it last said so; None before, and while the process does not run.
     """
 
-    def __init__(self, config: LiveConfig, clock: Clock) -> None:
+    def __init__(self, config: LiveConfig, poses: str, clock: Clock) -> None:
         self.standing: UltrasoundStanding | None = None
-        self._config, self._in_force = config, InForce(None)
+        self._in_force = InForce(None)
         self._child = Child(
             "ultrasound process",
             run_live_ultrasound,
-            lambda: (self._config,),
+            lambda: (config, poses),
             clock,
             lambda: [self._in_force],
             ChildSettings(niceness=ULTRASOUND),
@@ -121,11 +120,11 @@ class LiveUltrasound:
         self._child.close()
 
 
-def run_live_ultrasound(config: LiveConfig, pipe: Any) -> None:
+def run_live_ultrasound(config: LiveConfig, poses: str, pipe: Any) -> None:
     """Entry point of the process.
 
-    It sends its `UltrasoundStanding` five times a second, each answered by a word, or the `SurgNavError` because of which
-    it ends; it receives `InForce`, `ACCEPT_GEOMETRY` or `STOP`.
+    It sends its `UltrasoundStanding` five times a second, each answered by a word, or the `SurgNavError` because of
+    which it ends; it receives `InForce`, `ACCEPT_GEOMETRY` or `STOP`.
     """
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -136,7 +135,7 @@ def run_live_ultrasound(config: LiveConfig, pipe: Any) -> None:
     cv2.setNumThreads(1)  # its jobs here are too small to share, and the network's threads want the cores
     try:
         with ExitStack() as stack:
-            worker = _Worker(config, pipe, stack)
+            worker = _Worker(config, poses, pipe, stack)
             while worker.takes_orders():
                 worker.step()
     except SurgNavError as error:
@@ -148,12 +147,12 @@ def run_live_ultrasound(config: LiveConfig, pipe: Any) -> None:
 class _Worker:
     """Connects the loop with the service's pipe and with those who are given its frames."""
 
-    def __init__(self, config: LiveConfig, pipe: Any, stack: ExitStack) -> None:
+    def __init__(self, config: LiveConfig, address: str, pipe: Any, stack: ExitStack) -> None:
         self._pipe, self._clock = pipe, MonotonicClock()
         finder = open_finder(config.model, None, (), self._clock, config.cache)
         finder.find(np.zeros((256, 256), np.uint8), None)  # engines compile at the first call
         self._pipeline = FramePipeline(finder, open_judge(config.model), self._clock)
-        poses = MirrorReader(config.poses, kept=_POSES_KEPT)
+        poses = MirrorReader(address, kept=_POSES_KEPT)
         stack.callback(poses.close)
         source = KeptSource(lambda: open_source(config.device, self._clock), self._clock)
         stack.callback(source.close)
@@ -192,5 +191,7 @@ def open_source(device: Device, clock: MonotonicClock) -> UltrasoundSource:
     """
     source = driver_of(device.driver).images(device, clock)
     if source is None:
-        raise DeviceError(f"the device {device.name!r} without images", "one that gives images", "correct the room file")
+        raise DeviceError(
+            f"the device {device.name!r} without images", "one that gives images", "correct the room file"
+        )
     return source

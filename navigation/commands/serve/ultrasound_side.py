@@ -1,0 +1,124 @@
+"""The live ultrasound of ``surgnav serve``: its process, and what the operator is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+
+from geometry.clock import Clock
+from geometry.errors import SurgNavError
+from geometry.extras import require_extras
+from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.driver import Device, Role
+from navigation.live.service import NavigationService
+from navigation.live.standing.ultrasound import UltrasoundStanding
+from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
+from navigation.processes.child import ChildState
+from navigation.room.room import Room
+from navigation.room.room_images import device_with_images
+from navigation.ultrasound.live.process import LiveConfig, LiveUltrasound
+from navigation.ultrasound.placing import ProbeInForce
+from navigation.user_folders import cache_directory
+from unity_bridge.wire.envelope import Validity
+
+# What changes to and fro, as contact does while one scans, is said once it lasts.
+_LASTS_NS = NS_PER_S
+
+
+class UltrasoundSide:
+    """Keeps the ultrasound process as the service is; where it cannot run at all, poses go on.
+
+    Args:
+        live: the process.
+        service: whose registration is followed.
+        clock: times what is said.
+    """
+
+    def __init__(self, live: LiveUltrasound, service: NavigationService, clock: Clock) -> None:
+        self._live, self._service, self._clock = live, service, clock
+        self._why_not = ""
+        self._said: tuple[str, Validity] | None = None
+        self._changing: tuple[str, Validity] | None = None
+        self._since_ns = 0
+        self._motion = ""
+
+    @property
+    def process(self) -> ChildState:
+        """How its process stands."""
+        if self._why_not:
+            return ChildState(self._live.state.name, False, self._live.state.restarts, self._why_not, None)
+        return self._live.state
+
+    @property
+    def standing(self) -> UltrasoundStanding | None:
+        """How it stands; None while its process does not run."""
+        return self._live.standing
+
+    def poll(self, screen: OperatorScreen) -> None:
+        """Tells the process what is in force, and the operator what is new."""
+        if self._why_not:
+            return
+        self._live.follow(self._service.state.graph.registration)
+        try:
+            lines = self._live.poll()
+        except SurgNavError as error:
+            self._why_not = error.came
+            self._live.close()
+            screen.say(f"No ultrasound: {error}", WARNING)
+            return
+        for line, is_bad in lines:
+            screen.say(line, WARNING if is_bad else PLAIN)
+        if self._live.standing is not None:
+            self._tell(self._live.standing, screen)
+
+    def _tell(self, now: UltrasoundStanding, screen: OperatorScreen) -> None:
+        stands, now_ns = (now.state, now.placing), self._clock.now_ns()
+        if stands != self._changing:
+            self._changing, self._since_ns = stands, now_ns
+        if stands != self._said and (self._said is None or now_ns - self._since_ns >= _LASTS_NS):
+            self._said = stands
+            screen.say(f"ultrasound {now.words}", PLAIN if now.is_shown else WARNING)
+        if now.motion != self._motion and now.motion.startswith("moves"):
+            screen.say(f"ultrasound {now.motion}")
+        self._motion = now.motion
+
+
+def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) -> LiveConfig | None:
+    """What the ultrasound process of a room is started with; None where the room file wants none.
+
+    Args:
+        devices: those of the room, as the service has them.
+
+    Raises:
+        RoomError: no probe, no calibrations of it in force, or no images.
+        MissingExtraError: what finds contours is not installed.
+    """
+    if room.ultrasound_model is None:
+        return None
+    require_extras("ultrasound")
+    tool = room.the_tool(Role.PROBE)
+    return LiveConfig(
+        device=device_with_images(room.name, devices, clock),
+        probe=ProbeInForce.of(tool),
+        T_probe_tip=tool.T_tool_tip,
+        model=room.ultrasound_model,
+        cache=cache_directory() / "engines",
+    )
+
+
+@contextmanager
+def ultrasound_side(
+    config: LiveConfig | None, poses: str, service: NavigationService, screen: OperatorScreen, clock: Clock
+) -> Iterator[UltrasoundSide | None]:
+    """The live ultrasound while the block runs; None where the room wants none.
+
+    Args:
+        poses: address of the service's `PoseMirror`.
+    """
+    if config is None:
+        yield None
+        return
+    screen.say(config.probe.line(datetime.now().astimezone()))
+    with closing(LiveUltrasound(config, poses, clock)) as live:
+        yield UltrasoundSide(live, service, clock)
