@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from navigation.operator_screen.panel import StandingPanel
-from tests.navigation.live.standing.standings import MS, standing, vitals
+from tests.navigation.live.standing.standings import MS, standing, ultrasound, vitals
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.generated.constants import SelfTestState
 
@@ -71,3 +71,20 @@ def test_foreign_text_stays_text():
     said = drawn(StandingPanel(50.0, ""), standing(clients=(("x\x1b[2J[/red]", SelfTestState.PASSED),)))
     assert "\x1b" not in said
     assert "[/red]" in said
+
+
+def test_the_live_ultrasound_has_a_line_where_there_is_one():
+    panel = StandingPanel(150.0, "")
+    assert "ultrasound" not in drawn(panel, standing())
+    said = " ".join(drawn(panel, standing(ultrasound=ultrasound())).replace("│", "").split())
+    assert (
+        "ultrasound ✓ usable, placed in ct, 95 of 100 within 1.8 mm; 25 a second, 41 ms old when placed; moves" in said
+    )
+    doubted = ultrasound(placing=Validity.SUSPECT, why="the image exchanges left and right")
+    assert "! usable, suspect: the image exchanges left and right" in drawn(panel, standing(ultrasound=doubted))
+    unplaced = ultrasound(placing=Validity.LOST, why="no pose of probe")
+    assert "! usable, not placed: no pose of probe" in drawn(panel, standing(ultrasound=unplaced))
+    ended = ultrasound(state="ended", reason="the device has closed the connection; it is opened again")
+    said = drawn(panel, standing(ultrasound=ended))
+    assert "✗ ended: the device has closed the connection; it is opened again" in said
+    assert "a second, 41 ms" not in said

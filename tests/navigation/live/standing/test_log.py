@@ -18,7 +18,7 @@ from navigation.live.standing import log
 from navigation.live.standing.log import Scrubber, StandingLog
 from navigation.live.standing.standing import Standing
 from navigation.processes.child import ChildState
-from tests.navigation.live.standing.standings import MS, standing
+from tests.navigation.live.standing.standings import MS, standing, ultrasound
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.generated.constants import SelfTestState
 
@@ -54,6 +54,17 @@ def test_only_what_changed_is_written(tmp_path: Path):
     }
     assert told[10]["restarts"] == 3
     assert told[11]["dropped"] == 5
+
+
+def test_a_change_of_the_live_ultrasound_is_written_and_its_numbers_are_not(tmp_path: Path):
+    usable, doubted = ultrasound(), ultrasound(placing=Validity.SUSPECT, why="the image exchanges left and right")
+    later = ultrasound(used=400, age_ms=20.0)
+    told = written(tmp_path / "a.jsonl", *(standing(ultrasound=each) for each in (None, usable, later, doubted)))
+    told = [each for each in told if each["event"] == "ultrasound"]
+    assert [(each["state"], each["placing"], each["why"]) for each in told] == [
+        ("usable", "valid", ""),
+        ("usable", "suspect", "the image exchanges left and right"),
+    ]
 
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyzäöüéñßABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=3, max_size=12)

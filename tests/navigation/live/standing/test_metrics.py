@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from navigation.errors import ServiceError
 from navigation.live.standing.metrics import LOOPBACK, MetricsServer
-from tests.navigation.live.standing.standings import standing, vitals
+from tests.navigation.live.standing.standings import standing, ultrasound, vitals
+from unity_bridge.wire.envelope import Validity
 
 
 @pytest.fixture
@@ -63,3 +64,19 @@ def test_this_machine_only_and_a_port_in_use_is_said(server: MetricsServer):
     assert server._server.server_address[0] == LOOPBACK
     with pytest.raises(ServiceError, match=f"the port {server.port} for metrics"):
         MetricsServer(server.port)
+
+
+def test_the_live_ultrasound(server: MetricsServer):
+    server.show(standing())
+    assert not any("ultrasound" in name for name, *_ in scraped(server))
+    server.show(standing(ultrasound=ultrasound(placing=Validity.SUSPECT, why="the image exchanges left and right")))
+    seen = scraped(server)
+    assert seen["surgnav_ultrasound_usable",] == seen["surgnav_ultrasound_placing", "suspect"] == 1.0
+    assert seen["surgnav_ultrasound_placing", "valid"] == 0.0
+    counts = [seen[f"surgnav_ultrasound_{name}_total",] for name in ("frames", "overtaken", "breaks")]
+    assert counts == [310.0, 4.0, 1.0]
+    assert (seen["surgnav_ultrasound_rate_hz",], seen["surgnav_ultrasound_age_seconds",]) == (24.6, 0.0412)
+    server.show(standing(ultrasound=ultrasound(state="black", reason="99.9% of the picture", age_ms=None)))
+    seen = scraped(server)
+    assert seen["surgnav_ultrasound_usable",] == 0.0
+    assert ("surgnav_ultrasound_age_seconds",) not in seen

@@ -20,7 +20,7 @@ from geometry.frames import CT, PROBE, REFERENCE
 from navigation.clock import MonotonicClock
 from navigation.devices.driver import Device, StampClock, Stamps
 from navigation.devices.openigtlink.framing import Message, pack
-from navigation.devices.openigtlink.messages import Image
+from navigation.devices.openigtlink.messages import Image, TransformMatrix
 from navigation.devices.openigtlink.settings import LinkSettings
 from navigation.live.pose_graph import PATIENT
 from navigation.live.pose_mirror import PoseMirror
@@ -80,7 +80,7 @@ class Scanner:
 
     Args:
         images: from `film`.
-        mirror: address at which the poses are mirrored.
+        mirror: address at which the poses are mirrored; None sends them over OpenIGTLink, beside the images.
 
     Attributes:
         port: where it listens.
@@ -90,16 +90,16 @@ class Scanner:
         probe: validity of the poses, and why.
     """
 
-    def __init__(self, images: list[np.ndarray], mirror: str) -> None:
+    def __init__(self, images: list[np.ndarray], mirror: str | None = None) -> None:
         self.lag_s = LAG_S
         self.alter: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
         self.is_silent = False
         self.probe = (Validity.VALID, "")
-        self._images, self._mirror = images, PoseMirror(mirror)
+        self._images, self._mirror = images, None if mirror is None else PoseMirror(mirror)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._peers: list[socket.socket] = []
-        self._is_plugged, self._ends = True, threading.Event()
+        self._is_plugged, self._ends, self._sending = True, threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=run) for run in (self._accept, self._send, self._track)]
         for thread in self._threads:
             thread.start()
@@ -124,7 +124,8 @@ class Scanner:
         for thread in self._threads:
             thread.join()
         self.pull_cable()
-        self._mirror.close()
+        if self._mirror is not None:
+            self._mirror.close()
 
     def _accept(self) -> None:
         while not self._ends.is_set():
@@ -144,15 +145,23 @@ class Scanner:
             now_s, stamp_ns = time.monotonic(), time.time_ns()
             number = round((now_s + self.lag_s) % PERIOD_S / FRAME_S) % len(self._images)
             pixels = self.alter(self._images[number])
-            message = pack(Message(Image(pixels[None], np.eye(4)), "Image_Reference", stamp_ns))
+            self._tell(pack(Message(Image(pixels[None], np.eye(4)), "Image_Reference", stamp_ns)))
+
+    def _tell(self, message: bytes) -> None:
+        with self._sending:
             for peer in () if self.is_silent else tuple(self._peers):
                 with suppress(OSError):
                     peer.sendall(message)
 
     def _track(self) -> None:
         while not self._ends.wait(POSE_S):
-            now_ns = MonotonicClock().now_ns()
+            now_ns, stamp_ns = MonotonicClock().now_ns(), time.time_ns()
             validity, reason = self.probe
+            if self._mirror is None:
+                seen = {"ProbeToTracker": pose(now_ns / 1e9).matrix, "ReferenceToTracker": np.eye(4)}
+                for name, matrix in seen.items():
+                    self._tell(pack(Message(TransformMatrix.of(matrix), name, stamp_ns)))
+                continue
             placed = pose(now_ns / 1e9) if validity in (Validity.VALID, Validity.SUSPECT) else None
             tool = ToolState(
                 tool=PROBE, to_frame=REFERENCE, from_frame=PROBE, validity=validity, reason=reason, T_to_from=placed
