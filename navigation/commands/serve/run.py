@@ -17,10 +17,10 @@ from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.guidance_side import GuidanceSide, guided_case, open_guidance
-from navigation.commands.serve.link_side import link_side
+from navigation.commands.serve.link_side import LinkSide, link_side
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
-from navigation.commands.serve.ultrasound_side import open_ultrasound, ultrasound_side
+from navigation.commands.serve.ultrasound_side import UltrasoundSide, open_ultrasound, ultrasound_side
 from navigation.devices.driver import ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
@@ -87,13 +87,20 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             _tell_of(service, ages, clock, screen)
             guidance.poll(follower.view, clock.now_ns())
             recorder.poll(service, screen)
-            if link is not None:
-                link.poll(follower.view, screen)
-            if ultrasound is not None:
-                ultrasound.poll(screen)
+            _poll_beside(link, ultrasound, follower.view, screen)
             standing.poll(service, link, recorder, ultrasound, screen)
             screen.poll()
         service.stop()
+
+
+def _poll_beside(
+    link: LinkSide | None, ultrasound: UltrasoundSide | None, view: CaseView | None, screen: OperatorScreen
+) -> None:
+    """What runs beside the poses where it was asked for."""
+    if link is not None:
+        link.poll(view, screen)
+    if ultrasound is not None:
+        ultrasound.poll(screen)
 
 
 def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClock, screen: OperatorScreen) -> None:
