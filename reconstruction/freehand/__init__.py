@@ -1,0 +1,1 @@
+"""Freehand 3D ultrasound: a volume from tracked frames, live and offline."""
