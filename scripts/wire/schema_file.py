@@ -17,7 +17,7 @@ SIZES = {"bytes": 1, "pad": 1, "u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8, "
 SIMPLE_KINDS = frozenset({"text", "u32", "u64", "i64", "f64", "flag", "sha256", "blob", "position"})
 FIELD_LIMIT = 64  # fields of one message: C# marks those it has read in a 64-bit number
 # Range of the message types of each socket, so that a client knows a message's socket from its type.
-SOCKETS = {"poses": range(1, 16), "surfaces": range(16, 32), "control": range(32, 64)}
+SOCKETS = {"poses": range(1, 16), "surfaces": range(16, 32), "control": range(32, 64), "ultrasound": range(64, 80)}
 
 
 class SchemaFileError(SurgNavError):

@@ -23,6 +23,7 @@ from unity_bridge.client.poses.receiver import PoseReceiver
 from unity_bridge.client.recording import ClientRecording, record
 from unity_bridge.client.surfaces.puller import PullerSettings, SurfacePuller
 from unity_bridge.client.surfaces.transfer import PulledSurface
+from unity_bridge.client.ultrasound_link import ShownFrame, UltrasoundLink, judged
 from unity_bridge.errors import PeerRefusedError
 from unity_bridge.poses.batch import PoseBatch
 from unity_bridge.transport.keys import ClientKeys
@@ -79,6 +80,7 @@ class ReferenceClient:
 
     Attributes:
         poses, surfaces, control: the three links.
+        ultrasound: the link to live ultrasound, from when the server says that there is any; else None.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class ReferenceClient:
         self._clock = clock
         self._takes_poses = True
         self._context = zmq.Context()
-        session = Session(NO_SESSION, clock)
+        self._session = session = Session(NO_SESSION, clock)
+        self._endpoints, self._keys = endpoints, keys
+        self.ultrasound: UltrasoundLink | None = None
         hello = Hello(client_name=self._settings.name, program=PROGRAM, stream=str(uuid.uuid4()))
         options = self._settings
         try:
@@ -129,6 +133,17 @@ class ReferenceClient:
             return {}
         return log.shown(self._clock.now_ns(), self._offset_to(log.header), self.age_limits)
 
+    @property
+    def contours(self) -> ShownFrame | None:
+        """The newest contours of live ultrasound that a display may show now; None without any, and before the
+        self-test.
+        """
+        link = self.ultrasound
+        frame = None if link is None else link.contours.newest
+        if frame is None or not self.control.may_show:
+            return None
+        return judged(frame, self._clock.now_ns(), self.control.clock_offset, self.age_limits)
+
     def _offset_to(self, stamped: PoseBatch | Header) -> ClockOffset | None:
         """Offset to the clock that stamped a message; None where no exchange was with that clock and session."""
         compared = stamped.session_id == self.control.server_session and stamped.clock == self.control.server_clock
@@ -163,8 +178,8 @@ class ReferenceClient:
         """Waits up to `timeout_ms` for messages, and processes them, poses first."""
         links = (self.poses, self.control, self.surfaces) if self._takes_poses else (self.control, self.surfaces)
         poller = zmq.Poller()
-        for link in links:
-            poller.register(link.socket, zmq.POLLIN)
+        for socket in (*(link.socket for link in links), *(self.ultrasound.sockets if self.ultrasound else ())):
+            poller.register(socket, zmq.POLLIN)
         readable = dict(poller.poll(timeout_ms))
         for link in links:
             if link.socket in readable:
@@ -181,6 +196,21 @@ class ReferenceClient:
             self.poses.tick(self.control.rate_hz if is_admitted else 0.0)
         if self.poses.log.received:
             self.control.notice_session(self.poses.log.session_id)
+        self._follow_ultrasound()
+
+    def _follow_ultrasound(self) -> None:
+        """Connects where the server has live ultrasound, and asks for frames once the self-test is passed."""
+        welcome, link = self.control.welcome, self.ultrasound
+        port = None if welcome is None else welcome.ultrasound_port
+        endpoint = None if port is None else f"{self._endpoints.control.rpartition(':')[0]}:{port}"
+        if link is not None and (link.endpoint, link.session_id) != (endpoint, self.control.server_session):
+            link.close()
+            self.ultrasound = link = None
+        if endpoint is not None and link is None:
+            session_id = self.control.server_session
+            self.ultrasound = link = UltrasoundLink(endpoint, self._context, self._session, session_id, self._keys)
+        if link is not None:
+            link.poll(self.control.pose_token or b"" if self.control.may_show else None)
 
     def _follow_the_offer(self) -> None:
         """Requests the manifest at once after a change, so that a withdrawn surface does not stay on display."""
@@ -264,6 +294,8 @@ class ReferenceClient:
             return
         self.poses.close()
         self.surfaces.close()
+        if self.ultrasound is not None:
+            self.ultrasound.close()
         self.control.close()
         self._context.term()
 

@@ -17,6 +17,7 @@ from geometry.transform import Transform
 from tests.conftest import REPOSITORY
 from tests.unity_bridge.poses.guidance_vectors import guidance
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
+from tests.unity_bridge.wire.golden_ultrasound import ultrasound_messages
 from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
 from unity_bridge.poses.tool_state import ToolState
@@ -345,14 +346,14 @@ def observations() -> dict[str, m.Declared]:
             calibrated="2026-11-27T09:15:00+00:00, 3 hours old",
             **pose,
         ),
-    }
+    } | ultrasound_messages()
 
 
 def build() -> dict[str, bytes]:
     """Every golden message by name."""
     declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
-    known = {"pose_batch_covariances": pose_batch_with_a_covariance()}
-    return pose_batches() | known | declared | {"surface": SURFACE.data, "surface_compressed": COMPRESSED}
+    more = {"pose_batch_covariances": pose_batch_with_a_covariance(), "surface_compressed": COMPRESSED}
+    return pose_batches() | more | declared | {"surface": SURFACE.data}
 
 
 def meaning(data: bytes) -> dict:
@@ -366,8 +367,7 @@ def meaning(data: bytes) -> dict:
     if header.message_type == MessageType.POSE_BATCH:
         batch = PoseBatchDecoder().decode(data)
         return _header(header) | _pose_batch(batch)
-    message = m.decode_message(data)[1]
-    return _header(header) | {"message": _plain(message)}
+    return _header(header) | {"message": _plain(m.decode_message(data)[1])}
 
 
 def _header(header: Header) -> dict:

@@ -39,7 +39,7 @@ TAG_POSE_BATCH_COVARIANCES = 4
 
 
 class MessageType(IntEnum):
-    """What a message is; 1-15 poses, 16-31 surfaces, 32-63 control."""
+    """What a message is; 1-15 poses, 16-31 surfaces, 32-63 control, 64-79 ultrasound."""
 
     POSE_BATCH = 1
     GUIDANCE = 2
@@ -66,6 +66,8 @@ class MessageType(IntEnum):
     SELF_TEST_VERDICT = 47
     TOOL_OBSERVATIONS = 48
     HEADSET_ALIGNMENT = 49
+    ULTRASOUND_REQUEST = 64
+    ULTRASOUND_FRAME = 65
 
 
 class Validity(StrEnum):

@@ -46,6 +46,7 @@ class Welcome:
         pose_lost_after_ms: and older than this it is lost; 250 where absent. Section 4 has the rule.
         pose_token: of a client that passed the self-test: the topic that it subscribes to for the poses, section 4.
             Keep it to yourself.
+        ultrasound_port: of the ultrasound socket, at this server's address; absent where there is no ultrasound.
     """
 
     server_name: str = tagged(1, TEXT)
@@ -68,6 +69,7 @@ class Welcome:
     pose_stale_after_ms: float | None = tagged(18, F64, default=None)
     pose_lost_after_ms: float | None = tagged(19, F64, default=None)
     pose_token: bytes | None = tagged(20, BLOB, default=None)
+    ultrasound_port: int | None = tagged(21, U32, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,8 @@ from unity_bridge.wire.generated.surfaces_messages import (
     SurfaceManifest,
 )
 from unity_bridge.wire.generated.surfaces_parts import SurfaceEntry, SurfaceLevel
+from unity_bridge.wire.generated.ultrasound_messages import UltrasoundFrame, UltrasoundRequest
+from unity_bridge.wire.generated.ultrasound_parts import UltrasoundContour
 
 __all__ = [
     "MESSAGES",
@@ -77,6 +79,9 @@ __all__ = [
     "TestPoint",
     "ToolGuidance",
     "ToolObservations",
+    "UltrasoundContour",
+    "UltrasoundFrame",
+    "UltrasoundRequest",
     "Welcome",
 ]
 
@@ -105,4 +110,6 @@ MESSAGES: dict[MessageType, type] = {
     MessageType.SELF_TEST_VERDICT: SelfTestVerdict,
     MessageType.TOOL_OBSERVATIONS: ToolObservations,
     MessageType.HEADSET_ALIGNMENT: HeadsetAlignment,
+    MessageType.ULTRASOUND_REQUEST: UltrasoundRequest,
+    MessageType.ULTRASOUND_FRAME: UltrasoundFrame,
 }

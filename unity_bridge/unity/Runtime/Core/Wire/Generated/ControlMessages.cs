@@ -461,6 +461,8 @@ namespace SurgNav.Core.Wire
         public double? PoseLostAfterMs { get; set; }
         /// <summary>Of a client that passed the self-test: the topic that it subscribes to for the poses, section 4. Keep it to yourself.</summary>
         public ReadOnlyMemory<byte>? PoseToken { get; set; }
+        /// <summary>Of the ultrasound socket, at this server's address; absent where there is no ultrasound.</summary>
+        public uint? UltrasoundPort { get; set; }
 
         public MessageType WireType => MessageType.Welcome;
 
@@ -555,6 +557,10 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 15, "pose_token");
                         message.PoseToken = fields.Blob();
                         break;
+                    case 21:
+                        FieldReader.Once(ref seen, 16, "ultrasound_port");
+                        message.UltrasoundPort = fields.U32();
+                        break;
                 }
             }
 
@@ -623,6 +629,11 @@ namespace SurgNav.Core.Wire
             if (PoseToken is { } value20)
             {
                 writer.Blob(20, value20);
+            }
+
+            if (UltrasoundPort is { } value21)
+            {
+                writer.U32(21, value21);
             }
 
         }

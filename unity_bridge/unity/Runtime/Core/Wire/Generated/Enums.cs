@@ -58,6 +58,10 @@ namespace SurgNav.Core.Wire
         ToolObservations = 48,
         /// <summary>Answers ToolObservations: where the tracker is in this headset's world, as it was calibrated, or why that is not known.</summary>
         HeadsetAlignment = 49,
+        /// <summary>Asks for one frame: the client's credit. It is answered by the newest frame there is, as soon as one is newer than `newer_than`.</summary>
+        UltrasoundRequest = 64,
+        /// <summary>One frame of live ultrasound: its contours, where its image lies, and the image itself where it was asked for.</summary>
+        UltrasoundFrame = 65,
     }
 
     /// <summary>What may be done with a pose: only `valid` is shown as it is; the rest is greyed or hidden, with the reason.</summary>

@@ -70,6 +70,10 @@ namespace SurgNav.Core.Wire
                     return ToolObservations.Decode(body);
                 case MessageType.HeadsetAlignment:
                     return HeadsetAlignment.Decode(body);
+                case MessageType.UltrasoundRequest:
+                    return UltrasoundRequest.Decode(body);
+                case MessageType.UltrasoundFrame:
+                    return UltrasoundFrame.Decode(body);
                 default:
                     throw new MalformedMessageException(
                         $"message type {header.MessageType} on this socket", "a type that MessageCodec knows");
