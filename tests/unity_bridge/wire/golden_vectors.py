@@ -17,7 +17,7 @@ from geometry.transform import Transform
 from tests.conftest import REPOSITORY
 from tests.unity_bridge.poses.guidance_vectors import guidance
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
-from tests.unity_bridge.wire.golden_ultrasound import ultrasound_messages
+from tests.unity_bridge.ultrasound.golden_ultrasound import ultrasound_messages
 from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
 from unity_bridge.poses.tool_state import ToolState
@@ -25,12 +25,7 @@ from unity_bridge.surfaces.compression import compress_surface, decompress_surfa
 from unity_bridge.surfaces.payload import decode_surface, encode_surface
 from unity_bridge.wire import messages as m
 from unity_bridge.wire.envelope import Header, MessageType, Session, Validity, unpack_message
-from unity_bridge.wire.generated.constants import (
-    COMPRESSED_MAGIC,
-    SURFACE_MAGIC,
-    EventOutcome,
-    SelfTestState,
-)
+from unity_bridge.wire.generated.constants import COMPRESSED_MAGIC, SURFACE_MAGIC, EventOutcome, SelfTestState
 
 FOLDER = REPOSITORY / "tests" / "golden" / "wire"
 SESSION = Session(bytes(range(16)), ManualClock(1_700_000_000_123_456_789, "monotonic"))
@@ -367,7 +362,8 @@ def meaning(data: bytes) -> dict:
     if header.message_type == MessageType.POSE_BATCH:
         batch = PoseBatchDecoder().decode(data)
         return _header(header) | _pose_batch(batch)
-    return _header(header) | {"message": _plain(m.decode_message(data)[1])}
+    message = {"message": _plain(m.decode_message(data)[1])}  # first: it refuses unknown types
+    return _header(header) | message
 
 
 def _header(header: Header) -> dict:
