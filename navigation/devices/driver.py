@@ -168,7 +168,8 @@ class Driver:
         rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
         images: opens the ultrasound that the device gives beside poses, without waiting for it; it comes on the same
             clock as the poses. None for one that gives none.
-        about_patient: of a simulator: the same device for a service, from a time in ns on, about that patient.
+        about_patient: the same device for a service that begins at a time in ns: of a simulator about that patient, of
+            a recording from that time on. None for any other.
     """
 
     summary: str

@@ -22,6 +22,7 @@ DRIVERS: dict[str, str] = {
     "headset": "navigation.devices.headset",
     "optical_markers": "navigation.devices.optical_markers",
     "replay": "navigation.devices.replay",
+    "video_capture": "navigation.devices.ultrasound.video_capture",
 }
 
 

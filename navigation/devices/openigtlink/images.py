@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
 
 from geometry.clock import Clock
-from geometry.errors import SurgNavError
-from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device, StampClock
 from navigation.devices.openigtlink.errors import LinkError
 from navigation.devices.openigtlink.framing import Frame, unpack
@@ -17,16 +14,15 @@ from navigation.devices.openigtlink.layout import wire_name
 from navigation.devices.openigtlink.link_socket import LinkSocket
 from navigation.devices.openigtlink.messages import Image
 from navigation.devices.openigtlink.settings import LinkSettings
-from navigation.devices.reader import in_words
 from navigation.devices.sensor_clock import SensorClock
 from navigation.devices.ultrasound.grey import mean_of_colours
 from navigation.devices.ultrasound.source import GreyPixels, UltrasoundFrame
+from navigation.devices.ultrasound.threaded_source import ThreadedSource
 
 _RECEIVE_S = 0.1
-_STOP_S = 3.0
 
 
-class LinkImages:
+class LinkImages(ThreadedSource):
     """Satisfies `UltrasoundSource` over a connection of its own; when that ends, so do the images.
 
     The sender's clock is learned from all of its messages, the small ones too: an image alone would come out younger
@@ -41,57 +37,9 @@ class LinkImages:
     """
 
     def __init__(self, device: Device, settings: LinkSettings, image: str, clock: Clock) -> None:
-        self._device, self._settings, self._clock = device, settings, clock
         self._wire_name = wire_name(image)
-        self._stopping = threading.Event()
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._newest: UltrasoundFrame | None = None
-        self._ended = ""
-        self._count = 0
-
-    @property
-    def name(self) -> str:
-        return f"{self._wire_name} of {self._device.name}"
-
-    @property
-    def rate_hz(self) -> float:
-        return self._settings.rate_hz
-
-    @property
-    def ended(self) -> str:
-        with self._changed:
-            return self._ended
-
-    def start(self) -> None:
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"surgnav-{self._device.name}-images", daemon=True)
-        self._thread.start()
-
-    def next_frame(self, timeout_ns: int) -> UltrasoundFrame | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._newest is not None or bool(self._ended), timeout_ns / NS_PER_S)
-            newest, self._newest = self._newest, None
-            return newest
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(_STOP_S)
-
-    def _run(self) -> None:
-        why = "it was stopped"
-        try:
-            self._receive()
-        except (OSError, SurgNavError) as error:
-            why = in_words(error)
-        except BaseException as error:
-            why = f"the driver failed: {type(error).__name__}: {error}"
-            raise
-        finally:
-            with self._changed:
-                self._ended = why
-                self._changed.notify_all()
+        super().__init__(f"{self._wire_name} of {device.name}", settings.rate_hz)
+        self._device, self._settings, self._clock = device, settings, clock
 
     def _receive(self) -> None:
         link = LinkSocket(self._settings)
@@ -111,11 +59,7 @@ class LinkImages:
             capture_ns = sensor_clock.capture_ns(stamp_ns, now_ns)
             if frame.type_name == "IMAGE" and frame.device_name == self._wire_name:
                 pixels, missing = _pixels(frame)
-                taken = UltrasoundFrame(self._count, capture_ns, pixels, source_ns=stamp_ns, missing=missing)
-                with self._changed:
-                    self._count += 1
-                    self._newest = taken
-                    self._changed.notify_all()
+                self._give(UltrasoundFrame(0, capture_ns, pixels, source_ns=stamp_ns, missing=missing))
 
 
 def _pixels(frame: Frame) -> tuple[GreyPixels | None, str]:

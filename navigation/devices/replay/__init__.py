@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from geometry.errors import SurgNavError
 from navigation.clock import PacedClock
-from navigation.devices.driver import Device, Driver, RoomFile, Settings
+from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
 from navigation.devices.replay.mcap_file import read_mcap
 from navigation.devices.replay.player import ReplayTracker
 from navigation.devices.replay.plus import METAFILES, NRRD, read_plus
@@ -34,6 +36,22 @@ class ReplaySettings(Settings):
     topic: str | None = None
     speed: float = Field(1.0, gt=0.0, le=100.0)
     loop: bool = False
+
+
+class BegunReplaySettings(ReplaySettings):
+    """Of a recording that several processes play, each from what is due when it begins.
+
+    Attributes:
+        begun_ns: when its first frame was due.
+    """
+
+    begun_ns: int
+
+
+def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Device:
+    """Poses and images are of one time, although two processes play them, and one may be started again."""
+    own = {**dict(_settings(device)), "begun_ns": start_ns}
+    return replace(device, settings=BegunReplaySettings.model_construct(**own))
 
 
 def _settings(device: Device) -> ReplaySettings:
@@ -67,7 +85,8 @@ def read_recording(device: Device) -> Recording:
 
 def _open(device: Device, clock: PacedClock) -> Tracker:
     settings = _settings(device)
-    return ReplayTracker(read_recording(device), device.tool_names, clock, settings.speed, settings.loop)
+    recording, begun_ns = read_recording(device), _begun_ns(settings)
+    return ReplayTracker(recording, device.tool_names, clock, settings.speed, settings.loop, begun_ns)
 
 
 def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
@@ -75,7 +94,11 @@ def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
     settings = _settings(device)
     if settings.file.suffix.lower() not in METAFILES or not has_images(settings.file):
         return None
-    return Playback(PlusSequence(settings.file), clock, settings.speed, settings.loop)
+    return Playback(PlusSequence(settings.file), clock, settings.speed, settings.loop, _begun_ns(settings))
+
+
+def _begun_ns(settings: ReplaySettings) -> int | None:
+    return settings.begun_ns if isinstance(settings, BegunReplaySettings) else None
 
 
 def _check(device: Device) -> list[str]:
@@ -94,4 +117,5 @@ DRIVER = Driver(
     clocks=(),
     check=_check,
     images=_images,
+    about_patient=_about_patient,
 )

@@ -21,19 +21,27 @@ class ReplayTracker:
         tools: the tools of the room that the recording has.
         clock: the clock to play on, and to wait on.
         speed, loop: as in `Schedule`; in a loop numbers and times go on.
+        begun_ns: when the first frame was due, where others play the same recording beside; else when it is started.
 
     Raises:
         DeviceError: as `Schedule`.
     """
 
     def __init__(
-        self, recording: Recording, tools: tuple[str, ...], clock: PacedClock, speed: float = 1.0, loop: bool = False
+        self,
+        recording: Recording,
+        tools: tuple[str, ...],
+        clock: PacedClock,
+        speed: float = 1.0,
+        loop: bool = False,
+        begun_ns: int | None = None,
     ) -> None:
         self._recording, self._tools, self._clock, self._speed = recording, tools, clock, speed
         frames = recording.frames
         self._schedule = Schedule(recording.name, [frame.time_ns for frame in frames], speed, loop)
         self._first_sequence = frames[0].sequence
         self._lap_sequences = max(frame.sequence for frame in frames) - self._first_sequence + 1
+        self._begun_ns = begun_ns
         self._start_ns: int | None = None
         self._returned = -1
         self._received = self._unread = 0
@@ -60,8 +68,8 @@ class ReplayTracker:
         return DeviceState(CONNECTED.connection, frames=counts)
 
     def start(self) -> None:
-        """Plays from the first frame."""
-        self._start_ns = self._clock.now_ns()
+        """Plays from the first frame, or from the one that is due now."""
+        self._start_ns = self._clock.now_ns() if self._begun_ns is None else self._begun_ns
         self._returned = -1
         self._received = self._unread = 0
 

@@ -21,13 +21,19 @@ class Playback:
         clock: the clock to play on, and to wait on.
         speed: 2.0 plays twice as fast; the times on `clock` are then half as far apart as those of the recording.
         loop: starts again after the end, one mean frame interval after the last frame; time and `sequence` go on.
+        begun_ns: when the first frame was due, where others play the same recording beside; else when it is started.
 
     Raises:
         DeviceError: stills; fewer than two instants; a speed that is not positive and finite.
     """
 
     def __init__(
-        self, recording: UltrasoundRecording, clock: PacedClock, speed: float = 1.0, loop: bool = False
+        self,
+        recording: UltrasoundRecording,
+        clock: PacedClock,
+        speed: float = 1.0,
+        loop: bool = False,
+        begun_ns: int | None = None,
     ) -> None:
         times_ns = recording.times_ns
         if times_ns is None:
@@ -39,6 +45,7 @@ class Playback:
         self._recording, self._clock = recording, clock
         self._schedule = Schedule(recording.name, times_ns, speed, loop)
         self._lap_sequences = recording.sequences[-1] + 1
+        self._begun_ns = begun_ns
         self._start_ns: int | None = None
         self._returned = -1
 
@@ -58,8 +65,8 @@ class Playback:
         return f"the recording has ended ({schedule.count} frames)" if schedule.is_last(self._returned) else ""
 
     def start(self) -> None:
-        """Plays from the first frame, which is due at once."""
-        self._start_ns = self._clock.now_ns()
+        """Plays from the first frame, which is due at once, or from the one that is due now."""
+        self._start_ns = self._clock.now_ns() if self._begun_ns is None else self._begun_ns
         self._returned = -1
 
     def stop(self) -> None:

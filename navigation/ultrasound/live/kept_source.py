@@ -35,6 +35,7 @@ class KeptSource:
         self._source: UltrasoundSource | None = None
         self._again_ns, self._pause_ns = clock.now_ns(), FIRST_PAUSE_NS
         self._base = self._next = 0
+        self._newest_ns = -1
 
     def next_frame(self, timeout_ns: int) -> UltrasoundFrame | None:
         """The newest frame that was not returned yet, or None if none came within `timeout_ns`."""
@@ -46,6 +47,9 @@ class KeptSource:
             if source.ended:
                 self._end(source.ended)
             return None
+        if frame.capture_ns is not None and frame.capture_ns <= self._newest_ns:
+            return None  # the last frame of a recording that was opened again; time does not go back
+        self._newest_ns = frame.capture_ns or 0
         self.why, self._pause_ns = "", FIRST_PAUSE_NS
         frame = replace(frame, sequence=frame.sequence + self._base)
         self._next = frame.sequence + 1

@@ -16,27 +16,9 @@ from navigation.devices.ultrasound.playback import Playback
 from navigation.devices.ultrasound.video_file import VideoFile, check_times
 from navigation.errors import DeviceError
 from tests.navigation.devices.ultrasound.recordings import MS, check_recording
+from tests.navigation.devices.ultrasound.videos import COUNT, number_in, write_video
 
-COUNT, BITS = 60, 8
 KINDS = ["MJPG.avi", "XVID.avi", "mp4v.mp4", "FFV1.mkv", "VP80.webm", "VP90.mkv"]
-
-
-def write_video(path: Path, code: str, count: int = COUNT, height: int = 120, width: int = 160) -> Path:
-    """Frame i shows the bits of i as bright bars, which every codec leaves readable."""
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*code), 25.0, (width, height))
-    assert writer.isOpened()
-    for number in range(count):
-        image = np.zeros((height, width, 3), np.uint8)
-        bars = np.array([number >> bit & 1 for bit in range(BITS)], np.uint8)
-        image[20:100] = 255 * np.repeat(bars, width // BITS)[:, None]
-        writer.write(image)
-    writer.release()
-    return path
-
-
-def number_in(pixels: np.ndarray) -> int:
-    bars = pixels[60].reshape(BITS, -1).mean(axis=1) > 128
-    return sum(int(bar) << bit for bit, bar in enumerate(bars))
 
 
 @pytest.fixture(scope="module", params=KINDS)
