@@ -20,6 +20,7 @@ from navigation.clock import NS_PER_S
 from navigation.devices.frame_order import STALE_AFTER_MS, Arrival, FrameOrder
 from navigation.devices.tracker import ToolObservation, Tracker, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
+from navigation.live.timeline.timelines import NoPose, Timelines
 from registration.measurements import TouchedPoint
 
 _WATCHED_EVERY_NS = NS_PER_S // 2
@@ -53,22 +54,13 @@ class SweptPoints:
 
     Attributes:
         points_reference_mm: positions of the tip, ``(n, 3)`` in ``reference``.
-        n_lost: number of frames without a pose of the tip.
+        n_lost: number of frames without a new pose of the tip.
         last_T_reference_tip: ``T_reference_<tip>`` of the last point.
     """
 
     points_reference_mm: Floats
     n_lost: int
     last_T_reference_tip: Transform
-
-
-def reference_tip(frame: TrackerFrame, T_stylus_tip: Transform) -> Transform | None:
-    """``T_reference_<tip>`` in this frame, or None if the reference or the stylus is not visible."""
-    T_tracker_reference = _now(frame, REFERENCE).T_tracker_tool
-    T_tracker_stylus = _now(frame, T_stylus_tip.to_frame).T_tracker_tool
-    if T_tracker_reference is None or T_tracker_stylus is None:
-        return None
-    return T_tracker_reference.inverse() @ T_tracker_stylus @ T_stylus_tip
 
 
 def collect_poses(
@@ -100,14 +92,14 @@ def collect_touch(
             were lost), or no new frame came from the tracker in time.
     """
     settings = settings or AcquisitionSettings()
-    stylus, held = T_stylus_tip.to_frame, _Held(settings)
+    tips, held = _Tips(T_stylus_tip), _Held(settings)
     lost: Counter[str] = Counter()
-    for frame in _Samples(tracker, settings).of(stylus, settings.touch_timeout_s):
-        tip = reference_tip(frame, T_stylus_tip)
+    for frame in _Samples(tracker, settings).of(T_stylus_tip.to_frame, settings.touch_timeout_s):
+        tip = tips.take(frame)
         if tip is None:
             lost.update(_unseen(frame, T_stylus_tip))
             continue  # a frame without a pose is no motion: it is only left out of the average
-        held.add(_captured_ns(frame, stylus), tip.translation_mm)
+        held.add(tips.newest_ns, tip.translation_mm)
         if held.is_long_enough and held.spread_mm < settings.still_mm:
             return TouchedPoint(read_only(np.mean(held.points_mm, axis=0)), held.spread_mm, len(held.points_mm))
     raise AcquisitionError(
@@ -135,10 +127,10 @@ def collect_sweep(
         AcquisitionError: no new frame came from the tracker in time, or no frame had a pose of the tip.
     """
     seen: list[Transform] = []
-    n_frames, watched_ns = 0, None
+    tips, n_frames, watched_ns = _Tips(T_stylus_tip), 0, None
     for frame in _Samples(tracker, settings or AcquisitionSettings()).of(T_stylus_tip.to_frame, duration_s):
         n_frames += 1
-        tip = reference_tip(frame, T_stylus_tip)
+        tip = tips.take(frame)
         if tip is not None:
             seen.append(tip)
         if watch is not None and (watched_ns is None or frame.capture_ns - watched_ns >= _WATCHED_EVERY_NS):
@@ -173,6 +165,27 @@ def _unseen(frame: TrackerFrame, T_stylus_tip: Transform) -> list[str]:
     """The markers without a pose in this frame, each with the reason."""
     needed = {tool: _now(frame, tool) for tool in (REFERENCE, T_stylus_tip.to_frame)}
     return [f"{tool} {seen.why}" for tool, seen in needed.items() if seen.visibility is not Visibility.VISIBLE]
+
+
+class _Tips:
+    """The tip relative to the reference, each time at one instant: a device that is later than the other waits for it.
+
+    Attributes:
+        newest_ns: the instant of the newest one.
+    """
+
+    def __init__(self, T_stylus_tip: Transform) -> None:
+        self._T_stylus_tip, self._timelines = T_stylus_tip, Timelines()
+        self.newest_ns = -1
+
+    def take(self, frame: TrackerFrame) -> Transform | None:
+        """``T_reference_<tip>`` at the newest instant at which both are known; None if that is not a new one."""
+        self._timelines.note(frame, frame.capture_ns)
+        relative = self._timelines.newest(self._T_stylus_tip.to_frame)
+        if isinstance(relative, NoPose) or relative.capture_ns <= self.newest_ns:
+            return None
+        self.newest_ns = relative.capture_ns
+        return relative.T_reference_tool @ self._T_stylus_tip
 
 
 class _Held:

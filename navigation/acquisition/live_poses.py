@@ -13,6 +13,7 @@ from navigation.clock import NS_PER_S
 from navigation.devices.frame_order import STALE_AFTER_MS
 from navigation.devices.tracker import Tracker, TrackerFrame
 from navigation.errors import AcquisitionError
+from navigation.live.timeline.timelines import NoPose, Timelines
 
 _LONGEST_SILENCE_NS = 5 * NS_PER_S
 
@@ -31,8 +32,7 @@ class LivePoses:
     Args:
         tracker: a running tracker that sees the tool.
         tool: its name.
-        relative_to: a tool that the poses are given relative to, which must be seen in the same frame; None for poses
-            in ``tracker``.
+        relative_to: a tool that the poses are given relative to, both at one instant; None for poses in ``tracker``.
         settings: how long the tracker is waited for.
 
     Attributes:
@@ -47,8 +47,9 @@ class LivePoses:
         relative_to: str | None = None,
         settings: AcquisitionSettings | None = None,
     ) -> None:
-        self._tracker, self._tool, self._relative_to = tracker, tool, relative_to
+        self._tracker, self._tool = tracker, tool
         self._timeout_ns = round((settings or AcquisitionSettings()).frame_timeout_s * NS_PER_S)
+        self._timelines = None if relative_to is None else Timelines(relative_to)
         self._newest_ns: int | None = None
         self._silent_ns = 0
         self.n_missing = 0
@@ -71,24 +72,26 @@ class LivePoses:
                 )
             return None
         self._silent_ns = 0
-        at_ns = captured_ns(frame, self._tool)
+        at_ns, pose = self._pose(frame)
         if self._newest_ns is not None and at_ns <= self._newest_ns:
             return None
         self._newest_ns = at_ns
-        pose = self._pose(frame)
         self.n_missing += pose is None
         return None if pose is None else PoseSample(at_ns / NS_PER_S, pose)
 
-    def _pose(self, frame: TrackerFrame) -> Transform | None:
-        of_tool = self._seen(frame, self._tool)
-        if self._relative_to is None or of_tool is None:
-            return of_tool
-        of_other = self._seen(frame, self._relative_to)
-        return None if of_other is None else of_other.inverse() @ of_tool
-
-    def _seen(self, frame: TrackerFrame, tool: str) -> Transform | None:
-        pose, self.why = seen_pose(frame, tool)
-        return pose
+    def _pose(self, frame: TrackerFrame) -> tuple[int, Transform | None]:
+        """When the tool was seen, and its pose then; relative to another at the newest instant at which both were."""
+        at_ns = captured_ns(frame, self._tool)
+        pose, why = seen_pose(frame, self._tool)
+        if self._timelines is not None:
+            self._timelines.note(frame, frame.capture_ns)
+            relative = self._timelines.newest(self._tool)
+            if isinstance(relative, NoPose):
+                pose, why = None, relative.why
+            else:
+                at_ns, pose, why = relative.capture_ns, relative.T_reference_tool, ""
+        self.why = why
+        return at_ns, pose
 
 
 class CollectedPoses:

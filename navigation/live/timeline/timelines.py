@@ -39,9 +39,13 @@ class Timelines:
 
     Relative to the reference a tool is only known at an instant at which both were seen: the newest such is that of the
     one seen less recently. A camera or a patient that moved meanwhile moved both, and cancels.
+
+    Args:
+        reference: the tool that poses are relative to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reference: str = REFERENCE) -> None:
+        self._reference = reference
         self._lines: dict[str, Timeline] = {}
         self._nothing = Timeline()
 
@@ -66,10 +70,10 @@ class Timelines:
 
     def newest(self, tool: str) -> Relative | NoPose:
         """The tool relative to the reference at the newest instant at which both are known."""
-        line, reference = self.line(tool), self.line(REFERENCE)
+        line, reference = self.line(tool), self.line(self._reference)
         tool_ns, reference_ns = line.newest_ns, reference.newest_ns
         if tool_ns is None or reference_ns is None:
-            return NoPose(f"{tool if tool_ns is None else REFERENCE} not seen yet")
+            return NoPose(f"{tool if tool_ns is None else self._reference} not seen yet")
         if line.newest.T_tracker_reference is not None:
             return self._placed(line.newest, line.newest.T_tracker_reference, tool_ns)
         return self._combined(tool, min(tool_ns, reference_ns))
@@ -89,9 +93,9 @@ class Timelines:
         return Relative(T_reference_tool, instant_ns, seen, None)
 
     def _combined(self, tool: str, instant_ns: int) -> Relative | NoPose:
-        seen, reference = self.line(tool).at(instant_ns), self.line(REFERENCE).at(instant_ns)
+        seen, reference = self.line(tool).at(instant_ns), self.line(self._reference).at(instant_ns)
         if seen.T_tracker_tool is None:
             return NoPose(seen.why)
         if reference.T_tracker_tool is None:
-            return NoPose(f"{REFERENCE} at the time of {tool}: {reference.why}")
+            return NoPose(f"{self._reference} at the time of {tool}: {reference.why}")
         return Relative(reference.T_tracker_tool.inverse() @ seen.T_tracker_tool, instant_ns, seen, reference)

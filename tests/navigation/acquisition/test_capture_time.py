@@ -11,6 +11,7 @@ import pytest
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, STYLUS_TIP
 from navigation.acquisition.collect import collect_poses, collect_sweep, collect_touch
+from navigation.acquisition.live_poses import LivePoses
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.errors import AcquisitionError
 from tests.navigation.live.harness import HIDDEN, MS, TOOLS, seen
@@ -98,6 +99,32 @@ def test_a_reference_that_is_seen_no_more_makes_no_points() -> None:
         tracker.frames[number] = replace(frame, tools={REFERENCE: last, STYLUS: frame.tools[STYLUS]})
     told: list[str] = []
     swept = collect_sweep(tracker, TIP, 0.6, watch=lambda points, unseen: told.append(unseen))
-    assert swept.points_reference_mm[:, 0].tolist() == list(range(0, 101, 10))
-    assert swept.n_lost == 60 - 11
+    assert swept.points_reference_mm[:, 0].tolist() == [0.0], "where it is at any later time nobody knows"
+    assert swept.n_lost == 60 - 1
     assert told == ["", "reference not seen for a while"]
+
+
+def test_a_tip_that_another_device_sees_is_placed_by_the_reference_at_its_own_time() -> None:
+    """Camera and patient are pushed at 1 mm/ms and the tip goes along; its device is 30 ms behind that of the reference."""
+    tracker = At(range(0, 1000, 10))
+    for number, frame in enumerate(tracker.frames):
+        then_ms = max(0, number * 10 - 30)
+        stylus = replace(seen(STYLUS, 7.0 + then_ms), capture_ns=then_ms * MS)
+        tools = {REFERENCE: seen(REFERENCE, number * 10.0), STYLUS: stylus}
+        tracker.frames[number] = TrackerFrame(number, frame.capture_ns, tools)
+    swept = collect_sweep(tracker, TIP, 0.5)
+    np.testing.assert_allclose(swept.points_reference_mm[:, 0], 7.0, atol=1e-9)
+    assert len(swept.points_reference_mm) > 40
+
+
+def test_poses_relative_to_a_tool_of_a_later_device_are_at_one_instant() -> None:
+    tracker = At(range(0, 1000, 10))
+    for number, frame in enumerate(tracker.frames):
+        then_ms = max(0, number * 10 - 20)
+        anchor = replace(seen(REFERENCE, then_ms), capture_ns=then_ms * MS)
+        tools = {REFERENCE: anchor, STYLUS: seen(STYLUS, 7.0 + number * 10.0)}
+        tracker.frames[number] = TrackerFrame(number, frame.capture_ns, tools)
+    poses = LivePoses(tracker, STYLUS, REFERENCE)
+    found = [sample for _ in range(50) if (sample := poses.next()) is not None]
+    assert [sample.pose.translation_mm[0] for sample in found] == [7.0] * len(found)
+    assert [sample.time_s for sample in found][-1] == 0.47

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE, STYLUS, TRACKER
-from navigation.acquisition.collect import reference_tip
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.supervisor import Judgement
@@ -47,12 +46,6 @@ def test_a_turned_stylus_with_a_turned_tip_lies_where_it_was_worked_out_by_hand(
     turned = np.linalg.inv(T_TRACKER_REFERENCE.matrix) @ T_TRACKER_STYLUS.matrix @ T_STYLUS_TIP.matrix
     np.testing.assert_allclose(stylus.T_to_from.matrix, turned, atol=1e-9)
     assert (stylus.to_frame, stylus.from_frame) == (REFERENCE, "stylus_tip")
-
-
-def test_the_tip_that_is_touched_with_is_the_tip_that_is_shown() -> None:
-    touched = reference_tip(SEEN, T_STYLUS_TIP)
-    assert touched is not None
-    np.testing.assert_allclose(touched.translation_mm, TIP_REFERENCE_MM, atol=1e-9)
 
 
 def test_a_tool_without_a_calibrated_tip_is_shown_by_its_marker() -> None:
