@@ -47,6 +47,7 @@ from navigation.simulation.operating_room import DRIVER, OperatingRoom, Operatin
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from navigation.simulation.patient import shaft_directions
 from registration.record.accepted import AcceptedRegistration
+from tests.navigation.live.served_room import measured_now
 from unity_bridge.client.recording import load_recording
 
 CLOCK = MonotonicClock()
@@ -79,8 +80,10 @@ def service_config(goes_first: bool, rate_hz: float) -> ServiceConfig:
     truth = OperatingRoom(config)
     tip = np.eye(4)
     tip[:3, 3] = truth.tip_stylus_mm
-    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test")
-    graph = PoseGraph({STYLUS: CalibratedTip(Transform(tip, STYLUS, "stylus_tip"), 0.2)}, accepted)
+    T_stylus_tip = Transform(tip, STYLUS, "stylus_tip")
+    evidence = measured_now((simulated_device(config),), T_stylus_tip, 0.2)
+    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test", evidence=evidence)
+    graph = PoseGraph({STYLUS: CalibratedTip(T_stylus_tip, 0.2)}, accepted)
     assert truth.T_reference_ct.from_frame == CT
     return ServiceConfig(
         devices=(simulated_device(config),),

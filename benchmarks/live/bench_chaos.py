@@ -43,6 +43,7 @@ from navigation.simulation.operating_room import OperatingRoom, OperatingRoomCon
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from navigation.simulation.patient import shaft_directions
 from registration.record.accepted import AcceptedRegistration
+from tests.navigation.live.served_room import measured_now
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
 
@@ -199,8 +200,10 @@ def main() -> int:
     truth = OperatingRoom(config)
     tip = np.eye(4)
     tip[:3, 3] = truth.tip_stylus_mm
-    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test")
-    graph = PoseGraph({STYLUS: CalibratedTip(Transform(tip, STYLUS, "stylus_tip"), 0.2)}, accepted)
+    T_stylus_tip = Transform(tip, STYLUS, "stylus_tip")
+    evidence = measured_now((simulated_device(config),), T_stylus_tip, 0.2)
+    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test", evidence=evidence)
+    graph = PoseGraph({STYLUS: CalibratedTip(T_stylus_tip, 0.2)}, accepted)
     serving = ServiceConfig(devices=(simulated_device(config),), rate_hz=100.0, graph=graph, start_timeout_s=180.0)
     ids = {device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in serving.devices}
     load, epoch_ns = os.getloadavg()[0], time.time_ns() - CLOCK.now_ns()

@@ -5,7 +5,7 @@ Before each measurement the `Hand` is asked to do what the screen asks of the pe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from calibration.pivot.pivot import PivotCalibration, calibrate_pivot
 from calibration.streams import PoseStream
@@ -19,11 +19,13 @@ from navigation.acquisition.collect import (
     collect_timed_poses,
     collect_touch,
 )
-from navigation.devices.driver import Role, Tool
+from navigation.devices.driver import Device, Role, Tool
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
+from navigation.room.instruments import instruments_of
 from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
+from registration.record.accepted import Instruments
 from registration.record.verify import tip_covariance_mm2
 
 _STYLUS = Tool(name=STYLUS, role=Role.STYLUS, id=STYLUS, settings=None)
@@ -39,6 +41,7 @@ class Stylus:
         settings: durations, and conditions under which a measurement is accepted.
         tool: the stylus: its name among the tracker's tools, and its tip if that is calibrated already.
         keep_pivot: is given the poses of each pivot, whether its tip is believed or not.
+        devices: of the room that it is in, for the record of what was measured with.
 
     Attributes:
         T_stylus_tip: the tip, ``T_<stylus>_<stylus>_tip``; None before it is calibrated.
@@ -53,6 +56,7 @@ class Stylus:
         settings: AcquisitionSettings | None = None,
         tool: Tool = _STYLUS,
         keep_pivot: Callable[[PoseStream], None] = lambda stream: None,
+        devices: Sequence[Device] = (),
     ) -> None:
         self.name = name
         self.T_stylus_tip: Transform | None = tool.T_tool_tip
@@ -60,7 +64,7 @@ class Stylus:
         self._tracker = tracker
         self._hand = hand
         self._tool = tool.name
-        self._keep_pivot = keep_pivot
+        self._keep_pivot, self._devices = keep_pivot, devices
         self.settings = settings or AcquisitionSettings()
 
     def calibrate(self) -> PivotCalibration:
@@ -103,6 +107,11 @@ class Stylus:
         duration_s = self.settings.sweep_s
         self._hand.sweep(duration_s)
         return collect_sweep(self._tracker, self._calibrated_tip(), duration_s, self.settings, watch)
+
+    @property
+    def instruments(self) -> Instruments:
+        """The reference, and this stylus with the tip that it has now."""
+        return instruments_of(self._devices, self._tool, self.T_stylus_tip, self.tip_error_rms_mm)
 
     @property
     def tip_covariance_mm2(self) -> Floats:

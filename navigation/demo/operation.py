@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from case.case import Case, MadeBy
@@ -12,7 +12,9 @@ from geometry import Surface
 from geometry.points import Floats
 from navigation.demo.subject import Subject
 from navigation.demo.surgery import BONE, SKIN_MARKER, Surgeon, Surgery, SurgerySettings, find_markers, operate
+from navigation.devices.driver import Device
 from navigation.planning.targets import plan_bone_landmarks, plan_targets
+from navigation.room.instruments import instruments_of
 from navigation.simulation.patient import SkinPoints
 from registration.record.accepted import AcceptedRegistration
 from registration.record.attempt import Attempt
@@ -57,6 +59,7 @@ def operate_in_case(
     surgeon: Surgeon,
     skin_ct: Surface,
     by: Circumstances,
+    devices: Sequence[Device],
     settings: SurgerySettings | None = None,
 ) -> Operation:
     """Plans, registers, stores the attempt in the case, verifies it on bone, and puts it into force unless refused.
@@ -64,7 +67,8 @@ def operate_in_case(
     Args:
         surgeon: does the steps.
         skin_ct: the approved skin surface, to which the sweep is registered.
-        by: who, when and with which tracker; plans and the tip's error are added here.
+        by: who, when and with which tracker; plans, the tip's error and the instruments are added here.
+        devices: of the room.
 
     Raises:
         SurgNavError: a step could not be measured, or the registration failed.
@@ -76,7 +80,9 @@ def operate_in_case(
         case.add_markups("targets", dict(plan.targets_ct), by_hand, kind="plan").id,
     )
     surgery = operate(surgeon, plan.markers, plan.landmarks_ct, plan.targets_ct, skin_ct, settings, plan.bone_ct)
-    by = replace(by, plans=plans, tip_error_rms_mm=surgery.pivot.expected_tip_error_rms_mm)
+    tip, tip_error_mm = surgery.pivot.T_stylus_stylus_tip, surgery.pivot.expected_tip_error_rms_mm
+    instruments = instruments_of(devices, tip.to_frame, tip, tip_error_mm)
+    by = replace(by, plans=plans, tip_error_rms_mm=tip_error_mm, instruments=instruments)
     attempt = keep_attempt(case, surgery.measured, surgery.outcome, surgery.assumptions, by)
     surgery = _verified(case, attempt, surgery, plan.bone_ct, by)
     verdict = verdict_of(case, attempt)
@@ -93,6 +99,6 @@ def _verified(
         found = verify_planned(
             attempt, name, bone_ct[name], touched.point_reference_mm, surgery.assumptions, tip_error_mm
         )
-        record_verification(case, attempt, found, Signature(by.person, by.time))
+        record_verification(case, attempt, found, Signature(by.person, by.time), by.instruments)
     expected = expected_after(attempt, verifications(case, attempt.id))
     return surgery if expected is None else replace(surgery, expected=expected)

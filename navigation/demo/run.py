@@ -28,6 +28,7 @@ from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.plus.write import write_transforms
 from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
+from navigation.simulation.operating_room import simulated_device
 from navigation.simulation.scenario import read_scenario
 from reconstruction.pipeline import Reconstruction, reconstruct
 from registration.record.accepted import AcceptedRegistration
@@ -149,7 +150,7 @@ def _operate(
 ) -> tuple[Operation | None, str]:
     """The operation, or why there is none; in a room, whose devices may not be there, that is no error of the demo."""
     if room is None:
-        return operate_in_case(case, planned, simulated, skin_ct, by), ""
+        return operate_in_case(case, planned, simulated, skin_ct, by, (simulated_device(simulated.config),)), ""
     try:
         stylus = room.the_tool(Role.STYLUS).name
         devices = room.only((REFERENCE, stylus)).devices
@@ -159,7 +160,7 @@ def _operate(
         tracker.start()
         try:
             surgeon = RoomSurgeon(tracker, stylus, lambda step: progress(f"registration: {step}", 0.5))
-            return operate_in_case(case, planned, surgeon, skin_ct, by, COLLECTED), ""
+            return operate_in_case(case, planned, surgeon, skin_ct, by, devices, COLLECTED), ""
         finally:
             tracker.stop()
     except SurgNavError as error:

@@ -11,6 +11,7 @@ from case.manifest import DecisionState, Signature
 from geometry.errors import SurgNavError
 from geometry.points import Floats
 from registration.assumptions import Assumptions
+from registration.record.accepted import Instruments
 from registration.record.attempts import attempt_ids, load_attempt
 from registration.record.in_force import in_force
 from registration.record.point_files import read_planned
@@ -85,11 +86,13 @@ class Touch:
         name: name of the landmark.
         point_reference_mm: touched position ``(3,)`` in ``reference``.
         tip_error_rms_mm: expected RMS error of the calibrated tip.
+        instruments: the reference, and the tool that touched.
     """
 
     name: str
     point_reference_mm: Floats
     tip_error_rms_mm: float
+    instruments: Instruments
 
 
 def verify(case_path: Path, touch: Touch, by: Signature, registration: str, assumptions: Assumptions) -> Verified:
@@ -119,7 +122,7 @@ def verify(case_path: Path, touch: Touch, by: Signature, registration: str, assu
         )
     place = planned(case_path, "landmarks")[touch.name]
     found = verify_planned(attempt, touch.name, place, touch.point_reference_mm, assumptions, touch.tip_error_rms_mm)
-    record_verification(case, attempt, found, by)
+    record_verification(case, attempt, found, by, touch.instruments)
     note = f"{found.distance_mm:.1f} mm off; 95 of 100 are within {found.expected_p95_mm:.1f} mm"
     try:
         accepted = in_force(Case.open(case_path))

@@ -24,6 +24,7 @@ from navigation.headset import case_work
 from navigation.headset.case_work import Touch, Verified
 from navigation.headset.journal import EventJournal
 from registration.assumptions import Assumptions
+from registration.record.accepted import Instruments
 from unity_bridge.control.event_handler import Sender
 from unity_bridge.control.event_window import Known, Outcome, answer_of
 from unity_bridge.errors import EventRefusedError
@@ -76,6 +77,10 @@ class SessionControl(Protocol):
     def surface_on_offer(self, name: str) -> OnOffer | None: ...
     def tip_error_mm(self, tool: str) -> float | None:
         """Expected RMS error in mm of a tracked tool's calibrated tip; None without a calibration."""
+        ...
+
+    def instruments(self, tool: str) -> Instruments:
+        """The reference and this tool, as a touch with it is recorded."""
         ...
 
     def surface_decided(self, name: str, decision: str, person: str) -> None: ...
@@ -224,7 +229,8 @@ class HeadsetEventHandler:
                 "touch again under the registration in force",
             )
         self._planned(event.name, "landmarks")
-        touch = Touch(event.name, _position_mm(event), self._tip_error_mm(event.tool))
+        tip_error_mm, instruments = self._tip_error_mm(event.tool), self._state.instruments(event.tool)
+        touch = Touch(event.name, _position_mm(event), tip_error_mm, instruments)
         by, settings = Signature(event.person, self._now()), self._settings
         work = partial(case_work.verify, settings.case, touch, by, event.registration_id, settings.assumptions)
         self._start(event, sender, work)

@@ -25,7 +25,6 @@ from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
 from navigation.live.timeline.timelines import Timelines
-from navigation.live.watches.papers import PaperWatch
 from navigation.live.watches.room_watches import RoomWatches
 from navigation.processes.priority import keep_to_itself
 from navigation.recorder.tap import Tap
@@ -211,8 +210,7 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
     try:
         pipe.send(Starting(f"opening {', '.join(device.name for device in config.devices)}"))
         tracker = open_room(config.devices, clock, open_device if tap is None else tap.open_device)
-        papers = PaperWatch([tool for device in config.devices for tool in device.tools], datetime.now(UTC))
-        watches = RoomWatches(config.devices, config.graph, config.supervisor, (papers,))
+        watches = RoomWatches(config.devices, config.graph, config.supervisor, datetime.now(UTC))
         supervisor = Supervisor(tracker.tools, config.supervisor, watches.all)
         session, log = Session(config.session_id, clock), SentLog(config.keep_sent)
         keep = None if tap is None else tap.poses

@@ -251,7 +251,10 @@ class NavigationService:
             SurfaceServerSettings(research_session=self._config.research_session),
             self._gate,
         )
-        self.state = SessionState(self._config.graph, self.surfaces, self._publish, self._announce, self._vouch)
+        devices = self._config.devices
+        self.state = SessionState(
+            self._config.graph, self.surfaces, self._publish, self._announce, self._vouch, devices
+        )
         if self._config.headset_events is not None:
             self._open_handler(self._config.headset_events)
         desk, config = self._headsets.desk, self._config

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geometry.frames import REFERENCE
+from navigation.devices.driver import Device
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import OnOffer
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.state_changes import StateChanges
+from navigation.room.instruments import instruments_of
 from navigation.terminal.foreign_text import fit_for_the_wire
+from registration.record.accepted import Instruments
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.surfaces.levels import EncodedLevel
@@ -39,6 +42,7 @@ class SessionState:
         publish: puts another graph into force in the pose process.
         announce: sends a notice to every client.
         vouch: tells the pose process for which tools, or the reference, a touch has vouched.
+        devices: of the room.
 
     Attributes:
         graph: calibrations and registration.
@@ -55,6 +59,7 @@ class SessionState:
         publish: Callable[[PoseGraph], None],
         announce: Callable[[ServerNotice], object],
         vouch: Callable[[tuple[str, ...]], object],
+        devices: Sequence[Device] = (),
     ) -> None:
         self.graph = graph
         self.target = ""
@@ -63,6 +68,7 @@ class SessionState:
         self.decisions = 0
         self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer
         self._server, self._publish, self._announce, self._vouch = server, publish, announce, vouch
+        self._devices = devices
         self._states: dict[str, tuple[Validity, str]] = {}
         self._standings: dict[str, tuple[str, str]] = {}  # name -> (approval, person)
         self._withdrawn = ""
@@ -99,6 +105,10 @@ class SessionState:
     def tip_error_mm(self, tool: str) -> float | None:
         tip = self.graph.tips.get(tool)
         return None if tip is None else tip.expected_error_mm
+
+    def instruments(self, tool: str) -> Instruments:
+        tip = self.graph.tips.get(tool)
+        return instruments_of(self._devices, tool, *(() if tip is None else (tip.T_tool_tip, tip.expected_error_mm)))
 
     def surface_on_offer(self, name: str) -> OnOffer | None:
         surface = self._surfaces.get(name)

@@ -37,6 +37,49 @@ class RegistrationUncertainty:
 
 
 @dataclass(frozen=True)
+class Instrument:
+    """A tracked tool as it was when something was measured with it.
+
+    Attributes:
+        name: its name in the room.
+        seen_by: name and driver of the device that saw it.
+        marker_sha256: fingerprint of its marker's geometry and of what its device calls it; empty if not known.
+        tip_mm: its calibrated tip in its marker's frame; None without one.
+        tip_error_rms_mm: expected RMS error of that tip; None if it is not known.
+    """
+
+    name: str
+    seen_by: str
+    marker_sha256: str
+    tip_mm: tuple[float, float, float] | None = None
+    tip_error_rms_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What was measured with: reference and stylus, each None where nobody wrote it down, such as in a file."""
+
+    reference: Instrument | None = None
+    stylus: Instrument | None = None
+
+
+UNKNOWN = Instruments()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What says last that a registration holds: its own measurement, or a touch that verified it.
+
+    Attributes:
+        time: when that was, ISO 8601 with a time zone.
+        instruments: what it was measured with.
+    """
+
+    time: str
+    instruments: Instruments = UNKNOWN
+
+
+@dataclass(frozen=True)
 class AcceptedRegistration:
     """The registration in force, the only one that may be streamed.
 
@@ -47,6 +90,7 @@ class AcceptedRegistration:
         level: its verdict, ``accept`` or ``check``.
         accepted_by: name of the person who put it in force; with ``check``, of the person who consented.
         uncertainty: how well it is known at any point; None if that was not stated.
+        evidence: when and with what it was measured or verified last; None if nobody knows.
 
     Raises:
         RegisteringError: the verdict is ``refuse``, or no person accepted it.
@@ -58,6 +102,7 @@ class AcceptedRegistration:
     level: Level
     accepted_by: str
     uncertainty: RegistrationUncertainty | None = field(default=None, compare=False)
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         if self.level not in (ACCEPT, CHECK) or not self.accepted_by.strip():

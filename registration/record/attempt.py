@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from geometry import SurgNavError, Transform
 from geometry.frames import CT, REFERENCE
@@ -19,6 +19,7 @@ from geometry.points import Floats
 from registration.errors import AttemptError
 from registration.landmarks.fit import LandmarkRegistration
 from registration.measurements import Start
+from registration.record.accepted import UNKNOWN, Instruments
 from registration.surface.refine import SurfaceRegistration
 from registration.uncertainty.expected_error import ExpectedTre, PoseUncertainty
 from registration.uncertainty.mobility import LandmarkKind
@@ -26,6 +27,7 @@ from registration.verdict.next_touch import NextTouch
 from registration.verdict.verdict import Findings, Verdict, VerdictSettings
 from registration.verdict.verification import Verification
 
+_INSTRUMENTS = TypeAdapter(Instruments)
 Point = tuple[float, float, float]
 Order = Literal["known", "unknown"]
 
@@ -74,6 +76,7 @@ class AttemptInputs(_Record):
         surface: the surface in ct that was registered to.
         targets_ct_mm: planned targets.
         tip_error_rms_mm: expected RMS error of the tool's tip; None if unknown.
+        instruments: reference and stylus; not known in records of versions 1 and 2, nor of points from files.
     """
 
     measured_with: str
@@ -85,6 +88,7 @@ class AttemptInputs(_Record):
     surface: FileRecord | None = None
     targets_ct_mm: dict[str, Point] = {}
     tip_error_rms_mm: float | None = None
+    instruments: Instruments = UNKNOWN
 
 
 class PoseRecord(_Record):
@@ -260,7 +264,7 @@ class Attempt(_Record):
     """
 
     schema_name: Literal["surgnav.registration"] = "surgnav.registration"
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[1, 2, 3] = 3
     id: str = Field(min_length=1)
     time: str = Field(min_length=1)
     person: str = Field(min_length=1)
@@ -305,13 +309,25 @@ def read_attempt(content: bytes | str) -> Attempt:
 
 
 def read_verification(details: Mapping[str, Any]) -> Verification:
-    """Reads the touch from the details ``{"touch": VerificationRecord}`` of an event.
+    """Reads the touch from the details ``{"touch": VerificationRecord, "instruments": Instruments}`` of an event.
 
     Raises:
         AttemptError: there is no touch, or a damaged one.
     """
     try:
         return VerificationRecord.model_validate(details.get("touch")).verification()
+    except ValidationError as error:
+        raise _damaged("a verification", error) from error
+
+
+def read_instruments(details: Mapping[str, Any]) -> Instruments:
+    """Reads what a touch was made with from the same details; nothing is known of touches before version 3.
+
+    Raises:
+        AttemptError: a damaged record.
+    """
+    try:
+        return _INSTRUMENTS.validate_python(details.get("instruments", {}))
     except ValidationError as error:
         raise _damaged("a verification", error) from error
 

@@ -18,6 +18,7 @@ from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.errors import AttemptError
 from registration.measurements import Measured, Start, TouchedPoint
+from registration.record.accepted import UNKNOWN, Evidence, Instruments
 from registration.record.attempt import (
     Attempt,
     AttemptInputs,
@@ -25,6 +26,7 @@ from registration.record.attempt import (
     LandmarkRecord,
     as_point,
     read_attempt,
+    read_instruments,
     read_verification,
     record_result,
     target_records,
@@ -54,6 +56,7 @@ class Circumstances:
         plans: ids of the artefacts that landmarks and targets came from.
         start: as in `AttemptInputs`.
         tip_error_rms_mm: expected RMS error of the tool's tip; None if unknown.
+        instruments: the reference and the stylus, where they are known.
     """
 
     person: str
@@ -63,6 +66,7 @@ class Circumstances:
     plans: tuple[str, ...]
     start: Start = "landmarks"
     tip_error_rms_mm: float | None = None
+    instruments: Instruments = UNKNOWN
 
     def made_by(self, parameters: Mapping[str, Any] | None = None) -> MadeBy:
         said = {"person": self.person, "measured_with": self.measured_with} | dict(parameters or {})
@@ -139,6 +143,16 @@ def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
         for event in case.manifest.registration_events
         if event.registration == attempt_id and event.step == "verified"
     )
+
+
+def evidence_of(case: Case, attempt: Attempt) -> Evidence:
+    """What says last that the attempt holds: the newest touch with a known reference, or else its own measurement."""
+    for event in reversed(case.manifest.registration_events):
+        if event.registration == attempt.id and event.step == "verified":
+            instruments = read_instruments(event.details)
+            if instruments.reference is not None:
+                return Evidence(event.time, instruments)
+    return Evidence(attempt.time, attempt.inputs.instruments)
 
 
 def verdict_of(case: Case, attempt: Attempt) -> Verdict:
@@ -220,6 +234,7 @@ def _inputs(
         surface=_file(surface, None),
         targets_ct_mm={name: as_point(point) for name, point in measured.targets_ct.items()},
         tip_error_rms_mm=by.tip_error_rms_mm,
+        instruments=by.instruments,
     )
 
 

@@ -12,7 +12,15 @@ from case.manifest import RegistrationEvent
 from registration.errors import RegisteringError
 from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
 from registration.record.attempt import Attempt
-from registration.record.attempts import KIND, expected_now, load_attempt, record, verdict_of, verifications
+from registration.record.attempts import (
+    KIND,
+    evidence_of,
+    expected_now,
+    load_attempt,
+    record,
+    verdict_of,
+    verifications,
+)
 from registration.uncertainty.expected_error import PoseUncertainty
 from registration.uncertainty.perturbation import SCALE
 
@@ -79,7 +87,9 @@ def in_force(case: Case) -> AcceptedRegistration | None:
     p95_mm = max(known, default=None)
     pose = attempt.result.pose
     known_how_well = uncertainty_in_force(pose.uncertainty())
-    return AcceptedRegistration(pose.transform(), attempt.id, p95_mm, verdict.level, event.person, known_how_well)
+    return AcceptedRegistration(
+        pose.transform(), attempt.id, p95_mm, verdict.level, event.person, known_how_well, evidence_of(case, attempt)
+    )
 
 
 def uncertainty_in_force(uncertainty: PoseUncertainty) -> RegistrationUncertainty:

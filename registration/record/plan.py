@@ -15,6 +15,7 @@ from registration.distance.closest_point import DistanceField
 from registration.errors import RegisteringError
 from registration.landmarks.kinds import SKIN
 from registration.measurements import Start
+from registration.record.accepted import UNKNOWN, Instruments
 from registration.record.attempts import Circumstances, next_id
 from registration.record.kept_grid import open_field
 from registration.record.landmark_kinds import said_in
@@ -72,6 +73,7 @@ class RegistrationPlan:
         measured_with: str,
         tip_error_rms_mm: float | None = None,
         start: Start = "landmarks",
+        instruments: Instruments = UNKNOWN,
     ) -> Circumstances:
         """The circumstances of an attempt in this session, for its record."""
         return Circumstances(
@@ -82,6 +84,7 @@ class RegistrationPlan:
             plans=self.plans,
             start=start,
             tip_error_rms_mm=tip_error_rms_mm,
+            instruments=instruments,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from case.case import Case
@@ -10,6 +12,7 @@ from geometry.points import Floats
 from registration.assumptions import Assumptions
 from registration.errors import RegisteringError
 from registration.landmarks.kinds import SKIN
+from registration.record.accepted import Instruments
 from registration.record.attempt import Attempt, VerificationRecord
 from registration.record.attempts import record
 from registration.uncertainty.mobility import LandmarkKind
@@ -79,13 +82,18 @@ def verify_again(attempt: Attempt, name: str, again_reference: Floats, assumptio
     return repeat_of(name, np.array(first), again_reference, assumptions.verification)
 
 
-def record_verification(case: Case, attempt: Attempt, found: Verification, by: Signature) -> None:
+def record_verification(
+    case: Case, attempt: Attempt, found: Verification, by: Signature, instruments: Instruments
+) -> None:
     """Adds the result of a verification touch to the case's history, with the verdict that follows from it.
+
+    Args:
+        instruments: what was touched with, where that is known.
 
     Raises:
         CaseError: a person without a name.
     """
-    details = {"touch": VerificationRecord.of(found).model_dump(mode="json")}
+    details = {"touch": VerificationRecord.of(found).model_dump(mode="json"), "instruments": asdict(instruments)}
     record(case, attempt, "verified", by.person, by.time, details)
 
 

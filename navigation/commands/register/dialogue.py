@@ -278,7 +278,8 @@ class Dialogue:
         measured = replace(measured, tip_error_rms_mm=tip_mm, doubts=plan.doubts, kinds=plan.kinds)
         with self._console.status("computing"):
             outcome = register(measured, plan.surface, plan.assumptions, plan.field)
-            by = plan.circumstances(self._person, self._now(), self._stylus.name, tip_mm, measured.start)
+            stylus = self._stylus
+            by = plan.circumstances(self._person, self._now(), stylus.name, tip_mm, measured.start, stylus.instruments)
             attempt = keep_attempt(plan.case, measured, outcome, plan.assumptions, by)
         self._session.computed(attempt.id)
         self._show(attempt)
@@ -309,7 +310,7 @@ class Dialogue:
                 tool_covariance_reference_mm2=self._stylus.tip_covariance_mm2,
                 on_skin=on_skin(attempt),
             )
-        record_verification(plan.case, attempt, found, Signature(self._person, self._now()))
+        record_verification(plan.case, attempt, found, Signature(self._person, self._now()), self._stylus.instruments)
         self._say(touch_text(found, attempt.findings.rests_on_skin))
         self._say(verdict_text(verdict_of(plan.case, attempt)))
 

@@ -120,7 +120,7 @@ def _register_live(
             highlight=False,
         )
     tracker, hand = open_session(room, tool.name, lambda: plan.surface)
-    stylus = Stylus(room.name, tracker, hand, acquisition, tool, _keeper(room, tool, now))
+    stylus = Stylus(room.name, tracker, hand, acquisition, tool, _keeper(room, tool, now), room.devices)
     with taking_touches(room, tool, plan.landmarks_ct, stylus) as touches:
         tracker.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from navigation.live.supervisor import SupervisorSettings, Watch
 from navigation.live.watches.clocks import ClockWatch
 from navigation.live.watches.divot import DivotWatch
 from navigation.live.watches.jumps import JumpWatch
+from navigation.live.watches.papers import PaperWatch
+from navigation.live.watches.registered import RegistrationWatch
 from navigation.live.watches.second_reference import SecondReferenceWatch
 from navigation.live.watches.stamps import StampWatch
 from navigation.live.watches.trends import FitWatch, RateWatch
@@ -26,11 +29,16 @@ class RoomWatches:
         devices: the devices of the room, the one that sees the reference first.
         graph: calibrations and registration at the start.
         settings: the ages above which a pose is stale, and lost.
-        others: further watches.
+        now: the time of day, with its zone, by which calibrations and registration are judged; None judges none of
+            them, such as of a recording.
     """
 
     def __init__(
-        self, devices: Sequence[Device], graph: PoseGraph, settings: SupervisorSettings, others: Sequence[Watch] = ()
+        self,
+        devices: Sequence[Device],
+        graph: PoseGraph,
+        settings: SupervisorSettings,
+        now: datetime | None = None,
     ) -> None:
         tools = tuple(tool.name for device in devices for tool in device.tools)
         placed = [device for device in devices if device.T_tracker_device is not None]
@@ -40,6 +48,8 @@ class RoomWatches:
         divot = next((tool.divot_mm for tool in devices[0].tools if tool.name == REFERENCE), None)
         divots = [] if divot is None else [DivotWatch(np.array(divot), _tips(graph.tips), self._jumps.vouched)]
         self._registration = graph.registration
+        self._registered = [] if now is None else [RegistrationWatch(devices, graph, now)]
+        papers = [] if now is None else [PaperWatch([tool for device in devices for tool in device.tools], now)]
         self.all: tuple[Watch, ...] = (
             StampWatch(settings),
             ClockWatch(),
@@ -48,7 +58,8 @@ class RoomWatches:
             self._jumps,
             *self._seconds,
             *divots,
-            *others,
+            *papers,
+            *self._registered,
         )
 
     @property
@@ -62,6 +73,8 @@ class RoomWatches:
 
     def follow(self, graph: PoseGraph) -> None:
         """Another registration says anew where the patient is, and what was held against the reference is settled."""
+        for watch in self._registered:
+            watch.follow(graph)
         if graph.registration is not None and graph.registration != self._registration:
             self._registration = graph.registration
             self.vouch((REFERENCE,))

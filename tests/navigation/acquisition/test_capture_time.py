@@ -105,7 +105,7 @@ def test_a_reference_that_is_seen_no_more_makes_no_points() -> None:
 
 
 def test_a_tip_that_another_device_sees_is_placed_by_the_reference_at_its_own_time() -> None:
-    """Camera and patient are pushed at 1 mm/ms and the tip goes along; its device is 30 ms behind that of the reference."""
+    """Camera and patient are pushed at 1 mm/ms, and the tip goes along; its device is 30 ms behind."""
     tracker = At(range(0, 1000, 10))
     for number, frame in enumerate(tracker.frames):
         then_ms = max(0, number * 10 - 30)

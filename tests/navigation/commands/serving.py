@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -61,6 +62,6 @@ def serving(case: Path, *options: str) -> Iterator[Screen]:
 def case(tmp_path: Path) -> Path:
     """With a registration in force, made in the very room that is served."""
     root = make_case(tmp_path / "case", TARGETS)
-    held, screen = live(root, f"{TOUCH_FIVE} w c v6\na q")
+    held, screen = live(root, f"{TOUCH_FIVE} w c v6\na q", time=datetime.now(UTC).isoformat())
     assert held, screen
     return root

@@ -19,11 +19,12 @@ from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService
 from navigation.simulation.operating_room import simulated_device
 from registration.assumptions import Assumptions
+from registration.record.accepted import UNKNOWN
 from registration.record.attempts import verifications
 from registration.record.in_force import in_force, put_in_force
 from registration.verdict.verification import VerificationSettings
 from tests.navigation.headset.harness import CLOCK, DOCTOR, Serving, serving
-from tests.navigation.live.served_room import room_config, service_config
+from tests.navigation.live.served_room import measured_now, room_config, service_config
 from tests.registration.record.harness import MARKS, TIME, case, made  # noqa: F401 - a fixture
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.convention import points_to_unity
@@ -40,7 +41,8 @@ def registered(case: Case) -> PoseGraph:  # noqa: F811
     attempt, _ = made(case)
     put_in_force(case, attempt, DOCTOR, TIME, consent=False)
     tip = Transform.from_rotation(Rotation.identity(), [0.0, 0.0, 100.0], STYLUS, "stylus_tip")
-    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, in_force(case))
+    evidence = measured_now((simulated_device(room_config()),), tip, 0.2)
+    return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, replace(in_force(case), evidence=evidence))
 
 
 def touch(case: Case, offset_mm=(0.3, -0.2, 0.4), name: str = "m7") -> dict:  # noqa: F811
@@ -148,7 +150,7 @@ def test_a_verification_has_the_errors_that_the_session_assumes(case: Case) -> N
     for fle_rms_mm in (0.8, 3.0):
         assumed = Assumptions(verification=VerificationSettings(fle_rms_mm=fle_rms_mm))
         by = Signature(DOCTOR, TIME)
-        case_work.verify(case.root, case_work.Touch("m7", place, 0.2), by, "r-0001", assumed)
+        case_work.verify(case.root, case_work.Touch("m7", place, 0.2, UNKNOWN), by, "r-0001", assumed)
         p95_mm.append(verifications(Case.open(case.root), "r-0001")[-1].expected_p95_mm)
     assert p95_mm[1] > 1.5 * p95_mm[0]
 
@@ -182,6 +184,20 @@ def test_a_verification_that_holds_is_kept_and_one_that_fails_withdraws(case: Ca
         welcome = running.welcome()
         assert (welcome.registration_id, welcome.registration_validity) == ("", Validity.LOST)
         assert "9." in welcome.registration_reason
+
+
+def test_a_registration_of_which_nobody_knows_the_reference_is_grey_until_a_touch_confirms_it(case: Case) -> None:  # noqa: F811
+    """Such as one of an older program: it says neither with what it was measured, nor is it of today."""
+    fresh = registered(case)
+    with serving(case, replace(fresh, registration=in_force(case))) as running:
+        patient = lambda: running.client.newest.tools[PATIENT]  # noqa: E731
+        running.until(lambda: patient().validity is Validity.SUSPECT)
+        running.until(lambda: "it is not known with which reference it was measured" in patient().reason)
+        running.send("verify_touch", **touch(case))
+        confirmed = in_force(Case.open(case.root))
+        assert confirmed.evidence.instruments == fresh.registration.evidence.instruments
+        running.service.update(replace(fresh, registration=confirmed))
+        running.until(lambda: patient().validity is Validity.VALID)
 
 
 def test_requests_and_targets_are_state_for_whoever_joins(case: Case) -> None:  # noqa: F811

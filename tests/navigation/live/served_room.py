@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from geometry import Surface, Transform
 from geometry.frames import CT, STYLUS
+from navigation.devices.driver import Device
 from navigation.live.offered_surfaces import ApprovedSurface
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.service import ServiceConfig
+from navigation.room.instruments import instruments_of
 from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, simulated_device
 from navigation.simulation.patient import shaft_directions
-from registration.record.accepted import AcceptedRegistration
+from registration.record.accepted import AcceptedRegistration, Evidence
 
 CENTRE = np.array([0.0, 0.0, 0.0])
 TETRAHEDRON = Surface(
@@ -43,5 +48,12 @@ def service_config(graph: PoseGraph, **changes: object) -> ServiceConfig:
 
 def registered(room: OperatingRoom) -> PoseGraph:
     tip = Transform.from_rotation(Rotation.identity(), room.tip_stylus_mm, STYLUS, "stylus_tip")
-    accepted = AcceptedRegistration(room.T_reference_ct, "r1", 1.0, "accept", "Dr Test")
+    evidence = measured_now((simulated_device(room.config),), tip, 0.2)
+    accepted = AcceptedRegistration(room.T_reference_ct, "r1", 1.0, "accept", "Dr Test", evidence=evidence)
     return PoseGraph({STYLUS: CalibratedTip(tip, 0.2)}, accepted)
+
+
+def measured_now(devices: Sequence[Device], tip: Transform, tip_error_rms_mm: float) -> Evidence:
+    """As if the patient had just been registered in this room, with this tip of its stylus."""
+    instruments = instruments_of(devices, tip.to_frame, tip, tip_error_rms_mm)
+    return Evidence(datetime.now(UTC).isoformat(), instruments)

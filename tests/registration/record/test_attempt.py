@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from geometry import Transform
 from registration import expected_tre, register_landmarks
 from registration.errors import AttemptError
+from registration.record.accepted import UNKNOWN, Instrument, Instruments
 from registration.record.attempt import (
     Attempt,
     AttemptInputs,
@@ -107,6 +108,16 @@ def test_a_failed_attempt_is_a_record_too() -> None:
     assert read_attempt(json.dumps(failed.to_json())) == failed
 
 
+def test_a_record_from_before_instruments_were_written_down_is_read_and_knows_none() -> None:
+    document = attempt().to_json()
+    del document["inputs"]["instruments"]
+    found = read_attempt(json.dumps(document | {"schema_version": 2}))
+    assert found.inputs.instruments == UNKNOWN
+    known = Instruments(Instrument("reference", "camera (ndi)", "ab"), Instrument("s", "c", "", (1.0, 2.0, 3.0), 0.25))
+    with_them = found.model_copy(update={"inputs": found.inputs.model_copy(update={"instruments": known})})
+    assert read_attempt(json.dumps(with_them.to_json())).inputs.instruments == known
+
+
 def damaged(*path: Any, value: Any) -> str:
     """The record with one thing replaced."""
     document = attempt().to_json()
@@ -131,7 +142,7 @@ def damaged(*path: Any, value: Any) -> str:
         (damaged("result", value=None), "a result and a failure"),
         (damaged("findings", "failure", value="none"), "a result and a failure"),
         (damaged("verdict", "level", value="fine"), "verdict"),
-        (damaged("schema_version", value=3), "schema_version"),
+        (damaged("schema_version", value=4), "schema_version"),
         (damaged("inputs", "landmarks", 0, "ct_mm", value=[1.0, 2.0]), "ct_mm"),
         (damaged("surprise", value=1), "surprise"),
     ],

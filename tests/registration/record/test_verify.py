@@ -20,6 +20,7 @@ from registration.distance.closest_point import ExactDistance
 from registration.errors import RegisteringError, VerificationRefusedError
 from registration.landmarks.kinds import kinds_of
 from registration.measurements import Measured
+from registration.record.accepted import UNKNOWN, Evidence, Instrument, Instruments
 from registration.record.attempt import Attempt
 from registration.record.attempts import expected_now, keep_attempt, load_attempt, verdict_of
 from registration.record.in_force import in_force, put_in_force
@@ -31,6 +32,7 @@ from tests.registration.record.harness import ASSUMED, BY, MADE_BY, MARKS, ORGAN
 from tests.registration.shapes import T_TRUE
 
 SKIN = Surface(ORGAN.vertices_mm, ORGAN.triangles, "ct", "skin")
+LATER = "2026-01-02T09:00:00+00:00"
 BONE = {"process": ORGAN.vertices_mm.mean(axis=0) + [10.0, 5.0, -20.0]}
 KINDS = dict.fromkeys(MARKS, "skin_marker") | {"process": "bone"}
 
@@ -61,12 +63,26 @@ def test_on_skin_alone_nothing_is_accepted_and_bone_decides(case: Case) -> None:
         place = {**MARKS, **BONE}[name]
         found = verify_planned(attempt, name, place, T_TRUE.apply(place) + [0.2, 0.0, 0.1], ASSUMED)
         assert found.on_skin == (name == "m7")
-        record_verification(case, attempt, found, Signature("Dr Test", TIME))
+        record_verification(case, attempt, found, Signature("Dr Test", TIME), Instruments())
         assert verdict_of(case, attempt).level == level, verdict_of(case, attempt).reasons
     accepted = put_in_force(case, attempt, "Dr Test", TIME, consent=False)
     # What the headset is told is what is expected now, the touches taken in.
     assert accepted.expected_error_mm < max(before.values())
     assert in_force(Case.open(case.root)).expected_error_mm == accepted.expected_error_mm
+
+
+def test_a_touch_with_a_reference_that_is_known_is_evidence_for_what_was_measured_with_who_knows_what(
+    case: Case,
+) -> None:
+    attempt, place = kept(case), BONE["process"]
+    put_in_force(case, attempt, "Dr Test", TIME, consent=True)
+    assert in_force(case).evidence == Evidence(TIME, UNKNOWN)
+    found = verify_planned(attempt, "process", place, T_TRUE.apply(place), ASSUMED)
+    record_verification(case, attempt, found, Signature("Dr Test", LATER), UNKNOWN)
+    assert in_force(Case.open(case.root)).evidence == Evidence(TIME, UNKNOWN)
+    known = Instruments(Instrument("reference", "camera (ndi)", "ab"), Instrument("s", "c", "d", (1.0, 2.0, 3.0), 0.25))
+    record_verification(case, attempt, found, Signature("Dr Test", LATER), known)
+    assert in_force(Case.open(case.root)).evidence == Evidence(LATER, known)
 
 
 def test_a_touch_says_what_it_can_tell(case: Case) -> None:
@@ -94,7 +110,7 @@ def test_the_record_says_what_each_landmark_was_taken_for_and_a_record_of_versio
     attempt = load_attempt(case, kept(case).id)
     assert {mark.name: mark.kind for mark in attempt.inputs.landmarks} == KINDS
     document = attempt.to_json()
-    assert document["schema_version"] == 2
+    assert document["schema_version"] == 3
     document["schema_version"] = 1
     del document["result"]["pose"]["joint"]
     for mark in document["inputs"]["landmarks"]:
@@ -137,7 +153,7 @@ def test_what_lies_within_a_vertebra_may_be_its_neighbour(case: Case) -> None:
     attempt = keep_attempt(case, measured, outcome, ASSUMED, replace(BY, surface="surfaces/skin.glb"))
     assert any("Count the levels" in reason for reason in attempt.verdict.reasons)
     found = verify_planned(attempt, "far", far["far"], T_TRUE.apply(far["far"]), ASSUMED)
-    record_verification(case, attempt, found, Signature("Dr Test", TIME))
+    record_verification(case, attempt, found, Signature("Dr Test", TIME), Instruments())
     assert not any("Count the levels" in reason for reason in verdict_of(case, attempt).reasons)
 
 

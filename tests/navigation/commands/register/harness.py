@@ -49,12 +49,12 @@ def case(tmp_path: Path) -> Path:
     return make_case(tmp_path / "case", TARGETS)
 
 
-def live(case: Path, keys: str, width: int = 160, **changes: object) -> tuple[bool, str]:
+def live(case: Path, keys: str, width: int = 160, time: str = TIME, **changes: object) -> tuple[bool, str]:
     """What `surgnav register --tracker simulated` returns and shows."""
     screen = io.StringIO()
     request = RegisterRequest(**({"case": case, "person": PERSON, "tracker": "simulated"} | changes))
     console = Console(file=screen, width=width, force_terminal=False)
-    held = run_register(request, lambda: TIME, console, lambda: PipedKeys(io.StringIO(keys)), SHORT)
+    held = run_register(request, lambda: time, console, lambda: PipedKeys(io.StringIO(keys)), SHORT)
     return held, screen.getvalue()
 
 

@@ -7,6 +7,7 @@ may end it, and asserts that nothing is valid meanwhile; that something is not v
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from hypothesis import settings
@@ -16,21 +17,47 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
+from navigation.devices.driver import Device, Role, Stamps, Tool
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.supervisor import Judgement, Supervisor
 from navigation.live.timeline.timelines import Timelines
 from navigation.live.watches.clocks import ClockSettings, ClockWatch
 from navigation.live.watches.jumps import JumpSettings, JumpWatch
+from navigation.live.watches.registered import RegistrationWatch
 from navigation.live.watches.trends import FitWatch, RateWatch, TrendSettings
-from registration.record.accepted import AcceptedRegistration
+from navigation.room.instruments import instruments_of
+from registration.record.accepted import AcceptedRegistration, Evidence
 from unity_bridge.wire.envelope import Validity
 
 MS = 1_000_000
 DRIVER = "driver"
 TOOLS = (REFERENCE, STYLUS, DRIVER)
+ROLES = {REFERENCE: Role.REFERENCE, STYLUS: Role.STYLUS, DRIVER: Role.INSTRUMENT}
 WHERE_MM = {REFERENCE: (0.0, 0.0, 1500.0), STYLUS: (200.0, 0.0, 1400.0), DRIVER: (-150.0, 220.0, 1450.0)}
-GRAPH = PoseGraph(registration=AcceptedRegistration(Transform(np.eye(4), REFERENCE, "ct"), "r", 1.0, "accept", "Dr"))
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+DEVICE, OTHER = (
+    Device(
+        name=name,
+        driver="simulated",
+        settings=None,
+        stamps=Stamps(None),
+        tools=tuple(Tool(name=tool, role=role, id=tool, settings=None) for tool, role in ROLES.items()),
+    )
+    for name in ("camera", "another camera")
+)
+EVIDENCE = {
+    "of today": Evidence(NOW.isoformat(), instruments_of([DEVICE], STYLUS)),
+    "old": Evidence((NOW - timedelta(hours=30)).isoformat(), instruments_of([DEVICE], STYLUS)),
+    "of another room": Evidence(NOW.isoformat(), instruments_of([OTHER], STYLUS)),
+    "not known": Evidence(NOW.isoformat()),
+    "never written down": None,
+}
+
+
+def registered(evidence: Evidence | None) -> PoseGraph:
+    pose = Transform(np.eye(4), REFERENCE, "ct")
+    return PoseGraph(registration=AcceptedRegistration(pose, "r", 1.0, "accept", "Dr", evidence=evidence))
 
 
 class Told:
@@ -55,7 +82,9 @@ class Room(RuleBasedStateMachine):
         self.jumps = JumpWatch(TOOLS, settings=JumpSettings(learning_frames=3, back_s=0.0, carried_s=1e3))
         trends = TrendSettings(learning_frames=5, recent_frames=5)
         clocks = ClockWatch(ClockSettings(learning_frames=5, settle_frames=4))
-        watches = (self.told, self.jumps, FitWatch(trends), RateWatch(TOOLS, trends), clocks)
+        self.graph = registered(EVIDENCE["of today"])
+        self.registration = RegistrationWatch([DEVICE], self.graph, NOW)
+        watches = (self.told, self.jumps, FitWatch(trends), RateWatch(TOOLS, trends), clocks, self.registration)
         self.supervisor = Supervisor(TOOLS, watches=watches)
         self.timelines = Timelines()
         self.camera, self.bumped_mm = Transform(np.eye(4), TRACKER, TRACKER), 0.0
@@ -63,7 +92,7 @@ class Room(RuleBasedStateMachine):
         self.frame: TrackerFrame | None = None
         self.newest_ns: int | None = None
         # The oracle's: name -> what is held against it by the truth; and good frames in a row of each tool.
-        self.bad: dict[str, set[str]] = {tool: set() for tool in TOOLS}
+        self.bad: dict[str, set[str]] = {name: set() for name in (*TOOLS, PATIENT)}
         self.good = dict.fromkeys(TOOLS, 0)
         self.last: dict[str, tuple[int, float, int]] = {}  # of each tool: when it was seen, how, by the camera where
         self.cameras, self.is_traced = 0, True
@@ -192,6 +221,21 @@ class Room(RuleBasedStateMachine):
         self.jumps.vouched((REFERENCE,))
         self.bad[REFERENCE].discard("bumped")
 
+    @rule(tool=st.sampled_from([STYLUS, DRIVER]))
+    def rests_in_the_divot(self, tool: str) -> None:
+        """As the divot's watch finds it: only a tool that is not taken for the other rests where its tip should be."""
+        if not self.swapped:
+            self.jumps.vouched((tool,))
+            self.bad[tool].discard("swapped")
+            self.is_traced = self.is_traced and not self.bad[STYLUS] | self.bad[DRIVER]
+
+    @rule(what=st.sampled_from([*EVIDENCE]))
+    def has_a_registration(self, what: str) -> None:
+        self.graph = registered(EVIDENCE[what])
+        self.registration.follow(self.graph)
+        self.bad[PATIENT] = set() if what == "of today" else {what}
+        self.look()
+
     # ---------------------------------------------------------------------------------------------------- the oracle
     @invariant()
     def nothing_is_valid_that_must_not_be(self) -> None:
@@ -199,10 +243,11 @@ class Room(RuleBasedStateMachine):
             return
         age_ms = None if self.newest_ns is None else (self.now_ns - self.newest_ns) / MS
         timelines = self.timelines if self.newest_ns is not None else None
-        for state in GRAPH.states(self.frame, self.judged, timelines):
+        for state in self.graph.states(self.frame, self.judged, timelines):
             if state.validity is not Validity.VALID:
                 assert state.reason
                 continue
+            assert not self.bad[state.tool], f"{state.tool} is valid: {self.bad[state.tool]}"
             needed = {REFERENCE} if state.tool == PATIENT else {REFERENCE, state.tool}
             for name in needed:
                 assert self.good[name] >= 3, f"{state.tool} is valid, {name} was well for {self.good[name]} frames"

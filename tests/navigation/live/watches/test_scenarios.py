@@ -9,7 +9,9 @@ import pytest
 
 from geometry.frames import CT, REFERENCE, STYLUS
 from geometry.points import Floats
+from navigation.devices.tracker import TrackerFrame
 from navigation.live.pose_graph import PATIENT
+from navigation.live.watches.divot import DivotWatch
 from navigation.simulation.actions import Script, StylusPosture
 from navigation.simulation.operating_room import DRIVER
 from navigation.simulation.scenario import BentStylus, BumpedReference, ClockJump, Occlusion, Scenario, SwappedTools
@@ -88,6 +90,30 @@ def test_swapped_tools_are_both_doubted_from_the_first_frame_on_and_what_was_out
         assert noticed_s < 10.0 + FRAME_S
         assert room.seen.first_s(tool, is_valid, 15.0) is None
     assert room.seen.validities(REFERENCE, 10.0, 15.0).count(Validity.VALID) > 450
+
+
+@pytest.mark.parametrize("names", [(STYLUS,), (STYLUS, DRIVER)])
+def test_swapped_tools_are_told_apart_by_resting_the_tip_of_each_in_the_divot(names: tuple[str, ...]) -> None:
+    """Whether they are back they may have been out of sight; the driver rests in a divot of its own, where it lies."""
+    swap = SwappedTools(from_s=2.0, to_s=2.5, tools=(STYLUS, DRIVER))
+    hidden = Occlusion(tool=STYLUS, from_s=2.2, to_s=2.8)
+    room = WatchedRoom(Scenario(name="a swap", swapped_tools=(swap,), occlusion=(hidden,)))
+    room.step_to(4.0)
+    for tool in (STYLUS, DRIVER):
+        assert Validity.VALID not in room.seen.validities(tool, 2.0, 4.0)
+    frame = room.loop._frames.order.newest
+    for name in names:
+        rests = DivotWatch(in_reference(frame, name), {name: (np.zeros(3), 0.3)}, room.watches.vouch)
+        for number in range(60):
+            rests.note(replace(frame, capture_ns=frame.capture_ns + number * 10_000_000), 0)
+    room.step_to(5.0)
+    for tool in (STYLUS, DRIVER):
+        assert (Validity.VALID in room.seen.validities(tool, 4.0, 5.0)) == (tool in names)
+
+
+def in_reference(frame: TrackerFrame, tool: str) -> Floats:
+    T_tracker_reference, T_tracker_tool = (frame.tools[name].T_tracker_tool for name in (REFERENCE, tool))
+    return (T_tracker_reference.inverse() @ T_tracker_tool).translation_mm
 
 
 def test_swapped_tools_that_are_seen_to_go_back_are_believed_again() -> None:
