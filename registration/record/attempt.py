@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from geometry import SurgNavError, Transform
 from geometry.frames import CT, REFERENCE
@@ -27,7 +27,6 @@ from registration.verdict.next_touch import NextTouch
 from registration.verdict.verdict import Findings, Verdict, VerdictSettings
 from registration.verdict.verification import Verification
 
-_INSTRUMENTS = TypeAdapter(Instruments)
 Point = tuple[float, float, float]
 Order = Literal["known", "unknown"]
 
@@ -301,7 +300,7 @@ def read_attempt(content: bytes | str) -> Attempt:
     try:
         return Attempt.model_validate_json(content)
     except ValidationError as error:
-        raise _damaged("a registration", error) from error
+        raise damaged("a registration", error) from error
     except SurgNavError as error:
         raise AttemptError(
             f"a record of a registration with {error.came}", error.allowed, "restore it, or register again"
@@ -309,7 +308,7 @@ def read_attempt(content: bytes | str) -> Attempt:
 
 
 def read_verification(details: Mapping[str, Any]) -> Verification:
-    """Reads the touch from the details ``{"touch": VerificationRecord, "instruments": Instruments}`` of an event.
+    """Reads the touch from the details ``{"touch": VerificationRecord}`` of an event.
 
     Raises:
         AttemptError: there is no touch, or a damaged one.
@@ -317,22 +316,11 @@ def read_verification(details: Mapping[str, Any]) -> Verification:
     try:
         return VerificationRecord.model_validate(details.get("touch")).verification()
     except ValidationError as error:
-        raise _damaged("a verification", error) from error
+        raise damaged("a verification", error) from error
 
 
-def read_instruments(details: Mapping[str, Any]) -> Instruments:
-    """Reads what a touch was made with from the same details; nothing is known of touches before version 3.
-
-    Raises:
-        AttemptError: a damaged record.
-    """
-    try:
-        return _INSTRUMENTS.validate_python(details.get("instruments", {}))
-    except ValidationError as error:
-        raise _damaged("a verification", error) from error
-
-
-def _damaged(what: str, error: ValidationError) -> AttemptError:
+def damaged(what: str, error: ValidationError) -> AttemptError:
+    """The error of a record that is not as this program writes it."""
     fault = error.errors(include_input=False, include_url=False)[0]
     came = f"a record of {what} with '{'.'.join(map(str, fault['loc']))}': {fault['msg']}"
     return AttemptError(came, "a record as this program wrote it", "restore it, or register again")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from case.case import Case, MadeBy
 from case.levels import REFUSE
@@ -25,8 +26,8 @@ from registration.record.attempt import (
     FileRecord,
     LandmarkRecord,
     as_point,
+    damaged,
     read_attempt,
-    read_instruments,
     read_verification,
     record_result,
     target_records,
@@ -42,6 +43,7 @@ from registration.verdict.verification import Verification
 from registration.verdict.verified_error import after_touches
 
 KIND = "registration"
+_INSTRUMENTS = TypeAdapter(Instruments)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +145,18 @@ def verifications(case: Case, attempt_id: str) -> tuple[Verification, ...]:
         for event in case.manifest.registration_events
         if event.registration == attempt_id and event.step == "verified"
     )
+
+
+def read_instruments(details: Mapping[str, Any]) -> Instruments:
+    """What a touch was made with, from the details of its event; older ones do not say it.
+
+    Raises:
+        AttemptError: a damaged record.
+    """
+    try:
+        return _INSTRUMENTS.validate_python(details.get("instruments", {}))
+    except ValidationError as error:
+        raise damaged("a verification", error) from error
 
 
 def evidence_of(case: Case, attempt: Attempt) -> Evidence:
