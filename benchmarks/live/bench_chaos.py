@@ -2,15 +2,22 @@
 
     python benchmarks/live/bench_chaos.py [--schedules 500] [--seed 1]
 
-Service, recorder and a client run on this machine. Each schedule draws one to three faults, one after the other: the
-pose process or the recorder is killed (SIGKILL), the pose process is stopped and goes on (SIGSTOP, as a laptop that is
-suspended), the service answers nobody, the registration is withdrawn and put back, or the client loses its network (it
-ends and another begins). Before the next fault the stylus and the patient must be valid again.
+Service, recorder, OpenIGTLink server, a client and the device run on this machine, each in a process of its own; the
+device is the simulated room, seen over OpenIGTLink through a link that can fail. Each schedule draws one to three
+faults, one after the other:
+
+- of processes: SIGKILL of the pose process, the recorder, the OpenIGTLink server or the device; the pose process is
+  stopped and goes on (SIGSTOP, as a laptop that is suspended); the service answers nobody;
+- of the device: cut off and refusing, silent, garbage on its link, stamps that jump back or ahead by up to 5 s;
+- of the rest: the client loses its network (it ends and another begins), the registration is withdrawn and put back,
+  the disk is full (as root, on a memory disk; else it is not drawn).
+
+Before the next fault the stylus and the patient must be valid again.
 
 Counted are readings of the client that show as valid a pose older than the limit, a patient elsewhere than registered
 or while the registration was withdrawn, or a tip more than 5 mm from the point that it is held on. Recovery is from the
-end of the fault, or from the kill, until stylus and patient are valid again. Of recordings: whether each opens without
-damage, and how much before a kill is missing. Not drawn: a full disk and jumps of the clock.
+end of the fault, or from the kill, until stylus and patient are valid again; of a killed device from when it listens.
+Of recordings: whether each opens without damage, and how much before a kill is missing.
 
 No rival runs this: the bars are the issue's. The exit code is 1 if one is missed.
 """
@@ -20,20 +27,24 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from chaos_device import RATE_HZ, FaultyLink, linked_device
 
 from geometry import Transform
 from geometry.frames import STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.replay.mcap_messages import McapMessages
+from navigation.live.openigtlink.process import LinkProcess
+from navigation.live.openigtlink.server import LinkServerSettings
 from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.recorder.process import RecorderConfig, RecorderProcess
@@ -51,7 +62,13 @@ CLOCK = MonotonicClock()
 LIMIT_NS, WRONG_MM, RECOVERY_BAR_S, LOST_BAR_S, PATIENCE_S = 100_000_000, 5.0, 2.0, 1.0, 60.0
 WRITTEN_BYTES = 50_000  # of a file that holds more than its head
 POINT_CT_MM = np.array([0.0, -100.0, 0.0])
-FAULTS = ("kill poses", "stop poses", "kill recorder", "silent service", "withdraw", "cut network")
+FAULTS = (
+    *("kill poses", "kill recorder", "kill link", "kill device", "stop poses", "silent service"),
+    *("cut device", "silent device", "garbage", "clock jump"),
+    *("withdraw", "cut network", "full disk"),
+)
+DISK_BYTES, FILL_BYTES = 3 << 30, 2_900 << 20
+JUMP_S = 5.0
 
 
 def room() -> OperatingRoomConfig:
@@ -76,9 +93,18 @@ class Chaos:
     """The room, and a client that looks at every moment."""
 
     def __init__(
-        self, service: NavigationService, recorder: RecorderProcess, truth: OperatingRoom, graph: PoseGraph
+        self,
+        service: NavigationService,
+        recorder: RecorderProcess,
+        truth: OperatingRoom,
+        graph: PoseGraph,
+        link: FaultyLink,
+        server: LinkProcess,
+        folder: Path,
+        rng: np.random.Generator,
     ) -> None:
         self.service, self.recorder, self.graph, self.found = service, recorder, graph, Found()
+        self.link, self.server, self.folder, self.rng = link, server, folder, rng
         self.tip_mm = truth.T_reference_ct.apply(POINT_CT_MM)
         self.patient_mm = truth.T_reference_ct.translation_mm
         self._restarts, self._is_silent, self._killed_file = 0, False, ""
@@ -96,6 +122,7 @@ class Chaos:
         if not self._is_silent:
             self.service.poll(1)
             self.recorder.poll()
+            self.server.poll()
             if self.recorder.process.restarts > self._restarts:
                 self._restarts = self.recorder.process.restarts
                 self.service.tell_recorder()
@@ -129,41 +156,104 @@ class Chaos:
                 raise TimeoutError("stylus and patient were never valid again")
 
     def fault(self, kind: str, seconds: float) -> None:
-        if kind == "kill recorder":  # one that writes: before that, there is nothing to lose
-            self.until(lambda: self.look() and self.is_recording())
-            self._killed_file = "" if self.recorder.state is None else self.recorder.state.file
-        poses, recorder = self.service.pose_process.process_id, self.recorder.process_id
-        if kind == "kill poses" and poses is not None:
-            os.kill(poses, signal.SIGKILL)
-            self.until(lambda: not self.look())
-        elif kind == "stop poses" and poses is not None:
-            os.kill(poses, signal.SIGSTOP)
-            self.during(seconds)
-            os.kill(poses, signal.SIGCONT)
-        elif kind == "kill recorder" and recorder is not None:
-            os.kill(recorder, signal.SIGKILL)
-            self.found.killed_ns.append(CLOCK.now_ns())
-            self.during(0.1)
-        elif kind == "silent service":
-            self._is_silent = True
-            self.during(seconds)
-            self._is_silent = False
-        elif kind == "withdraw":
-            self.service.update(PoseGraph(self.graph.tips), "withdrawn")
-            self.during(0.2)  # until it has gone through
-            valid = self.found.readings
-            self.until(lambda: not self.look())
-            if self.found.readings - valid > 1:
-                self.found.wrong.append("the patient is valid without a registration")
-            self.during(seconds)
-            self.service.update(self.graph)
-        else:
-            self.client.close()
-            self.during_alone(seconds)
-            self._join()
+        """Makes a fault, ends it, and waits until all is well."""
+        faults: dict[str, Callable[[float], None]] = {
+            "kill poses": self.kill_poses,
+            "kill recorder": self.kill_recorder,
+            "kill link": self.kill_link,
+            "kill device": self.kill_device,
+            "stop poses": self.stop_poses,
+            "silent service": self.be_silent,
+            "cut device": self.cut_device,
+            "silent device": self.hold_device,
+            "garbage": self.send_garbage,
+            "clock jump": self.jump,
+            "withdraw": self.withdraw,
+            "cut network": self.cut_network,
+            "full disk": self.fill_disk,
+        }
+        faults[kind](seconds)
         ended_ns = CLOCK.now_ns()
         self.until(self.look)
         self.found.recovery_s[kind].append((CLOCK.now_ns() - ended_ns) / NS_PER_S)
+
+    def kill_poses(self, _: float) -> None:
+        process_id = self.service.pose_process.process_id
+        if process_id is not None:
+            os.kill(process_id, signal.SIGKILL)
+            self.until(lambda: not self.look())
+
+    def stop_poses(self, seconds: float) -> None:
+        process_id = self.service.pose_process.process_id
+        if process_id is not None:
+            os.kill(process_id, signal.SIGSTOP)
+            self.during(seconds)
+            os.kill(process_id, signal.SIGCONT)
+
+    def kill_recorder(self, _: float) -> None:
+        """One that writes: before that, there is nothing to lose."""
+        self.until(lambda: self.look() and self.is_recording())
+        self._killed_file = "" if self.recorder.state is None else self.recorder.state.file
+        if self.recorder.process_id is not None:
+            os.kill(self.recorder.process_id, signal.SIGKILL)
+            self.found.killed_ns.append(CLOCK.now_ns())
+            self.during(0.1)
+
+    def kill_link(self, _: float) -> None:
+        if self.server.process_id is not None:
+            os.kill(self.server.process_id, signal.SIGKILL)
+            self.during(0.1)
+
+    def kill_device(self, _: float) -> None:
+        self.link.kill_device()
+        self.until(lambda: not self.look() or self.link.is_up())
+        self.until(lambda: self.look() or self.link.is_up())
+
+    def be_silent(self, seconds: float) -> None:
+        self._is_silent = True
+        self.during(seconds)
+        self._is_silent = False
+
+    def cut_device(self, seconds: float) -> None:
+        self.link.is_cut = True
+        self.during(seconds)
+        self.link.is_cut = False
+
+    def hold_device(self, seconds: float) -> None:
+        self.link.is_held = True
+        self.during(seconds)
+        self.link.is_held = False
+
+    def send_garbage(self, _: float) -> None:
+        self.link.send_garbage(self.rng.bytes(int(self.rng.integers(1, 400))))
+        self.during(0.1)
+
+    def jump(self, _: float) -> None:
+        """The device's clock is another from now on."""
+        self.link.shift_ns += round(self.rng.uniform(-JUMP_S, JUMP_S) * NS_PER_S)
+        self.during(0.05)
+
+    def withdraw(self, seconds: float) -> None:
+        self.service.update(PoseGraph(self.graph.tips), "withdrawn")
+        self.during(0.2)  # until it has gone through
+        valid = self.found.readings
+        self.until(lambda: not self.look())
+        if self.found.readings - valid > 1:
+            self.found.wrong.append("the patient is valid without a registration")
+        self.during(seconds)
+        self.service.update(self.graph)
+
+    def cut_network(self, seconds: float) -> None:
+        self.client.close()
+        self.during_alone(seconds)
+        self._join()
+
+    def fill_disk(self, seconds: float) -> None:
+        path = self.folder / "filling"
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, FILL_BYTES)
+        self.during(1.0 + seconds)
+        path.unlink()
 
     def is_recording(self) -> bool:
         """Whether another file than the one of the last kill has grown."""
@@ -176,12 +266,27 @@ class Chaos:
         while CLOCK.now_ns() < end_ns:
             self.service.poll(5)
             self.recorder.poll()
+            self.server.poll()
+
+
+@contextmanager
+def folder_of_recordings() -> Iterator[tuple[Path, bool]]:
+    """A folder, on a memory disk of its own where that is allowed; and whether it is."""
+    with tempfile.TemporaryDirectory() as name:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", name], capture_output=True, check=False
+        )
+        try:
+            yield Path(name), mounted.returncode == 0
+        finally:
+            if mounted.returncode == 0:
+                subprocess.run(["umount", name], check=True)
 
 
 def recordings(folder: Path, killed_ns: list[int], epoch_ns: int) -> tuple[int, int, list[float]]:
     """Files, those that are damaged, and for each kill how much before it is missing, in s."""
     damaged, ends = 0, []
-    files = sorted(folder.iterdir())
+    files = sorted(folder.glob("*.mcap"))
     for path in files:
         messages = McapMessages(path)
         times = [message.time_ns for message in messages if message.topic == "/wire/poses"]
@@ -189,6 +294,12 @@ def recordings(folder: Path, killed_ns: list[int], epoch_ns: int) -> tuple[int, 
         ends.append(max(times, default=0) - epoch_ns)
     missing = [min((kill - end for end in ends if end <= kill), default=np.inf) / NS_PER_S for kill in killed_ns]
     return len(files), damaged, missing
+
+
+@contextmanager
+def mirror() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="surgnav-") as name:
+        yield f"ipc://{name}/mirror"
 
 
 def main() -> int:
@@ -200,27 +311,33 @@ def main() -> int:
     truth = OperatingRoom(config)
     tip = np.eye(4)
     tip[:3, 3] = truth.tip_stylus_mm
-    T_stylus_tip = Transform(tip, STYLUS, "stylus_tip")
-    evidence = measured_now((simulated_device(config),), T_stylus_tip, 0.2)
-    accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test", evidence=evidence)
-    graph = PoseGraph({STYLUS: CalibratedTip(T_stylus_tip, 0.2)}, accepted)
-    serving = ServiceConfig(devices=(simulated_device(config),), rate_hz=100.0, graph=graph, start_timeout_s=180.0)
-    ids = {device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in serving.devices}
-    load, epoch_ns = os.getloadavg()[0], time.time_ns() - CLOCK.now_ns()
-    with tempfile.TemporaryDirectory() as name:
+    simulated, load, epoch_ns = simulated_device(config), os.getloadavg()[0], time.time_ns() - CLOCK.now_ns()
+    with folder_of_recordings() as (folder, is_own_disk), FaultyLink(simulated) as link, mirror() as address:
+        device, T_stylus_tip = linked_device(simulated, link.port), Transform(tip, STYLUS, "stylus_tip")
+        evidence = measured_now((device,), T_stylus_tip, 0.2)
+        accepted = AcceptedRegistration(truth.T_reference_ct, "r-0001", 1.0, "accept", "Dr Test", evidence=evidence)
+        graph = PoseGraph({STYLUS: CalibratedTip(T_stylus_tip, 0.2)}, accepted)
+        serving = ServiceConfig(
+            devices=(device,), rate_hz=RATE_HZ, graph=graph, start_timeout_s=180.0, pose_mirror=address
+        )
+        ids = {device_topic(device.name): {tool.name: tool.id for tool in device.tools}}
         with (
-            closing(RecorderProcess(RecorderConfig(folder=Path(name), tool_ids=ids))) as recorder,
+            closing(RecorderProcess(RecorderConfig(folder=folder, tool_ids=ids))) as recorder,
             NavigationService(replace(serving, recorder=recorder.address), print) as service,
+            closing(LinkProcess(LinkServerSettings(port=0), address, CLOCK)) as server,
         ):
-            chaos = Chaos(service, recorder, truth, graph)
+            chaos = Chaos(service, recorder, truth, graph, link, server, folder, rng)
             chaos.until(chaos.look)
-            for _ in range(asked.schedules):
-                for kind in rng.choice(FAULTS, size=rng.integers(1, 4)):
+            drawn = FAULTS if is_own_disk else FAULTS[:-1]
+            for number in range(asked.schedules):
+                for kind in rng.choice(drawn, size=rng.integers(1, 4)):
                     chaos.during(float(rng.uniform(0.1, 1.0)))
                     chaos.fault(str(kind), float(rng.uniform(0.1, 1.5)))
+                if (number + 1) % 20 == 0:
+                    print(f"{number + 1} schedules, {len(chaos.found.wrong)} wrong", file=sys.stderr, flush=True)
             chaos.client.close()
             service.stop()
-        n_files, damaged, missing = recordings(Path(name), chaos.found.killed_ns, epoch_ns)
+        n_files, damaged, missing = recordings(folder, chaos.found.killed_ns, epoch_ns)
     return report(asked.schedules, chaos.found, n_files, damaged, missing, load)
 
 
