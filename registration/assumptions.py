@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from registration.landmarks.fit import LandmarkSettings
+from registration.surface.bone_sweep import SweepErrors
 from registration.surface.refine import SurfaceFitSettings
 from registration.uncertainty.expected_error import PoseUncertainty
 from registration.uncertainty.mobility import BARE_SKIN, BONE, SKIN_MARKER, LandmarkKind, Mobility
@@ -31,6 +32,7 @@ class Assumptions:
         tip_rms_mm: RMS error of the stylus tip, which all measurements share. A larger error from the tip's calibration
             replaces it. A smaller one does not: the tip may have been bent since it was calibrated.
         verdict, verification: limits of the verdict, and the errors of a verification touch.
+        ultrasound: errors of a sweep of ultrasound over bone.
         search_seed: seed of the search for a pose without landmarks: the same points give the same result.
     """
 
@@ -45,6 +47,7 @@ class Assumptions:
     tip_rms_mm: float = 0.25
     verdict: VerdictSettings = field(default_factory=VerdictSettings)
     verification: VerificationSettings = field(default_factory=VerificationSettings)
+    ultrasound: SweepErrors = field(default_factory=SweepErrors)
     search_seed: int = 1
 
     def to_json(self) -> dict[str, Any]:
