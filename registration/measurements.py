@@ -28,7 +28,7 @@ class TouchedPoint:
     n_frames: int | None
 
 
-Start = Literal["landmarks", "global"]
+Start = Literal["landmarks", "global", "registration"]
 
 
 @dataclass(frozen=True, eq=False)

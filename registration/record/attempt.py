@@ -67,7 +67,8 @@ class AttemptInputs(_Record):
 
     Attributes:
         measured_with: the tracking device, or the files.
-        start: ``landmarks``: the pose was found from landmarks; ``global``: from the sweep alone.
+        start: ``landmarks``: the pose was found from landmarks; ``global``: from the sweep alone; ``registration``: the
+            sweep of ultrasound began at another registration.
         order: ``known``: the touched points had names; ``unknown``: they were paired by their mutual distances.
         unpaired_reference_mm: touched points that match no planned landmark.
         landmarks: the planned landmarks with their touches.
