@@ -19,7 +19,7 @@ from navigation.acquisition.probe.frames import CollectedFrames, ProbeMarkers
 from navigation.acquisition.probe.recording import ProbeRecording
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Role, Tool
-from navigation.devices.ultrasound.source import UltrasoundFrame, UltrasoundRecording
+from navigation.devices.ultrasound.source import GreyPixels, UltrasoundFrame, UltrasoundRecording
 from navigation.errors import DeviceError, RoomError
 from navigation.room.room import Room
 from navigation.ultrasound.live.placed_frame import corners_px
@@ -149,14 +149,10 @@ class ContourPlacing:
         """Where a usable frame and its contours lie, for its record; None of another frame."""
         if result.state != USABLE or result.pixels is None or result.source_ns is None:
             return None
-        trouble = self.probe.trouble(result.pixels.shape[::-1], result.pixel_mm)
-        time_s = (result.source_ns - self._first_ns) / NS_PER_S + self.probe.lag_s
-        (pose,), (known,) = self._motion.at(np.array([time_s]))
-        if not trouble and not known:
-            trouble = f"no pose of {self.probe.name} at the time that the image shows"
-        if trouble:
+        pose = self._pose(result.pixels, result.pixel_mm, result.source_ns)
+        if isinstance(pose, str):
             self.n_refused += 1
-            return {"reason": trouble, "contours": []}
+            return {"reason": pose, "contours": []}
         self.n_placed += 1
         image_map = self.probe.image_map
         points_px = np.concatenate([corners_px(self.probe.size_px), *(each.points_px for each in result.contours)])
@@ -168,6 +164,19 @@ class ContourPlacing:
             "image_px_to_mm": (pose @ image_map.matrix_probe_image_px).tolist(),
             "contours": [self._placed(contour.points_px, pose) for contour in result.contours],
         }
+
+    def matrix_of(self, pixels: GreyPixels, pixel_mm: tuple[float, float] | None, source_ns: int) -> Floats | str:
+        """``(4, 4)`` from ``(x px, y px, 0, 1)`` to `fixed` in mm, of an image with this time; or why there is none."""
+        pose = self._pose(pixels, pixel_mm, source_ns)
+        return pose if isinstance(pose, str) else pose @ self.probe.image_map.matrix_probe_image_px
+
+    def _pose(self, pixels: GreyPixels, pixel_mm: tuple[float, float] | None, source_ns: int) -> Floats | str:
+        trouble = self.probe.trouble(pixels.shape[::-1], pixel_mm)
+        time_s = (source_ns - self._first_ns) / NS_PER_S + self.probe.lag_s
+        (pose,), (known,) = self._motion.at(np.array([time_s]))
+        if not trouble and not known:
+            trouble = f"no pose of {self.probe.name} at the time that the image shows"
+        return trouble or pose
 
     def _placed(self, points_px: Floats, T_fixed_probe: Floats) -> dict[str, Any]:
         in_probe_mm = self.probe.image_map.to_probe_mm(points_px)

@@ -115,6 +115,16 @@ class Compounder:
             values = np.rint(np.divide(values, weights, out=np.zeros_like(values), where=seen))
         return Compounded(self.grid, np.where(seen, values, 0).astype(np.uint8), seen)
 
+    def moved_to(self, grid: FreehandGrid) -> Compounder:
+        """The same content in a grid around this one, whose voxels lie on the same places."""
+        larger = Compounder(grid, self._mask, self.settings)
+        offset = np.rint((self.grid.origin_mm - grid.origin_mm) / grid.spacing_mm).astype(int)[::-1]
+        box = tuple(slice(at, at + n) for at, n in zip(offset, self.grid.shape, strict=True))
+        larger._values[larger._inner][box] = self._values[self._inner]
+        larger._weights[larger._inner][box] = self._weights[self._inner]
+        larger.n_frames, larger.n_outside = self.n_frames, self.n_outside
+        return larger
+
     def _add_mean(self, where: Placed, used: Singles) -> None:
         pairs = where.corners() if self._linear else [(where.nearest(), np.ones_like(used))]
         for voxels, parts in pairs:

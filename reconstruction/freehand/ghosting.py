@@ -17,7 +17,8 @@ from scipy import ndimage
 from geometry.points import Floats, Singles
 from reconstruction.freehand.compounding import Compounder, Grey
 from reconstruction.freehand.grid import FreehandGrid, Mask
-from reconstruction.freehand.holes import STICK_VOXELS, Filled, fill_holes
+from reconstruction.freehand.holes import Filled, fill_holes
+from reconstruction.freehand.settings import STICK_VOXELS
 
 Box = tuple[slice, slice, slice]
 BLOCK_MM = 20.0

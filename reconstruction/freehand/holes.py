@@ -18,9 +18,8 @@ from geometry.points import Floats
 from reconstruction.freehand.compounding import Compounded, Grey
 from reconstruction.freehand.errors import FreehandError
 from reconstruction.freehand.grid import Mask
+from reconstruction.freehand.settings import STICK_VOXELS
 
-# PLUS's default: both ends included, so a hole of at most seven voxels is bridged.
-STICK_VOXELS = 9
 # PLUS's order (x, y, z), in which equally short sticks are added up.
 _DIRECTIONS = (
     *((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, -1, 0), (1, 0, -1), (0, 1, -1)),

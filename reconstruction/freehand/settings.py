@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# PLUS's default: both ends included, so a hole of at most seven voxels is bridged.
+STICK_VOXELS = 9
+
 
 class Interpolation(StrEnum):
     """Which voxels a pixel gives its value to."""

@@ -1,4 +1,4 @@
-"""The command ``surgnav ultrasound run`` and its options."""
+"""The commands ``surgnav ultrasound run`` and ``volume``, and their options."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from navigation.commands import options
 from navigation.commands.request import takes
+from reconstruction.freehand.settings import STICK_VOXELS, Compounding, Interpolation
 
 ultrasound_app = typer.Typer(help="Contours of vessel, nerve and bone in ultrasound.", no_args_is_help=True)
 
@@ -62,3 +63,49 @@ def run_command(request: UltrasoundRequest) -> None:
         from navigation.commands.ultrasound.run import run
 
         run(request, console, progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeRequest:
+    """What the command line asks of `surgnav ultrasound volume`."""
+
+    source: Annotated[Path, typer.Argument(help="PLUS sequence of a tracked sweep (.igs.mha, .igs.mhd).")]
+    out: Annotated[Path, typer.Option(help="The volume: .nrrd, .mha, .nii.gz; picture and report beside it.")]
+    room: Annotated[Path | None, typer.Option(help="Room file: the calibrations of its probe place the frames.")] = None
+    probe_map: Annotated[
+        Path | None, typer.Option(help="Instead: a configuration of PLUS whose ImageToProbe places them, without lag.")
+    ] = None
+    case: Annotated[
+        Path | None,
+        typer.Option(help="Case with a registration in force: the volume lies in its CT, and is kept there."),
+    ] = None
+    spacing: Annotated[float, typer.Option(min=0.05, max=10.0, help="Of the voxels, in mm.")] = 0.5
+    interpolation: Annotated[Interpolation, typer.Option(help="Which voxels a pixel goes to.")] = Interpolation.LINEAR
+    compounding: Annotated[
+        Compounding, typer.Option(help="What a voxel of several pixels holds; mean_8_bit rounds as PLUS does.")
+    ] = Compounding.MEAN
+    stick: Annotated[
+        int,
+        typer.Option(min=0, max=51, help="Voxels of the longest stick that bridges a hole, ends included; 0: none."),
+    ] = STICK_VOXELS
+    crop: Annotated[
+        tuple[int, int, int, int] | None, typer.Option(help="Pixels that are used: left, top, width, height.")
+    ] = None
+    level: Annotated[int | None, typer.Option(min=1, max=255, help="Grey value from which on a surface is made.")] = (
+        None
+    )
+    name: Annotated[str, typer.Option(help="Of the surface.")] = "ultrasound"
+    max_triangles: Annotated[int, typer.Option(min=4, help="Of the surface.")] = 100_000
+    json_file: options.JsonFile = None
+
+
+@ultrasound_app.command("volume")
+@takes(VolumeRequest)
+def volume_command(request: VolumeRequest) -> None:
+    """Compounds a tracked sweep into a volume; says what it covers and whether it shows anything twice."""
+    from navigation.terminal.reporting import reporting
+
+    with reporting(case=request.case, json_file=request.json_file) as (console, progress):
+        from navigation.commands.ultrasound.volume import make_volume
+
+        make_volume(request, console, progress)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from calibration.ultrasound_probe.scan_geometry import ScanGeometry
 from reconstruction.freehand.grid import Mask
-from reconstruction.freehand.sector import crop, sector
 
 BALL_CENTRE_MM, BALL_RADIUS_MM = np.array([12.0, -7.0, 31.0]), 9.0
 BALL_GREY, AROUND_GREY = 200, 40
@@ -29,6 +29,13 @@ def ball_at(points_mm: np.ndarray) -> np.ndarray:
     return np.where(inside, BALL_GREY, AROUND_GREY).astype(np.uint8)
 
 
+def image_map(shape: tuple[int, int], pixel_mm: tuple[float, float], mirrored: bool = False) -> np.ndarray:
+    """``T_probe_image_px``: the transducer, in the middle of row 0, is the probe's origin."""
+    side = -pixel_mm[1] if mirrored else pixel_mm[1]
+    middle_px = (shape[1] - 1) / 2
+    return np.array([[side, 0, 0, -side * middle_px], [0, pixel_mm[0], 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+
+
 def sweep(
     probe: str = "linear",
     motion: str = "parallel",
@@ -47,16 +54,7 @@ def sweep(
     """
     shape = (round(40.0 / pixel_mm[0]), round(44.0 / pixel_mm[1]))
     middle_px = (shape[1] - 1) / 2
-    # The image's x, y and normal in the sweep's axes; the transducer in the middle of row 0.
-    side = -1.0 if mirrored else 1.0
-    px = np.array(
-        [
-            [side * pixel_mm[1], 0, 0, -side * pixel_mm[1] * middle_px],
-            [0, pixel_mm[0], 0, 0],
-            [0, 0, 1, 0],
-            [0, 0, 0, 1],
-        ]
-    )
+    px = image_map(shape, pixel_mm, mirrored)
     poses = []
     for number in np.arange(-14.0, 14.0 + 1e-9, step):
         along = np.eye(4)
@@ -72,7 +70,8 @@ def sweep(
     y, x = np.mgrid[: shape[0], : shape[1]]
     pixels = np.stack([x, y, np.zeros_like(x), np.ones_like(x)], axis=-1)
     frames = ball_at(np.einsum("nij,yxj->nyxi", T, pixels)[..., :3])
-    mask = crop(shape, 0, 0, shape[1], shape[0])
+    mask = np.ones(shape, bool)
     if probe == "convex":
-        mask = sector(shape, (middle_px, -30.0 / pixel_mm[0]), (30.0 / pixel_mm[0], 68.0 / pixel_mm[0]), 28.0, pixel_mm)
+        scan = ScanGeometry((shape[1], shape[0]), pixel_mm[::-1], (middle_px, 0.0), 38.0, 0.0, 30.0, np.deg2rad(28.0))
+        mask = scan.mask
     return Sweep(np.where(mask, frames, 255), T, mask)  # what is not used glares

@@ -1,0 +1,1 @@
+"""Freehand 3D ultrasound from recordings and from live frames."""
