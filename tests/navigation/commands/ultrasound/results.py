@@ -1,10 +1,13 @@
-"""Calibrations of a probe, made by hand."""
+"""Calibrations of a probe, made by hand, and a room that has them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from calibration.rack import keep
 from calibration.result import ACCEPTED, CalibrationResult, ExpectedError
 from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.result import ProbeCalibration
@@ -45,3 +48,24 @@ def temporal() -> CalibrationResult:
         expected_error=ExpectedError(value=1.0, unit="ms", at="the lag"),
         verdict=ACCEPTED,
     )
+
+
+def room(folder: Path, *results: CalibrationResult, calibration: str = 'calibration = "probe_9l"') -> Path:
+    """A room file whose rack keeps the results."""
+    for result in results:
+        keep(folder / "rack", result)
+    path = folder / "or.toml"
+    path.write_text(
+        f"""rack = "rack"
+[devices.camera]
+driver = "simulated"
+[tools.reference]
+device = "camera"
+role = "reference"
+[tools.probe]
+device = "camera"
+role = "probe"
+{calibration}
+"""
+    )
+    return path

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from calibration.rack import keep
 from calibration.result import CalibrationResult
 from calibration.ultrasound_probe.results import image_map_of
 from navigation.cli import app
 from navigation.ultrasound.record import FILE
 from tests.calibration.ultrasound_probe.targets.recorded import write_sequence
-from tests.navigation.commands.ultrasound.results import COLUMNS_MM, LAG_S, MADE, TURN, spatial, temporal
+from tests.navigation.commands.ultrasound.results import COLUMNS_MM, LAG_S, MADE, TURN, room, spatial, temporal
 from tests.reconstruction.ultrasound.frames import bone_frame
 
 SPEED_MM_S = 40.0
@@ -26,26 +25,6 @@ N = 12
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def room(folder: Path, *results: CalibrationResult, calibration: str = 'calibration = "probe_9l"') -> Path:
-    for result in results:
-        keep(folder / "rack", result)
-    path = folder / "or.toml"
-    path.write_text(
-        f"""rack = "rack"
-[devices.camera]
-driver = "simulated"
-[tools.reference]
-device = "camera"
-role = "reference"
-[tools.probe]
-device = "camera"
-role = "probe"
-{calibration}
-"""
-    )
-    return path
 
 
 def probe_at(time_s: float) -> np.ndarray:

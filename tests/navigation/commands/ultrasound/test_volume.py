@@ -16,8 +16,7 @@ from navigation.cli import app
 from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
 from registration.record.in_force import in_force, put_in_force
 from tests.calibration.ultrasound_probe.targets.recorded import write_sequence
-from tests.navigation.commands.ultrasound.results import spatial, temporal
-from tests.navigation.commands.ultrasound.test_placing import room
+from tests.navigation.commands.ultrasound.results import room, spatial, temporal
 from tests.reconstruction.freehand.sweeps import BALL_CENTRE_MM, BALL_RADIUS_MM, image_map, sweep
 from tests.registration.record import harness as driven
 
