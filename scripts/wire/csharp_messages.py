@@ -26,8 +26,9 @@ def message_files(schema: WireSchema) -> dict[str, str]:
     """Texts by file name: one file for each socket, and one that finds the class of a message type."""
     files = {}
     for socket in SOCKETS:
-        declared = [m for m in [*schema.nested, *schema.messages] if m.socket == socket and not m.own_codec]
-        tags = [_tags(message) for message in schema.messages if message.socket == socket and message.own_codec]
+        mine = [message for message in [*schema.nested, *schema.messages] if message.socket == socket]
+        declared = [message for message in mine if not message.own_codec]
+        tags = [_tags(message) for message in mine if message.own_codec or message.csharp_reader]
         files[f"{pascal(socket)}Messages.cs"] = source("\n".join(tags + [_class(schema, each) for each in declared]))
     files["MessageCodec.cs"] = source(_codec(schema))
     return files

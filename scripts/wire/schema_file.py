@@ -98,7 +98,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Message:
-    """A message, or a nested message if `type` is None; with `own_codec` only its tags are generated."""
+    """A message, or a nested message if `type` is None.
+
+    With `own_codec` only its tags are generated, with `csharp_reader` they are generated beside its class in C#.
+    """
 
     name: str
     type: int | None
@@ -106,6 +109,7 @@ class Message:
     doc: str
     python_methods: str | None
     own_codec: bool
+    csharp_reader: bool
     fields: tuple[Field, ...]
 
 
@@ -180,7 +184,7 @@ def _slot(
 def _message(table: dict[str, Any]) -> Message:
     absent = {"doc": "", "repeated": False, "optional": False, "default": None}
     fields = tuple(Field(**absent | field) for field in table.pop("fields"))
-    return Message(**{"python_methods": None, "own_codec": False} | table, fields=fields)
+    return Message(**{"python_methods": None, "own_codec": False, "csharp_reader": False} | table, fields=fields)
 
 
 def _check(schema: WireSchema) -> None:

@@ -26,12 +26,16 @@ namespace SurgNav.Tests.WireProbe
                     return Fuzz.Run(ReadInputs(arguments[1]));
                 case "allocations":
                     return Allocations.Run(ReadInputs(arguments[1]));
+                case "ultrasound":
+                    return Ultrasound.Run(ReadInputs(arguments[1]));
+                case "ultrasound_allocations":
+                    return Ultrasound.Allocations(ReadInputs(arguments[1]));
                 case "restored":
                     return Restored.Run(ReadInputs(arguments[1]));
                 case "refusals":
                     return Refusals.Run();
                 default:
-                    Console.Error.WriteLine("meaning, refusal, fuzz, allocations, restored or refusals, then a file of inputs");
+                    Console.Error.WriteLine("see the source for what may be shown, then a file of inputs");
                     return 2;
             }
         }

@@ -12,8 +12,13 @@ _HEADER_BYTES = 64
 
 
 def mutated(rng: random.Random) -> bytes:
-    """A golden vector with a few things changed; half of them with a body length that fits again."""
-    data = bytearray(rng.choice(VECTORS))
+    """A golden vector with a few things changed."""
+    return damaged(rng.choice(VECTORS), rng)
+
+
+def damaged(message: bytes, rng: random.Random) -> bytes:
+    """A message with a few things changed; half of them with a body length that fits again."""
+    data = bytearray(message)
     for _ in range(rng.randint(1, 3)):
         _damage(data, rng)
     if len(data) >= _HEADER_BYTES and rng.random() < 0.5:  # else most end at the first check

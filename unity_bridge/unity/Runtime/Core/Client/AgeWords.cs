@@ -11,30 +11,46 @@ namespace SurgNav.Core.Client
     internal static class AgeWords
     {
         private const long MsNs = 1_000_000;
-        private const string Longer = "the newest pose is more than an hour old";
-        private static readonly string[] Milliseconds = Texts(1000, at => $"{at} ms");
-        private static readonly string[] Tenths = Texts(
-            600, at => $"{(at / 10.0).ToString("0.0", CultureInfo.InvariantCulture)} s");
+        private static readonly Words Pose = new Words("pose");
+        private static readonly Words Image = new Words("ultrasound image");
 
-        private static readonly string[] Minutes = Texts(60, at => $"{at} min");
+        internal static string Of(long ageNs) => Pose.Of(ageNs);
 
-        internal static string Of(long ageNs)
+        internal static string OfImage(long ageNs) => Image.Of(ageNs);
+
+        private sealed class Words
         {
-            long ms = Math.Max(0, ageNs / MsNs);
-            return ms < 1000 ? Milliseconds[ms]
-                : ms < 60_000 ? Tenths[ms / 100]
-                : ms < 3_600_000 ? Minutes[ms / 60_000] : Longer;
-        }
+            private readonly string[] milliseconds;
+            private readonly string[] tenths;
+            private readonly string[] minutes;
+            private readonly string longer;
 
-        private static string[] Texts(int count, Func<int, string> age)
-        {
-            var texts = new string[count];
-            for (int at = 0; at < count; at++)
+            internal Words(string what)
             {
-                texts[at] = $"the newest pose is {age(at)} old";
+                longer = $"the newest {what} is more than an hour old";
+                milliseconds = Texts(what, 1000, at => $"{at} ms");
+                tenths = Texts(what, 600, at => $"{(at / 10.0).ToString("0.0", CultureInfo.InvariantCulture)} s");
+                minutes = Texts(what, 60, at => $"{at} min");
             }
 
-            return texts;
+            internal string Of(long ageNs)
+            {
+                long ms = Math.Max(0, ageNs / MsNs);
+                return ms < 1000 ? milliseconds[ms]
+                    : ms < 60_000 ? tenths[ms / 100]
+                    : ms < 3_600_000 ? minutes[ms / 60_000] : longer;
+            }
+
+            private static string[] Texts(string what, int count, Func<int, string> age)
+            {
+                var texts = new string[count];
+                for (int at = 0; at < count; at++)
+                {
+                    texts[at] = $"the newest {what} is {age(at)} old";
+                }
+
+                return texts;
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ using SurgNav.Core.Wire;
 
 namespace SurgNav.Core.Client
 {
-    /// <summary>From Start to Stop: three links, a thread for each, and what they tell one another.</summary>
+    /// <summary>From Start to Stop: the links, a thread for each, and what they tell one another.</summary>
     internal sealed class ClientSession
     {
         private const int PollMs = 20;
@@ -18,6 +18,9 @@ namespace SurgNav.Core.Client
         private const int StopMs = 10_000;
 
         private const long StatusEveryNs = 100_000_000;
+
+        /// <summary>An application that has read no image for so long gets none.</summary>
+        private const long ImageReadNs = 1_000_000_000;
 
         /// <summary>How long the last batches may take to arrive before they count as lost.</summary>
         private const long TailNs = 1_000_000_000;
@@ -33,6 +36,9 @@ namespace SurgNav.Core.Client
         private long closeAtSequence;
         private long statusNs = long.MinValue / 2;
         private long reportNs;
+        private string ultrasoundEndpoint = "";
+        private uint? ultrasoundPort;
+        private long imageReadNs = long.MinValue / 2;
 
         internal ClientSession(
             ITransport transport,
@@ -55,12 +61,16 @@ namespace SurgNav.Core.Client
             Poses = new PoseLink(poses, clock, listener);
             Control = new ControlLink(control, clock, settings, events, store.Pool, observations);
             Surfaces = new SurfaceLink(surfaces, clock, settings, store);
-            statusMaker = new StatusMaker(clock, Poses, Surfaces, Control);
+            Contours = new UltrasoundLink(transport, clock, Socket(UltrasoundLink.MaxMessageBytes, 0), false);
+            Images = new UltrasoundLink(transport, clock, Socket(UltrasoundLink.MaxMessageBytes, 0), true);
+            statusMaker = new StatusMaker(clock, Poses, Surfaces, Control, Contours, Images);
             threads = new[]
             {
                 Make("SurgNav poses", () => Poses.Step(PollMs), Poses),
                 Make("SurgNav control", StepControl, Control),
                 Make("SurgNav surfaces", () => Surfaces.Step(PollMs), Surfaces),
+                Make("SurgNav contours", () => Contours.Step(PollMs), Contours),
+                Make("SurgNav images", () => Images.Step(PollMs), Images),
             };
         }
 
@@ -69,6 +79,11 @@ namespace SurgNav.Core.Client
         internal ControlLink Control { get; }
 
         internal SurfaceLink Surfaces { get; }
+
+        /// <summary>Live ultrasound without its images: these have a connection of their own, and delay no contour.</summary>
+        internal UltrasoundLink Contours { get; }
+
+        internal UltrasoundLink Images { get; }
 
         internal Action<ClientStatus>? StatusMade { get; set; }
 
@@ -117,6 +132,17 @@ namespace SurgNav.Core.Client
             buffer.Read(displayNs, facts, frame);
         }
 
+        /// <summary>The display's thread. Images are asked for while they are read.</summary>
+        internal void ReadUltrasound(long displayNs, bool image, UltrasoundView view)
+        {
+            if (image)
+            {
+                Volatile.Write(ref imageReadNs, clock.NowNs);
+            }
+
+            (image ? Images : Contours).Inbox.Read(displayNs, Poses.Facts, view);
+        }
+
         /// <summary>One step of the control thread: the link, then what it means for the others.</summary>
         internal void StepControl()
         {
@@ -132,6 +158,7 @@ namespace SurgNav.Core.Client
             Poses.RateHz = mayShow ? Control.Welcome!.RateHz : 0.0;
             Poses.Token = Control.SelfTest.PoseToken;
             store.IsOpen = mayShow;
+            AllowUltrasound(mayShow ? Control.Welcome!.UltrasoundPort : null);
             Surfaces.Allow(Control.IsWelcomed, Control.Welcome != null && Control.Welcome.ResearchSession);
             if (Control.SurfacesHaveChanged)
             {
@@ -158,6 +185,21 @@ namespace SurgNav.Core.Client
                 reportNs = nowNs;
                 Control.AskToReport(statusMaker.MakeReport());
             }
+        }
+
+        /// <summary>At the host of the control socket; at a port that is none, nowhere.</summary>
+        private void AllowUltrasound(uint? port)
+        {
+            if (port != ultrasoundPort)
+            {
+                ultrasoundPort = port;
+                string host = settings.ControlEndpoint.Substring(0, settings.ControlEndpoint.LastIndexOf(':'));
+                ultrasoundEndpoint = port is uint there && there >= 1 && there <= 65535 ? $"{host}:{there}" : "";
+            }
+
+            bool isRead = clock.NowNs - Volatile.Read(ref imageReadNs) < ImageReadNs;
+            Contours.Allow(ultrasoundEndpoint, Control.SelfTest.PoseToken);
+            Images.Allow(isRead ? ultrasoundEndpoint : "", Control.SelfTest.PoseToken);
         }
 
         /// <summary>An application's thread that may wait.</summary>

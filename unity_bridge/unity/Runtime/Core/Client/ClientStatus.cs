@@ -104,6 +104,11 @@ namespace SurgNav.Core.Client
         /// <summary>Names on offer that are not here as wanted: under way, too large, damaged, or approved by nobody.</summary>
         public IReadOnlyList<string> MissingSurfaces { get; internal set; } = Array.Empty<string>();
 
+        /// <summary>Live ultrasound without images.</summary>
+        public UltrasoundCounts UltrasoundContours { get; internal set; }
+
+        public UltrasoundCounts UltrasoundImages { get; internal set; }
+
         public ClientStatistics Statistics { get; internal set; }
     }
 

@@ -1,6 +1,5 @@
 #nullable enable
 using System;
-using System.Buffers.Binary;
 using System.Threading;
 using SurgNav.Core.Wire;
 
@@ -12,7 +11,6 @@ namespace SurgNav.Core.Client
     /// </summary>
     internal sealed class GuidanceInbox
     {
-        private const int TypeAt = 6;
         private const string NoGuidance = "no guidance from the server: the case has no plan";
         private const string NotWelcomed = "the server has started anew: waiting for its welcome";
         private const string Future = "a time stamp of the future: the clocks disagree";
@@ -23,12 +21,7 @@ namespace SurgNav.Core.Client
         /// <summary>Whether the header says that this is guidance or its plan; nothing else is checked.</summary>
         internal static bool IsGuidance(ReadOnlySpan<byte> message)
         {
-            if (message.Length < MessageHeader.Size)
-            {
-                return false;
-            }
-
-            var type = (MessageType)BinaryPrimitives.ReadUInt16LittleEndian(message.Slice(TypeAt));
+            var type = Envelope.TypeOf(message);
             return type == MessageType.Guidance || type == MessageType.GuidancePlan;
         }
 

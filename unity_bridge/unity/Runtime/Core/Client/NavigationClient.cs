@@ -104,6 +104,25 @@ namespace SurgNav.Core.Client
         }
 
         /// <summary>
+        /// Live ultrasound at a moment of display: the newest frame with its contours, and with its image if that is asked for.
+        /// Images come over a connection of their own, fewer where the link is slow; contours do not wait for them, so read
+        /// both, each into its own view. From the thread of ReadPoses. Makes no garbage.
+        /// </summary>
+        /// <param name="displayNs">As for ReadPoses.</param>
+        /// <param name="withImage">Images are sent while somebody reads them.</param>
+        /// <param name="view">Filled in; what it shows is valid until the next reading of the same kind.</param>
+        public void ReadUltrasound(long displayNs, bool withImage, UltrasoundView view)
+        {
+            if (session == null)
+            {
+                view.Hide("the client is not started");
+                return;
+            }
+
+            session.ReadUltrasound(displayNs, withImage, view);
+        }
+
+        /// <summary>
         /// Sends what the headset sees now, in place of what was not sent yet: for headsets that are a device of the
         /// server's room.
         /// </summary>

@@ -11,9 +11,14 @@ namespace SurgNav.Core.Client
         private readonly PoseLink poses;
         private readonly SurfaceLink surfaces;
         private readonly ControlLink control;
+        private readonly UltrasoundLink contours;
+        private readonly UltrasoundLink images;
 
-        internal StatusMaker(IClock clock, PoseLink poses, SurfaceLink surfaces, ControlLink control)
+        internal StatusMaker(
+            IClock clock, PoseLink poses, SurfaceLink surfaces, ControlLink control, UltrasoundLink contours, UltrasoundLink images)
         {
+            this.contours = contours;
+            this.images = images;
             this.clock = clock;
             this.poses = poses;
             this.surfaces = surfaces;
@@ -36,6 +41,8 @@ namespace SurgNav.Core.Client
                 Obstacle = control.Facts.Obstacle,
                 MissingSurfaces = surfaces.Shelf.Missing,
                 Statistics = Statistics(counts),
+                UltrasoundContours = Ultrasound(contours),
+                UltrasoundImages = Ultrasound(images),
             };
             if (welcome != null)
             {
@@ -98,6 +105,16 @@ namespace SurgNav.Core.Client
 
             surfaces.Shelf.Received(report.Surfaces);
             return report;
+        }
+
+        private UltrasoundCounts Ultrasound(UltrasoundLink link)
+        {
+            var counts = link.Counts;
+            var facts = control.Facts;
+            link.Latencies.Percentiles(facts.Offset.OffsetNs, out double p50Ms, out double p99Ms, out _);
+            counts.LatencyP50Ms = facts.HasClock ? p50Ms : double.NaN;
+            counts.LatencyP99Ms = facts.HasClock ? p99Ms : double.NaN;
+            return counts;
         }
 
         private static LinkStatus Link(IMessageSocket socket)

@@ -27,6 +27,12 @@ namespace SurgNav.Core.Wire
             return header;
         }
 
+        /// <summary>What the header says that it is; nothing else is checked. 0 where there is no header.</summary>
+        internal static MessageType TypeOf(ReadOnlySpan<byte> message)
+        {
+            return message.Length < MessageHeader.Size ? 0 : (MessageType)MessageHeader.Read(message).MessageType;
+        }
+
         internal static void Begin(WireWriter writer)
         {
             writer.Clear();

@@ -2,6 +2,7 @@
 using System.Linq;
 using NUnit.Framework;
 using SurgNav.Core.Client;
+using SurgNav.Core.Transport;
 using SurgNav.Core.Wire;
 using static SurgNav.Core.Tests.FakeClock;
 
@@ -24,7 +25,8 @@ namespace SurgNav.Core.Tests
             var poses = new PoseLink(poseSocket, clock, null);
             var control = new ControlLink(controlSocket, clock, settings, new EventQueue(clock), pool);
             var surfaces = new SurfaceLink(new FakeSocket(), clock, settings, new SurfaceStore(pool));
-            var maker = new StatusMaker(clock, poses, surfaces, control);
+            var ultrasound = new UltrasoundLink(new FakeTransport(), clock, new SocketSettings(), false);
+            var maker = new StatusMaker(clock, poses, surfaces, control, ultrasound, ultrasound);
             Connect(control);
 
             poseSocket.Put(server.Batch(1, clock.NowNs + AheadNs, TestTool.At(0.0f)));

@@ -5,6 +5,36 @@ using System.Collections.Generic;
 
 namespace SurgNav.Core.Wire
 {
+    /// <summary>One structure in the frame. The tags of its fields.</summary>
+    public static class UltrasoundContourTags
+    {
+        public const ushort Structure = 1;
+        public const ushort Closed = 2;
+        public const ushort Confidence = 3;
+        public const ushort PointsPx = 4;
+    }
+
+    /// <summary>One frame of live ultrasound: its contours, where its image lies, and the image itself where it was asked for. The tags of its fields.</summary>
+    public static class UltrasoundFrameTags
+    {
+        public const ushort Number = 1;
+        public const ushort ShowsNs = 2;
+        public const ushort Source = 3;
+        public const ushort State = 4;
+        public const ushort Reason = 5;
+        public const ushort WidthPx = 6;
+        public const ushort HeightPx = 7;
+        public const ushort Placing = 8;
+        public const ushort PlacingReason = 9;
+        public const ushort ToFrame = 10;
+        public const ushort FirstPixelM = 11;
+        public const ushort AlongXM = 12;
+        public const ushort AlongYM = 13;
+        public const ushort ExpectedP95Mm = 14;
+        public const ushort Contours = 15;
+        public const ushort Image = 16;
+    }
+
     /// <summary>One structure in the frame.</summary>
     public sealed class UltrasoundContour
     {
