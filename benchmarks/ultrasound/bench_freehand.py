@@ -7,11 +7,12 @@ MEAN, sticks of 9) on the grid of its volume. PLUS compares volumes byte by byte
 PlusVolumeReconstruction), or by the standard deviation of the absolute difference (CompareVolumes). Both are shown, of
 its arithmetic and of this project's mean, with its matrices as they are written.
 
-The straightforward way beside it: all pixels of all frames as points, and scipy.interpolate.NearestNDInterpolator and
-LinearNDInterpolator on the same grid, of every `THIN`-th pixel along rows and columns, as all would take too long. It
-has to wait for the last frame; this project's way takes each as it comes, so its time a frame counts against the rate
-of the recording. One
-thread; times are those of the processor.
+Straightforward ways beside it, on the same grid: the pixels of all frames as points in
+scipy.interpolate.NearestNDInterpolator, and in vtkPointInterpolator with its linear kernel of `REACH_MM`; of every
+`THIN`-th pixel along rows and columns, as all would take too long. (LinearNDInterpolator was still at its triangulation
+after minutes: the pixels of a frame lie in one plane.) They have to wait for the last frame; this project's way takes
+each as it comes, so its time a frame counts against the rate of the recording. One thread; times are those of the
+processor.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.interpolate import NearestNDInterpolator
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPolyData
+from vtkmodules.vtkFiltersPoints import vtkLinearKernel, vtkPointInterpolator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -41,7 +46,7 @@ from reconstruction.freehand.holes import Filled, fill_holes
 from reconstruction.freehand.settings import Compounding, CompoundingSettings, Interpolation
 from reconstruction.surfaces.extract import SurfaceSettings, extract_surface
 
-THIN = 10
+THIN, REACH_MM = 10, 1.5
 LIVER_SPACING_MM = 1.0
 
 
@@ -118,22 +123,42 @@ def against_plus(plus: Path, sweep: RecordedSweep, pictures: Path | None) -> Non
 
 
 def rivals(sweep: RecordedSweep, grid: FreehandGrid, ours_ms: float) -> None:
-    """The same sweep by SciPy's scattered interpolation, thinned."""
+    """The same sweep by scattered interpolation, thinned."""
     rows, columns = np.mgrid[: sweep.shape[0] : THIN, : sweep.shape[1] : THIN]
     px = np.stack([columns, rows, np.zeros_like(rows), np.ones_like(rows)], axis=-1).reshape(-1, 4)
     points = (sweep.T_frame_image_px @ px.T)[:, :3].transpose(0, 2, 1).reshape(-1, 3)
     values = np.concatenate([pixels[::THIN, ::THIN].reshape(-1) for pixels in sweep.pixels]).astype(float)
-    k, j, i = np.mgrid[tuple(slice(n) for n in grid.shape)]
-    places = grid.origin_mm + np.stack([i, j, k], axis=-1).reshape(-1, 3) * grid.spacing_mm
-    ways: dict[str, Callable] = {"Nearest": NearestNDInterpolator, "Linear": LinearNDInterpolator}
-    rows_and_columns = sweep.shape[0] * sweep.shape[1]
+    everything = len(sweep.pixels) * sweep.shape[0] * sweep.shape[1]
+    ways: dict[str, Callable] = {"SciPy NearestNDInterpolator": by_scipy, "VTK vtkPointInterpolator": by_vtk}
     for name, way in ways.items():
         start = time.process_time()
-        way(points, values)(places)
+        way(points, values, grid)
         spent_ms = 1e3 * (time.process_time() - start)
-        print(f"  SciPy {name}NDInterpolator, {len(points)} of {len(sweep.pixels) * rows_and_columns} pixels: "
-              f"{spent_ms / 1e3:.1f} s for the sweep; linear mean of all pixels, and holes: {ours_ms / 1e3:.1f} s, "
-              f"{spent_ms / ours_ms:.1f} times faster")  # fmt: skip
+        print(f"  {name}, {len(points)} of {everything} pixels: {spent_ms / 1e3:.1f} s for the sweep; linear mean of "
+              f"all pixels, and holes: {ours_ms / 1e3:.1f} s, {spent_ms / ours_ms:.1f} times faster")  # fmt: skip
+
+
+def by_scipy(points: np.ndarray, values: np.ndarray, grid: FreehandGrid) -> None:
+    k, j, i = np.mgrid[tuple(slice(n) for n in grid.shape)]
+    places = grid.origin_mm + np.stack([i, j, k], axis=-1).reshape(-1, 3) * grid.spacing_mm
+    NearestNDInterpolator(points, values)(places)
+
+
+def by_vtk(points: np.ndarray, values: np.ndarray, grid: FreehandGrid) -> None:
+    cloud, places, image = vtkPolyData(), vtkPoints(), vtkImageData()
+    places.SetData(numpy_to_vtk(np.ascontiguousarray(points)))
+    cloud.SetPoints(places)
+    cloud.GetPointData().SetScalars(numpy_to_vtk(values))
+    image.SetDimensions(*grid.shape_ijk)
+    image.SetOrigin(*grid.origin_mm)
+    image.SetSpacing(*grid.spacing_mm)
+    kernel = vtkLinearKernel()
+    kernel.SetRadius(REACH_MM)
+    interpolator = vtkPointInterpolator()
+    interpolator.SetInputData(image)
+    interpolator.SetSourceData(cloud)
+    interpolator.SetKernel(kernel)
+    interpolator.Update()
 
 
 def liver(data: Path, pictures: Path | None) -> None:

@@ -94,8 +94,11 @@ class VolumeRequest:
     level: Annotated[int | None, typer.Option(min=1, max=255, help="Grey value from which on a surface is made.")] = (
         None
     )
-    name: Annotated[str, typer.Option(help="Of the surface.")] = "ultrasound"
-    max_triangles: Annotated[int, typer.Option(min=4, help="Of the surface.")] = 100_000
+    name: Annotated[str, typer.Option(help="Of that surface.")] = "ultrasound"
+    model: Annotated[
+        str | None, typer.Option(help="Surfaces of what a model finds in the frames: as of surgnav ultrasound run.")
+    ] = None
+    max_triangles: Annotated[int, typer.Option(min=4, help="Of each surface.")] = 100_000
     json_file: options.JsonFile = None
 
 

@@ -24,6 +24,7 @@ from navigation.ultrasound.freehand.files import check_volume_path, write_volume
 from navigation.ultrasound.freehand.pictures import save_slices
 from navigation.ultrasound.freehand.plus_config import read_image_to_probe
 from navigation.ultrasound.freehand.report import SweepReport
+from navigation.ultrasound.freehand.structures import StructureSettings, open_pipeline, structure_surfaces
 from navigation.ultrasound.freehand.sweep import RecordedSweep, crop_mask, placed_by_calibration, placed_by_map
 from navigation.ultrasound.placing import ProbeInForce, placing_of
 from reconstruction.freehand.compounding import Compounder
@@ -48,7 +49,7 @@ def make_volume(request: VolumeRequest, console: Console, progress: ProgressLine
         SurgNavError: no calibration, no registration where a case is named, frames that cannot be placed, a grid that
             is too large, or nothing that reaches the level.
     """
-    require_extras("reconstruction", "pictures")
+    require_extras("reconstruction", "pictures", *(("ultrasound",) if request.model else ()))
     _check(request)
     case = None if request.case is None else Case.open(request.case)
     sweep, mask = _sweep(request)
@@ -60,18 +61,18 @@ def make_volume(request: VolumeRequest, console: Console, progress: ProgressLine
             raise DeviceError(came, "a patient that is registered", "surgnav register, or leave --case out")
         sweep = sweep.in_ct(registration.T_reference_ct)
     filled, seconds = _compounded(request, sweep, mask, progress)
+    surfaces = _surfaces(request, sweep, mask, filled, progress)
     progress("looking for gaps and ghosts", 0.9)
     report = SweepReport.of(sweep, mask, filled)
     write_volume(request.out, filled.compounded.volume)
     stem = request.out.parent / request.out.name.split(".")[0]
     save_slices(stem.with_suffix(".png"), filled, report.coverage)
     numbers = _numbers(request, sweep, filled, seconds) | report.numbers()
-    surface = _surface(request, filled)
-    if surface is not None:
-        write_surface(stem.with_suffix(".stl"), surface.surface)
-        numbers["surface_ml"] = round(surface.surface.volume_ml, 3)
+    for name, surface in surfaces.items():
+        write_surface(request.out.parent / f"{stem.name}_{name}.stl", surface.surface)
+    numbers["surfaces_ml"] = {name: round(each.surface.volume_ml, 3) for name, each in surfaces.items()}
     if case is not None and registration is not None:
-        _keep(case, request, filled, surface, registration.registration_id)
+        _keep(case, request, filled, surfaces, registration.registration_id)
     write_json_file(stem.with_suffix(".json"), numbers)
     if request.json_file is not None:
         write_json_file(request.json_file, numbers)
@@ -117,21 +118,37 @@ def _compounded(
     return fill_holes(compounded, request.stick), seconds
 
 
-def _surface(request: VolumeRequest, filled: Filled) -> ExtractedSurface | None:
-    """Where the grey value reaches the level; what is empty is below it, so a surface ends where nothing was seen."""
-    if request.level is None:
-        return None
-    settings = SurfaceSettings(level=float(request.level) - 0.5, max_triangles=request.max_triangles)
-    return extract_surface(filled.compounded.volume, request.name, settings)
+def _surfaces(
+    request: VolumeRequest, sweep: RecordedSweep, mask: Bools, filled: Filled, progress: ProgressLine
+) -> dict[str, ExtractedSurface]:
+    """The surface at a grey level, and those of the structures that a model finds.
+
+    What is empty is below the level, so a surface ends where nothing was seen.
+    """
+    surfaces: dict[str, ExtractedSurface] = {}
+    if request.level is not None:
+        settings = SurfaceSettings(level=request.level - 0.5, max_triangles=request.max_triangles)
+        surfaces[request.name] = extract_surface(filled.compounded.volume, request.name, settings)
+    if request.model is not None:
+        pipeline = open_pipeline(request.model, sweep)
+        how = StructureSettings(max_triangles=request.max_triangles, stick=request.stick)
+        grid = filled.compounded.grid
+        surfaces |= structure_surfaces(
+            sweep, grid, mask, pipeline, how, lambda share: progress(f"looking for {request.model}", share)
+        )
+        if not surfaces:
+            came = f"{request.source.name}, in which {request.model} finds nothing that has a surface"
+            raise DeviceError(came, "a sweep over what the model knows", "look at its frames: surgnav ultrasound run")
+    return surfaces
 
 
 def _keep(
-    case: Case, request: VolumeRequest, filled: Filled, surface: ExtractedSurface | None, registration_id: str
+    case: Case, request: VolumeRequest, filled: Filled, surfaces: dict[str, ExtractedSurface], registration_id: str
 ) -> None:
     """Volume and surface in the case, made from the registration: they are stale where it is made again."""
     time = datetime.now(UTC).isoformat(timespec="seconds")
     parameters = {"interpolation": request.interpolation, "compounding": request.compounding, "stick": request.stick}
-    made_by = MadeBy.surgnav(time, parameters | {"level": request.level})
+    made_by = MadeBy.surgnav(time, parameters | {"level": request.level, "model": request.model})
     volume = filled.compounded.volume
     case.add(
         "ultrasound_volume",
@@ -140,7 +157,7 @@ def _keep(
         made_by,
         (f"registration/{registration_id}.json",),
     )
-    if surface is not None:
+    for surface in surfaces.values():
         case.add_surface(surface.surface, made_by, (VOLUME_ID,), details=surface.simplified())
 
 
@@ -173,8 +190,7 @@ def _say(
         *(f"{count} frames left out: {reason}" for reason, count in sweep.left_out.items()),
         *report.lines(),
     ]
-    if "surface_ml" in numbers:
-        lines.append(f"surface '{request.name}' at grey {request.level}: {numbers['surface_ml']:.1f} ml")
+    lines += [f"surface of {name}: {size_ml:.1f} ml" for name, size_ml in numbers["surfaces_ml"].items()]
     if request.case is not None:
         lines.append(f"in the case {request.case} as a suggestion: surgnav review")
     for line in lines:

@@ -57,7 +57,7 @@ def read(path: Path, frame: str = "reference") -> Volume:
 @pytest.mark.parametrize("suffix", ["nrrd", "mha", "nii.gz"])
 def test_another_program_finds_the_ball_in_its_place(recorded, tmp_path, suffix):
     out = tmp_path / "out" / f"ball.{suffix}"
-    done = run(recorded, "--probe-map", tmp_path / "plus.xml", "--out", out, "--level", 120)
+    done = run(recorded, "--probe-map", tmp_path / "plus.xml", "--out", out, "--level", 120, "--name", "ball")
     assert done.exit_code == 0, done.output
     volume = read(out)
     vertices_mm = extract_surface(volume, "ball", SurfaceSettings(level=119.5)).surface.vertices_mm
@@ -67,9 +67,9 @@ def test_another_program_finds_the_ball_in_its_place(recorded, tmp_path, suffix)
     assert report["frame"] == "reference"
     assert report["frames"] == 57
     assert report["voxels_gap"] == 0
-    assert report["surface_ml"] == pytest.approx(4 / 3 * np.pi * BALL_RADIUS_MM**3 / 1000, rel=0.03)
+    assert report["surfaces_ml"]["ball"] == pytest.approx(4 / 3 * np.pi * BALL_RADIUS_MM**3 / 1000, rel=0.03)
     assert "100.00 % covered" in done.output
-    for name in ("ball.png", "ball.stl"):
+    for name in ("ball.png", "ball_ball.stl"):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
 
