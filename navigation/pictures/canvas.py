@@ -115,6 +115,38 @@ class Canvas:
         self._renderer.AddActor(actor)
         self._grow(points_mm)
 
+    def add_image(self, grey: Floats, shown: Floats, corner_mm: Floats, right_mm: Floats, down_mm: Floats) -> None:
+        """Adds a grey image as a plane, which keeps its brightness in any light.
+
+        Args:
+            grey: ``(h, w)`` uint8.
+            shown: which of its pixels are drawn, ``(h, w)`` bool.
+            corner_mm: upper left corner, ``(3,)``.
+            right_mm, down_mm: along the whole first row, and down the whole first column, ``(3,)``.
+        """
+        with from_extra("pictures"):
+            from vtkmodules.util.numpy_support import numpy_to_vtk
+            from vtkmodules.vtkCommonDataModel import vtkImageData
+            from vtkmodules.vtkFiltersSources import vtkPlaneSource
+            from vtkmodules.vtkRenderingCore import vtkTexture
+
+        rgba = np.dstack([grey, grey, grey, np.where(shown, 255, 0)])[::-1].astype(np.uint8)
+        image = vtkImageData()
+        image.SetDimensions(grey.shape[1], grey.shape[0], 1)
+        image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(rgba.reshape(-1, 4)), deep=True))
+        texture = vtkTexture()
+        texture.SetInputData(image)
+        texture.InterpolateOn()
+        plane = vtkPlaneSource()
+        plane.SetOrigin(*(corner_mm + down_mm))
+        plane.SetPoint1(*(corner_mm + down_mm + right_mm))
+        plane.SetPoint2(*corner_mm)
+        actor = self._add_source(plane, "#ffffff")
+        actor.SetTexture(texture)
+        actor.ForceTranslucentOn()
+        actor.GetProperty().LightingOff()
+        self._grow(np.stack([corner_mm, corner_mm + right_mm, corner_mm + down_mm, corner_mm + right_mm + down_mm]))
+
     def look_from(self, view: Floats, fill: tuple[float, float] = (0.66, 0.88)) -> None:
         """Points the camera at everything that was added, with z up.
 

@@ -52,6 +52,21 @@ class SceneTool:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class ScenePlane:
+    """An ultrasound image to draw where it lies.
+
+    Attributes:
+        grey: its pixels, ``(h, w)`` uint8.
+        shown: which of them are drawn, ``(h, w)`` bool.
+        T_ct_image_px: from ``(x px, y px, 0, 1)`` to ``ct`` in mm, ``(4, 4)``.
+    """
+
+    grey: NDArray[np.uint8]
+    shown: NDArray[np.bool_]
+    T_ct_image_px: Floats
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScenePictureData:
     """What the picture shows; every position is in ``ct``, in mm.
@@ -59,9 +74,11 @@ class ScenePictureData:
     Attributes:
         surfaces: coloured by their names.
         tools: drawn with their shafts and markers.
+        planes: ultrasound images.
         landmarks_ct: name -> ``(3,)``, the touched landmarks.
         targets_ct: name -> ``(3,)``.
         swept_ct: points of the sweep, ``(n, 3)``; None for no sweep.
+        swept_over: what was swept, in words.
         swept_residuals_mm: their distances to the surface, ``(n,)``; the magnitude is the colour. None counts as 0.
         numbers: label and value, printed beside the scene in this order.
 
@@ -71,9 +88,11 @@ class ScenePictureData:
 
     surfaces: Sequence[Surface]
     tools: Sequence[SceneTool] = ()
+    planes: Sequence[ScenePlane] = ()
     landmarks_ct: Mapping[str, ArrayLike] = field(default_factory=dict)
     targets_ct: Mapping[str, ArrayLike] = field(default_factory=dict)
     swept_ct: ArrayLike | None = None
+    swept_over: str = "skin"
     swept_residuals_mm: ArrayLike | None = None
     numbers: Sequence[tuple[str, str]] = ()
 
@@ -130,6 +149,8 @@ def scene_picture(
         canvas.add_surface(surface, colour, view if glass else None)
     for tool in data.tools:
         _add_tool(canvas, tool)
+    for plane in data.planes:
+        _add_plane(canvas, plane)
     for point in data.landmarks_ct.values():
         canvas.add_ball(np.asarray(point, dtype=float), 4.5, LANDMARK)
     n_swept, limit_mm = _add_swept(canvas, data, settings.residual_limit_mm)
@@ -137,7 +158,9 @@ def scene_picture(
     figure = _figure(canvas, data, settings.width_px)
     figure.text(0.018, 0.962, title, color=INK, size=20, weight="bold", va="center")
     if n_swept:
-        _residual_bar(figure, (canvas.width_px / settings.width_px + 0.014, 0.075, 0.2, 0.018), limit_mm, n_swept)
+        _residual_bar(
+            figure, (canvas.width_px / settings.width_px + 0.014, 0.075, 0.2, 0.018), limit_mm, n_swept, data.swept_over
+        )
     figure.savefig(path, facecolor=PAPER)
     return path
 
@@ -152,6 +175,13 @@ def _add_swept(canvas: Canvas, data: ScenePictureData, limit_mm: float | None) -
     limit_mm = limit_mm or max(float(np.percentile(residuals_mm, 95)), 0.1)
     canvas.add_points(swept, residuals_mm, limit_mm, radius=1.7)
     return len(swept), limit_mm
+
+
+def _add_plane(canvas: Canvas, plane: ScenePlane) -> None:
+    height, width = plane.grey.shape
+    right, down, _, origin = plane.T_ct_image_px[:3].T
+    corner = origin - 0.5 * (right + down)  # of the first pixel, whose middle the origin is
+    canvas.add_image(plane.grey, plane.shown, corner, width * right, height * down)
 
 
 def _add_tool(canvas: Canvas, tool: SceneTool) -> None:
@@ -280,13 +310,15 @@ def _print_numbers(figure: Any, numbers: Sequence[tuple[str, str]], x: float) ->
         figure.text(x, y - 0.024, value, color=INK, size=16, weight="bold", va="top")
 
 
-def _residual_bar(figure: Any, box: tuple[float, float, float, float], limit_mm: float, swept: int) -> None:
+def _residual_bar(
+    figure: Any, box: tuple[float, float, float, float], limit_mm: float, swept: int, surface: str
+) -> None:
     with from_extra("pictures"):
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
     mappable = ScalarMappable(Normalize(0.0, limit_mm), RESIDUAL_MAP)
     bar = figure.colorbar(mappable, cax=figure.add_axes(box), orientation="horizontal", extend="max")
-    bar.ax.set_title(f"distance of {swept:,} swept points to the skin, mm", size=11, color=INK, loc="left", pad=6)
+    bar.ax.set_title(f"distance of {swept:,} swept points to the {surface}, mm", size=11, color=INK, loc="left", pad=6)
     bar.ax.tick_params(labelsize=11, colors=INK)
     bar.outline.set_visible(False)

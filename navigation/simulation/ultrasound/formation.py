@@ -27,6 +27,7 @@ _FIELD_VOXELS, _FIELD_MM = 96, 0.35  # scatterers repeat after 34 mm
 _ROUGH_RAD, _DIFFUSE = 0.45, 0.1  # bone is rough: its echo lasts to some 45 degrees
 _MUSCLE_AMPLITUDE = 0.008  # of scatterers, against a mirror's echo
 _MOST_LOSS_DB = 200.0
+_LEAST = np.float32(1e-20)  # a draw of the noise may be zero
 _CONTACT_MM = 12.0  # as much gel as is put on
 
 
@@ -189,7 +190,7 @@ class UltrasoundSimulator:
         settings = self.settings
         noise = settings.noise * rng.standard_exponential(self._shape, np.float32)
         gain_db = settings.gain_db + settings.tgc_db_per_cm * 0.1 * self._deep_mm[:, None]
-        level_db = 20.0 * np.log10(envelope + noise) + gain_db.astype(np.float32)
+        level_db = 20.0 * np.log10(envelope + noise + _LEAST) + gain_db.astype(np.float32)
         grey: Singles = np.clip(255.0 * (1.0 + level_db / settings.dynamic_range_db), 0.0, 255.0)
         return grey.astype(np.float32, copy=False)
 

@@ -34,7 +34,7 @@ from navigation.simulation.ultrasound.scan_path import ScanPath, true_columns_mm
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 from navigation.ultrasound.placing import ProbeInForce
-from tests.navigation.live.timeline.measured_room import MS, MeasuredRoom, _bounded
+from tests.navigation.live.timeline.measured_room import MS, PERIOD_NS, MeasuredRoom, _bounded
 from unity_bridge.wire.envelope import Validity
 
 GEOMETRY = ScanGeometry.convex((400, 340), (0.3, 0.3), radius_mm=50.0, half_angle_rad=np.deg2rad(32.0), depth_mm=95.0)
@@ -90,9 +90,7 @@ class ProbeRoom(MeasuredRoom):
             spatial=probe_spatial_result(spatial, MADE, "cross"),
             temporal=probe_temporal_result(temporal, PROBE, np.arange(float(len(temporal.used))), MADE),
         )
-        turn = Rotation.from_rotvec(self.rng.uniform(-0.3, 0.3, 3) * [0.3, 0.3, 1.0])
-        moved = Transform.from_rotation(turn, self.rng.uniform(-200.0, 200.0, 3) * [1.0, 1.0, 0.5], TRACKER, TRACKER)
-        self.room.T_tracker_ct = moved @ self.room.T_tracker_ct
+        self._first_view = self.room.T_tracker_ct
         self.tracker = self._watching(self._pose, self.clock, 100.0)
 
     def _watching(self, pose: TruePose, clock: PacedClock, rate_hz: float) -> Tracker:
@@ -104,15 +102,7 @@ class ProbeRoom(MeasuredRoom):
 
     def placed(self) -> PlacedPixel:
         """A pixel somewhere in the scan of one image, while the probe is moved over the patient."""
-        rng, now_s = self.rng, self.clock.now_ns() / NS_PER_S
-        along = np.linspace(-40.0, 40.0, 9)
-        faces = np.column_stack([rng.uniform(-30.0, 30.0) + 0.2 * along, np.full(9, -45.0), along])
-        turned = Rotation.from_rotvec(rng.normal(scale=0.15, size=3))
-        across, into = turned.apply([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-        begins_s = now_s - rng.uniform(0.0, 10.0)
-        path = ScanPath(faces, across, into, GEOMETRY, float(rng.uniform(3.0, 15.0)), float(begins_s))
-        scanned = ScannedPatient(tissue=Path("nowhere.npz"), path=path, lag_ms=1e3 * self.lag_s)
-        object.__setattr__(self.room.config, "scan", scanned)
+        rng, path = self.rng, self._watched_path()
         timeline, stamp_ns = self._seen()
         pixels = np.zeros(GEOMETRY.size_px[::-1], np.uint8)
         result = FrameResult(
@@ -142,6 +132,26 @@ class ProbeRoom(MeasuredRoom):
                 "registration": float(np.linalg.norm(by_registration)),
             },
         )
+
+    def _watched_path(self) -> ScanPath:
+        """A path over the patient, the camera moved to where it sees the probe on it."""
+        rng = self.rng
+        while True:
+            now_s = self.clock.now_ns() / NS_PER_S
+            along = np.linspace(-40.0, 40.0, 9)
+            faces = np.column_stack([rng.uniform(-30.0, 30.0) + 0.2 * along, np.full(9, -45.0), along])
+            across, into = Rotation.from_rotvec(rng.normal(scale=0.15, size=3)).apply([[1.0, 0, 0], [0, 1.0, 0]])
+            begins_s, period_s = now_s - rng.uniform(0.0, 10.0), rng.uniform(3.0, 15.0)
+            path = ScanPath(faces, across, into, GEOMETRY, float(period_s), float(begins_s))
+            scanned = ScannedPatient(tissue=Path("nowhere.npz"), path=path, lag_ms=1e3 * self.lag_s)
+            object.__setattr__(self.room.config, "scan", scanned)
+            turn = Rotation.from_rotvec(rng.uniform(-0.3, 0.3, 3) * [0.3, 0.3, 1.0])
+            place_mm = rng.uniform(-200.0, 200.0, 3) * [1.0, 1.0, 0.5]
+            self.room.T_tracker_ct = Transform.from_rotation(turn, place_mm, TRACKER, TRACKER) @ self._first_view
+            self.tracker.start()
+            seen = [self.tracker.next_frame(PERIOD_NS) for _ in range(10)]
+            if all(each and all(tool.T_tracker_tool for tool in each.tools.values()) for each in seen):
+                return path
 
     def _in_ct(self, path: ScanPath, pixel: Floats, t_s: float) -> Floats:
         """Where a pixel ``(1, 2)`` truly lies in the body, ``(1, 3)``."""
