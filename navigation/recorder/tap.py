@@ -152,6 +152,8 @@ def packed_frame(frame: TrackerFrame) -> bytes:
             seen.reason,
             seen.capture_ns,
             None if seen.covariance is None else seen.covariance.tobytes(),
+            None if seen.T_tracker_reference is None else seen.T_tracker_reference.matrix.tobytes(),
+            seen.stamp_bound_ns,
         )
         for name, seen in frame.tools.items()
     ]

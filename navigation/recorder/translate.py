@@ -165,6 +165,8 @@ def _observation(
     reason: str,
     capture_ns: int | None,
     covariance: bytes | None,
+    reference: bytes | None,
+    stamp_bound_ns: int,
 ) -> dict[str, Any]:
     """The fields of `ToolMessage`; what is not known is left out."""
     fields = {
@@ -173,5 +175,7 @@ def _observation(
         "reason": reason or None,
         "capture_ns": capture_ns,
         "covariance": None if covariance is None else _COVARIANCE.unpack(covariance),
+        "T_tracker_reference": None if reference is None else _MATRIX.unpack(reference),
+        "stamp_bound_ns": stamp_bound_ns or None,
     }
     return {"state": state.lower(), **{name: value for name, value in fields.items() if value is not None}}

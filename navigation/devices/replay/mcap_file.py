@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from geometry import Transform
 from geometry.errors import SurgNavError
-from geometry.frames import TRACKER
+from geometry.frames import REFERENCE, TRACKER
 from navigation.devices.driver import Tool
 from navigation.devices.replay.mcap_messages import McapMessages
 from navigation.devices.replay.recording import RECORD_AGAIN, RecordedFrame, Recording, check_ids, in_order
@@ -43,7 +43,8 @@ class ToolMessage(_Part):
     Attributes:
         state: as `Visibility` has them: visible, occluded, out_of_volume, ...
         T_tracker_tool: the pose in mm, right-handed, 16 numbers row by row; exactly if the tool is visible.
-        fit_rms_mm, covariance, capture_ns, reason: as in `ToolObservation`; the covariance as 36 numbers row by row.
+        fit_rms_mm, covariance, capture_ns, reason, T_tracker_reference, stamp_bound_ns: as in `ToolObservation`; the
+            covariance as 36 numbers row by row, the reference's pose as that of the tool.
     """
 
     state: State
@@ -52,6 +53,8 @@ class ToolMessage(_Part):
     reason: str = ""
     capture_ns: int | None = None
     covariance: Covariance | None = None
+    T_tracker_reference: Matrix | None = None
+    stamp_bound_ns: int = Field(default=0, ge=0)
 
 
 class FrameMessage(_Part):
@@ -132,9 +135,19 @@ def _frame(path: Path, message: FrameMessage, tools: Sequence[Tool]) -> Recorded
 
 def observation_of(tool: ToolMessage, name: str) -> ToolObservation:
     """What was seen of a tool, under its name."""
-    numbers: Any = tool.T_tracker_tool
-    pose = None if numbers is None else Transform(np.array(numbers).reshape(4, 4), TRACKER, name)
+    pose, reference = _pose(tool.T_tracker_tool, name), _pose(tool.T_tracker_reference, REFERENCE)
     covariance = None if tool.covariance is None else np.array(tool.covariance).reshape(6, 6)
     return ToolObservation(
-        STATES[tool.state], pose, tool.fit_rms_mm, tool.reason, capture_ns=tool.capture_ns, covariance=covariance
+        STATES[tool.state],
+        pose,
+        tool.fit_rms_mm,
+        tool.reason,
+        capture_ns=tool.capture_ns,
+        covariance=covariance,
+        T_tracker_reference=reference,
+        stamp_bound_ns=tool.stamp_bound_ns,
     )
+
+
+def _pose(numbers: list[float] | None, name: str) -> Transform | None:
+    return None if numbers is None else Transform(np.array(numbers).reshape(4, 4), TRACKER, name)
