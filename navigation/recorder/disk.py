@@ -11,6 +11,7 @@ from navigation.clock import NS_PER_S
 RESERVE_BYTES = 256 << 20
 WARN_MINUTES = 30.0
 _WINDOW_NS = 60 * NS_PER_S
+_LATELY_NS = 10 * NS_PER_S  # so that ultrasound that has just begun is counted whole
 _S_PER_MINUTE = 60.0
 
 
@@ -20,7 +21,7 @@ class DiskOutlook:
 
     Attributes:
         free_bytes: on the recording's disk, for this user.
-        bytes_per_s: growth of the recording over the last minute.
+        bytes_per_s: growth of the recording over the last minute, or the last ten seconds if that was faster.
         minutes_left: until only the reserve is left; None while the recording does not grow.
     """
 
@@ -62,8 +63,13 @@ class DiskWatch:
         self._sizes.append((now_ns, written_bytes))
         while now_ns - self._sizes[0][0] > _WINDOW_NS:
             self._sizes.popleft()
-        since_ns, before = self._sizes[0]
-        seconds = (now_ns - since_ns) / NS_PER_S
-        rate = (written_bytes - before) / seconds if seconds > 0 else 0.0
+        lately = next(each for each in self._sizes if now_ns - each[0] <= _LATELY_NS)
+        rate = max(_rate((now_ns, written_bytes), since) for since in (self._sizes[0], lately))
         left = max(0, free_bytes - RESERVE_BYTES)
         return DiskOutlook(free_bytes, rate, left / rate / _S_PER_MINUTE if rate > 0 else None)
+
+
+def _rate(now: tuple[int, int], since: tuple[int, int]) -> float:
+    """Bytes a second between two measurements of (time in ns, bytes)."""
+    seconds = (now[0] - since[0]) / NS_PER_S
+    return (now[1] - since[1]) / seconds if seconds > 0 else 0.0

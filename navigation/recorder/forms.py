@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from geometry.extras import from_extra
 from navigation.devices.replay.mcap_file import MESSAGE_ENCODING, SCHEMA_ENCODING, SCHEMA_NAME, frame_schema
+from navigation.devices.ultrasound import mcap
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ def note_form() -> Form:
 def frame_form() -> Form:
     """Frames of a device, which the driver ``replay`` reads."""
     return Form(SCHEMA_NAME, SCHEMA_ENCODING, frame_schema(), MESSAGE_ENCODING)
+
+
+@cache
+def ultrasound_form() -> Form:
+    """Ultrasound frames without their pixels, which `navigation.devices.ultrasound.mcap` reads."""
+    return Form(mcap.SCHEMA_NAME, SCHEMA_ENCODING, mcap.note_schema(), MESSAGE_ENCODING)
 
 
 @cache

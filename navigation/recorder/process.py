@@ -17,8 +17,9 @@ import zmq
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
-from navigation.recorder.tap import MOST_WAITING, tapped
+from navigation.recorder.tap import MOST_WAITING, images_address, tapped
 from navigation.recorder.translate import Translator
+from navigation.recorder.ultrasound import MOST_IMAGES
 from navigation.recorder.writing import RecorderState, RecordingWriter
 
 _HEARD = "heard"
@@ -127,6 +128,8 @@ class _Worker:
         self._socket = self._context.socket(zmq.PULL)
         self._socket.setsockopt(zmq.RCVHWM, MOST_WAITING)
         self._socket.bind(address)
+        self._socket.setsockopt(zmq.RCVHWM, MOST_IMAGES)  # holds for what is bound after it
+        self._socket.bind(images_address(address))
         self._told_ns, self._may_tell, self._is_running = 0, True, True
 
     def run(self) -> None:

@@ -35,6 +35,7 @@ class Kind(IntEnum):
     FRAME = 2  # `packed_frame`
     JSON = 3  # UTF-8
     BLOB = 4  # one form of a surface's level
+    ULTRASOUND = 5  # `navigation.recorder.ultrasound.packed_ultrasound`
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ class Tap:
 
 
 POSES = "/wire/poses"
+
+
+def images_address(address: str) -> str:
+    """Where a recorder takes images: so many bytes may not wait for it as others messages."""
+    return f"{address}-images"
 
 
 def device_topic(name: str) -> str:

@@ -26,6 +26,7 @@ from navigation.recorder.forms import (
 )
 from navigation.recorder.service_tap import EVENTS, FORMS, MANIFEST
 from navigation.recorder.tap import POSES, Kind, Tapped
+from navigation.recorder.ultrasound import UltrasoundForms
 from unity_bridge.errors import WireError
 from unity_bridge.poses.batch import PoseBatchDecoder
 from unity_bridge.surfaces.payload import decode_surface
@@ -58,11 +59,14 @@ class Translator:
         with from_extra("navigation"):
             from foxglove import messages
         self._foxglove: Any = messages
+        self._ultrasound = UltrasoundForms()
 
     def entries(self, message: Tapped) -> Iterator[Entry]:
         """The messages of the recording that one tapped message makes."""
         if message.kind is Kind.FRAME:
             yield message.topic, frame_form(), self._frame(message)
+        elif message.kind is Kind.ULTRASOUND:
+            yield from self._ultrasound.entries(message.data, self._stamp(message.time_ns), self._stamp)
         elif message.kind is Kind.BLOB:
             yield FORMS, surface_form(), message.data
             self._note_form(message.data)
