@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from case.atomic import atomic_write
 from navigation.commands.recordings.command import ExportRequest
 from navigation.devices.replay.table import write_table
-from navigation.devices.ultrasound.plus.write import write_transforms
-from navigation.errors import RecordingError
+from navigation.devices.ultrasound.mcap import McapImages
+from navigation.devices.ultrasound.plus.write import write_images, write_transforms
+from navigation.errors import DeviceError, RecordingError
 from navigation.recorder.contents import RecordingFile
 from navigation.recorder.export.frames import device_frames, device_of
+from navigation.recorder.export.images import frames_at_images
 from navigation.recorder.export.page import summary_page
 from navigation.recorder.export.slicer import write_scene
 from navigation.recorder.export.summary import summarise
@@ -36,8 +40,20 @@ def export(request: ExportRequest) -> str:
         atomic_write(target, summary_page(request.recording.name, summary).encode())
         said = f"{summary.duration_s:.0f} s, {len(summary.tools)} tools, {len(summary.events)} events"
     else:
-        device = device_of(recording, request.device)
-        write = write_table if ending == ".csv" else write_transforms
-        said = f"{write(target, device_frames(recording, device))} frames of {device}"
+        said = _frames(request, recording, ending)
     closed = "" if recording.is_closed else "; the recording was never closed: its last moments are missing"
     return said + closed + "".join(f"; damaged: {fault}" for fault in recording.faults)
+
+
+def _frames(request: ExportRequest, recording: RecordingFile, ending: str) -> str:
+    """The frames of one device; in ``.igs.mha`` those at the times of the ultrasound images, where there are some."""
+    device = device_of(recording, request.device)
+    images = None
+    if ending == ".igs.mha":
+        with suppress(DeviceError):
+            images = McapImages(request.recording)
+    if images is not None:
+        frames = frames_at_images(recording, device, images)
+        return f"{write_images(request.target, frames, images)} images with the poses of {device} at their times"
+    write = write_table if ending == ".csv" else write_transforms
+    return f"{write(request.target, device_frames(recording, device))} frames of {device}"

@@ -71,7 +71,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         NavigationService(replace(config, recorder=recorder.address, pose_mirror=mirror), screen.say) as service,
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
-        ultrasound_side(placed, mirror, service, screen, clock) as ultrasound,
+        ultrasound_side(placed, mirror, recorder.address, service, screen, clock) as ultrasound,
         standing_side(request, config.supervisor.stale_after_ms, clock, console) as standing,
     ):
         _say_where(service, room, screen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from geometry.clock import Clock
@@ -109,16 +110,22 @@ def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) ->
 
 @contextmanager
 def ultrasound_side(
-    config: LiveConfig | None, poses: str, service: NavigationService, screen: OperatorScreen, clock: Clock
+    config: LiveConfig | None,
+    poses: str,
+    recorder: str,
+    service: NavigationService,
+    screen: OperatorScreen,
+    clock: Clock,
 ) -> Iterator[UltrasoundSide | None]:
     """The live ultrasound while the block runs; None where the room wants none.
 
     Args:
         poses: address of the service's `PoseMirror`.
+        recorder: address of the recorder; empty where nothing is recorded.
     """
     if config is None:
         yield None
         return
     screen.say(config.probe.line(datetime.now().astimezone()))
-    with closing(LiveUltrasound(config, poses, clock)) as live:
+    with closing(LiveUltrasound(replace(config, recorder=recorder), poses, clock)) as live:
         yield UltrasoundSide(live, service, clock)

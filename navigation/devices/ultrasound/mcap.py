@@ -237,9 +237,7 @@ def _note(path: Path, message: StoredMessage) -> FrameNote:
 
 def _since_first(path: Path, notes: tuple[FrameNote, ...]) -> tuple[int, ...]:
     stamps_ns = [note.capture_ns for note in notes if note.capture_ns is not None]
-    if len(stamps_ns) < len(notes) or any(
-        after < before for before, after in pairwise(stamps_ns)
-    ):
+    if len(stamps_ns) < len(notes) or any(after < before for before, after in pairwise(stamps_ns)):
         raise DeviceError(f"{path.name} with frames out of time", "frames whose times increase", "record again")
     return tuple(stamp_ns - stamps_ns[0] for stamp_ns in stamps_ns)
 

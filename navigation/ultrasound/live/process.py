@@ -23,6 +23,7 @@ from navigation.live.pose_mirror import MirrorReader
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.processes.priority import ULTRASOUND, keep_to_itself
+from navigation.recorder.ultrasound import UltrasoundTap
 from navigation.ultrasound.finding import open_finder, open_judge
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.live_loop import LiveLoop
@@ -47,6 +48,7 @@ class LiveConfig:
         T_probe_tip: its calibrated tip, where it has one.
         model: what `open_finder` takes.
         cache: folder of what was measured of engines.
+        recorder: address of the recorder; empty where nothing is recorded.
     """
 
     device: Device
@@ -54,6 +56,7 @@ class LiveConfig:
     T_probe_tip: Transform | None
     model: str
     cache: Path
+    recorder: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,16 @@ class _Worker:
         source = KeptSource(lambda: open_source(config.device, self._clock), self._clock)
         stack.callback(source.close)
         self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
+        self._recorded = UltrasoundTap(config.recorder, self._clock)
+        stack.callback(self._recorded.close)
         self._loop = LiveLoop(source, self._pipeline, self._timeline, poses.take, finder.name, self._clock)
         self._may_send, self._told_ns = True, self._clock.now_ns() - _TELL_EVERY_NS
 
     def step(self) -> None:
         """Handles the newest frame, and tells how it stands if it is time."""
-        self._loop.step()
+        placed = self._loop.step()
+        if placed is not None:
+            self._recorded.give(placed)
         now_ns = self._clock.now_ns()
         if self._may_send and now_ns - self._told_ns >= _TELL_EVERY_NS:
             self._may_send, self._told_ns = False, now_ns

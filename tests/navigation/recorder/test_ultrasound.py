@@ -1,32 +1,43 @@
 """Live ultrasound through the recorder: the same pixels, contours and places come out, for us and for Foxglove."""
 
 import json
+import tempfile
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
+import zmq
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 
-from geometry.frames import CT
+from geometry import Transform
+from geometry.frames import CT, TRACKER
 from navigation.clock import MonotonicClock, VirtualClock
+from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.devices.ultrasound import mcap
 from navigation.devices.ultrasound.mcap import DamagedImageError, McapImages, grey_of
 from navigation.devices.ultrasound.opening import open_recording
+from navigation.devices.ultrasound.plus.sequence import PlusSequence
+from navigation.devices.ultrasound.plus.write import write_images
 from navigation.devices.ultrasound.source import UltrasoundFrame
 from navigation.errors import DeviceError
-from navigation.recorder.tap import Kind, Tapped
+from navigation.recorder.process import RecorderConfig, RecorderProcess
+from navigation.recorder.tap import Kind, Tapped, images_address
 from navigation.recorder.translate import Translator
-from navigation.recorder.ultrasound import CONTOURS, IMAGE_FRAME, packed_ultrasound
+from navigation.recorder.ultrasound import CONTOURS, IMAGE_FRAME, MOST_IMAGES, UltrasoundTap, packed_ultrasound
 from navigation.recorder.writing import RecordingWriter
 from navigation.ultrasound.finding import BONE, open_finder, open_judge
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
+from navigation.ultrasound.live.process import LiveUltrasound
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
 from tests.navigation.commands.ultrasound.results import SIZE_PX
-from tests.navigation.ultrasound.live.probes import MS, patient, probe_in_force, told
+from tests.navigation.ultrasound.live.probes import MS, patient, pose_at, probe_in_force, told
+from tests.navigation.ultrasound.live.scanner import Scanner, live_config
 from tests.reconstruction.ultrasound.frames import bone_frame
 from unity_bridge.wire.envelope import Validity
 
@@ -185,3 +196,67 @@ def test_a_recording_without_ultrasound_or_with_another_form_is_refused(tmp_path
     message = mcap.StoredMessage(mcap.FRAMES, mcap.SCHEMA_NAME, "json", 0, json.dumps({"sequence": 0}).encode())
     with pytest.raises(DeviceError, match="a frame whose capture_ns is wrong"):
         mcap._note(path, message)
+
+
+def test_images_are_written_for_plus_and_read_by_others(live: list[PlacedFrame], recorded: Path, tmp_path: Path):
+    images, target = McapImages(recorded), tmp_path / "a.igs.mha"
+    pose = pose_at(0)
+    tracked = Transform(pose.matrix, TRACKER, "probe")
+    frames = [
+        TrackerFrame(sequence, note.capture_ns, {"probe": ToolObservation(Visibility.VISIBLE, tracked)})
+        for sequence, note in zip(images.sequences, images.frame_notes, strict=True)
+    ]
+    assert write_images(target, frames, images) == len(live)
+    by_itk = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(target)))
+    ours = PlusSequence(target)
+    assert ours.sequences == images.sequences
+    for index, placed in enumerate(live):
+        pixels, frame = placed.result.pixels, ours.frame(index)
+        assert frame.source_ns == placed.result.capture_ns
+        np.testing.assert_array_equal(by_itk[index], np.zeros_like(by_itk[0]) if pixels is None else pixels)
+        if pixels is None:
+            assert frame.pixels is None
+        else:
+            np.testing.assert_array_equal(frame.pixels, pixels)
+        np.testing.assert_allclose(frame.poses["T_tracker_probe"].matrix, tracked.matrix, atol=1e-9)
+
+
+def test_the_process_gives_what_it_saw_to_the_recorder(tmp_path: Path):
+    """A scanner over OpenIGTLink, the live process and the recorder's: what is on the disk gives the same contours."""
+    poses = f"ipc://{tmp_path}/mirror"
+    with (
+        closing(RecorderProcess(RecorderConfig(folder=tmp_path / "r", tool_ids={}))) as recorder,
+        closing(Scanner([image[100:260, :160] for image in images()], poses)) as scanner,
+    ):
+        config = replace(live_config(scanner.port, tmp_path / "cache"), recorder=recorder.address)
+        with closing(LiveUltrasound(config, poses, MonotonicClock())) as process:
+            until_s = time.monotonic() + 60.0
+            while time.monotonic() < until_s and (process.standing is None or process.standing.used < 30):
+                process.poll()
+                recorder.poll()
+                time.sleep(0.02)
+    (path,) = (tmp_path / "r").iterdir()
+    recording, again = McapImages(path), pipeline(tmp_path)
+    assert len(recording) >= 30
+    assert {note.place.validity for note in recording.frame_notes} >= {"valid"}
+    found = 0
+    for index, note in enumerate(recording.frame_notes):
+        result = again.process(recording.frame(index))
+        assert (result.state, result.reason) == (note.state, note.reason)
+        found += len(result.contours)
+        for stored, contour in zip(note.contours, result.contours, strict=True):
+            np.testing.assert_array_equal(np.array(stored.points_px), contour.points_px)
+    assert found > 0
+
+
+def test_a_recorder_that_stands_still_gets_few_images():
+    """Half a megabyte each: what waits for it is bounded on both sides, and what is dropped is counted."""
+    with tempfile.TemporaryDirectory() as folder, zmq.Context() as context, context.socket(zmq.PULL) as recorder:
+        address = f"ipc://{folder}/r"
+        recorder.setsockopt(zmq.RCVHWM, MOST_IMAGES)
+        recorder.bind(images_address(address))
+        tap = UltrasoundTap(address, VirtualClock())
+        for _ in range(20 * MOST_IMAGES):
+            tap._tap.give(Kind.ULTRASOUND, mcap.FRAMES, bytes(1 << 19))
+        assert tap._tap.dropped >= 17 * MOST_IMAGES
+        tap.close()
