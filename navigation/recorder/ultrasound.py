@@ -107,7 +107,7 @@ class UltrasoundForms:
         note, (to_frame, matrix), pixels = pickle.loads(data)
         yield FRAMES, ultrasound_form(), json.dumps(note, allow_nan=False).encode()
         if pixels is not None:
-            yield IMAGES, foxglove_form("RawImage"), self._image(*pixels, time)
+            yield IMAGES, foxglove_form("RawImage"), self._image(pixels[0], pixels[1], time)
         shows_ns = note["place"]["shows_ns"]
         stamp = time if shows_ns is None else shown(shows_ns)
         if matrix is not None:
