@@ -17,9 +17,8 @@ import zmq
 from geometry.errors import SurgNavError
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
-from navigation.recorder.tap import MOST_WAITING, images_address, tapped
+from navigation.recorder.tap import MOST_IMAGES, MOST_WAITING, images_address, tapped
 from navigation.recorder.translate import Translator
-from navigation.recorder.ultrasound import MOST_IMAGES
 from navigation.recorder.writing import RecorderState, RecordingWriter
 
 _HEARD = "heard"

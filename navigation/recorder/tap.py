@@ -24,6 +24,8 @@ from navigation.devices.wrapped_tracker import WrappedTracker
 # At 1,000 Hz, a message for the frame and one for the poses, the recorder may stand still for two seconds; at 60 Hz for
 # half a minute. At the 5 kB of 16 tools they take 20 MB.
 MOST_WAITING = 4096
+# Half a megabyte each: a second of them may wait for the recorder, and as many at it.
+MOST_IMAGES = 32
 _LINGER_MS = 500
 _HEAD = struct.Struct("<BBHQQq")  # kind, bytes of source and of topic, number, dropped, time
 
@@ -35,7 +37,7 @@ class Kind(IntEnum):
     FRAME = 2  # `packed_frame`
     JSON = 3  # UTF-8
     BLOB = 4  # one form of a surface's level
-    ULTRASOUND = 5  # `navigation.recorder.ultrasound.packed_ultrasound`
+    ULTRASOUND = 5  # `navigation.ultrasound.live.frame_tap.packed_ultrasound`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Live ultrasound on its way into a recording: from the ultrasound process, and in the forms that viewers know.
+"""Live ultrasound in the forms of a recording: our own note, and what viewers know.
 
 Images are stored as Foxglove's RawImage: without loss, so that the same contours are found in them again; the file's
 own compression (Zstandard) takes a tenth of PNG's time and about as much space.
@@ -9,83 +9,23 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from case.colours import structure_rgba
 from geometry import Transform
-from geometry.clock import Clock
 from geometry.extras import from_extra
 from geometry.points import Floats
 from navigation.devices.ultrasound.mcap import ENCODING, FRAMES, IMAGES
 from navigation.recorder.forms import TRANSFORMS, Form, foxglove_form, ultrasound_form
-from navigation.recorder.tap import Kind, Tap, images_address
 from unity_bridge.wire.convention import MM_PER_M
-from unity_bridge.wire.envelope import Validity
-
-if TYPE_CHECKING:  # the recorder's own process has no need of what finds contours
-    from navigation.ultrasound.live.placed_frame import PlacedFrame
-    from reconstruction.ultrasound.contours import Contour
 
 CONTOURS = "/ultrasound/contours"
 IMAGE_FRAME = "ultrasound_image"
-# Half a megabyte each: a second of them may wait for the recorder, and as many at it.
-MOST_IMAGES = 32
 _LINE_M = 0.0005
 _OUTLINE = 0.7, 0.7, 0.7, 1.0
-
-
-class UltrasoundTap:
-    """The end of the ultrasound process; never waits, and counts what it could not give.
-
-    Args:
-        address: of the recorder; empty without one, and then nothing is given.
-        clock: the service's.
-    """
-
-    def __init__(self, address: str, clock: Clock) -> None:
-        self._tap = Tap(images_address(address), "ultrasound", clock, MOST_IMAGES) if address else None
-
-    def give(self, placed: PlacedFrame) -> None:
-        """Gives one frame with its contours and its place."""
-        if self._tap is not None:
-            self._tap.give(Kind.ULTRASOUND, FRAMES, packed_ultrasound(placed))
-
-    def close(self) -> None:
-        """May be called again."""
-        if self._tap is not None:
-            self._tap.close()
-
-
-def packed_ultrasound(placed: PlacedFrame) -> bytes:
-    """A frame as plain numbers, for the recorder of the same program: `FrameNote`'s values, shape and pixels."""
-    result = placed.result
-    note = {
-        "sequence": result.sequence,
-        "capture_ns": result.capture_ns,
-        "source_ns": result.source_ns,
-        "pixel_mm": result.pixel_mm,
-        "missing": result.reason if result.pixels is None else "",
-        "label": result.label,
-        "poses": {name: _numbers(pose) for name, pose in result.poses.items()},
-        "state": result.state,
-        "reason": result.reason,
-        "contours": [_contour(contour) for contour in result.contours],
-        "place": {
-            "validity": placed.validity.value,
-            "reason": placed.reason,
-            "shows_ns": placed.shows_ns,
-            "T_probe_image_px": placed.T_probe_image_px.ravel().tolist(),
-            "T_reference_probe": _numbers(placed.T_reference_probe),
-            "T_ct_reference": _numbers(placed.T_ct_reference),
-            "expected_p95_mm": placed.expected_p95_mm,
-        },
-    }
-    place = (placed.to_frame, placed.T_placed_image_px) if placed.validity is Validity.VALID else ("", None)
-    pixels = None if result.pixels is None else (result.pixels.shape, result.pixels.tobytes())
-    return pickle.dumps((note, place, pixels), pickle.HIGHEST_PROTOCOL)
 
 
 class UltrasoundForms:
@@ -100,7 +40,8 @@ class UltrasoundForms:
         """Note, image, where its plane lies, and its contours as lines.
 
         Args:
-            data: as `packed_ultrasound` makes them.
+            data: a pickle of `FrameNote`'s values, of the frame that the image lies in and ``(4, 4)`` from its pixels
+                into that in mm (None where it may not be shown), and of the image's shape and bytes (or None).
             time: when it was given; for the image of a frame without a place.
             shown: makes the Timestamp of an instant on the service's clock.
         """
@@ -189,17 +130,3 @@ class UltrasoundForms:
 def _placed_m(matrix: Floats, points_px: Floats) -> Floats:
     placed: Floats = (points_px @ matrix[:3, :2].T + matrix[:3, 3]) / MM_PER_M
     return placed
-
-
-def _numbers(pose: Transform | None) -> list[float] | None:
-    return None if pose is None else pose.matrix.ravel().tolist()
-
-
-def _contour(contour: Contour) -> dict[str, Any]:
-    return {
-        "structure": contour.structure,
-        "closed": contour.closed,
-        "confidence": None if contour.confidence is None else float(contour.confidence),
-        "area_px2": float(contour.area_px2),
-        "points_px": contour.points_px.tolist(),
-    }

@@ -6,13 +6,13 @@ from contextlib import suppress
 
 from case.atomic import atomic_write
 from navigation.commands.recordings.command import ExportRequest
+from navigation.commands.recordings.images import frames_at_images
 from navigation.devices.replay.table import write_table
 from navigation.devices.ultrasound.mcap import McapImages
 from navigation.devices.ultrasound.plus.write import write_images, write_transforms
 from navigation.errors import DeviceError, RecordingError
 from navigation.recorder.contents import RecordingFile
 from navigation.recorder.export.frames import device_frames, device_of
-from navigation.recorder.export.images import frames_at_images
 from navigation.recorder.export.page import summary_page
 from navigation.recorder.export.slicer import write_scene
 from navigation.recorder.export.summary import summarise

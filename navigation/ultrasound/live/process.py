@@ -23,8 +23,8 @@ from navigation.live.pose_mirror import MirrorReader
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.processes.priority import ULTRASOUND, keep_to_itself
-from navigation.recorder.ultrasound import UltrasoundTap
 from navigation.ultrasound.finding import open_finder, open_judge
+from navigation.ultrasound.live.frame_tap import UltrasoundTap
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.live_loop import LiveLoop
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline

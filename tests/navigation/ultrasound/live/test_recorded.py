@@ -26,11 +26,12 @@ from navigation.devices.ultrasound.plus.write import write_images
 from navigation.devices.ultrasound.source import UltrasoundFrame
 from navigation.errors import DeviceError
 from navigation.recorder.process import RecorderConfig, RecorderProcess
-from navigation.recorder.tap import Kind, Tapped, images_address
+from navigation.recorder.tap import MOST_IMAGES, Kind, Tapped, images_address
 from navigation.recorder.translate import Translator
-from navigation.recorder.ultrasound import CONTOURS, IMAGE_FRAME, MOST_IMAGES, UltrasoundTap, packed_ultrasound
+from navigation.recorder.ultrasound import CONTOURS, IMAGE_FRAME
 from navigation.recorder.writing import RecordingWriter
 from navigation.ultrasound.finding import BONE, open_finder, open_judge
+from navigation.ultrasound.live.frame_tap import UltrasoundTap, packed_ultrasound
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.live.process import LiveUltrasound
