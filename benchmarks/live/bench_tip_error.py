@@ -38,7 +38,10 @@ def main() -> None:
     errors_mm = np.array([np.linalg.norm(each.error_mm) for each in found])
     stated_mm = np.sqrt([np.trace(each.covariance_mm2) for each in found])
     speeds = np.array([each.speed_mm_s for each in found])
-    print(f"{len(found)} instants in {arguments.rooms} rooms")
+    ages_ms = np.array([each.age_ms for each in found])
+    print(
+        f"{len(found)} instants in {arguments.rooms} rooms, {ages_ms.mean():.0f} ms old, at most {ages_ms.max():.0f} ms"
+    )
     print(
         f"error of the tip {np.sqrt(np.mean(errors_mm**2)):.2f} mm RMS, stated {np.sqrt(np.mean(stated_mm**2)):.2f} mm"
     )
@@ -46,6 +49,9 @@ def main() -> None:
     for low, high in ((0, 25), (25, 50), (50, 75), (75, 100)):
         some = (low <= speeds) & (speeds < high)
         print(f"  at {low} to {high} mm/s: {100.0 * np.mean(squared[some] <= CHI2_95):.1f} % of {some.sum()}")
+    for low, high in ((0, 15), (15, 25), (25, 100)):
+        some = (low <= ages_ms) & (ages_ms < high)
+        print(f"  {low} to {high} ms old: {100.0 * np.mean(squared[some] <= CHI2_95):.1f} % of {some.sum()}")
     held = np.mean(errors_mm <= np.array(radii_mm))
     print(f"a ball of the registration's 95 % error alone holds {100.0 * held:.1f} %")
 

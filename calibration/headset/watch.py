@@ -109,6 +109,11 @@ class HeadsetWatch:
             self._verdict = Verdict(Holds.YES)
         return self._verdict
 
+    def camera_moved(self) -> Verdict:
+        """The camera that gives ``tracker`` was moved: where it is in the headset's world nobody knows any more."""
+        self._verdict = _ended("the tracking camera was moved after it was calibrated")
+        return self._verdict
+
     def age(self, now_s: float) -> Verdict:
         """The verdict at a time at which nothing was heard: silence is not consent."""
         silent_s = 0.0 if self._last_s is None else now_s - self._last_s

@@ -21,6 +21,7 @@ from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device
 from navigation.devices.headset import HEADSET_DRIVER
 from navigation.devices.headset.desk import ObservationDesk
+from navigation.live.state_changes import State
 from navigation.terminal.foreign_text import fit_for_the_wire
 from unity_bridge.control.event_handler import Sender
 from unity_bridge.wire.convention import pose_numbers
@@ -65,6 +66,16 @@ class Overlays:
 
     def left(self, sender: Sender, stream: str, reason: str) -> None:
         self._desk.left(sender, stream, reason)
+
+    def camera_moved(self) -> None:
+        """The camera that sees the reference was moved: what was calibrated before holds no more."""
+        for overlay in self._headsets.values():
+            overlay.camera_moved(self._now())
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The state of each headset's overlay with its reason, as of a tool: it is shown where it is valid only."""
+        return tuple((f"{name} overlay", *overlay.state) for name, overlay in self._headsets.items())
 
     def lines(self) -> Iterator[tuple[str, bool]]:
         """What is new for the operator, and whether it is bad; call it often."""
@@ -127,6 +138,7 @@ class _Overlay:
     def __init__(self, name: str, rack: Path | None) -> None:
         self._name, self._rack = name, rack
         self._stamp: int | None = None
+        self._moved_at: datetime | None = None
         self._in_force: _InForce | None = None
         self._problem = ""
         self._said = ""
@@ -144,8 +156,29 @@ class _Overlay:
                 self._in_force, self._problem = None, self._missing()
             elif self._in_force is None or result != self._in_force.result:
                 self._in_force, self._problem = _InForce.of(result), ""
+                self._end_what_is_older()
         except SurgNavError as error:
             self._in_force, self._problem = None, str(error)
+
+    def camera_moved(self, now: datetime) -> None:
+        """Ends what was calibrated before now."""
+        self._moved_at = now
+        self._end_what_is_older()
+
+    def _end_what_is_older(self) -> None:
+        if self._in_force is not None and self._moved_at is not None and self._in_force.result.made_at < self._moved_at:
+            self._in_force.watch.camera_moved()
+
+    @property
+    def state(self) -> tuple[Validity, str]:
+        """Valid where the overlay is shown, suspect where its calibration is doubted, lost where there is none."""
+        if self._in_force is None:
+            return Validity.LOST, self._problem
+        verdict = self._in_force.watch.verdict
+        if verdict.holds is Holds.YES:
+            return Validity.VALID, ""
+        is_doubted = verdict.holds is Holds.DOUBTFUL and self._in_force.watch.has_heard
+        return Validity.SUSPECT if is_doubted else Validity.LOST, _why(verdict)
 
     def _stamp_of_rack(self) -> int:
         """Changes with every result that is written: 0 as long as there is none."""

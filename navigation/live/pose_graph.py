@@ -22,7 +22,7 @@ from navigation.devices.driver import Tool
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.supervisor import Judgement
 from navigation.live.timeline.timelines import NoPose, Relative, Timelines
-from navigation.live.timeline.tip_error import added_up, stamping_mm2, tracking_mm2, turned
+from navigation.live.timeline.tip_error import added_up, motion_mm2, tracking_mm2, turned
 from registration.record.accepted import AcceptedRegistration
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
@@ -84,7 +84,11 @@ class PoseGraph:
     registration: AcceptedRegistration | None = None
 
     def states(
-        self, frame: TrackerFrame | None, judgements: Mapping[str, Judgement], timelines: Timelines | None = None
+        self,
+        frame: TrackerFrame | None,
+        judgements: Mapping[str, Judgement],
+        timelines: Timelines | None = None,
+        now_ns: int | None = None,
     ) -> list[ToolState]:
         """One state for each tool and one for the patient.
 
@@ -92,6 +96,8 @@ class PoseGraph:
             frame: the newest frame; None if there is none to be used.
             judgements: the state of each tool of that frame, and maybe of the patient.
             timelines: what was seen so far, this frame included; without them the frame stands alone.
+            now_ns: when the states are published, for what tools have moved since they were seen; None for the time of
+                the frame.
         """
         if timelines is None:
             timelines = Timelines() if frame is None else Timelines.of(frame)
@@ -99,9 +105,10 @@ class PoseGraph:
         reference = observed.get(REFERENCE, NOT_SEEN)
         states = [self._reference(reference, judgements[REFERENCE])]
         frame_ns = None if frame is None else frame.capture_ns
+        now_ns = frame_ns if now_ns is None else now_ns
         for tool, judged in judgements.items():
             if tool not in (REFERENCE, PATIENT):
-                states.append(self._tool(tool, judged, timelines, frame_ns))
+                states.append(self._tool(tool, judged, timelines, frame_ns, now_ns))
         states.append(self._patient(judgements[REFERENCE], judgements.get(PATIENT), reference.capture_ns))
         return states
 
@@ -116,7 +123,9 @@ class PoseGraph:
             capture_ns=seen.capture_ns,
         )
 
-    def _tool(self, tool: str, judged: Judgement, timelines: Timelines, frame_ns: int | None) -> ToolState:
+    def _tool(
+        self, tool: str, judged: Judgement, timelines: Timelines, frame_ns: int | None, now_ns: int | None
+    ) -> ToolState:
         tip = self.tips.get(tool)
         relative = timelines.newest(tool) if judged.validity in _SHOWN else None
         if isinstance(relative, NoPose) and judged.validity is Validity.VALID:
@@ -126,7 +135,8 @@ class PoseGraph:
         if isinstance(relative, Relative):
             pose = relative.T_reference_tool if tip is None else relative.T_reference_tool @ tip.T_tool_tip
             capture_ns = None if relative.capture_ns == frame_ns else relative.capture_ns
-            covariance_mm2 = self._covariance_mm2(tool, relative, pose, timelines)
+            age_ns = 0 if now_ns is None else now_ns - relative.capture_ns
+            covariance_mm2 = self._covariance_mm2(tool, relative, pose, timelines, age_ns)
         return ToolState(
             tool=tool,
             to_frame=REFERENCE,
@@ -139,7 +149,9 @@ class PoseGraph:
             covariance_mm2=covariance_mm2,
         )
 
-    def _covariance_mm2(self, tool: str, relative: Relative, pose: Transform, timelines: Timelines) -> Floats | None:
+    def _covariance_mm2(
+        self, tool: str, relative: Relative, pose: Transform, timelines: Timelines, age_ns: int
+    ) -> Floats | None:
         """Of the tip against the registered patient, along the axes of the reference; None if a part is not known."""
         if self.registration is None or self.registration.uncertainty is None:
             return None
@@ -147,7 +159,7 @@ class PoseGraph:
         T_tool_tip = None if tip is None else tip.T_tool_tip
         parts = [
             tracking_mm2(relative, pose),
-            stamping_mm2(tool, relative, pose, T_tool_tip, timelines),
+            motion_mm2(tool, relative, pose, T_tool_tip, timelines, age_ns),
             self.registration.uncertainty.at(pose.translation_mm),
         ]
         if tip is not None:

@@ -120,10 +120,10 @@ class PoseLoop:
         judged_ns = now_ns = self._clock.now_ns()
         if frame is not None and frame is self._frames.order.newest:
             self._timelines.note(frame, now_ns)
-        states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines)
+        states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines, now_ns)
         if self._supervisor.is_aged(judged_ns, now_ns := self._clock.now_ns()):
             # This process was suspended in between, by a busy machine or with it: the judgement has expired.
-            states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines)
+            states = self.graph.states(frame, self._supervisor.judge(frame, now_ns), self._timelines, now_ns)
         self.states = states
         capture_ns = now_ns if frame is None else min(frame.capture_ns, now_ns)
         anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
@@ -177,9 +177,15 @@ class Vouched:
 
 @dataclass(frozen=True)
 class Held:
-    """What the watches hold until it is settled, name -> reason: told to the service, and by it to the next process."""
+    """What the watches hold until it is settled: told to the service, and by it to the next process.
+
+    Attributes:
+        reasons: name -> reason.
+        camera_moves: how often the camera that sees the reference was moved, which ends what hangs from it.
+    """
 
     reasons: Mapping[str, str]
+    camera_moves: int = 0
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,7 @@ class _Orders:
         guidance: GuidancePublisher,
     ) -> None:
         self._loop, self._pipe, self._publisher, self._clock, self._watches = loop, pipe, publisher, clock, watches
-        self._held: Mapping[str, str] = {}
+        self._held = Held({})
         self._guidance, self._guided = guidance, GuidanceReporter(pipe.send)
         self._reporter = ChangeReporter(pipe.send)
         self._refusals = RefusalForwarder(pipe.send, publisher.take_refusals)
@@ -275,7 +281,7 @@ class _Orders:
             elif isinstance(message, Vouched):
                 self._watches.vouch(message.names)
             elif isinstance(message, Held):
-                self._watches.hold(message.reasons)
+                self._watches.hold(message.reasons, message.camera_moves)
             elif message == GUIDED or isinstance(message, Aim):
                 self._about_guidance(message)
             else:
@@ -284,9 +290,9 @@ class _Orders:
         now_ns = self._clock.now_ns()
         self._reporter.report(self._loop.states, now_ns)
         self._guided.report(self._guidance.states, now_ns)
-        if (held := self._watches.held) != self._held:
+        if (held := Held(self._watches.held, self._watches.camera_moves)) != self._held:
             self._held = held
-            self._pipe.send(Held(held))
+            self._pipe.send(held)
         return False
 
     def _about_guidance(self, message: Aim | str) -> None:

@@ -78,6 +78,11 @@ class PoseProcess:
         )
 
     @property
+    def camera_moves(self) -> int:
+        """How often the camera that sees the reference was moved, over all processes."""
+        return self._held.camera_moves
+
+    @property
     def state(self) -> ChildState:
         """How the process stands."""
         return self._child.state

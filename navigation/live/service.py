@@ -118,6 +118,7 @@ class NavigationService:
         self._admission_secret = secrets.token_bytes(32)
         self._refusals = RefusalNews(self._clock)
         self._handler: HeadsetEventHandler | None = None
+        self._camera_moves = 0
         self._no_handler = ""
         self._context = zmq.Context()
         self._headsets = HeadsetFeed(config.devices)
@@ -187,6 +188,7 @@ class NavigationService:
                 self.guidance.take(said)
             else:
                 self._refusals.log(said.refusals)
+        self._follow_overlays()
         self.state.trajectories = self.guidance.trajectories
         self.guidance.follow(self.state.target)
         settled = self._settle()
@@ -194,6 +196,15 @@ class NavigationService:
         self._recorded.events(events)
         log_events(events)
         return events
+
+    def _follow_overlays(self) -> None:
+        """The headsets' overlays have states as tools have, and end with the place of the camera."""
+        if self.overlays is None:
+            return
+        if self._poses.camera_moves > self._camera_moves:
+            self._camera_moves = self._poses.camera_moves
+            self.overlays.camera_moved()
+        self.state.take_changes(StateChanges(self.overlays.states))
 
     def update(self, graph: PoseGraph, reason: str = "") -> None:
         """Puts a new registration or calibration into force from the next frame on, and tells every client.

@@ -97,6 +97,12 @@ class Timeline:
         after_ns, after = kept[place]
         return _between(before, after, instant_ns, before_ns, after_ns)
 
+    def observed_ns(self, instant_ns: int) -> int | None:
+        """The time of the newest observation that is not later, and no older than a gap; None without one."""
+        place = self._place(instant_ns)
+        observed_ns = self._kept[place - 1][0] if place else None
+        return None if observed_ns is None or instant_ns - observed_ns > LONGEST_GAP_NS else observed_ns
+
     def _place(self, instant_ns: int) -> int:
         """How many of the observations are not later than `instant_ns`; from the newest on, which is nearest."""
         place = len(self._kept)

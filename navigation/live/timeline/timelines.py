@@ -85,6 +85,11 @@ class Timelines:
             return self._placed(seen, seen.T_tracker_reference, instant_ns)
         return self._combined(tool, instant_ns)
 
+    def observed(self, tool: str, instant_ns: int) -> Relative | NoPose:
+        """The tool relative to the reference when it was observed last by `instant_ns`, its own pose as it was seen."""
+        observed_ns = self.line(tool).observed_ns(instant_ns)
+        return NoPose(f"{tool} not seen yet") if observed_ns is None else self.at(tool, observed_ns)
+
     def _placed(self, seen: ToolObservation, T_tracker_reference: Transform, instant_ns: int) -> Relative | NoPose:
         """Of a device that sees the reference itself: the pose that placed the tool in ``tracker`` cancels."""
         if seen.T_tracker_tool is None:

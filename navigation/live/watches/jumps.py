@@ -89,12 +89,16 @@ class JumpWatch:
     Args:
         leading: the tools that the camera sees which sees the reference too, the reference among them.
         standing: tools of devices whose place relative to that camera was measured once.
+
+    Attributes:
+        camera_moves: how often the camera was moved.
     """
 
     def __init__(
         self, leading: Collection[str], standing: Collection[str] = (), settings: JumpSettings | None = None
     ) -> None:
         self._leading, self._standing = leading, standing
+        self.camera_moves = 0
         self._settings = settings or JumpSettings()
         self._last: dict[str, tuple[int, Floats, list[float]]] = {}
         self._steps: deque[tuple[float, float]] = deque(maxlen=_USUAL_FRAMES)  # of the reference, in mm and degrees
@@ -194,6 +198,7 @@ class JumpWatch:
 
     def _judge(self, moves: Mapping[str, _Move], is_bumped: bool, far: set[str], capture_ns: int) -> None:
         if _is_camera(moves, REFERENCE if is_bumped else min(far)):
+            self.camera_moves += 1
             why = "the camera that sees the reference was moved, and the device that sees this tool was not"
             self._held.update(dict.fromkeys(self._standing, Judgement(Validity.SUSPECT, why)))
             return

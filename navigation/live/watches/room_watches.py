@@ -67,9 +67,15 @@ class RoomWatches:
         """What is held until it is settled from outside, with its reason."""
         return {name: doubt.reason for name, doubt in self._jumps.doubts(0).items()}
 
-    def hold(self, reasons: Mapping[str, str]) -> None:
+    @property
+    def camera_moves(self) -> int:
+        """How often the camera that sees the reference was moved."""
+        return self._jumps.camera_moves
+
+    def hold(self, reasons: Mapping[str, str], camera_moves: int = 0) -> None:
         """Holds what the process before this one held when it ended."""
         self._jumps.hold(reasons)
+        self._jumps.camera_moves += camera_moves
 
     def follow(self, graph: PoseGraph) -> None:
         """Another registration says anew where the patient is, and what was held against the reference is settled."""

@@ -101,6 +101,43 @@ def test_a_headset_that_has_placed_its_world_anew_is_hidden_for_good(rack: Path)
     assert any("placed its world anew" in line and bad for line, bad in room.lines())
 
 
+def test_a_camera_that_was_moved_ends_the_overlay_until_it_is_calibrated_anew(rack: Path) -> None:
+    racked(rack)
+    room = Room(rack)
+    room.hear()
+    room.overlays.camera_moved()
+    answer = room.hear()
+    assert (answer.validity, answer.position_m) == (Validity.LOST, None)
+    assert "the tracking camera was moved after it was calibrated" in answer.reason
+    assert any("the tracking camera was moved" in line and bad for line, bad in room.lines())
+    racked(rack, made="2026-11-27T12:10:00+00:00", seed=2)
+    room.lines()
+    assert room.hear().validity is Validity.LOST, "it was made before the camera was moved, at 12:15"
+    racked(rack, made="2026-11-27T12:20:00+00:00", seed=3)
+    room.lines()
+    assert room.hear().validity is Validity.VALID
+
+
+def test_an_overlay_has_a_state_with_its_reason_as_a_tool_has(rack: Path) -> None:
+    def state() -> tuple[str, Validity, str]:
+        ((name, validity, reason),) = room.overlays.states
+        assert (reason == "") == (validity is Validity.VALID)
+        return name, validity, reason
+
+    room = Room(rack)
+    assert state()[:2] == ("hololens overlay", Validity.LOST)
+    racked(rack)
+    room.lines()
+    assert "nothing was heard of the headset yet" in state()[2]
+    room.hear()
+    assert state()[1] is Validity.VALID
+    room.lines(after_s=5.0)
+    assert state()[1] is Validity.SUSPECT
+    assert "silent for 5.0 s" in state()[2]
+    room.hear("anchor-2")
+    assert state()[1] is Validity.LOST
+
+
 def test_without_a_calibration_it_is_said_where_one_is_looked_for(rack: Path) -> None:
     for room, said in (
         (Room(None), "names no rack"),

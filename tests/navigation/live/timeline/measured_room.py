@@ -3,12 +3,13 @@
 The tracker measures spheres with distortion and jitter; the stylus is pivoted with what it sees and bent a little
 afterwards; the CT is scaled; landmarks are picked and touched with errors that are not normal. Then the camera is
 moved, so that another part of its distortion counts, and an instrument is taken up, pivoted and bent a little. It
-moves, and the device's clock is only known by its stamps. Nothing is drawn from a covariance that the program computes.
+moves faster and slower, its device's clock is only known by its stamps, and its pose is published up to 30 ms after it
+came. Nothing is drawn from a covariance that the program computes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -38,6 +39,8 @@ from unity_bridge.wire.envelope import Validity
 MS = 1_000_000
 PERIOD_NS = 10 * MS
 LATENCY_MS, MEAN_DELAY_MS = 4.0, 3.0
+# Of a device at 30 Hz beside one that is faster: its newest pose is published with each frame of that one.
+LONGEST_WAIT_MS, HAND_MM_S2 = 30.0, 800.0
 CENTRE = np.zeros(3)
 # What the registration assumes: FLE of 0.8 mm RMS, of which tracking makes some 0.3 mm; a scale known to 3 in 1,000.
 PICK_RMS_MM, HAND_RMS_MM = 0.6, 0.45
@@ -49,27 +52,30 @@ VALID = {REFERENCE: Judgement(Validity.VALID), STYLUS: Judgement(Validity.VALID)
 
 @dataclass
 class Stroke:
-    """A tip that moves on a straight line through a point at constant speed, while the stylus turns about it."""
+    """A tip that moves through a point and is pushed to another way, while the stylus turns about it."""
 
     point_ct_mm: np.ndarray
     velocity_mm_s: np.ndarray
     shaft_ct: np.ndarray
     turn_rad_s: np.ndarray
     through_s: float = 0.0
+    push_mm_s2: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     def posture(self, t_s: float) -> StylusPosture:
         since_s = t_s - self.through_s
         shaft = Rotation.from_rotvec(self.turn_rad_s * since_s).apply(self.shaft_ct)
-        return StylusPosture(CT, self.point_ct_mm + self.velocity_mm_s * since_s, shaft)
+        place_mm = self.point_ct_mm + self.velocity_mm_s * since_s + self.push_mm_s2 * since_s**2 / 2.0
+        return StylusPosture(CT, place_mm, shaft)
 
 
 @dataclass(frozen=True)
 class Instant:
-    """One pose of the tip with its covariance, and how far off it was, all along the axes of ``reference``."""
+    """One pose of the tip with its covariance, and how far off it was when it was published; axes of ``reference``."""
 
     error_mm: np.ndarray
     covariance_mm2: np.ndarray
     speed_mm_s: float
+    age_ms: float
 
     @property
     def squared(self) -> float:
@@ -151,21 +157,24 @@ class MeasuredRoom:
         velocity = speed * direction / np.linalg.norm(direction)
         now_s = self.clock.now_ns() / NS_PER_S
         turn = rng.normal(scale=0.3, size=3)
-        self.action = Stroke(rng.uniform(-40.0, 40.0, 3), velocity, self.shaft_ct, turn, now_s + 0.1)
+        push = rng.uniform(-1.0, 1.0, 3) * HAND_MM_S2
+        self.action = Stroke(rng.uniform(-40.0, 40.0, 3), velocity, self.shaft_ct, turn, now_s + 0.1, push)
         graph, timelines = PoseGraph({STYLUS: self.tip}, self.registration), Timelines()
         sensor_clock = self._learned_clock()
         for _ in range(8):
             frame = self.frame()
-            capture_ns = sensor_clock.capture_ns(frame.capture_ns - NS_PER_S, frame.capture_ns + self._delay_ns())
+            taken_ns, came_ns = frame.capture_ns, frame.capture_ns + self._delay_ns()
+            capture_ns = sensor_clock.capture_ns(taken_ns - NS_PER_S, came_ns)
             stamped = {tool: _bounded(seen, sensor_clock.bound_ns) for tool, seen in frame.tools.items()}
             frame = TrackerFrame(frame.sequence, capture_ns, stamped)
             timelines.note(frame, capture_ns)
-        state = graph.states(frame, VALID, timelines)[1]
+        now_ns = came_ns + round(rng.uniform(0.0, LONGEST_WAIT_MS) * MS)
+        state = graph.states(frame, VALID, timelines, now_ns)[1]
         assert state.covariance_mm2 is not None
-        true_image = self.in_image(self.room.tip_ct_mm(capture_ns))
+        true_image = self.in_image(self.room.tip_ct_mm(now_ns))
         T_reference_ct = self.registration.T_reference_ct
         error = state.T_to_from.translation_mm - T_reference_ct.apply(true_image)
-        return Instant(error, state.covariance_mm2, speed)
+        return Instant(error, state.covariance_mm2, speed, (now_ns - taken_ns) / MS)
 
     def _learned_clock(self) -> SensorClock:
         """That of a device that was there for a second, up to now."""

@@ -16,6 +16,7 @@ from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
 from navigation.live.pose_graph import LEAST_TIP_RMS_MM, CalibratedTip, PoseGraph
 from navigation.live.supervisor import Judgement
 from navigation.live.timeline.timelines import Timelines
+from navigation.live.timeline.tip_error import OFFSET_SHARE
 from registration.assumptions import Assumptions
 from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
 from registration.record.in_force import uncertainty_in_force
@@ -109,7 +110,30 @@ def test_a_moving_tip_is_less_sure_along_its_way_by_what_is_not_known_of_the_tim
         timelines.note(frame, frame.capture_ns)
         found = graph().states(frame, VALID, timelines)[1].covariance_mm2
         assert (found is None) == (number < 4), "not known before it was seen 40 ms before"
-    np.testing.assert_allclose(found - LARGE, np.diag([0.12, 0.0, 0.0]), atol=1e-6)
+    # Beside it, along every axis, what a hand may change its speed by: 1e4 mm^2/s^3, over 40 ms and the bound's mean.
+    changed_mm2 = 1e4 * 12e-6 * (0.04 + 12e-6**0.5) / 3.0
+    np.testing.assert_allclose(found - LARGE, np.diag([0.12, 0.0, 0.0]) + changed_mm2 * np.eye(3), atol=1e-6)
+
+
+def test_an_old_pose_of_a_moving_tip_is_less_sure_along_its_way_and_an_old_one_at_rest_hardly() -> None:
+    """100 mm/s along x, 20 ms old: 2 mm off, of whose square 0.65 count."""
+    for speed in (0.1, 0.0):
+        timelines = Timelines()
+        for number in range(6):
+            stylus = observation(STYLUS, at(speed * number * 10, 0, 0), NOTHING)
+            tools = {REFERENCE: observation(REFERENCE, at(0, 0, 0), NOTHING), STYLUS: stylus}
+            timelines.note(frame := TrackerFrame(number, number * 10 * MS, tools), frame.capture_ns)
+        found = graph().states(frame, VALID, timelines, frame.capture_ns + 20 * MS)[1].covariance_mm2 - LARGE
+        changed_mm2 = 1e4 * 0.02**2 * (0.04 + 0.02) / 3.0
+        expected = np.diag([0.65 * (20 * speed) ** 2, 0.0, 0.0]) + changed_mm2 * np.eye(3)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.3, 1.0, 3.0, 30.0])
+def test_with_a_share_of_the_square_of_an_offset_the_ellipsoid_holds_what_it_says(offset: float) -> None:
+    drawn = np.random.default_rng(1).normal(size=(200_000, 3)) + [offset, 0.0, 0.0]
+    variances = np.array([1.0 + OFFSET_SHARE * offset**2, 1.0, 1.0])
+    assert 0.94 < np.mean((drawn**2 / variances).sum(axis=1) <= CHI2_95) < 0.96
 
 
 @pytest.mark.parametrize("unknown", ["tool", "reference", "tip", "registration", "not registered"])

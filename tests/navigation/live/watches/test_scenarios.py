@@ -136,6 +136,7 @@ def test_tools_of_a_device_that_stands_elsewhere_are_doubted_once_the_camera_was
     room = WatchedRoom(shipped("moved_camera"))
     room.watches._jumps._standing = ("probe",)
     room.step_to(11.0)
+    assert room.watches.camera_moves == 1
     (doubt,) = room.watches._jumps.doubts(0).values()
     assert "the camera that sees the reference was moved" in doubt.reason
 
