@@ -131,6 +131,7 @@ class _Reading:
             devices=ordered,
             stale_after_ms=stale_ms,
             lost_after_ms=lost_ms,
+            verify_after_min=ages.verify_after_min,
             rack=rack,
             ultrasound_model=model,
         )

@@ -19,6 +19,7 @@ class Room:
         name: tells this room from others in the record of a registration.
         devices: the one that sees the reference first.
         stale_after_ms, lost_after_ms: ages above which poses are stale, and lost.
+        verify_after_min: how long after its last evidence a registration should be verified with a touch.
         rack: the folder of its calibrations, which may not be there yet; None if the file names none.
         ultrasound_model: what is looked for in the live images of its probe; None where they are not used.
     """
@@ -27,6 +28,7 @@ class Room:
     devices: tuple[Device, ...]
     stale_after_ms: float
     lost_after_ms: float
+    verify_after_min: float
     rack: Path | None = None
     ultrasound_model: str | None = None
 

@@ -27,6 +27,8 @@ def _as_text(value: object) -> object:
 
 
 ToolId = Annotated[str, BeforeValidator(_as_text)]
+# Markers on a patient work loose within hours, not minutes; a touch takes ten seconds.
+VERIFY_AFTER_MIN = 30.0
 # Two cameras do not stand so near to one another: the numbers are in metres.
 NEAREST_CAMERAS_MM = 10.0
 _UNIT_LENGTH = 1e-3
@@ -37,10 +39,12 @@ class Ages(Settings):
 
     Attributes:
         stale_after_ms, lost_after_ms: ages in ms above which poses are stale, and lost.
+        verify_after_min: how long after a registration was measured or verified it is reminded of a touch.
     """
 
     stale_after_ms: float = Field(STALE_AFTER_MS, gt=0.0, le=1000.0)
     lost_after_ms: float = Field(LOST_AFTER_MS, gt=0.0, le=5000.0)
+    verify_after_min: float = Field(VERIFY_AFTER_MIN, gt=0.0, le=1440.0)
 
     @model_validator(mode="after")
     def _lost_is_no_earlier_than_stale(self) -> Self:

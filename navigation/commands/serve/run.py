@@ -32,6 +32,7 @@ from navigation.live.offers.follow import CaseFollower, News
 from navigation.live.offers.level_maker import LevelMaker
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.pose_mirror import mirror_address
+from navigation.live.recheck import Recheck
 from navigation.live.refusals import EVENTS_LOG
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
@@ -78,13 +79,14 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
-        tips = config.graph.tips
+        tips, recheck = config.graph.tips, Recheck(room.verify_after_min)
         guidance = GuidanceSide(guided, service, screen, lambda: guided_case(request, tips, now()))
         while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)
             _tell(follower.poll(), screen)
             _tell_of(service, ages, clock, screen)
+            _remind(service, recheck, screen)
             guidance.poll(follower.view, clock.now_ns())
             recorder.poll(service, screen)
             _poll_beside(link, ultrasound, follower.view, screen)
@@ -111,6 +113,13 @@ def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClo
     if problem := service.events_problem:
         problem = f"Nothing can be done from a headset: {problem}"
     screen.say_if_new("headset events", problem)
+
+
+def _remind(service: NavigationService, recheck: Recheck, screen: OperatorScreen) -> None:
+    """Says here and at every headset that the registration should be verified."""
+    if due := recheck.news(service.state.graph.registration, datetime.now().astimezone()):
+        screen.say(due, WARNING)
+        service.notify(due)
 
 
 def _simulated_skin(case: Case, view: CaseView) -> Surface:
