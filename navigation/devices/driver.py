@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from calibration.result import CalibrationResult
@@ -83,6 +84,26 @@ class Stamps:
     latency_ms: float = 0.0
 
 
+@dataclass(frozen=True)
+class AssumedNoise:
+    """What is assumed of the noise of a device that does not state it.
+
+    Attributes:
+        translation_rms_mm: RMS length of the error of a tool's origin.
+        rotation_rms_deg: RMS angle of the error of its rotation.
+        source: what says so: the device's model and specification, or a measurement.
+    """
+
+    translation_rms_mm: float
+    rotation_rms_deg: float
+    source: str
+
+    def covariance(self) -> Floats:
+        """``(6, 6)`` as in `ToolObservation`, the same along every axis."""
+        turn, shift = np.deg2rad(self.rotation_rms_deg) ** 2 / 3.0, self.translation_rms_mm**2 / 3.0
+        return np.diag([turn, turn, turn, shift, shift, shift])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool:
     """One tool of a room.
@@ -124,6 +145,7 @@ class Device:
         settings: the driver's own settings, an instance of `Driver.settings`.
         T_tracker_device: where it stands in the frame ``tracker`` of the device that sees the reference; None for that
             device itself, and for one that is on the reference.
+        noise: what is assumed of its noise, where it does not state that itself; None where nothing is known.
         is_on_reference: its frame ``tracker`` is that of the reference, which it sees by itself.
     """
 
@@ -133,6 +155,7 @@ class Device:
     stamps: Stamps
     tools: tuple[Tool, ...]
     T_tracker_device: Transform | None = None
+    noise: AssumedNoise | None = None
     is_on_reference: bool = False
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 from calibration.errors import TipFileError
 from calibration.tip_file import CalibratedTool, read_tip
 from geometry.frames import CAMERA, CT, HEADSET, IMAGE, PROBE, REFERENCE, STYLUS, TRACKER, UNITY
-from navigation.devices.driver import Device, Driver, Role, StampClock, Stamps, Tool
+from navigation.devices.driver import AssumedNoise, Device, Driver, Role, StampClock, Stamps, Tool
 from navigation.devices.mistakes import Mistakes, shown
 from navigation.devices.registry import DRIVERS, driver_of
 from navigation.errors import RoomError
@@ -191,7 +191,8 @@ class _Reading:
             return None
         self._keys[name] = keys
         stamps = self._stamps(keys, driver, where)
-        return Device(name=name, driver=named, settings=settings, stamps=stamps, tools=())
+        noise = None if keys.noise is None else AssumedNoise(**keys.noise.model_dump())
+        return Device(name=name, driver=named, settings=settings, stamps=stamps, tools=(), noise=noise)
 
     def _split(self, table: Mapping[str, Any], common: Any, own: Any, where: str) -> tuple[Any, Any]:
         """The keys of every device or tool, and those of the driver."""

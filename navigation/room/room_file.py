@@ -92,6 +92,20 @@ class DevicePose(Settings):
         return Transform.from_rotation(rotation, self.translation_mm, TRACKER, f"{device}_tracker")
 
 
+class DeviceNoise(Settings):
+    """``[devices.NAME.noise]``: what is assumed of a device that does not say how well it sees, such as NDI's.
+
+    Attributes:
+        translation_rms_mm: RMS length of the error of a tool's origin, from one frame to the next.
+        rotation_rms_deg: RMS angle of the error of a tool's rotation.
+        source: what says so: the model and its specification, or your own measurement.
+    """
+
+    translation_rms_mm: float = Field(gt=0.0, le=10.0)
+    rotation_rms_deg: float = Field(gt=0.0, le=10.0)
+    source: str = Field(min_length=1, max_length=200)
+
+
 class DeviceKeys(Settings):
     """``[devices.NAME]``: what every device has; the driver's own keys stand beside these.
 
@@ -101,12 +115,14 @@ class DeviceKeys(Settings):
         latency_ms: from the exposure of a frame to its arrival: with clock = 'arrival' the time that is taken off, with
             'sensor' the least time that it can take.
         pose: where it stands; for every device but the one that sees the reference.
+        noise: what is assumed of its noise; for devices that do not state it.
     """
 
     driver: str
     clock: StampClock | None = None
     latency_ms: float | None = Field(None, ge=0.0, le=1000.0)
     pose: DevicePose | None = None
+    noise: DeviceNoise | None = None
 
 
 class ToolKeys(Settings):

@@ -39,6 +39,7 @@ class RoomTracker:
     def __init__(self, devices: Sequence[tuple[Device, Tracker]], clock: PacedClock) -> None:
         self._leading, self._followers = devices[0], devices[1:]
         self._clock = clock
+        self._assumed = {device.name: device.noise.covariance() for device, _ in devices if device.noise is not None}
         self._last: dict[str, TrackerFrame] = {}
         self._invented = 0  # frames of this room that no device made
         self._sequence = 0
@@ -74,7 +75,7 @@ class RoomTracker:
         frame = tracker.next_frame(timeout_ns)
         if frame is not None:
             self._sequence = frame.sequence + self._invented
-            tools = dict(frame.tools)
+            tools = self._with_noise(frame.tools, device)
         else:
             state = tracker.state
             if timeout_ns == 0 or state.connection is Connection.CONNECTED:
@@ -100,9 +101,22 @@ class RoomTracker:
         last = self._last.get(device.name)
         if last is None:
             return dict.fromkeys(device.tool_names, _absent(device, state, now_ns))
+        tools = self._with_noise(last.tools, device)
         if device.is_on_reference:
-            return {tool: _carried(seen, device, reference, last.capture_ns) for tool, seen in last.tools.items()}
-        return {tool: _placed(seen, device, last.capture_ns) for tool, seen in last.tools.items()}
+            return {tool: _carried(seen, device, reference, last.capture_ns) for tool, seen in tools.items()}
+        return {tool: _placed(seen, device, last.capture_ns) for tool, seen in tools.items()}
+
+    def _with_noise(self, tools: Mapping[str, ToolObservation], device: Device) -> dict[str, ToolObservation]:
+        """What the device sees, with the noise that is assumed of it where it states none."""
+        assumed = self._assumed.get(device.name)
+        if assumed is None:
+            return dict(tools)
+        return {
+            tool: seen
+            if seen.covariance is not None or seen.T_tracker_tool is None
+            else replace(seen, covariance=assumed)
+            for tool, seen in tools.items()
+        }
 
 
 def open_room(

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from navigation.devices.registry import DRIVERS, driver_of
-from navigation.room.room_file import Ages, DeviceKeys, DevicePose, ToolKeys
+from navigation.room.room_file import Ages, DeviceKeys, DeviceNoise, DevicePose, ToolKeys
 
 _WIDTH = 118
 _KEY = re.compile(r"^\s{4}(\w[\w, ]*): (.*)$")
@@ -45,13 +45,15 @@ class Draft:
 
     def _device(self, name: str, keys: Mapping[str, Any]) -> str:
         driver = self._driver(keys)
-        flat = {key: value for key, value in keys.items() if key != "pose"}
-        without = {"pose"} if driver is None or driver.clocks else {"pose", "clock", "latency_ms"}
+        flat = {key: value for key, value in keys.items() if key not in ("pose", "noise")}
+        without = {"pose", "noise"} if driver is None or driver.clocks else {"pose", "noise", "clock", "latency_ms"}
         text = _table(f"devices.{name}", flat, DeviceKeys, *([driver.settings] if driver else []), without=without)
         if driver is not None:
             text = f"# {driver.summary[0].upper()}{driver.summary[1:]}.\n{text}"
-        pose = keys.get("pose")
-        return text if pose is None else f"{text}\n{_table(f'devices.{name}.pose', pose, DevicePose)}"
+        for key, model in (("pose", DevicePose), ("noise", DeviceNoise)):
+            if (given := keys.get(key)) is not None:
+                text = f"{text}\n{_table(f'devices.{name}.{key}', given, model)}"
+        return text
 
     @staticmethod
     def _driver(keys: Mapping[str, Any]) -> Any:

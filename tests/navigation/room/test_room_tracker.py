@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.clock import VirtualClock
+from navigation.devices.driver import AssumedNoise
 from navigation.devices.tracker import (
     CONNECTED,
     Connection,
@@ -203,3 +204,55 @@ def test_tools_are_found_by_role_and_only_what_is_used_is_opened() -> None:
     with pytest.raises(RoomError, match="no tools with role = 'stylus' called 'pen'"):
         room.the_tool(room.tools[1].role, "pen")
     assert [tool.name for tool in room.only((REFERENCE, STYLUS)).tools] == [REFERENCE, STYLUS]
+
+
+def test_what_is_assumed_of_a_devices_noise_stands_in_for_what_it_does_not_say_and_for_nothing_else(
+    two: TwoDevices,
+) -> None:
+    noise = AssumedNoise(0.3, 0.2, "Polaris Vicra, 0.25 mm for a marker")
+    two.room = RoomTracker(
+        [
+            (replace(device(REFERENCE, STYLUS, name="polaris"), noise=noise), two.polaris),
+            (device(CLAMP, name="webcam", T_tracker_device=T_TRACKER_WEBCAM), two.webcam),
+        ],
+        two.clock,
+    )
+    stated = np.eye(6)
+    hidden = ToolObservation(Visibility.OCCLUDED)
+    two.polaris.frame = TrackerFrame(
+        1, two.clock.now_ns(), {REFERENCE: seen(REFERENCE), STYLUS: replace(seen(STYLUS), covariance=stated)}
+    )
+    two.webcam.frame = TrackerFrame(1, two.clock.now_ns(), {CLAMP: seen(CLAMP)})
+    tools = two.room.next_frame(0).tools
+    turn, shift = np.radians(0.2) ** 2 / 3.0, 0.03
+    np.testing.assert_allclose(tools[REFERENCE].covariance, np.diag([turn] * 3 + [shift] * 3))
+    assert tools[STYLUS].covariance is stated
+    assert tools[CLAMP].covariance is None, "what is not known is not known"
+    two.polaris.frame = TrackerFrame(2, two.clock.now_ns() + MS, {REFERENCE: hidden, STYLUS: hidden})
+    assert two.room.next_frame(0).tools[REFERENCE].covariance is None
+
+
+def test_a_room_file_states_what_is_assumed_with_its_source(tmp_path: Path) -> None:
+    room = """
+[devices.polaris]
+driver = "openigtlink"
+host = "127.0.0.1"
+rate_hz = 60.0
+latency_ms = 0
+
+[devices.polaris.noise]
+translation_rms_mm = 0.3
+rotation_rms_deg = 0.2
+source = "Polaris Vicra, 0.25 mm for a marker"
+
+[tools.reference]
+device = "polaris"
+role = "reference"
+"""
+    (tmp_path / "or.toml").write_text(room)
+    assert read_room(tmp_path / "or.toml").devices[0].noise == AssumedNoise(
+        0.3, 0.2, "Polaris Vicra, 0.25 mm for a marker"
+    )
+    (tmp_path / "or.toml").write_text(room.replace("source", "sourse"))
+    with pytest.raises(RoomError, match="sourse"):
+        read_room(tmp_path / "or.toml")
