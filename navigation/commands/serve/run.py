@@ -85,8 +85,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             for event in service.poll(POLL_MS):
                 screen.event(event)
             _tell(follower.poll(), screen)
-            _tell_of(service, ages, clock, screen)
-            _remind(service, recheck, screen)
+            _tell_of(service, ages, recheck, clock, screen)
             guidance.poll(follower.view, clock.now_ns())
             recorder.poll(service, screen)
             _poll_beside(link, ultrasound, follower.view, screen)
@@ -105,7 +104,9 @@ def _poll_beside(
         ultrasound.poll(screen)
 
 
-def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClock, screen: OperatorScreen) -> None:
+def _tell_of(
+    service: NavigationService, ages: StreamReport, recheck: Recheck, clock: MonotonicClock, screen: OperatorScreen
+) -> None:
     """Says what is new about the pose process, ages and the headsets' overlays, and what keeps headsets from acting."""
     overlays = () if service.overlays is None else service.overlays.lines()
     for line, is_bad in (*service.take_news(), *ages.lines(service.vitals(), clock.now_ns()), *overlays):
@@ -113,6 +114,7 @@ def _tell_of(service: NavigationService, ages: StreamReport, clock: MonotonicClo
     if problem := service.events_problem:
         problem = f"Nothing can be done from a headset: {problem}"
     screen.say_if_new("headset events", problem)
+    _remind(service, recheck, screen)
 
 
 def _remind(service: NavigationService, recheck: Recheck, screen: OperatorScreen) -> None:
