@@ -32,10 +32,10 @@ from navigation.live.offers.follow import CaseFollower, News
 from navigation.live.offers.level_maker import LevelMaker
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.pose_mirror import mirror_address
-from navigation.live.recheck import Recheck
 from navigation.live.refusals import EVENTS_LOG
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.supervisor import SupervisorSettings
+from navigation.live.watches.recheck import Recheck
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen, logs_on
 from navigation.operator_screen.stream_report import StreamReport
 from navigation.room.opening import about_patient, choose_room, open_session

@@ -8,7 +8,7 @@ import numpy as np
 
 from geometry import Transform
 from geometry.frames import CT, REFERENCE
-from navigation.live.recheck import Recheck
+from navigation.live.watches.recheck import Recheck
 from registration.record.accepted import AcceptedRegistration, Evidence
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
