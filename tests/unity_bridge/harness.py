@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import zmq
 
@@ -19,6 +20,7 @@ from unity_bridge.transport.admission import AdmissionCheck, Admissions
 from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.transport.keys import ClientKeys
 from unity_bridge.transport.router import Request
+from unity_bridge.ultrasound.server import GreyPixels, UltrasoundServer
 from unity_bridge.wire.envelope import Session, Validity
 from unity_bridge.wire.messages import SurfaceChunkRequest, Welcome
 
@@ -48,18 +50,26 @@ class Server:
     security: ServerSecurity | None = None
     handler: EventHandler | None = None
     observer: Observer | None = None
+    with_ultrasound: bool = False
 
     def __post_init__(self) -> None:
         self.context = zmq.Context()
         self.session = Session(uuid.uuid4().bytes, CLOCK)
         self.gate = Gate(self.context, self.security) if self.security else None
-        secret = uuid.uuid4().bytes
+        self.secret = secret = uuid.uuid4().bytes
         admission = AdmissionCheck(secret)
         self.poses = PosePublisher(self.where.poses, self.session, security=self.security, admission=admission)
-        self.admissions = Admissions(secret, self.poses.withdraw)
+        self.admissions = Admissions(secret, self._withdraw)
         self.surfaces = CountingSurfaceServer(
             self.where.surfaces, self.session, self.context, self.surface_settings, self.gate
         )
+        self.ultrasound: UltrasoundServer | None = None
+        self.ultrasound_port: int | None = None
+        if self.with_ultrasound:
+            self.ultrasound = UltrasoundServer(
+                "tcp://127.0.0.1:*", self.session, self.context, encode_jpeg, AdmissionCheck(secret), self.gate
+            )
+            self.ultrasound_port = int(self.ultrasound.endpoint.rpartition(":")[2])
         self.control = ControlServer(
             self.where.control,
             self.session,
@@ -87,6 +97,7 @@ class Server:
             registration_validity=Validity.VALID,
             tools=("stylus", "drill"),
             surfaces=self.surfaces.hashes,
+            ultrasound_port=self.ultrasound_port,
         )
 
     def offer(self, surface: Surface) -> None:
@@ -109,14 +120,27 @@ class Server:
     def serve(self, timeout_ms: int = 0) -> None:
         self.control.poll(timeout_ms)
         self.surfaces.poll()
+        if self.ultrasound is not None:
+            self.ultrasound.poll()
+
+    def _withdraw(self, number: int) -> None:
+        self.poses.withdraw(number)
+        if self.ultrasound is not None:
+            self.ultrasound.withdraw(number)
 
     def close(self) -> None:
         self.poses.close()
+        if self.ultrasound is not None:
+            self.ultrasound.close()
         self.surfaces.close()
         self.control.close()
         if self.gate is not None:
             self.gate.close()
         self.context.term()
+
+
+def encode_jpeg(pixels: GreyPixels) -> bytes:
+    return cv2.imencode(".jpg", pixels)[1].tobytes()
 
 
 def stylus_pose(sequence: int) -> Transform:

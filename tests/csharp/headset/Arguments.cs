@@ -7,8 +7,8 @@ using SurgNav.Core.Client;
 namespace SurgNav.Tests.Headset
 {
     /// <summary>
-    /// The options of unity_bridge/client/__main__.py, --send for events, and --anchors: where the headset's world is for
-    /// how many seconds, such as 'room-1:2,:4,room-1:9', without a name while it sleeps.
+    /// The options of unity_bridge/client/__main__.py, --send for events, --ultrasound to read it, and --anchors: where the
+    /// headset's world is for how many seconds, such as 'room-1:2,:4,room-1:9', without a name while it sleeps.
     /// </summary>
     internal sealed class Arguments
     {
@@ -17,6 +17,9 @@ namespace SurgNav.Tests.Headset
         internal List<string> Events { get; } = new List<string>();
 
         internal string Anchors => Text("--anchors") ?? "";
+
+        /// <summary>Live ultrasound is read: `contours`, or `images` too.</summary>
+        internal string Ultrasound => Text("--ultrasound") ?? "";
 
         internal double DurationS => Number("--duration", 10.0);
 
@@ -75,7 +78,7 @@ namespace SurgNav.Tests.Headset
         private static readonly string[] Options =
         {
             "--poses", "--surfaces", "--control", "--keys", "--duration", "--timeout", "--name", "--max-batches",
-            "--report", "--record", "--form", "--max-triangles", "--send", "--anchors",
+            "--report", "--record", "--form", "--max-triangles", "--send", "--anchors", "--ultrasound",
         };
 
         private string? Text(string option) => given.TryGetValue(option, out var value) ? value : null;

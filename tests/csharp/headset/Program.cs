@@ -46,7 +46,7 @@ namespace SurgNav.Tests.Headset
             var recorder = new Recorder(arguments.MaxBatches);
             using var client = new NavigationClient(new ZmtpTransport(), clock, recorder);
             client.Start(arguments.Settings());
-            var headset = new Headset(client, clock);
+            var headset = new Headset(client, clock) { Ultrasound = arguments.Ultrasound };
             bool isReady = headset.RunUntil(() => IsReady(client.Status) || Refusal(client.Status).Length > 0, arguments.TimeoutS)
                 && IsReady(client.Status);
             long readyNs = clock.NowNs;
@@ -108,6 +108,8 @@ namespace SurgNav.Tests.Headset
         private readonly NavigationClient client;
         private readonly IClock clock;
         private readonly PoseFrame frame = new PoseFrame();
+        private readonly UltrasoundView contours = new UltrasoundView();
+        private readonly UltrasoundView images = new UltrasoundView();
         private readonly SortedDictionary<string, long[]> displayed = new SortedDictionary<string, long[]>(StringComparer.Ordinal);
         private readonly SortedDictionary<string, SurfaceMesh> surfaces =
             new SortedDictionary<string, SurfaceMesh>(StringComparer.Ordinal);
@@ -126,6 +128,14 @@ namespace SurgNav.Tests.Headset
 
         /// <summary>A headset whose world is somewhere; null for a program that is none.</summary>
         internal WornHeadset? Worn { get; set; }
+
+        /// <summary>What is read of live ultrasound; empty for nothing.</summary>
+        internal string Ultrasound { get; set; } = "";
+
+        /// <summary>In how many frames the contours were hidden, greyed, shown; then the same of images.</summary>
+        internal long[] UltrasoundDisplayed { get; } = new long[6];
+
+        internal string UltrasoundReason => contours.Reason;
 
         internal DisplayLog Display { get; } = new DisplayLog();
 
@@ -173,6 +183,7 @@ namespace SurgNav.Tests.Headset
             }
 
             Worn?.Look(client);
+            LookAtUltrasound(nowNs);
             Frames++;
             ValidFrames += frame.Validity == Validity.Valid ? 1 : 0;
             foreach (var view in frame.Tools)
@@ -200,6 +211,21 @@ namespace SurgNav.Tests.Headset
             while (client.Events.TryTakeServerEvent(out var happened))
             {
                 ServerEvents.Add(happened);
+            }
+        }
+
+        private void LookAtUltrasound(long nowNs)
+        {
+            if (Ultrasound.Length > 0)
+            {
+                client.ReadUltrasound(nowNs, false, contours);
+                UltrasoundDisplayed[(int)contours.Display]++;
+            }
+
+            if (Ultrasound == "images")
+            {
+                client.ReadUltrasound(nowNs, true, images);
+                UltrasoundDisplayed[3 + (int)images.Display]++;
             }
         }
 

@@ -44,6 +44,13 @@ namespace SurgNav.Tests.Headset
             values["refused_by_server"] = Program.Refusal(status);
             values["last_refusals"] = new[] { statistics.LastRefusal }.Where(each => !string.IsNullOrEmpty(each)).ToList();
             values["overlay"] = headset.Worn?.Changes ?? new List<object>();
+            values["ultrasound"] = new Dictionary<string, object?>
+            {
+                ["contours"] = Ultrasound(status.UltrasoundContours),
+                ["images"] = Ultrasound(status.UltrasoundImages),
+                ["displayed"] = headset.UltrasoundDisplayed.ToList(),
+                ["reason"] = headset.UltrasoundReason,
+            };
             AddDisplay(status, headset);
         }
 
@@ -74,6 +81,19 @@ namespace SurgNav.Tests.Headset
                 ["triangle_count"] = mesh.TriangleCount,
                 ["byte_count"] = mesh.ByteCount,
                 ["seconds"] = mesh.TransferSeconds,
+            };
+        }
+
+        private static object Ultrasound(in UltrasoundCounts counts)
+        {
+            return new Dictionary<string, object?>
+            {
+                ["received"] = counts.Received,
+                ["passed_over"] = counts.PassedOver,
+                ["refused"] = counts.Refused,
+                ["last_refusal"] = counts.LastRefusal,
+                ["latency_p50_ms"] = double.IsNaN(counts.LatencyP50Ms) ? null : (double?)counts.LatencyP50Ms,
+                ["latency_p99_ms"] = double.IsNaN(counts.LatencyP99Ms) ? null : (double?)counts.LatencyP99Ms,
             };
         }
 

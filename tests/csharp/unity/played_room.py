@@ -63,9 +63,11 @@ class Observer:
 class Room:
     """A server and what it says of each tool; `work` is one round of it."""
 
-    def __init__(self, security=None) -> None:
+    def __init__(self, security=None, with_ultrasound: bool = False) -> None:
         self.handler, self.observer = Handler(), Observer()
-        self.server = Server(handler=self.handler, security=security, observer=self.observer)
+        self.server = Server(
+            handler=self.handler, security=security, observer=self.observer, with_ultrasound=with_ultrasound
+        )
         setup = GuidanceSetup(plan=plan(), tools={"stylus": False}, followed="left")
         self.guidance = GuidancePublisher(setup, self.server.session, self.server.poses.send)
         self.tools = {name: self.valid(name) for name in POSES}

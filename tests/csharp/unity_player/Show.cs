@@ -20,6 +20,7 @@ namespace SurgNav.Tests.UnityPlayer
             var surfaces = new Table();
             var answers = new Table();
             var ellipsoids = new Table();
+            object? ultrasound = null;
             string problem = "";
             foreach (var each in scene.Objects)
             {
@@ -31,6 +32,11 @@ namespace SurgNav.Tests.UnityPlayer
                 if (each.GetComponent<TipErrorEllipsoid>() is TipErrorEllipsoid ellipsoid)
                 {
                     ellipsoids[each.name] = Ellipsoid(ellipsoid);
+                }
+
+                if (each.GetComponent<UltrasoundPlane>() is UltrasoundPlane plane)
+                {
+                    ultrasound = Ultrasound(plane);
                 }
 
                 if (each.GetComponent<TextMesh>() is TextMesh text)
@@ -61,6 +67,7 @@ namespace SurgNav.Tests.UnityPlayer
                 ["surfaces"] = surfaces,
                 ["answers"] = answers,
                 ["ellipsoids"] = ellipsoids,
+                ["ultrasound"] = ultrasound,
                 ["problem"] = problem,
                 ["log"] = Engine.Log,
                 ["open_mesh_data"] = MeshStorage.Open,
@@ -78,6 +85,38 @@ namespace SurgNav.Tests.UnityPlayer
                 ["position"] = Floats(at.localPosition),
                 ["rotation"] = new[] { at.localRotation.x, at.localRotation.y, at.localRotation.z, at.localRotation.w },
                 ["scale"] = Floats(at.localScale),
+            };
+        }
+
+        /// <summary>Image and contours are below the frame that they are placed in.</summary>
+        private static Table Ultrasound(UltrasoundPlane plane)
+        {
+            return new Table
+            {
+                ["display"] = plane.Display.ToString(),
+                ["image_display"] = plane.ImageDisplay.ToString(),
+                ["reason"] = plane.Reason,
+                ["image"] = Part("ultrasound image"),
+                ["contours"] = Part("ultrasound contours"),
+            };
+        }
+
+        private static Table Part(string name)
+        {
+            var drawn = Engine.Find(name);
+            var mesh = drawn.GetComponent<MeshFilter>().sharedMesh;
+            var lines = DrawnMesh.Of(mesh);
+            var block = new MaterialPropertyBlock();
+            drawn.GetComponent<MeshRenderer>().GetPropertyBlock(block);
+            return new Table
+            {
+                ["is_seen"] = drawn.activeInHierarchy,
+                ["parent"] = drawn.transform.parent ? drawn.transform.parent.name : null,
+                ["corners"] = mesh.vertices.Select(Floats).ToArray(),
+                ["lines"] = lines.Vertices.ToArray().Select(Floats).ToArray(),
+                ["triangles"] = lines.Triangles.ToArray(),
+                ["colour"] = Colour(drawn.transform),
+                ["has_picture"] = block.GetTexture(Shader.PropertyToID("_MainTex")) is Texture2D,
             };
         }
 

@@ -114,6 +114,9 @@ namespace UnityStubs
             }
         }
 
+        /// <summary>The object of this name, active or not.</summary>
+        public static GameObject Find(string name) => Objects.Find(each => each && each.name == name);
+
         internal static T FindObjectOfType<T>()
             where T : Object
         {

@@ -20,6 +20,7 @@ namespace UnityEngine
     public sealed class Mesh : Object
     {
         internal MeshStorage Storage = new MeshStorage();
+        internal readonly DrawnMesh Drawn = new DrawnMesh();
 
         public Bounds bounds { get; set; }
 
@@ -35,7 +36,11 @@ namespace UnityEngine
 
         public int subMeshCount => Storage.SubMeshes.Length;
 
-        public IndexFormat indexFormat => Storage.IndexFormat;
+        public IndexFormat indexFormat
+        {
+            get => Storage.IndexFormat;
+            set => Storage.IndexFormat = value;
+        }
 
         public static MeshDataArray AllocateWritableMeshData(int meshCount)
         {
@@ -69,6 +74,25 @@ namespace UnityEngine
         {
             Engine.CheckMainThread();
             isReadable = !markNoLongerReadable;
+        }
+
+        public void Clear()
+        {
+            Engine.CheckMainThread();
+            Drawn.Clear();
+        }
+
+        public void SetVertices(Vector3[] inVertices, int start, int length)
+        {
+            Engine.CheckMainThread();
+            Drawn.SetVertices(inVertices.AsSpan(start, length));
+        }
+
+        public void SetTriangles(
+            int[] triangles, int trianglesStart, int trianglesLength, int submesh, bool calculateBounds = true, int baseVertex = 0)
+        {
+            Engine.CheckMainThread();
+            Drawn.SetTriangles(triangles.AsSpan(trianglesStart, trianglesLength));
         }
 
         public void RecalculateNormals() => Engine.CheckMainThread();
@@ -308,6 +332,53 @@ namespace Unity.Collections
 
 namespace UnityStubs
 {
+    /// <summary>What SetVertices and SetTriangles have put into a mesh; its memory stays, as Unity's does.</summary>
+    public sealed class DrawnMesh
+    {
+        private UnityEngine.Vector3[] vertices = Array.Empty<UnityEngine.Vector3>();
+        private int[] triangles = Array.Empty<int>();
+        private int vertexCount;
+        private int indexCount;
+
+        public static DrawnMesh Of(UnityEngine.Mesh mesh) => mesh.Drawn;
+
+        public ReadOnlySpan<UnityEngine.Vector3> Vertices => vertices.AsSpan(0, vertexCount);
+
+        public ReadOnlySpan<int> Triangles => triangles.AsSpan(0, indexCount);
+
+        internal void Clear() => vertexCount = indexCount = 0;
+
+        internal void SetVertices(Span<UnityEngine.Vector3> given)
+        {
+            if (vertices.Length < given.Length)
+            {
+                vertices = new UnityEngine.Vector3[given.Length];
+            }
+
+            given.CopyTo(vertices);
+            vertexCount = given.Length;
+        }
+
+        internal void SetTriangles(Span<int> given)
+        {
+            foreach (int index in given)
+            {
+                if (index < 0 || index >= vertexCount)
+                {
+                    throw new ArgumentException($"the index {index} of {vertexCount} vertices");
+                }
+            }
+
+            if (triangles.Length < given.Length)
+            {
+                triangles = new int[given.Length];
+            }
+
+            given.CopyTo(triangles);
+            indexCount = given.Length;
+        }
+    }
+
     /// <summary>What a mesh holds, with the checks that Unity makes and some that it leaves to the graphics card.</summary>
     public sealed class MeshStorage
     {

@@ -38,6 +38,29 @@ namespace UnityEngine
     {
     }
 
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Texture2D.html
+    public sealed class Texture2D : Texture
+    {
+        public Texture2D(int width, int height)
+        {
+        }
+
+        /// <summary>The bytes that were loaded last.</summary>
+        internal byte[] Loaded = Array.Empty<byte>();
+    }
+
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/ImageConversion.html
+    public static class ImageConversion
+    {
+        public static bool LoadImage(this Texture2D tex, byte[] data)
+        {
+            Engine.CheckMainThread();
+            bool isJpeg = data.Length > 1 && data[0] == 0xFF && data[1] == 0xD8;
+            tex.Loaded = isJpeg ? data : tex.Loaded;
+            return isJpeg;
+        }
+    }
+
     // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/MaterialPropertyBlock.html
     public sealed class MaterialPropertyBlock
     {

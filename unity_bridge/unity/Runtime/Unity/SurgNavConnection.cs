@@ -176,6 +176,18 @@ namespace SurgNav.Unity
             return client.TryReadGuidance(tool, client.NowNs + (long)(displayLeadMs * 1e6), out guidance, out reason);
         }
 
+        /// <summary>Live ultrasound now; as NavigationClient.ReadUltrasound.</summary>
+        public void ReadUltrasound(bool withImage, UltrasoundView view)
+        {
+            if (client is null)
+            {
+                view.Hide(problem);
+                return;
+            }
+
+            client.ReadUltrasound(client.NowNs + (long)(displayLeadMs * 1e6), withImage, view);
+        }
+
         /// <summary>Sends what the headset sees; arguments as for NavigationClient.Observe.</summary>
         /// <returns>Empty, or why it was not sent.</returns>
         public string Send(string anchor, long seenNs, IReadOnlyList<ObservedTool> tools)

@@ -1,13 +1,14 @@
 #nullable enable
 using SurgNav.Core.Client;
+using SurgNav.Core.Wire;
 using UnityEngine;
 
 namespace SurgNav.Unity
 {
     /// <summary>
-    /// Where the ultrasound image is: a rectangle in the frame `image`, below the TrackedTool that has it. Its first pixel is
-    /// the frame's origin; rows run along the frame's -x, depth along its -z (x and y of the image in Unity's convention).
-    /// The wire has no pictures yet: the plane is empty until an application puts one there.
+    /// Live ultrasound in the patient: the image in its plane and the contours as lines, below the TrackedFrame that the
+    /// server places them in. What is old is greyed, then hidden, by the headset's own clock; what has no place is hidden.
+    /// The text says why, and how far it may be off. Contours come apart from images, and do not wait for them.
     /// </summary>
     [AddComponentMenu("SurgNav/Ultrasound Plane")]
     [DisallowMultipleComponent]
@@ -15,106 +16,124 @@ namespace SurgNav.Unity
     public sealed class UltrasoundPlane : MonoBehaviour
     {
         [SerializeField]
-        private Material? material = null;
+        [Tooltip("Nothing: the one in the objects above.")]
+        private SurgNavConnection? connection = null;
 
         [SerializeField]
-        [Tooltip("Along a row.")]
-        [Min(1)]
-        private float widthMm = 50.0f;
+        [Tooltip("With a texture: it gets the image.")]
+        private Material? imageMaterial = null;
 
         [SerializeField]
-        [Tooltip("From the probe's face to the last row.")]
-        [Min(1)]
-        private float depthMm = 60.0f;
+        [Tooltip("One that lights itself, seen through the image.")]
+        private Material? contourMaterial = null;
 
-        private TrackedFrame? frame;
-        private GameObject? drawn;
-        private Mesh? mesh;
-        private Tint? tint;
-        private Texture? picture;
+        [SerializeField]
+        private Color contourColour = new Color(1.0f, 0.8f, 0.1f);
 
-        public ToolDisplay Display { get; private set; }
+        [SerializeField]
+        [Min(0.1f)]
+        private float lineMm = 0.6f;
 
-        public string Reason { get; private set; } = "";
+        [SerializeField]
+        private TextOutput output = new TextOutput();
 
-        /// <summary>
-        /// A picture of the plane, its first row nearest to the probe. Take it away (null) when it is old: nothing here
-        /// knows when it was taken.
-        /// </summary>
-        public Texture? Picture
-        {
-            get => picture;
-            set
-            {
-                picture = value;
-                tint?.SetPicture(value);
-            }
-        }
+        private readonly UltrasoundView image = new UltrasoundView();
+        private readonly UltrasoundView contours = new UltrasoundView();
+        private readonly Vector3[] corners = new Vector3[8];
+        private readonly ContourLines lines = new ContourLines();
+        private UltrasoundPart? imagePart;
+        private UltrasoundPart? contourPart;
+        private Texture2D? texture;
+
+        /// <summary>What is to be seen of the contours.</summary>
+        public ToolDisplay Display => contourPart?.Display ?? ToolDisplay.Hidden;
+
+        /// <summary>Of the image.</summary>
+        public ToolDisplay ImageDisplay => imagePart?.Display ?? ToolDisplay.Hidden;
+
+        /// <summary>Why the contours are not shown as they are; empty if they are.</summary>
+        public string Reason => contourPart?.Reason ?? "not looked at yet";
+
+        public TextOutput Output => output;
 
         private void OnEnable()
         {
-            frame = GetComponentInParent<TrackedFrame>();
-            Build();
+            connection = connection ? connection : GetComponentInParent<SurgNavConnection>();
+            imagePart ??= new UltrasoundPart("ultrasound image", imageMaterial, null);
+            contourPart ??= new UltrasoundPart("ultrasound contours", contourMaterial, contourColour);
         }
 
-        private void OnDisable() => Show(Judgement.Hidden("the plane is disabled"));
+        private void OnDisable()
+        {
+            imagePart?.Hide("the plane is disabled");
+            contourPart?.Hide("the plane is disabled");
+            output.Put("");
+        }
 
         private void OnDestroy()
         {
-            if (mesh)
+            imagePart?.Destroy();
+            contourPart?.Destroy();
+            if (texture)
             {
-                Destroy(mesh!);
+                Destroy(texture!);
             }
         }
 
         private void Update()
         {
-            if (!frame)
+            if (!connection)
             {
-                Show(Judgement.Hidden("no TrackedTool in the objects above"));
+                contourPart!.Hide("no SurgNavConnection in the objects above");
+                output.Put(Reason);
                 return;
             }
 
-            frame!.Refresh();
-            Show(frame.Judgement);
-        }
-
-        private void Show(Judgement judged)
-        {
-            Display = judged.Display;
-            Reason = judged.Reason;
-            tint?.Apply(judged.Display);
-        }
-
-        private void Build()
-        {
-            if (drawn)
+            connection!.ReadUltrasound(false, contours);
+            if (contourPart!.Judge(contours, connection))
             {
-                return;
+                lines.Draw(contours.Data!, lineMm / 2000.0f, contourPart.Mesh);
             }
 
-            // Seen from both sides: four corners for each, since their normals differ.
-            var right = new Vector3(-widthMm / 1000, 0, 0);
-            var down = new Vector3(0, 0, -depthMm / 1000);
-            mesh = new Mesh { name = "ultrasound plane" };
-            mesh.vertices = new[]
+            connection.ReadUltrasound(true, image);
+            if (imagePart!.Judge(image, connection))
             {
-                Vector3.zero, right, down, right + down,
-                Vector3.zero, right, down, right + down,
-            };
+                DrawImage(image.Data!);
+            }
 
-            // Unity's textures begin at the bottom, ultrasound at the top.
-            var corners = new[] { new Vector2(0, 1), new Vector2(1, 1), new Vector2(0, 0), new Vector2(1, 0) };
-            mesh.uv = new[] { corners[0], corners[1], corners[2], corners[3], corners[0], corners[1], corners[2], corners[3] };
-            mesh.triangles = new[] { 0, 2, 1, 1, 2, 3, 4, 5, 6, 5, 7, 6 };
-            mesh.RecalculateNormals();
+            output.Paint(Display == ToolDisplay.Shown ? Color.white : Tint.Grey);
+            output.Put(Reason);
+        }
+
+        /// <summary>Four corners for each side, since their normals differ; pixels reach half of one beyond their middles.</summary>
+        private void DrawImage(UltrasoundData data)
+        {
+            var first = Placement.ToVector3(data.FirstPixelM);
+            var x = Placement.ToVector3(data.AlongXM);
+            var y = Placement.ToVector3(data.AlongYM);
+            for (int at = 0; at < corners.Length; at++)
+            {
+                float right = (at & 1) * data.WidthPx;
+                float down = ((at >> 1) & 1) * data.HeightPx;
+                corners[at] = first + ((right - 0.5f) * x) + ((down - 0.5f) * y);
+            }
+
+            var mesh = imagePart!.Mesh;
+            mesh.vertices = corners;
+            if (!texture)
+            {
+                // Unity's textures begin at the bottom, ultrasound at the top.
+                var uv = new[] { new Vector2(0, 1), new Vector2(1, 1), new Vector2(0, 0), new Vector2(1, 0) };
+                mesh.uv = new[] { uv[0], uv[1], uv[2], uv[3], uv[0], uv[1], uv[2], uv[3] };
+                mesh.triangles = new[] { 0, 2, 1, 1, 2, 3, 4, 5, 6, 5, 7, 6 };
+                texture = new Texture2D(2, 2);
+            }
+
             mesh.RecalculateBounds();
-            drawn = new GameObject("plane", typeof(MeshFilter), typeof(MeshRenderer));
-            drawn.transform.SetParent(frame ? frame!.transform : transform, false);
-            drawn.GetComponent<MeshFilter>().sharedMesh = mesh;
-            drawn.GetComponent<MeshRenderer>().sharedMaterial = material;
-            tint = new Tint(drawn);
-            tint.SetPicture(picture);
+            if (data.Image.Length > 0 && texture!.LoadImage(data.ImageBuffer))
+            {
+                imagePart.SetPicture(texture!);
+            }
         }
     }
 }

@@ -23,7 +23,8 @@ namespace SurgNav.Core.Client
         /// <summary>How old the image is at the moment of display, at its worst; 0 where it is not known.</summary>
         public long AgeNs { get; internal set; }
 
-        internal void Hide(string reason)
+        /// <summary>Nothing is shown, for this reason.</summary>
+        public void Hide(string reason)
         {
             Display = ToolDisplay.Hidden;
             Reason = reason;
