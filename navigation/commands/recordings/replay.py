@@ -49,7 +49,7 @@ def replay(request: ReplayRequest, console: Console, should_stop: Callable[[], b
                 break
             _obey(key, played)
             if not played.played and not played.clock.is_running and played.poses.subscriber_count:
-                played.clock.run(True)
+                played.run(True)
             if played.is_ended and end_ns is None:
                 end_ns = clock.now_ns() + _LINGER_NS
             if not played.clock.is_running or played.is_ended:
@@ -59,7 +59,7 @@ def replay(request: ReplayRequest, console: Console, should_stop: Callable[[], b
 
 def _obey(key: str | None, played: Replay) -> None:
     if key == " ":
-        played.clock.run(not played.clock.is_running)
+        played.run(not played.clock.is_running)
     elif key == ".":
         played.step()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -51,7 +52,7 @@ def recorded_room(folder: Path, batches: int = 300) -> Recorded:
     ids = {device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in config.devices}
     received: list[bytes] = []
     with (
-        closing(RecorderProcess(RecorderConfig(folder=folder, tool_ids=ids))) as recorder,
+        closing(_begun(RecorderProcess(RecorderConfig(folder=folder, tool_ids=ids)))) as recorder,
         NavigationService(replace(config, recorder=recorder.address)) as service,
         subscriber(service, service.pose_endpoint) as socket,
     ):
@@ -65,3 +66,11 @@ def recorded_room(folder: Path, batches: int = 300) -> Recorded:
         take(socket, received, 500)
     (path,) = folder.iterdir()
     return Recorded(path, received)
+
+
+def _begun(recorder: RecorderProcess) -> RecorderProcess:
+    """Once it takes messages: on a busy machine the room would be over before."""
+    while recorder.state is None:
+        recorder.poll()
+        time.sleep(0.01)
+    return recorder
