@@ -77,7 +77,7 @@ class BackOff:
     """Pauses between attempts to connect: `first_s`, then twice as long each time, up to `longest_s`."""
 
     first_s: float = 0.5
-    longest_s: float = 10.0
+    longest_s: float = 1.0  # a device that is back is asked for so soon that its tools are valid within two seconds
 
     def pause_s(self, failures: int) -> float:
         """The pause after so many attempts without a frame, from 1 on."""

@@ -33,6 +33,9 @@ from navigation.processes.child import Child, ChildSettings, ChildState
 from navigation.processes.priority import POSES
 from unity_bridge.wire.envelope import Validity
 
+# Nobody is navigated meanwhile, and another process waits to take over. One that has streamed for ten seconds has ended
+# for a reason of its own; one that keeps ending must leave the machine to the rest.
+RESTARTS = ChildSettings(first_pause_s=0.02, longest_pause_s=5.0, settled_s=10.0, standby=True)
 _SAY_EVERY_S = 3.0
 _LOOK_S = 0.02
 
@@ -72,7 +75,7 @@ class PoseProcess:
         self._early = list[StateChanges | Refused | GuidanceNews]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
         niceness = POSES if goes_first else None
-        settings = ChildSettings(stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time, standby=True)
+        settings = replace(RESTARTS, stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time)
         self._child = Child(
             "pose process", run_with, self._arguments, clock, self._first, settings, _is_endpoint, (config, shared)
         )

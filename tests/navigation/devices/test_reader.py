@@ -239,9 +239,13 @@ def test_a_fault_of_the_driver_itself_is_a_state_too(
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew_after_frames() -> None:
-    pauses = [BackOff().pause_s(failures) for failures in range(1, 9)]
+    pauses = [BackOff(0.5, 10.0).pause_s(failures) for failures in range(1, 9)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0]
-    assert BackOff().pause_s(10**6) == 10.0
+    assert BackOff(0.5, 10.0).pause_s(10**6) == 10.0
+
+
+def test_a_device_that_was_away_for_long_is_asked_for_again_well_within_two_seconds() -> None:
+    assert BackOff().pause_s(10**6) <= 1.0
 
 
 def test_stop_is_heard_during_a_pause(script: Script) -> None:
