@@ -105,6 +105,10 @@ class NavigationService:
         config: settings of the service.
         say: called every few seconds during the start with what the service is waiting for.
 
+    Attributes:
+        ultrasound_port: of the ultrasound socket, which clients are told when they join; None without one.
+        also_withdraw: is told the number of a token that admits its client no more.
+
     Raises:
         ServiceError: the pose process did not start, or ended by itself.
         SurgNavError: the error that made the pose process end, such as an endpoint in use.
@@ -124,6 +128,8 @@ class NavigationService:
         self._headsets = HeadsetFeed(config.devices)
         self._recorded = ServiceTap(config.recorder, self._session)
         self.guidance = GuidanceDesk(config.guidance, self._announce, self._aim)
+        self.ultrasound_port: int | None = None
+        self.also_withdraw: Callable[[int], object] = lambda number: None
 
     def __enter__(self) -> NavigationService:
         loop = PoseLoopConfig(
@@ -302,8 +308,14 @@ class NavigationService:
             tools=(*(tool for device in self._config.devices for tool in device.tool_names), PATIENT),
             research_session=self._config.research_session,
             notice=NOTICE,
+            ultrasound_port=self.ultrasound_port,
             **self.state.welcome_fields(),
         )
+
+    @property
+    def ultrasound_access(self) -> tuple[bytes, bytes]:
+        """Id of the session, and the secret by which a process of this program knows who is admitted."""
+        return self._session.session_id, self._admission_secret
 
     def tell_recorder(self) -> None:
         """Gives the recorder all that is in force, as at the start; call it when a new one has been started."""
@@ -321,6 +333,7 @@ class NavigationService:
 
     def _withdraw(self, number: int) -> None:
         self._poses.withdraw(Withdrawn(number))
+        self.also_withdraw(number)
 
     def _aim(self, aim: Aim) -> None:
         self._poses.aim(aim)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from time import time_ns
@@ -43,6 +43,7 @@ from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
 from navigation.terminal.patience import saying
 from navigation.terminal.reporting import now
+from navigation.ultrasound.live.process import LiveConfig
 from unity_bridge.transport.endpoints import is_local
 
 POLL_MS = 5
@@ -69,10 +70,11 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         mirror_address(request.openigtlink is not None or placed is not None) as mirror,
         logs_on(screen, EVENTS_LOG),
         recorder_side(request, config.devices) as recorder,
-        NavigationService(replace(config, recorder=recorder.address, pose_mirror=mirror), screen.say) as service,
+        _with_ultrasound(
+            request, replace(config, recorder=recorder.address, pose_mirror=mirror), placed, screen, clock
+        ) as (service, ultrasound),
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
-        ultrasound_side(placed, mirror, recorder.address, service, screen, clock) as ultrasound,
         standing_side(request, config.supervisor.stale_after_ms, clock, console) as standing,
     ):
         _say_where(service, room, screen)
@@ -88,20 +90,38 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
             _tell_of(service, ages, recheck, clock, screen)
             guidance.poll(follower.view, clock.now_ns())
             recorder.poll(service, screen)
-            _poll_beside(link, ultrasound, follower.view, screen)
+            _poll_beside(link, ultrasound, service, follower.view, screen)
             standing.poll(service, link, recorder, ultrasound, screen)
             screen.poll()
         service.stop()
 
 
+@contextmanager
+def _with_ultrasound(
+    request: ServeRequest,
+    config: ServiceConfig,
+    placed: LiveConfig | None,
+    screen: OperatorScreen,
+    clock: MonotonicClock,
+) -> Iterator[tuple[NavigationService, UltrasoundSide | None]]:
+    """The service, and before it the ultrasound process, of which every client is told as it joins."""
+    service = NavigationService(config, screen.say)
+    with ultrasound_side(request, placed, service, config, screen, clock) as ultrasound, service:
+        yield service, ultrasound
+
+
 def _poll_beside(
-    link: LinkSide | None, ultrasound: UltrasoundSide | None, view: CaseView | None, screen: OperatorScreen
+    link: LinkSide | None,
+    ultrasound: UltrasoundSide | None,
+    service: NavigationService,
+    view: CaseView | None,
+    screen: OperatorScreen,
 ) -> None:
     """What runs beside the poses where it was asked for."""
     if link is not None:
         link.poll(view, screen)
     if ultrasound is not None:
-        ultrasound.poll(screen)
+        ultrasound.poll(service.state.graph.registration, screen)
 
 
 def _tell_of(

@@ -7,24 +7,27 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from geometry.clock import Clock
 from geometry.errors import SurgNavError
 from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, PacedClock
+from navigation.commands.serve.command import ServeRequest
 from navigation.devices.driver import Device, Role
-from navigation.live.service import NavigationService
+from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from navigation.processes.child import ChildState
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images
+from navigation.ultrasound.live.outgoing import ClientAccess
 from navigation.ultrasound.live.process import LiveConfig, LiveUltrasound
 from navigation.ultrasound.placing import ProbeInForce
 from navigation.user_folders import cache_directory
+from registration.record.accepted import AcceptedRegistration
 from unity_bridge.wire.envelope import Validity
 
 # What changes to and fro, as contact does while one scans, is said once it lasts.
 _LASTS_NS = NS_PER_S
+_PATIENCE_NS = 60 * NS_PER_S  # for a process to begin, on a machine that is busy with other things
 
 
 class UltrasoundSide:
@@ -32,17 +35,24 @@ class UltrasoundSide:
 
     Args:
         live: the process.
-        service: whose registration is followed.
         clock: times what is said.
     """
 
-    def __init__(self, live: LiveUltrasound, service: NavigationService, clock: Clock) -> None:
-        self._live, self._service, self._clock = live, service, clock
+    def __init__(self, live: LiveUltrasound, clock: PacedClock) -> None:
+        self._live, self._clock = live, clock
         self._why_not = ""
         self._said: tuple[str, Validity] | None = None
         self._changing: tuple[str, Validity] | None = None
         self._since_ns = 0
         self._motion = ""
+
+    def await_port(self, screen: OperatorScreen) -> int | None:
+        """Where clients are to ask, which they are told when they join; None where it cannot run."""
+        until_ns = self._clock.now_ns() + _PATIENCE_NS
+        while self._live.port is None and not self._why_not and self._clock.now_ns() < until_ns:
+            self.poll(None, screen)
+            self._clock.sleep_until_ns(self._clock.now_ns() + NS_PER_S // 50)
+        return self._live.port
 
     @property
     def process(self) -> ChildState:
@@ -56,11 +66,11 @@ class UltrasoundSide:
         """How it stands; None while its process does not run."""
         return self._live.standing
 
-    def poll(self, screen: OperatorScreen) -> None:
+    def poll(self, registration: AcceptedRegistration | None, screen: OperatorScreen) -> None:
         """Tells the process what is in force, and the operator what is new."""
         if self._why_not:
             return
-        self._live.follow(self._service.state.graph.registration)
+        self._live.follow(registration)
         try:
             lines = self._live.poll()
         except SurgNavError as error:
@@ -110,22 +120,30 @@ def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) ->
 
 @contextmanager
 def ultrasound_side(
+    request: ServeRequest,
     config: LiveConfig | None,
-    poses: str,
-    recorder: str,
     service: NavigationService,
+    served: ServiceConfig,
     screen: OperatorScreen,
-    clock: Clock,
+    clock: PacedClock,
 ) -> Iterator[UltrasoundSide | None]:
     """The live ultrasound while the block runs; None where the room wants none.
 
     Args:
-        poses: address of the service's `PoseMirror`.
-        recorder: address of the recorder; empty where nothing is recorded.
+        service: not entered yet.
+        served: its settings, with the address of its `PoseMirror`.
     """
     if config is None:
         yield None
         return
     screen.say(config.probe.line(datetime.now().astimezone()))
-    with closing(LiveUltrasound(replace(config, recorder=recorder), poses, clock)) as live:
-        yield UltrasoundSide(live, service, clock)
+    session_id, secret = service.ultrasound_access
+    access = ClientAccess(
+        endpoint=f"tcp://{request.bind}:*", session_id=session_id, admission_secret=secret, security=served.security
+    )
+    config = replace(config, access=access, recorder=served.recorder)
+    with closing(LiveUltrasound(config, served.pose_mirror, clock)) as live:
+        service.also_withdraw = live.withdraw
+        side = UltrasoundSide(live, clock)
+        service.ultrasound_port = side.await_port(screen)
+        yield side

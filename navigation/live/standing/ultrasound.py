@@ -26,6 +26,7 @@ class UltrasoundStanding:
         age_ms: age of the newest frame when its contours were placed; None before the first.
         used, passed_over: frames so far that were used, and that newer ones overtook.
         breaks: how often the source has ended and was opened again.
+        newest_number: of the newest frame that clients were given.
     """
 
     source: str
@@ -43,6 +44,7 @@ class UltrasoundStanding:
     used: int
     passed_over: int
     breaks: int
+    newest_number: int = 0
 
     @property
     def is_shown(self) -> bool:

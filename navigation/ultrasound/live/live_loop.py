@@ -89,8 +89,12 @@ class LiveLoop:
         self._age_ms = None if result.capture_ns is None else (now_ns - result.capture_ns) / 1e6
         return placed
 
-    def standing(self) -> UltrasoundStanding:
-        """How it stands now."""
+    def standing(self, newest_number: int = 0) -> UltrasoundStanding:
+        """How it stands now.
+
+        Args:
+            newest_number: of the newest frame that clients were given.
+        """
         now_ns = self._clock.now_ns()
         while self._placed_ns and now_ns - self._placed_ns[0] > _RATE_OVER_NS:
             self._placed_ns.popleft()
@@ -112,6 +116,7 @@ class LiveLoop:
             used=self._used,
             passed_over=self._passed_over,
             breaks=self._source.breaks,
+            newest_number=newest_number,
         )
 
     def state_at(self, now_ns: int) -> tuple[str, str]:

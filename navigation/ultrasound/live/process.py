@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from navigation.ultrasound.finding import open_finder, open_judge
 from navigation.ultrasound.live.frame_tap import UltrasoundTap
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.live_loop import LiveLoop
+from navigation.ultrasound.live.outgoing import ClientAccess, OutgoingFrames
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import FramePipeline
 from navigation.ultrasound.placing import ProbeInForce
@@ -36,6 +37,8 @@ HEARD, ACCEPT_GEOMETRY = "heard", "accept the geometry"
 _TELL_EVERY_NS = NS_PER_S // 5
 # Half a second of a tracker at 1,000 Hz: longer than a frame takes.
 _POSES_KEPT = 512
+# As many frames as none can give between two times that it says how it stands.
+_NOT_TOLD = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class LiveConfig:
         model: what `open_finder` takes.
         cache: folder of what was measured of engines.
         recorder: address of the recorder; empty where nothing is recorded.
+        access: who is given the frames, and where; None to give them to nobody.
+        first_number: of the first frame.
     """
 
     device: Device
@@ -57,6 +62,22 @@ class LiveConfig:
     model: str
     cache: Path
     recorder: str = ""
+    access: ClientAccess | None = None
+    first_number: int = 1
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where clients may ask for frames; sent by the process as soon as it does."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class NoLonger:
+    """The number of a token that admits its client no more; sent to the process."""
+
+    number: int
 
 
 @dataclass(frozen=True)
@@ -76,18 +97,21 @@ class LiveUltrasound:
 
     Attributes:
         standing: how it stood when it last said so; None before, and while the process does not run.
+        port: where it listens for clients, which the next process does too; None before it does.
     """
 
     def __init__(self, config: LiveConfig, poses: str, clock: Clock) -> None:
         self.standing: UltrasoundStanding | None = None
-        self._in_force = InForce(None)
+        self.port: int | None = None
+        self._config, self._in_force, self._no_longer = config, InForce(None), list[NoLonger]()
         self._child = Child(
             "ultrasound process",
             run_live_ultrasound,
-            lambda: (config, poses),
+            lambda: (self._next_config(), poses),
             clock,
-            lambda: [self._in_force],
+            lambda: [self._in_force, *self._no_longer],
             ChildSettings(niceness=ULTRASOUND),
+            lambda message: isinstance(message, UltrasoundStanding),
         )
 
     @property
@@ -105,16 +129,25 @@ class LiveUltrasound:
         """A person has seen that size or depth changed, and goes on with the new one."""
         self._child.send(ACCEPT_GEOMETRY)
 
+    def withdraw(self, number: int) -> None:
+        """The token with this number admits its client no more."""
+        self._no_longer.append(NoLonger(number))
+        self._child.send(self._no_longer[-1])
+
     def poll(self) -> tuple[tuple[str, bool], ...]:
         """Takes what it has said; lines for the operator, each with True if it reports a problem.
 
         Raises:
             SurgNavError: what keeps it from running at all, such as a model that is not there.
         """
-        for standing in self._child.poll():
-            self.standing = standing
-            self._child.send(HEARD)
+        for said in self._child.poll():
+            if isinstance(said, Listening):
+                self.port = said.port
+            else:
+                self.standing = said
+                self._child.send(HEARD)
         if not self._child.state.is_running:
+            self._next_config()
             self.standing = None
         return tuple(self._child.take_news())
 
@@ -122,12 +155,21 @@ class LiveUltrasound:
         """Stops the process; may be called again."""
         self._child.close()
 
+    def _next_config(self) -> LiveConfig:
+        """Clients find the next process where they know it, and its numbers after those that they have."""
+        access, standing = self._config.access, self.standing
+        if access is not None and self.port is not None:
+            access = replace(access, endpoint=f"{access.endpoint.rpartition(':')[0]}:{self.port}")
+        used = 0 if standing is None else standing.newest_number + _NOT_TOLD
+        self._config = replace(self._config, access=access, first_number=max(self._config.first_number, used))
+        return self._config
+
 
 def run_live_ultrasound(config: LiveConfig, poses: str, pipe: Any) -> None:
     """Entry point of the process.
 
-    It sends its `UltrasoundStanding` five times a second, each answered by a word, or the `SurgNavError` because of
-    which it ends; it receives `InForce`, `ACCEPT_GEOMETRY` or `STOP`.
+    It sends where it is `Listening`, then its `UltrasoundStanding` five times a second, each answered by a word, or the
+    `SurgNavError` because of which it ends; it receives `InForce`, `NoLonger`, `ACCEPT_GEOMETRY` or `STOP`.
     """
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -151,7 +193,11 @@ class _Worker:
     """Connects the loop with the service's pipe and with those who are given its frames."""
 
     def __init__(self, config: LiveConfig, address: str, pipe: Any, stack: ExitStack) -> None:
-        self._pipe, self._clock = pipe, MonotonicClock()
+        self._pipe, self._clock, self._outgoing = pipe, MonotonicClock(), None
+        if config.access is not None:
+            self._outgoing = OutgoingFrames(config.access, config.probe.size_px, config.first_number, self._clock)
+            stack.callback(self._outgoing.close)
+            pipe.send(Listening(self._outgoing.port))
         finder = open_finder(config.model, None, (), self._clock, config.cache)
         finder.find(np.zeros((256, 256), np.uint8), None)  # engines compile at the first call
         self._pipeline = FramePipeline(finder, open_judge(config.model), self._clock)
@@ -162,6 +208,7 @@ class _Worker:
         self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
         self._recorded = UltrasoundTap(config.recorder, self._clock)
         stack.callback(self._recorded.close)
+        self._source = source
         self._loop = LiveLoop(source, self._pipeline, self._timeline, poses.take, finder.name, self._clock)
         self._may_send, self._told_ns = True, self._clock.now_ns() - _TELL_EVERY_NS
 
@@ -171,9 +218,16 @@ class _Worker:
         if placed is not None:
             self._recorded.give(placed)
         now_ns = self._clock.now_ns()
+        if self._outgoing is not None:
+            self._outgoing.poll()
+            if placed is not None:
+                self._outgoing.give(placed, self._source.name)
+            else:
+                self._outgoing.say(*self._loop.state_at(now_ns), self._source.name)
         if self._may_send and now_ns - self._told_ns >= _TELL_EVERY_NS:
             self._may_send, self._told_ns = False, now_ns
-            self._pipe.send(self._loop.standing())
+            number = 0 if self._outgoing is None else self._outgoing.number
+            self._pipe.send(self._loop.standing(number))
 
     def takes_orders(self) -> bool:
         """Does what the service has asked for; False if that is the end."""
@@ -185,6 +239,9 @@ class _Worker:
                 self._may_send = True
             elif order == ACCEPT_GEOMETRY:
                 self._pipeline.accept_geometry()
+            elif isinstance(order, NoLonger):
+                if self._outgoing is not None:
+                    self._outgoing.withdraw(order.number)
             else:
                 self._timeline.registration = order.registration
         return True

@@ -88,6 +88,7 @@ class Scanner:
         alter: what happens to an image on its way.
         is_silent: sends nothing, and stays connected.
         probe: validity of the poses, and why.
+        T_reference_ct: the registration; None of a patient who is not registered.
     """
 
     def __init__(self, images: list[np.ndarray], mirror: str | None = None) -> None:
@@ -95,6 +96,7 @@ class Scanner:
         self.alter: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels
         self.is_silent = False
         self.probe = (Validity.VALID, "")
+        self.T_reference_ct: Transform | None = None
         self._images, self._mirror = images, None if mirror is None else PoseMirror(mirror)
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
@@ -166,8 +168,14 @@ class Scanner:
             tool = ToolState(
                 tool=PROBE, to_frame=REFERENCE, from_frame=PROBE, validity=validity, reason=reason, T_to_from=placed
             )
+            registered = self.T_reference_ct is not None
             patient = ToolState(
-                tool=PATIENT, to_frame=REFERENCE, from_frame=CT, validity=Validity.LOST, reason="not registered"
+                tool=PATIENT,
+                to_frame=REFERENCE,
+                from_frame=CT,
+                validity=Validity.VALID if registered else Validity.LOST,
+                reason="" if registered else "not registered",
+                T_to_from=self.T_reference_ct,
             )
             self._mirror.offer([tool, patient], now_ns)
 

@@ -18,6 +18,7 @@ from navigation.clock import MonotonicClock
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.ultrasound.live.process import LiveUltrasound
 from reconstruction.ultrasound.errors import UltrasoundError
+from tests.navigation.ultrasound.live.probes import T_REFERENCE_CT
 from tests.navigation.ultrasound.live.scanner import Scanner, film, live_config
 from unity_bridge.wire.envelope import Validity
 
@@ -77,6 +78,9 @@ def test_cable_and_probe_and_process_each_come_back_by_themselves(watched: Watch
     assert "no new frame for" in watched.wait_for(lambda now: now.state == "silent").reason
     scanner.is_silent = False
     watched.wait_for(is_placed)
+
+    scanner.T_reference_ct = T_REFERENCE_CT
+    assert watched.wait_for(lambda now: is_placed(now) and now.to_frame == "ct").words == "usable, placed in ct"
 
     scanner.probe = (Validity.LOST, "occluded")
     lost = watched.wait_for(lambda now: now.state == "usable" and now.placing is Validity.LOST)
