@@ -80,9 +80,8 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
-        ages = StreamReport(config.supervisor.stale_after_ms, clock.now_ns())
-        tips, recheck = config.graph.tips, Recheck(room.verify_after_min)
-        guidance = GuidanceSide(guided, service, screen, lambda: guided_case(request, tips, now()))
+        ages, recheck = StreamReport(config.supervisor.stale_after_ms, clock.now_ns()), Recheck(room.verify_after_min)
+        guidance = GuidanceSide(guided, service, screen, lambda: guided_case(request, config.graph.tips, now()))
         while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)
