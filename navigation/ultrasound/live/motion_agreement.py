@@ -13,8 +13,9 @@ LAGS_NS = 40_000_000 * np.arange(-6, 7)
 _NOW = 6
 # Of what was measured and predicted: that it belongs together, with a sign.
 _LEAST_CORRELATION = 0.6
-# A lag is called wrong if another leaves so much less of the motion unexplained, lies so far off, and explains so much.
-_LEAST_GAIN, _FARTHEST_NS, _LEAST_FOR_LAG = 1.5, 55_000_000, 0.85
+# A lag is called wrong if another leaves so much less of the motion unexplained than any that lies so far off, and
+# explains so much. Of a steady motion all lags explain the same, and the noise decides which is best.
+_LEAST_GAIN, _FARTHEST_NS, _LEAST_FOR_LAG = 2.0, 55_000_000, 0.85
 # By how much farther or less far the image may move than predicted, where the two go together so well.
 _LARGEST_SCALE, _LEAST_FOR_SCALE = 1.15, 0.95
 _SIDES = ("left and right", "top and bottom")
@@ -66,7 +67,7 @@ class Agreement:
         for k, side in enumerate(_SIDES):
             if self.clear[k] and self.correlations[k] < 0.0:
                 found[side] = f"the image exchanges {side}: it moves along with the probe, not against it"
-        if self._explains and self.gain >= _LEAST_GAIN and abs(self.off_ns) >= _FARTHEST_NS:
+        if self._explains and self.is_sharp and self.gain >= _LEAST_GAIN and abs(self.off_ns) >= _FARTHEST_NS:
             late = "later" if self.off_ns < 0 else "earlier"
             found[LAG] = f"the image moves {abs(self.off_ns) / 1e6:.0f} ms {late} than the calibrated lag says"
         if not np.isnan(self.scale) and not 1.0 / _LARGEST_SCALE <= self.scale <= _LARGEST_SCALE:

@@ -22,7 +22,7 @@ from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 
 _WINDOW_NS = 10 * NS_PER_S
-_FEWEST = 40  # shifts, before anything is said
+_FEWEST = 75  # shifts, before anything is said
 _MOST_APART_NS = NS_PER_S // 5
 _LARGEST_SIDE = 192  # px of what is compared; more gains nothing
 _ROWS, _COLUMNS = (
