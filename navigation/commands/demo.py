@@ -34,6 +34,14 @@ def demo_command(
         typer.Option(help="Write the simulated surgery here as a sequence of PLUS (.igs.mha), to be played to --room."),
     ] = None,
     client: Annotated[str, typer.Option(help="The headset: python, csharp (.NET 8) or csharp-mono.")] = "python",
+    ultrasound: Annotated[
+        bool,
+        typer.Option(
+            "--ultrasound",
+            help="Scan the phantom's spine live with a simulated probe, and renew its registration by the bone that is "
+            "seen. With --seed, --out, --json and --stream-s.",
+        ),
+    ] = False,
 ) -> None:
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored.
 
@@ -43,6 +51,13 @@ def demo_command(
     """
     from navigation.demo.headset_program import Headset
 
+    if ultrasound:
+        if ct is not None or room is not None or record is not None or client != Headset.PYTHON:
+            raise typer.BadParameter(
+                "with --ultrasound: --seed, --out, --json and --stream-s", param_hint="--ultrasound"
+            )
+        _run_ultrasound(json_file, {"out": out, "seed": 1 if seed is None else seed, "stream_s": stream_s})
+        return
     if client not in set(Headset):
         raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
     chosen = {"out": out, "ct": ct, "offline": offline, "seed_given": seed, "record": record, "stream_s": stream_s}
@@ -70,3 +85,22 @@ def _run(room: Path | None, json_file: Path | None, chosen: dict[str, Any]) -> N
             write_json_file(json_file, as_json(result))
         check_ages(result)
         check_registered(result)
+
+
+def _run_ultrasound(json_file: Path | None, chosen: dict[str, Any]) -> None:
+    from navigation.clock import MonotonicClock
+    from navigation.demo.ultrasound.pictures import draw_pictures
+    from navigation.demo.ultrasound.report import as_json, check_shown, render
+    from navigation.demo.ultrasound.run import UltrasoundDemoSettings, run_ultrasound_demo
+
+    with reporting(json_file=json_file) as (console, progress):
+
+        def warn(text: str) -> None:
+            console.print(text, style="yellow", markup=False, highlight=False)
+
+        result = run_ultrasound_demo(UltrasoundDemoSettings(**chosen), MonotonicClock(), now(), progress)
+        pictures = draw_pictures(result, warn)
+        render(result, [str(path) for path in pictures], console)
+        if json_file is not None:
+            write_json_file(json_file, as_json(result))
+        check_shown(result)

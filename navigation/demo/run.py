@@ -88,10 +88,10 @@ def run_demo(
     require_extras("registration", "reconstruction", "segmentation", "pictures")
     watch = StageTimer(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
-    case_path = _free_case(settings.out / "case")
+    case_path = free_case(settings.out / "case")
     subject, made = _reconstruct(settings, case_path, clock, time, watch, progress, warn)
     case = Case.open(case_path)
-    surfaces_ct = _approve_all(case, time)
+    surfaces_ct = approve_all(case, time)
     skin = watch.run("patient", lambda: subject.true_skin(made.scan))
     planned = plan(subject, subject.markers(skin), surfaces_ct, settings.seed)
     surgeon = SimulatedSurgeon(skin, settings.seed)
@@ -208,7 +208,12 @@ def made_seconds(watch: StageTimer, made: Reconstruction) -> dict[str, float]:
     return {"ct": stages.pop("ct")} | dict(made.seconds) | stages
 
 
-def _free_case(path: Path) -> Path:
+def free_case(path: Path) -> Path:
+    """The path, without the case of an earlier demo.
+
+    Raises:
+        CaseError: something else is there.
+    """
     if (path / MANIFEST).is_file():
         shutil.rmtree(path)
     elif path.exists():
@@ -220,7 +225,7 @@ def _free_case(path: Path) -> Path:
     return path
 
 
-def _approve_all(case: Case, time: str) -> dict[str, Surface]:
+def approve_all(case: Case, time: str) -> dict[str, Surface]:
     """Approves every structure in the name of the simulated surgeon; the headset receives approved surfaces only."""
     for structure in case.structures():
         case.decide(structure, "approved", SURGEON, time)

@@ -1,0 +1,85 @@
+"""The program that acts as the headset of the ultrasound demo: writes down each frame of contours as it is decoded.
+
+python -m navigation.demo.ultrasound.headset POSES SURFACES CONTROL SECONDS FILE
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from geometry.points import Floats
+from navigation.clock import NS_PER_S, MonotonicClock
+from unity_bridge.client.reference_client import Endpoints, ReferenceClient
+from unity_bridge.ultrasound.placed import contour_points_px, placed_image
+
+_POLL_MS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedFrame:
+    """One frame at the headset.
+
+    Attributes:
+        decoded_ns: when its contours were there, on the clock of this machine.
+        shows_ns: the instant that the image shows.
+        validity, reason: what the display was to make of it, by its placing and its age.
+        to_frame: that it is placed in; empty without a place.
+        image_px_to_mm: ``(4, 4)`` from ``(x px, y px, 0, 1)``; None without a place.
+        expected_p95_mm: as it was sent.
+        contours_px: points of bone ``(n, 2)`` each.
+    """
+
+    decoded_ns: int
+    shows_ns: int
+    validity: str
+    reason: str
+    to_frame: str
+    image_px_to_mm: Floats | None
+    expected_p95_mm: float | None
+    contours_px: tuple[Floats, ...]
+
+
+def listen(endpoints: Endpoints, duration_s: float) -> list[DecodedFrame]:
+    """What a display is given of live ultrasound for so long, from when the first frame has come."""
+    clock = MonotonicClock()
+    found: list[DecodedFrame] = []
+    until_ns = clock.now_ns() + round((duration_s + 60.0) * NS_PER_S)
+    newest = 0
+    with ReferenceClient(endpoints, clock) as client:
+        while clock.now_ns() < until_ns:
+            client.poll(_POLL_MS)
+            shown = client.contours
+            if shown is None or shown.frame.number <= newest:
+                continue
+            newest = shown.frame.number
+            if not found:
+                until_ns = clock.now_ns() + round(duration_s * NS_PER_S)
+            placed = placed_image(shown.frame)
+            found.append(
+                DecodedFrame(
+                    decoded_ns=clock.now_ns(),
+                    shows_ns=shown.frame.shows_ns,
+                    validity=shown.validity.value,
+                    reason=shown.reason,
+                    to_frame=shown.frame.to_frame,
+                    image_px_to_mm=None if placed is None else placed.image_px_to_mm,
+                    expected_p95_mm=shown.frame.expected_p95_mm,
+                    contours_px=tuple(contour_points_px(each).astype(float) for each in shown.frame.contours),
+                )
+            )
+    return found
+
+
+def main(words: list[str]) -> int:
+    """The program."""
+    poses, surfaces, control, seconds, path = words
+    found = listen(Endpoints(poses=poses, surfaces=surfaces, control=control), float(seconds))
+    Path(path).write_bytes(pickle.dumps(found))
+    return 0 if found else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,210 @@
+"""The live part of the ultrasound demo: the patient scanned in real time, and what the headset was shown of it.
+
+The service, its pose process and its ultrasound process are those of ``surgnav serve``. Half way through, the renewed
+registration is put into force.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from geometry.frames import CT
+from geometry.points import Floats
+from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.demo.ultrasound.contours import ContourErrors, distances_mm, true_bone_ct
+from navigation.demo.ultrasound.headset import DecodedFrame
+from navigation.demo.ultrasound.patient import GEOMETRY, TRUE_LAG_MS, ScannedBack
+from navigation.demo.ultrasound.registering import Registered
+from navigation.errors import ServiceError
+from navigation.live.pose_graph import PoseGraph
+from navigation.live.pose_mirror import mirror_address
+from navigation.live.service import NavigationService, ServiceConfig
+from navigation.simulation.operating_room import simulated_device
+from navigation.simulation.ultrasound.scan_path import ScanPath
+from navigation.ultrasound.finding import BONE
+from navigation.ultrasound.live.outgoing import ClientAccess
+from navigation.ultrasound.live.process import LiveConfig, LiveUltrasound
+from navigation.ultrasound.placing import ProbeInForce
+from navigation.user_folders import cache_directory
+
+PERIOD_S = 20.0
+_JOINING_S = 60.0
+_NS_PER_MS = 1_000_000
+# Pixels all over the scan.
+_GRID_PX: Floats = GEOMETRY.points_px(*np.meshgrid(np.linspace(-1.0, 1.0, 5), np.linspace(0.0, 80.0, 5))).reshape(-1, 2)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LiveCheck:
+    """What the headset was given, against the truth.
+
+    Attributes:
+        frames: number of decoded frames.
+        rate_hz: of them.
+        latency_ms: from the sensor's stamp of an image to its contours decoded, one for each frame.
+        placed: share of the frames with a place in ``ct``.
+        image_mm: distance of the images' pixels from where they truly lie, each frame's mean, after the renewal.
+        within: share of these frames whose worst corner lies within the length that was sent as its 95 %.
+        before, after: contours of bone against the true bone, by the registration before and after the renewal.
+        reasons: why frames had no place, each once.
+    """
+
+    frames: int
+    rate_hz: float
+    latency_ms: Floats
+    placed: float
+    image_mm: Floats
+    within: float
+    before: ContourErrors | None
+    after: ContourErrors | None
+    reasons: tuple[str, ...]
+
+
+def scan_live(
+    back: ScannedBack,
+    probe: ProbeInForce,
+    registrations: tuple[Registered, Registered],
+    duration_s: float,
+    progress: Callable[[str, float], None],
+) -> LiveCheck:
+    """Scans for so long, and checks what was decoded.
+
+    Args:
+        registrations: in force at the beginning, and from the middle on.
+        progress: called with the current stage and the share of it that is done.
+
+    Raises:
+        ServiceError: the service, the ultrasound process or the client failed.
+    """
+    path = back.path(MonotonicClock().now_ns() / NS_PER_S, PERIOD_S)
+    device = simulated_device(back.scanned(path))
+    with mirror_address(True) as poses, tempfile.TemporaryDirectory() as folder:
+        graph = PoseGraph({}, registrations[0].accepted)
+        service = NavigationService(ServiceConfig(devices=(device,), rate_hz=100.0, graph=graph, pose_mirror=poses))
+        session_id, secret = service.ultrasound_access
+        config = LiveConfig(
+            device=device,
+            probe=probe,
+            T_probe_tip=None,
+            model=BONE,
+            cache=cache_directory() / "engines",
+            access=ClientAccess(
+                endpoint="tcp://127.0.0.1:*", session_id=session_id, admission_secret=secret, security=None
+            ),
+        )
+        with closing(LiveUltrasound(config, poses, MonotonicClock())) as ultrasound:
+            service.ultrasound_port = _awaited_port(ultrasound)
+            service.also_withdraw = ultrasound.withdraw
+            with service:
+                frames, renewed_ns = _listened(
+                    service, ultrasound, registrations[1], duration_s, Path(folder) / "decoded", progress
+                )
+    return check(back, path, probe, frames, renewed_ns)
+
+
+def _awaited_port(ultrasound: LiveUltrasound) -> int:
+    """Where the ultrasound process listens.
+
+    Raises:
+        ServiceError: it does not within a minute.
+    """
+    clock = MonotonicClock()
+    until_ns = clock.now_ns() + round(_JOINING_S * NS_PER_S)
+    while ultrasound.port is None:
+        ultrasound.poll()
+        if clock.now_ns() > until_ns:
+            raise ServiceError("no ultrasound process", f"one within {_JOINING_S:g} s", "run 'surgnav doctor'")
+        clock.sleep_until_ns(clock.now_ns() + NS_PER_S // 50)
+    return ultrasound.port
+
+
+def _listened(
+    service: NavigationService,
+    ultrasound: LiveUltrasound,
+    renewed: Registered,
+    duration_s: float,
+    path: Path,
+    progress: Callable[[str, float], None],
+) -> tuple[list[DecodedFrame], int]:
+    """What the headset has decoded, and when the renewed registration was put into force, by the clock."""
+    clock = MonotonicClock()
+    words = (service.pose_endpoint, service.surfaces.endpoint, service.control.endpoint, str(duration_s), str(path))
+    begun_ns, renewed_ns = 0, 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "navigation.demo.ultrasound.headset", *words], stderr=subprocess.PIPE, text=True
+    ) as headset:
+        while headset.poll() is None:
+            has_joined = bool(service.poll(5))
+            ultrasound.follow(service.state.graph.registration)
+            ultrasound.poll()
+            now_ns = clock.now_ns()
+            if not begun_ns and has_joined:
+                begun_ns = now_ns
+            since_s = (now_ns - begun_ns) / NS_PER_S if begun_ns else 0.0
+            progress("live: the headset is given contours", min(0.99, since_s / duration_s))
+            if not renewed_ns and since_s > 0.5 * duration_s:
+                service.update(PoseGraph({}, renewed.accepted))
+                renewed_ns = now_ns
+        said = headset.stderr.read() if headset.stderr else ""
+    if headset.returncode != 0 or not renewed_ns:
+        raise ServiceError(
+            f"a headset that ended with {headset.returncode}: {said.strip()[-500:] or 'no contours came'}",
+            "one that decodes contours of live ultrasound",
+            "run 'surgnav doctor', and check that no filter blocks the loopback interface",
+        )
+    frames: list[DecodedFrame] = pickle.loads(path.read_bytes())
+    return frames, renewed_ns
+
+
+def check(
+    back: ScannedBack, path: ScanPath, probe: ProbeInForce, frames: Sequence[DecodedFrame], renewed_ns: int
+) -> LiveCheck:
+    """Frames as they were decoded, against the truth.
+
+    Args:
+        renewed_ns: when the renewed registration was put in force. The frames of half a second from then on count for
+            neither registration.
+    """
+    scan = back.scan(path)
+    lag_ns, late_ns = round(probe.lag_s * NS_PER_S), NS_PER_S // 2
+    off_mm: dict[bool, list[Floats]] = {False: [], True: []}
+    image_mm, within = [], []
+    for frame in frames:
+        if frame.image_px_to_mm is None or frame.to_frame != CT or 0 <= frame.shows_ns - renewed_ns < late_ns:
+            continue
+        true_s = (frame.shows_ns - lag_ns) / NS_PER_S + 1e-3 * TRUE_LAG_MS
+        is_new = frame.shows_ns >= renewed_ns
+        points_px = np.concatenate([np.empty((0, 2)), *frame.contours_px])
+        off_mm[is_new].append(distances_mm(_placed(frame.image_px_to_mm, points_px), true_bone_ct(scan, true_s)))
+        if is_new:
+            apart_mm = np.linalg.norm(
+                _placed(frame.image_px_to_mm, _GRID_PX) - _placed(path.T_ct_image_px(true_s), _GRID_PX), axis=1
+            )
+            image_mm.append(float(apart_mm.mean()))
+            within.append(frame.expected_p95_mm is not None and float(apart_mm.max()) <= frame.expected_p95_mm)
+    shows = np.array([frame.shows_ns for frame in frames], np.int64)
+    return LiveCheck(
+        frames=len(frames),
+        rate_hz=float((len(frames) - 1) * NS_PER_S / max(1, shows[-1] - shows[0])),
+        latency_ms=np.array([frame.decoded_ns - frame.shows_ns + lag_ns for frame in frames]) / _NS_PER_MS,
+        placed=float(np.mean([frame.to_frame == CT for frame in frames])),
+        image_mm=np.array(image_mm),
+        within=float(np.mean(within)) if within else 0.0,
+        before=ContourErrors.of(off_mm[False]),
+        after=ContourErrors.of(off_mm[True]),
+        reasons=tuple(dict.fromkeys(frame.reason for frame in frames if frame.image_px_to_mm is None)),
+    )
+
+
+def _placed(image_px_to_mm: Floats, points_px: Floats) -> Floats:
+    placed: Floats = points_px @ image_px_to_mm[:3, :2].T + image_px_to_mm[:3, 3]
+    return placed
