@@ -32,11 +32,12 @@ LEVELS = ("vertebra_l2", "vertebra_l3", "vertebra_l4", "vertebra_l5")
 
 
 def lumbar(shared_data: Path) -> tuple[Surface, ...]:
-    """Four vertebrae of a mean shape, from the head down; behind is +y, as in ct."""
+    """Four vertebrae of a mean shape, from the head down, turned so that behind is +y, as in ct (LPS)."""
     folder = shared_data / "spine" / "lumbar_mean_shape"
     vertices = np.loadtxt(folder / "meanMesh_vertices.csv", delimiter=",")
     triangles = np.loadtxt(folder / "meanMesh_faces.csv", delimiter=",").astype(np.int32) - 1
-    return split(vertices, triangles)
+    # In the file behind is -x, and the sides are +y and -y.
+    return split(vertices @ np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), triangles)
 
 
 def split(vertices: np.ndarray, triangles: np.ndarray) -> tuple[Surface, ...]:

@@ -26,6 +26,13 @@ class RegisterRequest:
     targets: Annotated[Path | None, typer.Option(help="Planned targets; the case's own by default.")] = None
     touched: Annotated[Path | None, typer.Option(help="Recorded: JSON of touched landmarks in 'reference'.")] = None
     sweep: Annotated[Path | None, typer.Option(help="Recorded: CSV or PLY of swept points in 'reference'.")] = None
+    ultrasound: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bone by tracked ultrasound, from the registration in force or --touched: a sequence of PLUS, with "
+            "--room for the probe's calibrations; or the room file alone, live."
+        ),
+    ] = None
     landmark_kind: Annotated[
         Literal["bone", "skin_marker", "bare_skin"] | None,
         typer.Option(help="What landmarks are, where the plan does not say it; on the skin, bare_skin by default."),
@@ -48,8 +55,14 @@ def register_command(request: RegisterRequest) -> None:
     """CT to patient, live or from recorded points. Exit code 0; 3 if refused or nothing is in force; 1 on errors."""
     with reporting(live=False, case=request.case, json_file=request.json_file) as (console, _):
         from navigation.commands.register.keyboard import open_keys
-        from navigation.commands.register.run import run_register
 
-        registered = run_register(request, now, console, open_keys)
+        if request.ultrasound is not None:
+            from navigation.commands.register.by_ultrasound import run_by_ultrasound
+
+            registered = run_by_ultrasound(request, now, console, open_keys)
+        else:
+            from navigation.commands.register.run import run_register
+
+            registered = run_register(request, now, console, open_keys)
     if not registered:
         raise typer.Exit(3)

@@ -74,7 +74,7 @@ def run_register(
         return _register_recorded(request, plan, now(), console)
     held = _register_live(request, room, plan, now, console, open_keys(), acquisition)
     if request.json_file is not None:
-        _write_json(request.json_file, plan)
+        write_outcome(request.json_file, plan)
     return held
 
 
@@ -99,7 +99,7 @@ def _register_recorded(request: RegisterRequest, plan: RegistrationPlan, time: s
         put_in_force(plan.case, attempt, request.person, time, consent=request.accept_if == CHECK)
         console.print(f"[green]✓[/] {attempt.id} is in force, accepted by {plain(request.person)}")
     if request.json_file is not None:
-        _write_json(request.json_file, plan, attempt.to_json())
+        write_outcome(request.json_file, plan, attempt.to_json())
     return attempt.verdict.level != REFUSE
 
 
@@ -146,7 +146,7 @@ def _keeper(room: Room, tool: Tool, now: Callable[[], str]) -> Callable[[PoseStr
     return keep_pivot
 
 
-def _write_json(path: Path, plan: RegistrationPlan, attempt: dict[str, Any] | None = None) -> None:
+def write_outcome(path: Path, plan: RegistrationPlan, attempt: dict[str, Any] | None = None) -> None:
     """The attempt of this run, and which registration is in force, or why none is."""
     try:
         accepted, problem = in_force(plan.case), None

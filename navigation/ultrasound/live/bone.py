@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from geometry.points import Floats
 from navigation.devices.ultrasound.source import GreyPixels
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.placing import ProbeInForce
-from reconstruction.ultrasound.bone_surface import find_bone_surface
+from reconstruction.ultrasound.bone_surface import BoneSurface, find_bone_surface
 from registration.errors import RegisteringError
-from registration.measurements import Measured
+from registration.measurements import Measured, TouchedPoint
 from registration.record.attempt import Attempt
 from registration.record.attempts import keep_attempt, load_attempt
 from registration.record.in_force import in_force
@@ -37,7 +37,11 @@ def bone_in(pixels: GreyPixels, T_reference_probe: Transform, twist: Floats) -> 
         T_reference_probe: the probe's pose at the instant that the image shows.
         twist: its speed then, as `TrackedBone`.
     """
-    found = find_bone_surface(pixels)
+    return bone_found(find_bone_surface(pixels), T_reference_probe, twist)
+
+
+def bone_found(found: BoneSurface, T_reference_probe: Transform, twist: Floats) -> TrackedBone:
+    """What the bone finder found, with the probe's pose and speed at the instant that the image shows."""
     points_px = np.column_stack([found.columns, found.rows]).astype(np.float64)
     return TrackedBone(points_px, np.maximum(found.likelihood, 1e-3), T_reference_probe, twist)
 
@@ -101,6 +105,7 @@ def propose_renewal(
     probe: ProbeMap,
     start: Start,
     by: tuple[str, str, str],
+    touched: Mapping[str, TouchedPoint] | None = None,
 ) -> tuple[Attempt, Renewal]:
     """Registers the plan's bone by tracked bone, and keeps it in the case as an attempt: nothing comes into force.
 
@@ -110,9 +115,10 @@ def propose_renewal(
         probe: its calibration (`probe_map`).
         start: the registration in force (`present_start`), or one from landmarks.
         by: who proposes it, when (ISO 8601 with a time zone), and what the sweep is from.
+        touched: the landmarks that the start is from, for the record; None where it is from none.
     """
     person, time, measured_with = by
     renewal = renew_on_bone(frames, probe, bones_of(plan), start, plan.targets_ct, plan.assumptions)
-    measured = Measured({}, {}, renewal.swept_reference_mm, plan.targets_ct)
+    measured = Measured(plan.landmarks_ct, touched or {}, renewal.swept_reference_mm, plan.targets_ct)
     circumstances = plan.circumstances(person, time, measured_with, start="registration")
     return keep_attempt(plan.case, measured, renewal.outcome, plan.assumptions, circumstances), renewal
