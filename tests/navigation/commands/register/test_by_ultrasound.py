@@ -28,8 +28,7 @@ from registration.record.in_force import in_force
 from registration.record.point_files import write_touched
 from registration.uncertainty.expected_error import target_errors_mm
 from tests.calibration.ultrasound_probe.targets.recorded import write_sequence
-from tests.navigation.commands.ultrasound.results import LAG_S, MADE, temporal
-from tests.navigation.commands.ultrasound.test_placing import room
+from tests.navigation.commands.ultrasound.results import LAG_S, MADE, room, temporal
 from tests.registration.spine_images import patient
 from tests.registration.spine_sweep import COLUMNS_MM, GEOMETRY, T_REFERENCE_CT, lumbar, path_over
 
