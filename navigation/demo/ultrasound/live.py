@@ -21,7 +21,7 @@ from geometry.frames import CT
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.ultrasound.contours import ContourErrors, distances_mm, true_bone_ct
-from navigation.demo.ultrasound.headset import DecodedFrame
+from navigation.demo.ultrasound.decoded import DecodedFrame
 from navigation.demo.ultrasound.patient import GEOMETRY, TRUE_LAG_MS, ScannedBack
 from navigation.demo.ultrasound.registering import Registered
 from navigation.errors import ServiceError
