@@ -7,8 +7,9 @@ judges, watches and computes poses is the program's own; simulated are the clock
 `ReaderTracker` connects again (by its own `BackOff`). Sockets, processes and the recorder are in `bench_chaos.py`.
 
 Each schedule draws one to three faults that may overlap: the link is cut, holds everything back and then gives it at
-once, or sends garbage; the device is silent; its clock jumps, by up to 5 s or by up to 0.3 s; the pose process stops at
-any point of its work, or is killed and the next one begins; the registration is withdrawn and put back.
+once, is late by 0.3 s, or sends garbage; the device is silent; its clock jumps, by up to 5 s or by up to 0.3 s; the
+pose process stops at any point of its work, or is killed and the next one begins; the registration is withdrawn and put
+back.
 
 The stylus goes round on a circle, so its pose itself tells when it was seen, whatever the stamps say. Counted is what a
 client may show as valid (until the next batch, or until the stamp is 100 ms old) that was seen more than 100 ms and
@@ -46,11 +47,11 @@ from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.envelope import Validity
 
 MS = 1_000_000
-RATE_HZ, LATENCY_MS, JITTER_MS = 100.0, 2.0, 1.0
+RATE_HZ, LATENCY_MS, JITTER_MS, LATE_MS = 100.0, 2.0, 1.0, 300.0
 LIMIT_MS, RECOVERY_BAR_S, PATIENCE_S = 100.0, 2.0, 60.0
 BEYOND_MS = 10.0  # by how much the learned clock may be off: what the link's jitter adds to its shortest way
 RADIUS_MM, ROUND_S = 80.0, 5.0
-FAULTS = ("cut", "held", "silent", "garbage", "far jump", "near jump", "stopped", "killed", "withdrawn")
+FAULTS = ("cut", "held", "silent", "late", "garbage", "far jump", "near jump", "stopped", "killed", "withdrawn")
 # From stamps alone a clock that is set back by less than 0.1 s, or by less than a silence lasts, looks like a delay:
 # nothing is valid until that is learned, which takes the window of `SensorClock`.
 SET_BACK = "set back"
@@ -162,7 +163,7 @@ class Link:
             tool: ToolObservation(Visibility.VISIBLE, Transform(matrix, TRACKER, tool), 0.1)
             for tool, matrix in ((REFERENCE, placed(0.0, 0.0)), (STYLUS, on_circle(seen_ns)))
         }
-        way_ms = LATENCY_MS + self._rng.exponential(JITTER_MS)
+        way_ms = LATENCY_MS + self._rng.exponential(JITTER_MS) + (LATE_MS if self.faults["late"] else 0.0)
         self._arrived_ns = max(self._arrived_ns, seen_ns + round(way_ms * MS))
         self._way.append((self._arrived_ns, seen_ns, Received(seen, sensor_ns=seen_ns + self.shift_ns)))
 
