@@ -104,12 +104,20 @@ class Case(CaseFolder):
         return read_markups(self.path_of(f"markups/{name}.mrk.json"))
 
     def decide(
-        self, structure: str, state: DecisionState, person: str, time: str, *, looked_at: bool = False
+        self,
+        structure: str,
+        state: DecisionState,
+        person: str,
+        time: str,
+        *,
+        looked_at: bool = False,
+        reason: str = "",
     ) -> Decision:
         """Records what a person decided about a structure's surface as it is now.
 
         Args:
             looked_at: whether the person states that they looked at pictures of the surface; this is recorded.
+            reason: why, in the person's words.
 
         Raises:
             CaseError: no such structure, no name, an unknown state, or a surface that is stale or altered.
@@ -127,6 +135,7 @@ class Case(CaseFolder):
             time=time,
             surface_sha256=surface.sha256,
             looked_at=looked_at,
+            reason=reason.strip(),
         )
         self.save(self.manifest.with_decision(decision))
         return decision

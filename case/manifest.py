@@ -133,6 +133,7 @@ class Decision(_Record):
 
     Attributes:
         looked_at: whether the person said to have looked at pictures of it; None in cases of earlier versions.
+        reason: why, in the person's words; empty where none was given.
     """
 
     structure: str
@@ -141,6 +142,7 @@ class Decision(_Record):
     time: IsoTime
     surface_sha256: Sha256
     looked_at: bool | None = None
+    reason: str = ""
 
 
 class RegistrationEvent(_Record):

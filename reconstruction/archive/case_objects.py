@@ -164,6 +164,7 @@ def _reported(case: Case, source: SegmentSource, segmentation: Any, segment: int
         decision=case.state(name),
         person=last.person if last else "",
         decided=last.time if last else "",
+        why=last.reason if last else "",
     )
 
 

@@ -37,10 +37,9 @@ def show(path: Path, console: Console) -> None:
     console.print(table)
     for each in case.decisions:
         looked = {True: ", looked at pictures", False: ", without looking at pictures", None: ""}[each.looked_at]
-        console.print(
-            f"{each.time} {escape(each.person)}: {each.structure} {each.state}{looked} ({each.surface_sha256[:12]})",
-            highlight=False,
-        )
+        why = f": {each.reason}" if each.reason else ""
+        said = f"{each.time} {each.person}: {each.structure} {each.state}{looked} ({each.surface_sha256[:12]}){why}"
+        console.print(escape(said), highlight=False, soft_wrap=True)
 
 
 def verify(path: Path, console: Console) -> None:

@@ -21,6 +21,7 @@ class ReviewRequest:
     structure: Annotated[str | None, typer.Option(help="Structure to decide on; without it, the list is shown.")] = None
     decision: Annotated[str | None, typer.Option(help="approved, edited or rejected.")] = None
     person: Annotated[str | None, typer.Option(help="Who decides, by name.")] = None
+    reason: Annotated[str, typer.Option(help="Why, for the record: what is wrong, or was corrected.")] = ""
     pictures: Annotated[bool, typer.Option("--pictures", help="Draw slices of --structure, or of all.")] = False
     looked_at: Annotated[
         bool | None,

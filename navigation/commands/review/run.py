@@ -81,7 +81,7 @@ def _decide(case: Case, request: ReviewRequest, time: str, console: Console, ask
         looked_at = ask(f"Have you looked at the picture of '{structure}'?")
     elif request.pictures:
         _draw(case, structure, time, console)
-    case.decide(structure, state, person, time, looked_at=bool(looked_at))
+    case.decide(structure, state, person, time, looked_at=bool(looked_at), reason=request.reason)
 
 
 def _draw(case: Case, structure: str, time: str, console: Console) -> None:

@@ -51,7 +51,7 @@ def make_case(folder: Path, *, rotation: np.ndarray | None = None, edit: Edit = 
                 case.add_surface(ball(name, 5.0 + value), made_by)
     if decided:
         for state, name in (("approved", "liver"), ("edited", "kidney_left"), ("rejected", "lesion_7")):
-            case.decide(name, state, PERSON, TIME, looked_at=True)
+            case.decide(name, state, PERSON, TIME, looked_at=True, reason=f"{state} by hand")
     return case
 
 

@@ -17,7 +17,7 @@ from reconstruction import in_case
 from reconstruction.archive.case_objects import ArchiveObject, make_objects
 from reconstruction.archive.errors import ArchiveError
 from reconstruction.labels.dicom_seg import read_dicom_seg
-from tests.reconstruction.archive.made_case import PERSON, make_case
+from tests.reconstruction.archive.made_case import PERSON, TIME, make_case
 from tests.reconstruction.ct.dicom.dicom_factory import PATIENT
 
 KINDS = "Segmentation", "LabelMapSegmentation", "Comprehensive3DSR", "EncapsulatedSTL"
@@ -124,7 +124,7 @@ def test_the_report_says_what_was_measured_and_who_decided(tmp_path: Path) -> No
         (decision,) = group.get_qualitative_evaluations()
         assert decision.value.meaning == state
         texts = [item.TextValue for item in group[0].ContentSequence if item.ValueType == "TEXT"]
-        assert any(f"{state} by {PERSON}" in text for text in texts)
+        assert f"{state} by {PERSON} at {TIME}: {state} by hand" in texts
     assert report.CompletionFlag == "COMPLETE"
 
 

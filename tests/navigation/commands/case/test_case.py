@@ -25,7 +25,12 @@ def run(*words: object) -> Result:
 def test_show_names_files_makers_inputs_and_decisions(case: Path) -> None:
     shown = run("show", case)
     assert shown.exit_code == 0, shown.output
-    for said in ("labels/labels.nii.gz", "surfaces/liver.glb", f"{PERSON}: liver approved, looked at pictures"):
+    for said in (
+        "labels/labels.nii.gz",
+        "surfaces/liver.glb",
+        f"{PERSON}: liver approved, looked at pictures",
+        "): approved by hand",
+    ):
         assert said in shown.output
 
 
