@@ -333,10 +333,10 @@ def test_what_is_put_aside_between_judging_and_sending_is_judged_again(run) -> N
     states, asleep_ms = room.loop.graph.states, [150]
 
     class Slow(PoseGraph):
-        def states(self, frame, judgements, timelines):
+        def states(self, frame, judgements, timelines, now_ns):
             if asleep_ms:
                 room.clock.advance_ns(asleep_ms.pop() * MS)
-            return states(frame, judgements, timelines)
+            return states(frame, judgements, timelines, now_ns)
 
     room.loop.graph = Slow()
     assert room.step() == (Validity.STALE, "the frame is 150 ms old")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,7 @@ def test_every_touch_survives_sigkill(case: Path) -> None:
 
 def live_now(case: Path, keys: str, **changes: object) -> tuple[bool, str]:
     """As `live`, at the time of now."""
-    from datetime import UTC, datetime
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(driven, "TIME", datetime.now(UTC).isoformat(timespec="seconds"))
-        return live(case, keys, **changes)
+    return live(case, keys, time=datetime.now(UTC).isoformat(timespec="seconds"), **changes)
 
 
 def test_no_is_no_for_good_and_q_asks_again(case: Path) -> None:

@@ -72,7 +72,7 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyzäöüéñßABCDEFGHIJKLMNOPQRSTUVWXY
 OWN = "time event tool validity reason registration clients here name self_test process is_running restarts why "
 OWN += "scheduling real_time niceness core is_alone process_id recorder problem lost "
 OWN += "poses batches dropped repeated age_max_ms newest_age_ms disk_free_bytes removed valid "
-OWN += "stale suspect untested passed failed true false null stylus driver"
+OWN += "42000000000 stale suspect untested passed failed true false null stylus driver"
 
 
 @settings(max_examples=150, deadline=None)
