@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,16 +53,18 @@ def demo_command(
     from navigation.demo.headset_program import Headset
 
     if ultrasound:
-        if ct is not None or room is not None or record is not None or client != Headset.PYTHON:
-            raise typer.BadParameter(
-                "with --ultrasound: --seed, --out, --json and --stream-s", param_hint="--ultrasound"
-            )
+        _check_alone((ct, room, record), client)
         _run_ultrasound(json_file, {"out": out, "seed": 1 if seed is None else seed, "stream_s": stream_s})
         return
     if client not in set(Headset):
         raise typer.BadParameter(f"'{client}': one of {', '.join(Headset)}", param_hint="--client")
     chosen = {"out": out, "ct": ct, "offline": offline, "seed_given": seed, "record": record, "stream_s": stream_s}
     _run(room, json_file, chosen | {"headset": Headset(client)})
+
+
+def _check_alone(others: Sequence[Path | None], client: str) -> None:
+    if client != "python" or any(each is not None for each in others):
+        raise typer.BadParameter("with --ultrasound: --seed, --out, --json and --stream-s", param_hint="--ultrasound")
 
 
 def _run(room: Path | None, json_file: Path | None, chosen: dict[str, Any]) -> None:

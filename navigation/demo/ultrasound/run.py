@@ -24,7 +24,7 @@ from navigation.demo.ultrasound.registering import Registered, by_stylus, by_swe
 from navigation.demo.ultrasound.sweep import SWEEP_BEGINS_S, SWEEP_S, SweptFrame, sweep
 from navigation.errors import DemoDataError
 from navigation.room.instruments import instruments_of
-from navigation.simulation.operating_room import simulated_device
+from navigation.simulation.operating_room import OperatingRoomConfig, simulated_device
 from navigation.simulation.ultrasound.tissue import BONE
 from navigation.ultrasound.placing import ProbeInForce
 from reconstruction.pipeline import Reconstruction, reconstruct
@@ -103,14 +103,7 @@ def run_ultrasound_demo(
     targets_ct = {name: subject.targets_ct[name] for name in _TARGETS}
     back = watch.run("patient", lambda: scanned_back(settings.seed, settings.out))
     probe = watch.run("probe", lambda: calibrated_probe(back, settings.out / "rack", time))
-    by = Circumstances(
-        person=SURGEON,
-        time=time,
-        measured_with="simulated tracker",
-        surface="surfaces/bone.glb",
-        plans=(),
-        instruments=instruments_of((simulated_device(back.room),), STYLUS),
-    )
+    by = _circumstances(back.room, time)
     before = watch.run("registration", lambda: by_stylus(case, back, bone_ct, targets_ct, by))
     frames = watch.run("sweep", lambda: sweep(back, probe, lambda share: progress("sweep", share)))
     after = watch.run("renewal", lambda: by_sweep(case, back, frames, probe, bone_ct, targets_ct, by))
@@ -131,6 +124,17 @@ def run_ultrasound_demo(
         off_after,
         live,
         made_seconds(watch, made),
+    )
+
+
+def _circumstances(room: OperatingRoomConfig, time: str) -> Circumstances:
+    return Circumstances(
+        person=SURGEON,
+        time=time,
+        measured_with="simulated tracker",
+        surface="surfaces/bone.glb",
+        plans=(),
+        instruments=instruments_of((simulated_device(room),), STYLUS),
     )
 
 
