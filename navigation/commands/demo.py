@@ -12,6 +12,11 @@ from navigation.commands import options
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.reporting import now, reporting
 
+ULTRASOUND = (
+    "Scan the phantom's spine live with a simulated probe, and renew its registration by the bone that is seen. With "
+    "--seed, --out, --json and --stream-s."
+)
+
 
 def demo_command(
     ct: Annotated[Path | None, typer.Option(help="Your own CT: DICOM folder or NIfTI file.")] = None,
@@ -35,14 +40,7 @@ def demo_command(
         typer.Option(help="Write the simulated surgery here as a sequence of PLUS (.igs.mha), to be played to --room."),
     ] = None,
     client: Annotated[str, typer.Option(help="The headset: python, csharp (.NET 8) or csharp-mono.")] = "python",
-    ultrasound: Annotated[
-        bool,
-        typer.Option(
-            "--ultrasound",
-            help="Scan the phantom's spine live with a simulated probe, and renew its registration by the bone that is "
-            "seen. With --seed, --out, --json and --stream-s.",
-        ),
-    ] = False,
+    ultrasound: Annotated[bool, typer.Option("--ultrasound", help=ULTRASOUND)] = False,
 ) -> None:
     """The whole path on a simulated patient: CT, surfaces, registration, stream to a client, scored.
 

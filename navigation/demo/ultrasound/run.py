@@ -92,9 +92,7 @@ def run_ultrasound_demo(
     watch = StageTimer(clock, progress)
     settings.out.mkdir(parents=True, exist_ok=True)
     case_path = free_case(settings.out / "case")
-    subject: Subject = watch.run(
-        "ct", lambda: choose_subject(None, True, settings.out, settings.seed, lambda text: None)
-    )
+    subject: Subject = watch.run("ct", lambda: _subject(settings))
     made: Reconstruction = watch.run(
         "reconstruction", lambda: _reconstruct(subject.ct_path, case_path, clock, time, progress)
     )
@@ -125,6 +123,10 @@ def run_ultrasound_demo(
         live,
         made_seconds(watch, made),
     )
+
+
+def _subject(settings: UltrasoundDemoSettings) -> Subject:
+    return choose_subject(None, True, settings.out, settings.seed, lambda text: None)
 
 
 def _circumstances(room: OperatingRoomConfig, time: str) -> Circumstances:
