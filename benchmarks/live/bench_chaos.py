@@ -108,6 +108,7 @@ class Chaos:
         self.tip_mm = truth.T_reference_ct.apply(POINT_CT_MM)
         self.patient_mm = truth.T_reference_ct.translation_mm
         self._restarts, self._is_silent, self._killed_file = 0, False, ""
+        self._begun_bytes: dict[str, int] = {}  # of all files before, when one was first seen
         self._join()
 
     def _join(self) -> None:
@@ -256,9 +257,12 @@ class Chaos:
         path.unlink()
 
     def is_recording(self) -> bool:
-        """Whether another file than the one of the last kill has grown."""
+        """Whether a file is written that is not that of the last kill, and has grown since it was begun."""
         state = self.recorder.state
-        return state is not None and state.file != self._killed_file and state.written_bytes > WRITTEN_BYTES
+        if state is None or state.problem or state.file == self._killed_file:
+            return False
+        before = self._begun_bytes.setdefault(state.file, state.written_bytes)
+        return state.written_bytes - before > WRITTEN_BYTES
 
     def during_alone(self, seconds: float) -> None:
         """Without a client."""

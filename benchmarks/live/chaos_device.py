@@ -34,7 +34,7 @@ def linked_device(simulated: Device, port: int) -> Device:
 
 def run_device(simulated: Device, port: int) -> None:
     """Main function of the device's process: sends its tools to whoever connects, until it is killed."""
-    room = Room(name="chaos", devices=(simulated,), stale_after_ms=100.0, lost_after_ms=250.0)
+    room = Room(name="chaos", devices=(simulated,), stale_after_ms=100.0, lost_after_ms=250.0, verify_after_min=30.0)
     with listen("127.0.0.1", port) as server:
         send_room(room, server, MonotonicClock(), time.time_ns, lambda line: None, lambda: False)
 
