@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class PlacedImage:
     expected_p95_mm: float | None
 
 
-def placing_fields(placed: PlacedImage) -> dict[str, object]:
+def placing_fields(placed: PlacedImage) -> dict[str, Any]:
     """The fields of an `UltrasoundFrame` that say where it lies."""
     matrix = placed.image_px_to_mm
     steps = directions_to_unity(matrix[:3, :2].T) / _MM_PER_M

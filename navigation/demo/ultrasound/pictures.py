@@ -55,7 +55,7 @@ def frames_picture(
         ("the patient's bone, drawn by the old registration", _BEFORE),
         ("and by the renewed one", _TRUE),
     )
-    for x, (text, colour) in zip((0.01, 0.14, 0.42), words, strict=True):
+    for x, (text, colour) in zip((0.01, 0.14, 0.45), words, strict=True):
         figure.text(x, 0.905, text, color=colour, size=14)
     figure.savefig(path, facecolor=NIGHT)
     return path

@@ -128,7 +128,7 @@ class OutgoingFrames:
         matrix = None if placed is None else placed.T_placed_image_px
         if placed is not None and matrix is not None and placed.validity is Validity.VALID:
             image = PlacedImage(placed.to_frame, matrix, placed.expected_p95_mm)
-            frame = replace(frame, **placing_fields(image))  # type: ignore[arg-type]
+            frame = replace(frame, **placing_fields(image))
         self._server.offer(frame, None if placed is None else placed.result.pixels)
         self.number = frame.number
 
