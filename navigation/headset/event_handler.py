@@ -31,6 +31,8 @@ from unity_bridge.errors import EventRefusedError
 from unity_bridge.wire.convention import points_from_unity
 from unity_bridge.wire.messages import ClientEvent
 
+_SWEEPS = ("begin", "end")
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeadsetEventSettings:
@@ -91,6 +93,9 @@ class SessionControl(Protocol):
 
     def select_target(self, name: str) -> None: ...
     def open_request(self, text: str) -> None: ...
+    def order_sweep(self, wanted: bool) -> str:
+        """Begins or ends an ultrasound sweep, and says what was done."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,7 @@ class HeadsetEventHandler:
             "decide_surface": self._decide,
             "request_registration": self._request,
             "select_target": self._select,
+            "ultrasound_sweep": self._sweep,
         }
 
     @property
@@ -259,6 +265,11 @@ class HeadsetEventHandler:
             self._planned(event.name, "targets")
         self._state.select_target(event.name)
         return Outcome(f"'{event.name}' is selected" if event.name else "no target is selected")
+
+    def _sweep(self, event: ClientEvent, sender: Sender) -> Outcome:
+        if event.name not in _SWEEPS:
+            raise _refused(f"a sweep to {event.name[:40]!r}", f"one of {', '.join(_SWEEPS)}", "correct the name")
+        return Outcome(self._state.order_sweep(event.name == _SWEEPS[0]))
 
     # ---------------------------------------------------------------------------------------------------------- helpers
     def _start(self, event: ClientEvent, sender: Sender, work: Callable[[], Any]) -> None:

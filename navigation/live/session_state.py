@@ -49,6 +49,7 @@ class SessionState:
         target: the selected target, or a trajectory of the plan; empty for none.
         trajectories: names of the trajectories that may be selected.
         requests: open requests to the operator.
+        sweep: begins an ultrasound sweep (True) or ends it, and says what it did; None where there can be none.
         decisions: how often a headset has changed the case; a view of the case from before the last change is outdated.
     """
 
@@ -66,12 +67,14 @@ class SessionState:
         self.trajectories: tuple[str, ...] = ()
         self.requests: list[str] = []
         self.decisions = 0
+        self.sweep: Callable[[bool], str] | None = None
         self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer
         self._server, self._publish, self._announce, self._vouch = server, publish, announce, vouch
         self._devices = devices
         self._states: dict[str, tuple[Validity, str]] = {}
         self._standings: dict[str, tuple[str, str]] = {}  # name -> (approval, person)
         self._withdrawn = ""
+        self._measured: dict[str, str] = {}  # surfaces that are measured now: name -> hash
 
     # ------------------------------------------------------------------------------------------------------------ state
     @property
@@ -206,6 +209,41 @@ class SessionState:
         sha256 = surface.levels[-1].payload.sha256
         said, who = fit_for_the_wire(reason), fit_for_the_wire(person)
         self._announce(ServerNotice(kind="surface_withdrawn", name=name, sha256=sha256, reason=said, person=who))
+
+    def offer_measured(self, levels: Sequence[EncodedLevel]) -> None:
+        """Puts a surface on offer that is measured here and now and is none of the case's, in place of one of its name.
+
+        It goes out as suggested, since nobody has approved it: a headset may show it in a research session only.
+
+        Raises:
+            SurfaceRefusedError: this is no research session, or too many surfaces are on offer.
+        """
+        self._server.offer_levels(levels, "suggested")
+        name, sha256 = levels[-1].payload.name, levels[-1].payload.sha256
+        self._measured[name] = sha256
+        self._announce(ServerNotice(kind="surface_offered", name=name, sha256=sha256))
+
+    def withdraw_measured(self, name: str, reason: str) -> None:
+        """Takes a measured surface off offer; does nothing if it is not on offer."""
+        sha256 = self._measured.pop(name, None)
+        if sha256 is not None:
+            self._server.withdraw(name)
+            said = fit_for_the_wire(reason)
+            self._announce(ServerNotice(kind="surface_withdrawn", name=name, sha256=sha256, reason=said))
+
+    def order_sweep(self, wanted: bool) -> str:
+        """Begins or ends an ultrasound sweep, and says what was done.
+
+        Raises:
+            EventRefusedError: there can be none, one runs already, or none does.
+        """
+        if self.sweep is None:
+            raise EventRefusedError(
+                "an ultrasound sweep in a room without one",
+                "a room file with [ultrasound.sweep]",
+                "add it to the room file",
+            )
+        return self.sweep(wanted)
 
     def select_target(self, name: str) -> None:
         if name != self.target:

@@ -55,6 +55,8 @@ class StandingPanel:
         grid.add_row("tools", _joined([_state(name, state) for name, state in standing.tools.items()]) or Text("none"))
         if standing.ultrasound is not None:
             grid.add_row("ultrasound", _ultrasound(standing.ultrasound))
+        if standing.sweep is not None:
+            grid.add_row("sweep", Text(shown(standing.sweep.words, 200), "" if standing.sweep.is_running else "dim"))
         grid.add_row("clients", _clients(standing))
         grid.add_row("recorder", _recorder(standing))
         grid.add_row("disk", _disk(standing))

@@ -111,7 +111,7 @@ class _Reading:
         self._mistakes.unknown_keys("[ages]", stated, tuple(Ages.model_fields))
         known = {key: value for key, value in stated.items() if key in Ages.model_fields}
         ages = self._mistakes.validated(Ages, known, "[ages]")
-        model = self._ultrasound_model(top)
+        ultrasound = self._ultrasound(top)
         devices = {name: self._device(name, table) for name, table in self._named(top, "devices").items()}
         tools = self._named(top, "tools")
         read = [self._tool(name, table, tuple(devices)) for name, table in tools.items()]
@@ -133,17 +133,16 @@ class _Reading:
             lost_after_ms=lost_ms,
             verify_after_min=ages.verify_after_min,
             rack=rack,
-            ultrasound_model=model,
+            ultrasound=ultrasound,
         )
 
-    def _ultrasound_model(self, top: Mapping[str, Any]) -> str | None:
+    def _ultrasound(self, top: Mapping[str, Any]) -> UltrasoundKeys | None:
         if "ultrasound" not in top:
             return None
         stated = self._table(top, "ultrasound")
         self._mistakes.unknown_keys("[ultrasound]", stated, tuple(UltrasoundKeys.model_fields))
         known = {key: value for key, value in stated.items() if key in UltrasoundKeys.model_fields}
-        keys = self._mistakes.validated(UltrasoundKeys, known, "[ultrasound]")
-        return None if keys is None else keys.model
+        return self._mistakes.validated(UltrasoundKeys, known, "[ultrasound]")
 
     # --------------------------------------------------------------------------------------------------- tables, names
     def _table(self, table: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from navigation.devices.driver import Device, Role, Tool
 from navigation.devices.registry import driver_of
 from navigation.errors import RoomError
+from navigation.room.room_file import UltrasoundKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Room:
         stale_after_ms, lost_after_ms: ages above which poses are stale, and lost.
         verify_after_min: how long after its last evidence a registration should be verified with a touch.
         rack: the folder of its calibrations, which may not be there yet; None if the file names none.
-        ultrasound_model: what is looked for in the live images of its probe; None where they are not used.
+        ultrasound: what is looked for in the live images of its probe; None where they are not used.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Room:
     lost_after_ms: float
     verify_after_min: float
     rack: Path | None = None
-    ultrasound_model: str | None = None
+    ultrasound: UltrasoundKeys | None = None
 
     @property
     def tools(self) -> tuple[Tool, ...]:

@@ -53,14 +53,30 @@ class Ages(Settings):
         return self
 
 
+class SweepKeys(Settings):
+    """``[ultrasound.sweep]``: how a sweep becomes a volume and a surface; without it, `surgnav serve` takes none.
+
+    Attributes:
+        level: grey value of the images from which on the surface is made; no scanner's is known beforehand.
+        spacing_mm: of the voxels.
+        every_s: least time from one surface of a growing sweep to the next.
+    """
+
+    level: int = Field(ge=1, le=255)
+    spacing_mm: float = Field(1.0, ge=0.2, le=10.0)
+    every_s: float = Field(2.0, ge=0.5, le=60.0)
+
+
 class UltrasoundKeys(Settings):
     """``[ultrasound]``: what is looked for in the live images of the room's probe; without it they are not used.
 
     Attributes:
         model: what `surgnav ultrasound run --model` takes by name.
+        sweep: how a sweep becomes a volume and a surface.
     """
 
     model: Literal["nerve_vessel", "nerve_vessel_tiny", "bone"]
+    sweep: SweepKeys | None = None
 
 
 class DevicePose(Settings):

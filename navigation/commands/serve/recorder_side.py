@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from navigation.commands.serve.command import ServeRequest
 from navigation.devices.driver import Device
@@ -49,14 +50,20 @@ class RecorderSide:
             service.tell_recorder()
 
 
+def recordings_of(request: ServeRequest) -> Path | None:
+    """The folder of what is recorded; None where nothing is."""
+    return None if request.no_record else request.record or request.case / RECORDINGS
+
+
 @contextmanager
 def recorder_side(request: ServeRequest, devices: Sequence[Device]) -> Iterator[RecorderSide]:
     """The recorder while the block runs, and until it has written what it was given."""
-    if request.no_record:
+    folder = recordings_of(request)
+    if folder is None:
         yield RecorderSide(None)
         return
     config = RecorderConfig(
-        folder=request.record or request.case / RECORDINGS,
+        folder=folder,
         tool_ids={device_topic(device.name): {tool.name: tool.id for tool in device.tools} for device in devices},
     )
     with closing(RecorderProcess(config)) as recorder:

@@ -75,7 +75,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         ) as (service, ultrasound),
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
-        standing_side(request, config.supervisor.stale_after_ms, clock, console) as standing,
+        standing_side(request, config.supervisor, clock, console, bool(placed and placed.sweep)) as standing,
     ):
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
@@ -121,6 +121,8 @@ def _poll_beside(
         link.poll(view, screen)
     if ultrasound is not None:
         ultrasound.poll(service.state.graph.registration, screen)
+        if ultrasound.sweep is not None:
+            ultrasound.sweep.poll(service, screen)
 
 
 def _tell_of(

@@ -20,11 +20,13 @@ from navigation.clock import NS_PER_S
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.link_side import LinkSide
 from navigation.commands.serve.recorder_side import RecorderSide
+from navigation.commands.serve.sweep_side import SweepSide
 from navigation.commands.serve.ultrasound_side import UltrasoundSide
 from navigation.live.service import NavigationService
 from navigation.live.standing.log import Scrubber, StandingLog
 from navigation.live.standing.metrics import LOOPBACK, MetricsServer
 from navigation.live.standing.standing import Standing
+from navigation.live.supervisor import SupervisorSettings
 from navigation.operator_screen.panel import StandingPanel
 from navigation.operator_screen.screen import OperatorScreen
 from navigation.processes.priority import scheduling_of
@@ -35,8 +37,9 @@ from reconstruction.in_case import CT_ID
 
 _EVERY_NS = NS_PER_S // 5
 _TWICE_WITHIN_NS = 3 * NS_PER_S
-END, SETTLE = "q", "r"
+END, SETTLE, SWEEP, WITHDRAW = "q", "r", "u", "w"
 KEYS = f"{END} {END} ends the service   {SETTLE} settles the oldest request   Ctrl-C ends it, too"
+SWEEP_KEYS = f"   {SWEEP} begins or ends an ultrasound sweep   {WITHDRAW} withdraws its surface"
 
 
 class StandingSide:
@@ -75,8 +78,9 @@ class StandingSide:
         screen: OperatorScreen,
     ) -> None:
         """Takes the keys, and shows how the service stands if it is time."""
+        sweep = None if ultrasound is None else ultrasound.sweep
         while (key := self._pressed()) is not None:
-            self._do(key, service, screen)
+            self._do(key, service, sweep, screen)
         now_ns = self._clock.now_ns()
         if now_ns - self._shown_ns < _EVERY_NS:
             return
@@ -91,13 +95,17 @@ class StandingSide:
             processes=(
                 service.pose_process,
                 *recorder.processes,
-                *(side.process for side in (link, ultrasound) if side is not None),
+                *(side.process for side in (link, ultrasound, sweep) if side is not None),
             ),
             ultrasound=None if ultrasound is None else ultrasound.standing,
+            sweep=None if sweep is None else sweep.standing,
             recorder=recorder.state,
             scheduling=None if poses is None else scheduling_of(poses),
             disk_free_bytes=shutil.disk_usage(self._case).free,
         )
+        self._show(standing)
+
+    def _show(self, standing: Standing) -> None:
         if self._metrics is not None:
             self._metrics.show(standing)
         if self._log is not None:
@@ -106,7 +114,7 @@ class StandingSide:
             with suppress(OSError):  # a terminal that has gone
                 self._live.update(self._panel.draw(standing), refresh=True)
 
-    def _do(self, key: str, service: NavigationService, screen: OperatorScreen) -> None:
+    def _do(self, key: str, service: NavigationService, sweep: SweepSide | None, screen: OperatorScreen) -> None:
         now_ns = self._clock.now_ns()
         if key == END:
             self.is_to_end = self._end_ns is not None and now_ns - self._end_ns <= _TWICE_WITHIN_NS
@@ -118,13 +126,20 @@ class StandingSide:
             screen.say(f"settled: {request}")
         elif key == SETTLE:
             screen.say("no request is open")
+        elif key == SWEEP and sweep is not None:
+            sweep.toggle()
+        elif key == WITHDRAW and sweep is not None:
+            sweep.withdraw()
 
 
 @contextmanager
 def standing_side(
-    request: ServeRequest, stale_after_ms: float, clock: Clock, console: Console
+    request: ServeRequest, limits: SupervisorSettings, clock: Clock, console: Console, can_sweep: bool
 ) -> Iterator[StandingSide]:
     """The screen's lower part on a terminal, metrics and log where they were asked for, while the block runs.
+
+    Args:
+        can_sweep: whether the room takes ultrasound sweeps.
 
     Raises:
         ServiceError: the metrics' port is in use.
@@ -145,7 +160,8 @@ def standing_side(
         live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         if live is not None:
             stack.enter_context(live)
-        panel = StandingPanel(stale_after_ms, KEYS if keys is not None else "Ctrl-C ends the service")
+        shown_keys = KEYS + (SWEEP_KEYS if can_sweep else "")
+        panel = StandingPanel(limits.stale_after_ms, shown_keys if keys is not None else "Ctrl-C ends the service")
         yield StandingSide(request.case, clock, live, panel, metrics, log, keys or (lambda: None))
 
 

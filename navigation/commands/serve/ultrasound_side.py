@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from geometry.errors import SurgNavError
 from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.commands.serve.command import ServeRequest
+from navigation.commands.serve.recorder_side import recordings_of
+from navigation.commands.serve.sweep_side import SweepSide
 from navigation.devices.driver import Device, Role
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.standing.ultrasound import UltrasoundStanding
@@ -18,6 +20,8 @@ from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from navigation.processes.child import ChildState
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images
+from navigation.ultrasound.freehand.sweep_process import LiveSweep, SweepConfig
+from navigation.ultrasound.live.frame_mirror import frames_address
 from navigation.ultrasound.live.outgoing import ClientAccess
 from navigation.ultrasound.live.process import LiveConfig, LiveUltrasound
 from navigation.ultrasound.placing import ProbeInForce
@@ -36,10 +40,14 @@ class UltrasoundSide:
     Args:
         live: the process.
         clock: times what is said.
+        sweep: of a room that wants one.
+
+    Attributes:
+        sweep: as given.
     """
 
-    def __init__(self, live: LiveUltrasound, clock: PacedClock) -> None:
-        self._live, self._clock = live, clock
+    def __init__(self, live: LiveUltrasound, clock: PacedClock, sweep: SweepSide | None = None) -> None:
+        self._live, self._clock, self.sweep = live, clock, sweep
         self._why_not = ""
         self._said: tuple[str, Validity] | None = None
         self._changing: tuple[str, Validity] | None = None
@@ -105,15 +113,16 @@ def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) ->
         RoomError: no probe, no calibrations of it in force, or no images.
         MissingExtraError: what finds contours is not installed.
     """
-    if room.ultrasound_model is None:
+    if room.ultrasound is None:
         return None
-    require_extras("ultrasound")
+    require_extras("ultrasound", *(("reconstruction", "pictures") if room.ultrasound.sweep else ()))
     tool = room.the_tool(Role.PROBE)
     return LiveConfig(
         device=device_with_images(room.name, devices, clock),
         probe=ProbeInForce.of(tool),
         T_probe_tip=tool.T_tool_tip,
-        model=room.ultrasound_model,
+        model=room.ultrasound.model,
+        sweep=room.ultrasound.sweep,
         cache=cache_directory() / "engines",
     )
 
@@ -142,8 +151,14 @@ def ultrasound_side(
         endpoint=f"tcp://{request.bind}:*", session_id=session_id, admission_secret=secret, security=served.security
     )
     config = replace(config, access=access, recorder=served.recorder)
-    with closing(LiveUltrasound(config, served.pose_mirror, clock)) as live:
+    with ExitStack() as stack:
+        sweep = None
+        if config.sweep is not None:
+            frames = frames_address(served.pose_mirror)
+            swept = SweepConfig(probe=config.probe, frames=frames, keys=config.sweep, folder=recordings_of(request))
+            sweep = SweepSide(stack.enter_context(closing(LiveSweep(swept, clock))), research_session=request.research)
+        live = stack.enter_context(closing(LiveUltrasound(config, served.pose_mirror, clock)))
         service.also_withdraw = live.withdraw
-        side = UltrasoundSide(live, clock)
+        side = UltrasoundSide(live, clock, sweep)
         service.ultrasound_port = side.await_port(screen)
         yield side

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from navigation.live.pose_vitals import Vitals
+from navigation.live.standing.sweep import SweepStanding
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import ChildState
 from navigation.processes.priority import Scheduling
@@ -32,6 +33,7 @@ class Standing:
         scheduling: of the pose process; None while there is none.
         disk_free_bytes: where the case and its journal are.
         ultrasound: how the live ultrasound stands; None without one, and while its process does not run.
+        sweep: how the ultrasound sweep stands; None in a room without any.
     """
 
     now_ns: int
@@ -44,6 +46,7 @@ class Standing:
     scheduling: Scheduling | None
     disk_free_bytes: int
     ultrasound: UltrasoundStanding | None = None
+    sweep: SweepStanding | None = None
 
     @property
     def newest_age_ms(self) -> float | None:

@@ -6,14 +6,14 @@ from collections import Counter
 
 from geometry import Transform
 from geometry.frames import REFERENCE
-from geometry.points import Bools
+from geometry.points import Bools, Floats
 from geometry.surface import Surface
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.pipeline import USABLE
 from reconstruction.freehand.compounding import Compounded
 from reconstruction.freehand.errors import FreehandError
 from reconstruction.freehand.growing import GrowingVolume
-from reconstruction.freehand.holes import fill_holes
+from reconstruction.freehand.holes import Filled, fill_holes
 from reconstruction.freehand.settings import CompoundingSettings
 from reconstruction.surfaces.extract import EmptyStructureError, SurfaceSettings, extract_surface
 from unity_bridge.wire.envelope import Validity
@@ -26,7 +26,8 @@ class LiveVolume:
     """Compounds the frames of live ultrasound relative to the reference.
 
     Only frames enter that may be used and whose place is valid: what is suspect or lost is left out and counted. The
-    volume lies in ``reference``, so a registration that is renewed moves its surface, and nothing is scanned again.
+    volume and its surface lie in ``reference``, so they need no registration, and where one is renewed nothing is
+    scanned again.
 
     Args:
         mask: the pixels that are used, ``(h, w)``, as of the probe's scan geometry.
@@ -34,16 +35,19 @@ class LiveVolume:
         settings: interpolation and compounding.
 
     Attributes:
+        mask: as given.
         left_out: number of frames that did not enter, by the reason.
+        T_reference_image_px: of each frame that entered, ``(4, 4)``, in their order.
         T_ct_reference: the registration of the newest frame that entered; None where it had none.
     """
 
     def __init__(
         self, mask: Bools, spacing_mm: float = SPACING_MM, settings: CompoundingSettings | None = None
     ) -> None:
-        self._shape = mask.shape
+        self.mask = mask
         self._volume = GrowingVolume(REFERENCE, spacing_mm, mask, settings)
         self.left_out: Counter[str] = Counter()
+        self.T_reference_image_px: list[Floats] = []
         self.T_ct_reference: Transform | None = None
 
     @property
@@ -53,10 +57,11 @@ class LiveVolume:
 
     def add(self, frame: PlacedFrame) -> str:
         """Adds a frame; returns why it was left out, empty if it entered."""
-        why = self._unfit(frame)
-        if not why and frame.result.pixels is not None:
+        why, place = self._unfit(frame), frame.T_reference_image_px
+        if not why and frame.result.pixels is not None and place is not None:
             try:
-                self._volume.add(frame.result.pixels, frame.T_reference_image_px)
+                self._volume.add(frame.result.pixels, place)
+                self.T_reference_image_px.append(place)
                 self.T_ct_reference = frame.T_ct_reference
             except FreehandError as error:
                 why = error.came
@@ -68,26 +73,25 @@ class LiveVolume:
         """The volume as it is now, in ``reference``; None before the first frame."""
         return self._volume.read()
 
-    def surface(self, level: int, name: str) -> Surface | None:
-        """Where the grey value reaches `level` now, small holes filled: in ``ct`` where the patient is registered.
-
-        None where nothing reaches it.
-        """
+    def filled(self) -> Filled | None:
+        """The volume as it is now with its small holes filled; None before the first frame."""
         now = self.read()
-        if now is None:
-            return None
-        settings = SurfaceSettings(level=level - 0.5, max_triangles=MOST_TRIANGLES)
-        try:
-            found = extract_surface(fill_holes(now).compounded.volume, name, settings).surface
-        except EmptyStructureError:
-            return None
-        return found if self.T_ct_reference is None else found.transformed(self.T_ct_reference)
+        return None if now is None else fill_holes(now)
 
     def _unfit(self, frame: PlacedFrame) -> str:
         if frame.result.state != USABLE or frame.result.pixels is None:
             return frame.result.reason or frame.result.state
         if frame.validity is not Validity.VALID:
             return frame.reason or frame.validity.name.lower()
-        if frame.result.pixels.shape != self._shape:
+        if frame.result.pixels.shape != self.mask.shape:
             return f"an image of {frame.result.pixels.shape[1]} x {frame.result.pixels.shape[0]} px"
         return ""
+
+
+def surface_of(filled: Filled, level: int, name: str) -> Surface | None:
+    """Where the grey value of a volume reaches `level`, in the volume's frame; None where nothing does."""
+    settings = SurfaceSettings(level=level - 0.5, max_triangles=MOST_TRIANGLES)
+    try:
+        return extract_surface(filled.compounded.volume, name, settings).surface
+    except EmptyStructureError:
+        return None

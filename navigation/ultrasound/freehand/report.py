@@ -41,17 +41,7 @@ class SweepReport:
 
     def numbers(self) -> dict[str, Any]:
         """As JSON: no NaN, mm to a thousandth."""
-        coverage, steps = self.coverage, self.coverage.steps_mm
-        frame, step_mm = coverage.worst_step
-        return {
-            "voxels_seen": coverage.seen,
-            "voxels_filled": coverage.filled,
-            "voxels_gap": int(coverage.gap.sum()),
-            "covered_share": round(coverage.covered_share, 6),
-            "median_step_mm": None if len(steps) == 0 else round(float(np.median(steps)), 3),
-            "largest_step_mm": round(step_mm, 3),
-            "largest_step_after_frame": frame,
-            "new_passes_after_frames": list(coverage.new_passes),
+        return coverage_numbers(self.coverage) | {
             "ghosting_neighbours": _as_json(self.neighbours),
             "ghosting_halves": _as_json(self.halves),
         }
@@ -68,6 +58,22 @@ class SweepReport:
             f"ghosting, every second frame: {_in_words(self.neighbours)}",
             f"ghosting, first half against second: {_in_words(self.halves)}",
         ]
+
+
+def coverage_numbers(coverage: Coverage) -> dict[str, Any]:
+    """What was covered, as JSON: no NaN, mm to a thousandth."""
+    steps = coverage.steps_mm
+    frame, step_mm = coverage.worst_step
+    return {
+        "voxels_seen": coverage.seen,
+        "voxels_filled": coverage.filled,
+        "voxels_gap": coverage.gaps,
+        "covered_share": round(coverage.covered_share, 6),
+        "median_step_mm": None if len(steps) == 0 else round(float(np.median(steps)), 3),
+        "largest_step_mm": round(step_mm, 3),
+        "largest_step_after_frame": frame,
+        "new_passes_after_frames": list(coverage.new_passes),
+    }
 
 
 def _compared(sweep: RecordedSweep, mask: Bools, grid: FreehandGrid, in_first: Bools) -> Ghosting:

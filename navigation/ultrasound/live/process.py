@@ -23,7 +23,9 @@ from navigation.live.pose_mirror import MirrorReader
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.processes.priority import ULTRASOUND, keep_to_itself
+from navigation.room.room_file import SweepKeys
 from navigation.ultrasound.finding import open_finder, open_judge
+from navigation.ultrasound.live.frame_mirror import FrameMirror, frames_address
 from navigation.ultrasound.live.frame_tap import UltrasoundTap
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.live_loop import LiveLoop
@@ -54,6 +56,7 @@ class LiveConfig:
         recorder: address of the recorder; empty where nothing is recorded.
         access: who is given the frames, and where; None to give them to nobody.
         first_number: of the first frame.
+        sweep: how sweeps become volumes; None where there are none, and then frames are mirrored to nobody.
     """
 
     device: Device
@@ -64,6 +67,7 @@ class LiveConfig:
     recorder: str = ""
     access: ClientAccess | None = None
     first_number: int = 1
+    sweep: SweepKeys | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,9 @@ class _Worker:
         self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
         self._recorded = UltrasoundTap(config.recorder, self._clock)
         stack.callback(self._recorded.close)
+        self._mirror = None if config.sweep is None else FrameMirror(frames_address(address))
+        if self._mirror is not None:
+            stack.callback(self._mirror.close)
         self._source = source
         self._loop = LiveLoop(source, self._pipeline, self._timeline, poses.take, finder.name, self._clock)
         self._may_send, self._told_ns = True, self._clock.now_ns() - _TELL_EVERY_NS
@@ -217,6 +224,8 @@ class _Worker:
         placed = self._loop.step()
         if placed is not None:
             self._recorded.give(placed)
+            if self._mirror is not None:
+                self._mirror.offer(placed)
         now_ns = self._clock.now_ns()
         if self._outgoing is not None:
             self._outgoing.poll()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from navigation.live.standing.sweep import SweepStanding
 from navigation.operator_screen.panel import StandingPanel
 from tests.navigation.live.standing.standings import MS, standing, ultrasound, vitals
 from unity_bridge.wire.envelope import Validity
@@ -71,6 +72,28 @@ def test_foreign_text_stays_text():
     said = drawn(StandingPanel(50.0, ""), standing(clients=(("x\x1b[2J[/red]", SelfTestState.PASSED),)))
     assert "\x1b" not in said
     assert "[/red]" in said
+
+
+def test_a_sweep_has_a_line_that_never_calls_it_approved():
+    panel = StandingPanel(100.0, "")
+    assert "sweep" not in drawn(panel, standing())
+    assert "no sweep yet" in drawn(panel, standing(sweep=SweepStanding()))
+    running = SweepStanding(
+        number=2,
+        is_running=True,
+        frames=310,
+        left_out=4,
+        why="no contact",
+        triangles=9_000,
+        took_s=0.42,
+        is_offered=True,
+    )
+    said = " ".join(drawn(panel, standing(sweep=running)).replace("│", "").split())
+    assert (
+        "sweep running: 310 frames, 4 left out (no contact); surface of 9000 triangles in 0.4 s, on offer, not approved"
+    ) in said
+    ended = SweepStanding(number=2, frames=310, lost=7, problem="a hole")
+    assert "ended: 310 frames, 7 lost; no surface: a hole, not on offer" in drawn(panel, standing(sweep=ended))
 
 
 def test_the_live_ultrasound_has_a_line_where_there_is_one():

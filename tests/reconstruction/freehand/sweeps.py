@@ -53,7 +53,6 @@ def sweep(
         mirrored: the image's x runs to the other side: rows, columns and normal form a left-handed triple.
     """
     shape = (round(40.0 / pixel_mm[0]), round(44.0 / pixel_mm[1]))
-    middle_px = (shape[1] - 1) / 2
     px = image_map(shape, pixel_mm, mirrored)
     poses = []
     for number in np.arange(-14.0, 14.0 + 1e-9, step):
@@ -70,8 +69,11 @@ def sweep(
     y, x = np.mgrid[: shape[0], : shape[1]]
     pixels = np.stack([x, y, np.zeros_like(x), np.ones_like(x)], axis=-1)
     frames = ball_at(np.einsum("nij,yxj->nyxi", T, pixels)[..., :3])
-    mask = np.ones(shape, bool)
-    if probe == "convex":
-        scan = ScanGeometry((shape[1], shape[0]), pixel_mm[::-1], (middle_px, 0.0), 38.0, 0.0, 30.0, np.deg2rad(28.0))
-        mask = scan.mask
+    mask = convex(shape, pixel_mm).mask if probe == "convex" else np.ones(shape, bool)
     return Sweep(np.where(mask, frames, 255), T, mask)  # what is not used glares
+
+
+def convex(shape: tuple[int, int], pixel_mm: tuple[float, float] = (0.5, 0.5)) -> ScanGeometry:
+    """The geometry of the convex probe, for images of this height and width."""
+    face_px = (shape[1] - 1) / 2, 0.0
+    return ScanGeometry((shape[1], shape[0]), pixel_mm[::-1], face_px, 38.0, 0.0, 30.0, np.deg2rad(28.0))

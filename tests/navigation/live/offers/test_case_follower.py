@@ -14,7 +14,7 @@ import zmq
 from case.case import Case
 from geometry.clock import ManualClock
 from navigation.clock import NS_PER_S
-from navigation.live.offered_surfaces import LevelSettings
+from navigation.live.offered_surfaces import LevelSettings, encode_levels
 from navigation.live.offers.case_view import CaseView, view_of
 from navigation.live.offers.follow import CaseFollower
 from navigation.live.offers.level_maker import LevelRequest, Prepared, _prepared
@@ -23,7 +23,9 @@ from navigation.live.session_state import SessionState
 from registration.record.attempts import record
 from registration.record.in_force import in_force, put_in_force
 from tests.registration.record.harness import GLB, MADE_BY, ORGAN, TIME, case, made  # noqa: F401 - a fixture
+from tests.registration.shapes import sphere
 from unity_bridge.control.event_log import ServerNotice
+from unity_bridge.errors import SurfaceRefusedError
 from unity_bridge.surfaces.server import SurfaceServer, SurfaceServerSettings
 from unity_bridge.wire.envelope import Session
 from unity_bridge.wire.messages import ServerEvent, encode_message
@@ -130,6 +132,34 @@ def test_a_case_with_nothing_approved_says_so_and_an_approval_counts_at_once(ope
     [told] = operation.told
     assert (told.kind, told.name, told.person) == ("surface_approved", "organ", "Dr Test")
     assert told.sha256 == operation.server.hashes[0]
+
+
+@pytest.mark.parametrize("operation", [True], indirect=True)
+def test_what_is_measured_now_is_no_matter_of_the_case(operation: Operation) -> None:
+    levels = encode_levels(replace(sphere(20.0, 3), name="ultrasound sweep"))
+    operation.state.offer_measured(levels)
+    operation.look()
+    assert levels[-1].payload.sha256 in operation.server.hashes
+    assert operation.state.offered == {"organ": operation.state.offered["organ"]}
+    assert operation.state.surface_on_offer("ultrasound sweep") is None, "nobody can decide on it"
+    operation.kinds()
+    smaller = encode_levels(replace(sphere(10.0, 3), name="ultrasound sweep"))
+    operation.state.offer_measured(smaller)
+    assert levels[-1].payload.sha256 not in operation.server.hashes
+    operation.state.withdraw_measured("ultrasound sweep", "another has begun")
+    operation.state.withdraw_measured("ultrasound sweep", "it is gone already")
+    assert smaller[-1].payload.sha256 not in operation.server.hashes
+    assert [(told.kind, told.reason) for told in operation.told] == [
+        ("surface_offered", ""),
+        ("surface_withdrawn", "another has begun"),
+    ]
+
+
+def test_outside_a_research_session_what_is_measured_is_not_offered(operation: Operation) -> None:
+    with pytest.raises(SurfaceRefusedError):
+        operation.state.offer_measured(encode_levels(replace(sphere(20.0, 3), name="ultrasound sweep")))
+    assert operation.server.hashes == ()
+    assert operation.told == []
 
 
 @pytest.mark.parametrize(
