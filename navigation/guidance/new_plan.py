@@ -50,8 +50,8 @@ class PlanShelf:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._numbers = count()
 
-    def put(self, setup: GuidanceSetup) -> str:
-        """Writes one; returns its path.
+    def put(self, setup: object) -> str:
+        """Writes one, or what else a process of this program takes of a plan; returns its path.
 
         Raises:
             OSError: no room for it.

@@ -130,7 +130,7 @@ class PoseLoop:
         sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
         published_ns = self._clock.now_ns()
         if self._mirror is not None:
-            self._mirror.offer(states, capture_ns, self._timelines)
+            self._mirror.offer(states, capture_ns, self._timelines, self.graph.tips)
         if self._log is not None:
             self._log.add(sequence, capture_ns, published_ns, states)
         if self._vitals is not None:

@@ -26,6 +26,7 @@ _SIGNS: dict[Validity, tuple[str, str]] = {
     Validity.LOST: ("✗", "red"),
 }
 _TESTS = {SelfTestState.PASSED: "green", SelfTestState.UNTESTED: "yellow", SelfTestState.FAILED: "red"}
+_MOST_DISTANCES = 6
 _MOST_CLIENTS = 6
 _LOW_DISK_BYTES = 5 * 10**9
 _OVER_NS = 10 * NS_PER_S
@@ -110,6 +111,8 @@ def _ultrasound(now: UltrasoundStanding) -> Text:
         text.append(
             f"; {now.rate_hz:.0f} a second, {now.age_ms:.0f} ms old when placed; {shown(now.motion, 100)}", "dim"
         )
+        for each in now.distances[:_MOST_DISTANCES]:
+            text.append(f"\n  {shown(each, 120)}")
     return text
 
 

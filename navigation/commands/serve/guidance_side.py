@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from case.case import Case, MadeBy
 from geometry.errors import SurgNavError
@@ -19,6 +20,8 @@ from navigation.live.offers.case_view import CaseView
 from navigation.live.pose_graph import CalibratedTip
 from navigation.live.service import NavigationService
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
+from navigation.terminal.reporting import now
+from navigation.ultrasound.distances.measure import AtRisk
 
 NUMBERS_EVERY_NS = 10 * NS_PER_S
 CHANGED = "the plan in the case has changed: the new one is being made ready"
@@ -89,7 +92,8 @@ class GuidanceSide:
 
     Args:
         guided: the plan when the service began.
-        make: `guided_case` anew; it is called in a thread, since distance grids take seconds.
+        make: `guided_case` at a time; it is called in a thread, since distance grids take seconds.
+        measure_to: is told the structures at risk, to which ultrasound is measured too; none while there is no plan.
     """
 
     def __init__(
@@ -97,9 +101,11 @@ class GuidanceSide:
         guided: GuidedCase,
         service: NavigationService,
         screen: OperatorScreen,
-        make: Callable[[], GuidedCase],
+        make: Callable[[str], GuidedCase],
+        measure_to: Callable[[AtRisk], None],
     ) -> None:
         self._fingerprint, self._service, self._screen, self._make = guided.fingerprint, service, screen, make
+        self._measure_to = measure_to
         self._making: _Making | None = None
         self._numbers_ns = 0
         self._say(guided.setup)
@@ -107,9 +113,8 @@ class GuidanceSide:
     def poll(self, view: CaseView | None, now_ns: int) -> None:
         """Says what is new; every ten seconds the numbers of the tools that have some."""
         if view is not None and not view.trouble and view.plan != self._fingerprint:
-            self._fingerprint, self._making = view.plan, _Making(self._make)
-            self._service.guidance.withdraw(CHANGED)
-            self._screen.say(f"No guidance: {CHANGED}", WARNING)
+            self._fingerprint, self._making = view.plan, _Making(partial(self._make, now()))
+            self._withdraw(CHANGED)
         if self._making is not None and not self._making.is_alive():
             self._take(self._making)
         for line, is_bad in self._service.guidance.lines():
@@ -129,13 +134,17 @@ class GuidanceSide:
                 return
             except OSError as error:
                 problem = f"the changed plan cannot be given to the pose process: {error}"
-        problem = problem or "the case has no plan any more"
+        self._withdraw(problem or "the case has no plan any more")
+
+    def _withdraw(self, problem: str) -> None:
         self._service.guidance.withdraw(problem)
+        self._measure_to(())
         self._screen.say(f"No guidance: {problem}", WARNING)
 
     def _say(self, setup: GuidanceSetup | None) -> None:
         if setup is None:
             return
+        self._measure_to(setup.plan.at_risk)
         names = ", ".join(each.name for each in setup.plan.trajectories)
         chosen = setup.followed or (names if len(setup.plan.trajectories) == 1 else "none yet: choose a target")
         problem = setup.plan.problem

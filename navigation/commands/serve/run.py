@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import time_ns
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from navigation.acquisition.stylus import Stylus
 from navigation.clock import MonotonicClock
 from navigation.commands.keys.run import key_folder
 from navigation.commands.serve.command import ServeRequest
-from navigation.commands.serve.guidance_side import GuidanceSide, guided_case, open_guidance
+from navigation.commands.serve.guidance_side import GuidanceSide, GuidedCase, guided_case, open_guidance
 from navigation.commands.serve.link_side import LinkSide, link_side
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
@@ -43,6 +44,7 @@ from navigation.room.room import Room
 from navigation.room.room_tracker import open_room
 from navigation.terminal.patience import saying
 from navigation.terminal.reporting import now
+from navigation.ultrasound.distances.measure import AtRisk
 from navigation.ultrasound.live.process import LiveConfig
 from unity_bridge.transport.endpoints import is_local
 
@@ -81,7 +83,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)
         _tell(follower.follow(view), screen)
         ages, recheck = StreamReport(config.supervisor.stale_after_ms, clock.now_ns()), Recheck(room.verify_after_min)
-        guidance = GuidanceSide(guided, service, screen, lambda: guided_case(request, config.graph.tips, now()))
+        guidance = _guidance(request, guided, service, ultrasound, screen)
         while not (should_stop() or standing.is_to_end):
             for event in service.poll(POLL_MS):
                 screen.event(event)
@@ -107,6 +109,23 @@ def _with_ultrasound(
     service = NavigationService(config, screen.say)
     with ultrasound_side(request, placed, service, config, screen, clock) as ultrasound, service:
         yield service, ultrasound
+
+
+def _guidance(
+    request: ServeRequest,
+    guided: GuidedCase,
+    service: NavigationService,
+    ultrasound: UltrasoundSide | None,
+    screen: OperatorScreen,
+) -> GuidanceSide:
+    """The guidance, whose structures at risk ultrasound is measured to as well."""
+
+    def measure_to(at_risk: AtRisk) -> None:
+        if ultrasound is not None:
+            ultrasound.measure_to(at_risk, screen)
+
+    make = partial(guided_case, request, service.state.graph.tips)
+    return GuidanceSide(guided, service, screen, make, measure_to)
 
 
 def _poll_beside(

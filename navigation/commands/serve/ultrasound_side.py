@@ -20,6 +20,7 @@ from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from navigation.processes.child import ChildState
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images
+from navigation.ultrasound.distances.measure import AtRisk
 from navigation.ultrasound.freehand.sweep_process import LiveSweep, SweepConfig
 from navigation.ultrasound.live.frame_mirror import frames_address
 from navigation.ultrasound.live.outgoing import ClientAccess
@@ -31,6 +32,7 @@ from unity_bridge.wire.envelope import Validity
 
 # What changes to and fro, as contact does while one scans, is said once it lasts.
 _LASTS_NS = NS_PER_S
+_NUMBERS_EVERY_NS = 10 * NS_PER_S
 _PATIENCE_NS = 60 * NS_PER_S  # for a process to begin, on a machine that is busy with other things
 
 
@@ -53,6 +55,7 @@ class UltrasoundSide:
         self._changing: tuple[str, Validity] | None = None
         self._since_ns = 0
         self._motion = ""
+        self._measured_ns = clock.now_ns()
 
     def await_port(self, screen: OperatorScreen) -> int | None:
         """Where clients are to ask, which they are told when they join; None where it cannot run."""
@@ -73,6 +76,13 @@ class UltrasoundSide:
     def standing(self) -> UltrasoundStanding | None:
         """How it stands; None while its process does not run."""
         return self._live.standing
+
+    def measure_to(self, at_risk: AtRisk, screen: OperatorScreen) -> None:
+        """Contours are measured to these structures from now on; to none where they cannot be given to the process."""
+        try:
+            self._live.measure_to(at_risk)
+        except OSError as error:
+            screen.say(f"No distances from contours to structures: {error}", WARNING)
 
     def poll(self, registration: AcceptedRegistration | None, screen: OperatorScreen) -> None:
         """Tells the process what is in force, and the operator what is new."""
@@ -101,6 +111,9 @@ class UltrasoundSide:
         if now.motion != self._motion and now.motion.startswith("moves"):
             screen.say(f"ultrasound {now.motion}")
         self._motion = now.motion
+        if now.distances and now_ns - self._measured_ns >= _NUMBERS_EVERY_NS:
+            self._measured_ns = now_ns
+            screen.say(f"ultrasound {'; '.join(now.distances)}")
 
 
 def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) -> LiveConfig | None:
@@ -150,7 +163,8 @@ def ultrasound_side(
     access = ClientAccess(
         endpoint=f"tcp://{request.bind}:*", session_id=session_id, admission_secret=secret, security=served.security
     )
-    config = replace(config, access=access, recorder=served.recorder)
+    tips = tuple(name for name in served.graph.tips if name != config.probe.name)
+    config = replace(config, access=access, recorder=served.recorder, tips=tips)
     with ExitStack() as stack:
         sweep = None
         if config.sweep is not None:

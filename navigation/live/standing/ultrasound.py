@@ -27,6 +27,7 @@ class UltrasoundStanding:
         used, passed_over: frames so far that were used, and that newer ones overtook.
         breaks: how often the source has ended and was opened again.
         newest_number: of the newest frame that clients were given.
+        distances: of the newest frame's contours, in words.
     """
 
     source: str
@@ -45,6 +46,7 @@ class UltrasoundStanding:
     passed_over: int
     breaks: int
     newest_number: int = 0
+    distances: tuple[str, ...] = ()
 
     @property
     def is_shown(self) -> bool:

@@ -77,6 +77,20 @@ def tracking_motion(relative: Relative) -> Floats | None:
     return along_reference
 
 
+def own_motion(relative: Relative) -> Floats | None:
+    """As `tracking_motion`, by the noise of the tool alone: its error beside what the same camera saw at that instant.
+
+    Returns:
+        None where the device does not say how well it saw, or saw the reference itself: then it is not told apart.
+    """
+    seen, reference = relative.tool, relative.reference
+    if seen.covariance is None or reference is None or reference.T_tracker_tool is None:
+        return None
+    turn = np.kron(np.eye(2), reference.T_tracker_tool.rotation_matrix.T)
+    along_reference: Floats = turn @ seen.covariance @ turn.T
+    return along_reference
+
+
 def motion_mm2(
     tool: str,
     relative: Relative,

@@ -9,6 +9,8 @@ from dataclasses import replace
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.live.pose_mirror import MirroredTool
 from navigation.live.standing.ultrasound import UltrasoundStanding
+from navigation.ultrasound.distances.distance import smallest
+from navigation.ultrasound.distances.measure import Distances
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.motion_check import MotionCheck
 from navigation.ultrasound.live.placed_frame import PlacedFrame
@@ -38,9 +40,10 @@ class LiveLoop:
         take_poses: of the pose mirror.
         model: name of the model, for the standing.
         clock: of frames and poses.
+        distances: measures the contours of placed frames.
 
     Attributes:
-        timeline: as given.
+        timeline, distances: as given.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class LiveLoop:
         take_poses: TakePoses,
         model: str,
         clock: PacedClock,
+        distances: Distances | None = None,
     ) -> None:
         self.timeline = timeline
+        self.distances = Distances() if distances is None else distances
         self._source, self._pipeline, self._take_poses = source, pipeline, take_poses
         self._model, self._clock = model, clock
         self._check = MotionCheck(timeline)
@@ -83,7 +88,7 @@ class LiveLoop:
         self._check.take(result)
         if placed.validity is Validity.VALID and self._check.doubt:
             placed = replace(placed, validity=Validity.SUSPECT, reason=self._check.doubt)
-        self._placed = placed
+        self._placed = placed = self.distances.measured(placed)
         now_ns = self._clock.now_ns()
         self._placed_ns.append(now_ns)
         self._age_ms = None if result.capture_ns is None else (now_ns - result.capture_ns) / 1e6
@@ -117,6 +122,7 @@ class LiveLoop:
             passed_over=self._passed_over,
             breaks=self._source.breaks,
             newest_number=newest_number,
+            distances=() if placed is None else smallest(placed.distances),
         )
 
     def state_at(self, now_ns: int) -> tuple[str, str]:
@@ -136,3 +142,4 @@ class LiveLoop:
     def _note_poses(self, timeout_ms: int) -> None:
         for batch in self._take_poses(timeout_ms):
             self.timeline.note(batch)
+            self.distances.note(batch)

@@ -9,6 +9,7 @@ import numpy as np
 from geometry import Transform
 from geometry.frames import CT, REFERENCE
 from geometry.points import Floats
+from navigation.ultrasound.distances.distance import ContourDistance
 from navigation.ultrasound.live.place_errors import PlaceErrors
 from navigation.ultrasound.pipeline import FrameResult
 from unity_bridge.wire.envelope import Validity
@@ -30,6 +31,8 @@ class PlacedFrame:
         expected_p95_mm: the error that 95 of 100 such frames keep to, at the worst corner or contour point, against the
             CT where it is registered and against the reference otherwise; None if a part of it is not known.
         errors: of any point of the image, parts as for `expected_p95_mm`; None where that is None.
+        errors_reference: the same beside the reference, whether the patient is registered or not.
+        distances: of its contours, to structures of the plan and to tips; none before they were measured.
     """
 
     result: FrameResult
@@ -41,6 +44,8 @@ class PlacedFrame:
     T_ct_reference: Transform | None = None
     expected_p95_mm: float | None = None
     errors: PlaceErrors | None = None
+    errors_reference: PlaceErrors | None = None
+    distances: tuple[ContourDistance, ...] = ()
 
     @property
     def is_placed(self) -> bool:

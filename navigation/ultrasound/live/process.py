@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -19,11 +20,13 @@ from navigation.devices.driver import Device
 from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.source import UltrasoundSource
 from navigation.errors import DeviceError
+from navigation.guidance.new_plan import PlanShelf
 from navigation.live.pose_mirror import MirrorReader
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.processes.priority import ULTRASOUND, keep_to_itself
 from navigation.room.room_file import SweepKeys
+from navigation.ultrasound.distances.measure import AtRisk, Distances
 from navigation.ultrasound.finding import open_finder, open_judge
 from navigation.ultrasound.live.frame_mirror import FrameMirror, frames_address
 from navigation.ultrasound.live.frame_tap import UltrasoundTap
@@ -57,6 +60,7 @@ class LiveConfig:
         access: who is given the frames, and where; None to give them to nobody.
         first_number: of the first frame.
         sweep: how sweeps become volumes; None where there are none, and then frames are mirrored to nobody.
+        tips: names of the tools whose tips contours are measured to.
     """
 
     device: Device
@@ -68,6 +72,7 @@ class LiveConfig:
     access: ClientAccess | None = None
     first_number: int = 1
     sweep: SweepKeys | None = None
+    tips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,13 @@ class InForce:
     registration: AcceptedRegistration | None
 
 
+@dataclass(frozen=True)
+class MeasureTo:
+    """The file of a `PlanShelf` with the structures that contours are measured to (`AtRisk`); sent to the process."""
+
+    path: str
+
+
 class LiveUltrasound:
     """The process, which is started again where it ends by itself; call `poll` often.
 
@@ -108,12 +120,13 @@ class LiveUltrasound:
         self.standing: UltrasoundStanding | None = None
         self.port: int | None = None
         self._config, self._in_force, self._no_longer = config, InForce(None), list[NoLonger]()
+        self._shelf, self._measures = PlanShelf(), list[MeasureTo]()
         self._child = Child(
             "ultrasound process",
             run_live_ultrasound,
             lambda: (self._next_config(), poses),
             clock,
-            lambda: [self._in_force, *self._no_longer],
+            lambda: [self._in_force, *self._measures, *self._no_longer],
             ChildSettings(niceness=ULTRASOUND),
             lambda message: isinstance(message, UltrasoundStanding),
         )
@@ -132,6 +145,15 @@ class LiveUltrasound:
     def accept_geometry(self) -> None:
         """A person has seen that size or depth changed, and goes on with the new one."""
         self._child.send(ACCEPT_GEOMETRY)
+
+    def measure_to(self, at_risk: AtRisk) -> None:
+        """Contours are measured to these structures from now on.
+
+        Raises:
+            OSError: there is no room for them where the process could read them.
+        """
+        self._measures = [MeasureTo(self._shelf.put(at_risk))]
+        self._child.send(self._measures[-1])
 
     def withdraw(self, number: int) -> None:
         """The token with this number admits its client no more."""
@@ -158,6 +180,7 @@ class LiveUltrasound:
     def close(self) -> None:
         """Stops the process; may be called again."""
         self._child.close()
+        self._shelf.close()
 
     def _next_config(self) -> LiveConfig:
         """Clients find the next process where they know it, and its numbers after those that they have."""
@@ -173,7 +196,8 @@ def run_live_ultrasound(config: LiveConfig, poses: str, pipe: Any) -> None:
     """Entry point of the process.
 
     It sends where it is `Listening`, then its `UltrasoundStanding` five times a second, each answered by a word, or the
-    `SurgNavError` because of which it ends; it receives `InForce`, `NoLonger`, `ACCEPT_GEOMETRY` or `STOP`.
+    `SurgNavError` because of which it ends; it receives `InForce`, `MeasureTo`, `NoLonger`,
+    `ACCEPT_GEOMETRY` or `STOP`.
     """
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -216,7 +240,10 @@ class _Worker:
         if self._mirror is not None:
             stack.callback(self._mirror.close)
         self._source = source
-        self._loop = LiveLoop(source, self._pipeline, self._timeline, poses.take, finder.name, self._clock)
+        self._distances = Distances(config.tips)
+        self._loop = LiveLoop(
+            source, self._pipeline, self._timeline, poses.take, finder.name, self._clock, self._distances
+        )
         self._may_send, self._told_ns = True, self._clock.now_ns() - _TELL_EVERY_NS
 
     def step(self) -> None:
@@ -251,9 +278,20 @@ class _Worker:
             elif isinstance(order, NoLonger):
                 if self._outgoing is not None:
                     self._outgoing.withdraw(order.number)
+            elif isinstance(order, MeasureTo):
+                self._distances.follow(_read(order.path))
             else:
                 self._timeline.registration = order.registration
         return True
+
+
+def _read(path: str) -> AtRisk:
+    """Nothing where the service has put newer ones there meanwhile, or has ended."""
+    try:
+        at_risk: AtRisk = pickle.loads(Path(path).read_bytes())  # of this program and this user alone
+    except OSError:
+        return ()
+    return at_risk
 
 
 def open_source(device: Device, clock: MonotonicClock) -> UltrasoundSource:

@@ -12,6 +12,7 @@ import pytest
 from geometry import Transform
 from geometry.frames import REFERENCE, STYLUS, TRACKER
 from navigation.devices.tracker import ToolObservation, TrackerFrame, Visibility
+from navigation.live.pose_graph import CalibratedTip
 from navigation.live.pose_mirror import MirroredTool, MirrorReader, PoseMirror
 from navigation.live.pose_mirror import mirrored as told_by_mirror
 from navigation.live.timeline.timelines import Timelines
@@ -115,3 +116,26 @@ def test_of_a_probe_it_is_told_how_well_it_was_seen():
     assert told.stamp_bound_ns == 700
     (told,) = told_by_mirror([stylus(10.0)], 5, timelines, ["probe"])
     assert (told.tracking, told.stamp_bound_ns) == (None, 0)
+
+
+def test_how_a_tip_was_seen_does_not_hang_on_how_the_reference_was():
+    # A marker with a noise of 0.1 mm and, about x alone, of 1 mrad; the tip is 100 mm from it along z, so that the turn
+    # moves it by 0.1 mm along y. The reference lies a quarter turn about z in the tracker: along its axes that is x.
+    noise = np.diag([1e-6, 0.0, 0.0, 0.01, 0.01, 0.01])
+    T_tracker_reference = Transform(
+        np.array([[0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), TRACKER, REFERENCE
+    )
+    seen = ToolObservation(Visibility.VISIBLE, Transform(np.eye(4), TRACKER, STYLUS), covariance=noise)
+    blurred = ToolObservation(Visibility.VISIBLE, T_tracker_reference, covariance=100.0 * np.eye(6))
+    timelines = Timelines.of(TrackerFrame(1, 5, {STYLUS: seen, REFERENCE: blurred}))
+    lever = np.eye(4)
+    lever[2, 3] = 100.0
+    tips = {STYLUS: CalibratedTip(Transform(lever, STYLUS, "stylus_tip"), 0.6, np.diag([0.0, 0.36, 0.0]))}
+    (told,) = told_by_mirror([stylus(10.0)], 5, timelines, ["probe"], tips)
+    np.testing.assert_allclose(told.own_tracking, np.diag([0.01 + 0.01 + 0.36, 0.01, 0.01]), atol=1e-12)
+    itself = ToolObservation(
+        Visibility.VISIBLE, seen.T_tracker_tool, covariance=noise, T_tracker_reference=T_tracker_reference
+    )
+    alone = Timelines.of(TrackerFrame(1, 5, {STYLUS: itself}))
+    (told,) = told_by_mirror([stylus(10.0)], 5, alone, ["probe"], tips)
+    assert told.own_tracking is None, "a device that saw the reference itself does not tell their noise apart"

@@ -22,7 +22,7 @@ from geometry.frames import PROBE, REFERENCE, TRACKER
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.tracker import Tracker, TrackerFrame
-from navigation.live.pose_graph import PATIENT, PoseGraph
+from navigation.live.pose_graph import PATIENT, CalibratedTip, PoseGraph
 from navigation.live.pose_mirror import mirrored
 from navigation.live.supervisor import Judgement
 from navigation.live.timeline.timelines import Timelines
@@ -31,6 +31,7 @@ from navigation.simulation.optical_tracker import OpticalTrackerSettings, Simula
 from navigation.simulation.ultrasound.calibration_session import CalibrationSession
 from navigation.simulation.ultrasound.patient_scan import ScannedPatient
 from navigation.simulation.ultrasound.scan_path import ScanPath, true_columns_mm
+from navigation.ultrasound.distances.measure import Distances
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.pipeline import USABLE, FrameResult
 from navigation.ultrasound.placing import ProbeInForce
@@ -91,11 +92,13 @@ class ProbeRoom(MeasuredRoom):
             temporal=probe_temporal_result(temporal, PROBE, np.arange(float(len(temporal.used))), MADE),
         )
         self._first_view = self.room.T_tracker_ct
+        self.tips: dict[str, CalibratedTip] = {}
+        self.distances = Distances()
         self.tracker = self._watching(self._pose, self.clock, 100.0)
 
-    def _watching(self, pose: TruePose, clock: PacedClock, rate_hz: float) -> Tracker:
-        """The camera of the `MeasuredRoom`, whose distortion is its own, on reference and probe."""
-        spheres_mm = {tool: SPHERES_MM[tool] for tool in (REFERENCE, PROBE)}
+    def _watching(self, pose: TruePose, clock: PacedClock, rate_hz: float, *also: str) -> Tracker:
+        """The camera of the `MeasuredRoom`, whose distortion is its own, on reference, probe and other tools."""
+        spheres_mm = {tool: SPHERES_MM[tool] for tool in (REFERENCE, PROBE, *also)}
         noise, distortion = np.random.default_rng([self._seed, 5]), np.random.default_rng([self._seed, 2])
         settings = OpticalTrackerSettings(rate_hz=rate_hz)
         return SimulatedOpticalTracker(pose, spheres_mm, clock, noise, distortion, settings)
@@ -161,7 +164,8 @@ class ProbeRoom(MeasuredRoom):
 
     def _seen(self) -> tuple[PlacingTimeline, int]:
         """The probe's poses of the last quarter of a second, and the stamp of an image among them."""
-        graph, timelines = PoseGraph({}, self.registration), Timelines()
+        graph, timelines = PoseGraph(self.tips, self.registration), Timelines()
+        judged = _JUDGED | {tool: Judgement(Validity.VALID) for tool in self.tips}
         sensor_clock, timeline = self._learned_clock(), PlacingTimeline(self.probe)
         timeline.registration = self.registration
         self._exposed_s = 0.0
@@ -173,7 +177,8 @@ class ProbeRoom(MeasuredRoom):
             stamped = {tool: _bounded(seen, sensor_clock.bound_ns) for tool, seen in frame.tools.items()}
             frame = TrackerFrame(frame.sequence, capture_ns, stamped)
             timelines.note(frame, capture_ns)
-            states = graph.states(frame, _JUDGED, timelines)
-            timeline.note(mirrored(states, capture_ns, timelines, (PROBE,)))
+            batch = mirrored(graph.states(frame, judged, timelines), capture_ns, timelines, (PROBE,), self.tips)
+            timeline.note(batch)
+            self.distances.note(batch)
         jitter_ms = self.rng.uniform(-_JITTER_MS, _JITTER_MS)
         return timeline, round(self._exposed_s * NS_PER_S + jitter_ms * MS)

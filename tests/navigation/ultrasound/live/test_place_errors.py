@@ -47,6 +47,7 @@ def test_the_covariance_is_that_of_errors_drawn_in_full(registered: bool) -> Non
         image_map=probe_in_force().image_map,
         T_reference_probe=pose_at(0),
         tracking=TRACKING,
+        own_tracking=None,
         twist=np.append(SPIN_RAD_S, SPEED_MM_S),
         time_sd_s=LAG_SD_S,
         registration=RegistrationUncertainty(REGISTRATION, PIVOT_MM) if registered else None,

@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 from geometry import Transform
 from geometry.frames import CT, PROBE, REFERENCE
 from navigation.ultrasound.live.placed_frame import PlacedFrame
-from navigation.ultrasound.live.placing_timeline import KEPT_NS, PlacingTimeline
+from navigation.ultrasound.live.placing_timeline import PlacingTimeline
+from navigation.ultrasound.live.seen_tool import KEPT_NS
 from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
 from tests.navigation.ultrasound.live.probes import (
     LAG_S,
