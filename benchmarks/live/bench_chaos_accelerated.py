@@ -25,7 +25,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from geometry.errors import SurgNavError
 from geometry.frames import CT, REFERENCE, STYLUS, TRACKER
 from navigation.clock import NS_PER_S, VirtualClock
 from navigation.devices.driver import Device, Role, StampClock, Stamps, Tool
+from navigation.devices.kept_clock import KeptClock
 from navigation.devices.reader import BackOff, NewestObservations, Received
 from navigation.devices.sensor_clock import SensorClock
 from navigation.devices.tracker import CONNECTED, ToolObservation, TrackerFrame, Visibility
@@ -103,17 +104,21 @@ class Link:
         self._made_ns = clock.now_ns()  # the device's next frame
         self._way: deque[tuple[int, int, Received]] = deque()  # arrival, truth and message
         self._arrived_ns = 0
+        self._stamps = replace(DEVICE.stamps, kept=KeptClock())
         self.connect()
 
     def connect(self) -> None:
-        """Anew, by a reader that knows nothing yet."""
+        """Anew, by a reader that knows of the device's clock what the one before it had learned."""
         self._newest, self._failures, self._retry_ns = NewestObservations(TOOLS), 0, 0
         self._begin()
 
     def _begin(self) -> None:
-        self._sensor_clock = SensorClock(DEVICE.stamps)
+        way_ms = LATENCY_MS + (LATE_MS if self.faults["late"] else 0.0)
+        self._sensor_clock = SensorClock(self._stamps, round(2 * way_ms * MS), self._clock.now_ns())
         self._newest.begin_connection()
         self._way.clear()
+        while self._made_ns <= self._clock.now_ns():  # what was made before is sent to nobody
+            self._made_ns += round(NS_PER_S / RATE_HZ)
 
     def lose(self) -> None:
         """The connection ends; the next attempt comes after a pause."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,7 @@ from geometry import Surface, Transform
 from geometry.points import Floats
 from navigation.clock import PacedClock
 from navigation.devices.hand import Hand
+from navigation.devices.kept_clock import KeptClock
 from navigation.devices.tracker import Tracker
 from navigation.devices.ultrasound.source import UltrasoundSource
 
@@ -78,10 +79,12 @@ class Stamps:
         clock: which clock; None for a device that is on this program's own clock, such as a simulator.
         latency_ms: from the exposure of a frame to its arrival here: with ARRIVAL the time that is taken off, with
             SENSOR the least time that it can take.
+        kept: with SENSOR, what is known of its clock from earlier connections and processes; None begins with nothing.
     """
 
     clock: StampClock | None
     latency_ms: float = 0.0
+    kept: KeptClock | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,10 @@ class Device:
     @property
     def tool_names(self) -> tuple[str, ...]:
         return tuple(tool.name for tool in self.tools)
+
+    def keeping_clock(self, kept: KeptClock) -> Device:
+        """The same device, of whose clock `kept` is where each connection begins."""
+        return replace(self, stamps=replace(self.stamps, kept=kept))
 
     def tool_with_id(self, id_at_device: str) -> Tool | None:
         """The tool that the device calls so; None if the room does not use it."""

@@ -15,7 +15,8 @@ from geometry.errors import SurgNavError
 from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device
-from navigation.devices.sensor_clock import SensorClock
+from navigation.devices.kept_clock import KeptClock
+from navigation.devices.sensor_clock import SET_BACK_NS, SensorClock
 from navigation.devices.tracker import (
     Connection,
     DeviceState,
@@ -29,8 +30,6 @@ from navigation.errors import DeviceError
 # How long a connection is asked to wait, so that `stop` is heard.
 _RECEIVE_S = 0.1
 _STOP_S = 3.0
-# Messages of one tool overtake one another by less than this on any network; beyond it, the device's clock was set.
-_SET_BACK_NS = NS_PER_S // 10
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,15 @@ class Received:
 
 
 class DeviceConnection(Protocol):
-    """One connection to a device, from its opening to its end."""
+    """One connection to a device, from its opening to its end.
+
+    Attributes:
+        round_trip_ns: how long a question and its answer took when it was opened: the way here takes no longer. 0 for
+            a device without a link, or whose times need no learning.
+    """
+
+    @property
+    def round_trip_ns(self) -> int: ...
 
     def receive(self, timeout_s: float) -> Sequence[Received]:
         """What came next, all of it that is there, the oldest first; empty if nothing came within `timeout_s`.
@@ -104,7 +111,8 @@ class ReaderTracker:
         back_off: BackOff | None = None,
         silent_after_s: float | None = 5.0,
     ) -> None:
-        self._device, self._connect, self._rate_hz, self._clock = device, connect, rate_hz, clock
+        self._device = device if device.stamps.kept else device.keeping_clock(KeptClock())
+        self._connect, self._rate_hz, self._clock = connect, rate_hz, clock
         self._back_off = back_off or BackOff()
         self._silent_after_s = silent_after_s
         self._stopping = threading.Event()
@@ -165,8 +173,8 @@ class ReaderTracker:
                 self._stopping.wait(pause_s)
 
     def _use(self, connection: DeviceConnection) -> None:
-        """Receives until `stop`; every connection has a clock of its own to be learned."""
-        sensor_clock = SensorClock(self._device.stamps)
+        """Receives until `stop`; a connection begins with what is known of the device's clock."""
+        sensor_clock = SensorClock(self._device.stamps, connection.round_trip_ns, self._clock.now_ns())
         try:
             self._say(DeviceState(Connection.CONNECTED))
             with self._changed:
@@ -190,7 +198,9 @@ class ReaderTracker:
                     self._state = DeviceState(Connection.CONNECTED, message.news)
                 if message.tools or message.strays_mm is not None:
                     came_ns = arrival_ns if message.arrival_ns is None else message.arrival_ns
-                    capture_ns = sensor_clock.capture_ns(message.sensor_ns, came_ns)
+                    overtaken = max(message.overtaken.values(), default=0)
+                    stream = min(message.tools, default="")
+                    capture_ns = sensor_clock.capture_ns(message.sensor_ns, came_ns, stream, overtaken)
                     self._newest.put(message, capture_ns, sensor_clock.bound_ns)
             self._changed.notify_all()
 
@@ -276,11 +286,11 @@ class NewestObservations:
         before = self._seen.get(tool)
         if before is None or before.sensor_ns is None or sensor_ns is None:
             return True
-        if before.sensor_ns - sensor_ns > _SET_BACK_NS:
+        if before.sensor_ns - sensor_ns > SET_BACK_NS:
             raise DeviceError(
                 f"a clock of the device that was set back by {(before.sensor_ns - sensor_ns) / NS_PER_S:.3f} s",
                 "a clock that runs on",
-                "nothing: the connection is made anew, and the clock learned again",
+                "nothing: the connection is made anew",
             )
         return sensor_ns > before.sensor_ns
 

@@ -1,16 +1,23 @@
 """Puts the times of a device's own clock on this machine's clock.
 
-A frame cannot arrive before it was made, so the smallest difference between arrival and stamp, over the last seconds,
-is the offset of the two clocks and the shortest way here (the minimum filter of Paxson, "On calibrating measurements of
-packet transit times", SIGMETRICS 1998). Frames that took longer are as old as they are: delay does not hide age.
+A frame cannot arrive before it was made, so the smallest difference between arrival and stamp is the offset of the two
+clocks and the shortest way here (the minimum filter of Paxson, "On calibrating measurements of packet transit times",
+SIGMETRICS 1998). Frames that took longer are as old as they are: delay does not hide age.
+
+One difference does not tell a late link from a clock that was set back, nor a link that is in time again from a clock
+that was set forward; two frames in a row do. The stamps of a late link go on in the device's own rhythm while arrivals
+pause, and arrivals crowd when it is in time again; the stamps of a clock that was set leave the rhythm. Where both
+happened while nothing came, frames count as late: they look too old, never too young.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
 from navigation.devices.driver import StampClock, Stamps
-from navigation.devices.frame_order import LOST_AFTER_MS, STALE_AFTER_MS
+from navigation.devices.frame_order import STALE_AFTER_MS
+from navigation.devices.kept_clock import KeptClock
 from navigation.errors import DeviceError
 
 _NS_PER_MS = 1_000_000
@@ -22,7 +29,13 @@ _BUCKET_NS = WINDOW_NS // 20
 _ONCE_IN_20 = 3.0
 _FEWEST = 10
 _UNLEARNED_NS = round(STALE_AFTER_MS * _NS_PER_MS)
-_SET_FORWARD_NS = round(LOST_AFTER_MS * _NS_PER_MS)
+# A device's rhythm, and what corrects its clock in small steps, stay within this; no pose is wrong by its age for it.
+TOLERANCE_NS = 20 * _NS_PER_MS
+# Messages of one tool overtake one another by less than this on any network; beyond it, the device's clock was set.
+SET_BACK_NS = 100 * _NS_PER_MS
+# A frame is no older than this when its connection is opened: else its stamp is of another clock.
+_OTHER_CLOCK_NS = 1_000_000_000
+_FEWEST_STEPS = 3
 
 
 class _Bucket:
@@ -39,44 +52,79 @@ class _Bucket:
         self.count += 1
 
 
-class SensorClock:
-    """Gives each frame of one device its time of capture on this machine's clock.
+class _Stream:
+    """The frames of one tool, or of several that come together: the last one, and their rhythm."""
 
-    If the device's clock is set forward, the next frame has the new offset. If it is set back, frames look older than
-    they are, and so are not valid, until the window has passed: from stamps alone this looks like a delay.
+    __slots__ = ("arrival_ns", "crowds", "sensor_ns", "steps")
+
+    def __init__(self, sensor_ns: int, arrival_ns: int) -> None:
+        self.sensor_ns, self.arrival_ns = sensor_ns, arrival_ns
+        self.crowds = False  # the last frame came hard upon the one before
+        self.steps: deque[int] = deque(maxlen=15)
+
+    @property
+    def usual_ns(self) -> int | None:
+        """From stamp to stamp, as a rule; None while that is not known."""
+        return round(median(self.steps)) if len(self.steps) >= _FEWEST_STEPS else None
+
+    def add(self, sensor_ns: int, arrival_ns: int, frames: int) -> None:
+        step_ns, usual_ns = (sensor_ns - self.sensor_ns) // frames, self.usual_ns
+        self.crowds = usual_ns is not None and arrival_ns - self.arrival_ns < usual_ns * frames / 2
+        if step_ns > 0:
+            self.steps.append(step_ns)
+        self.sensor_ns, self.arrival_ns = sensor_ns, arrival_ns
+
+
+class SensorClock:
+    """Gives each frame of one connection to a device its time of capture on this machine's clock.
+
+    A clock that is set is followed at once where the frames before and after show it. Else frames look older than they
+    are, and so are not valid, until `WINDOW_NS` has passed. A link that becomes late stays late for as long as it is.
+
+    Args:
+        stamps: how the device's frames get their time; what it keeps of the clock is where this one begins.
+        round_trip_ns: how long a question and its answer took when the connection was opened.
+        opened_ns: when that was, on this machine's clock; None if that is not known.
     """
 
-    def __init__(self, stamps: Stamps) -> None:
-        self._stamps = stamps
+    def __init__(self, stamps: Stamps, round_trip_ns: int = 0, opened_ns: int | None = None) -> None:
+        self._stamps, self._round_trip_ns, self._opened_ns = stamps, round_trip_ns, opened_ns
+        self._kept = KeptClock() if stamps.kept is None else stamps.kept
         self._buckets: deque[_Bucket] = deque()
+        self._streams: dict[str, _Stream] = {}
+        self._late_ns: deque[int] = deque(maxlen=5)
+        self._may_rise_ns: int | None = None  # when the offset may rise to what was the least since it was doubted
+        self._is_unsure = False  # frames are late since a pause, and its clock may have been set in that pause too
+        self._shortest_ns = 0  # when a frame came the shortest way
 
     @property
     def bound_ns(self) -> int:
         """By how much a frame may be older than its time of capture says, once in 20 times more.
 
-        The offset is that of the frame which came the shortest way of the last seconds. How much shorter the way can be
-        is told by the mean delay and by how many frames came; and meanwhile the clocks drifted. Until ten frames came
-        it is the age after which a pose is stale. What the room file says of the least latency is taken as exact.
+        The offset is that of the frame which came the shortest way. How much shorter the way can be is told by the mean
+        delay and by how many frames came; and meanwhile the clocks drifted. Until ten frames came, and where all are
+        late since a pause, it is the age after which a pose is stale. What the room file says of the least latency is
+        taken as exact.
         """
         if self._stamps.clock is not StampClock.SENSOR:
             return 0
         count = sum(bucket.count for bucket in self._buckets)
-        if count < _FEWEST:
+        if count < _FEWEST or self._is_unsure:
             return _UNLEARNED_NS
-        total_ns = sum(bucket.total_ns for bucket in self._buckets)
-        span_ns = self._buckets[-1].began_ns - self._buckets[0].began_ns + _BUCKET_NS
-        return round(_ONCE_IN_20 * (total_ns / count - self._least_ns()) / count + _DRIFT * span_ns)
+        mean_ns = sum(bucket.total_ns for bucket in self._buckets) / count - self._kept.offset_ns
+        newest_ns = self._buckets[-1].began_ns + _BUCKET_NS
+        span_ns = newest_ns - min(self._buckets[0].began_ns, self._shortest_ns)
+        return round(_ONCE_IN_20 * mean_ns / count + _DRIFT * span_ns)
 
-    def _least_ns(self) -> int:
-        return min(bucket.least_ns for bucket in self._buckets)
-
-    def capture_ns(self, sensor_ns: int | None, arrival_ns: int) -> int:
+    def capture_ns(self, sensor_ns: int | None, arrival_ns: int, stream: str = "", overtaken: int = 0) -> int:
         """The time of capture of a frame.
 
         Args:
             sensor_ns: the device's own stamp; None if it gives none. Of a device that is on this program's own clock
                 it is the time of capture.
             arrival_ns: when the frame came, on this machine's clock.
+            stream: what it is a frame of, where a device sends several things with stamps of their own.
+            overtaken: frames of that since the last one that came too, and were not looked at.
 
         Raises:
             DeviceError: the room says that the device stamps its frames, and it does not.
@@ -92,13 +140,83 @@ class SensorClock:
                 "frames that the device has stamped",
                 "say clock = 'arrival' in the room file, with the latency_ms that was measured",
             )
-        difference_ns = arrival_ns - sensor_ns
-        if self._buckets and difference_ns < self._least_ns() - _SET_FORWARD_NS:
-            self._buckets.clear()  # the device's clock was set forward: what came before tells nothing of it
-        if not self._buckets or arrival_ns - self._buckets[-1].began_ns >= _BUCKET_NS:
-            self._buckets.append(_Bucket(arrival_ns, difference_ns))
+        last = self._streams.get(stream)
+        if not self._streams:
+            self._begin(arrival_ns - sensor_ns, arrival_ns)
+        elif last is not None:
+            self._compare(last, sensor_ns, arrival_ns, 1 + overtaken)
+        if last is None:
+            self._streams[stream] = _Stream(sensor_ns, arrival_ns)
         else:
-            self._buckets[-1].add(difference_ns)
-        while arrival_ns - self._buckets[0].began_ns > WINDOW_NS:
-            self._buckets.popleft()
-        return sensor_ns + self._least_ns() - latency_ns
+            last.add(sensor_ns, arrival_ns, 1 + overtaken)
+        self._learn(arrival_ns - sensor_ns, arrival_ns)
+        return sensor_ns + self._kept.offset_ns - latency_ns
+
+    def _begin(self, difference_ns: int, arrival_ns: int) -> None:
+        """The first frame of a connection: of the clock that is known, or of another."""
+        kept = self._kept
+        # This process may have been suspended before it read what was there.
+        waited_ns = 0 if self._opened_ns is None else max(0, arrival_ns - self._opened_ns)
+        if not kept.is_known:
+            kept.offset_ns = difference_ns
+        elif not -TOLERANCE_NS <= difference_ns - kept.offset_ns <= waited_ns + _OTHER_CLOCK_NS:
+            # Of another clock: frames may be as late as before, or as the link was when it was asked.
+            kept.offset_ns = difference_ns - max(kept.late_ns, self._round_trip_ns)
+        self._is_unsure = True
+        self._doubt(arrival_ns)
+
+    def _compare(self, last: _Stream, sensor_ns: int, arrival_ns: int, frames: int) -> None:
+        """Whether the device's clock was set between two frames of a stream."""
+        went_ns, took_ns = sensor_ns - last.sensor_ns, arrival_ns - last.arrival_ns
+        if went_ns < -SET_BACK_NS:
+            self._set(went_ns - took_ns, arrival_ns)
+            return
+        if last.usual_ns is None:
+            return
+        usual_ns = last.usual_ns * frames
+        ahead_ns = went_ns - max(usual_ns, took_ns)
+        is_after_pause = took_ns > 3 * usual_ns + TOLERANCE_NS
+        if is_after_pause and went_ns > usual_ns + TOLERANCE_NS:
+            self._is_unsure = True
+        if ahead_ns > TOLERANCE_NS:
+            in_time = abs(arrival_ns - sensor_ns - self._kept.offset_ns) <= TOLERANCE_NS / 2
+            if not (in_time and (last.crowds or is_after_pause)):  # else: what was held up is through, or was dropped
+                self._set(ahead_ns, arrival_ns)
+        elif went_ns < usual_ns - TOLERANCE_NS or (is_after_pause and went_ns > 3 * usual_ns + TOLERANCE_NS):
+            self._doubt(arrival_ns)
+
+    def _set(self, ahead_ns: int, arrival_ns: int) -> None:
+        """The device's clock was set, forward or, below 0, back; frames are as late as before."""
+        self._kept.offset_ns -= ahead_ns
+        for stream in self._streams.values():
+            stream.sensor_ns += ahead_ns
+        self._buckets.clear()
+        self._doubt(arrival_ns)
+
+    def _doubt(self, arrival_ns: int) -> None:
+        """From here on a clock that was set back may look like a late link."""
+        self._may_rise_ns = arrival_ns + WINDOW_NS + _BUCKET_NS  # when the frames before are out of the window
+        self._buckets.clear()
+        self._shortest_ns = arrival_ns
+
+    def _learn(self, difference_ns: int, arrival_ns: int) -> None:
+        kept, buckets = self._kept, self._buckets
+        if not buckets or arrival_ns - buckets[-1].began_ns >= _BUCKET_NS:
+            buckets.append(_Bucket(arrival_ns, difference_ns))
+        else:
+            buckets[-1].add(difference_ns)
+        while arrival_ns - buckets[0].began_ns > WINDOW_NS:
+            buckets.popleft()
+        rise_ns = min(bucket.least_ns for bucket in buckets) - kept.offset_ns
+        is_whole = arrival_ns - buckets[0].began_ns > WINDOW_NS - _BUCKET_NS
+        is_doubted = self._may_rise_ns is not None and arrival_ns >= self._may_rise_ns
+        if rise_ns < 0 or is_doubted or (is_whole and rise_ns <= TOLERANCE_NS):
+            kept.offset_ns += rise_ns
+            self._shortest_ns = arrival_ns
+        late_ns = difference_ns - kept.offset_ns
+        if is_doubted:
+            self._may_rise_ns = None
+        if is_doubted or late_ns <= TOLERANCE_NS:
+            self._is_unsure = False
+        self._late_ns.append(late_ns)
+        kept.late_ns = min(self._late_ns)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from navigation.clock import NS_PER_S, PacedClock
+from navigation.devices.kept_clock import KeptClock
 from navigation.errors import ServiceError
 from navigation.guidance.news import GUIDED, GuidanceNews
 from navigation.guidance.publish import Aim
@@ -65,7 +66,11 @@ class PoseProcess:
         stop_timeout_s: float,
     ) -> None:
         self._config, self._clock, self._stop_timeout_s = config, clock, stop_timeout_s
-        shared = PoseVitals.share(multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        shared = PoseVitals.share(context)
+        # What one process has learned of a device's clock is known to the next.
+        devices = tuple(device.keeping_clock(KeptClock.share(context)) for device in config.devices)
+        config = replace(config, devices=devices)
         self.vitals = PoseVitals(shared)
         self.endpoint = config.endpoint
         self._withdrawn: list[Withdrawn] = []

@@ -62,6 +62,9 @@ class NdiConnection:
         try:
             self._frame_hz = frame_hz(self._api, settings.frame_hz)
             self._set_up()
+            begun_ns = clock.now_ns()
+            self._ask()
+            self.round_trip_ns = clock.now_ns() - begun_ns
         except BaseException:
             self._line.close()
             raise

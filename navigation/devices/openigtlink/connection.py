@@ -43,6 +43,7 @@ class LinkConnection:
         self._names = _Names(layout_of(device).tools, self._heard_ns)
         self._status = self._said = ""
         self._socket = LinkSocket(settings)
+        self.round_trip_ns = self._socket.round_trip_ns
 
     def receive(self, timeout_s: float) -> Sequence[Received]:
         frames = self._socket.frames(timeout_s)

@@ -44,7 +44,7 @@ class LinkImages(ThreadedSource):
     def _receive(self) -> None:
         link = LinkSocket(self._settings)
         try:
-            sensor_clock = SensorClock(self._device.stamps)
+            sensor_clock = SensorClock(self._device.stamps, link.round_trip_ns, self._clock.now_ns())
             while not self._stopping.is_set():
                 self._take(link.frames(_RECEIVE_S), sensor_clock)
         finally:
@@ -56,7 +56,7 @@ class LinkImages(ThreadedSource):
             stamp_ns = frame.stamp_ns if by_stamp else None
             if by_stamp and stamp_ns is None:
                 continue  # such as an answer without a time
-            capture_ns = sensor_clock.capture_ns(stamp_ns, now_ns)
+            capture_ns = sensor_clock.capture_ns(stamp_ns, now_ns, frame.device_name)
             if frame.type_name == "IMAGE" and frame.device_name == self._wire_name:
                 pixels, missing = _pixels(frame)
                 self._give(UltrasoundFrame(0, capture_ns, pixels, source_ns=stamp_ns, missing=missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 
 from navigation.devices.openigtlink.framing import Frame, FrameStream, Message, pack
@@ -18,6 +19,9 @@ _MOST_AT_ONCE = 1 << 22  # so that a flood cannot keep `frames` from returning
 class LinkSocket:
     """A connection on which the sender was asked for what the settings say.
 
+    Attributes:
+        round_trip_ns: how long it took the network to connect.
+
     Raises:
         OSError: the device is not there.
     """
@@ -26,7 +30,9 @@ class LinkSocket:
         self._settings = settings
         self._stream = FrameStream(settings.largest_message_mb * 1_000_000)
         self._buffer = bytearray(_CHUNK)
+        begun_ns = time.monotonic_ns()
         self._socket = socket.create_connection((settings.host, settings.port), timeout=_CONNECT_S)
+        self.round_trip_ns = time.monotonic_ns() - begun_ns
         try:
             _notice_cut_cables(self._socket)
             self._socket.sendall(self._greeting())

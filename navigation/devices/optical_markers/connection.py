@@ -30,6 +30,8 @@ class MarkerConnection:
         DeviceError: a source that cannot be opened, or markers that the dictionary does not have.
     """
 
+    round_trip_ns = 0
+
     def __init__(self, device: Device, settings: MarkerCameraSettings, clock: PacedClock) -> None:
         self._settings = settings
         self._bodies = [body_of(tool, settings.dictionary) for tool in device.tools]

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from geometry.frames import REFERENCE
-from navigation.devices.driver import Device, Role
+from navigation.devices.driver import Device, Role, StampClock
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.supervisor import SupervisorSettings, Watch
 from navigation.live.watches.clocks import ClockWatch
@@ -52,7 +52,8 @@ class RoomWatches:
         papers = [] if now is None else [PaperWatch([tool for device in devices for tool in device.tools], now)]
         self.all: tuple[Watch, ...] = (
             StampWatch(settings),
-            ClockWatch(),
+            # A device's own clock is followed where its frames come in, and a link may be late and in time again.
+            *([] if devices[0].stamps.clock is StampClock.SENSOR else [ClockWatch()]),
             RateWatch(tools),
             FitWatch(),
             self._jumps,

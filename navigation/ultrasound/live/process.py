@@ -17,6 +17,7 @@ from geometry.errors import SurgNavError
 from geometry.extras import from_extra
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.driver import Device
+from navigation.devices.kept_clock import KeptClock
 from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.source import UltrasoundSource
 from navigation.errors import DeviceError
@@ -231,7 +232,8 @@ class _Worker:
         self._pipeline = FramePipeline(finder, open_judge(config.model), self._clock)
         poses = MirrorReader(address, kept=_POSES_KEPT)
         stack.callback(poses.close)
-        source = KeptSource(lambda: open_source(config.device, self._clock), self._clock)
+        device = config.device.keeping_clock(KeptClock())
+        source = KeptSource(lambda: open_source(device, self._clock), self._clock)
         stack.callback(source.close)
         self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
         self._recorded = UltrasoundTap(config.recorder, self._clock)

@@ -74,6 +74,8 @@ class Script:
 
 
 class _Connection:
+    round_trip_ns = 0
+
     def __init__(self, script: Script) -> None:
         self._script = script
 
