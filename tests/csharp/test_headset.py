@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
+from geometry import Surface
+from navigation.live.offered_surfaces import LevelSettings, encode_levels
+from navigation.live.pose_graph import PoseGraph
+from navigation.live.session_state import SessionState
 from scripts.csharp.build import Runtime, run_command
 from scripts.csharp.headset import build_headset
 from scripts.csharp.toolchain import Toolchain
@@ -20,6 +25,7 @@ from unity_bridge.client import Endpoints, load_recording
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.event_window import Outcome
 from unity_bridge.control.self_test import IssuedTest, SelfTest
+from unity_bridge.surfaces.server import SurfaceServerSettings
 from unity_bridge.transport.keys import Enrolment, KeyPair
 from unity_bridge.wire.convention import pose_to_unity, surface_to_unity
 from unity_bridge.wire.envelope import Session
@@ -117,6 +123,61 @@ def test_everything_arrives_late_and_whole(run):
     told = next(event for event in events if isinstance(event, ClientReport))
     assert {surface.name for surface in told.surfaces} == {surface.name for surface in surfaces}
     assert abs(report["clock_offset_ns"]) <= report["clock_error_ns"], "one machine, one clock"
+
+
+class GrowingSurface:
+    """What a sweep puts on offer while it runs: the next surface once the one before has arrived."""
+
+    def __init__(self, server: Server, *, ends: bool) -> None:
+        self._ends = ends
+        self._state = SessionState(
+            PoseGraph(), server.surfaces, lambda graph: None, server.control.announce, lambda tools: None
+        )
+        self._chunks = server.surfaces.chunk_offsets
+        self._asked = self._waited = 0
+        self.offered: list[Surface] = []
+        self.is_gone = False
+
+    def __call__(self, run: Run) -> None:
+        # A batch is published every 10 ms: a surface that was asked for has arrived long before 50 of them.
+        self._waited = self._waited + 1 if len(self._chunks) > self._asked or not self.offered else 0
+        if self._waited < 50 or self.is_gone:
+            return
+        self._waited, self._asked = 0, len(self._chunks)
+        if len(self.offered) == 3:
+            self.is_gone = True
+            if self._ends:
+                self._state.withdraw_measured("ultrasound sweep", "the operator has withdrawn it")
+            return
+        grown = bumpy_sphere(rows=20 + 10 * len(self.offered), columns=40)
+        self.offered.append(replace(grown, frame="reference", name="ultrasound sweep"))
+        self._state.offer_measured(encode_levels(self.offered[-1], LevelSettings(glb=False)))
+
+
+@pytest.mark.parametrize("became", ["withdrawn", "left", "hidden"])
+def test_what_is_measured_grows_is_suggested_and_is_withdrawn(tmp_path, tools, runtime, became):
+    settings = SurfaceServerSettings(research_session=True)
+    run = Run(Server(handler=Handler(), surface_settings=settings), tmp_path, tools, runtime)
+    growing = GrowingSurface(run.server, ends=became == "withdrawn")
+    try:
+        run.server.offer(tetrahedron())
+        shown = "hidden" if became == "hidden" else "shown"
+        _, report = run("--duration", "5", "--suggested", shown, each=growing)
+    finally:
+        run.server.close()
+    there = {each["name"]: each["triangle_count"] for each in report["surfaces"]}
+    if became == "left":
+        newest = growing.offered[-1]
+        assert there == {tetrahedron().name: 4, "ultrasound sweep": len(newest.triangles)}
+        assert report["surfaces_suggested"] == ["ultrasound sweep"]
+        [seen] = [each.surface for each in run.recording().surfaces if each.surface.name == newest.name]
+        assert seen.frame == "reference"
+        off_m, _ = cKDTree(surface_to_unity(newest).vertices_m).query(seen.vertices_m)
+        assert off_m.max() < 1e-5, "a step of its positions"
+    else:
+        assert there == {tetrahedron().name: 4}
+        assert report["surfaces_suggested"] == []
+    assert report["surfaces_added"] == (1 if became == "hidden" else 1 + len(growing.offered))
 
 
 def test_this_machines_clock_has_one_name_in_both_languages(tools, runtime):

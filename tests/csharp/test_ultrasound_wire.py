@@ -16,6 +16,7 @@ from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.messages import UltrasoundFrame, decode_message, encode_message
 
 FRAME = ultrasound_messages()["ultrasound_frame"]
+MEASURED = ultrasound_messages()["ultrasound_frame_measured"]
 LOST = ultrasound_messages()["ultrasound_frame_not_placed"]
 
 
@@ -41,7 +42,15 @@ def meant(data: bytes) -> dict | None:
         }
         for each in frame.contours
     ]
-    words = asdict(frame) | {"contours": outlines, "image": frame.image.hex() if frame.image else None}
+    measured = [
+        asdict(each) | {"validity": each.validity.value, "nearest_px": each.nearest_px and list(each.nearest_px)}
+        for each in frame.distances
+    ]
+    words = asdict(frame) | {
+        "contours": outlines,
+        "distances": measured,
+        "image": frame.image.hex() if frame.image else None,
+    }
     words["placing"] = frame.placing.value
     if frame.placing is not Validity.VALID:  # a part of a place is none
         words |= dict.fromkeys(("first_pixel_m", "along_x_m", "along_y_m"))
@@ -49,9 +58,10 @@ def meant(data: bytes) -> dict | None:
 
 
 def test_good_frames_mean_the_same_one_after_the_other(probe):
-    frames = [encoded(each) for each in (FRAME, LOST, FRAME, replace(FRAME, contours=(), image=None))]
+    frames = [encoded(each) for each in (FRAME, LOST, MEASURED, FRAME, replace(FRAME, contours=(), image=None))]
     came = probe("ultrasound", frames)
     assert came == [meant(data) for data in frames]
+    assert [each["distance_mm"] for each in came[2]["distances"]] == [-1.5, 42.5, None]
     assert came[0]["contours"][0]["points"] == [10.5, 20.25, 30.0, 40.0, 12.0, 44.5]
 
 
@@ -77,10 +87,27 @@ def test_what_contradicts_itself_is_refused_by_both(probe, changed):
     assert probe("ultrasound", [encoded(FRAME), wrong]) == [meant(encoded(FRAME)), None]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"contour": 1},
+        {"validity": Validity.SUSPECT},
+        {"distance_mm": None},
+        {"p95_mm": -0.5},
+    ],
+    ids="-".join,
+)
+def test_a_distance_that_contradicts_itself_is_refused_by_both(probe, changed):
+    wrong = encoded(replace(MEASURED, distances=(replace(MEASURED.distances[0], **changed),)))
+    unplaced = encoded(replace(LOST, contours=MEASURED.contours, distances=MEASURED.distances, reason=""))
+    assert meant(wrong) is None
+    assert probe("ultrasound", [encoded(MEASURED), wrong, unplaced]) == [meant(encoded(MEASURED)), None, None]
+
+
 def test_both_languages_agree_on_damaged_frames(probe):
     rng = random.Random(20261127)
     small = placing_fields(PlacedImage("ct", PLACE, None))
-    vectors = [encoded(each) for each in (FRAME, LOST, replace(LOST, **small, placing_reason=""))]
+    vectors = [encoded(each) for each in (FRAME, LOST, MEASURED, replace(LOST, **small, placing_reason=""))]
     inputs = [damaged(rng.choice(vectors), rng) for _ in range(6000)]
     expected = [meant(data) for data in inputs]
     for data, came, python in zip(inputs, probe("ultrasound", inputs), expected, strict=True):
@@ -92,5 +119,6 @@ def test_both_languages_agree_on_damaged_frames(probe):
 @pytest.mark.parametrize("runtime", [Runtime.DOTNET], ids=["dotnet"])  # Mono does not count
 def test_frames_make_no_garbage(probe):
     """With an image and without, in turn."""
-    (steady,) = probe("ultrasound_allocations", [encoded(FRAME), encoded(replace(FRAME, image=None))])
-    assert (steady["frames"], steady["bytes"]) == (2000, 0)
+    frames = (FRAME, replace(FRAME, image=None), MEASURED)
+    (steady,) = probe("ultrasound_allocations", [encoded(each) for each in frames])
+    assert (steady["frames"], steady["bytes"]) == (3000, 0)

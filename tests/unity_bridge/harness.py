@@ -98,6 +98,7 @@ class Server:
             tools=("stylus", "drill"),
             surfaces=self.surfaces.hashes,
             ultrasound_port=self.ultrasound_port,
+            research_session=self.surface_settings.research_session,
         )
 
     def offer(self, surface: Surface) -> None:

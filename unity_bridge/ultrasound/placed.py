@@ -13,7 +13,7 @@ from geometry.points import Floats
 from unity_bridge.wire.convention import directions_to_unity, points_from_unity, points_to_unity
 from unity_bridge.wire.envelope import malformed
 from unity_bridge.wire.generated.constants import Validity
-from unity_bridge.wire.messages import UltrasoundContour, UltrasoundFrame
+from unity_bridge.wire.messages import UltrasoundContour, UltrasoundDistance, UltrasoundFrame
 
 _MM_PER_M = 1000.0
 Point = tuple[float, float, float]
@@ -74,7 +74,7 @@ def contour_points_px(one: UltrasoundContour) -> NDArray[np.float32]:
 
 def check_frame(frame: UltrasoundFrame) -> None:
     """Raises `MalformedMessageError` for a frame that contradicts itself: no place though valid, contours though not
-    usable, points that are none."""
+    usable, points that are none, distances from contours that are not there."""
     place = (frame.first_pixel_m, frame.along_x_m, frame.along_y_m)
     has_place = all(each is not None for each in place)
     if (frame.placing is Validity.VALID) != has_place or (has_place and not frame.to_frame):
@@ -88,6 +88,8 @@ def check_frame(frame: UltrasoundFrame) -> None:
         raise malformed(f"a frame of {frame.width_px} x {frame.height_px} px", f"1 to {MOST_PIXELS}")
     for each in frame.contours:
         _check_points(each.points_px)
+    for distance in frame.distances:
+        _check_distance(distance, frame)
 
 
 MOST_PIXELS = 8192
@@ -98,6 +100,16 @@ def _check_points(points_px: bytes) -> None:
         raise malformed(f"a contour of {len(points_px)} bytes", "8 for each point")
     if not np.isfinite(np.frombuffer(points_px, "<f4")).all():
         raise malformed("a contour with a point that is no number", "finite pixels")
+
+
+def _check_distance(distance: UltrasoundDistance, frame: UltrasoundFrame) -> None:
+    if frame.placing is not Validity.VALID or distance.contour >= len(frame.contours):
+        raise malformed("a distance from a contour that is not there", "distances from contours of a placed frame")
+    is_valid, p95_mm = distance.validity is Validity.VALID, distance.p95_mm
+    more = p95_mm is not None or distance.nearest_px is not None
+    if is_valid != (distance.distance_mm is not None) or (more and not is_valid) or (p95_mm or 0.0) < 0.0:
+        came = f"a distance from a contour that is {distance.validity.value}, with other numbers than that"
+        raise malformed(came, "one exactly where it is valid")
 
 
 def _three(values: Sequence[float] | Floats) -> Point:

@@ -46,6 +46,23 @@ class ContourNote(_Part):
     points_px: list[tuple[float, float]]
 
 
+class DistanceNote(_Part):
+    """How far a contour was from something: `navigation.ultrasound.distances.distance.ContourDistance`."""
+
+    contour: int
+    structure: str
+    to: str
+    is_tip: bool
+    in_frame: str
+    validity: str
+    reason: str
+    distance_mm: float | None
+    p95_mm: float | None
+    is_inside: bool | None
+    is_least: bool
+    nearest_px: tuple[float, float] | None
+
+
 class PlaceNote(_Part):
     """Where the frame was placed; see `navigation.ultrasound.live.placed_frame.PlacedFrame`.
 
@@ -68,6 +85,7 @@ class FrameNote(_Part):
         sequence, capture_ns, source_ns, pixel_mm, missing, label, poses: as in `UltrasoundFrame`.
         state, reason, contours: what was made of it live.
         place: None where it was not placed by a probe.
+        distances: of its contours; none in recordings from before they were measured.
     """
 
     sequence: int
@@ -81,6 +99,7 @@ class FrameNote(_Part):
     reason: str
     contours: list[ContourNote]
     place: PlaceNote | None
+    distances: list[DistanceNote] = []
 
 
 def note_schema() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import asdict
 from typing import Any
 
 from geometry import Transform
@@ -50,6 +51,7 @@ def packed_ultrasound(placed: PlacedFrame) -> bytes:
         "state": result.state,
         "reason": result.reason,
         "contours": [_contour(contour) for contour in result.contours],
+        "distances": [asdict(each) | {"validity": each.validity.value} for each in placed.distances],
         "place": {
             "validity": placed.validity.value,
             "reason": placed.reason,

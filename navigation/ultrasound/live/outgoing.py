@@ -17,7 +17,7 @@ from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.ultrasound.placed import PlacedImage, contour, placing_fields
 from unity_bridge.ultrasound.server import UltrasoundServer
 from unity_bridge.wire.envelope import Session, Validity
-from unity_bridge.wire.messages import UltrasoundContour, UltrasoundFrame
+from unity_bridge.wire.messages import UltrasoundContour, UltrasoundDistance, UltrasoundFrame
 
 _JPEG_QUALITY = 85  # at which speckle keeps its grain
 
@@ -95,6 +95,7 @@ class OutgoingFrames:
                 placing=placed.validity,
                 placing_reason=placed.reason,
                 contours=_contours(placed),
+                distances=_distances(placed),
             ),
             placed,
         )
@@ -139,6 +140,25 @@ def _contours(placed: PlacedFrame) -> tuple[UltrasoundContour, ...]:
     return tuple(
         contour(each.structure, each.points_px, closed=each.closed, confidence=each.confidence)
         for each in placed.result.contours
+    )
+
+
+def _distances(placed: PlacedFrame) -> tuple[UltrasoundDistance, ...]:
+    return tuple(
+        UltrasoundDistance(
+            contour=each.contour,
+            to=each.to,
+            is_tip=each.is_tip,
+            in_frame=each.in_frame,
+            validity=each.validity,
+            reason=each.reason,
+            distance_mm=each.distance_mm,
+            p95_mm=each.p95_mm,
+            is_inside=bool(each.is_inside),
+            is_least=each.is_least,
+            nearest_px=each.nearest_px,
+        )
+        for each in placed.distances
     )
 
 

@@ -7,7 +7,7 @@ using SurgNav.Core.Client;
 namespace SurgNav.Tests.Headset
 {
     /// <summary>
-    /// The options of unity_bridge/client/__main__.py, --send for events, --ultrasound to read it, and --anchors: where the
+    /// The options of unity_bridge/client/__main__.py, --send for events, --ultrasound to read it, --suggested to show what nobody has approved, and --anchors: where the
     /// headset's world is for how many seconds, such as 'room-1:2,:4,room-1:9', without a name while it sleeps.
     /// </summary>
     internal sealed class Arguments
@@ -65,6 +65,7 @@ namespace SurgNav.Tests.Headset
             settings.ControlEndpoint = Text("--control") ?? settings.ControlEndpoint;
             settings.Name = Text("--name") ?? "C# headset";
             settings.Program = "surgnav headset test 1.0";
+            settings.ShowSuggestedSurfaces = Text("--suggested") == "shown";
             settings.MaxTriangles = (long)Number("--max-triangles", 0.0);
             settings.SurfaceForm = Text("--form") switch
             {
@@ -79,6 +80,7 @@ namespace SurgNav.Tests.Headset
         {
             "--poses", "--surfaces", "--control", "--keys", "--duration", "--timeout", "--name", "--max-batches",
             "--report", "--record", "--form", "--max-triangles", "--send", "--anchors", "--ultrasound",
+            "--suggested",
         };
 
         private string? Text(string option) => given.TryGetValue(option, out var value) ? value : null;

@@ -39,6 +39,7 @@ namespace SurgNav.Tests.Headset
             values["recording_full"] = recorder.IsFull;
             values["surfaces_missing"] = status.MissingSurfaces;
             values["surface_levels"] = headset.Surfaces.Select(Level).ToList();
+            values["surfaces_suggested"] = headset.Surfaces.Where(each => each.IsSuggested).Select(each => each.Name).ToList();
             values["surface_reconnects"] = status.Surfaces.Reconnections;
             values["server_sessions"] = statistics.Sessions;
             values["refused_by_server"] = Program.Refusal(status);

@@ -28,7 +28,7 @@ namespace SurgNav.Tests.WireProbe
                     isTaken = false;
                 }
 
-                Console.WriteLine(isTaken ? Json.Of(Words(data)) : data.Number == 0 && data.ContourCount == 0 ? "null" : "\"left over\"");
+                Console.WriteLine(isTaken ? Json.Of(Words(data)) : data.Number == 0 && data.ContourCount + data.DistanceCount == 0 ? "null" : "\"left over\"");
             }
 
             return 0;
@@ -60,6 +60,11 @@ namespace SurgNav.Tests.WireProbe
                     {
                         sum += data[index].Structure.Length + data[index].PointsPx[0];
                     }
+
+                    for (int index = 0; index < data.DistanceCount; index++)
+                    {
+                        sum += data.Distance(index).To.Length + (data.Distance(index).DistanceMm ?? 0.0);
+                    }
                 }
             }
 
@@ -86,6 +91,7 @@ namespace SurgNav.Tests.WireProbe
                 ["along_y_m"] = hasPlace ? Numbers(data.AlongYM) : null,
                 ["expected_p95_mm"] = data.ExpectedP95Mm,
                 ["contours"] = Enumerable.Range(0, data.ContourCount).Select(index => Words(data[index])).ToList(),
+                ["distances"] = Enumerable.Range(0, data.DistanceCount).Select(index => Words(data.Distance(index))).ToList(),
                 ["image"] = data.Image.Length > 0 ? data.Image : (object?)null,
             };
         }
@@ -98,6 +104,24 @@ namespace SurgNav.Tests.WireProbe
                 ["closed"] = outline.IsClosed,
                 ["confidence"] = outline.Confidence,
                 ["points"] = outline.PointsPx.ToArray().ToList(),
+            };
+        }
+
+        private static object Words(ContourDistance distance)
+        {
+            return new Dictionary<string, object?>
+            {
+                ["contour"] = distance.Contour,
+                ["to"] = distance.To,
+                ["is_tip"] = distance.IsTip,
+                ["in_frame"] = distance.InFrame,
+                ["validity"] = distance.Validity.Word(),
+                ["reason"] = distance.Reason,
+                ["distance_mm"] = distance.DistanceMm,
+                ["p95_mm"] = distance.P95Mm,
+                ["is_inside"] = distance.IsInside,
+                ["is_least"] = distance.IsLeast,
+                ["nearest_px"] = distance.NearestXPx is { } x && distance.NearestYPx is { } y ? new List<double> { x, y } : null,
             };
         }
 

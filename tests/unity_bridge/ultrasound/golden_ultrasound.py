@@ -28,6 +28,37 @@ def ultrasound_messages() -> dict[str, Declared]:
             **placing_fields(PlacedImage("ct", PLACE, 1.25)),
             **common,
         ),
+        "ultrasound_frame_measured": m.UltrasoundFrame(
+            number=44,
+            state="usable",
+            contours=(contour("vessel", np.array([[10.5, 20.25], [30.0, 40.0], [12.0, 44.5]]), closed=True),),
+            distances=(
+                m.UltrasoundDistance(
+                    contour=0,
+                    to="artery",
+                    in_frame="ct",
+                    validity=Validity.VALID,
+                    distance_mm=-1.5,
+                    p95_mm=1.125,
+                    is_inside=True,
+                    nearest_px=(30.0, 40.0),
+                ),
+                m.UltrasoundDistance(
+                    contour=0,
+                    to="nerve",
+                    in_frame="ct",
+                    validity=Validity.VALID,
+                    distance_mm=42.5,
+                    is_least=True,
+                    nearest_px=(12.0, 44.5),
+                ),
+                m.UltrasoundDistance(
+                    contour=0, to="stylus", is_tip=True, validity=Validity.LOST, reason="no pose: lost: occluded"
+                ),
+            ),
+            **placing_fields(PlacedImage("ct", PLACE, 1.25)),
+            **common,
+        ),
         "ultrasound_frame_not_placed": m.UltrasoundFrame(
             number=43,
             state="no contact",

@@ -41,7 +41,7 @@ from unity_bridge.wire.generated.surfaces_messages import (
 )
 from unity_bridge.wire.generated.surfaces_parts import SurfaceEntry, SurfaceLevel
 from unity_bridge.wire.generated.ultrasound_messages import UltrasoundFrame, UltrasoundRequest
-from unity_bridge.wire.generated.ultrasound_parts import UltrasoundContour
+from unity_bridge.wire.generated.ultrasound_parts import UltrasoundContour, UltrasoundDistance
 
 __all__ = [
     "MESSAGES",
@@ -80,6 +80,7 @@ __all__ = [
     "ToolGuidance",
     "ToolObservations",
     "UltrasoundContour",
+    "UltrasoundDistance",
     "UltrasoundFrame",
     "UltrasoundRequest",
     "Welcome",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unity_bridge.wire.generated.constants import Validity
-from unity_bridge.wire.generated.ultrasound_parts import UltrasoundContour
+from unity_bridge.wire.generated.ultrasound_parts import UltrasoundContour, UltrasoundDistance
 from unity_bridge.wire.schema import BLOB, F64, FLAG, I64, POSITION, TEXT, U32, U64, choice, floats, tagged
 
 
@@ -46,6 +46,7 @@ class UltrasoundFrame:
         expected_p95_mm: 95 of 100 frames lie within it of where they are shown, at the worst corner; absent where not
             known.
         image: JPEG, grey.
+        distances: of its contours; none in a frame that is not placed.
     """
 
     number: int = tagged(1, U64)
@@ -64,3 +65,4 @@ class UltrasoundFrame:
     expected_p95_mm: float | None = tagged(14, F64, default=None)
     contours: tuple[UltrasoundContour, ...] = tagged(15, UltrasoundContour, repeated=True)
     image: bytes | None = tagged(16, BLOB, default=None)
+    distances: tuple[UltrasoundDistance, ...] = tagged(17, UltrasoundDistance, repeated=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
-from geometry import Surface
 from geometry.frames import CT, REFERENCE
 from navigation.live.pose_mirror import MirroredTool
 from navigation.ultrasound.distances.distance import ContourDistance, smallest
@@ -17,8 +15,8 @@ from navigation.ultrasound.distances.measure import NOT_REGISTERED, Distances
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from reconstruction.ultrasound.contours import Contour
-from registration.distance.distance_grid import DistanceGrid, GridSettings
 from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
+from tests.navigation.ultrasound.distances.balls import SHOWS_NS, ball
 from tests.navigation.ultrasound.live.probes import (
     LAG_S,
     MS,
@@ -31,23 +29,12 @@ from tests.navigation.ultrasound.live.probes import (
     told,
 )
 from tests.navigation.ultrasound.results import pixels, result, vessel
-from tests.registration.shapes import icosphere
 from unity_bridge.wire.envelope import Validity
 
 # The pixel (x, y) lies at (0.1 x - 20, 0.12 y + 80, 15) in the probe: the vessel of `results` fills -18 to -14 mm along
 # the image's x, 83.6 to 86 mm along its y.
-SHOWS_NS = 500 * MS
 TIP_MM2 = np.diag([0.04, 0.09, 0.16])
 TIP_SPEED_MM_S = np.array([-70.0, 60.0, 40.0])
-
-
-@cache
-def ball(centre_probe: tuple[float, float, float], radius_mm: float) -> DistanceGrid:
-    """A ball that lies there beside the probe at the instant that is shown."""
-    vertices, triangles = icosphere(4)
-    centre_ct = T_REFERENCE_CT.inverse().apply(pose_at(SHOWS_NS).apply(np.array([centre_probe])))
-    surface = Surface(centre_ct + radius_mm * vertices, triangles, CT, "artery")
-    return DistanceGrid.from_surface(surface, GridSettings(spacing_mm=0.5))
 
 
 def tip(at_ns: int, there_probe: tuple[float, float, float], **more: object) -> MirroredTool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,8 +20,10 @@ from navigation.clock import MonotonicClock
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.ultrasound.live.process import LiveUltrasound
 from reconstruction.ultrasound.errors import UltrasoundError
+from tests.navigation.ultrasound.distances.balls import ball
 from tests.navigation.ultrasound.live.probes import T_REFERENCE_CT
 from tests.navigation.ultrasound.live.scanner import Scanner, film, live_config
+from tests.reconstruction.ultrasound.frames import bone_frame
 from unity_bridge.wire.envelope import Validity
 
 PATIENCE_S = 60.0
@@ -93,6 +97,19 @@ def test_cable_and_probe_and_process_each_come_back_by_themselves(watched: Watch
     os.kill(watched.live.state.process_id, signal.SIGKILL)
     watched.wait_for(lambda now: watched.live.state.restarts == 1 and is_placed(now))
     assert any("killed by signal 9; it is started again" in line for line in watched.news)
+
+
+def test_contours_are_measured_to_what_the_plan_has_now_and_by_the_next_process_too(watched: Watched) -> None:
+    shown = itertools.cycle([cv2.resize(bone_frame(seed), (160, 160)) for seed in range(12)])
+    watched.scanner.alter = lambda pixels: next(shown)
+    watched.scanner.T_reference_ct = T_REFERENCE_CT
+    watched.live.measure_to((("artery", ball((-8.0, 84.8, 15.0), 3.0)),))
+    measured = watched.wait_for(lambda now: now.distances)
+    assert measured.distances[0].startswith("bone to artery: at least ")
+    os.kill(watched.live.state.process_id, signal.SIGKILL)
+    watched.wait_for(lambda now: watched.live.state.restarts == 1 and now.distances)
+    watched.live.measure_to(())
+    watched.wait_for(lambda now: now.structures and not now.distances)
 
 
 def zoomed(pixels: np.ndarray) -> np.ndarray:

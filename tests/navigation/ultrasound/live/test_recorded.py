@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from navigation.recorder.tap import MOST_IMAGES, Kind, Tapped, images_address
 from navigation.recorder.translate import Translator
 from navigation.recorder.ultrasound import CONTOURS, IMAGE_FRAME
 from navigation.recorder.writing import RecordingWriter
+from navigation.ultrasound.distances.measure import Distances
 from navigation.ultrasound.finding import BONE, open_finder, open_judge
 from navigation.ultrasound.live.frame_tap import UltrasoundTap, packed_ultrasound
 from navigation.ultrasound.live.placed_frame import PlacedFrame
@@ -56,9 +57,10 @@ def pipeline(tmp_path: Path) -> FramePipeline:
 
 def placed_frames(tmp_path: Path) -> list[PlacedFrame]:
     """As the live process makes them; the fifth has no image, and the seventh never came."""
-    timeline, live = PlacingTimeline(probe_in_force()), pipeline(tmp_path)
+    timeline, live, distances = PlacingTimeline(probe_in_force()), pipeline(tmp_path), Distances(["stylus", "driver"])
     for at_ms in range(900, 2000, 10):
         timeline.note([told(at_ms * MS), patient()])
+        distances.note([replace(told(at_ms * MS), tool="stylus", from_frame="stylus_tip")])
     made = []
     for number, pixels in enumerate(images()):
         if number == 6:
@@ -67,7 +69,7 @@ def placed_frames(tmp_path: Path) -> list[PlacedFrame]:
         shown = None if number == 4 else pixels
         missing = "cable" if shown is None else ""
         frame = UltrasoundFrame(number + 3, capture_ns, shown, source_ns=capture_ns + 5, missing=missing)
-        made.append(timeline.place(live.process(frame)))
+        made.append(distances.measured(timeline.place(live.process(frame))))
     return made
 
 
@@ -119,6 +121,14 @@ def test_the_same_pipeline_finds_the_same_contours_to_the_last_bit(
             assert (was.structure, was.closed) == (stored.structure, stored.closed) == (found.structure, found.closed)
             np.testing.assert_array_equal(found.points_px, was.points_px)
             np.testing.assert_array_equal(np.array(stored.points_px), was.points_px)
+
+
+def test_distances_are_kept_with_the_reasons_why_there_are_none(live: list[PlacedFrame], recorded: Path):
+    kept = [each for note in McapImages(recorded).frame_notes for each in note.distances]
+    made = [each for placed in live for each in placed.distances]
+    assert {each.to: each.distance_mm is None for each in kept} == {"stylus": False, "driver": True}
+    for note, was in zip(kept, made, strict=True):
+        assert note.model_dump() == {**asdict(was), "validity": was.validity.value}
 
 
 def test_places_are_kept_whole(live: list[PlacedFrame], recorded: Path):

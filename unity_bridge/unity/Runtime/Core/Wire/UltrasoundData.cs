@@ -9,6 +9,7 @@ namespace SurgNav.Core.Wire
     public sealed class UltrasoundData
     {
         internal ContourRecord[] Records = Array.Empty<ContourRecord>();
+        internal DistanceRecord[] Distances = Array.Empty<DistanceRecord>();
         internal float[] Coordinates = Array.Empty<float>();
         internal byte[] ImageBytes = Array.Empty<byte>();
 
@@ -55,6 +56,9 @@ namespace SurgNav.Core.Wire
 
         public int ContourCount { get; internal set; }
 
+        /// <summary>How many distances the frame has, from its contours to structures and tips.</summary>
+        public int DistanceCount { get; internal set; }
+
         /// <summary>The JPEG; empty without one.</summary>
         public ReadOnlyMemory<byte> Image => new ReadOnlyMemory<byte>(ImageBytes, 0, ImageLength);
 
@@ -74,8 +78,14 @@ namespace SurgNav.Core.Wire
             }
         }
 
+        public ContourDistance Distance(int index)
+        {
+            return new ContourDistance(new ReadOnlySpan<DistanceRecord>(Distances, 0, DistanceCount)[index]);
+        }
+
         internal void Clear()
         {
+            DistanceCount = 0;
             Header = default;
             Number = 0;
             ContourCount = 0;

@@ -59,6 +59,15 @@ namespace SurgNav.Core.Wire
                 throw new MalformedMessageException($"contours in a frame that is '{data.State}'", "contours of usable frames only");
             }
 
+            for (int index = 0; index < data.DistanceCount; index++)
+            {
+                if (!isValid || data.Distances[index].Contour >= data.ContourCount)
+                {
+                    throw new MalformedMessageException(
+                        "a distance from a contour that is not there", "distances from contours of a placed frame");
+                }
+            }
+
             if (data.WidthPx < 1 || data.WidthPx > MostPixels || data.HeightPx < 1 || data.HeightPx > MostPixels)
             {
                 throw new MalformedMessageException($"a frame of {data.WidthPx} x {data.HeightPx} px", $"1 to {MostPixels}");
@@ -78,6 +87,13 @@ namespace SurgNav.Core.Wire
                 {
                     FieldReader.CheckRepeats(data.ContourCount, "contours");
                     Contour(payload, data);
+                    continue;
+                }
+
+                if (tag == UltrasoundFrameTags.Distances)
+                {
+                    FieldReader.CheckRepeats(data.DistanceCount, "distances");
+                    Distance(payload, data);
                     continue;
                 }
 
@@ -160,7 +176,7 @@ namespace SurgNav.Core.Wire
                     data.AlongYM = Three(payload);
                     break;
                 case UltrasoundFrameTags.ExpectedP95Mm:
-                    data.ExpectedP95Mm = Finite(WireBytes.ReadF64(Sized(payload, 8, "f64"), 0));
+                    data.ExpectedP95Mm = Number(payload);
                     break;
                 case UltrasoundFrameTags.Image:
                     Keep(payload, data);
@@ -201,11 +217,11 @@ namespace SurgNav.Core.Wire
                         break;
                     case UltrasoundContourTags.Closed:
                         FieldReader.Once(ref seen, 2, "closed");
-                        record.IsClosed = IsSet(Sized(payload, 1, "flag")[0]);
+                        record.IsClosed = Flag(payload);
                         break;
                     case UltrasoundContourTags.Confidence:
                         FieldReader.Once(ref seen, 3, "confidence");
-                        record.Confidence = Finite(WireBytes.ReadF64(Sized(payload, 8, "f64"), 0));
+                        record.Confidence = Number(payload);
                         break;
                 }
             }
@@ -218,6 +234,16 @@ namespace SurgNav.Core.Wire
             }
 
             data.Records[data.ContourCount++] = record;
+        }
+
+        private void Distance(ReadOnlySpan<byte> body, UltrasoundData data)
+        {
+            if (data.Distances.Length == data.DistanceCount)
+            {
+                Array.Resize(ref data.Distances, Math.Max(8, 2 * data.DistanceCount));
+            }
+
+            data.Distances[data.DistanceCount++] = DistanceRecord.Read(body, texts);
         }
 
         private static void Points(ReadOnlySpan<byte> bytes, ref ContourRecord record, UltrasoundData data)
@@ -242,8 +268,9 @@ namespace SurgNav.Core.Wire
             }
         }
 
-        private static bool IsSet(byte value)
+        internal static bool Flag(ReadOnlySpan<byte> payload)
         {
+            byte value = Sized(payload, 1, "flag")[0];
             return value <= 1 ? value == 1 : throw new MalformedMessageException($"a flag of {value}", "0 or 1");
         }
 
@@ -267,9 +294,11 @@ namespace SurgNav.Core.Wire
             return value;
         }
 
+        internal static double Number(ReadOnlySpan<byte> payload) => Finite(WireBytes.ReadF64(Sized(payload, 8, "f64"), 0));
+
         private static double Finite(double value) => WireBytes.IsFinite(value) ? value : throw Refuse.Number("f64");
 
-        private static ReadOnlySpan<byte> Sized(ReadOnlySpan<byte> payload, int bytes, string what)
+        internal static ReadOnlySpan<byte> Sized(ReadOnlySpan<byte> payload, int bytes, string what)
         {
             return payload.Length == bytes ? payload : throw Refuse.Size(what, payload.Length, bytes);
         }

@@ -14,6 +14,22 @@ namespace SurgNav.Core.Wire
         public const ushort PointsPx = 4;
     }
 
+    /// <summary>How far one contour is from a structure of the plan or from a tool's tip, at the instant that the image shows; a closed contour is the area in it. The tags of its fields.</summary>
+    public static class UltrasoundDistanceTags
+    {
+        public const ushort Contour = 1;
+        public const ushort To = 2;
+        public const ushort IsTip = 3;
+        public const ushort InFrame = 4;
+        public const ushort Validity = 5;
+        public const ushort Reason = 6;
+        public const ushort DistanceMm = 7;
+        public const ushort P95Mm = 8;
+        public const ushort IsInside = 9;
+        public const ushort IsLeast = 10;
+        public const ushort NearestPx = 11;
+    }
+
     /// <summary>One frame of live ultrasound: its contours, where its image lies, and the image itself where it was asked for. The tags of its fields.</summary>
     public static class UltrasoundFrameTags
     {
@@ -33,6 +49,7 @@ namespace SurgNav.Core.Wire
         public const ushort ExpectedP95Mm = 14;
         public const ushort Contours = 15;
         public const ushort Image = 16;
+        public const ushort Distances = 17;
     }
 
     /// <summary>One structure in the frame.</summary>
@@ -91,6 +108,123 @@ namespace SurgNav.Core.Wire
             }
 
             writer.Blob(4, PointsPx);
+        }
+    }
+
+    /// <summary>How far one contour is from a structure of the plan or from a tool's tip, at the instant that the image shows; a closed contour is the area in it.</summary>
+    public sealed class UltrasoundDistance
+    {
+        /// <summary>Which of the frame's contours, from 0.</summary>
+        public uint Contour { get; set; }
+        /// <summary>Name of the structure, or of the tool.</summary>
+        public string To { get; set; } = "";
+        /// <summary>It is a tool's tip.</summary>
+        public bool IsTip { get; set; }
+        /// <summary>The frame that it was measured in: 'ct' for structures, 'reference' for tips.</summary>
+        public string InFrame { get; set; } = "";
+        /// <summary>Only `valid` has the fields 7 to 11.</summary>
+        public Validity Validity { get; set; }
+        /// <summary>Why there is no distance: show it, never the one before.</summary>
+        public string Reason { get; set; } = "";
+        /// <summary>The smallest; of a structure negative where the contour reaches into it.</summary>
+        public double? DistanceMm { get; set; }
+        /// <summary>95 of 100 such distances are off by less; absent where not known.</summary>
+        public double? P95Mm { get; set; }
+        /// <summary>The contour reaches into the structure; or the tip lies in the contour's area, or above or below it.</summary>
+        public bool IsInside { get; set; }
+        /// <summary>It is only the least that is possible: show it as such.</summary>
+        public bool IsLeast { get; set; }
+        /// <summary>Where on the contour, x and y in pixels of the frame.</summary>
+        public double[]? NearestPx { get; set; }
+
+        /// <summary>Reads the fields, skipping unknown tags. Blobs are views of the body.</summary>
+        /// <exception cref="WireException">A field that is missing, comes twice, or holds what it cannot.</exception>
+        public static UltrasoundDistance Decode(ReadOnlyMemory<byte> body)
+        {
+            var message = new UltrasoundDistance();
+            ulong seen = 0;
+            var fields = new FieldReader(body);
+            while (fields.Next())
+            {
+                switch (fields.Tag)
+                {
+                    case 1:
+                        FieldReader.Once(ref seen, 0, "contour");
+                        message.Contour = fields.U32();
+                        break;
+                    case 2:
+                        FieldReader.Once(ref seen, 1, "to");
+                        message.To = fields.Text();
+                        break;
+                    case 3:
+                        FieldReader.Once(ref seen, 2, "is_tip");
+                        message.IsTip = fields.Flag();
+                        break;
+                    case 4:
+                        FieldReader.Once(ref seen, 3, "in_frame");
+                        message.InFrame = fields.Text();
+                        break;
+                    case 5:
+                        FieldReader.Once(ref seen, 4, "validity");
+                        message.Validity = ValidityCodes.Decode(fields.Byte());
+                        break;
+                    case 6:
+                        FieldReader.Once(ref seen, 5, "reason");
+                        message.Reason = fields.Text();
+                        break;
+                    case 7:
+                        FieldReader.Once(ref seen, 6, "distance_mm");
+                        message.DistanceMm = fields.F64();
+                        break;
+                    case 8:
+                        FieldReader.Once(ref seen, 7, "p95_mm");
+                        message.P95Mm = fields.F64();
+                        break;
+                    case 9:
+                        FieldReader.Once(ref seen, 8, "is_inside");
+                        message.IsInside = fields.Flag();
+                        break;
+                    case 10:
+                        FieldReader.Once(ref seen, 9, "is_least");
+                        message.IsLeast = fields.Flag();
+                        break;
+                    case 11:
+                        FieldReader.Once(ref seen, 10, "nearest_px");
+                        message.NearestPx = fields.F64Array(2);
+                        break;
+                }
+            }
+
+            FieldReader.Require(seen, 0x13, "UltrasoundDistance", "contour, to, validity");
+            return message;
+        }
+
+        /// <exception cref="WireException">A value that the wire does not allow.</exception>
+        public void Encode(WireWriter writer)
+        {
+            writer.U32(1, Contour);
+            writer.Text(2, To);
+            writer.Flag(3, IsTip);
+            writer.Text(4, InFrame);
+            writer.Byte(5, (byte)ValidityCodes.Decode((byte)Validity));
+            writer.Text(6, Reason);
+            if (DistanceMm is { } value7)
+            {
+                writer.F64(7, value7);
+            }
+
+            if (P95Mm is { } value8)
+            {
+                writer.F64(8, value8);
+            }
+
+            writer.Flag(9, IsInside);
+            writer.Flag(10, IsLeast);
+            if (NearestPx is { } value11)
+            {
+                writer.F64Array(11, value11, 2);
+            }
+
         }
     }
 
@@ -178,6 +312,8 @@ namespace SurgNav.Core.Wire
         public List<UltrasoundContour> Contours { get; } = new List<UltrasoundContour>();
         /// <summary>JPEG, grey.</summary>
         public ReadOnlyMemory<byte>? Image { get; set; }
+        /// <summary>Of its contours; none in a frame that is not placed.</summary>
+        public List<UltrasoundDistance> Distances { get; } = new List<UltrasoundDistance>();
 
         public MessageType WireType => MessageType.UltrasoundFrame;
 
@@ -256,6 +392,10 @@ namespace SurgNav.Core.Wire
                         FieldReader.Once(ref seen, 14, "image");
                         message.Image = fields.Blob();
                         break;
+                    case 17:
+                        FieldReader.CheckRepeats(message.Distances.Count, "distances");
+                        message.Distances.Add(UltrasoundDistance.Decode(fields.Blob()));
+                        break;
                 }
             }
 
@@ -306,6 +446,13 @@ namespace SurgNav.Core.Wire
             if (Image is { } value16)
             {
                 writer.Blob(16, value16);
+            }
+
+            foreach (var each in Distances)
+            {
+                int start17 = writer.Begin(17);
+                each.Encode(writer);
+                writer.End(start17);
             }
 
         }
