@@ -8,7 +8,7 @@ from navigation.clock import PacedClock
 from navigation.devices.driver import Device
 from navigation.devices.registry import driver_of
 from navigation.devices.ultrasound.source import UltrasoundSource
-from navigation.errors import RoomError
+from navigation.errors import DeviceError, RoomError
 from navigation.room.room import Room
 
 
@@ -25,6 +25,20 @@ def open_images(room: Room, clock: PacedClock) -> UltrasoundSource:
 def device_with_images(name: str, devices: Sequence[Device], clock: PacedClock) -> Device:
     """The device of a room, called `name`, whose images `open_images` would open."""
     return _the_images(name, devices, clock)[0]
+
+
+def open_source(device: Device, clock: PacedClock) -> UltrasoundSource:
+    """Opens the images of a device, without waiting for them.
+
+    Raises:
+        DeviceError: it gives none, or they cannot be opened.
+    """
+    source = driver_of(device.driver).images(device, clock)
+    if source is None:
+        raise DeviceError(
+            f"the device {device.name!r} without images", "one that gives images", "correct the room file"
+        )
+    return source
 
 
 def _the_images(name: str, devices: Sequence[Device], clock: PacedClock) -> tuple[Device, UltrasoundSource]:

@@ -154,16 +154,8 @@ class ContourPlacing:
             self.n_refused += 1
             return {"reason": pose, "contours": []}
         self.n_placed += 1
-        image_map = self.probe.image_map
-        points_px = np.concatenate([corners_px(self.probe.size_px), *(each.points_px for each in result.contours)])
-        return {
-            "reason": "",
-            "to_frame": self.fixed,
-            "image_shows_ns": result.source_ns + round(self.probe.lag_s * NS_PER_S),
-            "expected_error_rms_mm": round(float(image_map.expected_errors_mm(points_px).max()), 3),
-            "image_px_to_mm": (pose @ image_map.matrix_probe_image_px).tolist(),
-            "contours": [self._placed(contour.points_px, pose) for contour in result.contours],
-        }
+        shows_ns = result.source_ns + round(self.probe.lag_s * NS_PER_S)
+        return placed_in_record(self.probe, self.fixed, pose, result, shows_ns)
 
     def matrix_of(self, pixels: GreyPixels, pixel_mm: tuple[float, float] | None, source_ns: int) -> Floats | str:
         """``(4, 4)`` from ``(x px, y px, 0, 1)`` to `fixed` in mm, of an image with this time; or why there is none."""
@@ -178,10 +170,35 @@ class ContourPlacing:
             trouble = f"no pose of {self.probe.name} at the time that the image shows"
         return trouble or pose
 
-    def _placed(self, points_px: Floats, T_fixed_probe: Floats) -> dict[str, Any]:
-        in_probe_mm = self.probe.image_map.to_probe_mm(points_px)
+
+def placed_in_record(
+    probe: ProbeInForce, fixed: str, T_fixed_probe: Floats, result: FrameResult, shows_ns: int
+) -> dict[str, Any]:
+    """A frame and its contours with their places, for its record.
+
+    Args:
+        probe: its calibrations.
+        fixed: the frame that they are placed in.
+        T_fixed_probe: the probe's pose at the instant that the image shows, ``(4, 4)``.
+        result: the frame.
+        shows_ns: that instant, on the clock of the poses.
+    """
+    image_map = probe.image_map
+    points_px = np.concatenate([corners_px(probe.size_px), *(each.points_px for each in result.contours)])
+
+    def placed(points_px: Floats) -> dict[str, Any]:
+        in_probe_mm = image_map.to_probe_mm(points_px)
         in_fixed_mm = in_probe_mm @ T_fixed_probe[:3, :3].T + T_fixed_probe[:3, 3]
         return {"points_probe_mm": in_probe_mm.round(3).tolist(), "points_mm": in_fixed_mm.round(3).tolist()}
+
+    return {
+        "reason": "",
+        "to_frame": fixed,
+        "image_shows_ns": shows_ns,
+        "expected_error_rms_mm": round(float(image_map.expected_errors_mm(points_px).max()), 3),
+        "image_px_to_mm": (T_fixed_probe @ image_map.matrix_probe_image_px).tolist(),
+        "contours": [placed(contour.points_px) for contour in result.contours],
+    }
 
 
 def placing_of(room: Room, path: Path, recording: UltrasoundRecording) -> ContourPlacing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,11 +14,15 @@ import zmq
 from geometry.errors import SurgNavError
 from geometry.extras import from_extra
 from navigation.clock import NS_PER_S, MonotonicClock
+from navigation.devices.driver import Device
+from navigation.devices.kept_clock import KeptClock
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.playback import Playback
-from navigation.devices.ultrasound.source import UltrasoundSource
+from navigation.devices.ultrasound.source import GreyPixels, UltrasoundSource
 from navigation.processes.priority import keep_to_itself
+from navigation.room.room_images import open_source
 from navigation.ultrasound.finding import open_finder, open_judge, sample_frames
+from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.messages import Ended, Started, pack
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
 
@@ -35,7 +39,7 @@ class WorkerConfig:
     """What the process is started with.
 
     Attributes:
-        source: what `open_recording` takes.
+        source: what `open_recording` takes; or the device of a room, whose images are taken as they come.
         rate_hz: frames a second of a source that has no times of its own.
         speed: of the playback; 1 is as recorded.
         loop: start again at the end.
@@ -45,7 +49,7 @@ class WorkerConfig:
         endpoint: ZeroMQ endpoint that results are sent to.
     """
 
-    source: str
+    source: str | Device
     rate_hz: float | None
     speed: float
     loop: bool
@@ -109,9 +113,7 @@ def run_ultrasound_process(config: WorkerConfig, connection: Connection) -> None
 
     cv2.setNumThreads(1)  # its jobs here are too small to share, and the network's threads want the cores
     try:
-        recording = open_recording(config.source, config.rate_hz)
-        source = Playback(recording, clock, speed=config.speed, loop=config.loop)
-        samples = sample_frames(recording, open_judge(config.model))
+        source, samples = _opened(config, clock)
         finder = open_finder(config.model, config.engine, samples, clock, config.cache)
         pipeline = FramePipeline(finder, open_judge(config.model), clock)
         finder.find(np.zeros((256, 256), np.uint8), None)  # engines compile at the first call
@@ -127,6 +129,24 @@ def run_ultrasound_process(config: WorkerConfig, connection: Connection) -> None
         connection.send(error)
     except (EOFError, BrokenPipeError):
         return  # who started this has ended
+
+
+def _opened(config: WorkerConfig, clock: MonotonicClock) -> tuple[UltrasoundSource, Sequence[GreyPixels]]:
+    """The source, and frames of it that engines are compared on, which a device has none of yet.
+
+    Raises:
+        SurgNavError: it cannot be opened, or a device gives no images.
+    """
+    device = config.source
+    if isinstance(device, Device):
+        device = device.keeping_clock(KeptClock())
+        stated = open_source(device, clock)  # never started: what it is called, and how fast it says that it is
+        kept = KeptSource(lambda: open_source(device, clock), clock)
+        kept.name, kept.rate_hz = stated.name, stated.rate_hz
+        return kept, ()
+    recording = open_recording(device, config.rate_hz)
+    source = Playback(recording, clock, speed=config.speed, loop=config.loop)
+    return source, sample_frames(recording, open_judge(config.model))
 
 
 def _sender(socket: zmq.Socket[bytes]) -> Callable[[FrameResult], bool]:

@@ -20,11 +20,17 @@ class UltrasoundRequest:
     """What the command line asks of `surgnav ultrasound run`."""
 
     source: Annotated[
-        Path, typer.Argument(help="Folder of pictures, video file, or PLUS sequence (.igs.mha, .igs.mhd).")
-    ]
+        Path | None,
+        typer.Argument(
+            help="Folder of pictures, video file, or PLUS sequence (.igs.mha, .igs.mhd); none: --room's live images."
+        ),
+    ] = None
     model: Annotated[
-        str, typer.Option(help="nerve_vessel, nerve_vessel_tiny, bone, or the JSON description of a 2D network.")
-    ] = "nerve_vessel"
+        str | None,
+        typer.Option(
+            help="nerve_vessel (the usual), nerve_vessel_tiny, bone, or a 2D network's JSON; live, the room's."
+        ),
+    ] = None
     room: Annotated[
         Path | None, typer.Option(help="Room file: contours are placed by the calibrations of its probe.")
     ] = None
@@ -56,7 +62,7 @@ class UltrasoundRequest:
 @ultrasound_app.command("run")
 @takes(UltrasoundRequest)
 def run_command(request: UltrasoundRequest) -> None:
-    """Finds contours in a recording as if it came from a scanner: the newest frame wins. Shows and records them."""
+    """Finds contours in live images, or in a recording as if it were live; the newest frame wins. Records them."""
     from navigation.terminal.reporting import reporting
 
     with reporting(json_file=request.json_file) as (console, progress):
@@ -69,8 +75,12 @@ def run_command(request: UltrasoundRequest) -> None:
 class VolumeRequest:
     """What the command line asks of `surgnav ultrasound volume`."""
 
-    source: Annotated[Path, typer.Argument(help="PLUS sequence of a tracked sweep (.igs.mha, .igs.mhd).")]
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="PLUS sequence of a tracked sweep (.igs.mha, .igs.mhd); none: --room's live images."),
+    ] = None
     out: Annotated[Path, typer.Option(help="The volume: .nrrd, .mha, .nii.gz; picture and report beside it.")]
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Live: ends the sweep; else Ctrl-C does.")] = None
     room: Annotated[Path | None, typer.Option(help="Room file: the calibrations of its probe place the frames.")] = None
     probe_map: Annotated[
         Path | None, typer.Option(help="Instead: a configuration of PLUS whose ImageToProbe places them, without lag.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +13,13 @@ from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.commands.ultrasound.command import UltrasoundRequest
 from navigation.commands.ultrasound.screen import print_summary
+from navigation.devices.driver import Device, Role
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.errors import DeviceError
 from navigation.processes.priority import ULTRASOUND, going_first
 from navigation.room.read_room import read_room
+from navigation.room.room_images import device_with_images
 from navigation.terminal.json_files import write_json_file
 from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.drawing import Caption, draw, picture_height
@@ -28,6 +31,7 @@ from navigation.ultrasound.pipeline import FramePipeline, FrameResult
 from navigation.ultrasound.placing import ContourPlacing, placing_of
 from navigation.ultrasound.process import UltrasoundProcess
 from navigation.ultrasound.record import ContourRecord
+from navigation.ultrasound.room_poses import RoomPoses
 from navigation.ultrasound.shown import Display
 from navigation.ultrasound.summary import Summary
 from navigation.ultrasound.window import Window, has_screen
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 
     from navigation.terminal.progress import ProgressLine
 
+Placing = ContourPlacing | RoomPoses
+
 
 def run(request: UltrasoundRequest, console: Console, progress: ProgressLine) -> None:
     """Runs the model on the source, records, and prints a summary.
@@ -48,17 +54,20 @@ def run(request: UltrasoundRequest, console: Console, progress: ProgressLine) ->
     """
     require_extras("ultrasound")
     folder = request.out or Path("out", "ultrasound", datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
-    recording = open_recording(request.source, request.rate_hz)
-    for note in recording.notes:
-        console.print(f"{Path(recording.name).name}: {note}", highlight=False, markup=False)
-    placing = None if request.room is None else placing_of(read_room(request.room), request.source, recording)
-    if placing is not None:
-        console.print(placing.probe.line(datetime.now().astimezone()), highlight=False, markup=False)
     summary, ended = Summary(), None
-    if recording.times_ns is None or request.every_frame:
-        _one_by_one(request, recording, folder, summary, progress, placing)
+    if request.source is None:
+        placing, ended = _of_a_room(request, folder, summary, console, progress)
     else:
-        ended = _as_it_comes(request, recording, folder, summary, progress, placing)
+        recording = open_recording(request.source, request.rate_hz)
+        for note in recording.notes:
+            console.print(f"{Path(recording.name).name}: {note}", highlight=False, markup=False)
+        placing = None if request.room is None else placing_of(read_room(request.room), request.source, recording)
+        _say_probe(placing, console)
+        if recording.times_ns is None or request.every_frame:
+            _one_by_one(request, recording, folder, summary, progress, placing)
+        else:
+            about = {"source": recording.name, "notes": recording.notes}
+            ended = _as_it_comes(request, str(request.source), folder, summary, progress, (placing, about))
     numbers = summary.as_json(ended)
     if placing is not None:
         numbers |= {"frames_placed": placing.n_placed, "frames_not_placed": placing.n_refused}
@@ -67,18 +76,52 @@ def run(request: UltrasoundRequest, console: Console, progress: ProgressLine) ->
         write_json_file(request.json_file, numbers)
 
 
+def _say_probe(placing: Placing | None, console: Console) -> None:
+    if placing is not None:
+        console.print(placing.probe.line(datetime.now().astimezone()), highlight=False, markup=False)
+
+
+def _of_a_room(
+    request: UltrasoundRequest, folder: Path, summary: Summary, console: Console, progress: ProgressLine
+) -> tuple[Placing | None, Ended]:
+    """The images of a room's device as they come, until a person ends it; placed where the room has a probe.
+
+    Raises:
+        DeviceError: neither a recording nor a room, or an option that is of recordings only.
+        RoomError: not one device gives images, or a probe without calibrations in force.
+    """
+    of_recordings = {"--rate": request.rate_hz, "--every-frame": request.every_frame, "--loop": request.loop}
+    given = [name for name, value in (of_recordings | {"--speed": request.speed != 1.0}).items() if value]
+    if request.room is None or given:
+        came = "neither a recording nor --room" if request.room is None else f"{', '.join(given)} without a recording"
+        allowed = "a recording, with or without --room; or --room alone, for the live images of its devices"
+        raise DeviceError(came, allowed, "name the recording, or leave the option out" if given else "name one of them")
+    room, clock = read_room(request.room), MonotonicClock()
+    device = device_with_images(room.name, room.devices, clock)
+    if request.model is None and room.ultrasound is not None:
+        request = replace(request, model=room.ultrasound.model)
+    has_probe = any(tool.role is Role.PROBE for tool in room.tools)
+    with RoomPoses(room, clock) if has_probe else nullcontext() as placing:
+        _say_probe(placing, console)
+        if placing is None:
+            console.print(f"{room.name}: no probe, so contours are in pixels only", highlight=False, markup=False)
+        about = {"source": f"{device.name} of {room.name}", "notes": ()}
+        return placing, _as_it_comes(request, device, folder, summary, progress, (placing, about))
+
+
 def _one_by_one(
     request: UltrasoundRequest,
     recording: UltrasoundRecording,
     folder: Path,
     summary: Summary,
     progress: ProgressLine,
-    placing: ContourPlacing | None,
+    placing: Placing | None,
 ) -> None:
     """Every frame, however long it takes. Stills have nothing to do with one another; a recording is a sequence."""
     progress("loading the model", 0.0)
-    samples, cache = sample_frames(recording, open_judge(request.model)), cache_directory() / "engines"
-    finder = open_finder(request.model, request.engine, samples, MonotonicClock(), cache)
+    model = _model(request)
+    samples, cache = sample_frames(recording, open_judge(model)), cache_directory() / "engines"
+    finder = open_finder(model, request.engine, samples, MonotonicClock(), cache)
     place = None if placing is None else placing.place
     about = {"source": recording.name, "notes": recording.notes, "model": finder.name, "live": False, **_about(placing)}
     caption = Caption(Path(recording.name).name, finder.name)
@@ -87,7 +130,7 @@ def _one_by_one(
         rate_hz = _rate_hz(recording.times_ns)
         video = None if rate_hz is None else stack.enter_context(Video(folder / VIDEO, rate_hz))
         height = 0
-        for result in _results(recording, finder, request.model):
+        for result in _results(recording, finder, model):
             record.add(result)
             summary.add(result)
             display = Display(rate_hz or 1.0)
@@ -116,20 +159,25 @@ def _rate_hz(times_ns: tuple[int, ...] | None) -> float | None:
 
 def _as_it_comes(
     request: UltrasoundRequest,
-    recording: UltrasoundRecording,
+    source: str | Device,
     folder: Path,
     summary: Summary,
     progress: ProgressLine,
-    placing: ContourPlacing | None,
+    what: tuple[Placing | None, Mapping[str, object]],
 ) -> Ended:
-    """Played in its own time, by a process of its own, of which only what is young is shown."""
-    clock = MonotonicClock()
+    """In its own time, by a process of its own, of which only what is young is shown.
+
+    Args:
+        source: as the process takes it.
+        what: who places the frames, and what the record says of the source.
+    """
+    clock, (placing, told) = MonotonicClock(), what
     config = WorkerConfig(
-        source=str(request.source),
+        source=source,
         rate_hz=request.rate_hz,
         speed=request.speed,
         loop=request.loop,
-        model=request.model,
+        model=_model(request),
         engine=request.engine,
         cache=cache_directory() / "engines",
         endpoint="",
@@ -140,7 +188,7 @@ def _as_it_comes(
         with going_first(request.priority, ULTRASOUND):
             process = stack.enter_context(UltrasoundProcess(config, clock))
         place = None if placing is None else placing.place
-        about = {"source": recording.name, "notes": recording.notes, "model": process.started.finder, **_about(placing)}
+        about = {**told, "model": process.started.finder, **_about(placing)}
         record = stack.enter_context(ContourRecord(folder, about | {"live": True, "clock": clock.clock_id}, place))
         video = stack.enter_context(Video(folder / VIDEO, VIDEO_HZ))
         window = Window() if wants_window else None
@@ -149,12 +197,16 @@ def _as_it_comes(
         outputs = Outputs(folder=folder, record=record, video=video, window=window)
         should_stop = stack.enter_context(stop_requested())
         end_ns = None if request.seconds is None else clock.now_ns() + round(request.seconds * NS_PER_S)
-        progress(f"running on {recording.name}; Ctrl-C ends", 0.0)
+        progress(f"running on {told['source']}; Ctrl-C ends", 0.0)
         view = LiveView(process, outputs, summary, clock)
         return view.run(lambda: should_stop() or (end_ns is not None and clock.now_ns() >= end_ns))
 
 
-def _about(placing: ContourPlacing | None) -> dict[str, object]:
+def _model(request: UltrasoundRequest) -> str:
+    return request.model or "nerve_vessel"
+
+
+def _about(placing: Placing | None) -> dict[str, object]:
     """What the first line of a record says of the probe's calibration."""
     if placing is None:
         return {}

@@ -14,13 +14,17 @@ from case.mesh_files import write_surface
 from case.nifti_files import write_nifti
 from geometry.extras import require_extras
 from geometry.points import Bools
+from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.commands.ultrasound.command import VolumeRequest
 from navigation.devices.driver import Role
 from navigation.devices.ultrasound.opening import open_recording
 from navigation.errors import DeviceError
 from navigation.room.read_room import read_room
+from navigation.room.room import Room
 from navigation.terminal.json_files import write_json_file
+from navigation.terminal.stopping import stop_requested
 from navigation.ultrasound.freehand.files import check_volume_path, write_volume
+from navigation.ultrasound.freehand.live_frames import sweep_now
 from navigation.ultrasound.freehand.pictures import save_slices
 from navigation.ultrasound.freehand.plus_config import read_image_to_probe
 from navigation.ultrasound.freehand.report import SweepReport
@@ -52,7 +56,7 @@ def make_volume(request: VolumeRequest, console: Console, progress: ProgressLine
     require_extras("reconstruction", "pictures", *(("ultrasound",) if request.model else ()))
     _check(request)
     case = None if request.case is None else Case.open(request.case)
-    sweep, mask = _sweep(request)
+    sweep, mask = _sweep(request, progress)
     registration = None
     if case is not None:
         registration = in_force(case)
@@ -81,23 +85,43 @@ def make_volume(request: VolumeRequest, console: Console, progress: ProgressLine
 
 def _check(request: VolumeRequest) -> None:
     check_volume_path(request.out)
+    if request.source is None and (request.room is None or request.probe_map is not None):
+        came = "no recording, and --probe-map" if request.probe_map else "neither a recording nor --room"
+        raise DeviceError(came, "a recording, or --room alone for its live images", "name one of the two")
+    if request.source is not None and request.seconds is not None:
+        raise DeviceError("--seconds with a recording", "it with live images only", "leave it out")
     if (request.room is None) == (request.probe_map is None):
         came = "neither --room nor --probe-map" if request.room is None else "both --room and --probe-map"
         raise DeviceError(came, "one of the two", "say by which calibration the frames are placed")
 
 
-def _sweep(request: VolumeRequest) -> tuple[RecordedSweep, Bools]:
+def _sweep(request: VolumeRequest, progress: ProgressLine) -> tuple[RecordedSweep, Bools]:
     """The frames with their places, and the pixels that are used: those that the probe scans, within the crop."""
     geometry = None
     if request.room is not None:
         room = read_room(request.room)
-        placing = placing_of(room, request.source, open_recording(request.source, None))
         geometry = ScanGeometry.of_numbers(ProbeInForce.of(room.the_tool(Role.PROBE)).spatial.numbers)
-        sweep = placed_by_calibration(request.source, placing)
-    elif request.probe_map is not None:
+        if request.source is None:
+            sweep = _swept_now(request, room, progress)
+        else:
+            placing = placing_of(room, request.source, open_recording(request.source, None))
+            sweep = placed_by_calibration(request.source, placing)
+    elif request.probe_map is not None and request.source is not None:
         sweep = placed_by_map(request.source, read_image_to_probe(request.probe_map))
     mask = np.ones(sweep.shape, bool) if geometry is None else geometry.mask
     return sweep, mask if request.crop is None else mask & crop_mask(sweep.shape, *request.crop)
+
+
+def _swept_now(request: VolumeRequest, room: Room, progress: ProgressLine) -> RecordedSweep:
+    """Until `--seconds` are over, or Ctrl-C."""
+    clock = MonotonicClock()
+    end_ns = None if request.seconds is None else clock.now_ns() + round(request.seconds * NS_PER_S)
+    with stop_requested() as should_stop:
+        return sweep_now(
+            room,
+            lambda: should_stop() or (end_ns is not None and clock.now_ns() >= end_ns),
+            lambda line: progress(f"sweep over it, Ctrl-C ends: {line}", 0.0),
+        )
 
 
 def _compounded(
@@ -137,7 +161,7 @@ def _surfaces(
             sweep, grid, mask, pipeline, how, lambda share: progress(f"looking for {request.model}", share)
         )
         if not surfaces:
-            came = f"{request.source.name}, in which {request.model} finds nothing that has a surface"
+            came = f"{_named(request)}, in which {request.model} finds nothing that has a surface"
             raise DeviceError(came, "a sweep over what the model knows", "look at its frames: surgnav ultrasound run")
     return surfaces
 
@@ -161,10 +185,14 @@ def _keep(
         case.add_surface(surface.surface, made_by, (VOLUME_ID,), details=surface.simplified())
 
 
+def _named(request: VolumeRequest) -> str:
+    return "a live sweep" if request.source is None else request.source.name
+
+
 def _numbers(request: VolumeRequest, sweep: RecordedSweep, filled: Filled, seconds: float) -> dict[str, Any]:
     grid = filled.compounded.grid
     return {
-        "source": str(request.source),
+        "source": "live" if request.source is None else str(request.source),
         "frame": grid.frame,
         "frames": len(sweep.pixels),
         "left_out": sweep.left_out,

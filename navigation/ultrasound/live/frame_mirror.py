@@ -35,7 +35,7 @@ class FrameMirror:
     def offer(self, placed: PlacedFrame) -> None:
         """Sends one frame, without its contours; one for which there is no room is gone."""
         self._number += 1
-        lean = replace(placed, result=replace(placed.result, contours=()), errors=None)
+        lean = replace(placed, result=replace(placed.result, contours=()), errors=None, errors_reference=None)
         self._socket.send(pickle.dumps((self._number, lean), pickle.HIGHEST_PROTOCOL), zmq.DONTWAIT)
 
     def close(self) -> None:

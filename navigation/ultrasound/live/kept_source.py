@@ -16,13 +16,14 @@ FIRST_PAUSE_NS, LONGEST_PAUSE_NS = NS_PER_S // 2, 10 * NS_PER_S
 class KeptSource:
     """Gives the newest frame of a source; when that ends, because a cable was pulled or a program ended, another one.
 
-    Sequence numbers go on from one to the next.
+    Satisfies `UltrasoundSource`; it never ends by itself. Sequence numbers go on from one to the next.
 
     Args:
         open_: opens the source, without waiting for it.
         clock: times the pauses.
 
     Attributes:
+        ended: empty.
         name: of the source; empty before it was opened.
         rate_hz: its frames a second, as stated.
         why: why there is none now; empty while one runs.
@@ -30,12 +31,19 @@ class KeptSource:
     """
 
     def __init__(self, open_: Callable[[], UltrasoundSource], clock: PacedClock) -> None:
-        self.name, self.rate_hz, self.why, self.breaks = "", 1.0, "it is being opened", 0
+        self.name, self.rate_hz, self.why, self.breaks, self.ended = "", 1.0, "it is being opened", 0, ""
         self._open, self._clock = open_, clock
         self._source: UltrasoundSource | None = None
         self._again_ns, self._pause_ns = clock.now_ns(), FIRST_PAUSE_NS
         self._base = self._next = 0
         self._newest_ns = -1
+
+    def start(self) -> None:
+        """It is opened with the first frame that is asked for."""
+
+    def stop(self) -> None:
+        """As `close`."""
+        self.close()
 
     def next_frame(self, timeout_ns: int) -> UltrasoundFrame | None:
         """The newest frame that was not returned yet, or None if none came within `timeout_ns`."""

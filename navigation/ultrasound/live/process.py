@@ -18,15 +18,13 @@ from geometry.extras import from_extra
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.driver import Device
 from navigation.devices.kept_clock import KeptClock
-from navigation.devices.registry import driver_of
-from navigation.devices.ultrasound.source import UltrasoundSource
-from navigation.errors import DeviceError
 from navigation.guidance.new_plan import PlanShelf
 from navigation.live.pose_mirror import MirrorReader
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.processes.child import STOP, Child, ChildSettings, ChildState
 from navigation.processes.priority import ULTRASOUND, keep_to_itself
 from navigation.room.room_file import SweepKeys
+from navigation.room.room_images import open_source
 from navigation.ultrasound.distances.measure import AtRisk, Distances
 from navigation.ultrasound.finding import open_finder, open_judge
 from navigation.ultrasound.live.frame_mirror import FrameMirror, frames_address
@@ -294,17 +292,3 @@ def _read(path: str) -> AtRisk:
     except OSError:
         return ()
     return at_risk
-
-
-def open_source(device: Device, clock: MonotonicClock) -> UltrasoundSource:
-    """Opens the images of a device, without waiting for them.
-
-    Raises:
-        DeviceError: it gives none, or they cannot be opened.
-    """
-    source = driver_of(device.driver).images(device, clock)
-    if source is None:
-        raise DeviceError(
-            f"the device {device.name!r} without images", "one that gives images", "correct the room file"
-        )
-    return source

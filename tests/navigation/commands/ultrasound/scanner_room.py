@@ -51,6 +51,7 @@ def room(folder: Path, port: int, image: str = 'image = "Image_Reference"') -> P
     lag = lag_of(1e3 * LAG_S)
     for result in (probe_spatial_result(found, MADE, "by hand"), lag):
         keep(folder / "rack", result)
+    folder.mkdir(exist_ok=True)
     path = folder / "or.toml"
     path.write_text(ROOM.format(port=port, image=image))
     return path
