@@ -50,7 +50,7 @@ def numbers(path: Path) -> list[int]:
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 30)), min_size=1, max_size=15))
-def test_at_any_moment_the_file_has_all_but_the_last_third_of_a_second(steps: list[tuple[int, int]]):
+def test_at_any_moment_the_file_has_all_but_the_last_half_second(steps: list[tuple[int, int]]):
     """What the system was given survives the process. A tick comes every 50 ms at the latest."""
     with tempfile.TemporaryDirectory() as folder:
         clock = VirtualClock(5 * NS_PER_S)
@@ -64,7 +64,7 @@ def test_at_any_moment_the_file_has_all_but_the_last_third_of_a_second(steps: li
             writer.tick()
             found = numbers(Path(folder) / "a.mcap")
             assert found == list(range(1, len(found) + 1))
-            older = sum(clock.now_ns() - time_ns > 300 * MS for time_ns in given_ns)
+            older = sum(clock.now_ns() - time_ns > 550 * MS for time_ns in given_ns)
             assert len(found) >= older
         writer.close()
         assert numbers(Path(folder) / "a.mcap") == list(range(1, len(given_ns) + 1))
