@@ -65,11 +65,13 @@ class Signature:
     time: str
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What the case keeps as JSON: it does not change, and has no field that this version does not know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MadeBy(_Record):
+class MadeBy(Record):
     """What made an artefact, and when.
 
     Attributes:
@@ -90,14 +92,14 @@ class MadeBy(_Record):
         return cls(program=PROGRAM, version=version(PROGRAM), time=time, parameters=dict(parameters or {}))
 
 
-class Input(_Record):
+class Input(Record):
     """The id of an artefact that another one was made from, with its fingerprint at that time."""
 
     id: str
     sha256: Sha256
 
 
-class Artefact(_Record):
+class Artefact(Record):
     """One file of the case, or the CT that it refers to.
 
     Attributes:
@@ -128,7 +130,7 @@ class Artefact(_Record):
         return self
 
 
-class Decision(_Record):
+class Decision(Record):
     """What a named person decided about one structure's surface in one version.
 
     Attributes:
@@ -145,7 +147,7 @@ class Decision(_Record):
     reason: str = ""
 
 
-class RegistrationEvent(_Record):
+class RegistrationEvent(Record):
     """What happened to one registration; the last one accepted or returned to, and not withdrawn, is in force.
 
     Attributes:
@@ -167,7 +169,7 @@ class RegistrationEvent(_Record):
     details: JsonObject = {}
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """The whole of `case.json`; decisions and registration events are kept in order and never removed."""
 
     schema_name: Literal["surgnav.case"] = "surgnav.case"

@@ -26,7 +26,12 @@ SCHEMA = (
     "markups-schema-v1.0.3.json#"
 )
 MM = ("mm", ["mm", "UCUM", "millimeter"], None)  # the schema's default is mm
-KINDS = {"Fiducial": "a list of points", "Curve": "an open curve", "Line": "a line between two points"}
+KINDS = {
+    "Fiducial": "a list of points",
+    "Curve": "an open curve",
+    "ClosedCurve": "a closed curve",
+    "Line": "a line between two points",
+}
 AXES_LPS = [-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0]  # Slicer's own axes (RAS), given in LPS
 ACTION = "save the points again from 3D Slicer as .mrk.json"
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from case.case import CT_ID, Artefact, Case
 from case.colours import structure_rgba
+from case.findings import Finding, findings, write_finding
 from case.manifest import Decision
+from geometry.frames import CT
 from reconstruction import in_case
 from reconstruction.archive.errors import ArchiveError
 from reconstruction.archive.model import ModelFile, make_model
@@ -86,6 +88,19 @@ def write_for_slicer(case: Case, folder: Path, *, suggested: bool = False) -> li
         source = case.path_of(artefact_id)
         shutil.copyfile(source, folder / source.name)
         names.append(source.name)
+    return names + _findings_for_slicer(case, folder)
+
+
+def _findings_for_slicer(case: Case, folder: Path) -> list[str]:
+    """Those in ``ct`` that are up to date; one in ``reference`` has no place beside the CT."""
+    names = []
+    for _, finding in findings(case):
+        if isinstance(finding, Finding) and finding.in_frame == CT:
+            names.append(f"finding_{finding.name}.mrk.json")
+            write_finding(folder / names[-1], finding)
+            if finding.surface:
+                names.append(f"finding_{finding.name}.stl")
+                shutil.copyfile(case.path_of(finding.surface), folder / names[-1])
     return names
 
 

@@ -18,7 +18,7 @@ from vtkmodules.vtkCommonMath import vtkMatrix4x4
 
 def _markup(scene: Any, path: str) -> dict[str, Any]:
     kind = json.loads(Path(path).read_text("utf-8"))["markups"][0]["type"]
-    node = slicer.vtkMRMLMarkupsCurveNode() if kind == "Curve" else slicer.vtkMRMLMarkupsFiducialNode()
+    node = getattr(slicer, f"vtkMRMLMarkups{kind}Node")()
     _read(scene, slicer.vtkMRMLMarkupsJsonStorageNode(), node, path)
     position = [0.0, 0.0, 0.0]
     points = []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from case.findings import MarkedIn, made_finding, write_finding
 from case.markups import write_markups
 from case.mesh_files import write_surface
 from case.nifti_files import write_nifti
@@ -30,6 +31,18 @@ WEDGE = Surface(
     np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
     CT,
     "wedge",
+)
+CONTOUR = made_finding(
+    name="vessel-1",
+    shape="contour",
+    in_frame=CT,
+    points_mm=tuple(map(tuple, BRANCH_MM.tolist())),
+    closed=True,
+    registration="r-0001",
+    registration_sha256="ab" * 32,
+    person="Dr Test",
+    time="2026-11-27T10:00:00+00:00",
+    marked_in=MarkedIn(images="the probe"),
 )
 T_CT_REFERENCE = Transform.from_rotation(
     Rotation.from_rotvec([0.3, -1.1, 0.7]), [12.25, -80.123456789, 1033.3], CT, REFERENCE
@@ -56,6 +69,7 @@ def read(oblique: Volume, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         write_surface(folder / f"wedge{suffix}", WEDGE)
     write_nifti(folder / "labels.nii.gz", oblique)
     write_transform(folder / "reference_to_ras.tfm", T_CT_REFERENCE)
+    write_finding(folder / "vessel.mrk.json", CONTOUR)
     return read_by_slicer(sorted(folder.iterdir()))
 
 
@@ -72,6 +86,11 @@ def test_landmarks_are_the_same_points_with_the_same_words(read: dict[str, Any])
 def test_a_centreline_is_the_same_curve(read: dict[str, Any]):
     found = [point[2:] for point in read["branch.mrk.json"]["points"]]
     np.testing.assert_allclose(found, flip_ras_lps(BRANCH_MM), rtol=0, atol=1e-6)
+
+
+def test_a_marked_contour_is_the_same_closed_curve(read: dict[str, Any]):
+    points = read["vessel.mrk.json"]["points"]
+    np.testing.assert_allclose([point[2:] for point in points], flip_ras_lps(np.array(CONTOUR.points_mm)), atol=1e-9)
 
 
 @pytest.mark.parametrize("suffix", [".stl", ".ply", ".obj"])

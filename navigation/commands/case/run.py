@@ -13,6 +13,8 @@ from rich.table import Table
 
 from case.case import Artefact, Case
 from case.errors import CaseError
+from case.findings import Finding, findings
+from geometry.frames import REFERENCE
 from reconstruction.archive.case_objects import make_objects, write_for_slicer
 from reconstruction.archive.errors import ArchiveError
 from reconstruction.archive.segmentation import SegmentationKind
@@ -40,6 +42,9 @@ def show(path: Path, console: Console) -> None:
         why = f": {each.reason}" if each.reason else ""
         said = f"{each.time} {each.person}: {each.structure} {each.state}{looked} ({each.surface_sha256[:12]}){why}"
         console.print(escape(said), highlight=False, soft_wrap=True)
+    for artefact, finding in findings(case):
+        style = "yellow" if isinstance(finding, str) or finding.in_frame == REFERENCE else ""
+        console.print(escape(_found(case, artefact, finding)), style=style, highlight=False, soft_wrap=True)
 
 
 def verify(path: Path, console: Console) -> None:
@@ -106,6 +111,27 @@ def _new_folder(out: Path) -> Iterator[Path]:
 def problems(case: Case) -> dict[str, str]:
     """Every file that is not as it was made: its id and how."""
     return {name: f"out of date: {why}" for name, why in case.stale().items()} | case.verify()
+
+
+def _found(case: Case, artefact: Artefact, finding: Finding | str) -> str:
+    """A finding in one line; one in ``reference`` says that it is not in the CT, and of which session it is."""
+    if isinstance(finding, str):
+        return f"{artefact.id}: {finding}"
+    of = f" of {finding.structure}" if finding.structure else ""
+    x, y, z = finding.middle_mm
+    where = f"at {x:.1f}, {y:.1f}, {z:.1f} mm in {finding.in_frame}"
+    active = case.active_registration()
+    if finding.in_frame == REFERENCE:
+        where += f" of session {finding.marked_in.session[:12]}: NOT in the CT"
+    elif active is None or active.registration != finding.registration:
+        now = "none" if active is None else active.registration
+        where += f" by {finding.registration} (in force now: {now})"
+    else:
+        where += f" by {finding.registration}"
+    return (
+        f"{finding.time} {finding.person}: finding {finding.name}, {finding.shape}{of} {where}, {finding.error_words}; "
+        f"in {finding.marked_in.images}"
+    )
 
 
 def _decided(case: Case, artefact: Artefact) -> str:

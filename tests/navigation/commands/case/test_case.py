@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
+from case.case import Case, MadeBy
+from case.findings import MarkedIn, keep_finding, made_finding
+from case.markups import read_markups
 from navigation.cli import app
 from tests.case.slicers_core import read_by_slicer
-from tests.reconstruction.archive.made_case import PERSON, make_case
+from tests.reconstruction.archive.made_case import PERSON, TIME, make_case
 
 
 @pytest.fixture
@@ -73,3 +77,26 @@ def test_nothing_is_left_where_nothing_may_leave(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert "may leave" in refused.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case", "ct"]
+
+
+def test_findings_are_listed_with_their_frame_and_only_those_in_the_ct_go_to_slicer(case: Path, tmp_path: Path) -> None:
+    opened = Case.open(case)
+    registration = opened.write_json("registration", "r-0001", {"pose": 1}, MadeBy.surgnav(TIME))
+    common = {"shape": "point", "points_mm": ((1.0, 2.0, 3.0),), "person": PERSON, "time": TIME}
+    marked_in = MarkedIn(images="the probe", session="5e55")
+    placed = {"in_frame": "ct", "registration": "r-0001", "registration_sha256": registration.sha256}
+    keep_finding(opened, made_finding(name="vessel-1", marked_in=marked_in, **placed, **common))
+    keep_finding(opened, made_finding(name="vessel-2", marked_in=marked_in, in_frame="reference", **common))
+    shown = " ".join(run("show", case).output.split())
+    assert "vessel-1, point at 1.0, 2.0, 3.0 mm in ct by r-0001 (in force now: none), error not known" in shown
+    assert "vessel-2, point at 1.0, 2.0, 3.0 mm in reference of session 5e55: NOT in the CT" in shown
+    assert run("export", case, "--out", tmp_path / "slicer", "--slicer").exit_code == 0
+    written = read_markups(tmp_path / "slicer" / "finding_vessel-1.mrk.json").points_ct_mm
+    np.testing.assert_array_equal(written["vessel-1"], [1.0, 2.0, 3.0])
+    assert not (tmp_path / "slicer" / "finding_vessel-2.mrk.json").exists()
+    opened.write_json("registration", "r-0001", {"pose": 2}, MadeBy.surgnav(TIME))
+    assert "findings/vessel-1.json: registration/r-0001.json changed since" in " ".join(
+        run("show", case).output.split()
+    )
+    assert run("export", case, "--out", tmp_path / "again", "--slicer").exit_code == 0
+    assert not (tmp_path / "again" / "finding_vessel-1.mrk.json").exists()
