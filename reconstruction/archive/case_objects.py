@@ -13,7 +13,8 @@ import numpy as np
 
 from case.case import CT_ID, Artefact, Case
 from case.colours import structure_rgba
-from case.findings import Finding, findings, write_finding
+from case.findings.finding import Finding, write_finding
+from case.findings.kept import findings
 from case.manifest import Decision
 from geometry.frames import CT
 from reconstruction import in_case

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from case.findings import MarkedIn, made_finding, write_finding
+from case.findings.finding import MarkedIn, made_finding, write_finding
 from case.markups import write_markups
 from case.mesh_files import write_surface
 from case.nifti_files import write_nifti

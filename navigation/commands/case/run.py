@@ -13,7 +13,8 @@ from rich.table import Table
 
 from case.case import Artefact, Case
 from case.errors import CaseError
-from case.findings import Finding, findings
+from case.findings.finding import Finding
+from case.findings.kept import findings
 from geometry.frames import REFERENCE
 from reconstruction.archive.case_objects import make_objects, write_for_slicer
 from reconstruction.archive.errors import ArchiveError

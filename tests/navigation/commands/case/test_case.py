@@ -10,7 +10,8 @@ from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
 from case.case import Case, MadeBy
-from case.findings import MarkedIn, keep_finding, made_finding
+from case.findings.finding import MarkedIn, made_finding
+from case.findings.kept import keep_finding
 from case.markups import read_markups
 from navigation.cli import app
 from tests.case.slicers_core import read_by_slicer

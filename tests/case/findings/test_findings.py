@@ -10,16 +10,8 @@ import pytest
 
 from case.case import Case, MadeBy
 from case.errors import CaseError
-from case.findings import (
-    Finding,
-    MarkedIn,
-    findings,
-    free_name,
-    keep_finding,
-    made_finding,
-    surface_path,
-    write_finding,
-)
+from case.findings.finding import Finding, MarkedIn, made_finding, write_finding
+from case.findings.kept import findings, free_name, keep_finding, surface_path
 from case.markups import read_markups
 from case.mesh_files import read_surface
 from geometry import Surface
