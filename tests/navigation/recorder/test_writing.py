@@ -49,7 +49,7 @@ def numbers(path: Path) -> list[int]:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 30)), min_size=1, max_size=15))
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 30)), min_size=1, max_size=40))
 def test_at_any_moment_the_file_has_all_but_the_last_half_second(steps: list[tuple[int, int]]):
     """What the system was given survives the process. A tick comes every 50 ms at the latest."""
     with tempfile.TemporaryDirectory() as folder:
