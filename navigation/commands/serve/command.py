@@ -40,6 +40,7 @@ class ServeRequest:
     ] = None
     keys: Annotated[Path | None, typer.Option(help="Folder of the server's keys ('surgnav keys').")] = None
     decider: Annotated[list[str] | None, typer.Option(help="Who may decide from a headset, by name.")] = None
+    operator: Annotated[str | None, typer.Option(help="Whose findings the keys m and p mark in ultrasound.")] = None
     record: Annotated[Path | None, typer.Option(help="Folder of the recordings; else recordings/ in the case.")] = None
     no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False
     real_time: Annotated[

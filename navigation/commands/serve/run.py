@@ -77,7 +77,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
         ) as (service, ultrasound),
         closing(LevelMaker(clock)) as maker,
         link_side(request, service, config.supervisor, mirror, clock) as link,
-        standing_side(request, config.supervisor, clock, console, bool(placed and placed.sweep)) as standing,
+        standing_side(request, config.supervisor, clock, console, placed) as standing,
     ):
         _say_where(service, room, screen)
         follower = CaseFollower(watch, maker, service.state, clock, research_session=request.research)

@@ -20,7 +20,6 @@ from navigation.clock import NS_PER_S
 from navigation.commands.serve.command import ServeRequest
 from navigation.commands.serve.link_side import LinkSide
 from navigation.commands.serve.recorder_side import RecorderSide
-from navigation.commands.serve.sweep_side import SweepSide
 from navigation.commands.serve.ultrasound_side import UltrasoundSide
 from navigation.live.service import NavigationService
 from navigation.live.standing.log import Scrubber, StandingLog
@@ -31,6 +30,8 @@ from navigation.operator_screen.panel import StandingPanel
 from navigation.operator_screen.screen import OperatorScreen
 from navigation.processes.priority import scheduling_of
 from navigation.terminal.quit_key import pressed_keys
+from navigation.ultrasound.findings.mark import FlatShape
+from navigation.ultrasound.live.process import LiveConfig
 from reconstruction.ct.dicom.files import list_files
 from reconstruction.ct.dicom.identity import words_of_file
 from reconstruction.in_case import CT_ID
@@ -38,7 +39,9 @@ from reconstruction.in_case import CT_ID
 _EVERY_NS = NS_PER_S // 5
 _TWICE_WITHIN_NS = 3 * NS_PER_S
 END, SETTLE, SWEEP, WITHDRAW = "q", "r", "u", "w"
+MARKS: dict[str, FlatShape] = {"m": "contour", "p": "point"}
 KEYS = f"{END} {END} ends the service   {SETTLE} settles the oldest request   Ctrl-C ends it, too"
+MARK_KEYS = "   m marks the contours in the newest ultrasound frame, p their middles"
 SWEEP_KEYS = f"   {SWEEP} begins or ends an ultrasound sweep   {WITHDRAW} withdraws its surface"
 
 
@@ -80,7 +83,9 @@ class StandingSide:
         """Takes the keys, and shows how the service stands if it is time."""
         sweep = None if ultrasound is None else ultrasound.sweep
         while (key := self._pressed()) is not None:
-            self._do(key, service, sweep, screen)
+            self._do(key, service, ultrasound, screen)
+        if ultrasound is not None:
+            ultrasound.keep_marks(recorder.state, screen)
         now_ns = self._clock.now_ns()
         if now_ns - self._shown_ns < _EVERY_NS:
             return
@@ -114,8 +119,11 @@ class StandingSide:
             with suppress(OSError):  # a terminal that has gone
                 self._live.update(self._panel.draw(standing), refresh=True)
 
-    def _do(self, key: str, service: NavigationService, sweep: SweepSide | None, screen: OperatorScreen) -> None:
+    def _do(
+        self, key: str, service: NavigationService, ultrasound: UltrasoundSide | None, screen: OperatorScreen
+    ) -> None:
         now_ns = self._clock.now_ns()
+        sweep = None if ultrasound is None else ultrasound.sweep
         if key == END:
             self.is_to_end = self._end_ns is not None and now_ns - self._end_ns <= _TWICE_WITHIN_NS
             self._end_ns = now_ns
@@ -126,6 +134,8 @@ class StandingSide:
             screen.say(f"settled: {request}")
         elif key == SETTLE:
             screen.say("no request is open")
+        elif key in MARKS and ultrasound is not None:
+            ultrasound.marking.mark(MARKS[key], screen)
         elif key == SWEEP and sweep is not None:
             sweep.toggle()
         elif key == WITHDRAW and sweep is not None:
@@ -134,12 +144,16 @@ class StandingSide:
 
 @contextmanager
 def standing_side(
-    request: ServeRequest, limits: SupervisorSettings, clock: Clock, console: Console, can_sweep: bool
+    request: ServeRequest,
+    limits: SupervisorSettings,
+    clock: Clock,
+    console: Console,
+    placed: LiveConfig | None,
 ) -> Iterator[StandingSide]:
     """The screen's lower part on a terminal, metrics and log where they were asked for, while the block runs.
 
     Args:
-        can_sweep: whether the room takes ultrasound sweeps.
+        placed: of a room with live ultrasound.
 
     Raises:
         ServiceError: the metrics' port is in use.
@@ -160,7 +174,9 @@ def standing_side(
         live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         if live is not None:
             stack.enter_context(live)
-        shown_keys = KEYS + (SWEEP_KEYS if can_sweep else "")
+        shown_keys = KEYS if placed is None else KEYS + MARK_KEYS
+        if placed is not None and placed.sweep is not None:
+            shown_keys += SWEEP_KEYS
         panel = StandingPanel(limits.stale_after_ms, shown_keys if keys is not None else "Ctrl-C ends the service")
         yield StandingSide(request.case, clock, live, panel, metrics, log, keys or (lambda: None))
 

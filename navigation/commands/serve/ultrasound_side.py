@@ -11,6 +11,7 @@ from geometry.errors import SurgNavError
 from geometry.extras import require_extras
 from navigation.clock import NS_PER_S, PacedClock
 from navigation.commands.serve.command import ServeRequest
+from navigation.commands.serve.marking_side import MarkingSide
 from navigation.commands.serve.recorder_side import recordings_of
 from navigation.commands.serve.sweep_side import SweepSide
 from navigation.devices.driver import Device, Role
@@ -18,6 +19,7 @@ from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
 from navigation.processes.child import ChildState
+from navigation.recorder.writing import RecorderState
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images
 from navigation.ultrasound.distances.measure import AtRisk
@@ -42,14 +44,17 @@ class UltrasoundSide:
     Args:
         live: the process.
         clock: times what is said.
+        marking: keeps what the operator marks.
         sweep: of a room that wants one.
 
     Attributes:
-        sweep: as given.
+        marking, sweep: as given.
     """
 
-    def __init__(self, live: LiveUltrasound, clock: PacedClock, sweep: SweepSide | None = None) -> None:
-        self._live, self._clock, self.sweep = live, clock, sweep
+    def __init__(
+        self, live: LiveUltrasound, clock: PacedClock, marking: MarkingSide, sweep: SweepSide | None = None
+    ) -> None:
+        self._live, self._clock, self.marking, self.sweep = live, clock, marking, sweep
         self._why_not = ""
         self._said: tuple[str, Validity] | None = None
         self._changing: tuple[str, Validity] | None = None
@@ -76,6 +81,13 @@ class UltrasoundSide:
     def standing(self) -> UltrasoundStanding | None:
         """How it stands; None while its process does not run."""
         return self._live.standing
+
+    def keep_marks(self, recorder: RecorderState | None, screen: OperatorScreen) -> None:
+        """Keeps what the operator has marked, with the recording that it is in."""
+        images = "live ultrasound" if self.standing is None else self.standing.source
+        if recorder is not None and not recorder.problem:
+            images += f", recorded in {recorder.file}"
+        self.marking.poll(images, screen)
 
     def measure_to(self, at_risk: AtRisk, screen: OperatorScreen) -> None:
         """Contours are measured to these structures from now on; to none where they cannot be given to the process."""
@@ -173,6 +185,7 @@ def ultrasound_side(
             sweep = SweepSide(stack.enter_context(closing(LiveSweep(swept, clock))), research_session=request.research)
         live = stack.enter_context(closing(LiveUltrasound(config, served.pose_mirror, clock)))
         service.also_withdraw = live.withdraw
-        side = UltrasoundSide(live, clock, sweep)
+        marking = MarkingSide(request, live, config.probe, served.devices, session_id)
+        side = UltrasoundSide(live, clock, marking, sweep)
         service.ultrasound_port = side.await_port(screen)
         yield side

@@ -44,6 +44,7 @@ class LiveLoop:
 
     Attributes:
         timeline, distances: as given.
+        placed: the newest frame; None before the first.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class LiveLoop:
         self._check = MotionCheck(timeline)
         self._display = Display(source.rate_hz)
         self._display_rate_hz = source.rate_hz
-        self._placed: PlacedFrame | None = None
+        self.placed: PlacedFrame | None = None
         self._placed_ns: deque[int] = deque()
         self._used = self._passed_over = 0
         self._newest = -1
@@ -88,7 +89,7 @@ class LiveLoop:
         self._check.take(result)
         if placed.validity is Validity.VALID and self._check.doubt:
             placed = replace(placed, validity=Validity.SUSPECT, reason=self._check.doubt)
-        self._placed = placed = self.distances.measured(placed)
+        self.placed = placed = self.distances.measured(placed)
         now_ns = self._clock.now_ns()
         self._placed_ns.append(now_ns)
         self._age_ms = None if result.capture_ns is None else (now_ns - result.capture_ns) / 1e6
@@ -104,7 +105,7 @@ class LiveLoop:
         while self._placed_ns and now_ns - self._placed_ns[0] > _RATE_OVER_NS:
             self._placed_ns.popleft()
         state, reason = self.state_at(now_ns)
-        placed = self._placed
+        placed = self.placed
         return UltrasoundStanding(
             source=self._source.name,
             model=self._model,
@@ -129,7 +130,7 @@ class LiveLoop:
         """What state the newest frame is in at that time, and why; the source's own words where it has none."""
         shown = self._display.at(now_ns)
         if self._source.why and shown.state in (STARTING, SILENT):
-            return (STARTING if self._placed is None else ENDED), self._source.why
+            return (STARTING if self.placed is None else ENDED), self._source.why
         return shown.state, shown.reason
 
     def _await_poses(self, instant_ns: int | None) -> None:

@@ -27,13 +27,14 @@ from navigation.room.room_file import SweepKeys
 from navigation.room.room_images import open_source
 from navigation.ultrasound.distances.measure import AtRisk, Distances
 from navigation.ultrasound.finding import open_finder, open_judge
+from navigation.ultrasound.findings.mark import FlatShape, Marked, marked
 from navigation.ultrasound.live.frame_mirror import FrameMirror, frames_address
 from navigation.ultrasound.live.frame_tap import UltrasoundTap
 from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.live_loop import LiveLoop
 from navigation.ultrasound.live.outgoing import ClientAccess, OutgoingFrames
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
-from navigation.ultrasound.pipeline import FramePipeline
+from navigation.ultrasound.pipeline import USABLE, FramePipeline
 from navigation.ultrasound.placing import ProbeInForce
 from registration.record.accepted import AcceptedRegistration
 
@@ -102,6 +103,13 @@ class MeasureTo:
     path: str
 
 
+@dataclass(frozen=True)
+class MarkNow:
+    """An order to mark the contours of the newest frame, or their middles; answered by what was `Marked`."""
+
+    shape: FlatShape
+
+
 class LiveUltrasound:
     """The process, which is started again where it ends by itself; call `poll` often.
 
@@ -120,6 +128,7 @@ class LiveUltrasound:
         self.port: int | None = None
         self._config, self._in_force, self._no_longer = config, InForce(None), list[NoLonger]()
         self._shelf, self._measures = PlanShelf(), list[MeasureTo]()
+        self._marked: list[Marked] = []
         self._child = Child(
             "ultrasound process",
             run_live_ultrasound,
@@ -154,6 +163,15 @@ class LiveUltrasound:
         self._measures = [MeasureTo(self._shelf.put(at_risk))]
         self._child.send(self._measures[-1])
 
+    def mark(self, shape: FlatShape) -> None:
+        """Marks the contours of the newest frame, or their middles: `take_marked` has them a moment later."""
+        self._child.send(MarkNow(shape))
+
+    def take_marked(self) -> list[Marked]:
+        """What was marked since the last call, or why nothing was."""
+        taken, self._marked = self._marked, []
+        return taken
+
     def withdraw(self, number: int) -> None:
         """The token with this number admits its client no more."""
         self._no_longer.append(NoLonger(number))
@@ -168,6 +186,8 @@ class LiveUltrasound:
         for said in self._child.poll():
             if isinstance(said, Listening):
                 self.port = said.port
+            elif isinstance(said, Marked):
+                self._marked.append(said)
             else:
                 self.standing = said
                 self._child.send(HEARD)
@@ -195,8 +215,8 @@ def run_live_ultrasound(config: LiveConfig, poses: str, pipe: Any) -> None:
     """Entry point of the process.
 
     It sends where it is `Listening`, then its `UltrasoundStanding` five times a second, each answered by a word, or the
-    `SurgNavError` because of which it ends; it receives `InForce`, `MeasureTo`, `NoLonger`,
-    `ACCEPT_GEOMETRY` or `STOP`.
+    `SurgNavError` because of which it ends; it receives `InForce`, `MeasureTo`, `MarkNow`,
+    which it answers by what was `Marked`, `NoLonger`, `ACCEPT_GEOMETRY` or `STOP`.
     """
     # Ctrl-C at the terminal reaches every process started there; only the one that started this decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -278,11 +298,21 @@ class _Worker:
             elif isinstance(order, NoLonger):
                 if self._outgoing is not None:
                     self._outgoing.withdraw(order.number)
+            elif isinstance(order, MarkNow):
+                self._pipe.send(self._marked_now(order.shape))
             elif isinstance(order, MeasureTo):
                 self._distances.follow(_read(order.path))
             else:
                 self._timeline.registration = order.registration
         return True
+
+    def _marked_now(self, shape: FlatShape) -> Marked:
+        """The newest frame's, as long as its contours may be shown."""
+        state, reason = self._loop.state_at(self._clock.now_ns())
+        placed = self._loop.placed
+        if state != USABLE or placed is None:
+            return Marked(why_not=f"{state}: {reason}")
+        return marked(placed, shape, self._timeline.registration)
 
 
 def _read(path: str) -> AtRisk:

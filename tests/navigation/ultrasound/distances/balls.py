@@ -9,10 +9,9 @@ import numpy as np
 from geometry import Surface
 from geometry.frames import CT
 from registration.distance.distance_grid import DistanceGrid, GridSettings
-from tests.navigation.ultrasound.live.probes import MS, T_REFERENCE_CT, pose_at
+from tests.navigation.ultrasound.live.probes import T_REFERENCE_CT, pose_at
+from tests.navigation.ultrasound.live.vessels import SHOWS_NS
 from tests.registration.shapes import icosphere
-
-SHOWS_NS = 500 * MS
 
 
 @cache

@@ -13,22 +13,15 @@ from navigation.live.pose_mirror import MirroredTool
 from navigation.ultrasound.distances.distance import ContourDistance, smallest
 from navigation.ultrasound.distances.measure import NOT_REGISTERED, Distances
 from navigation.ultrasound.live.placed_frame import PlacedFrame
-from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from reconstruction.ultrasound.contours import Contour
-from registration.record.accepted import AcceptedRegistration, RegistrationUncertainty
-from tests.navigation.ultrasound.distances.balls import SHOWS_NS, ball
+from tests.navigation.ultrasound.distances.balls import ball
 from tests.navigation.ultrasound.live.probes import (
-    LAG_S,
     MS,
-    SIZE_PX,
     SPIN_RAD_S,
-    T_REFERENCE_CT,
-    patient,
     pose_at,
-    probe_in_force,
-    told,
 )
-from tests.navigation.ultrasound.results import pixels, result, vessel
+from tests.navigation.ultrasound.live.vessels import SHOWS_NS, placed
+from tests.navigation.ultrasound.results import vessel
 from unity_bridge.wire.envelope import Validity
 
 # The pixel (x, y) lies at (0.1 x - 20, 0.12 y + 80, 15) in the probe: the vessel of `results` fills -18 to -14 mm along
@@ -44,23 +37,6 @@ def tip(at_ns: int, there_probe: tuple[float, float, float], **more: object) -> 
     matrix[:3, 3] = begin + TIP_SPEED_MM_S * (at_ns - SHOWS_NS) / 1e9
     fields = {"validity": Validity.VALID, "reason": "", "numbers": matrix.tobytes(), "own_noise": TIP_MM2.tobytes()}
     return MirroredTool("stylus", REFERENCE, "stylus_tip", capture_ns=at_ns, **{**fields, **more})
-
-
-def timeline(*, registered: bool = True) -> PlacingTimeline:
-    line = PlacingTimeline(probe_in_force())
-    own = np.diag([1e-6] * 3 + [0.01] * 3).tobytes()
-    line.note([replace(told(at_ms * MS), own_noise=own) for at_ms in range(0, 701, 10)])
-    if registered:
-        line.note([patient()])
-        known = RegistrationUncertainty(np.diag([4e-6] * 3 + [0.1] * 3 + [0.0]), np.array([100.0, 0.0, 300.0]))
-        line.registration = AcceptedRegistration(T_REFERENCE_CT, "r", 1.0, "accept", "Dr Test", known)
-    return line
-
-
-def placed(*contours: Contour, registered: bool = True) -> PlacedFrame:
-    capture_ns = SHOWS_NS - round(LAG_S * 1e9)
-    shown = result(1, capture_ns, pixels=pixels(size=SIZE_PX[::-1]), contours=contours or (vessel(),))
-    return timeline(registered=registered).place(shown)
 
 
 def to_ball(frame: PlacedFrame, *where: object) -> ContourDistance:

@@ -18,11 +18,13 @@ import pytest
 
 from navigation.clock import MonotonicClock
 from navigation.live.standing.ultrasound import UltrasoundStanding
+from navigation.ultrasound.findings.mark import Marked
 from navigation.ultrasound.live.process import LiveUltrasound
 from reconstruction.ultrasound.errors import UltrasoundError
 from tests.navigation.ultrasound.distances.balls import ball
 from tests.navigation.ultrasound.live.probes import T_REFERENCE_CT
 from tests.navigation.ultrasound.live.scanner import Scanner, film, live_config
+from tests.navigation.ultrasound.live.vessels import REGISTERED
 from tests.reconstruction.ultrasound.frames import bone_frame
 from unity_bridge.wire.envelope import Validity
 
@@ -106,6 +108,17 @@ def test_contours_are_measured_to_what_the_plan_has_now_and_by_the_next_process_
     watched.live.measure_to((("artery", ball((-8.0, 84.8, 15.0), 3.0)),))
     measured = watched.wait_for(lambda now: now.distances)
     assert measured.distances[0].startswith("bone to artery: at least ")
+    found: list[Marked] = []
+
+    def is_marked(_: UltrasoundStanding) -> bool:
+        watched.live.mark("contour")
+        found.extend(watched.live.take_marked())
+        return bool(found and found[-1].marks)
+
+    watched.live.follow(REGISTERED)
+    watched.wait_for(is_marked)
+    (mark,) = found[-1].marks
+    assert (mark.structure, mark.in_frame, mark.registration) == ("bone", "ct", "r-0001")
     os.kill(watched.live.state.process_id, signal.SIGKILL)
     watched.wait_for(lambda now: watched.live.state.restarts == 1 and now.distances)
     watched.live.measure_to(())
