@@ -24,6 +24,19 @@ ReadSkin = Callable[[], Surface]
 """Reads the skin of a case's patient in ``ct``, on which a simulated stylus moves; may raise a SurgNavError."""
 
 
+@dataclass(frozen=True)
+class CasePatient:
+    """The patient of a case, about whom simulated tools move.
+
+    Attributes:
+        case: the case's folder, whose CT a simulated probe shows.
+        read_skin_ct: reads the skin.
+    """
+
+    case: Path
+    read_skin_ct: ReadSkin
+
+
 class Settings(BaseModel):
     """Base of the settings in a room file: unknown keys, wrong types and numbers that are not finite are refused.
 
@@ -198,6 +211,8 @@ class Driver:
         rehearse: of a simulator: opens it with whoever holds its stylus, about the patient of a case.
         images: opens the ultrasound that the device gives beside poses, without waiting for it; it comes on the same
             clock as the poses. None for one that gives none.
+        rehearse_probe: of a simulator about a patient: calibrates its probe there and then; the results, made at a
+            time in ISO 8601. Empty where its probe is calibrated as any other.
         about_patient: the same device for a service that begins at a time in ns: of a simulator about that patient, of
             a recording from that time on. None for any other.
     """
@@ -214,4 +229,5 @@ class Driver:
     images: Callable[[Device, PacedClock], UltrasoundSource | None] = lambda device, clock: None
     needs_tools: bool = True
     rehearse: Callable[[Device, ReadSkin, PacedClock], tuple[Tracker, Hand]] | None = None
-    about_patient: Callable[[Device, ReadSkin, int], Device] | None = None
+    rehearse_probe: Callable[[Device, str], tuple[CalibrationResult, ...]] = lambda device, time: ()
+    about_patient: Callable[[Device, CasePatient, int], Device] | None = None

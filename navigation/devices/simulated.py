@@ -13,12 +13,13 @@ from geometry.errors import SurgNavError
 from geometry.frames import REFERENCE
 from geometry.points import Floats
 from navigation.clock import PacedClock
-from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
+from navigation.devices.driver import CasePatient, Device, Driver, ReadSkin, Role, RoomFile, Settings
 from navigation.devices.hand import Hand
 from navigation.devices.tracker import Tracker
 from navigation.errors import DeviceError
 
 if TYPE_CHECKING:
+    from calibration.result import CalibrationResult
     from navigation.devices.ultrasound.source import UltrasoundSource
     from navigation.simulation.actions import Action
     from navigation.simulation.operating_room import OperatingRoom
@@ -53,6 +54,7 @@ class SimulatedSettings(Settings):
         block: JSON of a block, as for `surgnav accuracy`, that stands in the room: a stylus that is rocked about its
             tip is so in the block's first point, and then visits the others in their order.
         ultrasound: what the probe's images show, and is moved over; none without it. The tip of the stylus rests there.
+            ``patient`` is the CT of the case, over whose belly the probe goes to and fro: in commands that have a case.
         phantom: configuration of PLUS with the wires and their registration, for ``ultrasound = "wires"``.
         image_lag_ms: an image stamped t shows what the probe saw at t plus this.
     """
@@ -62,7 +64,7 @@ class SimulatedSettings(Settings):
     hand: Literal["pivot", "spin", "landmarks"] = "pivot"
     unknown: tuple[Literal["driver", "probe", "headset"], ...] = ()
     block: RoomFile | None = None
-    ultrasound: Literal["tank", "wall", "cross", "stylus", "wires"] | None = None
+    ultrasound: Literal["tank", "wall", "cross", "stylus", "wires", "patient"] | None = None
     phantom: RoomFile | None = None
     image_lag_ms: float = Field(0.0, ge=-500.0, le=500.0)
 
@@ -90,6 +92,7 @@ def _check(device: Device) -> list[str]:
         _sweep(_settings(device))
     except SurgNavError as error:
         wrong.append(f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}")
+    wrong += _needless_calibrations(device)
     known = [tool for tool in _settings(device).unknown if tool in device.tool_names]
     wrong += [
         f"[devices.{device.name}] got unknown = {tool!r} and [tools.{tool}]; expected one of the two. Fix: remove one"
@@ -99,6 +102,18 @@ def _check(device: Device) -> list[str]:
         f"[devices.{device.name}] got a scenario about the tool {tool!r}; expected tools that it sees: "
         f"{', '.join(device.tool_names)}. Fix: add [tools.{tool}], or correct the scenario"
         for tool in sorted(unknown)
+    ]
+
+
+def _needless_calibrations(device: Device) -> list[str]:
+    """Of a probe on the patient, which is calibrated in that room."""
+    if _settings(device).ultrasound != "patient":
+        return []
+    return [
+        f"[tools.{tool.name}] got calibration = {tool.rack_name!r} on the simulated patient; expected none: it is "
+        "calibrated there when a service begins. Fix: remove the line"
+        for tool in device.tools
+        if tool.role is Role.PROBE and tool.rack_name is not None
     ]
 
 
@@ -131,7 +146,8 @@ def _sweep(settings: SimulatedSettings) -> ProbeSweep | None:
     """
     from navigation.simulation.probe_sweep import sweep_over
 
-    return None if settings.ultrasound is None else sweep_over(settings.ultrasound, settings.phantom)
+    target = settings.ultrasound
+    return None if target is None or target == "patient" else sweep_over(target, settings.phantom)
 
 
 def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
@@ -144,6 +160,10 @@ def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
         return SimulatedImages(scanned, lag_ns, clock, scanned.rate_hz, (height_mm, width_mm))
     if not isinstance(device.settings, SimulatedSettings):
         return None
+    if device.settings.ultrasound == "patient":
+        raise DeviceError(
+            "ultrasound = 'patient' without a case", "a command that has the case", "use surgnav serve CASE --room ..."
+        )
     sweep = _sweep(device.settings)
     return None if sweep is None else SimulatedImages(sweep, round(device.settings.image_lag_ms * 1e6), clock)
 
@@ -175,14 +195,28 @@ def _rehearse(device: Device, read_skin_ct: ReadSkin, clock: PacedClock) -> tupl
     return rehearsed, rehearsed
 
 
-def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Device:
+def _about_patient(device: Device, patient: CasePatient, start_ns: int) -> Device:
     from navigation.clock import VirtualClock
     from navigation.simulation.rehearsal import RehearsedTracker
 
     settings = _settings(device)
-    config = RehearsedTracker(read_skin_ct, settings.seed, VirtualClock()).streaming(start_ns)
-    probe, scenario = _sweep(settings), _scenario(device)
-    return replace(device, settings=replace(config, tools=device.tool_names, scenario=scenario, probe=probe))
+    rehearsed = RehearsedTracker(patient.read_skin_ct, settings.seed, VirtualClock())
+    config = replace(rehearsed.streaming(start_ns), tools=device.tool_names, scenario=_scenario(device))
+    if settings.ultrasound == "patient":
+        scan = rehearsed.scanned(patient.case, settings.image_lag_ms)
+        return replace(device, settings=replace(config, scan=scan))
+    return replace(device, settings=replace(config, probe=_sweep(settings)))
+
+
+def _rehearse_probe(device: Device, time: str) -> tuple[CalibrationResult, ...]:
+    """Of a probe on the patient: its map and its lag, by a tank and crossed wires beside that patient."""
+    from navigation.simulation.operating_room import OperatingRoomConfig
+    from navigation.simulation.ultrasound.calibration_session import rehearsed_probe
+
+    config = device.settings
+    if not isinstance(config, OperatingRoomConfig) or config.scan is None:
+        return ()
+    return rehearsed_probe(config, config.scan.path.geometry, config.scan.lag_ms, time)
 
 
 def _scenario(device: Device) -> Scenario | None:
@@ -230,5 +264,6 @@ DRIVER = Driver(
     check=_check,
     images=_images,
     rehearse=_rehearse,
+    rehearse_probe=_rehearse_probe,
     about_patient=_about_patient,
 )

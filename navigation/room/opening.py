@@ -7,9 +7,10 @@ from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from geometry import Surface
 from geometry.frames import REFERENCE
 from navigation.clock import MonotonicClock, PacedClock, VirtualClock
-from navigation.devices.driver import Device, ReadSkin
+from navigation.devices.driver import CasePatient, Device, ReadSkin
 from navigation.devices.hand import Hand, PersonsHand
 from navigation.devices.registry import SIMULATED, driver_of, open_device
 from navigation.devices.simulated import SimulatedSettings
@@ -69,12 +70,26 @@ def open_session(room: Room, stylus: str, read_skin_ct: ReadSkin) -> tuple[RoomT
     return tracker, hands[-1]
 
 
-def about_patient(devices: Iterable[Device], read_skin_ct: ReadSkin, start_ns: int) -> tuple[Device, ...]:
+def about_patient(devices: Iterable[Device], patient: CasePatient, start_ns: int) -> tuple[Device, ...]:
     """The devices for a service; simulated tools move about the patient from `start_ns` on."""
     return tuple(
-        device if (moved := driver_of(device.driver).about_patient) is None else moved(device, read_skin_ct, start_ns)
+        device if (moved := driver_of(device.driver).about_patient) is None else moved(device, patient, start_ns)
         for device in devices
     )
+
+
+def begun(room: Room, start_ns: int) -> Room:
+    """The room for a command without a case: what plays in several processes has begun at one time in all of them."""
+    nobody = CasePatient(Path(), _no_skin)
+    devices = (
+        device if driver_of(device.driver).rehearse else about_patient([device], nobody, start_ns)[0]
+        for device in room.devices
+    )
+    return replace(room, devices=tuple(devices))
+
+
+def _no_skin() -> Surface:
+    raise RoomError("no case", "a command that has one, such as surgnav serve CASE", "name the case")
 
 
 def seeds(room: Room) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,11 +22,18 @@ from navigation.simulation.operating_room import (
     open_simulated_tracker,
 )
 from navigation.simulation.patient import PatientSkin, shaft_directions
+from navigation.simulation.ultrasound.patient_scan import CaseTissue, ScannedPatient
+from navigation.simulation.ultrasound.scan_path import CONVEX, ScanPath
 
 TOUCH_SD_MM = 0.3
 # Duration of one pass of the stylus over the skin, and amplitude of the table's motion.
 SWEEP_S = 25.0
 TABLE_MOTION_MM = 15.0
+# The probe from one end of what it scans to the other and back: where along the body, and the way into it (LPS).
+SCAN_S = 16.0
+_SCANNED, _FACES = (0.38, 0.62), 24
+_INTO_CT: Floats = np.array([0.0, 1.0, 0.0])
+_BESIDE_MM = 55.0  # as far as a wide beam reaches, tilted
 # Developers of clients need to see hidden tools: the driver is hidden for 1 s in 10, the reference for 0.5 s in 30.
 OCCLUSIONS = {DRIVER: (10.0, 6.0, 7.0), REFERENCE: (30.0, 20.0, 20.5)}
 
@@ -62,6 +70,20 @@ class RehearsedTracker(WrappedTracker):
             table_motion_mm=TABLE_MOTION_MM,
             occlusions=OCCLUSIONS,
         )
+
+    def scanned(self, case: Path, lag_ms: float) -> ScannedPatient:
+        """The probe that goes to and fro along the front of the body, and shows the CT of the case.
+
+        Args:
+            case: its folder.
+            lag_ms: an image stamped t shows what the probe saw at t plus this.
+        """
+        faces = self._skin.reach(np.zeros(_FACES), np.linspace(*_SCANNED, _FACES)).points_ct_mm
+        low = faces.min(axis=0) - [_BESIDE_MM, _BESIDE_MM, _BESIDE_MM]
+        high = faces.max(axis=0) + [_BESIDE_MM, CONVEX.depth_mm + _BESIDE_MM, _BESIDE_MM]
+        path = ScanPath(faces, np.array([1.0, 0.0, 0.0]), _INTO_CT, CONVEX, SCAN_S)
+        tissue = CaseTissue(case, (tuple(low.tolist()), tuple(high.tolist())))
+        return ScannedPatient(tissue=tissue, path=path, lag_ms=lag_ms, seed=self._config.seed)
 
     def pivot(self) -> None:
         self._begin(pivot_near(self.room.T_tracker_ct.apply(self._skin.centre_mm)))

@@ -22,7 +22,7 @@ from navigation.commands.serve.link_side import LinkSide, link_side
 from navigation.commands.serve.recorder_side import recorder_side
 from navigation.commands.serve.standing_side import standing_side
 from navigation.commands.serve.ultrasound_side import UltrasoundSide, open_ultrasound, ultrasound_side
-from navigation.devices.driver import ReadSkin, Role
+from navigation.devices.driver import CasePatient, ReadSkin, Role
 from navigation.devices.registry import driver_of
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import HeadsetEventSettings
@@ -64,7 +64,7 @@ def serve(request: ServeRequest, console: Console, should_stop: Callable[[], boo
     preparing = "looking at the case, opening the room"
     with console.status(preparing), saying(screen.say, preparing):
         view = watch.look()
-        config = _configured(request, room, lambda: _simulated_skin(Case.open(request.case), view), clock)
+        config = _configured(request, room, view, clock)
         guided = open_guidance(request, config.graph.tips, now(), screen.say)
     placed = open_ultrasound(room, config.devices, clock)
     config = replace(config, graph=replace(config.graph, registration=view.registration), guidance=guided.setup)
@@ -184,10 +184,11 @@ def _simulated_skin(case: Case, view: CaseView) -> Surface:
         ) from error
 
 
-def _configured(request: ServeRequest, room: Room, read_skin_ct: ReadSkin, clock: MonotonicClock) -> ServiceConfig:
+def _configured(request: ServeRequest, room: Room, view: CaseView, clock: MonotonicClock) -> ServiceConfig:
     """The service with this room; simulated tools move about the case's own skin."""
-    tips = CalibratedTip.of_tools(room.tools) | _rehearsed_tips(room, read_skin_ct)
-    devices = about_patient(room.devices, read_skin_ct, clock.now_ns())
+    patient = CasePatient(request.case, lambda: _simulated_skin(Case.open(request.case), view))
+    tips = CalibratedTip.of_tools(room.tools) | _rehearsed_tips(room, patient.read_skin_ct)
+    devices = about_patient(room.devices, patient, clock.now_ns())
     local = is_local(f"tcp://{request.bind}:1")
     endpoints = [f"tcp://{request.bind}:{port or '*'}" for port in request.ports]
     return ServiceConfig(

@@ -15,6 +15,7 @@ from navigation.commands.serve.marking_side import MarkingSide
 from navigation.commands.serve.recorder_side import recordings_of
 from navigation.commands.serve.sweep_side import SweepSide
 from navigation.devices.driver import Device, Role
+from navigation.devices.registry import driver_of
 from navigation.live.service import NavigationService, ServiceConfig
 from navigation.live.standing.ultrasound import UltrasoundStanding
 from navigation.operator_screen.screen import PLAIN, WARNING, OperatorScreen
@@ -22,6 +23,7 @@ from navigation.processes.child import ChildState
 from navigation.recorder.writing import RecorderState
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images
+from navigation.terminal.reporting import now
 from navigation.ultrasound.distances.measure import AtRisk
 from navigation.ultrasound.freehand.sweep_process import LiveSweep, SweepConfig
 from navigation.ultrasound.live.frame_mirror import frames_address
@@ -142,6 +144,9 @@ def open_ultrasound(room: Room, devices: Sequence[Device], clock: PacedClock) ->
         return None
     require_extras("ultrasound", *(("reconstruction", "pictures") if room.ultrasound.sweep else ()))
     tool = room.the_tool(Role.PROBE)
+    for device in devices if tool.rack_name is None else ():
+        if tool.name in device.tool_names and (rehearsed := driver_of(device.driver).rehearse_probe(device, now())):
+            tool = replace(tool, rack_name=tool.name, calibrations=rehearsed)
     return LiveConfig(
         device=device_with_images(room.name, devices, clock),
         probe=ProbeInForce.of(tool),

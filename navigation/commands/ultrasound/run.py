@@ -18,6 +18,7 @@ from navigation.devices.ultrasound.opening import open_recording
 from navigation.devices.ultrasound.source import UltrasoundRecording
 from navigation.errors import DeviceError
 from navigation.processes.priority import ULTRASOUND, going_first
+from navigation.room.opening import begun
 from navigation.room.read_room import read_room
 from navigation.room.room_images import device_with_images
 from navigation.terminal.json_files import write_json_file
@@ -96,7 +97,8 @@ def _of_a_room(
         came = "neither a recording nor --room" if request.room is None else f"{', '.join(given)} without a recording"
         allowed = "a recording, with or without --room; or --room alone, for the live images of its devices"
         raise DeviceError(came, allowed, "name the recording, or leave the option out" if given else "name one of them")
-    room, clock = read_room(request.room), MonotonicClock()
+    clock = MonotonicClock()
+    room = begun(read_room(request.room), clock.now_ns())
     device = device_with_images(room.name, room.devices, clock)
     if request.model is None and room.ultrasound is not None:
         request = replace(request, model=room.ultrasound.model)

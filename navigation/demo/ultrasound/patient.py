@@ -8,21 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.ultrasound_probe.scan_geometry import ScanGeometry
 from geometry.frames import PROBE, REFERENCE, STYLUS
 from geometry.points import Floats
-from navigation.clock import PacedClock
-from navigation.devices.tracker import Tracker
-from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
-from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker, TruePose
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
 from navigation.simulation.ultrasound.formation import UltrasoundSimulator
 from navigation.simulation.ultrasound.patient_scan import PatientScan, ScannedPatient
-from navigation.simulation.ultrasound.scan_path import ScanPath
+from navigation.simulation.ultrasound.scan_path import CONVEX, ScanPath
 from navigation.simulation.ultrasound.tissue import BONE, TissueGrid
 from reconstruction.phantom.torso import TorsoPhantomSettings, make_torso_phantom
 
-# A convex probe for the abdomen and the spine.
-GEOMETRY = ScanGeometry.convex((400, 340), (0.25, 0.25), radius_mm=50.0, half_angle_rad=np.deg2rad(32.0), depth_mm=80.0)
+GEOMETRY = CONVEX
 TRUE_LAG_MS = -42.0
 _LANDMARKS = 8
 # The lumbar spine of the phantom in `ct`, the back in front of it, and air.
@@ -73,13 +68,6 @@ class ScannedBack:
     @cached_property
     def _simulator(self) -> UltrasoundSimulator:
         return UltrasoundSimulator(self.tissue, GEOMETRY, seed=self.room.seed)
-
-    def watching(self, pose: TruePose, clock: PacedClock) -> Tracker:
-        """The camera of the room on other true poses, such as those of a calibration."""
-        spheres_mm = {tool: SPHERES_MM[tool] for tool in (REFERENCE, PROBE)}
-        noise, distortion = np.random.default_rng([self.room.seed, 9]), np.random.default_rng([self.room.seed, 3])
-        settings = OpticalTrackerSettings(rate_hz=40.0)
-        return SimulatedOpticalTracker(pose, spheres_mm, clock, noise, distortion, settings)
 
     def _faces(self) -> Floats:
         """Up on one side of the spinous processes, and down on the other."""

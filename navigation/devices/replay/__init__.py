@@ -8,7 +8,7 @@ from pydantic import Field
 
 from geometry.errors import SurgNavError
 from navigation.clock import PacedClock
-from navigation.devices.driver import Device, Driver, ReadSkin, RoomFile, Settings
+from navigation.devices.driver import CasePatient, Device, Driver, RoomFile, Settings
 from navigation.devices.replay.mcap_file import read_mcap
 from navigation.devices.replay.player import ReplayTracker
 from navigation.devices.replay.plus import METAFILES, NRRD, read_plus
@@ -48,7 +48,7 @@ class BegunReplaySettings(ReplaySettings):
     begun_ns: int
 
 
-def _about_patient(device: Device, read_skin_ct: ReadSkin, start_ns: int) -> Device:
+def _about_patient(device: Device, patient: CasePatient, start_ns: int) -> Device:
     """Poses and images are of one time, although two processes play them, and one may be started again."""
     own = {**dict(_settings(device)), "begun_ns": start_ns}
     return replace(device, settings=BegunReplaySettings.model_construct(**own))

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from calibration.result import CalibrationResult
 from calibration.ultrasound_probe.flips import ProbeAxes
 from calibration.ultrasound_probe.motion import ProbeMotion
 from calibration.ultrasound_probe.result import ProbeCalibration
+from calibration.ultrasound_probe.results import probe_spatial_result, probe_temporal_result
 from calibration.ultrasound_probe.samples import ProbeSample
 from calibration.ultrasound_probe.scan_geometry import ScanGeometry
-from calibration.ultrasound_probe.targets.calibrate import CROSS, calibrate_from_target
+from calibration.ultrasound_probe.targets.calibrate import CROSS, METHODS, calibrate_from_target
 from calibration.ultrasound_probe.targets.judging import ProbeImage
 from calibration.ultrasound_probe.temporal import TemporalCalibration, calibrate_probe_time
 from geometry import Transform
@@ -24,7 +26,10 @@ from geometry.frames import PROBE, REFERENCE
 from geometry.points import Floats
 from navigation.clock import NS_PER_S, VirtualClock
 from navigation.devices.tracker import Tracker
-from navigation.simulation.optical_tracker import TruePose
+from navigation.errors import AcquisitionError
+from navigation.simulation.operating_room import SPHERES_MM, OperatingRoom, OperatingRoomConfig
+from navigation.simulation.optical_tracker import OpticalTrackerSettings, SimulatedOpticalTracker, TruePose
+from navigation.simulation.ultrasound.scan_path import true_columns_mm
 
 Watch = Callable[[TruePose, VirtualClock], Tracker]
 """Makes a tracker that sees these true poses at the times of that clock."""
@@ -34,6 +39,44 @@ _IMAGE_S = {TANK_S: 0.05, CROSS_S: 0.2}
 # Where the targets are, in ``reference``; the image looks along its -z.
 _TARGET_MM: Floats = np.array([150.0, -60.0, -20.0])
 _UPRIGHT: Floats = np.column_stack([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+def rehearsed_probe(
+    config: OperatingRoomConfig, geometry: ScanGeometry, lag_ms: float, time: str
+) -> tuple[CalibrationResult, CalibrationResult]:
+    """Map and lag of the probe of a simulated room, calibrated there.
+
+    Args:
+        config: of the room.
+        geometry: of the scan.
+        lag_ms: the true lag.
+        time: when it is done, ISO 8601 with a time zone.
+
+    Raises:
+        ProbeRefusedError: too few images with poses.
+        AcquisitionError: the reference is out of sight as it begins.
+    """
+    T_tracker_reference = OperatingRoom(config).pose(REFERENCE, config.epoch_ns)
+    if T_tracker_reference is None:
+        raise AcquisitionError("a reference out of sight", "one that the camera sees", "use another --seed")
+    spheres_mm = {tool: SPHERES_MM[tool] for tool in (REFERENCE, PROBE)}
+
+    def watch(pose: TruePose, clock: VirtualClock) -> Tracker:
+        noise, distortion = np.random.default_rng([config.seed, 9]), np.random.default_rng([config.seed, 3])
+        return SimulatedOpticalTracker(pose, spheres_mm, clock, noise, distortion, OpticalTrackerSettings(rate_hz=40.0))
+
+    session = CalibrationSession(
+        geometry=geometry,
+        columns_mm=true_columns_mm(geometry),
+        lag_s=1e-3 * lag_ms,
+        T_tracker_reference=T_tracker_reference,
+        watch=watch,
+    )
+    spatial, temporal = session.run(np.random.default_rng([config.seed, 8]))
+    return (
+        probe_spatial_result(spatial, time, METHODS[CROSS], numbers=geometry.numbers()),
+        probe_temporal_result(temporal, PROBE, np.arange(len(temporal.used), dtype=np.float64), time),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

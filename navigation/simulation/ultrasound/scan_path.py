@@ -13,6 +13,8 @@ from geometry import Transform
 from geometry.frames import CT, IMAGE, PROBE
 from geometry.points import Floats
 
+# A convex probe for the abdomen and the spine.
+CONVEX = ScanGeometry.convex((400, 340), (0.25, 0.25), radius_mm=50.0, half_angle_rad=np.deg2rad(32.0), depth_mm=80.0)
 # The image in the axes of the probe's marker, as it is mounted: depth points away from the side that the camera sees,
 # and the face's middle lies some 12 cm below it.
 _MOUNTED = Rotation.from_euler("x", -90.0, degrees=True) * Rotation.from_rotvec([0.32, -0.09, 0.06])

@@ -13,6 +13,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.devices.kept_clock import KeptClock
 from navigation.devices.ultrasound.source import GreyPixels
 from navigation.errors import DeviceError
+from navigation.room.opening import begun
 from navigation.room.room import Room
 from navigation.room.room_images import device_with_images, open_source
 from navigation.ultrasound.freehand.sweep import RecordedSweep
@@ -53,6 +54,7 @@ def sweep_now(room: Room, should_stop: Callable[[], bool], show: Callable[[str],
         DeviceError: no frame could be placed.
     """
     clock = MonotonicClock()
+    room = begun(room, clock.now_ns())
     device = device_with_images(room.name, room.devices, clock).keeping_clock(KeptClock())
     source, judged = KeptSource(lambda: open_source(device, clock), clock), FrameJudge(None)
     pipeline = FramePipeline(_NothingWanted(), judged, clock)

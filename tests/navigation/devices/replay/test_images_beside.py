@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from navigation.clock import VirtualClock
+from navigation.devices.driver import CasePatient
 from navigation.devices.replay import DRIVER
 from navigation.room.read_room import room_in
 from tests.calibration.ultrasound_probe.targets.recorded import write_sequence
@@ -33,7 +34,7 @@ def test_they_are_of_one_time_whenever_each_is_opened(tmp_path: Path) -> None:
     write_sequence(tmp_path / "a.igs.mha", images, {"ProbeToTracker": probe, "ReferenceToTracker": reference})
     (device,) = room_in(ROOM, tmp_path / "or.toml").devices
     clock = VirtualClock(5_000_000_000)
-    served = DRIVER.about_patient(device, lambda: None, clock.now_ns())
+    served = DRIVER.about_patient(device, CasePatient(tmp_path, lambda: None), clock.now_ns())
     tracker = DRIVER.open(served, clock)
     tracker.start()
     seen = {}

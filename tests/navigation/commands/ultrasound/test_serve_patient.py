@@ -1,0 +1,40 @@
+"""``surgnav serve`` of a case in a simulated room whose probe scans the case's own patient."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.navigation.commands.serving import PATIENCE_S, serving
+from tests.navigation.simulation.ultrasound.phantom_case import phantom_case
+
+ROOM = """
+[ultrasound]
+model = "bone"
+[ultrasound.sweep]
+level = 90
+[devices.camera]
+driver = "simulated"
+seed = 5
+ultrasound = "patient"
+image_lag_ms = -40.0
+[tools.reference]
+device = "camera"
+role = "reference"
+[tools.stylus]
+device = "camera"
+role = "stylus"
+[tools.probe]
+device = "camera"
+role = "probe"
+"""
+
+
+def test_the_cases_patient_is_scanned_placed_and_its_error_known(tmp_path: Path) -> None:
+    case, _ = phantom_case(tmp_path / "case")
+    (tmp_path / "or.toml").write_text(ROOM, "utf-8")
+    with serving(case, "--room", str(tmp_path / "or.toml"), "--no-record") as screen:
+        screen.wait_for(r"probe: calibrated .*, just now, 0\.\d\d mm RMS; lag -(3|4)\d\.\d ms")
+        screen.wait_for(r"ultrasound usable, placed in reference, 95 of 100 within [0-2]\.\d mm")
+        screen.program.send_signal(signal.SIGINT)
+        assert screen.program.wait(PATIENCE_S) == 0
