@@ -21,6 +21,7 @@ namespace SurgNav.Tests.UnityPlayer
             var answers = new Table();
             var ellipsoids = new Table();
             object? ultrasound = null;
+            object? trajectory = null;
             string problem = "";
             foreach (var each in scene.Objects)
             {
@@ -37,6 +38,11 @@ namespace SurgNav.Tests.UnityPlayer
                 if (each.GetComponent<UltrasoundPlane>() is UltrasoundPlane plane)
                 {
                     ultrasound = Ultrasound(plane);
+                }
+
+                if (each.GetComponent<TrajectoryOverlay>() is TrajectoryOverlay overlay)
+                {
+                    trajectory = Trajectory(overlay);
                 }
 
                 if (each.GetComponent<TextMesh>() is TextMesh text)
@@ -68,16 +74,17 @@ namespace SurgNav.Tests.UnityPlayer
                 ["answers"] = answers,
                 ["ellipsoids"] = ellipsoids,
                 ["ultrasound"] = ultrasound,
+                ["trajectory"] = trajectory,
                 ["problem"] = problem,
                 ["log"] = Engine.Log,
                 ["open_mesh_data"] = MeshStorage.Open,
             });
         }
 
-        /// <summary>Of the object "sphere", which is below the ellipsoid's own at first, and then below the tool's.</summary>
+        /// <summary>Of the sample's sphere, which is below the tool.</summary>
         private static Table Ellipsoid(TipErrorEllipsoid ellipsoid)
         {
-            var at = ellipsoid.transform.Find("sphere");
+            var at = ellipsoid.transform.Find("error");
             return new Table
             {
                 ["reason"] = ellipsoid.Reason,
@@ -85,6 +92,21 @@ namespace SurgNav.Tests.UnityPlayer
                 ["position"] = Floats(at.localPosition),
                 ["rotation"] = new[] { at.localRotation.x, at.localRotation.y, at.localRotation.z, at.localRotation.w },
                 ["scale"] = Floats(at.localScale),
+                ["colour"] = Colour(at),
+            };
+        }
+
+        private static Table Trajectory(TrajectoryOverlay overlay)
+        {
+            return new Table
+            {
+                ["display"] = overlay.Display.ToString(),
+                ["tip_display"] = overlay.TipDisplay.ToString(),
+                ["reason"] = overlay.Reason,
+                ["tip_reason"] = overlay.TipReason,
+                ["level"] = overlay.Level.ToString(),
+                ["plan"] = Part("planned trajectory"),
+                ["tip"] = Part("tip beside the trajectory"),
             };
         }
 

@@ -97,4 +97,64 @@ namespace SurgNav.Unity.Editor
             }
         }
     }
+
+    /// <summary>While the scene plays: what is to be seen of a part, and why not more.</summary>
+    public abstract class PartEditor : UnityEditor.Editor
+    {
+        public override bool RequiresConstantRepaint() => EditorApplication.isPlaying;
+
+        public override void OnInspectorGUI()
+        {
+            DrawDefaultInspector();
+            if (EditorApplication.isPlaying)
+            {
+                EditorGUILayout.Space();
+                DrawState();
+            }
+        }
+
+        protected abstract void DrawState();
+
+        protected static void DrawPart(string name, string state, string reason)
+        {
+            EditorGUILayout.LabelField(name, state);
+            if (reason.Length > 0)
+            {
+                EditorGUILayout.HelpBox(reason, MessageType.Info);
+            }
+        }
+    }
+
+    [CustomEditor(typeof(TrajectoryOverlay))]
+    public sealed class TrajectoryOverlayEditor : PartEditor
+    {
+        protected override void DrawState()
+        {
+            var overlay = (TrajectoryOverlay)target;
+            DrawPart("plan", $"{overlay.Display}", overlay.Reason);
+            DrawPart("tip", $"{overlay.TipDisplay}", overlay.TipReason);
+            EditorGUILayout.LabelField("alert", $"{overlay.Level}");
+        }
+    }
+
+    [CustomEditor(typeof(TipErrorEllipsoid))]
+    public sealed class TipErrorEllipsoidEditor : PartEditor
+    {
+        protected override void DrawState()
+        {
+            string reason = ((TipErrorEllipsoid)target).Reason;
+            DrawPart("ellipsoid", reason.Length > 0 ? "Hidden" : "Shown", reason);
+        }
+    }
+
+    [CustomEditor(typeof(UltrasoundPlane))]
+    public sealed class UltrasoundPlaneEditor : PartEditor
+    {
+        protected override void DrawState()
+        {
+            var plane = (UltrasoundPlane)target;
+            DrawPart("contours", $"{plane.Display}", plane.Reason);
+            DrawPart("image", $"{plane.ImageDisplay}", "");
+        }
+    }
 }

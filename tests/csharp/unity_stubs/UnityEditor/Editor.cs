@@ -147,6 +147,16 @@ namespace UnityEditor
         public Object objectReferenceValue { get; set; }
     }
 
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/AssetDatabase.html
+    public sealed class AssetDatabase
+    {
+        public static T GetBuiltinExtraResource<T>(string path)
+            where T : Object
+        {
+            return null;
+        }
+    }
+
     // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Selection.html
     public sealed class Selection
     {

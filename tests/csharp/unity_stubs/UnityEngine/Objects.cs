@@ -104,6 +104,22 @@ namespace UnityEngine
         }
     }
 
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/Collider.html
+    public class Collider : Component
+    {
+    }
+
+    // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/PrimitiveType.html
+    public enum PrimitiveType
+    {
+        Sphere = 0,
+        Capsule = 1,
+        Cylinder = 2,
+        Cube = 3,
+        Plane = 4,
+        Quad = 5,
+    }
+
     // https://docs.unity3d.com/2021.3/Documentation/ScriptReference/GameObject.html
     public sealed class GameObject : Object
     {
@@ -125,6 +141,11 @@ namespace UnityEngine
             {
                 Add((Component)Activator.CreateInstance(type));
             }
+        }
+
+        public static GameObject CreatePrimitive(PrimitiveType type)
+        {
+            return new GameObject(type.ToString(), typeof(MeshFilter), typeof(MeshRenderer), typeof(Collider));
         }
 
         public Transform transform { get; }

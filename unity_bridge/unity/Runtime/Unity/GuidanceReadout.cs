@@ -20,10 +20,6 @@ namespace SurgNav.Unity
         /// <summary>Changing digits are a new string each: this often is enough to read.</summary>
         private const float SecondsBetweenTexts = 0.1f;
 
-        private static readonly Color Amber = new Color(1.0f, 0.75f, 0.0f);
-        private static readonly Color Orange = new Color(1.0f, 0.45f, 0.0f);
-        private static readonly Color Red = new Color(1.0f, 0.1f, 0.1f);
-
         [SerializeField]
         [Tooltip("Nothing: the one in the objects above.")]
         private SurgNavConnection? connection = null;
@@ -90,15 +86,15 @@ namespace SurgNav.Unity
 
             Guidance = guidance;
             Reason = reason;
-            var nearest = guidance is null ? null : Nearest(guidance);
-            var level = guidance is null ? AlertLevel.Unset : nearest?.Level ?? AlertLevel.Clear;
+            var nearest = guidance is null ? null : Alerts.Nearest(guidance);
+            var level = Alerts.Level(guidance, nearest);
             bool isNews = level != Level;
             if (isNews)
             {
                 Show(level);
             }
 
-            output.Paint(Colour(level));
+            output.Paint(Alerts.Colour(level));
             if (guidance is null)
             {
                 output.Put(reason);
@@ -109,34 +105,6 @@ namespace SurgNav.Unity
                 nextTextAt = Time.unscaledTime + SecondsBetweenTexts;
                 Write(guidance, nearest);
             }
-        }
-
-        /// <summary>The worst alert, and of those the one with least left.</summary>
-        private static RiskDistance? Nearest(ToolGuidance guidance)
-        {
-            RiskDistance? worst = null;
-            foreach (var risk in guidance.Risks)
-            {
-                if (worst is null || risk.Level > worst.Level
-                    || (risk.Level == worst.Level && risk.LeftMm < worst.LeftMm))
-                {
-                    worst = risk;
-                }
-            }
-
-            return worst;
-        }
-
-        private static Color Colour(AlertLevel level)
-        {
-            return level switch
-            {
-                AlertLevel.Clear => Color.white,
-                AlertLevel.Caution => Amber,
-                AlertLevel.Warning => Orange,
-                AlertLevel.Breach => Red,
-                _ => Tint.Grey,
-            };
         }
 
         private static string Sign(AlertLevel level)

@@ -147,6 +147,20 @@ namespace SurgNav.Unity
             return null;
         }
 
+        /// <summary>The tool of this name on the wire, or null.</summary>
+        public TrackedTool? FindTool(string name)
+        {
+            for (int at = 0; at < frames.Count; at++)
+            {
+                if (frames[at] is TrackedTool found && string.Equals(found.Tool, name, StringComparison.Ordinal))
+                {
+                    return found;
+                }
+            }
+
+            return null;
+        }
+
         /// <summary>Sends what a person did.</summary>
         /// <returns>Empty, or why it was not sent: tell the person.</returns>
         public string Send(ClientEvent happened, out ulong number)
@@ -174,6 +188,19 @@ namespace SurgNav.Unity
             }
 
             return client.TryReadGuidance(tool, client.NowNs + (long)(displayLeadMs * 1e6), out guidance, out reason);
+        }
+
+        /// <summary>The plan that guidance leads along, now; as NavigationClient.TryReadPlan.</summary>
+        public bool TryReadPlan(out GuidancePlan? plan, out string reason)
+        {
+            if (client is null || Problem.Length > 0)
+            {
+                plan = null;
+                reason = Problem;
+                return false;
+            }
+
+            return client.TryReadPlan(client.NowNs + (long)(displayLeadMs * 1e6), out plan, out reason);
         }
 
         /// <summary>Live ultrasound now; as NavigationClient.ReadUltrasound.</summary>

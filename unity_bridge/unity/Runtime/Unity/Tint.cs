@@ -19,7 +19,7 @@ namespace SurgNav.Unity
         private readonly GameObject visual;
         private readonly Renderer[] renderers;
         private readonly MaterialPropertyBlock block = new MaterialPropertyBlock();
-        private readonly Color? colour;
+        private Color? colour;
         private Texture? picture;
         private ToolDisplay? now;
 
@@ -43,6 +43,16 @@ namespace SurgNav.Unity
             now = display;
             Paint();
             visual.SetActive(display != ToolDisplay.Hidden);
+        }
+
+        /// <summary>While shown, from now on.</summary>
+        internal void SetColour(Color value)
+        {
+            if (colour != value)
+            {
+                colour = value;
+                Paint();
+            }
         }
 
         /// <summary>Null for that of the material.</summary>

@@ -18,7 +18,13 @@ namespace SurgNav.Unity
         [Tooltip("A sphere of diameter 1, such as Unity's, with a material that is seen through. It is put at the tip.")]
         private GameObject? sphere = null;
 
+        [SerializeField]
+        [Tooltip("Let the tip be seen through it.")]
+        private Color colour = new Color(1.0f, 0.9f, 0.3f, 0.3f);
+
         private TrackedTool? tool;
+        private GameObject? tinted;
+        private Tint? tint;
 
         /// <summary>Why it is hidden; empty if it is shown.</summary>
         public string Reason { get; private set; } = "not looked at yet";
@@ -39,6 +45,12 @@ namespace SurgNav.Unity
                 return;
             }
 
+            if (tinted != sphere)
+            {
+                tinted = sphere;
+                tint = new Tint(sphere!, colour);
+            }
+
             tool!.Refresh();
             if (tool.Display != ToolDisplay.Shown)
             {
@@ -47,11 +59,7 @@ namespace SurgNav.Unity
             else if (ErrorEllipsoid.TryOf(tool.View.Covariance, out var ellipsoid))
             {
                 Show(sphere!.transform, tool.transform, ellipsoid);
-                if (!sphere.activeSelf)
-                {
-                    sphere.SetActive(true);
-                }
-
+                tint!.Apply(ToolDisplay.Shown);
                 Reason = "";
             }
             else
@@ -77,7 +85,8 @@ namespace SurgNav.Unity
         private void Hide(string reason)
         {
             Reason = reason;
-            if (sphere && sphere!.activeSelf)
+            tint?.Apply(ToolDisplay.Hidden);
+            if (tint is null && sphere && sphere!.activeSelf)
             {
                 sphere.SetActive(false);
             }

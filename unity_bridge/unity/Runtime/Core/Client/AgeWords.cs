@@ -13,10 +13,13 @@ namespace SurgNav.Core.Client
         private const long MsNs = 1_000_000;
         private static readonly Words Pose = new Words("pose");
         private static readonly Words Image = new Words("ultrasound image");
+        private static readonly Words Plan = new Words("plan");
 
         internal static string Of(long ageNs) => Pose.Of(ageNs);
 
         internal static string OfImage(long ageNs) => Image.Of(ageNs);
+
+        internal static string OfPlan(long ageNs) => Plan.Of(ageNs);
 
         private sealed class Words
         {

@@ -6,8 +6,8 @@ using SurgNav.Core.Wire;
 namespace SurgNav.Core.Client
 {
     /// <summary>
-    /// The newest guidance, and what a display may show of it. Take belongs to the pose thread, TryRead to the display's.
-    /// Fails closed: without validity, or too old, there are no numbers but a reason.
+    /// The newest guidance with its plan, and what a display may show of them. Take belongs to the pose thread, the readings
+    /// to the display's. Fails closed: without validity, or too old, there are no numbers and no plan but a reason.
     /// </summary>
     internal sealed class GuidanceInbox
     {
@@ -15,8 +15,13 @@ namespace SurgNav.Core.Client
         private const string NotWelcomed = "the server has started anew: waiting for its welcome";
         private const string Future = "a time stamp of the future: the clocks disagree";
 
+        /// <summary>The plan comes once a second: what has not been told anew three times over may hold no more.</summary>
+        private const long PlanLimitNs = 3_000_000_000;
+
         private readonly SequenceGuard guard = new SequenceGuard();
-        private Received? newest;
+        private readonly SequenceGuard planGuard = new SequenceGuard();
+        private Received<Guidance>? newest;
+        private Received<GuidancePlan>? plan;
 
         /// <summary>Whether the header says that this is guidance or its plan; nothing else is checked.</summary>
         internal static bool IsGuidance(ReadOnlySpan<byte> message)
@@ -28,24 +33,44 @@ namespace SurgNav.Core.Client
         /// <exception cref="WireException">Malformed, there before, or numbers of a tool that is not valid.</exception>
         internal void Take(ReadOnlyMemory<byte> message)
         {
-            if (!(MessageCodec.Decode(message, out var header) is Guidance guidance))
+            var what = MessageCodec.Decode(message, out var header);
+            if (what is GuidancePlan told)
             {
-                return; // the plan: nothing here draws it yet
+                Advance(planGuard, header, "plan");
+                Volatile.Write(ref plan, new Received<GuidancePlan>(header, told));
+            }
+            else if (what is Guidance guidance)
+            {
+                foreach (var tool in guidance.Tools)
+                {
+                    Check(tool);
+                }
+
+                Advance(guard, header, "guidance");
+                Volatile.Write(ref newest, new Received<Guidance>(header, guidance));
+            }
+        }
+
+        /// <summary>The plan at a moment of display; without one that holds now the reason.</summary>
+        internal bool TryReadPlan(long displayNs, ServerFacts facts, out GuidancePlan? told, out string reason)
+        {
+            told = null;
+            var received = Volatile.Read(ref plan);
+            if (received == null)
+            {
+                reason = facts.Obstacle.Length > 0 ? facts.Obstacle : NoGuidance;
+                return false;
             }
 
-            foreach (var tool in guidance.Tools)
+            reason = WhyNot(received.Header, displayNs, facts);
+            if (reason.Length == 0)
             {
-                Check(tool);
+                long ageNs = facts.AgeNs(received.Header.CaptureNs, displayNs);
+                reason = ageNs > PlanLimitNs ? AgeWords.OfPlan(ageNs) : received.Message.Problem;
             }
 
-            ulong before = guard.Last;
-            if (!guard.TryAdvance(header, out _, out _))
-            {
-                throw new MalformedMessageException(
-                    $"guidance {header.Sequence} after {before}", "growing sequence numbers of one session");
-            }
-
-            Volatile.Write(ref newest, new Received(header, guidance));
+            told = reason.Length == 0 ? received.Message : null;
+            return told != null;
         }
 
         /// <summary>One tool's guidance at a moment of display; without it the reason.</summary>
@@ -60,12 +85,18 @@ namespace SurgNav.Core.Client
             }
 
             reason = WhyNot(received.Header, displayNs, facts);
+            if (reason.Length == 0)
+            {
+                long ageNs = facts.AgeNs(received.Header.CaptureNs, displayNs);
+                reason = facts.Ages.Judge(ageNs) == Validity.Valid ? "" : AgeWords.Of(ageNs);
+            }
+
             if (reason.Length > 0)
             {
                 return false;
             }
 
-            foreach (var each in received.Guidance.Tools)
+            foreach (var each in received.Message.Tools)
             {
                 if (string.Equals(each.Tool, tool, StringComparison.Ordinal))
                 {
@@ -91,13 +122,17 @@ namespace SurgNav.Core.Client
                 return NotWelcomed;
             }
 
-            if (facts.IsFromFuture(header.CaptureNs, displayNs))
-            {
-                return Future;
-            }
+            return facts.IsFromFuture(header.CaptureNs, displayNs) ? Future : "";
+        }
 
-            long ageNs = facts.AgeNs(header.CaptureNs, displayNs);
-            return facts.Ages.Judge(ageNs) == Validity.Valid ? "" : AgeWords.Of(ageNs);
+        private static void Advance(SequenceGuard guard, in MessageHeader header, string what)
+        {
+            ulong before = guard.Last;
+            if (!guard.TryAdvance(header, out _, out _))
+            {
+                throw new MalformedMessageException(
+                    $"{what} {header.Sequence} after {before}", "growing sequence numbers of one session");
+            }
         }
 
         private static void Check(ToolGuidance tool)
@@ -115,17 +150,17 @@ namespace SurgNav.Core.Client
             }
         }
 
-        private sealed class Received
+        private sealed class Received<T>
         {
-            internal Received(in MessageHeader header, Guidance guidance)
+            internal Received(in MessageHeader header, T message)
             {
                 Header = header;
-                Guidance = guidance;
+                Message = message;
             }
 
             internal MessageHeader Header { get; }
 
-            internal Guidance Guidance { get; }
+            internal T Message { get; }
         }
     }
 }

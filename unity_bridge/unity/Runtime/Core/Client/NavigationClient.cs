@@ -103,6 +103,22 @@ namespace SurgNav.Core.Client
             return session.Poses.Guidance.TryRead(tool, displayNs, session.Poses.Facts, out guidance, out reason);
         }
 
+        /// <summary>The plan that guidance leads along, at a moment of display. From the thread of ReadPoses.</summary>
+        /// <param name="displayNs">As for ReadPoses.</param>
+        /// <param name="plan">Another object as often as the server tells it; null where none holds; not to be changed.</param>
+        /// <param name="reason">Empty if there is one.</param>
+        public bool TryReadPlan(long displayNs, out GuidancePlan? plan, out string reason)
+        {
+            if (session == null)
+            {
+                plan = null;
+                reason = "the client is not started";
+                return false;
+            }
+
+            return session.Poses.Guidance.TryReadPlan(displayNs, session.Poses.Facts, out plan, out reason);
+        }
+
         /// <summary>
         /// Live ultrasound at a moment of display: the newest frame with its contours, and with its image if that is asked for.
         /// Images come over a connection of their own, fewer where the link is slow; contours do not wait for them, so read

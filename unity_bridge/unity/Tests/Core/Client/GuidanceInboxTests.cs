@@ -57,6 +57,30 @@ namespace SurgNav.Core.Tests
         }
 
         [Test]
+        public void ThePlanIsShownWhileItIsToldAnew()
+        {
+            Assert.That(inbox.TryReadPlan(0, Facts(), out _, out string reason), Is.False);
+            Assert.That(reason, Does.Contain("no guidance"));
+            inbox.Take(server.Message(new GuidancePlan { Followed = "l3_left" }));
+            Assert.That(inbox.TryReadPlan(2900 * Ms, Facts(), out var plan, out reason), Is.True);
+            Assert.That((plan!.Followed, reason), Is.EqualTo(("l3_left", "")));
+            Assert.That(inbox.TryReadPlan(3100 * Ms, Facts(), out plan, out reason), Is.False);
+            Assert.That((plan, reason), Is.EqualTo(((GuidancePlan?)null, "the newest plan is 3.1 s old")));
+            Assert.That(inbox.TryReadPlan(0, Facts("self-test failed"), out _, out reason), Is.False);
+            Assert.That(reason, Is.EqualTo("self-test failed"));
+        }
+
+        [Test]
+        public void APlanWithAProblemIsNoneAndARepeatedOneIsRefused()
+        {
+            byte[] message = server.Message(new GuidancePlan { Problem = "the plan has changed" });
+            inbox.Take(message);
+            Assert.That(inbox.TryReadPlan(0, Facts(), out var plan, out string reason), Is.False);
+            Assert.That((plan, reason), Is.EqualTo(((GuidancePlan?)null, "the plan has changed")));
+            Assert.That(() => inbox.Take(message), Throws.InstanceOf<MalformedMessageException>());
+        }
+
+        [Test]
         public void ThePoseLinkRefusesNoneOfIt()
         {
             var socket = new FakeSocket();
@@ -66,6 +90,7 @@ namespace SurgNav.Core.Tests
             link.Step(0);
             Assert.That((link.Counts.Refused, link.Counts.Received), Is.EqualTo((0UL, 0UL)));
             Assert.That(link.Guidance.TryRead("driver", 0, Facts(), out _, out _), Is.True);
+            Assert.That(link.Guidance.TryReadPlan(0, Facts(), out _, out _), Is.True);
         }
 
         private static Guidance Of(ToolGuidance tool)
