@@ -1,4 +1,4 @@
-"""The commands ``surgnav ultrasound run`` and ``volume``, and their options."""
+"""The commands ``surgnav ultrasound run``, ``volume`` and ``mark``, and their options."""
 
 from __future__ import annotations
 
@@ -122,3 +122,34 @@ def volume_command(request: VolumeRequest) -> None:
         from navigation.commands.ultrasound.volume import make_volume
 
         make_volume(request, console, progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkRequest:
+    """What the command line asks of `surgnav ultrasound mark`."""
+
+    source: Annotated[
+        Path, typer.Argument(help="Recording of surgnav serve (.mcap) or of PLUS (.igs.mha), or a swept volume.")
+    ]
+    case: Annotated[Path, typer.Option(help="Case that keeps the finding.")]
+    person: Annotated[str, typer.Option(help="Whose finding it is.")]
+    image: Annotated[int | None, typer.Option(help="Number of the image, as in contours.jsonl.")] = None
+    pixel: Annotated[
+        tuple[float, float] | None, typer.Option(help="A point: x and y in px. Without, the image's contours.")
+    ] = None
+    structure: Annotated[str, typer.Option(help="What it is; of contours, only those of it.")] = ""
+    level: Annotated[int | None, typer.Option(min=1, max=255, help="Of a volume: grey value of its surface.")] = None
+    room: Annotated[Path | None, typer.Option(help="Of PLUS's: room file, whose probe's calibrations place it.")] = None
+    model: Annotated[str | None, typer.Option(help="Of PLUS's: what finds contours, as for run.")] = None
+
+
+@ultrasound_app.command("mark")
+@takes(MarkRequest)
+def mark_command(request: MarkRequest) -> None:
+    """Keeps a point, contours or a volume of a recording in a case, with frame, error and source."""
+    from navigation.terminal.reporting import reporting
+
+    with reporting(live=False, case=request.case) as (console, _):
+        from navigation.commands.ultrasound.mark import mark
+
+        mark(request, console)
