@@ -2,12 +2,12 @@
 
     python benchmarks/live/bench_chaos.py [--schedules 500] [--seed 1]
 
-Service, recorder, OpenIGTLink server, a client and the device run on this machine, each in a process of its own; the
-device is the simulated room, seen over OpenIGTLink through a link that can fail. Each schedule draws one to three
-faults, one after the other:
+Service, recorder, OpenIGTLink server, live ultrasound, a client and the device run on this machine, each in a process
+of its own; the device is the simulated room, seen over OpenIGTLink through a link that can fail. Each schedule draws
+one to three faults, one after the other:
 
-- of processes: SIGKILL of the pose process, the recorder, the OpenIGTLink server or the device; the pose process is
-  stopped and goes on (SIGSTOP, as a laptop that is suspended); the service answers nobody;
+- of processes: SIGKILL of the pose process, the recorder, the OpenIGTLink server, the ultrasound or the device; the
+  pose process is stopped and goes on (SIGSTOP, as a laptop that is suspended); the service answers nobody;
 - of the device: cut off and refusing, silent, garbage on its link, stamps that jump back or ahead by up to 5 s;
 - of the rest: the client loses its network (it ends and another begins), the registration is withdrawn and put back,
   the disk is full (as root, on a memory disk; else it is not drawn).
@@ -17,6 +17,7 @@ Before the next fault the stylus and the patient must be valid again.
 Counted are readings of the client that show as valid a pose older than the limit, a patient elsewhere than registered
 or while the registration was withdrawn, or a tip more than 5 mm from the point that it is held on. Recovery is from the
 end of the fault, or from the kill, until stylus and patient are valid again; of a killed device from when it listens.
+Poses do not wait for the ultrasound, which loads its network first: how long that takes is said beside.
 Of recordings: whether each opens without damage, and how much before a kill is missing.
 
 No rival runs this: the bars are the issue's. The exit code is 1 if one is missed.
@@ -53,8 +54,10 @@ from navigation.simulation.actions import Touch
 from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig, simulated_device
 from navigation.simulation.optical_tracker import OpticalTrackerSettings
 from navigation.simulation.patient import shaft_directions
+from navigation.ultrasound.live.process import LiveUltrasound
 from registration.record.accepted import AcceptedRegistration
 from tests.navigation.live.served_room import measured_now
+from tests.navigation.ultrasound.live.scanner import Scanner, film, live_config
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.wire.envelope import Validity
 
@@ -63,7 +66,7 @@ LIMIT_NS, WRONG_MM, RECOVERY_BAR_S, LOST_BAR_S, PATIENCE_S = 100_000_000, 5.0, 2
 WRITTEN_BYTES = 50_000  # of a file that holds more than its head
 POINT_CT_MM = np.array([0.0, -100.0, 0.0])
 FAULTS = (
-    *("kill poses", "kill recorder", "kill link", "kill device", "stop poses", "silent service"),
+    *("kill poses", "kill recorder", "kill link", "kill ultrasound", "kill device", "stop poses", "silent service"),
     *("cut device", "silent device", "garbage", "clock jump"),
     *("withdraw", "cut network", "full disk"),
 )
@@ -87,6 +90,7 @@ class Found:
     wrong: list[str] = field(default_factory=list)
     recovery_s: dict[str, list[float]] = field(default_factory=lambda: {fault: [] for fault in FAULTS})
     killed_ns: list[int] = field(default_factory=list)
+    ultrasound_s: list[float] = field(default_factory=list)
 
 
 class Chaos:
@@ -100,11 +104,12 @@ class Chaos:
         graph: PoseGraph,
         link: FaultyLink,
         server: LinkProcess,
+        ultrasound: LiveUltrasound,
         folder: Path,
         rng: np.random.Generator,
     ) -> None:
         self.service, self.recorder, self.graph, self.found = service, recorder, graph, Found()
-        self.link, self.server, self.folder, self.rng = link, server, folder, rng
+        self.link, self.server, self.ultrasound, self.folder, self.rng = link, server, ultrasound, folder, rng
         self.tip_mm = truth.T_reference_ct.apply(POINT_CT_MM)
         self.patient_mm = truth.T_reference_ct.translation_mm
         self._restarts, self._is_silent, self._killed_file = 0, False, ""
@@ -124,6 +129,7 @@ class Chaos:
             self.service.poll(1)
             self.recorder.poll()
             self.server.poll()
+            self.ultrasound.poll()
             if self.recorder.process.restarts > self._restarts:
                 self._restarts = self.recorder.process.restarts
                 self.service.tell_recorder()
@@ -162,6 +168,7 @@ class Chaos:
             "kill poses": self.kill_poses,
             "kill recorder": self.kill_recorder,
             "kill link": self.kill_link,
+            "kill ultrasound": self.kill_ultrasound,
             "kill device": self.kill_device,
             "stop poses": self.stop_poses,
             "silent service": self.be_silent,
@@ -204,6 +211,16 @@ class Chaos:
         if self.server.process_id is not None:
             os.kill(self.server.process_id, signal.SIGKILL)
             self.during(0.1)
+
+    def kill_ultrasound(self, _: float) -> None:
+        self.until(lambda: self.look() and self.ultrasound.standing is not None)
+        process_id = self.ultrasound.state.process_id
+        if process_id is not None:
+            os.kill(process_id, signal.SIGKILL)
+            killed_ns = CLOCK.now_ns()
+            self.until(lambda: self.look() and self.ultrasound.standing is None)
+            self.until(lambda: self.look() and self.ultrasound.standing is not None)
+            self.found.ultrasound_s.append((CLOCK.now_ns() - killed_ns) / NS_PER_S)
 
     def kill_device(self, _: float) -> None:
         self.link.kill_device()
@@ -329,8 +346,10 @@ def main() -> int:
             closing(RecorderProcess(RecorderConfig(folder=folder, tool_ids=ids))) as recorder,
             NavigationService(replace(serving, recorder=recorder.address), print) as service,
             closing(LinkProcess(LinkServerSettings(port=0), address, CLOCK)) as server,
+            closing(Scanner(film(), f"{address}-probe")) as scanner,
+            closing(LiveUltrasound(live_config(scanner.port, folder), f"{address}-probe", CLOCK)) as ultrasound,
         ):
-            chaos = Chaos(service, recorder, truth, graph, link, server, folder, rng)
+            chaos = Chaos(service, recorder, truth, graph, link, server, ultrasound, folder, rng)
             chaos.until(chaos.look)
             drawn = FAULTS if is_own_disk else FAULTS[:-1]
             for number in range(asked.schedules):
@@ -357,6 +376,8 @@ def report(schedules: int, found: Found, n_files: int, damaged: int, missing: li
                 f"{kind:>15}: {len(seconds):4d} times, valid again after {np.median(seconds):.2f} s (median), "
                 f"{max(seconds):.2f} s at most, {over} times over {RECOVERY_BAR_S:g} s"
             )
+    if found.ultrasound_s:
+        print(f"a killed ultrasound was back after {np.median(found.ultrasound_s):.1f} s (median)")
     lost = f"{max(missing):.2f} s at most missing before a kill" if missing else "none was killed"
     print(f"{n_files} recordings, {damaged} damaged, {lost}")
     return int(bool(found.wrong) or slow > 0 or damaged > 0 or max(missing, default=0.0) > LOST_BAR_S)
