@@ -36,6 +36,11 @@ SET_BACK_NS = 100 * _NS_PER_MS
 # A frame is no older than this when its connection is opened: else its stamp is of another clock.
 _OTHER_CLOCK_NS = 1_000_000_000
 _FEWEST_STEPS = 3
+_NEVER_NS = 1 << 62
+# So long nothing comes in a pause in which the clock may have been set; a busy machine makes many shorter ones.
+_PAUSE_NS = 100 * _NS_PER_MS
+# Where so many frames came in a rhythm that is kept within this, the next one that does not is no busy machine.
+_CALM_NS, _CALM_FRAMES = 5 * _NS_PER_MS, 8
 
 
 class _Bucket:
@@ -55,11 +60,12 @@ class _Bucket:
 class _Stream:
     """The frames of one tool, or of several that come together: the last one, and their rhythm."""
 
-    __slots__ = ("arrival_ns", "crowds", "sensor_ns", "steps")
+    __slots__ = ("arrival_ns", "calm", "crowds", "sensor_ns", "steps")
 
     def __init__(self, sensor_ns: int, arrival_ns: int) -> None:
         self.sensor_ns, self.arrival_ns = sensor_ns, arrival_ns
         self.crowds = False  # the last frame came hard upon the one before
+        self.calm = 0  # how many in a row were stamped, and came, in the rhythm
         self.steps: deque[int] = deque(maxlen=15)
 
     @property
@@ -68,10 +74,13 @@ class _Stream:
         return round(median(self.steps)) if len(self.steps) >= _FEWEST_STEPS else None
 
     def add(self, sensor_ns: int, arrival_ns: int, frames: int) -> None:
-        step_ns, usual_ns = (sensor_ns - self.sensor_ns) // frames, self.usual_ns
-        self.crowds = usual_ns is not None and arrival_ns - self.arrival_ns < usual_ns * frames / 2
-        if step_ns > 0:
-            self.steps.append(step_ns)
+        went_ns, took_ns, usual_ns = sensor_ns - self.sensor_ns, arrival_ns - self.arrival_ns, self.usual_ns
+        if usual_ns is not None:
+            self.crowds = took_ns < usual_ns * frames / 2
+            is_calm = abs(went_ns - usual_ns) <= _CALM_NS and usual_ns / 2 <= took_ns <= 2 * usual_ns + _CALM_NS
+            self.calm = self.calm + 1 if is_calm else 0
+        if went_ns > 0:
+            self.steps.append(went_ns // frames)
         self.sensor_ns, self.arrival_ns = sensor_ns, arrival_ns
 
 
@@ -94,7 +103,8 @@ class SensorClock:
         self._streams: dict[str, _Stream] = {}
         self._late_ns: deque[int] = deque(maxlen=5)
         self._may_rise_ns: int | None = None  # when the offset may rise to what was the least since it was doubted
-        self._is_unsure = False  # frames are late since a pause, and its clock may have been set in that pause too
+        self._least_ns = 0  # that least
+        self._in_time_ns: int | None = None  # frames are later than this since a pause in which its clock may be set
         self._shortest_ns = 0  # when a frame came the shortest way
 
     @property
@@ -109,7 +119,7 @@ class SensorClock:
         if self._stamps.clock is not StampClock.SENSOR:
             return 0
         count = sum(bucket.count for bucket in self._buckets)
-        if count < _FEWEST or self._is_unsure:
+        if count < _FEWEST or self._in_time_ns is not None:
             return _UNLEARNED_NS
         mean_ns = sum(bucket.total_ns for bucket in self._buckets) / count - self._kept.offset_ns
         newest_ns = self._buckets[-1].began_ns + _BUCKET_NS
@@ -162,8 +172,8 @@ class SensorClock:
         elif not -TOLERANCE_NS <= difference_ns - kept.offset_ns <= waited_ns + _OTHER_CLOCK_NS:
             # Of another clock: frames may be as late as before, or as the link was when it was asked.
             kept.offset_ns = difference_ns - max(kept.late_ns, self._round_trip_ns)
-        self._is_unsure = True
         self._doubt(arrival_ns)
+        self._in_time_ns = kept.late_ns + TOLERANCE_NS
 
     def _compare(self, last: _Stream, sensor_ns: int, arrival_ns: int, frames: int) -> None:
         """Whether the device's clock was set between two frames of a stream."""
@@ -172,18 +182,27 @@ class SensorClock:
             self._set(went_ns - took_ns, arrival_ns)
             return
         if last.usual_ns is None:
+            self._doubt(arrival_ns)
             return
         usual_ns = last.usual_ns * frames
+        is_after_pause = took_ns > max(3 * usual_ns + TOLERANCE_NS, _PAUSE_NS)
+        late_ns = arrival_ns - sensor_ns - self._kept.offset_ns
         ahead_ns = went_ns - max(usual_ns, took_ns)
-        is_after_pause = took_ns > 3 * usual_ns + TOLERANCE_NS
-        if is_after_pause and went_ns > usual_ns + TOLERANCE_NS:
-            self._is_unsure = True
-        if ahead_ns > TOLERANCE_NS:
-            in_time = abs(arrival_ns - sensor_ns - self._kept.offset_ns) <= TOLERANCE_NS / 2
-            if not (in_time and (last.crowds or is_after_pause)):  # else: what was held up is through, or was dropped
-                self._set(ahead_ns, arrival_ns)
-        elif went_ns < usual_ns - TOLERANCE_NS or (is_after_pause and went_ns > 3 * usual_ns + TOLERANCE_NS):
+        if min(ahead_ns, self._kept.late_ns - late_ns) > TOLERANCE_NS:
+            in_time = abs(late_ns) <= TOLERANCE_NS / 2
+            if in_time and (last.crowds or is_after_pause):
+                return  # what was held up is through, or was dropped
             self._doubt(arrival_ns)
+            if last.calm < _CALM_FRAMES:
+                self._in_time_ns = TOLERANCE_NS
+                return
+            self._set(ahead_ns, arrival_ns)
+            if is_after_pause:
+                self._in_time_ns = -_NEVER_NS
+        elif went_ns < usual_ns - TOLERANCE_NS or (is_after_pause and went_ns > usual_ns + TOLERANCE_NS):
+            self._doubt(arrival_ns)
+            if late_ns > self._kept.late_ns + TOLERANCE_NS:
+                self._in_time_ns = self._kept.late_ns + TOLERANCE_NS
 
     def _set(self, ahead_ns: int, arrival_ns: int) -> None:
         """The device's clock was set, forward or, below 0, back; frames are as late as before."""
@@ -191,13 +210,13 @@ class SensorClock:
         for stream in self._streams.values():
             stream.sensor_ns += ahead_ns
         self._buckets.clear()
+        self._shortest_ns = arrival_ns
         self._doubt(arrival_ns)
 
     def _doubt(self, arrival_ns: int) -> None:
         """From here on a clock that was set back may look like a late link."""
-        self._may_rise_ns = arrival_ns + WINDOW_NS + _BUCKET_NS  # when the frames before are out of the window
-        self._buckets.clear()
-        self._shortest_ns = arrival_ns
+        self._may_rise_ns = arrival_ns + WINDOW_NS
+        self._least_ns = _NEVER_NS
 
     def _learn(self, difference_ns: int, arrival_ns: int) -> None:
         kept, buckets = self._kept, self._buckets
@@ -207,16 +226,22 @@ class SensorClock:
             buckets[-1].add(difference_ns)
         while arrival_ns - buckets[0].began_ns > WINDOW_NS:
             buckets.popleft()
-        rise_ns = min(bucket.least_ns for bucket in buckets) - kept.offset_ns
-        is_whole = arrival_ns - buckets[0].began_ns > WINDOW_NS - _BUCKET_NS
-        is_doubted = self._may_rise_ns is not None and arrival_ns >= self._may_rise_ns
-        if rise_ns < 0 or is_doubted or (is_whole and rise_ns <= TOLERANCE_NS):
-            kept.offset_ns += rise_ns
+        offset_ns = self._offset_ns(difference_ns, arrival_ns)
+        if offset_ns != kept.offset_ns or difference_ns == offset_ns:
             self._shortest_ns = arrival_ns
-        late_ns = difference_ns - kept.offset_ns
-        if is_doubted:
-            self._may_rise_ns = None
-        if is_doubted or late_ns <= TOLERANCE_NS:
-            self._is_unsure = False
+        kept.offset_ns = offset_ns
+        late_ns = difference_ns - offset_ns
+        if self._in_time_ns is not None and late_ns <= self._in_time_ns:
+            self._in_time_ns = None
         self._late_ns.append(late_ns)
         kept.late_ns = min(self._late_ns)
+
+    def _offset_ns(self, difference_ns: int, arrival_ns: int) -> int:
+        """By all frames so far: down at once, up by little where a whole window says so, and by any where it may."""
+        before_ns, least_ns = self._kept.offset_ns, min(bucket.least_ns for bucket in self._buckets)
+        self._least_ns = min(self._least_ns, difference_ns)
+        if self._may_rise_ns is not None and arrival_ns >= self._may_rise_ns:
+            self._may_rise_ns = self._in_time_ns = None
+            return max(before_ns, self._least_ns)
+        is_whole = arrival_ns - self._buckets[0].began_ns > WINDOW_NS - _BUCKET_NS
+        return least_ns if is_whole and least_ns - before_ns <= TOLERANCE_NS else min(before_ns, least_ns)

@@ -202,3 +202,24 @@ def test_no_frame_ever_looks_younger_than_it_is(events: list[tuple[str, int, int
             device.connect()
         for younger_ns in device.younger_ns(frames):
             assert younger_ns <= TOLERANCE_NS
+
+
+@pytest.mark.parametrize(
+    ("mean_ms", "share", "may_be_unknown"), [(5.0, 0.05, 0.01), (20.0, 0.1, 0.03), (60.0, 0.3, 0.2)]
+)
+def test_busy_machines_at_both_ends_are_no_clock_that_is_set(
+    mean_ms: float, share: float, may_be_unknown: float
+) -> None:
+    """Frames stamped late, held up and crowding, by turns with quiet ones: ages are right, and nearly all are known."""
+    rng = np.random.default_rng(1)
+    clock, now_ns, arrived_ns, unknown, possible = SensorClock(Stamps(StampClock.SENSOR, WAY_NS / MS)), 100 * S, 0, 0, 0
+    for number in range(10_000):
+        now_ns += PERIOD_NS + (round(rng.exponential(40.0) * MS) if rng.random() < share else 0)
+        held_ms = rng.exponential(mean_ms if number // 1000 % 2 else 1.0)
+        arrived_ns = max(arrived_ns, now_ns + WAY_NS + round(held_ms * MS))
+        captured_ns = clock.capture_ns(now_ns - 5 * S, arrived_ns)
+        assert -MS <= captured_ns - now_ns <= 10 * MS
+        is_young = arrived_ns - now_ns < 90 * MS
+        possible += is_young
+        unknown += is_young and arrived_ns - captured_ns + clock.bound_ns > 100 * MS
+    assert unknown < may_be_unknown * possible
