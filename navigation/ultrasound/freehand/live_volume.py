@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from geometry import Transform
 from geometry.frames import REFERENCE
 from geometry.points import Bools, Floats
@@ -12,14 +14,17 @@ from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.pipeline import USABLE
 from reconstruction.freehand.compounding import Compounded
 from reconstruction.freehand.errors import FreehandError
+from reconstruction.freehand.grid import FreehandGrid
 from reconstruction.freehand.growing import GrowingVolume
 from reconstruction.freehand.holes import Filled, fill_holes
-from reconstruction.freehand.settings import CompoundingSettings
+from reconstruction.freehand.settings import STICK_VOXELS, CompoundingSettings
 from reconstruction.surfaces.extract import EmptyStructureError, SurfaceSettings, extract_surface
 from unity_bridge.wire.envelope import Validity
 
 SPACING_MM = 1.0
 MOST_TRIANGLES = 20_000  # of a surface that a headset is to show while it changes
+# Between voxels below and above the level, each about one vertex: some seconds of work.
+_MOST_CROSSINGS = 150_000
 
 
 class LiveVolume:
@@ -73,10 +78,12 @@ class LiveVolume:
         """The volume as it is now, in ``reference``; None before the first frame."""
         return self._volume.read()
 
-    def filled(self) -> Filled | None:
-        """The volume as it is now with its small holes filled; None before the first frame."""
+    def filled(self, stick_voxels: int = STICK_VOXELS) -> Filled | None:
+        """What was seen so far, holes that `stick_voxels` bridge filled, without the empty room around it; None before
+        the first frame.
+        """
         now = self.read()
-        return None if now is None else fill_holes(now)
+        return None if now is None or not now.seen.any() else fill_holes(_cropped(now), stick_voxels)
 
     def _unfit(self, frame: PlacedFrame) -> str:
         if frame.result.state != USABLE or frame.result.pixels is None:
@@ -88,8 +95,33 @@ class LiveVolume:
         return ""
 
 
+def _cropped(now: Compounded) -> Compounded:
+    """To the voxels that were seen, of which there is at least one."""
+    box, first = [], []
+    for axis in range(3):
+        others = tuple(each for each in range(3) if each != axis)
+        at = np.flatnonzero(now.seen.any(axis=others))
+        box.append(slice(int(at[0]), int(at[-1]) + 1))
+        first.append(int(at[0]))
+    grey, seen, grid = now.grey[tuple(box)], now.seen[tuple(box)], now.grid
+    origin_mm = grid.origin_mm + grid.spacing_mm * first[::-1]
+    nk, nj, ni = grey.shape
+    return Compounded(FreehandGrid(grid.frame, origin_mm, grid.spacing_mm, (ni, nj, nk)), grey, seen)
+
+
 def surface_of(filled: Filled, level: int, name: str) -> Surface | None:
-    """Where the grey value of a volume reaches `level`, in the volume's frame; None where nothing does."""
+    """Where the grey value of a volume reaches `level`, in the volume's frame; None where nothing does.
+
+    Raises:
+        FreehandError: a level among the speckle, at which the surface goes to and fro through the whole volume.
+    """
+    above = filled.compounded.grey >= level
+    crossings = sum(int(np.count_nonzero(np.diff(above, axis=axis))) for axis in range(3))
+    if crossings > _MOST_CROSSINGS:
+        came = f"a surface at the grey value {level} of some {2 * crossings // 1000} thousand triangles"
+        raise FreehandError(
+            came, f"at most {2 * _MOST_CROSSINGS // 1000} thousand", "choose a higher level: this one is in the speckle"
+        )
     settings = SurfaceSettings(level=level - 0.5, max_triangles=MOST_TRIANGLES)
     try:
         return extract_surface(filled.compounded.volume, name, settings).surface

@@ -27,6 +27,7 @@ from navigation.ultrasound.freehand.sweep_files import write_sweep
 from navigation.ultrasound.live.frame_mirror import MOST_WAITING, FrameReader
 from navigation.ultrasound.placing import ProbeInForce
 from reconstruction.freehand.holes import Filled
+from reconstruction.freehand.settings import CompoundingSettings, Interpolation
 from unity_bridge.surfaces.levels import EncodedLevel
 
 # Never the name of a structure of a case, which has no spaces.
@@ -36,6 +37,10 @@ _PATIENCE_MS, _IDLE_S = 20, 0.05
 _TELL_EVERY_NS = NS_PER_S // 4
 # Of the time: frames come meanwhile, and wait.
 _MOST_SHARE = 0.25
+# A quarter of the time that the eight voxels around a pixel take; voxels are coarser than pixels here.
+_NEAREST = CompoundingSettings(Interpolation.NEAREST)
+# Voxels, of a surface while it grows: the last one and the file have all that the longer sticks bridge.
+_QUICK_STICK = 5
 _COARSE = LevelSettings(triangle_counts=(4_000,), glb=False)
 
 
@@ -195,7 +200,7 @@ class _Worker:
     def __init__(self, config: SweepConfig, pipe: Any, stack: ExitStack) -> None:
         self._config, self._pipe, self._clock = config, pipe, MonotonicClock()
         self._sweep = Begin(0, "")
-        self._volume = LiveVolume(config.mask, config.keys.spacing_mm)
+        self._volume = LiveVolume(config.mask, config.keys.spacing_mm, _NEAREST)
         self._reader: FrameReader | None = None
         self._due_ns = self._told_ns = 0
         self._made = self._triangles = self._lost = 0
@@ -231,7 +236,7 @@ class _Worker:
     def _begin(self, order: Begin) -> None:
         self._stop_reading()
         self._sweep = order
-        self._volume = LiveVolume(self._config.mask, self._config.keys.spacing_mm)
+        self._volume = LiveVolume(self._config.mask, self._config.keys.spacing_mm, _NEAREST)
         self._made = self._triangles = self._lost = 0
         self._took_s, self._problem = 0.0, ""
         self._reader = FrameReader(self._config.frames)
@@ -267,7 +272,7 @@ class _Worker:
             return Kept(number, None, f"its files cannot be written: {error}")
 
     def _show(self) -> None:
-        filled = self._volume.filled()
+        filled = self._volume.filled(_QUICK_STICK)
         if filled is not None:
             self._show_of(filled)
 

@@ -6,28 +6,8 @@ import signal
 from pathlib import Path
 
 from tests.navigation.commands.serving import PATIENCE_S, serving
+from tests.navigation.commands.ultrasound.simulated_patient_room import ROOM
 from tests.navigation.simulation.ultrasound.phantom_case import phantom_case
-
-ROOM = """
-[ultrasound]
-model = "bone"
-[ultrasound.sweep]
-level = 90
-[devices.camera]
-driver = "simulated"
-seed = 5
-ultrasound = "patient"
-image_lag_ms = -40.0
-[tools.reference]
-device = "camera"
-role = "reference"
-[tools.stylus]
-device = "camera"
-role = "stylus"
-[tools.probe]
-device = "camera"
-role = "probe"
-"""
 
 
 def test_the_cases_patient_is_scanned_placed_and_its_error_known(tmp_path: Path) -> None:

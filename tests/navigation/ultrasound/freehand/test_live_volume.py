@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from navigation.ultrasound.freehand.live_volume import LiveVolume, surface_of
+from reconstruction.freehand.compounding import Compounded
+from reconstruction.freehand.errors import FreehandError
+from reconstruction.freehand.grid import FreehandGrid
+from reconstruction.freehand.holes import Filled
 from tests.navigation.ultrasound.freehand.placed_sweep import T_CT_REFERENCE, placed
 from tests.reconstruction.freehand.sweeps import BALL_CENTRE_MM, BALL_RADIUS_MM, Sweep, sweep
 from unity_bridge.wire.envelope import Validity
@@ -68,3 +72,11 @@ def test_what_may_not_be_believed_is_left_out_with_its_reason(swept):
     assert said[4] == ""
     assert volume.n_frames == 1
     assert volume.left_out.total() == 4
+
+
+def test_a_level_among_the_speckle_is_refused_and_not_waited_for():
+    shape = (80, 80, 80)
+    grey = np.random.default_rng(3).integers(0, 255, shape).astype(np.uint8)
+    noise = Compounded(FreehandGrid("reference", np.zeros(3), np.ones(3), shape), grey, np.ones(shape, bool))
+    with pytest.raises(FreehandError, match="speckle"):
+        surface_of(Filled(noise, np.zeros(shape, bool)), 128, "noise")

@@ -83,10 +83,10 @@ def room(swept: Sweep, tmp_path: Path) -> Iterator[Room]:
         yield Room(live, mirror, swept, tmp_path / "recordings")
 
 
-def begun(room: Room, file: str = "sweep_1") -> None:
+def begun(room: Room, file: str = "sweep_1", **changed) -> None:
     """The sweep runs, and hears: of what is sent before, nothing comes."""
     room.live.begin(file)
-    first = placed(room.swept, 0, state="no contact")
+    first = placed(room.swept, 0, **(changed or {"state": "no contact"}))
 
     def hears() -> bool:
         room.mirror.offer(first)
@@ -135,8 +135,8 @@ def check_files(room: Room, swept_mm: np.ndarray) -> None:
 
 
 def test_of_frames_that_may_not_be_believed_nothing_is_made_and_it_is_said(room: Room) -> None:
-    begun(room)
     doubt = {"validity": Validity.SUSPECT, "reason": "the reference was bumped"}
+    begun(room, **doubt)
     room.wait_for(lambda: room.live.standing.left_out > 20, feeding=True, **doubt)
     room.live.end()
     room.wait_for(room.kept)
