@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.demo.ultrasound.decoded import DecodedFrame
+from navigation.demo.ultrasound.decoded import DecodedDistance, DecodedFrame
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.ultrasound.placed import contour_points_px, placed_image
 
@@ -43,6 +43,10 @@ def listen(endpoints: Endpoints, duration_s: float) -> list[DecodedFrame]:
                     image_px_to_mm=None if placed is None else placed.image_px_to_mm,
                     expected_p95_mm=shown.frame.expected_p95_mm,
                     contours_px=tuple(contour_points_px(each).astype(float) for each in shown.frame.contours),
+                    distances=tuple(
+                        DecodedDistance(each.contour, each.to, each.distance_mm, each.p95_mm, each.is_least)
+                        for each in shown.frame.distances
+                    ),
                 )
             )
     return found

@@ -22,6 +22,7 @@ from geometry.points import Floats
 from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.ultrasound.contours import ContourErrors, distances_mm, true_bone_ct
 from navigation.demo.ultrasound.decoded import DecodedFrame
+from navigation.demo.ultrasound.distances import DistanceCheck, against_truth, planned_structure
 from navigation.demo.ultrasound.patient import GEOMETRY, TRUE_LAG_MS, ScannedBack
 from navigation.demo.ultrasound.registering import Registered
 from navigation.errors import ServiceError
@@ -56,6 +57,7 @@ class LiveCheck:
         within: share of these frames whose worst corner lies within the length that was sent as its 95 %.
         before, after: contours of bone against the true bone, by the registration before and after the renewal.
         reasons: why frames had no place, each once.
+        to_structure: how far bone was said to be from a structure of the plan after the renewal; None if it never was.
     """
 
     frames: int
@@ -67,12 +69,14 @@ class LiveCheck:
     before: ContourErrors | None
     after: ContourErrors | None
     reasons: tuple[str, ...]
+    to_structure: DistanceCheck | None
 
 
 def scan_live(
     back: ScannedBack,
     probe: ProbeInForce,
     registrations: tuple[Registered, Registered],
+    structure_ct: Floats,
     duration_s: float,
     progress: Callable[[str, float], None],
 ) -> LiveCheck:
@@ -80,6 +84,7 @@ def scan_live(
 
     Args:
         registrations: in force at the beginning, and from the middle on.
+        structure_ct: the middle of a structure of the plan that contours are measured to, ``(3,)``.
         progress: called with the current stage and the share of it that is done.
 
     Raises:
@@ -103,12 +108,13 @@ def scan_live(
         )
         with closing(LiveUltrasound(config, poses, MonotonicClock())) as ultrasound:
             service.ultrasound_port = _awaited_port(ultrasound)
+            ultrasound.measure_to(planned_structure(structure_ct))
             service.also_withdraw = ultrasound.withdraw
             with service:
                 frames, renewed_ns = _listened(
                     service, ultrasound, registrations[1], duration_s, Path(folder) / "decoded", progress
                 )
-    return check(back, path, probe, frames, renewed_ns)
+    return check(back, path, probe, frames, structure_ct, renewed_ns)
 
 
 def _awaited_port(ultrasound: LiveUltrasound) -> int:
@@ -166,11 +172,17 @@ def _listened(
 
 
 def check(
-    back: ScannedBack, path: ScanPath, probe: ProbeInForce, frames: Sequence[DecodedFrame], renewed_ns: int
+    back: ScannedBack,
+    path: ScanPath,
+    probe: ProbeInForce,
+    frames: Sequence[DecodedFrame],
+    structure_ct: Floats,
+    renewed_ns: int,
 ) -> LiveCheck:
     """Frames as they were decoded, against the truth.
 
     Args:
+        structure_ct: as for `scan_live`.
         renewed_ns: when the renewed registration was put in force. The frames of half a second from then on count for
             neither registration.
     """
@@ -178,6 +190,7 @@ def check(
     lag_ns, late_ns = round(probe.lag_s * NS_PER_S), NS_PER_S // 2
     off_mm: dict[bool, list[Floats]] = {False: [], True: []}
     image_mm, within = [], []
+    renewed: list[tuple[DecodedFrame, Floats]] = []
     for frame in frames:
         if frame.image_px_to_mm is None or frame.to_frame != CT or 0 <= frame.shows_ns - renewed_ns < late_ns:
             continue
@@ -186,9 +199,8 @@ def check(
         points_px = np.concatenate([np.empty((0, 2)), *frame.contours_px])
         off_mm[is_new].append(distances_mm(_placed(frame.image_px_to_mm, points_px), true_bone_ct(scan, true_s)))
         if is_new:
-            apart_mm = np.linalg.norm(
-                _placed(frame.image_px_to_mm, _GRID_PX) - _placed(path.T_ct_image_px(true_s), _GRID_PX), axis=1
-            )
+            renewed.append((frame, path.T_ct_image_px(true_s)))
+            apart_mm = _apart_mm(frame.image_px_to_mm, renewed[-1][1])
             image_mm.append(float(apart_mm.mean()))
             within.append(frame.expected_p95_mm is not None and float(apart_mm.max()) <= frame.expected_p95_mm)
     shows = np.array([frame.shows_ns for frame in frames], np.int64)
@@ -202,7 +214,14 @@ def check(
         before=ContourErrors.of(off_mm[False]),
         after=ContourErrors.of(off_mm[True]),
         reasons=tuple(dict.fromkeys(frame.reason for frame in frames if frame.image_px_to_mm is None)),
+        to_structure=against_truth(renewed, structure_ct),
     )
+
+
+def _apart_mm(image_px_to_mm: Floats, T_ct_image_px: Floats) -> Floats:
+    """Distances of pixels all over the scan from where they truly lie."""
+    apart: Floats = np.linalg.norm(_placed(image_px_to_mm, _GRID_PX) - _placed(T_ct_image_px, _GRID_PX), axis=1)
+    return apart
 
 
 def _placed(image_px_to_mm: Floats, points_px: Floats) -> Floats:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from navigation.demo.report import DISCLAIMER
 from navigation.demo.ultrasound.contours import ContourErrors
+from navigation.demo.ultrasound.distances import STRUCTURE, DistanceCheck
 from navigation.demo.ultrasound.registering import KNOCK_DEG, KNOCK_MM, Registered
 from navigation.demo.ultrasound.run import UltrasoundDemoResult
 from navigation.errors import AcquisitionError
@@ -50,6 +51,7 @@ def as_json(result: UltrasoundDemoResult) -> dict[str, Any]:
             "contours_before": _contours(live.before),
             "contours_after": _contours(live.after),
             "reasons": list(live.reasons),
+            "to_structure": _distances(live.to_structure),
         },
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "case": str(result.case_path),
@@ -63,6 +65,18 @@ def _registered(registered: Registered) -> dict[str, Any]:
             name: {"true": true_mm, "expected_p95": registered.expected_p95_mm[name]}
             for name, true_mm in registered.true_mm.items()
         },
+    }
+
+
+def _distances(found: DistanceCheck | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "frames": len(found.shown_mm),
+        "shown_mean_mm": float(found.shown_mm.mean()),
+        "true_mean_mm": float(found.true_mm.mean()),
+        "off_mean_mm": found.off_mm,
+        "within_p95_share": found.within,
     }
 
 
@@ -160,7 +174,17 @@ def _live_text(live: dict[str, Any]) -> str:
         f"{live['latency_ms']['p50']:.0f} ms (p99 {live['latency_ms']['p99']:.0f} ms) after the sensor's stamp; "
         f"{live['placed_share']:.0%} placed in the patient{reasons}\n"
         f"[bold]Images[/] {mean} off in the mean after the renewal; {live['within_p95_share']:.0%} wholly within their "
-        "expected 95 %"
+        f"expected 95 %\n{_distance_text(live['to_structure'])}"
+    )
+
+
+def _distance_text(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return f"[bold]Distance[/] of bone from the planned {STRUCTURE}: never within reach"
+    return (
+        f"[bold]Distance[/] of bone from the planned {STRUCTURE}, {found['frames']} images after the renewal: shown "
+        f"{found['shown_mean_mm']:.1f} mm in the mean, truly {found['true_mean_mm']:.1f} mm; off by "
+        f"{found['off_mean_mm']:.2f} mm, {found['within_p95_share']:.0%} within their stated 95 %"
     )
 
 

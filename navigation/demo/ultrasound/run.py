@@ -99,13 +99,14 @@ def run_ultrasound_demo(
     case = Case.open(case_path)
     bone_ct = _bone_of(approve_all(case, time))
     targets_ct = {name: subject.targets_ct[name] for name in _TARGETS}
+    about = targets_ct[_TARGETS[0]]
     back = watch.run("patient", lambda: scanned_back(settings.seed, settings.out))
     probe = watch.run("probe", lambda: calibrated_probe(back, settings.out / "rack", time))
     by = _circumstances(back.room, time)
     before = watch.run("registration", lambda: by_stylus(case, back, bone_ct, targets_ct, by))
     frames = watch.run("sweep", lambda: sweep(back, probe, lambda share: progress("sweep", share)))
     after = watch.run("renewal", lambda: by_sweep(case, back, frames, probe, bone_ct, targets_ct, by))
-    live = watch.run("live", lambda: scan_live(back, probe, (before, after), settings.stream_s, progress))
+    live = watch.run("live", lambda: scan_live(back, probe, (before, after), about, settings.stream_s, progress))
     truth_px, off_before, off_after = _against_truth(back, frames, (before, after))
     return UltrasoundDemoResult(
         settings,
