@@ -11,13 +11,21 @@ from scripts.csharp.build import Runtime
 from tests.unity_bridge.ultrasound.golden_ultrasound import PLACE, ultrasound_messages
 from tests.unity_bridge.wire.golden_vectors import SESSION
 from tests.unity_bridge.wire.mutation import damaged
-from unity_bridge.ultrasound.placed import PlacedImage, check_frame, contour, contour_points_px, placing_fields
+from unity_bridge.ultrasound.placed import (
+    PlacedImage,
+    check_frame,
+    contour,
+    contour_points_px,
+    placed_image,
+    placing_fields,
+)
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.messages import UltrasoundFrame, decode_message, encode_message
 
 FRAME = ultrasound_messages()["ultrasound_frame"]
 MEASURED = ultrasound_messages()["ultrasound_frame_measured"]
 LOST = ultrasound_messages()["ultrasound_frame_not_placed"]
+DOUBTED = ultrasound_messages()["ultrasound_frame_doubted"]
 
 
 def encoded(frame: UltrasoundFrame) -> bytes:
@@ -52,13 +60,15 @@ def meant(data: bytes) -> dict | None:
         "image": frame.image.hex() if frame.image else None,
     }
     words["placing"] = frame.placing.value
-    if frame.placing is not Validity.VALID:  # a part of a place is none
+    if placed_image(frame) is None:  # a part of a place is none
         words |= dict.fromkeys(("first_pixel_m", "along_x_m", "along_y_m"))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in words.items()}
 
 
 def test_good_frames_mean_the_same_one_after_the_other(probe):
-    frames = [encoded(each) for each in (FRAME, LOST, MEASURED, FRAME, replace(FRAME, contours=(), image=None))]
+    frames = [
+        encoded(each) for each in (FRAME, LOST, MEASURED, DOUBTED, FRAME, replace(FRAME, contours=(), image=None))
+    ]
     came = probe("ultrasound", frames)
     assert came == [meant(data) for data in frames]
     assert [each["distance_mm"] for each in came[2]["distances"]] == [-1.5, 42.5, None]
@@ -69,6 +79,8 @@ def test_good_frames_mean_the_same_one_after_the_other(probe):
     "changed",
     [
         {"placing": Validity.LOST},
+        {"placing": Validity.STALE},
+        {"placing": Validity.SUSPECT, "to_frame": ""},
         {"to_frame": ""},
         {"first_pixel_m": None},
         {"along_y_m": None},
@@ -107,7 +119,7 @@ def test_a_distance_that_contradicts_itself_is_refused_by_both(probe, changed):
 def test_both_languages_agree_on_damaged_frames(probe):
     rng = random.Random(20261127)
     small = placing_fields(PlacedImage("ct", PLACE, None))
-    vectors = [encoded(each) for each in (FRAME, LOST, MEASURED, replace(LOST, **small, placing_reason=""))]
+    vectors = [encoded(each) for each in (FRAME, LOST, MEASURED, DOUBTED, replace(LOST, **small, placing_reason=""))]
     inputs = [damaged(rng.choice(vectors), rng) for _ in range(6000)]
     expected = [meant(data) for data in inputs]
     for data, came, python in zip(inputs, probe("ultrasound", inputs), expected, strict=True):

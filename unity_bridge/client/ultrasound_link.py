@@ -30,7 +30,8 @@ class ShownFrame:
 
     Attributes:
         frame: as it came.
-        validity: the worse of its placing and its age; anything but ``valid`` is greyed, ``lost`` is hidden.
+        validity: the worse of its placing and its age; anything but ``valid`` is greyed, ``lost`` hidden. Contours of a
+            frame whose placing is ``suspect`` are not drawn in the patient, greyed or not.
         reason: why it is not valid.
         age_ms: upper bound of its age; None if unknown.
     """

@@ -34,12 +34,12 @@ class PlacedImage:
     expected_p95_mm: float | None
 
 
-def placing_fields(placed: PlacedImage) -> dict[str, Any]:
-    """The fields of an `UltrasoundFrame` that say where it lies."""
+def placing_fields(placed: PlacedImage, placing: Validity = Validity.VALID) -> dict[str, Any]:
+    """The fields of an `UltrasoundFrame` that say where it lies, beyond doubt or as far as is known."""
     matrix = placed.image_px_to_mm
     steps = directions_to_unity(matrix[:3, :2].T) / _MM_PER_M
     return {
-        "placing": Validity.VALID,
+        "placing": placing,
         "to_frame": placed.to_frame,
         "first_pixel_m": _three(points_to_unity(matrix[:3, 3])),
         "along_x_m": _three(steps[0]),
@@ -73,14 +73,19 @@ def contour_points_px(one: UltrasoundContour) -> NDArray[np.float32]:
 
 
 def check_frame(frame: UltrasoundFrame) -> None:
-    """Raises `MalformedMessageError` for a frame that contradicts itself: no place though valid, contours though not
-    usable, points that are none, distances from contours that are not there."""
+    """Raises `MalformedMessageError` for a frame that contradicts itself: no place though valid or one though lost,
+    contours though not usable, points that are none, distances from contours that are not there."""
     place = (frame.first_pixel_m, frame.along_x_m, frame.along_y_m)
     has_place = all(each is not None for each in place)
-    if (frame.placing is Validity.VALID) != has_place or (has_place and not frame.to_frame):
+    may_have = frame.placing in (Validity.VALID, Validity.SUSPECT)
+    if (
+        (has_place and not may_have)
+        or (frame.placing is Validity.VALID and not has_place)
+        or has_place > bool(frame.to_frame)
+    ):
         raise malformed(
             f"an ultrasound frame placed {frame.placing.value}, with {sum(each is not None for each in place)} of 3",
-            "a place exactly where it is valid",
+            "a place where it is valid, perhaps one where it is suspect, none otherwise",
         )
     if frame.contours and frame.reason:
         raise malformed(f"contours in a frame that is '{frame.state[:40]}'", "contours of usable frames only")

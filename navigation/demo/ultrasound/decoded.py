@@ -34,7 +34,7 @@ class DecodedFrame:
         shows_ns: the instant that the image shows.
         validity, reason: what the display was to make of it, by its placing and its age.
         to_frame: that it is placed in; empty without a place.
-        image_px_to_mm: ``(4, 4)`` from ``(x px, y px, 0, 1)``; None without a place.
+        image_px_to_mm: ``(4, 4)`` from ``(x px, y px, 0, 1)``; None without a place beyond doubt.
         expected_p95_mm: as it was sent.
         contours_px: points of bone ``(n, 2)`` each.
         distances: of these contours.

@@ -13,6 +13,7 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.ultrasound.decoded import DecodedDistance, DecodedFrame
 from unity_bridge.client.reference_client import Endpoints, ReferenceClient
 from unity_bridge.ultrasound.placed import contour_points_px, placed_image
+from unity_bridge.wire.envelope import Validity
 
 _POLL_MS = 20
 
@@ -32,7 +33,7 @@ def listen(endpoints: Endpoints, duration_s: float) -> list[DecodedFrame]:
             newest = shown.frame.number
             if not found:
                 until_ns = clock.now_ns() + round(duration_s * NS_PER_S)
-            placed = placed_image(shown.frame)
+            placed = placed_image(shown.frame) if shown.frame.placing is Validity.VALID else None
             found.append(
                 DecodedFrame(
                     decoded_ns=clock.now_ns(),

@@ -127,9 +127,10 @@ class OutgoingFrames:
 
     def _offer(self, frame: UltrasoundFrame, placed: PlacedFrame | None) -> None:
         matrix = None if placed is None else placed.T_placed_image_px
-        if placed is not None and matrix is not None and placed.validity is Validity.VALID:
-            image = PlacedImage(placed.to_frame, matrix, placed.expected_p95_mm)
-            frame = replace(frame, **placing_fields(image))
+        if placed is not None and matrix is not None:
+            # Of a doubted place nobody knows how far it may be off.
+            error_mm = placed.expected_p95_mm if placed.validity is Validity.VALID else None
+            frame = replace(frame, **placing_fields(PlacedImage(placed.to_frame, matrix, error_mm), placed.validity))
         self._server.offer(frame, None if placed is None else placed.result.pixels)
         self.number = frame.number
 

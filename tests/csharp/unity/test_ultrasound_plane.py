@@ -102,6 +102,20 @@ def test_what_has_no_place_is_hidden_and_comes_back(seen, probe):
     seen(is_shown)
 
 
+def test_a_doubted_place_leaves_a_grey_image_without_contours_and_says_why(seen, probe):
+    seen(is_shown)
+    placed = probe.frame
+    why = "the image exchanges left and right"
+    probe.frame = replace(placed, placing=Validity.SUSPECT, placing_reason=why, expected_p95_mm=None)
+    plane = seen(lambda plane: (plane["display"], plane["image_display"]) == ("Hidden", "Greyed"))
+    assert plane["reason"] == why
+    assert not plane["contours"]["is_seen"]
+    assert plane["image"]["is_seen"]
+    assert plane["image"]["colour"] == [0.5, 0.5, 0.5, 0.5]
+    probe.frame = placed
+    assert seen(is_shown)["contours"]["is_seen"]
+
+
 def test_an_unusable_image_is_greyed_without_contours(seen, probe):
     seen(is_shown)
     probe.frame = replace(probe.frame, state="frozen", reason="the same picture for 300 ms", contours=())

@@ -73,7 +73,7 @@ namespace SurgNav.Tests.WireProbe
 
         private static Dictionary<string, object?> Words(UltrasoundData data)
         {
-            bool hasPlace = data.Placing == Validity.Valid;
+            bool hasPlace = data.HasPlace;
             return new Dictionary<string, object?>
             {
                 ["number"] = data.Number,

@@ -59,6 +59,14 @@ def ultrasound_messages() -> dict[str, Declared]:
             **placing_fields(PlacedImage("ct", PLACE, 1.25)),
             **common,
         ),
+        "ultrasound_frame_doubted": m.UltrasoundFrame(
+            number=45,
+            state="usable",
+            placing_reason="the image exchanges left and right",
+            contours=(contour("vessel", np.array([[10.5, 20.25], [30.0, 40.0], [12.0, 44.5]]), closed=True),),
+            **placing_fields(PlacedImage("reference", PLACE, None), Validity.SUSPECT),
+            **common,
+        ),
         "ultrasound_frame_not_placed": m.UltrasoundFrame(
             number=43,
             state="no contact",

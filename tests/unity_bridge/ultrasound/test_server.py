@@ -227,6 +227,18 @@ def test_a_frame_that_contradicts_itself_is_none(wrong: dict) -> None:
         check_frame(frame(1, **wrong))
 
 
+@pytest.mark.parametrize("placing", Validity)
+def test_what_is_doubted_may_have_a_place_and_what_is_lost_has_none(placing: Validity) -> None:
+    placed = frame(1, **placing_fields(PlacedImage("ct", np.eye(4), None), placing))
+    if placing in (Validity.VALID, Validity.SUSPECT):
+        check_frame(placed)
+        assert judged(placed, 50_000_000, ClockOffset(0, 0), AgeLimits()).validity is placing
+        assert placed_image(placed) is not None
+    else:
+        with pytest.raises(MalformedMessageError):
+            check_frame(placed)
+
+
 def test_a_repeated_or_damaged_frame_is_not_shown(bridge: Bridge) -> None:
     one = bridge.connection()
     bridge.server.offer(frame(4), PIXELS)

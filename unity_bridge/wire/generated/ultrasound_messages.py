@@ -37,7 +37,8 @@ class UltrasoundFrame:
         state: 'usable', or why there are no contours.
         reason: that state in words; empty if usable.
         width_px: of the frame that contours are in; the image may have fewer pixels, and covers the same area.
-        placing: whether it is known where the frame lies; only `valid` has the fields 10 to 14.
+        placing: whether it is known where the frame lies; `valid` has the fields 10 to 13, `suspect` may have them, no
+            other has.
         placing_reason: why it is not.
         to_frame: the frame that it is placed in, such as 'ct' or 'reference'.
         first_pixel_m: centre of the pixel (0, 0), in Unity's convention.

@@ -7,8 +7,9 @@ namespace SurgNav.Unity
 {
     /// <summary>
     /// Live ultrasound in the patient: the image in its plane and the contours as lines, below the TrackedFrame that the
-    /// server places them in. What is old is greyed, then hidden, by the headset's own clock; what has no place is hidden.
-    /// The text says why, and how far it may be off. Contours come apart from images, and do not wait for them.
+    /// server places them in. What is old is greyed, then hidden, by the headset's own clock; what has no place is hidden. An
+    /// image whose place is doubted is greyed, and has no contours: these would say where something is. The text says why.
+    /// Contours come apart from images, and do not wait for them.
     /// </summary>
     [AddComponentMenu("SurgNav/Ultrasound Plane")]
     [DisallowMultipleComponent]
@@ -90,6 +91,11 @@ namespace SurgNav.Unity
             }
 
             connection!.ReadUltrasound(false, contours);
+            if (!contours.ShowsContours)
+            {
+                contours.Hide(contours.Reason);
+            }
+
             if (contourPart!.Judge(contours, connection))
             {
                 lines.Draw(contours.Data!, lineMm / 2000.0f, contourPart.Mesh);

@@ -54,16 +54,22 @@ namespace SurgNav.Core.Client
             {
                 view.Hide(AgeWords.OfImage(view.AgeNs));
             }
-            else if (shown.Placing != Validity.Valid)
+            else if (!shown.HasPlace)
             {
-                view.Hide(shown.PlacingReason.Length > 0 ? shown.PlacingReason : "it is not known where the image lies");
+                view.Hide(Why(shown));
             }
             else
             {
                 view.Data = shown;
-                view.Reason = byAge == Validity.Stale ? AgeWords.OfImage(view.AgeNs) : shown.Reason;
+                view.Reason = byAge == Validity.Stale ? AgeWords.OfImage(view.AgeNs)
+                    : shown.Placing != Validity.Valid ? Why(shown) : shown.Reason;
                 view.Display = view.Reason.Length > 0 ? ToolDisplay.Greyed : ToolDisplay.Shown;
             }
+        }
+
+        private static string Why(UltrasoundData data)
+        {
+            return data.PlacingReason.Length > 0 ? data.PlacingReason : "it is not known where the image lies";
         }
     }
 }

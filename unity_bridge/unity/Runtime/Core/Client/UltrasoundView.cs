@@ -20,6 +20,12 @@ namespace SurgNav.Core.Client
         /// <summary>The frame, for as long as the next reading; null where nothing may be drawn.</summary>
         public UltrasoundData? Data { get; internal set; }
 
+        /// <summary>
+        /// Contours say where something is: in the patient they are drawn only where the place is beyond doubt. A doubted
+        /// image, greyed, still shows what the probe sees.
+        /// </summary>
+        public bool ShowsContours => Data is { Placing: Validity.Valid };
+
         /// <summary>How old the image is at the moment of display, at its worst; 0 where it is not known.</summary>
         public long AgeNs { get; internal set; }
 

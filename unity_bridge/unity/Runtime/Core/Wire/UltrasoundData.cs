@@ -34,8 +34,11 @@ namespace SurgNav.Core.Wire
 
         public int HeightPx { get; internal set; }
 
-        /// <summary>Whether it is known where the frame lies; only `valid` has a place.</summary>
+        /// <summary>Whether it is known where the frame lies; `valid` has a place, `suspect` may have one that is doubted.</summary>
         public Validity Placing { get; internal set; }
+
+        /// <summary>The next four say where it lies, beyond doubt only if <see cref="Placing"/> is valid.</summary>
+        public bool HasPlace { get; internal set; }
 
         public string PlacingReason { get; internal set; } = "";
 
@@ -92,6 +95,7 @@ namespace SurgNav.Core.Wire
             CoordinateCount = 0;
             ImageLength = 0;
             Placing = Validity.Lost;
+            HasPlace = false;
             ExpectedP95Mm = null;
             FirstPixelM = default;
             AlongXM = default;

@@ -47,12 +47,16 @@ namespace SurgNav.Core.Wire
         private static void Check(ulong seen, UltrasoundData data)
         {
             bool isValid = data.Placing == Validity.Valid;
-            ulong place = seen & WholePlace;
-            if ((isValid && place != WholePlace) || (!isValid && place == WholePlace) || (isValid && data.ToFrame.Length == 0))
+            bool hasPlace = (seen & WholePlace) == WholePlace;
+            bool mayHave = isValid || data.Placing == Validity.Suspect;
+            if ((hasPlace && !mayHave) || (isValid && !hasPlace) || (hasPlace && data.ToFrame.Length == 0))
             {
                 throw new MalformedMessageException(
-                    $"an ultrasound frame placed {data.Placing.Word()}, with another place than that", "a place exactly where it is valid");
+                    $"an ultrasound frame placed {data.Placing.Word()}, with another place than that",
+                    "a place where it is valid, perhaps one where it is suspect, none otherwise");
             }
+
+            data.HasPlace = hasPlace;
 
             if (data.ContourCount > 0 && data.Reason.Length > 0)
             {

@@ -139,12 +139,20 @@ namespace SurgNav.Core.Tests
             Put(lost);
             link.Step(0);
             Assert.That((Read(1_000).Display, view.Reason), Is.EqualTo((ToolDisplay.Hidden, "the probe is covered")));
-            var frozen = Frame(2, 995);
+            var doubted = Frame(2, 992);
+            doubted.Placing = Validity.Suspect;
+            doubted.PlacingReason = "the image exchanges left and right";
+            Put(doubted);
+            link.Step(0);
+            Assert.That((Read(1_000).Display, view.Reason), Is.EqualTo((ToolDisplay.Greyed, doubted.PlacingReason)));
+            Assert.That((view.Data != null, view.ShowsContours), Is.EqualTo((true, false)));
+            var frozen = Frame(3, 995);
             frozen.State = "frozen";
             frozen.Reason = "the same picture for 300 ms";
             Put(frozen);
             link.Step(0);
             Assert.That((Read(1_000).Display, view.Reason), Is.EqualTo((ToolDisplay.Greyed, "the same picture for 300 ms")));
+            Assert.That(view.ShowsContours, Is.True);
         }
 
         [Test]

@@ -295,7 +295,7 @@ namespace SurgNav.Core.Wire
         /// <summary>Of the frame that contours are in; the image may have fewer pixels, and covers the same area.</summary>
         public uint WidthPx { get; set; }
         public uint HeightPx { get; set; }
-        /// <summary>Whether it is known where the frame lies; only `valid` has the fields 10 to 14.</summary>
+        /// <summary>Whether it is known where the frame lies; `valid` has the fields 10 to 13, `suspect` may have them, no other has.</summary>
         public Validity Placing { get; set; }
         /// <summary>Why it is not.</summary>
         public string PlacingReason { get; set; } = "";
