@@ -3,7 +3,9 @@
     python benchmarks/ultrasound/bench_ultrasound_wire.py [--seconds 10] [--rounds 2]
 
 Three programs on this machine: the server of poses (5 tools at 100 Hz), the ultrasound process (30 frames a second of
-640 x 480 px, four contours of 100 vertices, placed in the CT), and the C# client in .NET 8. In interleaved rounds:
+640 x 480 px, four contours of 100 vertices, placed in the CT), and the C# client in .NET 8. In interleaved rounds, each
+with the priorities of `surgnav serve` (poses before ultrasound before other programs, the headset's program as poses,
+since it has a machine of its own) and without any:
 
 - poses alone; with contours; with contours and images, a JPEG of each frame; and with a second client besides that
   takes images at 2 a second;
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +31,7 @@ import zmq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from navigation.processes.priority import POSES, ULTRASOUND, going_first, keep_to_itself
 from scripts.csharp.build import Runtime, run_command
 from scripts.csharp.headset import build_headset
 from scripts.csharp.toolchain import ensure_toolchain
@@ -51,8 +55,10 @@ def speckle(rng: np.random.Generator) -> np.ndarray:
     return np.kron(np.clip(60.0 * noise, 0, 255), np.ones((2, 4))).astype(np.uint8)
 
 
-def serve_ultrasound(session_id: str, secret: str) -> None:
+def serve_ultrasound(session_id: str, secret: str, niceness: str) -> None:
     """The ultrasound process: prints its port, then offers frames until its input ends."""
+    os.setpriority(os.PRIO_PROCESS, 0, int(niceness))
+    keep_to_itself()
     rng = np.random.default_rng(7)
     pictures = [speckle(rng) for _ in range(8)]
     angles = np.linspace(0.0, 2.0 * np.pi, VERTICES, endpoint=False)
@@ -116,12 +122,21 @@ class SlowClient:
         self._context.destroy(linger=0)
 
 
-def run(way: str, seconds: float) -> dict[str, Any]:
+def run_apart(way: str, seconds: float, goes_first: bool) -> dict[str, Any]:
+    """One round in a process of its own, whose priority counts beside all other programs."""
+    words = [sys.executable, __file__, "--round", way, str(seconds), str(int(goes_first))]
+    with going_first(goes_first, POSES):
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def run(way: str, seconds: float, goes_first: bool) -> dict[str, Any]:
     """One round: the client's report, and the slow client's ages."""
     tools = ensure_toolchain()
     server, slow, process = Server(), None, None
     if way != "poses alone":
-        command = [sys.executable, __file__, "--serve", server.session.session_id.hex(), server.secret.hex()]
+        words = [server.session.session_id.hex(), server.secret.hex(), str(ULTRASOUND if goes_first else 0)]
+        command = [sys.executable, __file__, "--serve", *words]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         server.ultrasound_port = int(process.stdout.readline())
         if way == WAYS[3]:
@@ -155,22 +170,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each round")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--round", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve_ultrasound(*options.serve)
-    found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    if options.round:
+        keep_to_itself()
+        way, seconds, goes_first = options.round
+        print(json.dumps(run(way, float(seconds), goes_first == "1")))
+        return
+    ways = [(way, goes_first) for goes_first in (True, False) for way in WAYS]
+    found: dict[tuple[str, bool], list[dict[str, Any]]] = {way: [] for way in ways}
     for _ in range(options.rounds):
-        for way in WAYS:
-            found[way].append(run(way, options.seconds))
+        for way in ways:
+            found[way].append(run_apart(way[0], options.seconds, way[1]))
             time.sleep(0.2)
-    print(f"{'ms, median of the rounds':26}{'pose p50':>10}{'pose p99':>10}{'times alone':>13}", end="")
-    print(
-        f"{'contour p50':>13}{'p99':>8}{'image p50':>11}{'p99':>8}{'contours/s':>12}{'images/s':>10}{'lost poses':>12}"
-    )
+    print(f"load average {os.getloadavg()[0]:.1f}")
+    for goes_first in (True, False):
+        show({way: found[way, goes_first] for way in WAYS}, goes_first, options.seconds)
+
+
+def show(found: dict[str, list[dict[str, Any]]], goes_first: bool, seconds: float) -> None:
+    """One table."""
+    print(f"{'with priorities' if goes_first else 'without priorities':26}{'pose p50':>10}{'pose p99':>10}", end="")
+    print(f"{'times alone':>13}{'contour p50':>13}{'p99':>8}{'image p50':>11}{'p99':>8}", end="")
+    print(f"{'contours/s':>12}{'images/s':>10}{'lost poses':>12}")
     alone = np.median([each["latency_p99_ms"] for each in found[WAYS[0]]])
     for way, reports in found.items():
-        print(row(way, reports, float(alone), options.seconds))
+        print(row(way, reports, float(alone), seconds))
     ages = np.array([age for each in found[WAYS[3]] for age in each["slow_ages_ms"]])
     print(f"slow client: {len(ages)} images; age on arrival: median {np.median(ages):.1f}, largest {ages.max():.1f} ms")
 

@@ -11,8 +11,9 @@ import zmq
 
 from navigation.clock import MonotonicClock
 from navigation.ultrasound.live.outgoing import ClientAccess, OutgoingFrames
-from tests.navigation.ultrasound.live.probes import patient, told
-from tests.navigation.ultrasound.live.test_placing_timeline import MS, frame, timeline
+from navigation.ultrasound.live.placing_timeline import PlacingTimeline
+from tests.navigation.ultrasound.live.probes import LAG_S, MS, SIZE_PX, patient, probe_in_force, told
+from tests.navigation.ultrasound.results import pixels, result
 from unity_bridge.client.ultrasound_link import UltrasoundConnection
 from unity_bridge.transport.admission import Admissions
 from unity_bridge.ultrasound.placed import placed_image
@@ -20,6 +21,17 @@ from unity_bridge.wire.envelope import NO_SESSION, Session, Validity
 
 CLOCK = MonotonicClock()
 SECRET, SESSION = bytes(32), bytes(range(16))
+
+
+def frame(shows_ns: int):
+    return result(1, shows_ns - round(LAG_S * 1e9), pixels=pixels(size=SIZE_PX[::-1]))
+
+
+def timeline(until_ms: int = 1000) -> PlacingTimeline:
+    line = PlacingTimeline(probe_in_force())
+    for at_ms in range(0, until_ms + 1, 10):
+        line.note([told(at_ms * MS)])
+    return line
 
 
 @pytest.fixture
