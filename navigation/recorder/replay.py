@@ -26,9 +26,10 @@ from navigation.clock import NS_PER_S, PacedClock
 from navigation.devices.replay.mcap_messages import StoredMessage
 from navigation.errors import RecordingError
 from navigation.recorder.contents import RecordingFile, note_of
+from navigation.recorder.replay_ultrasound import TOPICS, ReplayedUltrasound
 from navigation.recorder.restamp import restamped
 from navigation.recorder.service_tap import EVENTS, FORMS, MANIFEST, WELCOME
-from navigation.recorder.tap import POSES
+from navigation.recorder.tap import POSES, ULTRASOUND
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.control.self_test import SelfTest
 from unity_bridge.control.server import ControlServer
@@ -115,7 +116,8 @@ class ReplaySettings:
     """Where and how fast to play.
 
     Attributes:
-        endpoints: of the sockets for poses, surfaces and control; ``*`` as port takes a free one.
+        endpoints: of the sockets for poses, surfaces, control and, where any was recorded, ultrasound; ``*`` as port
+            takes a free one.
         security: keys and allow list; without them only this machine may connect.
         rate: 2.0 plays twice as fast.
 
@@ -123,7 +125,7 @@ class ReplaySettings:
         RecordingError: the rate is not positive and finite.
     """
 
-    endpoints: tuple[str, str, str] = ("tcp://127.0.0.1:*",) * 3
+    endpoints: tuple[str, str, str, str] = ("tcp://127.0.0.1:*",) * 4
     security: ServerSecurity | None = None
     rate: float = 1.0
 
@@ -133,7 +135,7 @@ class ReplaySettings:
 
 
 class Replay:
-    """The three sockets of a service, fed from a recording; call `poll` often.
+    """The sockets of a service, fed from a recording; call `poll` often.
 
     Args:
         recording: what is played.
@@ -163,7 +165,7 @@ class Replay:
         self._forms: list[bytes] = []
         try:
             self._gate = None if settings.security is None else Gate(self._context, settings.security)
-            poses, surfaces, control = settings.endpoints
+            poses, surfaces, control, ultrasound = settings.endpoints
             self.surfaces = SurfaceServer(surfaces, session, self._context, gate=self._gate)
             admission = AdmissionCheck(self._admission_secret)
             self.poses = PosePublisher(poses, session, security=settings.security, admission=admission)
@@ -174,8 +176,13 @@ class Replay:
                 self._state,
                 gate=self._gate,
                 self_test=SelfTest(np.random.default_rng()),
-                admissions=Admissions(self._admission_secret, self.poses.withdraw),
+                admissions=Admissions(self._admission_secret, self._withdraw),
             )
+            self._ultrasound: ReplayedUltrasound | None = None
+            if any(message.topic == ULTRASOUND for message in recording.messages()):
+                self._ultrasound = ReplayedUltrasound(
+                    ultrasound, session, self._context, admission, self._gate, lambda: self.clock.shift_ns
+                )
         except Exception:
             self._context.destroy(linger=0)
             raise
@@ -190,6 +197,8 @@ class Replay:
         self.poses.poll()
         self.surfaces.poll()
         self.control.poll()
+        if self._ultrasound is not None:
+            self._ultrasound.poll()
         place_ns = self.clock.place_ns
         while self._next is not None and self._next.time_ns <= place_ns:
             self._play(self._next)
@@ -220,6 +229,8 @@ class Replay:
         self.poses.close()
         self.control.close()
         self.surfaces.close()
+        if self._ultrasound is not None:
+            self._ultrasound.close()
         if self._gate is not None:
             self._gate.close()
         self._context.term()
@@ -231,6 +242,9 @@ class Replay:
         if message.topic == POSES:
             self._send(message.data, False)
             self.played += 1
+        elif message.topic in TOPICS:
+            if self._ultrasound is not None:
+                self._ultrasound.play(message)
         elif message.topic == FORMS:
             self._forms.append(message.data)
         elif message.topic in (WELCOME, MANIFEST):
@@ -250,6 +264,13 @@ class Replay:
         if self.clock.is_slow and self._real.now_ns() - self._sent_ns >= _HOLD_NS:
             for message in tuple(self._sent.values()):
                 self._send(message, True)
+            if self._ultrasound is not None:
+                self._ultrasound.hold()
+
+    def _withdraw(self, number: int) -> None:
+        self.poses.withdraw(number)
+        if self._ultrasound is not None:
+            self._ultrasound.withdraw(number)
 
     def _tell_place(self, what: str) -> None:
         reason = f"REPLAY {what} at {max(0.0, self.played_s):.3f} s of the recording"
@@ -270,11 +291,20 @@ class Replay:
 
     def _state(self) -> Welcome:
         last = self.poses.last_sequence
-        return replace(self._welcome, clock_id=CLOCK_ID, notice=NOTICE, last_pose_sequence=last, open_requests=())
+        port = None if self._ultrasound is None else self._ultrasound.port
+        return replace(
+            self._welcome,
+            clock_id=CLOCK_ID,
+            notice=NOTICE,
+            last_pose_sequence=last,
+            open_requests=(),
+            ultrasound_port=port,
+        )
 
 
 def in_time(recording: RecordingFile) -> Iterator[StoredMessage]:
     """What is played, in the order of time; the file keeps that of each process, but not that between two of them."""
     poses = (message for message in recording.messages() if message.topic == POSES)
     others = (message for message in recording.messages() if message.topic in _SURROUNDINGS)
-    return heapq.merge(others, poses, key=attrgetter("time_ns"))
+    ultrasound = (message for message in recording.messages() if message.topic in TOPICS)
+    return heapq.merge(others, ultrasound, poses, key=attrgetter("time_ns"))

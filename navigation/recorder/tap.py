@@ -113,7 +113,7 @@ class Tap:
         self._context.term()
 
 
-POSES = "/wire/poses"
+POSES, ULTRASOUND = "/wire/poses", "/wire/ultrasound"
 
 
 def images_address(address: str) -> str:

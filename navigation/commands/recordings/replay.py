@@ -32,7 +32,7 @@ def replay(request: ReplayRequest, console: Console, should_stop: Callable[[], b
     local = is_local(f"tcp://{request.bind}:1")
     poses, surfaces, control = (f"tcp://{request.bind}:{port or '*'}" for port in request.ports)
     settings = ReplaySettings(
-        endpoints=(poses, surfaces, control),
+        endpoints=(poses, surfaces, control, f"tcp://{request.bind}:*"),
         security=None if request.keys is None and local else open_security(request.keys or key_folder()),
         rate=request.rate,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from geometry import Transform
 from geometry.clock import Clock
 from navigation.devices.ultrasound.mcap import FRAMES
-from navigation.recorder.tap import MOST_IMAGES, Kind, Tap, images_address
+from navigation.recorder.tap import MOST_IMAGES, ULTRASOUND, Kind, Tap, images_address
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from reconstruction.ultrasound.contours import Contour
 from unity_bridge.wire.envelope import Validity
@@ -30,6 +30,11 @@ class UltrasoundTap:
         """Gives one frame with its contours and its place."""
         if self._tap is not None:
             self._tap.give(Kind.ULTRASOUND, FRAMES, packed_ultrasound(placed))
+
+    def sent(self, message: bytes) -> None:
+        """Gives what clients are given of the last frame, without its image."""
+        if self._tap is not None:
+            self._tap.give(Kind.WIRE, ULTRASOUND, message)
 
     def close(self) -> None:
         """May be called again."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
 import zmq
 
-from geometry.extras import from_extra
 from navigation.clock import MonotonicClock
-from navigation.devices.ultrasound.source import GreyPixels
+from navigation.devices.ultrasound.grey import as_jpeg
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.pipeline import USABLE
 from unity_bridge.transport.admission import AdmissionCheck
@@ -17,9 +16,7 @@ from unity_bridge.transport.authentication import Gate, ServerSecurity
 from unity_bridge.ultrasound.placed import PlacedImage, contour, placing_fields
 from unity_bridge.ultrasound.server import UltrasoundServer
 from unity_bridge.wire.envelope import Session, Validity
-from unity_bridge.wire.messages import UltrasoundContour, UltrasoundDistance, UltrasoundFrame
-
-_JPEG_QUALITY = 85  # at which speckle keeps its grain
+from unity_bridge.wire.messages import UltrasoundContour, UltrasoundDistance, UltrasoundFrame, encode_message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +43,30 @@ class OutgoingFrames:
         size_px: width and height of the calibrated image, told where a frame has no image.
         first_number: of the first frame; those of a process that was started again go on.
         clock: of the frames.
+        keep: is given each frame as it is sent, without its image.
 
     Attributes:
         number: of the newest frame.
     """
 
     def __init__(
-        self, access: ClientAccess, size_px: tuple[int, int], first_number: int, clock: MonotonicClock
+        self,
+        access: ClientAccess,
+        size_px: tuple[int, int],
+        first_number: int,
+        clock: MonotonicClock,
+        keep: Callable[[bytes], None] | None = None,
     ) -> None:
         self.number = first_number - 1
+        self._keep = keep
         self._size_px = size_px
         self._said = ("", "")
         self._shows_ns = clock.now_ns()
         self._context = zmq.Context()
-        session = Session(access.session_id, clock)
+        self._session = session = Session(access.session_id, clock)
         self._gate = None if access.security is None else Gate(self._context, access.security)
         check = AdmissionCheck(access.admission_secret)
-        self._server = UltrasoundServer(access.endpoint, session, self._context, _jpeg, check, self._gate)
+        self._server = UltrasoundServer(access.endpoint, session, self._context, as_jpeg, check, self._gate)
 
     @property
     def port(self) -> int:
@@ -133,6 +137,8 @@ class OutgoingFrames:
             frame = replace(frame, **placing_fields(PlacedImage(placed.to_frame, matrix, error_mm), placed.validity))
         self._server.offer(frame, None if placed is None else placed.result.pixels)
         self.number = frame.number
+        if self._keep is not None:
+            self._keep(encode_message(frame, self._session, frame.number))
 
 
 def _contours(placed: PlacedFrame) -> tuple[UltrasoundContour, ...]:
@@ -161,11 +167,3 @@ def _distances(placed: PlacedFrame) -> tuple[UltrasoundDistance, ...]:
         )
         for each in placed.distances
     )
-
-
-def _jpeg(pixels: GreyPixels) -> bytes:
-    with from_extra("ultrasound"):
-        import cv2
-
-    encoded: np.ndarray = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-    return encoded.tobytes()

@@ -241,8 +241,11 @@ class _Worker:
 
     def __init__(self, config: LiveConfig, address: str, pipe: Any, stack: ExitStack) -> None:
         self._pipe, self._clock, self._outgoing = pipe, MonotonicClock(), None
+        self._recorded = UltrasoundTap(config.recorder, self._clock)
+        stack.callback(self._recorded.close)
         if config.access is not None:
-            self._outgoing = OutgoingFrames(config.access, config.probe.size_px, config.first_number, self._clock)
+            size_px, number = config.probe.size_px, config.first_number
+            self._outgoing = OutgoingFrames(config.access, size_px, number, self._clock, self._recorded.sent)
             stack.callback(self._outgoing.close)
             pipe.send(Listening(self._outgoing.port))
         finder = open_finder(config.model, None, (), self._clock, config.cache)
@@ -254,8 +257,6 @@ class _Worker:
         source = KeptSource(lambda: open_source(device, self._clock), self._clock)
         stack.callback(source.close)
         self._timeline = PlacingTimeline(config.probe, config.T_probe_tip)
-        self._recorded = UltrasoundTap(config.recorder, self._clock)
-        stack.callback(self._recorded.close)
         self._mirror = None if config.sweep is None else FrameMirror(frames_address(address))
         if self._mirror is not None:
             stack.callback(self._mirror.close)

@@ -241,7 +241,7 @@ def test_the_process_gives_what_it_saw_to_the_recorder(tmp_path: Path):
     ):
         config = replace(live_config(scanner.port, tmp_path / "cache"), recorder=recorder.address)
         with closing(LiveUltrasound(config, poses, MonotonicClock())) as process:
-            until_s = time.monotonic() + 60.0
+            until_s = time.monotonic() + 120.0
             while time.monotonic() < until_s and (process.standing is None or process.standing.used < 30):
                 process.poll()
                 recorder.poll()
