@@ -18,7 +18,7 @@ import numpy as np
 
 from case.manifest import Signature
 from geometry.errors import SurgNavError
-from geometry.frames import CT, REFERENCE
+from geometry.frames import CT, HEADSET, REFERENCE
 from geometry.points import Floats
 from navigation.headset import case_work
 from navigation.headset.case_work import Touch, Verified
@@ -91,6 +91,14 @@ class SessionControl(Protocol):
         """A touch with this tool has shown that the registration in force holds."""
         ...
 
+    def tip_in_tracker(self, tool: str, at_ns: int) -> Future[Floats]:
+        """Where the tip of a tool was held, ``(3,)`` in ``tracker``, at a time in ns on this machine's clock."""
+        ...
+
+    def point_touched(self, sender: Sender, shown_headset_mm: Floats, tip_tracker_mm: Floats, anchor: str) -> str:
+        """What the touch of a point that a headset shows says of its overlay, in a sentence."""
+        ...
+
     def select_target(self, name: str) -> None: ...
     def open_request(self, text: str) -> None: ...
     def order_sweep(self, wanted: bool) -> str:
@@ -150,6 +158,7 @@ class HeadsetEventHandler:
             "request_registration": self._request,
             "select_target": self._select,
             "ultrasound_sweep": self._sweep,
+            "target_touched": self._point_touched,
         }
 
     @property
@@ -240,6 +249,17 @@ class HeadsetEventHandler:
         by, settings = Signature(event.person, self._now()), self._settings
         work = partial(case_work.verify, settings.case, touch, by, event.registration_id, settings.assumptions)
         self._start(event, sender, work)
+
+    def _point_touched(self, event: ClientEvent, sender: Sender) -> None:
+        _need(event, "name", "position_m", "tool", "anchor", "happened_ns")
+        _need_frame(event, HEADSET)
+        tip = self._state.tip_in_tracker(event.tool, event.happened_ns or 0)
+        shown_mm = _position_mm(event)
+
+        def follow(tip_tracker_mm: Floats) -> str:
+            return self._state.point_touched(sender, shown_mm, tip_tracker_mm, event.anchor or "")
+
+        self._work.append(_Work(event, sender, tip, follow))
 
     def _decide(self, event: ClientEvent, sender: Sender) -> None:
         _need(event, "name", "sha256", "person", "decision")

@@ -17,6 +17,7 @@ from calibration.rack import age, in_force
 from calibration.result import CalibrationResult, Kind
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
+from geometry.points import Floats
 from navigation.clock import NS_PER_S
 from navigation.devices.driver import Device
 from navigation.devices.headset import HEADSET_DRIVER
@@ -24,6 +25,7 @@ from navigation.devices.headset.desk import ObservationDesk
 from navigation.live.state_changes import State
 from navigation.terminal.foreign_text import fit_for_the_wire
 from unity_bridge.control.event_handler import Sender
+from unity_bridge.errors import EventRefusedError
 from unity_bridge.wire.convention import pose_numbers
 from unity_bridge.wire.generated.constants import Validity
 from unity_bridge.wire.messages import HeadsetAlignment, ToolObservations
@@ -66,6 +68,21 @@ class Overlays:
 
     def left(self, sender: Sender, stream: str, reason: str) -> None:
         self._desk.left(sender, stream, reason)
+
+    def point_touched(self, sender: Sender, shown_headset_mm: Floats, tip_tracker_mm: Floats, anchor: str) -> str:
+        """A point ``(3,)`` that this headset shows was touched with a tip, ``(3,)`` in ``tracker``: what that says.
+
+        It compares the headset's world with the tracker's, and so settles what is doubted of the headset's anchor, or
+        ends the calibration. A touch that verifies the registration compares neither with the other.
+
+        Raises:
+            EventRefusedError: this headset shows nothing by a calibration.
+            ObservationsRefusedError: it is none of the room.
+        """
+        overlay = self._headsets.get(self._desk.device_of(sender).name)
+        if overlay is None:
+            raise EventRefusedError("the touch of a point at a headset that leads the room", "one that is led", "none")
+        return overlay.point_touched(shown_headset_mm, tip_tracker_mm, anchor)
 
     def camera_moved(self) -> None:
         """The camera that sees the reference was moved: what was calibrated before holds no more."""
@@ -159,6 +176,12 @@ class _Overlay:
                 self._end_what_is_older()
         except SurgNavError as error:
             self._in_force, self._problem = None, str(error)
+
+    def point_touched(self, shown_headset_mm: Floats, tip_tracker_mm: Floats, anchor: str) -> str:
+        """As of `Overlays`."""
+        if self._in_force is None:
+            raise EventRefusedError("the touch of a shown point", "a calibration in force", self._problem)
+        return self._in_force.watch.check(shown_headset_mm, tip_tracker_mm, anchor).line
 
     def camera_moved(self, now: datetime) -> None:
         """Ends what was calibrated before now."""

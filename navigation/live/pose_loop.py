@@ -24,6 +24,7 @@ from navigation.live.refusals import HEARD, RefusalForwarder
 from navigation.live.sent_poses import SentLog
 from navigation.live.state_changes import ChangeReporter
 from navigation.live.supervisor import Supervisor, SupervisorSettings
+from navigation.live.timeline.held_tip import TipAsked, TipHeld, held_tip
 from navigation.live.timeline.timelines import Timelines
 from navigation.live.watches.room_watches import RoomWatches
 from navigation.processes.priority import keep_to_itself
@@ -139,6 +140,10 @@ class PoseLoop:
             self._after(states, capture_ns)
         return sequence
 
+    def held_tip(self, asked: TipAsked) -> TipHeld:
+        """Where a tip was held in ``tracker``, by what was seen and by how its tool stands now."""
+        return held_tip(asked, self._timelines, self.graph.tips, self.states)
+
     def run(self, should_stop: Callable[[], bool]) -> None:
         """Starts the tracker, steps until `should_stop` returns True, and stops the tracker."""
         self._tracker.start()
@@ -200,7 +205,8 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
 
     It sends `Starting` for each step until it is ready, then its endpoint. After that it sends `StateChanges`, each
     answered by `TAKEN`, `Refused`, each answered by `HEARD`, `GuidanceNews`, each answered by `GUIDED`, and `Held`; it
-    receives a new `PoseGraph`, `Withdrawn`, `Vouched`, `Held`, an `Aim` or `STOP`. At the end it sends the `SentPoses`;
+    receives a new `PoseGraph`, `Withdrawn`, `Vouched`, `Held`, an `Aim`, `TipAsked`, which it answers by `TipHeld`, or
+    `STOP`. At the end it sends the `SentPoses`;
     after an error that it cannot handle it sends the `SurgNavError`.
 
     Args:
@@ -278,10 +284,10 @@ class _Orders:
                 self._refusals.heard()
             elif isinstance(message, Withdrawn):
                 self._publisher.withdraw(message.number)
-            elif isinstance(message, Vouched):
-                self._watches.vouch(message.names)
-            elif isinstance(message, Held):
-                self._watches.hold(message.reasons, message.camera_moves)
+            elif isinstance(message, TipAsked):
+                self._pipe.send(self._loop.held_tip(message))
+            elif isinstance(message, Vouched | Held):
+                self._about_watches(message)
             elif message == GUIDED or isinstance(message, Aim):
                 self._about_guidance(message)
             else:
@@ -294,6 +300,12 @@ class _Orders:
             self._held = held
             self._pipe.send(held)
         return False
+
+    def _about_watches(self, message: Vouched | Held) -> None:
+        if isinstance(message, Vouched):
+            self._watches.vouch(message.names)
+        else:
+            self._watches.hold(message.reasons, message.camera_moves)
 
     def _about_guidance(self, message: Aim | str) -> None:
         if not isinstance(message, Aim):

@@ -30,6 +30,7 @@ from navigation.live.pose_vitals import PoseVitals
 from navigation.live.refusals import HEARD, Refused
 from navigation.live.sent_poses import SentPoses
 from navigation.live.state_changes import StateChanges
+from navigation.live.timeline.held_tip import TipAsked, TipHeld
 from navigation.processes.child import Child, ChildSettings, ChildState
 from navigation.processes.priority import POSES
 from unity_bridge.wire.envelope import Validity
@@ -39,6 +40,9 @@ from unity_bridge.wire.envelope import Validity
 RESTARTS = ChildSettings(first_pause_s=0.02, longest_pause_s=5.0, settled_s=10.0, standby=True)
 _SAY_EVERY_S = 3.0
 _LOOK_S = 0.02
+
+
+Said = StateChanges | Refused | GuidanceNews | TipHeld
 
 
 class PoseProcess:
@@ -77,7 +81,7 @@ class PoseProcess:
         self._held = Held({})
         self._aims: list[Aim] = []
         self._sent: SentPoses | None = None
-        self._early = list[StateChanges | Refused | GuidanceNews]()  # what came while it was waited for
+        self._early = list[Said]()  # what came while it was waited for
         self._doing, self._is_told_lost, self._has_begun = "loading", False, False
         niceness = POSES if goes_first else None
         settings = replace(RESTARTS, stop_timeout_s=stop_timeout_s, niceness=niceness, real_time=real_time)
@@ -114,7 +118,7 @@ class PoseProcess:
                 say(f"waiting for the pose process, {waited_s:.0f} s of {patience_s:.0f}: {self._doing}")
             self._clock.sleep_until_ns(now_ns + round(_LOOK_S * NS_PER_S))
 
-    def poll(self) -> list[StateChanges | Refused | GuidanceNews]:
+    def poll(self) -> list[Said]:
         """What it has said since the last call, and that every tool is lost where it has ended.
 
         Raises:
@@ -132,6 +136,8 @@ class PoseProcess:
                 self._held = message
             elif isinstance(message, GuidanceNews):
                 self._child.send(GUIDED)
+                said.append(message)
+            elif isinstance(message, TipHeld):
                 said.append(message)
             elif isinstance(message, Starting):
                 self._doing = message.what
@@ -167,6 +173,10 @@ class PoseProcess:
     def vouch(self, vouched: Vouched) -> None:
         """A touch has shown that these are where they are shown."""
         self._child.send(vouched)
+
+    def ask_tip(self, asked: TipAsked) -> None:
+        """`poll` brings where the tip was, a moment later."""
+        self._child.send(asked)
 
     def stop(self) -> SentPoses:
         """Ends the pose loop and returns its published batches, up to `keep_sent`.

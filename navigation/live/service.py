@@ -7,6 +7,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import TracebackType
 import numpy as np
 import zmq
 
+from geometry.points import Floats
 from navigation.clock import MonotonicClock
 from navigation.devices.driver import Device
 from navigation.devices.headset import HeadsetFeed
@@ -35,6 +37,7 @@ from navigation.live.sent_poses import SentPoses
 from navigation.live.session_state import OfferedSurface, SessionState
 from navigation.live.state_changes import StateChanges
 from navigation.live.supervisor import SupervisorSettings
+from navigation.live.timeline.held_tip import TipHeld, TipQuestions
 from navigation.processes.child import ChildState
 from navigation.recorder.service_tap import ServiceTap
 from unity_bridge.control.event_log import ServerNotice
@@ -123,6 +126,7 @@ class NavigationService:
         self._refusals = RefusalNews(self._clock)
         self._handler: HeadsetEventHandler | None = None
         self._camera_moves = 0
+        self._tips = TipQuestions(self._clock)
         self._no_handler = ""
         self._context = zmq.Context()
         self._headsets = HeadsetFeed(config.devices)
@@ -192,8 +196,11 @@ class NavigationService:
                 self.state.take_changes(said)
             elif isinstance(said, GuidanceNews):
                 self.guidance.take(said)
+            elif isinstance(said, TipHeld):
+                self._tips.take(said)
             else:
                 self._refusals.log(said.refusals)
+        self._tips.poll()
         self._follow_overlays()
         self.state.trajectories = self.guidance.trajectories
         self.guidance.follow(self.state.target)
@@ -276,6 +283,7 @@ class NavigationService:
             self._open_handler(self._config.headset_events)
         desk, config = self._headsets.desk, self._config
         self.overlays = None if desk is None else Overlays(desk, config.devices, config.rack, self._clock, _local)
+        self.state.overlays, self.state.ask_tip = self.overlays, self._ask_tip
         self.control = ControlServer(
             self._config.control_endpoint,
             self._session,
@@ -330,6 +338,11 @@ class NavigationService:
 
     def _vouch(self, names: tuple[str, ...]) -> None:
         self._poses.vouch(Vouched(names))
+
+    def _ask_tip(self, tool: str, at_ns: int) -> Future[Floats]:
+        asked, answer = self._tips.ask(tool, at_ns)
+        self._poses.ask_tip(asked)
+        return answer
 
     def _withdraw(self, number: int) -> None:
         self._poses.withdraw(Withdrawn(number))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
 from geometry.frames import REFERENCE
+from geometry.points import Floats
 from navigation.devices.driver import Device
 from navigation.errors import ServiceError
 from navigation.headset.event_handler import OnOffer
+from navigation.live.overlays import Overlays
 from navigation.live.pose_graph import PATIENT, PoseGraph
 from navigation.live.state_changes import StateChanges
 from navigation.room.instruments import instruments_of
 from navigation.terminal.foreign_text import fit_for_the_wire
 from registration.record.accepted import Instruments
+from unity_bridge.control.event_handler import Sender
 from unity_bridge.control.event_log import ServerNotice
 from unity_bridge.errors import EventRefusedError
 from unity_bridge.surfaces.levels import EncodedLevel
@@ -50,6 +54,8 @@ class SessionState:
         trajectories: names of the trajectories that may be selected.
         requests: open requests to the operator.
         sweep: begins an ultrasound sweep (True) or ends it, and says what it did; None where there can be none.
+        overlays: of the headsets; None where no headset hangs from another device.
+        ask_tip: asks the pose process where the tip of a tool was, ``(3,)`` in ``tracker``, at a time in ns.
         decisions: how often a headset has changed the case; a view of the case from before the last change is outdated.
     """
 
@@ -68,6 +74,8 @@ class SessionState:
         self.requests: list[str] = []
         self.decisions = 0
         self.sweep: Callable[[bool], str] | None = None
+        self.overlays: Overlays | None = None
+        self.ask_tip: Callable[[str, int], Future[Floats]] | None = None
         self._surfaces: dict[str, OfferedSurface] = {}  # every surface that has been on offer
         self._server, self._publish, self._announce, self._vouch = server, publish, announce, vouch
         self._devices = devices
@@ -156,6 +164,26 @@ class SessionState:
 
     def registration_verified(self, tool: str) -> None:
         self._vouch((REFERENCE, tool))
+
+    def tip_in_tracker(self, tool: str, at_ns: int) -> Future[Floats]:
+        """Where the tip of a tool was held, ``(3,)`` in ``tracker``, once the pose process has said so.
+
+        Raises:
+            EventRefusedError: no headset shows anything by a calibration here.
+        """
+        if self.overlays is None or self.ask_tip is None:
+            raise EventRefusedError(
+                "the touch of a point that a headset shows",
+                "one in a room with a headset that another tracker leads",
+                "name the headset in the room file",
+            )
+        return self.ask_tip(tool, at_ns)
+
+    def point_touched(self, sender: Sender, shown_headset_mm: Floats, tip_tracker_mm: Floats, anchor: str) -> str:
+        """What a touched point says of the headset's overlay; of the registration it says nothing."""
+        if self.overlays is None:
+            return ""
+        return self.overlays.point_touched(sender, shown_headset_mm, tip_tracker_mm, anchor)
 
     def withdraw_registration(self, reason: str) -> None:
         self.decisions += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geometry import Transform
 from geometry.clock import ManualClock
 from navigation.devices.headset.desk import ObservationDesk
 from navigation.live.overlays import Overlays
@@ -116,6 +117,39 @@ def test_a_camera_that_was_moved_ends_the_overlay_until_it_is_calibrated_anew(ra
     racked(rack, made="2026-11-27T12:20:00+00:00", seed=3)
     room.lines()
     assert room.hear().validity is Validity.VALID
+
+
+def doubted(rack: Path) -> tuple[Room, Transform]:
+    """A headset that was silent for too long, and where it has the tracker."""
+    T_headset_tracker, room = racked(rack), Room(rack)
+    room.hear()
+    assert room.hear(after_s=4.0).validity is Validity.LOST
+    return room, T_headset_tracker
+
+
+TIP_TRACKER_MM = np.array([30.0, -20.0, 1500.0])
+SENDER = Sender("HoloLens 2", "")
+
+
+def test_the_touch_of_a_point_that_it_shows_settles_the_doubt_of_its_anchor(rack: Path) -> None:
+    room, T_headset_tracker = doubted(rack)
+    near_mm = T_headset_tracker.apply(TIP_TRACKER_MM) + [1.0, -1.0, 0.5]
+    said = room.overlays.point_touched(SENDER, near_mm, TIP_TRACKER_MM, ANCHOR)
+    assert "1.5 mm off; 95 of 100 are within" in said
+    assert room.hear().validity is Validity.VALID
+    assert [state for _, state, _ in room.overlays.states] == [Validity.VALID]
+
+
+@pytest.mark.parametrize("wrong", ["far", "anchor", "camera"])
+def test_a_touch_that_does_not_fit_or_of_another_world_settles_nothing(rack: Path, wrong: str) -> None:
+    room, T_headset_tracker = doubted(rack)
+    if wrong == "camera":
+        room.overlays.camera_moved()
+    shown_mm = T_headset_tracker.apply(TIP_TRACKER_MM) + [25.0 if wrong == "far" else 0.0, 0.0, 0.0]
+    said = room.overlays.point_touched(SENDER, shown_mm, TIP_TRACKER_MM, "anchor-2" if wrong == "anchor" else ANCHOR)
+    assert "calibrate the headset anew" in said
+    assert room.hear().validity is Validity.LOST
+    assert [state for _, state, _ in room.overlays.states] == [Validity.LOST]
 
 
 def test_an_overlay_has_a_state_with_its_reason_as_a_tool_has(rack: Path) -> None:
