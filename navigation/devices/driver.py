@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from calibration.result import CalibrationResult
 from geometry import Surface, Transform
@@ -44,6 +44,32 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ToolFilter(Settings):
+    """``[tools.NAME.filter]``: how the published pose of a tool is filtered; without it, it is as it was measured.
+
+    Attributes:
+        kind: one_euro is smooth at rest and quick in motion; constant_velocity is smooth and can predict.
+        predict_ms: of constant_velocity: how long after its measurement a published pose holds; 0 predicts nothing.
+        rest_hz: of one_euro: cutoff at rest.
+        per_mm_s: of one_euro: by how much the cutoff of the place grows for each mm/s, in Hz.
+        jitter_mm: of constant_velocity: standard deviation of a measured place along each axis.
+    """
+
+    kind: Literal["one_euro", "constant_velocity"]
+    predict_ms: float = Field(0.0, ge=0.0, le=80.0)
+    rest_hz: float = Field(1.5, ge=0.5, le=60.0)
+    per_mm_s: float = Field(0.3, ge=0.0, le=10.0)
+    jitter_mm: float = Field(0.3, ge=0.01, le=5.0)
+
+    @model_validator(mode="after")
+    def _has_its_own_keys_only(self) -> Self:
+        others = ("rest_hz", "per_mm_s") if self.kind == "constant_velocity" else ("predict_ms", "jitter_mm")
+        for key in others:
+            if key in self.model_fields_set:
+                raise ValueError(f"no {key} with kind = '{self.kind}'")
+        return self
 
 
 class NoFileError(ValueError):
@@ -136,6 +162,7 @@ class Tool:
         divot_mm: of a reference with a divot to check tips in: where that is in its marker's frame; None without one.
         rack_name: what it is called in the rack of calibrations; None if the room file does not say it.
         calibrations: what the rack has in force for it, one of each kind, the newest last; empty if it names none.
+        filter: how its published pose is filtered; None for a pose as it was measured.
     """
 
     name: str
@@ -149,6 +176,7 @@ class Tool:
     divot_mm: tuple[float, float, float] | None = None
     rack_name: str | None = None
     calibrations: tuple[CalibrationResult, ...] = field(default=(), hash=False)
+    filter: ToolFilter | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

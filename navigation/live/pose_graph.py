@@ -136,7 +136,7 @@ class PoseGraph:
             pose = relative.T_reference_tool if tip is None else relative.T_reference_tool @ tip.T_tool_tip
             capture_ns = None if relative.capture_ns == frame_ns else relative.capture_ns
             age_ns = 0 if now_ns is None else now_ns - relative.capture_ns
-            covariance_mm2 = self._covariance_mm2(tool, relative, pose, timelines, age_ns)
+            covariance_mm2 = self.covariance_mm2(tool, relative, pose, timelines, age_ns)
         return ToolState(
             tool=tool,
             to_frame=REFERENCE,
@@ -149,17 +149,31 @@ class PoseGraph:
             covariance_mm2=covariance_mm2,
         )
 
-    def _covariance_mm2(
-        self, tool: str, relative: Relative, pose: Transform, timelines: Timelines, age_ns: int
+    def covariance_mm2(
+        self,
+        tool: str,
+        relative: Relative,
+        pose: Transform,
+        timelines: Timelines,
+        age_ns: int,
+        lag_mm: Floats | None = None,
     ) -> Floats | None:
-        """Of the tip against the registered patient, along the axes of the reference; None if a part is not known."""
+        """Of the tip against the registered patient, along the axes of the reference; None if a part is not known.
+
+        Args:
+            tool: its name.
+            relative: where it was seen, and `pose` that of its tip, as measured: ``T_reference_tip``.
+            timelines: what was seen so far.
+            age_ns: how much older the pose is than what it is shown as.
+            lag_mm: of a filtered pose, how far it is behind the measured one, as in `motion_mm2`.
+        """
         if self.registration is None or self.registration.uncertainty is None:
             return None
         tip = self.tips.get(tool)
         T_tool_tip = None if tip is None else tip.T_tool_tip
         parts = [
             tracking_mm2(relative, pose),
-            motion_mm2(tool, relative, pose, T_tool_tip, timelines, age_ns),
+            motion_mm2(tool, relative, pose, T_tool_tip, timelines, age_ns, lag_mm),
             self.registration.uncertainty.at(pose.translation_mm),
         ]
         if tip is not None:

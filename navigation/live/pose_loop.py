@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from geometry.errors import SurgNavError
 from navigation.clock import MonotonicClock, PacedClock
-from navigation.devices.driver import Device, Role
+from navigation.devices.driver import Device, Role, ToolFilter
 from navigation.devices.registry import open_device
 from navigation.devices.tracker import Tracker
 from navigation.guidance.new_plan import GuidanceSetup
 from navigation.guidance.news import GUIDED, GuidanceReporter
 from navigation.guidance.publish import Aim, GuidancePublisher
+from navigation.live.filters.shown_poses import NO_FILTERS, ShownPoses, filters_of
 from navigation.live.newest_frame import NewestFrame
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.pose_mirror import PoseMirror
@@ -86,6 +87,8 @@ class PoseLoop:
         log: keeps the published batches.
         mirror: is given the states of each batch too.
         after: is called after each batch was sent, with its states and its capture time in ns; it must not wait.
+        filters: of the tools whose published poses are filtered. `mirror` and `after`, and so guidance and what is
+            placed beside the tools, are given every pose as it was measured.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class PoseLoop:
         log: SentLog | None = None,
         mirror: PoseMirror | None = None,
         after: Callable[[Sequence[ToolState], int], None] | None = None,
+        filters: Mapping[str, ToolFilter] = NO_FILTERS,
     ) -> None:
         self.graph = graph
         self.states: list[ToolState] = []
@@ -109,6 +113,7 @@ class PoseLoop:
         self._publisher = publisher
         self._clock = clock
         self._vitals, self._log, self._mirror, self._after = vitals, log, mirror, after
+        self._shown = ShownPoses(filters) if filters else None
 
     @property
     def frames_dropped(self) -> int:
@@ -128,12 +133,15 @@ class PoseLoop:
         self.states = states
         capture_ns = now_ns if frame is None else min(frame.capture_ns, now_ns)
         anchor = min((states[0], states[-1]), key=lambda state: state.validity is Validity.VALID)
-        sequence = self._publisher.publish(states, capture_ns, anchor.validity, anchor.reason)
+        shown: Sequence[ToolState] = states
+        if self._shown is not None:
+            shown = self._shown.of(states, self.graph, self._timelines, capture_ns, now_ns)
+        sequence = self._publisher.publish(shown, capture_ns, anchor.validity, anchor.reason)
         published_ns = self._clock.now_ns()
         if self._mirror is not None:
             self._mirror.offer(states, capture_ns, self._timelines, self.graph.tips)
         if self._log is not None:
-            self._log.add(sequence, capture_ns, published_ns, states)
+            self._log.add(sequence, capture_ns, published_ns, shown)
         if self._vitals is not None:
             self._vitals.note(sequence, self._frames.order, published_ns)
         if self._after is not None:
@@ -237,7 +245,10 @@ def run_pose_process(config: PoseLoopConfig, shared: Any, pipe: Pipe) -> None:
         ) as publisher:
             reflects = PoseMirror(config.mirror, _probes(config.devices)) if config.mirror else None
             guidance = GuidancePublisher(config.guidance, session, publisher.send, config.first_sequence)
-            loop = PoseLoop(tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, guidance.after)
+            filters = filters_of(config.devices)
+            loop = PoseLoop(
+                tracker, config.graph, supervisor, publisher, clock, vitals, log, reflects, guidance.after, filters
+            )
             pipe.send(publisher.endpoint)
             loop.run(_Orders(loop, pipe, publisher, clock, watches, guidance).should_stop)
         pipe.send(log.finish())

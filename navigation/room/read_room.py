@@ -125,6 +125,7 @@ class _Reading:
         ordered = (*(d for d in whole if d.name == leading), *(d for d in whole if d.name != leading))
         for device in ordered:
             self._mistakes.sentences += self._drivers[device.name].check(device)
+            self._check_predictions(device, ages)
         stale_ms, lost_ms = ages.stale_after_ms, ages.lost_after_ms
         return Room(
             name=name,
@@ -135,6 +136,17 @@ class _Reading:
             rack=rack,
             ultrasound=ultrasound,
         )
+
+    def _check_predictions(self, device: Device, ages: Ages) -> None:
+        """What is predicted further than poses live would be shown of the future and never judged."""
+        for tool in device.tools:
+            if tool.filter is not None and tool.filter.predict_ms >= ages.stale_after_ms:
+                self._mistakes.add(
+                    f"[tools.{tool.name}.filter]",
+                    f"predict_ms = {tool.filter.predict_ms:g}, with stale_after_ms = {ages.stale_after_ms:g}",
+                    "less than the age at which a pose is stale, in ms",
+                    "shorten it",
+                )
 
     def _ultrasound(self, top: Mapping[str, Any]) -> UltrasoundKeys | None:
         if "ultrasound" not in top:
@@ -293,7 +305,16 @@ class _Reading:
         id_at_device = keys.id or name
         if keys.divot_mm is not None and name != REFERENCE:
             self._mistakes.add(where, "divot_mm", "it on the reference only", f"move it to [tools.{REFERENCE}]")
-        tool = Tool(name=name, role=keys.role, id=id_at_device, settings=settings, divot_mm=keys.divot_mm)
+        if keys.filter is not None and name == REFERENCE:
+            self._mistakes.add(where, "a filter", "none on the reference, which everything is relative to", "remove it")
+        tool = Tool(
+            name=name,
+            role=keys.role,
+            id=id_at_device,
+            settings=settings,
+            divot_mm=keys.divot_mm,
+            filter=keys.filter,
+        )
         if tip is not None:
             tool = replace(
                 tool,

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from geometry import Transform
 from geometry.frames import TRACKER
-from navigation.devices.driver import Role, RoomFile, Settings, StampClock
+from navigation.devices.driver import Role, RoomFile, Settings, StampClock, ToolFilter
 from navigation.devices.frame_order import LOST_AFTER_MS, STALE_AFTER_MS
 
 Three = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -151,6 +151,7 @@ class ToolKeys(Settings):
         calibration: its name in the rack; the newest accepted calibrations under it are in force.
         tip: JSON file of its calibrated tip, in place of a calibration in the rack.
         divot_mm: of the reference: a divot on it, in its marker's frame; tips that rest in it are checked.
+        filter: how its published pose is filtered; of every tool but the reference.
     """
 
     device: str
@@ -159,3 +160,4 @@ class ToolKeys(Settings):
     calibration: str | None = None
     tip: RoomFile | None = None
     divot_mm: tuple[float, float, float] | None = None
+    filter: ToolFilter | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from navigation.devices.driver import ToolFilter
 from navigation.devices.registry import DRIVERS, driver_of
 from navigation.room.room_file import Ages, DeviceKeys, DeviceNoise, DevicePose, ToolKeys
 
@@ -40,7 +41,11 @@ class Draft:
             parts.append(self._device(name, keys))
         for name, keys in self.tools.items():
             driver = self._driver(self.devices.get(str(keys.get("device")), {}))
-            parts.append(_table(f"tools.{name}", keys, ToolKeys, *([driver.tool_settings] if driver else [])))
+            flat = {key: value for key, value in keys.items() if key != "filter"}
+            own = [driver.tool_settings] if driver else []
+            parts.append(_table(f"tools.{name}", flat, ToolKeys, *own, without={"filter"}))
+            if (given := keys.get("filter")) is not None:
+                parts.append(_table(f"tools.{name}.filter", given, ToolFilter))
         return "\n".join(parts)
 
     def _device(self, name: str, keys: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ A lost tool has no pose: its record holds zeros, and a zero quaternion cannot be
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
@@ -26,7 +26,8 @@ from unity_bridge.poses.covariance import (
     covariance_matrix,
     covariances_fit,
 )
-from unity_bridge.poses.record import FIXED_FIELDS, FIXED_PART, LIVE_FIELDS, LIVE_FORMAT
+from unity_bridge.poses.filtering import Filtered, check_filtered_place, read_filtered
+from unity_bridge.poses.record import FIXED_FIELDS, FIXED_PART, LIVE_FIELDS, LIVE_FORMAT, check_numbers
 from unity_bridge.poses.tool_state import ToolPose
 from unity_bridge.wire.convention import UnityPose
 from unity_bridge.wire.envelope import (
@@ -44,12 +45,12 @@ from unity_bridge.wire.generated.constants import (
     FLAG_UNITY_CONVENTION,
     HAS_ERROR,
     HAS_POSE,
-    MAX_ERROR_MM,
     MAX_STRINGS,
     MAX_TOOLS,
     MESSAGE_HEADER,
     POSITION_LIMIT_M,
     TAG_POSE_BATCH_COVARIANCES,
+    TAG_POSE_BATCH_FILTERED,
     TAG_POSE_BATCH_REASON,
     TAG_POSE_BATCH_STRINGS,
     TAG_POSE_BATCH_TOOLS,
@@ -70,9 +71,17 @@ _HEAD = f"{_HEAD_BYTES}sQq{MESSAGE_HEADER.size - _HEAD_BYTES - 16}s"
 # Number of unpacked values before the first record, and per record.
 _FIRST = 5
 _STRIDE = 1 + LIVE_FIELDS
+# Behind the covariances: bytes, the table of filtered tools, bytes.
+_BEHIND = -3
+_FILTERED_AT = -2
 
-_TAGS = (TAG_POSE_BATCH_STRINGS, TAG_POSE_BATCH_TOOLS, TAG_POSE_BATCH_REASON, TAG_POSE_BATCH_COVARIANCES)
-_LOST = VALIDITY_CODES[Validity.LOST]
+_TAGS = (
+    TAG_POSE_BATCH_STRINGS,
+    TAG_POSE_BATCH_TOOLS,
+    TAG_POSE_BATCH_REASON,
+    TAG_POSE_BATCH_COVARIANCES,
+    TAG_POSE_BATCH_FILTERED,
+)
 _VALID = VALIDITY_CODES[Validity.VALID]
 
 Record = tuple[Any, ...]
@@ -93,6 +102,7 @@ class _Accepted:
             pose.
         errors_at: place of the covariances, if any, among the unpacked values: after the records and the bytes behind.
         largest: the largest variance that each tool may have, in mm squared: 0 without a pose.
+        valid: of each record, whether its tool is valid.
     """
 
     header: Header
@@ -106,6 +116,7 @@ class _Accepted:
     limits: tuple[tuple[float, float], ...]
     errors_at: int
     largest: tuple[float, ...]
+    valid: tuple[bool, ...]
 
 
 class PoseBatch:
@@ -116,11 +127,12 @@ class PoseBatch:
         capture_ns: time at which the sensor measured, on the server's clock.
     """
 
-    __slots__ = ("__dict__", "_accepted", "_values", "capture_ns", "sequence")
+    __slots__ = ("__dict__", "_accepted", "_filtered", "_values", "capture_ns", "sequence")
 
     def __init__(self, accepted: _Accepted, values: Record) -> None:
         self._accepted = accepted
         self._values = values
+        self._filtered = read_filtered(values[_FILTERED_AT], accepted.valid)
         self.sequence: int = values[1]
         self.capture_ns: int = values[2]
 
@@ -164,14 +176,15 @@ class PoseBatch:
     @cached_property
     def covariances(self) -> tuple[Record, ...]:
         """The fields of each tool's covariance, in the order of docs/unity_bridge/protocol.md; empty without them."""
-        starts = range(self._accepted.errors_at, len(self._values) - 1, NUMBERS)
+        starts = range(self._accepted.errors_at, len(self._values) + _BEHIND, NUMBERS)
         return tuple(self._values[start : start + NUMBERS] for start in starts)
 
     @cached_property
     def tools(self) -> dict[str, ToolPose]:
         """The tools by name, in the order of the records."""
         errors = map(covariance_matrix, self.covariances) if self.covariances else repeat(None)
-        poses = [_tool_pose(record, self.strings, error) for record, error in zip(self.records, errors, strict=False)]
+        rows = enumerate(zip(self.records, errors, strict=False))
+        poses = [_tool_pose(record, self.strings, error, self._filtered.get(row)) for row, (record, error) in rows]
         return {pose.tool: pose for pose in poses}
 
 
@@ -194,7 +207,7 @@ class PoseBatchDecoder:
                 _same(values, last.errors_at) == last.same
                 and values[_FIRST : last.errors_at - 1 : _STRIDE] == last.fixed
                 and _poses_fit(values, last.limits)
-                and covariances_fit(values[last.errors_at : -1], last.largest)
+                and covariances_fit(values[last.errors_at : _BEHIND], last.largest)
             ):
                 return PoseBatch(last, values)
         self._last = accepted = _accepted(message)
@@ -203,11 +216,11 @@ class PoseBatchDecoder:
 
 def _same(values: Record, errors_at: int) -> Record:
     """What must be identical in a later batch, but for the fixed parts of the records."""
-    return values[0], values[3], values[4], values[errors_at - 1], values[-1]
+    return values[0], values[3], values[4], values[errors_at - 1], values[_BEHIND], values[-1]
 
 
 def _poses_fit(values: Record, limits: tuple[tuple[float, float], ...]) -> bool:
-    """Whether each record holds a pose exactly if its flag says so, by the limits of `_check_numbers`; NaN fails."""
+    """Whether each record holds a pose exactly if its flag says so, by the limits of `check_numbers`; NaN fails."""
     at = _FIRST + 2
     end = _FIRST + _STRIDE * len(limits)
     columns = [values[at + column : end : _STRIDE] for column in range(7)]
@@ -254,8 +267,9 @@ def _accepted(message: bytes | memoryview) -> _Accepted:
         limits=tuple((POSITION_LIMIT_M, 1.0) if each else (0.0, 0.0) for each in posed),
         errors_at=errors_at,
         largest=tuple(LARGEST_MM2 if each else 0.0 for each in posed),
+        valid=tuple(record[5] == _VALID for record in records),
     )
-    if not covariances_fit(values[errors_at:-1], accepted.largest):
+    if not covariances_fit(values[errors_at:_BEHIND], accepted.largest):
         raise malformed("covariances that are none", "no negative eigenvalue; zeros where unknown, or without a pose")
     return accepted
 
@@ -263,10 +277,11 @@ def _accepted(message: bytes | memoryview) -> _Accepted:
 def _layout(
     message: memoryview, fields: Mapping[int, memoryview], places: Mapping[int, int], stride: int, count: int
 ) -> struct.Struct:
-    """Layout of a message: header, bytes before the records, each record in two parts, bytes, covariances, bytes.
+    """Layout of a message: header, bytes, each record in two parts, bytes, covariances, bytes, filtered tools, bytes.
 
     Raises:
-        MalformedMessageError: a covariance table that does not fit the tool table, or comes before it.
+        MalformedMessageError: a covariance table that does not fit the tool table, or comes before it; a table of
+            filtered tools that comes before one of these.
     """
     # The body begins at the header length of the message, which may be longer than the header of this version.
     body_at = MESSAGE_HEADER.unpack_from(message)[4] + TOOL_TABLE_HEAD.size
@@ -276,9 +291,16 @@ def _layout(
         between = body_at + places[TAG_POSE_BATCH_COVARIANCES] - first - stride * count
         if between < 0:
             raise malformed("a covariance table before the tool table", "the tool table first")
-    after = len(message) - first - stride * count - between - struct.calcsize(f"<{errors}")
+    after_at = first + stride * count + between + struct.calcsize(f"<{errors}")
+    filtered, behind = fields.get(TAG_POSE_BATCH_FILTERED, b""), 0
+    if TAG_POSE_BATCH_FILTERED in fields:
+        behind = body_at - TOOL_TABLE_HEAD.size + places[TAG_POSE_BATCH_FILTERED] - after_at
+        check_filtered_place(behind, len(filtered))
+    after = len(message) - after_at - behind - len(filtered)
     record = f"{FIXED_PART.size}s{LIVE_FORMAT}{stride - RECORD_BYTES}x"
-    return struct.Struct(f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{between}s{errors}{after}s")
+    return struct.Struct(
+        f"<{_HEAD}{first - HEADER_BYTES}s{record * count}{between}s{errors}{behind}s{len(filtered)}s{after}s"
+    )
 
 
 def _fields(body: memoryview) -> tuple[dict[int, memoryview], dict[int, int]]:
@@ -321,7 +343,7 @@ def _decode_records(payload: memoryview, strings: tuple[str, ...]) -> tuple[int,
     records = tuple(TOOL_RECORD.unpack_from(payload, start) for start in starts)
     for record in records:
         _check_strings(record, strings)
-        _check_numbers(record)
+        check_numbers(record)
     if len({record[0] for record in records}) != count:
         raise malformed("a tool twice", "each tool once")
     return stride, records
@@ -350,30 +372,11 @@ def _unpack_strings(payload: memoryview) -> Iterator[str]:
         raise malformed(f"more than {MAX_STRINGS} strings", f"at most {MAX_STRINGS}")
 
 
-def _check_numbers(record: Record) -> None:
-    """Raises `MalformedMessageError` for values that the protocol excludes. Written so that NaN fails."""
-    _, _, _, _, _, code, flags, error_mm, _, px, py, pz, qx, qy, qz, qw = record
-    has_pose = flags & HAS_POSE
-    if code not in TOOL_VALIDITIES:
-        raise malformed(f"a tool's validity code {code}", f"one of {sorted(TOOL_VALIDITIES)}")
-    if (code == _LOST and has_pose) or (code == _VALID and not has_pose):
-        raise malformed("a lost tool with a pose, or a valid one without", "a pose if valid, none if lost")
-    # Without a pose all numbers are zero; with one, the position is limited and the quaternion a unit one.
-    limit_m = POSITION_LIMIT_M * has_pose
-    near = abs(px) <= limit_m and abs(py) <= limit_m and abs(pz) <= limit_m
-    if not (near and abs(qx * qx + qy * qy + qz * qz + qw * qw - has_pose) < UNIT_TOLERANCE):
-        raise malformed(
-            f"a pose at {(px, py, pz)} m with quaternion {(qx, qy, qz, qw)}",
-            f"a unit quaternion within {POSITION_LIMIT_M:g} m; zeros where there is no pose",
-        )
-    if not 0.0 <= error_mm <= MAX_ERROR_MM:
-        raise malformed(f"an expected error of {error_mm} mm", f"0 to {MAX_ERROR_MM:g} mm")
-
-
-def _tool_pose(record: Record, strings: tuple[str, ...], covariance_mm2: Floats | None) -> ToolPose:
+def _tool_pose(
+    record: Record, strings: tuple[str, ...], covariance_mm2: Floats | None, filtered: Filtered | None
+) -> ToolPose:
     tool, to_frame, from_frame, reason, registration, code, flags, error_mm, capture_ns, *pose = record
     frames = strings[to_frame], strings[from_frame]
-    numbers = read_only(np.array(pose))
     has_pose = bool(flags & HAS_POSE)
     return ToolPose(
         tool=strings[tool],
@@ -381,9 +384,17 @@ def _tool_pose(record: Record, strings: tuple[str, ...], covariance_mm2: Floats 
         from_frame=frames[1],
         validity=TOOL_VALIDITIES[code],
         reason=strings[reason],
-        pose=UnityPose.trusted(numbers[:3], numbers[3:], *frames) if has_pose else None,
+        pose=_pose(pose, frames) if has_pose else None,
         capture_ns=capture_ns if has_pose else None,
         expected_error_mm=error_mm if flags & HAS_ERROR else None,
         registration_id=strings[registration],
         covariance_mm2=covariance_mm2,
+        raw=None if filtered is None else _pose(filtered[2:], frames),
+        delay_ms=0.0 if filtered is None else filtered[0],
+        ahead_ms=0.0 if filtered is None else filtered[1],
     )
+
+
+def _pose(numbers: Sequence[float], frames: tuple[str, str]) -> UnityPose:
+    values = read_only(np.array(numbers))
+    return UnityPose.trusted(values[:3], values[3:], *frames)

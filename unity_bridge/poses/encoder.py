@@ -14,6 +14,7 @@ from typing import Any
 
 from unity_bridge.errors import InvalidPoseError
 from unity_bridge.poses.covariance import NUMBERS
+from unity_bridge.poses.filtering import filtered_field
 from unity_bridge.poses.record import FIXED_PART, LIVE_FORMAT
 from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.wire.convention import covariance_numbers, many_pose_numbers
@@ -83,8 +84,9 @@ class PoseBatchEncoder:
             values.append(self._between)
             for covariance in covariances:
                 values += _UNKNOWN if covariance is None else covariance_numbers(covariance)
-        body_bytes = self._layout.size - HEADER_BYTES
-        return self._layout.pack(pack_header(header, body_bytes), self._before, *values, self._after)
+        filtered = filtered_field(tools)
+        body_bytes = self._layout.size - HEADER_BYTES + len(filtered)
+        return self._layout.pack(pack_header(header, body_bytes), self._before, *values, self._after) + filtered
 
     def _lay_out(self, tools: list[tuple[Any, ...]], reason: str, has_covariances: bool, header: Header) -> None:
         if len(tools) > MAX_TOOLS or len({tool[0] for tool in tools}) != len(tools):

@@ -16,6 +16,7 @@ from navigation.commands.register.keyboard import Keys
 from navigation.devices.replay import ReplaySettings, read_recording
 from navigation.devices.tracker import Connection
 from navigation.errors import RoomError
+from navigation.live.filters.shown_poses import filters_of
 from navigation.live.pose_bytes import PoseBytes
 from navigation.live.pose_graph import CalibratedTip, PoseGraph
 from navigation.live.pose_loop import PoseLoop
@@ -87,7 +88,7 @@ def play_room(
     sent = PoseBytes(Session(_SESSION, clock), keep)
     graph = PoseGraph(tips)
     supervisor = Supervisor(tracker.tools, ages, RoomWatches(room.devices, graph, ages).all)
-    PoseLoop(tracker, graph, supervisor, sent, clock).run(should_stop)
+    PoseLoop(tracker, graph, supervisor, sent, clock, filters=filters_of(room.devices)).run(should_stop)
     states = {tool: {state.value: n for state, n in sorted(each.items())} for tool, each in sent.validities.items()}
     return Played(batches=sent.batches, sha256=sent.sha256, states=states)
 

@@ -51,6 +51,11 @@ class Steps:
         self._variance, self._density = jitter * jitter, density
         self._value, self._both, self._rate = self._variance, 0.0, density  # the rate could have any value of a second
 
+    def added(self, ahead_s: float) -> float:
+        """By how much the variance of the value grows until `ahead_s` from now, without another measurement."""
+        t = ahead_s
+        return t * (2.0 * self._both + t * self._rate) + self._density * t**3 / 3.0
+
     def gains(self, passed_s: float) -> tuple[float, float]:
         """The share of a surprise that the value, and the part of it that the rate takes up, after `passed_s`."""
         t, q = passed_s, self._density
@@ -107,6 +112,10 @@ class ConstantVelocity:
         if ahead_ns > PREDICTION_CAP_NS:
             return NoPose(f"last seen {ahead_ns / 1e6:.0f} ms before: too long to say where it went")
         return self._moved(self._found.pose, max(0, ahead_ns))
+
+    def added_mm2(self, ahead_ns: int) -> float:
+        """The variance along each axis that a prediction so far ahead adds to that of the place."""
+        return self._places.added(ahead_ns / NS_PER_S)
 
     def _begin(self) -> None:
         settings = self._settings

@@ -98,6 +98,7 @@ def motion_mm2(
     T_tool_tip: Transform | None,
     timelines: Timelines,
     age_ns: int,
+    lag_mm: Floats | None = None,
 ) -> Floats | None:
     """Covariance ``(3, 3)`` along the axes of ``reference`` whose ellipsoid holds what a tip has moved since its pose.
 
@@ -108,13 +109,17 @@ def motion_mm2(
 
     Args:
         age_ns: time since the pose's time of capture.
+        lag_mm: of a filtered pose, the way ``(3,)`` from it to the measured one: at constant speed, the filter's delay
+            times the velocity, in the same direction as what it has moved since. None for a measured pose.
 
     Returns:
         None where the tip's velocity is not known, since it was not seen a moment before.
     """
     bounds_ns = relative.tool.stamp_bound_ns, 0 if relative.reference is None else relative.reference.stamp_bound_ns
+    lag: Floats = np.zeros(3) if lag_mm is None else lag_mm
     if age_ns <= 0 and not any(bounds_ns):
-        return np.zeros((3, 3))
+        late: Floats = OFFSET_SHARE * np.multiply.outer(lag, lag)
+        return late
     before = timelines.observed(tool, relative.capture_ns - BASELINE_NS)
     if not isinstance(before, Relative):
         return None
@@ -126,7 +131,8 @@ def motion_mm2(
     baseline_s = (relative.capture_ns - before.capture_ns) / NS_PER_S
     velocity = moved_mm / baseline_s
     changed_mm2 = _DENSITY_MM2_S3 * seconds2 * (baseline_s + seconds2**0.5) / 3.0
-    moved_mm2 = np.multiply.outer(velocity, velocity) * (OFFSET_SHARE * age_s * age_s + unsure_s2)
+    off = lag + age_s * velocity
+    moved_mm2 = OFFSET_SHARE * np.multiply.outer(off, off) + unsure_s2 * np.multiply.outer(velocity, velocity)
     covariance_mm2: Floats = moved_mm2 + changed_mm2 * np.eye(3)
     return covariance_mm2
 

@@ -127,6 +127,28 @@ namespace SurgNav.Tests.WireProbe
                 ["expected_error_mm"] = tool.ExpectedErrorMm,
                 ["registration_id"] = tool.RegistrationId,
                 ["covariance_mm2"] = Covariance(tool.Covariance),
+                ["raw"] = IsFiltered(tool.Filtered) ? Measured(tool) : null,
+                ["delay_ms"] = tool.Filtered.DelayMs,
+                ["ahead_ms"] = tool.Filtered.AheadMs,
+            };
+        }
+
+        private static bool IsFiltered(FilteredRecord filtered)
+        {
+            var turn = filtered.RawRotationXyzw;
+            return turn.X != 0.0f || turn.Y != 0.0f || turn.Z != 0.0f || turn.W != 0.0f;
+        }
+
+        private static IDictionary<string, object?> Measured(ToolPose tool)
+        {
+            var place = tool.Filtered.RawPositionM;
+            var turn = tool.Filtered.RawRotationXyzw;
+            return new Dictionary<string, object?>
+            {
+                ["position_m"] = new List<float> { place.X, place.Y, place.Z },
+                ["rotation_xyzw"] = new List<float> { turn.X, turn.Y, turn.Z, turn.W },
+                ["to_frame"] = tool.ToFrame,
+                ["from_frame"] = tool.FromFrame,
             };
         }
 

@@ -110,6 +110,15 @@ def test_the_room_without_mistakes_is_read_as_it_stands(tmp_path: Path) -> None:
     assert (stylus.T_tool_tip.to_frame, stylus.tip_error_rms_mm) == (STYLUS, 0.2)
 
 
+def test_a_prediction_reaches_no_further_than_poses_are_shown(tmp_path: Path) -> None:
+    filtered = 'tip = "tip.json"\n[tools.stylus.filter]\nkind = "constant_velocity"\npredict_ms = 60.0'
+    short = ROOM.replace("stale_after_ms = 100.0", "stale_after_ms = 50.0").replace('tip = "tip.json"', filtered)
+    assert mistakes(tmp_path, short) == (
+        "[tools.stylus.filter] got predict_ms = 60, with stale_after_ms = 50; expected less than the age at which a "
+        "pose is stale, in ms. Fix: shorten it.",
+    )
+
+
 KINDS = tomllib.loads(Path(__file__).with_name("mistakes.toml").read_text("utf-8"))["mistake"]
 
 

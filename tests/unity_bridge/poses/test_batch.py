@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from geometry import Transform
 from geometry.errors import InvalidFrameError
 from tests.unity_bridge.poses.harness import CAPTURE_NS, HEADER, SINGLE_M, T_REFERENCE_TIP, patched, tool
 from tests.unity_bridge.strategies import transforms
@@ -18,6 +19,7 @@ from unity_bridge.poses.batch import (
     PoseBatchDecoder,
 )
 from unity_bridge.poses.encoder import encode_pose_batch
+from unity_bridge.poses.tool_state import Filtering
 from unity_bridge.wire.convention import covariance_to_unity, pose_to_unity
 from unity_bridge.wire.envelope import (
     Validity,
@@ -33,6 +35,9 @@ SINGLE = 1e-6
 
 
 LOST = {"validity": Validity.LOST, "T_to_from": None}
+
+
+OTHER = Transform(np.eye(4), "reference", "stylus")
 
 
 def decode(message: bytes):
@@ -122,6 +127,48 @@ def test_who_does_not_know_the_covariances_reads_the_rest():
     assert [tag for tag, _ in fields] == [1, 2, 4, 3]
     rest = pack_message(HEADER, b"".join(pack_field(tag, payload) for tag, payload in fields if tag != 4))
     assert rest == encode_pose_batch(HEADER, [tool()], "why")
+
+
+def filtered(x_mm: float, **changed):
+    matrix = T_REFERENCE_TIP.matrix.copy()
+    matrix[0, 3] += x_mm
+    raw = Transform(matrix, T_REFERENCE_TIP.to_frame, T_REFERENCE_TIP.from_frame)
+    return tool(filtering=Filtering(raw=raw, delay_ms=12.5, ahead_ms=20.0), **changed)
+
+
+def test_a_filtered_tool_has_its_measured_pose_and_its_delay_beside_it():
+    """In every batch, and not only in the first: it changes from one to the next, where names and reasons do not."""
+    decoder = PoseBatchDecoder()
+    for x_mm in (1.0, 2.0, 3.0):
+        tools = [tool(tool="drill"), filtered(x_mm, covariance_mm2=np.eye(3))]
+        drill, stylus = decoder.decode(encode_pose_batch(HEADER, tools, "why")).tools.values()
+        assert (stylus.delay_ms, stylus.ahead_ms, stylus.capture_ns) == (12.5, 20.0, CAPTURE_NS)
+        # Unity's x is ours, mirrored.
+        np.testing.assert_allclose(stylus.raw.position_m - stylus.pose.position_m, [-x_mm / 1000, 0, 0], atol=SINGLE_M)
+        assert (drill.raw, drill.delay_ms, drill.ahead_ms) == (None, 0.0, 0.0)
+    assert decoder.decode(encode_pose_batch(HEADER, [tool()])).tools["stylus"].raw is None
+
+
+def test_who_does_not_know_filters_reads_the_rest():
+    """An older peer skips the field, and what is sent without filters is byte for byte what it was."""
+    fields = list(unpack_fields(unpack_message(encode_pose_batch(HEADER, [filtered(1.0)], "why"))[1]))
+    assert [tag for tag, _ in fields] == [1, 2, 3, 5]
+    rest = pack_message(HEADER, b"".join(pack_field(tag, payload) for tag, payload in fields if tag != 5))
+    assert rest == encode_pose_batch(HEADER, [tool()], "why")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"validity": Validity.SUSPECT, "reason": "bent"}, {"from_frame": "stylus", "T_to_from": OTHER}]
+)
+def test_only_a_valid_pose_is_filtered_and_beside_one_of_the_same_frames(wrong):
+    with pytest.raises(InvalidPoseError):
+        filtered(1.0, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"delay_ms": -1.0}, {"delay_ms": np.nan}, {"delay_ms": 0.0, "ahead_ms": 1000.5}])
+def test_a_delay_is_finite_and_no_longer_than_a_second(wrong):
+    with pytest.raises(InvalidPoseError, match="0 to 1000 ms"):
+        Filtering(raw=T_REFERENCE_TIP, **wrong)
 
 
 def test_a_lost_tool_carries_no_number_that_could_be_taken_for_a_pose():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from unity_bridge.client.clock_offset import ClockOffset
 from unity_bridge.poses.batch import PoseBatch
@@ -16,6 +17,10 @@ from unity_bridge.poses.tool_state import ToolPose
 from unity_bridge.wire.envelope import Validity
 from unity_bridge.wire.messages import Welcome
 
+# What a tool no longer has when it is lost.
+_NO_POSE: dict[str, Any] = {
+    "pose": None, "capture_ns": None, "covariance_mm2": None, "raw": None, "delay_ms": 0.0, "ahead_ms": 0.0
+}  # fmt: skip
 _NS_PER_MS = 1_000_000
 # A capture time so far in the future, beyond the bound of the clocks, means that a clock is wrong.
 MAX_AHEAD_MS = 100.0
@@ -98,7 +103,7 @@ class ShownPoses:
         if validity is tool.validity:
             return tool
         if validity is Validity.LOST:
-            return replace(tool, validity=validity, reason=reason, pose=None, capture_ns=None, covariance_mm2=None)
+            return replace(tool, validity=validity, reason=reason, **_NO_POSE)
         return replace(tool, validity=validity, reason=reason)
 
     def _worst(self, validity: Validity, reason: str) -> tuple[Validity, str]:

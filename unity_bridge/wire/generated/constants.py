@@ -14,6 +14,7 @@ TEXT_LIMIT_BYTES = 1024  # of a text's UTF-8
 REPEAT_LIMIT = 4096  # how often a repeated tag may come
 MAX_TOOLS = 256  # records in one pose batch
 MAX_STRINGS = 2048  # strings in one pose batch
+MAX_FILTERING_MS = 1000  # delay of a filter, and prediction, of one pose
 HAS_POSE = 1  # flags of a tool record: there is a pose
 HAS_ERROR = 2  # flags of a tool record: there is an expected error
 UNIT_TOLERANCE = 0.0001  # of a quaternion's squared length; single precision leaves 1e-7
@@ -36,6 +37,7 @@ TAG_POSE_BATCH_STRINGS = 1
 TAG_POSE_BATCH_TOOLS = 2
 TAG_POSE_BATCH_REASON = 3
 TAG_POSE_BATCH_COVARIANCES = 4
+TAG_POSE_BATCH_FILTERED = 5
 
 
 class MessageType(IntEnum):
@@ -171,6 +173,8 @@ TOOL_TABLE_HEAD = struct.Struct("<HH")
 TOOL_RECORD = struct.Struct("<HHHHHBBfq3f4f4x")
 # 0 variances_mm2 (3), 12 covariances_mm2 (3)
 COVARIANCE_RECORD = struct.Struct("<3f3f")
+# 0 index, 4 delay_ms, 8 ahead_ms, 12 raw_position_m (3), 24 raw_rotation_xyzw (4)
+FILTERED_RECORD = struct.Struct("<H2xff3f4f")
 # 0 magic, 4 major, 5 index_bytes, 6 header_bytes, 8 vertex_count, 12 triangle_count, 16 minimum_m (3), 40 edge_m, 48
 # name_bytes, 50 frame_bytes
 SURFACE_HEADER = struct.Struct("<4sBBHII3ddHH4x")

@@ -167,6 +167,7 @@ namespace SurgNav.Core.Client
                 view.PositionM = position;
                 view.RotationXyzw = rotation;
                 view.Display = view.Validity == Validity.Valid ? ToolDisplay.Shown : ToolDisplay.Greyed;
+                view.FilterDelayMs = track.DelayMs;
                 if (view.Validity == Validity.Valid)
                 {
                     view.Covariance = track.Covariance;

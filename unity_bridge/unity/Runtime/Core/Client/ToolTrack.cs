@@ -47,6 +47,9 @@ namespace SurgNav.Core.Client
         /// <summary>When the sensor saw the newest pose, on the server's clock.</summary>
         internal long CaptureNs => samples[newest].CaptureNs;
 
+        /// <summary>What the server's filter adds to the newest pose; 0 where it is as it was measured.</summary>
+        internal float DelayMs { get; private set; }
+
         /// <summary>Number of the batch in which the tool was last.</summary>
         internal ulong SeenIn { get; private set; }
 
@@ -70,11 +73,13 @@ namespace SurgNav.Core.Client
             HasError = tool.ExpectedErrorMm.HasValue;
             ErrorMm = tool.ExpectedErrorMm.GetValueOrDefault();
             Covariance = tool.Covariance;
+            DelayMs = tool.Filtered.DelayMs;
             if (hasPose && (count == 0 || tool.CaptureNs.GetValueOrDefault() > CaptureNs))
             {
                 newest = (newest + 1) % Kept;
                 count = Math.Min(count + 1, Kept);
-                samples[newest] = new Sample(tool.CaptureNs.GetValueOrDefault(), tool.PositionM, tool.RotationXyzw);
+                samples[newest] = new Sample(
+                    tool.CaptureNs.GetValueOrDefault(), tool.Filtered.AheadMs, tool.PositionM, tool.RotationXyzw);
             }
         }
 
@@ -82,14 +87,15 @@ namespace SurgNav.Core.Client
         internal PoseSource At(long timeNs, in TrackLimits limits, out Float3 position, out Float4 rotation)
         {
             ref readonly var last = ref Before(0);
-            long beyondNs = timeNs - last.CaptureNs;
+            long beyondNs = timeNs - last.HoldsNs;
             if (beyondNs <= 0)
             {
                 return Between(timeNs, limits, out position, out rotation);
             }
 
-            // A server that says 'stale' says that the tool may have moved: nothing is predicted from there.
-            long cappedNs = Validity == Validity.Stale ? 0 : Math.Min(beyondNs, limits.PredictionCapNs);
+            // A server that says 'stale' says that the tool may have moved: nothing is predicted from there. What the
+            // server has predicted is not predicted again.
+            long cappedNs = Validity == Validity.Stale || last.IsPredicted ? 0 : Math.Min(beyondNs, limits.PredictionCapNs);
             int back = cappedNs > 0 ? Baseline(limits) : 0;
             ref readonly var first = ref Before(back);
             if (back == 0)
@@ -113,7 +119,7 @@ namespace SurgNav.Core.Client
         private PoseSource Between(long timeNs, in TrackLimits limits, out Float3 position, out Float4 rotation)
         {
             int back = 1;
-            while (back < count - 1 && Before(back).CaptureNs > timeNs)
+            while (back < count - 1 && Before(back).HoldsNs > timeNs)
             {
                 back++;
             }
@@ -127,12 +133,19 @@ namespace SurgNav.Core.Client
 
             ref readonly var from = ref Before(back);
             ref readonly var to = ref Before(back - 1);
-            long apartNs = to.CaptureNs - from.CaptureNs;
-            bool isFar = apartNs > limits.LargestGapNs && timeNs < to.CaptureNs;
-            double share = isFar ? 0.0 : Math.Max(0.0, (timeNs - from.CaptureNs) / (double)apartNs);
+            long apartNs = to.HoldsNs - from.HoldsNs;
+            if (apartNs <= 0)
+            {
+                position = to.Position; // the server predicts no longer: the measured pose is what there is
+                rotation = to.Rotation;
+                return PoseSource.Frozen;
+            }
+
+            bool isFar = apartNs > limits.LargestGapNs && timeNs < to.HoldsNs;
+            double share = isFar ? 0.0 : Math.Max(0.0, (timeNs - from.HoldsNs) / (double)apartNs);
             position = PoseMath.Lerp(from.Position, to.Position, share);
             rotation = PoseMath.Slerp(from.Rotation, to.Rotation, share);
-            return isFar ? PoseSource.Frozen : PoseSource.Interpolated;
+            return isFar ? PoseSource.Frozen : to.IsPredicted ? PoseSource.Predicted : PoseSource.Interpolated;
         }
 
         /// <summary>How many poses back the velocity is taken from; 0 if there is none to take it from.</summary>
@@ -143,7 +156,7 @@ namespace SurgNav.Core.Client
             {
                 long apartNs = Before(back).CaptureNs - Before(back + 1).CaptureNs;
                 bool isTooLong = CaptureNs - Before(back + 1).CaptureNs > limits.VelocityBaselineNs && back > 0;
-                if (apartNs > limits.LargestGapNs || isTooLong)
+                if (apartNs > limits.LargestGapNs || isTooLong || Before(back + 1).IsPredicted)
                 {
                     break;
                 }
@@ -160,15 +173,20 @@ namespace SurgNav.Core.Client
         private readonly struct Sample
         {
             internal readonly long CaptureNs;
+            internal readonly long HoldsNs;
             internal readonly Float3 Position;
             internal readonly Float4 Rotation;
 
-            internal Sample(long captureNs, in Float3 position, in Float4 rotation)
+            internal Sample(long captureNs, float aheadMs, in Float3 position, in Float4 rotation)
             {
                 CaptureNs = captureNs;
+                HoldsNs = captureNs + TrackLimits.Ns(aheadMs);
                 Position = position;
                 Rotation = rotation;
             }
+
+            /// <summary>The server has predicted it: its age is that of its capture time all the same.</summary>
+            internal bool IsPredicted => HoldsNs != CaptureNs;
         }
     }
 

@@ -24,7 +24,7 @@ namespace SurgNav.Core.Client
         /// <summary>Between two poses that the sensor saw.</summary>
         Interpolated = 1,
 
-        /// <summary>From the last ones at constant velocity, for no longer than the settings allow.</summary>
+        /// <summary>At constant velocity, for no longer than the settings allow: from the last ones, or by the server.</summary>
         Predicted = 2,
 
         /// <summary>The last one, with no more prediction.</summary>
@@ -80,5 +80,11 @@ namespace SurgNav.Core.Client
         /// display, at its worst: the clocks may be off by their bound. 0 without a pose.
         /// </summary>
         public long AgeNs { get; internal set; }
+
+        /// <summary>
+        /// By how much the server's filter makes the tool lag behind its motion, beside its age; 0 where the pose is as it was
+        /// measured.
+        /// </summary>
+        public float FilterDelayMs { get; internal set; }
     }
 }

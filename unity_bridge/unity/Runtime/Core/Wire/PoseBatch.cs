@@ -8,10 +8,13 @@ namespace SurgNav.Core.Wire
     {
         private readonly ToolRecord record;
         private readonly CovarianceRecord covariance;
+        private readonly FilteredRecord filtered;
         private readonly string[] strings;
 
-        internal ToolPose(in ToolRecord record, in CovarianceRecord covariance, string[] strings)
+        internal ToolPose(
+            in ToolRecord record, in CovarianceRecord covariance, in FilteredRecord filtered, string[] strings)
         {
+            this.filtered = filtered;
             this.record = record;
             this.covariance = covariance;
             this.strings = strings;
@@ -51,6 +54,9 @@ namespace SurgNav.Core.Wire
 
         /// <summary>Of the error of the origin of <see cref="FromFrame"/>, such as the tip; zeros where it is not known.</summary>
         public CovarianceRecord Covariance => covariance;
+
+        /// <summary>What the server's filter made of the measured pose; zeros where the pose is as it was measured.</summary>
+        public FilteredRecord Filtered => filtered;
     }
 
     /// <summary>Every tool at one instant. The object is reused: a decoder fills it again and again.</summary>
@@ -58,6 +64,7 @@ namespace SurgNav.Core.Wire
     {
         internal ToolRecord[] Records = Array.Empty<ToolRecord>();
         internal CovarianceRecord[] Covariances = Array.Empty<CovarianceRecord>();
+        internal FilteredRecord[] Filtered = Array.Empty<FilteredRecord>();
         internal string[] Strings = Array.Empty<string>();
 
         public MessageHeader Header { get; internal set; }
@@ -75,7 +82,7 @@ namespace SurgNav.Core.Wire
             get
             {
                 return (uint)index < (uint)Count
-                    ? new ToolPose(Records[index], Covariances[index], Strings)
+                    ? new ToolPose(Records[index], Covariances[index], Filtered[index], Strings)
                     : throw new ArgumentOutOfRangeException(nameof(index));
             }
         }

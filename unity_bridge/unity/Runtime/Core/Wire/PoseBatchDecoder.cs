@@ -26,10 +26,11 @@ namespace SurgNav.Core.Wire
             batch.Reason = "";
             var header = Envelope.Read(message, out ReadOnlySpan<byte> body);
             CheckHeader(header);
-            Fields(body, out var strings, out var tools, out var words, out var errors, out bool hasErrors);
+            Fields(body, out var strings, out var tools, out var words, out var errors, out var filtered, out ulong seen);
             table.Decode(strings);
             int count = Records(tools, batch);
-            CovarianceTable.Read(errors, hasErrors, count, batch);
+            CovarianceTable.Read(errors, (seen & 0x8) != 0, count, batch);
+            FilteredTable.Read(filtered, (seen & 0x10) != 0, count, batch);
             batch.Reason = Reason(words);
             batch.Strings = table.Strings;
             batch.Header = header;
@@ -60,10 +61,11 @@ namespace SurgNav.Core.Wire
             out ReadOnlySpan<byte> tools,
             out ReadOnlySpan<byte> words,
             out ReadOnlySpan<byte> errors,
-            out bool hasErrors)
+            out ReadOnlySpan<byte> filtered,
+            out ulong seen)
         {
-            strings = tools = words = errors = default;
-            ulong seen = 0;
+            strings = tools = words = errors = filtered = default;
+            seen = 0;
             int at = 0;
             int length = 0;
             while (FieldReader.Next(body, ref at, ref length, out ushort tag))
@@ -90,13 +92,32 @@ namespace SurgNav.Core.Wire
                                 "a covariance table before the tool table", "the tool table first");
                         }
 
+                        if ((seen & 0x10) != 0)
+                        {
+                            throw FilteredFirst();
+                        }
+
                         errors = body.Slice(at, length);
+                        break;
+                    case PoseBatchTags.Filtered:
+                        FieldReader.Once(ref seen, 4, "filtered");
+                        if ((seen & 0x2) == 0)
+                        {
+                            throw FilteredFirst();
+                        }
+
+                        filtered = body.Slice(at, length);
                         break;
                 }
             }
 
             FieldReader.Require(seen, 0x3, "PoseBatch", "strings, tools");
-            hasErrors = (seen & 0x8) != 0;
+        }
+
+        private static MalformedMessageException FilteredFirst()
+        {
+            return new MalformedMessageException(
+                "a filtered table before the tools or their covariances", "these tables first");
         }
 
         private int Records(ReadOnlySpan<byte> payload, PoseBatch batch)

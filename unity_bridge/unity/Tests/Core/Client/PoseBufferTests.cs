@@ -55,6 +55,47 @@ namespace SurgNav.Core.Tests
             Assert.That(view.Source, Is.EqualTo(laterMs > 0 ? PoseSource.Predicted : PoseSource.Interpolated));
         }
 
+        [TestCase(45.0, 0.045, PoseSource.Predicted)]
+        [TestCase(50.0, 0.050, PoseSource.Predicted)]
+        [TestCase(70.0, 0.050, PoseSource.Frozen)]
+        public void WhatTheServerHasPredictedIsNotPredictedAgain(double displayMs, double expected, PoseSource source)
+        {
+            foreach (double ms in new[] { 0.0, 10.0, 20.0 })
+            {
+                var tool = TestTool.At((float)((ms + 30.0) * 1e-3), (ms + 30.0) * 1e-3);
+                tool.AheadMs = 30.0f;
+                tool.DelayMs = 4.0f;
+                Put(ms, tool);
+            }
+
+            var view = ReadAt(displayMs);
+            Assert.That(view.PositionM.X, Is.EqualTo(expected).Within(Tolerance));
+            Assert.That(Angle(view), Is.EqualTo(expected).Within(Tolerance));
+            Assert.That(view.Source, Is.EqualTo(source));
+            Assert.That(view.FilterDelayMs, Is.EqualTo(4.0f));
+            Assert.That(view.AgeNs, Is.EqualTo((long)((displayMs - 20.0) * Ms)), "as old as what the sensor saw");
+            Assert.That(ReadAt(20 + 101).Validity, Is.EqualTo(Validity.Stale));
+            Assert.That(ReadAt(20 + 251).Validity, Is.EqualTo(Validity.Lost));
+        }
+
+        [Test]
+        public void OfPosesThatTheServerNoLongerPredictsTheVelocityIsTakenAlone()
+        {
+            foreach (double ms in new[] { 0.0, 10.0 })
+            {
+                var tool = TestTool.At((float)((ms + 30.0) * 1e-3), (ms + 30.0) * 1e-3);
+                tool.AheadMs = 30.0f;
+                Put(ms, tool);
+            }
+
+            Put(20, TestTool.At(0.020f, 0.020));
+            var view = ReadAt(25);
+            Assert.That(view.Source, Is.EqualTo(PoseSource.Frozen), "one pose has no velocity");
+            Assert.That(view.PositionM.X, Is.EqualTo(0.020).Within(Tolerance));
+            Put(30, TestTool.At(0.030f, 0.030));
+            Assert.That(ReadAt(35).PositionM.X, Is.EqualTo(0.035).Within(Tolerance));
+        }
+
         [Test]
         public void PredictionIsCappedThenFrozenThenStaleThenHidden()
         {

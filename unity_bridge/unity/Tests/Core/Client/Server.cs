@@ -70,6 +70,7 @@ namespace SurgNav.Core.Tests
 
             writer.End(table);
             Covariances(tools);
+            Filtered(tools);
             int names = writer.Begin(PoseBatchTags.Strings);
             foreach (string text in strings)
             {
@@ -108,6 +109,37 @@ namespace SurgNav.Core.Tests
             {
                 int at = writer.Reserve(CovarianceRecord.Size);
                 tool.Covariance.GetValueOrDefault().Write(writer.At(at, CovarianceRecord.Size));
+            }
+
+            writer.End(table);
+        }
+
+        /// <summary>No table where no tool has one; what was measured is at the origin.</summary>
+        private void Filtered(TestTool[] tools)
+        {
+            int count = Array.FindAll(tools, tool => tool.IsFiltered).Length;
+            if (count == 0)
+            {
+                return;
+            }
+
+            int table = writer.Begin(PoseBatchTags.Filtered);
+            int head = writer.Reserve(ToolTableHead.Size);
+            new ToolTableHead { RecordBytes = FilteredRecord.Size, RecordCount = (ushort)count }
+                .Write(writer.At(head, ToolTableHead.Size));
+            for (int index = 0; index < tools.Length; index++)
+            {
+                if (tools[index].IsFiltered)
+                {
+                    int at = writer.Reserve(FilteredRecord.Size);
+                    new FilteredRecord
+                    {
+                        Index = (ushort)index,
+                        DelayMs = tools[index].DelayMs,
+                        AheadMs = tools[index].AheadMs,
+                        RawRotationXyzw = new Float4 { W = 1.0f },
+                    }.Write(writer.At(at, FilteredRecord.Size));
+                }
             }
 
             writer.End(table);
@@ -157,6 +189,12 @@ namespace SurgNav.Core.Tests
         internal float? ErrorMm { get; set; }
 
         internal CovarianceRecord? Covariance { get; set; }
+
+        internal float DelayMs { get; set; }
+
+        internal float AheadMs { get; set; }
+
+        internal bool IsFiltered => DelayMs > 0.0f || AheadMs > 0.0f;
 
         internal static TestTool At(float x, double angleRad = 0.0) => new TestTool { X = x, AngleRad = angleRad };
 

@@ -26,6 +26,8 @@ namespace SurgNav.Core.Wire
         public const int MaxTools = 256;
         /// <summary>Strings in one pose batch.</summary>
         public const int MaxStrings = 2048;
+        /// <summary>Delay of a filter, and prediction, of one pose.</summary>
+        public const int MaxFilteringMs = 1000;
         /// <summary>Flags of a tool record: there is a pose.</summary>
         public const int HasPose = 1;
         /// <summary>Flags of a tool record: there is an expected error.</summary>

@@ -12,6 +12,7 @@ namespace SurgNav.Core.Wire
         public const ushort Tools = 2;
         public const ushort Reason = 3;
         public const ushort Covariances = 4;
+        public const ushort Filtered = 5;
     }
 
     /// <summary>A tool's tip beside a structure that must not be touched.</summary>

@@ -227,6 +227,47 @@ namespace SurgNav.Core.Wire
         }
     }
 
+    /// <summary>What a filter made of one tool's measured pose; only valid tools have one. The tool table has the filtered pose.</summary>
+    public partial struct FilteredRecord
+    {
+        public const int Size = 40;
+
+        /// <summary>Of the tool's record in the tool table; each is greater than the last.</summary>
+        public ushort Index;
+        /// <summary>By how much the pose lags behind a motion at the speed of this moment.</summary>
+        public float DelayMs;
+        /// <summary>The pose holds for its capture time plus this; never predict it again. Its age is that of its capture time all the same.</summary>
+        public float AheadMs;
+        public Float3 RawPositionM;
+        /// <summary>Unit quaternion.</summary>
+        public Float4 RawRotationXyzw;
+
+        /// <summary>Reads the numbers as they are: what they may be is the caller's to check.</summary>
+        public static FilteredRecord Read(ReadOnlySpan<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            return new FilteredRecord
+            {
+                Index = WireBytes.ReadU16(bytes, 0),
+                DelayMs = WireBytes.ReadF32(bytes, 4),
+                AheadMs = WireBytes.ReadF32(bytes, 8),
+                RawPositionM = WireBytes.ReadFloat3(bytes, 12),
+                RawRotationXyzw = WireBytes.ReadFloat4(bytes, 24),
+            };
+        }
+
+        public readonly void Write(Span<byte> bytes)
+        {
+            bytes = bytes.Slice(0, Size);
+            bytes.Slice(2, 2).Clear();
+            WireBytes.WriteU16(bytes, 0, Index);
+            WireBytes.WriteF32(bytes, 4, DelayMs);
+            WireBytes.WriteF32(bytes, 8, AheadMs);
+            WireBytes.WriteFloat3(bytes, 12, RawPositionM);
+            WireBytes.WriteFloat4(bytes, 24, RawRotationXyzw);
+        }
+    }
+
     /// <summary>A surface payload begins with it.</summary>
     public partial struct SurfaceHeader
     {
