@@ -15,12 +15,13 @@ from scipy.spatial.transform import Rotation
 from geometry.clock import ManualClock
 from geometry.transform import Transform
 from tests.conftest import REPOSITORY
+from tests.unity_bridge.poses.filtered_vectors import filtered_batch
 from tests.unity_bridge.poses.guidance_vectors import guidance
 from tests.unity_bridge.strategies import bumpy_sphere, tetrahedron
 from tests.unity_bridge.ultrasound.golden_ultrasound import ultrasound_messages
 from unity_bridge.poses.batch import PoseBatch, PoseBatchDecoder
 from unity_bridge.poses.encoder import encode_pose_batch
-from unity_bridge.poses.tool_state import Filtering, ToolState
+from unity_bridge.poses.tool_state import ToolState
 from unity_bridge.surfaces.compression import compress_surface, decompress_surface, in_wire_order
 from unity_bridge.surfaces.payload import decode_surface, encode_surface
 from unity_bridge.wire import messages as m
@@ -48,19 +49,6 @@ def pose_batch_with_a_covariance() -> bytes:
     known = np.array([[0.25, 0.125, -0.0625], [0.125, 0.5, 0.03125], [-0.0625, 0.03125, 1.0]])
     later = dataclasses.replace(header, sequence=1003, validity=Validity.STALE)
     return encode_pose_batch(later, [dataclasses.replace(tools[0], covariance_mm2=known), *tools[1:]], "one is known")
-
-
-def pose_batch_with_filtered_tools() -> bytes:
-    header, tools = header_and_tools()
-    valid = next(index for index, each in enumerate(tools) if each.validity is Validity.VALID)
-    tool = tools[valid]
-    assert tool.T_to_from is not None
-    matrix = tool.T_to_from.matrix.copy()
-    matrix[:3, 3] += [1.0, -2.0, 0.5]
-    raw = Transform(matrix, tool.to_frame, tool.from_frame)
-    known, filtering = np.diag([0.25, 0.5, 1.0]), Filtering(raw=raw, delay_ms=12.5, ahead_ms=31.25)
-    tools[valid] = dataclasses.replace(tool, covariance_mm2=known, filtering=filtering)
-    return encode_pose_batch(dataclasses.replace(header, sequence=1004), tools)
 
 
 def header_and_tools() -> tuple[Header, list[ToolState]]:
@@ -362,7 +350,7 @@ def build() -> dict[str, bytes]:
     declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
     more = {
         "pose_batch_covariances": pose_batch_with_a_covariance(),
-        "pose_batch_filtered": pose_batch_with_filtered_tools(),
+        "pose_batch_filtered": filtered_batch(*header_and_tools()),
         "surface_compressed": COMPRESSED,
     }
     return pose_batches() | more | declared | {"surface": SURFACE.data}
