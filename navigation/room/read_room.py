@@ -303,10 +303,7 @@ class _Reading:
             return None
         tip = self._tip(keys.tip, name, where)
         id_at_device = keys.id or name
-        if keys.divot_mm is not None and name != REFERENCE:
-            self._mistakes.add(where, "divot_mm", "it on the reference only", f"move it to [tools.{REFERENCE}]")
-        if keys.filter is not None and name == REFERENCE:
-            self._mistakes.add(where, "a filter", "none on the reference, which everything is relative to", "remove it")
+        self._check_of_reference(name, keys, where)
         tool = Tool(
             name=name,
             role=keys.role,
@@ -323,6 +320,13 @@ class _Reading:
                 tip_calibrated=tip.calibrated,
             )
         return keys.device, self._racked.calibrated(tool, keys, where)
+
+    def _check_of_reference(self, name: str, keys: ToolKeys, where: str) -> None:
+        """What only the reference has, and what it alone does not."""
+        if keys.divot_mm is not None and name != REFERENCE:
+            self._mistakes.add(where, "divot_mm", "it on the reference only", f"move it to [tools.{REFERENCE}]")
+        if keys.filter is not None and name == REFERENCE:
+            self._mistakes.add(where, "a filter", "none on the reference, which everything is relative to", "remove it")
 
     def _check_tool_name(self, name: str, role: object, where: str) -> None:
         if name in RESERVED or name.endswith("_tip"):

@@ -40,7 +40,6 @@ def pose_batches() -> dict[str, bytes]:
     lost = dataclasses.replace(header, sequence=1002, validity=Validity.LOST)
     return {
         "pose_batch": encode_pose_batch(header, tools),
-        "pose_batch_filtered": filtered_batch(*header_and_tools()),
         "pose_batch_reference_lost": encode_pose_batch(lost, [tools[2]], "the reference is covered"),
     }
 
@@ -350,6 +349,7 @@ def build() -> dict[str, bytes]:
     """Every golden message by name."""
     declared = {name: m.encode_message(message, SESSION, 7) for name, message in other_messages().items()}
     more = {"pose_batch_covariances": pose_batch_with_a_covariance(), "surface_compressed": COMPRESSED}
+    more["pose_batch_filtered"] = filtered_batch(*header_and_tools())
     return pose_batches() | more | declared | {"surface": SURFACE.data}
 
 

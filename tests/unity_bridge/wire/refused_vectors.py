@@ -11,9 +11,9 @@ import json
 import struct
 from typing import Any
 
+from tests.unity_bridge.poses.refused_filters import filtered
 from tests.unity_bridge.wire.golden_vectors import COMPRESSED, FOLDER, SESSION, SURFACE, other_messages
 from tests.unity_bridge.wire.one_mistake import GOOD, Refused, fields_of, patched, with_fields
-from tests.unity_bridge.wire.refused_filters import filtered
 from unity_bridge.wire import messages as m
 from unity_bridge.wire.envelope import pack_field, pack_message, unpack_message
 from unity_bridge.wire.generated.constants import MAX_LEVELS, MAX_TOOLS, REPEAT_LIMIT
