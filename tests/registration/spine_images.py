@@ -14,6 +14,7 @@ from navigation.simulation.ultrasound.tissue import BONE, FAT, GAS, MUSCLE, Tiss
 from reconstruction.ultrasound.bone_surface import find_bone_surface
 from registration.renewal import Bones
 from registration.surface.bone_sweep import TrackedBone
+from tests.registration.spine_mistakes import Mistake, echoed
 from tests.registration.spine_sweep import GEOMETRY, T_REFERENCE_CT, Chain, Links, Scanned, Sweep
 
 SKIN_MM, FAT_MM = 17.0, 9.0
@@ -45,20 +46,33 @@ def patient(bones: Sequence[Surface], spacing_mm: float = 0.6) -> TissueGrid:
 
 
 def imaged_sweep(
-    grid: TissueGrid, bones: Sequence[Surface], path: ScanPath, chain: Chain, rng: np.random.Generator, frames: int
+    grid: TissueGrid,
+    bones: Sequence[Surface],
+    path: ScanPath,
+    rng: np.random.Generator,
+    frames: int,
+    mistake: Mistake | None = None,
 ) -> Sweep:
     """A sweep whose bone the finder found in images, and whose map, lag, poses and speed of sound have errors.
 
     Sound that is faster than taken brings all echoes nearer along their beams; in the image or in what was found in it
     is the same.
     """
+    chain, mistake = Chain(), mistake or Mistake()
     simulator = UltrasoundSimulator(grid, GEOMETRY, seed=int(rng.integers(2**31)))
     links, scanned = Links.drawn(chain, rng), Scanned(bones, path, T_REFERENCE_CT, chain)
+    # Drawn from a generator of its own: without a mistake a run stays as it was.
+    of_mistake = np.random.default_rng(rng.bit_generator.random_raw() if mistake != Mistake() else 0)
+    side = float(of_mistake.choice([-1.0, 1.0]))
+    sound = links.sound if mistake.sound is None else side * mistake.sound
+    lag_s = links.lag_error_s if mistake.lag_s is None else side * mistake.lag_s
     tracked: list[TrackedBone] = []
     for t_s in np.linspace(0.0, path.period_s, frames):
-        found = find_bone_surface(simulator.image(path.T_ct_image_px(t_s), seed=int(rng.integers(2**31))))
+        plane = mistake.breathed(path.T_ct_image_px(t_s), t_s)
+        image = simulator.image(plane, seed=int(rng.integers(2**31)))
+        found = find_bone_surface(echoed(image, of_mistake) if mistake.echoes else image)
         across, deep_mm = GEOMETRY.beams(np.column_stack([found.columns, found.rows]))
-        px = GEOMETRY.points_px(across, deep_mm / (1.0 + links.sound))
+        px = GEOMETRY.points_px(across, deep_mm / (1.0 + sound))
         likelihood = np.maximum(found.likelihood, 1e-3)
-        tracked.append(scanned.tracked(px, likelihood, t_s + links.lag_error_s, links, rng))
+        tracked.append(scanned.tracked(px, likelihood, t_s + lag_s, links, rng))
     return Sweep(tracked, links.probe)
