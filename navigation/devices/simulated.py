@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from navigation.simulation.operating_room import OperatingRoom
     from navigation.simulation.probe_sweep import ProbeSweep
     from navigation.simulation.scenario import Scenario
+    from navigation.simulation.ultrasound.patient_scan import ScannedPatient
 
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "simulation" / "scenarios"
@@ -55,7 +56,9 @@ class SimulatedSettings(Settings):
             tip is so in the block's first point, and then visits the others in their order.
         ultrasound: what the probe's images show, and is moved over; none without it. The tip of the stylus rests there.
             ``patient`` is the CT of the case, over whose belly the probe goes to and fro: in commands that have a case.
+            Over a ``spine``, it is the `tissue` of a patient on the belly.
         phantom: configuration of PLUS with the wires and their registration, for ``ultrasound = "wires"``.
+        tissue: tissues in ``ct`` (`TissueGrid.write`), for ``ultrasound = "spine"``.
         image_lag_ms: an image stamped t shows what the probe saw at t plus this.
     """
 
@@ -64,8 +67,9 @@ class SimulatedSettings(Settings):
     hand: Literal["pivot", "spin", "landmarks"] = "pivot"
     unknown: tuple[Literal["driver", "probe", "headset"], ...] = ()
     block: RoomFile | None = None
-    ultrasound: Literal["tank", "wall", "cross", "stylus", "wires", "patient"] | None = None
+    ultrasound: Literal["tank", "wall", "cross", "stylus", "wires", "patient", "spine"] | None = None
     phantom: RoomFile | None = None
+    tissue: RoomFile | None = None
     image_lag_ms: float = Field(0.0, ge=-500.0, le=500.0)
 
 
@@ -90,6 +94,7 @@ def _check(device: Device) -> list[str]:
     unknown = set() if scenario is None else scenario.tools() - {*device.tool_names}
     try:
         _sweep(_settings(device))
+        _scan(_settings(device))
     except SurgNavError as error:
         wrong.append(f"[devices.{device.name}] got {error.came}; expected {error.allowed}. Fix: {error.action}")
     wrong += _needless_calibrations(device)
@@ -126,12 +131,15 @@ def _open(device: Device, clock: PacedClock) -> Tracker:
     if isinstance(device.settings, OperatingRoomConfig):
         return open_simulated_tracker(device.settings, clock)
     settings = _settings(device)
+    scan = _scan(settings)
     config = OperatingRoomConfig(
         seed=settings.seed,
-        centre_ct_mm=np.zeros(3),
+        centre_ct_mm=np.zeros(3) if scan is None else scan.path.faces_ct_mm.mean(axis=0),
         tools=device.tool_names,
         unknown=settings.unknown,
         probe=_sweep(settings),
+        scan=scan,
+        prone=scan is not None,
         scenario=_scenario(device),
     )
     action = _action(settings, OperatingRoom(config), _block_points_mm(device))
@@ -147,14 +155,37 @@ def _sweep(settings: SimulatedSettings) -> ProbeSweep | None:
     from navigation.simulation.probe_sweep import sweep_over
 
     target = settings.ultrasound
-    return None if target is None or target == "patient" else sweep_over(target, settings.phantom)
+    if target is None or target == "patient":
+        return None
+    return None if target == "spine" else sweep_over(target, settings.phantom)
+
+
+def _scan(settings: SimulatedSettings) -> ScannedPatient | None:
+    """How the probe is moved over a patient; None where none is under it.
+
+    Raises:
+        DeviceError: no tissues, or tissues without a spine; tissues for another target.
+    """
+    from navigation.simulation.ultrasound.spine_scan import spine_scan
+
+    if (settings.tissue is not None) != (settings.ultrasound == "spine"):
+        raise DeviceError(
+            f"ultrasound = {settings.ultrasound!r} {'with' if settings.tissue else 'without'} tissue",
+            "ultrasound = 'spine' and tissue = a file of tissues, or neither",
+            "name the file, or choose another target",
+        )
+    return None if settings.tissue is None else spine_scan(settings.tissue, settings.image_lag_ms, settings.seed)
 
 
 def _images(device: Device, clock: PacedClock) -> UltrasoundSource | None:
     from navigation.simulation.operating_room import OperatingRoomConfig
     from navigation.simulation.ultrasound.images import SimulatedImages
 
-    if isinstance(device.settings, OperatingRoomConfig) and (scanned := device.settings.scan) is not None:
+    if isinstance(device.settings, OperatingRoomConfig):
+        scanned = device.settings.scan
+    else:
+        scanned = _scan(_settings(device))
+    if scanned is not None:
         width_mm, height_mm = scanned.path.geometry.pixel_mm
         lag_ns = round(scanned.lag_ms * 1e6)
         return SimulatedImages(scanned, lag_ns, clock, scanned.rate_hz, (height_mm, width_mm))

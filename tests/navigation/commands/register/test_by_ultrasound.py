@@ -1,4 +1,4 @@
-"""``surgnav register --ultrasound`` on a recorded sweep over a simulated spine: in force only if accepted."""
+"""``surgnav register --ultrasound`` on a sweep over a simulated spine, recorded or live: in force if accepted."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ import numpy as np
 import pytest
 from rich.console import Console
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
+from calibration.rack import keep
 from calibration.ultrasound_probe.image_map import ImageToProbe
 from calibration.ultrasound_probe.result import ProbeCalibration
 from calibration.ultrasound_probe.results import probe_spatial_result
 from case.case import Case, MadeBy
 from geometry import Surface, Transform
+from navigation.cli import app
 from navigation.commands.register.by_ultrasound import run_by_ultrasound
 from navigation.commands.register.command import RegisterRequest
 from navigation.commands.register.keyboard import PipedKeys
 from navigation.errors import DeviceError
+from navigation.simulation.operating_room import OperatingRoom, OperatingRoomConfig
 from navigation.simulation.ultrasound.formation import UltrasoundSimulator
+from navigation.simulation.ultrasound.spine_scan import spine_scan
 from registration.errors import RegisteringError
 from registration.measurements import TouchedPoint
 from registration.record.history import history
@@ -69,6 +74,10 @@ def case(bones: tuple[Surface, ...], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def touched(case: Path, bones: tuple[Surface, ...], tmp_path: Path) -> Path:
+    return touched_at(T_REFERENCE_CT, case, bones, tmp_path)
+
+
+def touched_at(T_reference_ct: Transform, case: Path, bones: tuple[Surface, ...], folder: Path) -> Path:
     """Four landmarks on the vertebra, touched half a millimetre off."""
     corners = [bones[1].vertices_mm[np.argmax(bones[1].vertices_mm @ d)] for d in np.vstack([np.eye(3), [-1.0, 0, 0]])]
     marks = {f"mark_{number}": point for number, point in enumerate(corners)}
@@ -77,8 +86,8 @@ def touched(case: Path, bones: tuple[Surface, ...], tmp_path: Path) -> Path:
         "landmarks", marks, made_by, made_from=(), descriptions=dict.fromkeys(marks, "kind: bone")
     )
     off = Transform.from_rotation(Rotation.from_rotvec([0.005, 0.0, 0.01]), [0.4, -0.3, 0.4], "ct", "ct")
-    where = tmp_path / "touched.json"
-    write_touched(where, {name: TouchedPoint((T_REFERENCE_CT @ off).apply(at), 0.1, 20) for name, at in marks.items()})
+    where = folder / "touched.json"
+    write_touched(where, {name: TouchedPoint((T_reference_ct @ off).apply(at), 0.1, 20) for name, at in marks.items()})
     return where
 
 
@@ -160,3 +169,40 @@ def test_a_sweep_that_is_refused_changes_nothing(case: Path, touched: Path, tmp_
     assert not held
     assert "in none of which bone was found" in said
     assert in_force(Case.open(case)) is None
+
+
+ROOM = """rack = "rack"
+[devices.camera]
+driver = "simulated"
+seed = 3
+ultrasound = "spine"
+tissue = "tissue.npz"
+image_lag_ms = -40.0
+[tools.reference]
+device = "camera"
+role = "reference"
+[tools.probe]
+device = "camera"
+role = "probe"
+calibration = "probe_9l"
+"""
+
+
+def test_the_simulated_room_registers_live(case: Path, bones: tuple[Surface, ...], tmp_path: Path) -> None:
+    """As a user does it: a room file, its probe's calibrations, landmarks that were touched; a sweep, and two keys."""
+    patient(bones, 0.8).write(tmp_path / "tissue.npz")
+    scan = spine_scan(tmp_path / "tissue.npz", -40.0, 3)
+    centre_mm = scan.path.faces_ct_mm.mean(axis=0)
+    true = OperatingRoom(OperatingRoomConfig(seed=3, centre_ct_mm=centre_mm, prone=True)).T_reference_ct
+    calibrated(tmp_path)
+    keep(tmp_path / "rack", temporal().model_copy(update={"numbers": {"lag_ms": -40.0, "lag_sd_ms": 2.0}}))
+    (tmp_path / "or.toml").write_text(ROOM)
+    files = ["--ultrasound", tmp_path / "or.toml", "--touched", touched_at(true, case, bones, tmp_path)]
+    words = ["register", case, "--person", PERSON, "--surface", "vertebra_l3", *files]
+    done = CliRunner().invoke(app, [str(word) for word in words], input="ay", env={"COLUMNS": "200"})
+    print(done.output)
+    assert done.exit_code == 0, done.output
+    accepted = in_force(Case.open(case))
+    assert accepted is not None, done.output
+    error_mm = target_errors_mm(accepted.T_reference_ct, true, list(TARGET.values()))[0]
+    assert error_mm < (accepted.expected_error_mm or 0.0) < 4.0
