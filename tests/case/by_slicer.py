@@ -116,6 +116,6 @@ def _read(scene: Any, storage: Any, node: Any, path: str) -> None:
 
 if __name__ == "__main__":
     made = slicer.vtkMRMLScene()
-    readers = {"json": _markup, "gz": _volume, "nrrd": _segmentation, "tfm": _transform, "mrml": _scene}
+    readers = {"json": _markup, "gz": _volume, "mha": _volume, "nrrd": _segmentation, "tfm": _transform, "mrml": _scene}
     answers = [readers.get(file.rpartition(".")[2], _model)(made, file) for file in sys.argv[1:]]
     sys.stdout.write(json.dumps(answers) + "\n")
