@@ -76,7 +76,7 @@ def as_json(result: FrameResult) -> dict[str, Any]:
         "size_px": None if result.pixels is None else list(result.pixels.shape),
         "pixel_mm": result.pixel_mm,
         "poses": {name: _matrix(pose) for name, pose in result.poses.items()},
-        "contours": [_contour(contour) for contour in result.contours],
+        "contours": [contour_values(contour) for contour in result.contours],
     }
 
 
@@ -84,11 +84,12 @@ def _matrix(pose: Transform | None) -> list[list[float]] | None:
     return None if pose is None else pose.matrix.tolist()
 
 
-def _contour(contour: Contour) -> dict[str, Any]:
+def contour_values(contour: Contour) -> dict[str, Any]:
+    """A contour to the last bit, as the record of a run and a recording of the service have it."""
     return {
         "structure": contour.structure,
         "closed": contour.closed,
-        "confidence": None if contour.confidence is None else round(contour.confidence, 4),
-        "area_px2": round(contour.area_px2, 1),
-        "points_px": contour.points_px.round(2).tolist(),
+        "confidence": None if contour.confidence is None else float(contour.confidence),
+        "area_px2": float(contour.area_px2),
+        "points_px": contour.points_px.tolist(),
     }

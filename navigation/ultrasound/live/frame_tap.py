@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import asdict
-from typing import Any
 
 from geometry import Transform
 from geometry.clock import Clock
 from navigation.devices.ultrasound.mcap import FRAMES
 from navigation.recorder.tap import MOST_IMAGES, ULTRASOUND, Kind, Tap, images_address
 from navigation.ultrasound.live.placed_frame import PlacedFrame
-from reconstruction.ultrasound.contours import Contour
+from navigation.ultrasound.record import contour_values
 from unity_bridge.wire.envelope import Validity
 
 
@@ -55,7 +54,7 @@ def packed_ultrasound(placed: PlacedFrame) -> bytes:
         "poses": {name: _numbers(pose) for name, pose in result.poses.items()},
         "state": result.state,
         "reason": result.reason,
-        "contours": [_contour(contour) for contour in result.contours],
+        "contours": [contour_values(contour) for contour in result.contours],
         "distances": [asdict(each) | {"validity": each.validity.value} for each in placed.distances],
         "place": {
             "validity": placed.validity.value,
@@ -74,13 +73,3 @@ def packed_ultrasound(placed: PlacedFrame) -> bytes:
 
 def _numbers(pose: Transform | None) -> list[float] | None:
     return None if pose is None else pose.matrix.ravel().tolist()
-
-
-def _contour(contour: Contour) -> dict[str, Any]:
-    return {
-        "structure": contour.structure,
-        "closed": contour.closed,
-        "confidence": None if contour.confidence is None else float(contour.confidence),
-        "area_px2": float(contour.area_px2),
-        "points_px": contour.points_px.tolist(),
-    }

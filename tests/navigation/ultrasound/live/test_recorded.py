@@ -37,6 +37,7 @@ from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
 from navigation.ultrasound.live.process import LiveUltrasound
 from navigation.ultrasound.pipeline import FramePipeline, FrameResult
+from navigation.ultrasound.record import as_json
 from tests.navigation.commands.ultrasound.results import SIZE_PX
 from tests.navigation.ultrasound.live.probes import MS, patient, pose_at, probe_in_force, told
 from tests.navigation.ultrasound.live.scanner import Scanner, live_config
@@ -117,6 +118,7 @@ def test_the_same_pipeline_finds_the_same_contours_to_the_last_bit(
         note, result = recording.frame_notes[index], again.process(recording.frame(index))
         assert (result.state, result.reason) == (placed.result.state, placed.result.reason) == (note.state, note.reason)
         assert len(note.contours) == len(result.contours) == len(placed.result.contours)
+        assert as_json(result)["contours"] == [each.model_dump(mode="json") for each in note.contours]
         for was, stored, found in zip(placed.result.contours, note.contours, result.contours, strict=True):
             assert (was.structure, was.closed) == (stored.structure, stored.closed) == (found.structure, found.closed)
             np.testing.assert_array_equal(found.points_px, was.points_px)
