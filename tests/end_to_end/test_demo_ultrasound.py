@@ -21,4 +21,10 @@ def test_bone_is_where_the_headset_shows_it_once_the_registration_is_renewed(tmp
     assert at_headset["median_mm"] < 1.5 < data["live"]["contours_before"]["median_mm"]
     assert data["live"]["image_mean_mm"] < 2.0
     assert {path.name for path in out.glob("*.png")} >= {"frames.png"}
+    swept = data["live"]["sweep"]
+    assert swept["approval"] == ["suggested"]
+    first, last = swept["surfaces"][0], swept["surfaces"][-1]
+    assert last["bone_covered"] >= first["bone_covered"]
+    assert last["bone_covered"] > 0.02, "one surface at least, also on a busy machine"
+    assert last["median_mm"] < 1.5
     assert "not a medical device" in run.stdout

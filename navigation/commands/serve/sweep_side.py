@@ -73,6 +73,8 @@ class SweepSide:
             raise EventRefusedError(
                 came, "one that is begun, and then ended", "end it first" if wanted else "begin one"
             )
+        if wanted and not self._live.is_ready:
+            raise EventRefusedError("a sweep while its process is loading", "one that waits for it", "try in a moment")
         if not wanted:
             self._live.end()
             said = "the sweep ends"

@@ -23,8 +23,10 @@ from navigation.clock import NS_PER_S, MonotonicClock
 from navigation.demo.ultrasound.contours import ContourErrors, distances_mm, true_bone_ct
 from navigation.demo.ultrasound.decoded import DecodedFrame
 from navigation.demo.ultrasound.distances import DistanceCheck, against_truth, planned_structure
+from navigation.demo.ultrasound.growing import SWEEP_KEYS, GrownSurface, SeenSurface
 from navigation.demo.ultrasound.patient import GEOMETRY, TRUE_LAG_MS, ScannedBack
 from navigation.demo.ultrasound.registering import Registered
+from navigation.devices.driver import Device
 from navigation.errors import ServiceError
 from navigation.live.pose_graph import PoseGraph
 from navigation.live.pose_mirror import mirror_address
@@ -32,6 +34,8 @@ from navigation.live.service import NavigationService, ServiceConfig
 from navigation.simulation.operating_room import simulated_device
 from navigation.simulation.ultrasound.scan_path import ScanPath
 from navigation.ultrasound.finding import BONE
+from navigation.ultrasound.freehand.sweep_process import LiveSweep, SweepConfig, Swept
+from navigation.ultrasound.live.frame_mirror import frames_address
 from navigation.ultrasound.live.outgoing import ClientAccess
 from navigation.ultrasound.live.process import LiveConfig, LiveUltrasound
 from navigation.ultrasound.placing import ProbeInForce
@@ -58,6 +62,7 @@ class LiveCheck:
         before, after: contours of bone against the true bone, by the registration before and after the renewal.
         reasons: why frames had no place, each once.
         to_structure: how far bone was said to be from a structure of the plan after the renewal; None if it never was.
+        grown: the surface of the sweep that it was shown meanwhile.
     """
 
     frames: int
@@ -70,6 +75,7 @@ class LiveCheck:
     after: ContourErrors | None
     reasons: tuple[str, ...]
     to_structure: DistanceCheck | None
+    grown: GrownSurface
 
 
 def scan_live(
@@ -94,55 +100,85 @@ def scan_live(
     device = simulated_device(back.scanned(path))
     with mirror_address(True) as poses, tempfile.TemporaryDirectory() as folder:
         graph = PoseGraph({}, registrations[0].accepted)
-        service = NavigationService(ServiceConfig(devices=(device,), rate_hz=100.0, graph=graph, pose_mirror=poses))
-        session_id, secret = service.ultrasound_access
-        config = LiveConfig(
-            device=device,
-            probe=probe,
-            T_probe_tip=None,
-            model=BONE,
-            cache=cache_directory() / "engines",
-            access=ClientAccess(
-                endpoint="tcp://127.0.0.1:*", session_id=session_id, admission_secret=secret, security=None
-            ),
+        settings = ServiceConfig(
+            devices=(device,), rate_hz=100.0, graph=graph, pose_mirror=poses, research_session=True
         )
-        with closing(LiveUltrasound(config, poses, MonotonicClock())) as ultrasound:
-            service.ultrasound_port = _awaited_port(ultrasound)
+        service = NavigationService(settings)
+        config = _ultrasound(device, probe, service)
+        sweeping = SweepConfig(probe=probe, frames=frames_address(poses), keys=SWEEP_KEYS, folder=None)
+        with (
+            closing(LiveSweep(sweeping, MonotonicClock())) as sweep,
+            closing(LiveUltrasound(config, poses, MonotonicClock())) as ultrasound,
+        ):
+            service.ultrasound_port = _awaited_port(ultrasound, sweep)
             ultrasound.measure_to(planned_structure(structure_ct))
             service.also_withdraw = ultrasound.withdraw
             with service:
-                frames, renewed_ns = _listened(
-                    service, ultrasound, registrations[1], duration_s, Path(folder) / "decoded", progress
+                heard = _listened(
+                    service, (ultrasound, sweep), registrations[1], duration_s, Path(folder) / "decoded", progress
                 )
-    return check(back, path, probe, frames, structure_ct, renewed_ns)
+    T_ct_reference = registrations[1].accepted.T_reference_ct.inverse()
+    grown = GrownSurface.of(heard.surfaces, heard.begun_ns, T_ct_reference, back.scan(path))
+    return check(back, path, probe, heard, grown, structure_ct)
 
 
-def _awaited_port(ultrasound: LiveUltrasound) -> int:
-    """Where the ultrasound process listens.
+def _ultrasound(device: Device, probe: ProbeInForce, service: NavigationService) -> LiveConfig:
+    session_id, secret = service.ultrasound_access
+    access = ClientAccess(endpoint="tcp://127.0.0.1:*", session_id=session_id, admission_secret=secret, security=None)
+    return LiveConfig(
+        device=device,
+        probe=probe,
+        T_probe_tip=None,
+        model=BONE,
+        sweep=SWEEP_KEYS,
+        cache=cache_directory() / "engines",
+        access=access,
+    )
+
+
+def _awaited_port(ultrasound: LiveUltrasound, sweep: LiveSweep) -> int:
+    """Where the ultrasound process listens, once both have loaded the program.
 
     Raises:
-        ServiceError: it does not within a minute.
+        ServiceError: they have not within a minute.
     """
     clock = MonotonicClock()
     until_ns = clock.now_ns() + round(_JOINING_S * NS_PER_S)
-    while ultrasound.port is None:
+    while ultrasound.port is None or not sweep.is_ready:
         ultrasound.poll()
+        sweep.poll()
         if clock.now_ns() > until_ns:
             raise ServiceError("no ultrasound process", f"one within {_JOINING_S:g} s", "run 'surgnav doctor'")
         clock.sleep_until_ns(clock.now_ns() + NS_PER_S // 50)
     return ultrasound.port
 
 
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What the headset has decoded.
+
+    Attributes:
+        frames: of live ultrasound.
+        surfaces: of the sweep.
+        begun_ns, renewed_ns: when the sweep began, and when the renewed registration was put into force.
+    """
+
+    frames: Sequence[DecodedFrame]
+    surfaces: Sequence[SeenSurface]
+    begun_ns: int
+    renewed_ns: int
+
+
 def _listened(
     service: NavigationService,
-    ultrasound: LiveUltrasound,
+    live: tuple[LiveUltrasound, LiveSweep],
     renewed: Registered,
     duration_s: float,
     path: Path,
     progress: Callable[[str, float], None],
-) -> tuple[list[DecodedFrame], int]:
-    """What the headset has decoded, and when the renewed registration was put into force, by the clock."""
-    clock = MonotonicClock()
+) -> Heard:
+    """What the headset has decoded."""
+    clock, (ultrasound, sweep) = MonotonicClock(), live
     words = (service.pose_endpoint, service.surfaces.endpoint, service.control.endpoint, str(duration_s), str(path))
     begun_ns, renewed_ns = 0, 0
     with subprocess.Popen(
@@ -152,9 +188,11 @@ def _listened(
             has_joined = bool(service.poll(5))
             ultrasound.follow(service.state.graph.registration)
             ultrasound.poll()
+            _offer(service, sweep)
             now_ns = clock.now_ns()
             if not begun_ns and has_joined:
                 begun_ns = now_ns
+                sweep.begin("sweep")
             since_s = (now_ns - begun_ns) / NS_PER_S if begun_ns else 0.0
             progress("live: the headset is given contours", min(0.99, since_s / duration_s))
             if not renewed_ns and since_s > 0.5 * duration_s:
@@ -167,25 +205,32 @@ def _listened(
             "one that decodes contours of live ultrasound",
             "run 'surgnav doctor', and check that no filter blocks the loopback interface",
         )
-    frames: list[DecodedFrame] = pickle.loads(path.read_bytes())
-    return frames, renewed_ns
+    frames, surfaces = pickle.loads(path.read_bytes())
+    return Heard(frames, surfaces, begun_ns, renewed_ns)
+
+
+def _offer(service: NavigationService, sweep: LiveSweep) -> None:
+    for became in sweep.poll()[0]:
+        if isinstance(became, Swept) and became.levels:
+            service.state.offer_measured(became.levels)
 
 
 def check(
     back: ScannedBack,
     path: ScanPath,
     probe: ProbeInForce,
-    frames: Sequence[DecodedFrame],
+    heard: Heard,
+    grown: GrownSurface,
     structure_ct: Floats,
-    renewed_ns: int,
 ) -> LiveCheck:
     """Frames as they were decoded, against the truth.
 
     Args:
+        heard: the frames of half a second from the renewal on count for neither registration.
+        grown: what came of the sweep.
         structure_ct: as for `scan_live`.
-        renewed_ns: when the renewed registration was put in force. The frames of half a second from then on count for
-            neither registration.
     """
+    frames, renewed_ns = heard.frames, heard.renewed_ns
     scan = back.scan(path)
     lag_ns, late_ns = round(probe.lag_s * NS_PER_S), NS_PER_S // 2
     off_mm: dict[bool, list[Floats]] = {False: [], True: []}
@@ -203,16 +248,16 @@ def check(
             apart_mm = _apart_mm(frame.image_px_to_mm, renewed[-1][1])
             image_mm.append(float(apart_mm.mean()))
             within.append(frame.expected_p95_mm is not None and float(apart_mm.max()) <= frame.expected_p95_mm)
-    shows = np.array([frame.shows_ns for frame in frames], np.int64)
     return LiveCheck(
         frames=len(frames),
-        rate_hz=float((len(frames) - 1) * NS_PER_S / max(1, shows[-1] - shows[0])),
+        rate_hz=(len(frames) - 1) * NS_PER_S / max(1, frames[-1].shows_ns - frames[0].shows_ns),
         latency_ms=np.array([frame.decoded_ns - frame.shows_ns + lag_ns for frame in frames]) / _NS_PER_MS,
         placed=float(np.mean([frame.to_frame == CT for frame in frames])),
         image_mm=np.array(image_mm),
         within=float(np.mean(within)) if within else 0.0,
         before=ContourErrors.of(off_mm[False]),
         after=ContourErrors.of(off_mm[True]),
+        grown=grown,
         reasons=tuple(dict.fromkeys(frame.reason for frame in frames if frame.image_px_to_mm is None)),
         to_structure=against_truth(renewed, structure_ct),
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from geometry import Surface
-from geometry.frames import CT
 from geometry.points import Floats
+from navigation.demo.ultrasound.growing import growing_picture, near
 from navigation.demo.ultrasound.patient import GEOMETRY
 from navigation.demo.ultrasound.registering import Registered
 from navigation.demo.ultrasound.run import UltrasoundDemoResult
@@ -93,7 +93,7 @@ def placed_picture(
             )
     found = after.outcome.by_surface
     data = ScenePictureData(
-        surfaces=[_near(bone_ct, planes)],
+        surfaces=[_about(bone_ct, planes)],
         planes=planes,
         swept_ct=T_ct_reference.apply(after.swept_reference_mm[::_EVERY]),
         swept_over="bone",
@@ -104,21 +104,16 @@ def placed_picture(
     return scene_picture(data, path, title="Ultrasound placed in the patient's bone", settings=settings)
 
 
-def _near(surface: Surface, planes: Sequence[ScenePlane]) -> Surface:
+def _about(surface: Surface, planes: Sequence[ScenePlane]) -> Surface:
     """The part of a surface about the images."""
     middles: Floats = np.array(
         [plane.T_ct_image_px @ [0.5 * GEOMETRY.size_px[0], 0.6 * GEOMETRY.size_px[1], 0, 1] for plane in planes]
     )
-    low, high = middles[:, :3].min(axis=0) - [75.0, 60.0, 55.0], middles[:, :3].max(axis=0) + [75.0, 60.0, 55.0]
-    inside = ((surface.vertices_mm > low) & (surface.vertices_mm < high)).all(axis=1)
-    kept = surface.triangles[inside[surface.triangles].all(axis=1)]
-    used, renumbered = np.unique(kept, return_inverse=True)
-    triangles = renumbered.reshape(-1, 3).astype(np.int32)
-    return Surface(surface.vertices_mm[used], triangles, CT, surface.name)
+    return near(surface, middles[:, :3], np.array([75.0, 60.0, 55.0]))
 
 
 def draw_pictures(result: UltrasoundDemoResult, warn: Callable[[str], None]) -> list[Path]:
-    """Writes frames.png and placed.png beside the case; returns the paths of those that could be drawn.
+    """Writes frames.png, placed.png and growing.png beside the case; returns the paths of those that could be drawn.
 
     Args:
         warn: called with the reason if the scene cannot be drawn, as on a machine without off-screen rendering.
@@ -134,6 +129,10 @@ def draw_pictures(result: UltrasoundDemoResult, warn: Callable[[str], None]) -> 
         numbers.append(("contour to bone at the headset", f"{off.median_mm:.2f} mm, median"))
     try:
         drawn.append(placed_picture(result.frames, result.bone_ct, after, numbers, folder / "placed.png"))
+        grown = result.live.grown
+        bone_ct = near(result.bone_ct, grown.true_bone_ct, np.full(3, 15.0))
+        if grown.surfaces_ct:
+            drawn.append(growing_picture(grown, bone_ct, folder / "growing.png"))
     except RenderingError as error:
         warn(str(error))
     return drawn

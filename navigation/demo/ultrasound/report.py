@@ -14,6 +14,7 @@ from rich.table import Table
 from navigation.demo.report import DISCLAIMER
 from navigation.demo.ultrasound.contours import ContourErrors
 from navigation.demo.ultrasound.distances import STRUCTURE, DistanceCheck
+from navigation.demo.ultrasound.growing import GrownSurface
 from navigation.demo.ultrasound.registering import KNOCK_DEG, KNOCK_MM, Registered
 from navigation.demo.ultrasound.run import UltrasoundDemoResult
 from navigation.errors import AcquisitionError
@@ -52,6 +53,7 @@ def as_json(result: UltrasoundDemoResult) -> dict[str, Any]:
             "contours_after": _contours(live.after),
             "reasons": list(live.reasons),
             "to_structure": _distances(live.to_structure),
+            "sweep": _grown(live.grown),
         },
         "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
         "case": str(result.case_path),
@@ -77,6 +79,23 @@ def _distances(found: DistanceCheck | None) -> dict[str, Any] | None:
         "true_mean_mm": float(found.true_mm.mean()),
         "off_mean_mm": found.off_mm,
         "within_p95_share": found.within,
+    }
+
+
+def _grown(grown: GrownSurface) -> dict[str, Any]:
+    """The surface of the sweep at the headset: when each came, how much of the true bone it shows, and how far off."""
+    rows = zip(grown.since_s.tolist(), grown.surfaces_ct, strict=True)
+    return {
+        "approval": list(grown.approvals),
+        "surfaces": [
+            {
+                "since_s": round(since_s, 2),
+                "triangles": len(surface.triangles),
+                "bone_covered": grown.covered(surface),
+                "median_mm": grown.off_mm(surface),
+            }
+            for since_s, surface in rows
+        ],
     }
 
 
@@ -174,7 +193,7 @@ def _live_text(live: dict[str, Any]) -> str:
         f"{live['latency_ms']['p50']:.0f} ms (p99 {live['latency_ms']['p99']:.0f} ms) after the sensor's stamp; "
         f"{live['placed_share']:.0%} placed in the patient{reasons}\n"
         f"[bold]Images[/] {mean} off in the mean after the renewal; {live['within_p95_share']:.0%} wholly within their "
-        f"expected 95 %\n{_distance_text(live['to_structure'])}"
+        f"expected 95 %\n{_distance_text(live['to_structure'])}\n{_sweep_text(live['sweep']['surfaces'])}"
     )
 
 
@@ -185,6 +204,16 @@ def _distance_text(found: dict[str, Any] | None) -> str:
         f"[bold]Distance[/] of bone from the planned {STRUCTURE}, {found['frames']} images after the renewal: shown "
         f"{found['shown_mean_mm']:.1f} mm in the mean, truly {found['true_mean_mm']:.1f} mm; off by "
         f"{found['off_mean_mm']:.2f} mm, {found['within_p95_share']:.0%} within their stated 95 %"
+    )
+
+
+def _sweep_text(surfaces: list[dict[str, Any]]) -> str:
+    if not surfaces:
+        return "[bold]Sweep[/] no surface of it came"
+    first, last = surfaces[0], surfaces[-1]
+    return (
+        f"[bold]Sweep[/] its surface came {len(surfaces)} times, not approved: from {first['bone_covered']:.0%} to "
+        f"{last['bone_covered']:.0%} of the bone that beams met, {last['median_mm']:.2f} mm off (median)"
     )
 
 

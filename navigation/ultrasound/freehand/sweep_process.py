@@ -15,6 +15,7 @@ import numpy as np
 from calibration.ultrasound_probe.scan_geometry import ScanGeometry
 from geometry.clock import Clock
 from geometry.errors import SurgNavError
+from geometry.frames import REFERENCE
 from geometry.points import Bools
 from geometry.surface import Surface
 from navigation.clock import NS_PER_S, MonotonicClock
@@ -26,6 +27,8 @@ from navigation.ultrasound.freehand.live_volume import LiveVolume, surface_of
 from navigation.ultrasound.freehand.sweep_files import write_sweep
 from navigation.ultrasound.live.frame_mirror import MOST_WAITING, FrameReader
 from navigation.ultrasound.placing import ProbeInForce
+from reconstruction.freehand.compounding import Compounded
+from reconstruction.freehand.grid import FreehandGrid
 from reconstruction.freehand.holes import Filled
 from reconstruction.freehand.settings import CompoundingSettings, Interpolation
 from unity_bridge.surfaces.levels import EncodedLevel
@@ -121,10 +124,11 @@ class LiveSweep:
 
     Attributes:
         standing: how it stood when it last said so.
+        is_ready: whether it has loaded the program; what is begun before is missing its first frames.
     """
 
     def __init__(self, config: SweepConfig, clock: Clock) -> None:
-        self.standing = SweepStanding()
+        self.standing, self.is_ready = SweepStanding(), False
         self._number, self._restarts = 0, 0
         self._is_running = self._is_open = False
         self._child = Child("sweep process", run_live_sweep, lambda: (config,), clock)
@@ -159,6 +163,7 @@ class LiveSweep:
         """
         came: list[Swept | Kept] = []
         for said in self._child.poll():
+            self.is_ready = True
             if said.number != self._number:
                 continue
             if isinstance(said, SweepStanding):
@@ -168,6 +173,7 @@ class LiveSweep:
                 self._is_open &= isinstance(said, Swept)
         is_gone = not self._child.state.is_running or self._child.state.restarts > self._restarts
         self._restarts = self._child.state.restarts
+        self.is_ready &= not is_gone
         if is_gone and self._is_open:
             self._is_running = self._is_open = False
             self.standing = SweepStanding(number=self._number)
@@ -206,6 +212,8 @@ class _Worker:
         self._made = self._triangles = self._lost = 0
         self._took_s, self._problem = 0.0, ""
         stack.callback(self._stop_reading)
+        _warm_up()
+        pipe.send(SweepStanding())
 
     def takes_orders(self) -> bool:
         """Does what the service has asked for; False if that is the end."""
@@ -316,3 +324,13 @@ class _Worker:
             self._lost = self._reader.lost
             self._reader.close()
             self._reader = None
+
+
+def _warm_up() -> None:
+    """Loads what a surface is made with, which takes seconds on a busy machine."""
+    grey, seen = np.zeros((8, 8, 8), np.uint8), np.ones((8, 8, 8), bool)
+    grey[2:6, 2:6, 2:6] = 255
+    cube = Compounded(FreehandGrid(REFERENCE, np.zeros(3), np.full(3, 2.0), grey.shape), grey, seen)
+    surface = surface_of(Filled(cube, ~seen), 128, SWEEP)
+    if surface is not None:
+        encode_levels(surface, _COARSE)

@@ -49,6 +49,13 @@ class Operating:
         self.until(lambda: number in answers)
         return answers[number]
 
+    def begin(self) -> str:
+        """Once its process has loaded the program."""
+        while (answer := self.order("begin")).came == "a sweep while its process is loading":
+            self.client.poll(100)
+        assert answer.outcome is EventOutcome.ACCEPTED
+        return answer.note
+
     @property
     def pulled(self) -> PulledSurface | None:
         found = [each for each in self.client.surfaces.surfaces.values() if each.entry.name == SWEEP]
@@ -89,7 +96,7 @@ def swept_box_mm() -> np.ndarray:
 def test_it_grows_is_replaced_kept_and_withdrawn_and_never_looks_approved(scanner: Scanner, tmp_path: Path) -> None:
     with operating(tmp_path, scanner, "--research") as operated:
         assert operated.order("end").outcome is EventOutcome.REFUSED
-        assert operated.order("begin").note == "the sweep begins"
+        assert operated.begin() == "the sweep begins"
         assert operated.order("begin").came == "a sweep that runs already"
         operated.until(lambda: operated.pulled)
         first = operated.pulled
@@ -129,7 +136,7 @@ def check_place(shown_mm: np.ndarray, kept_mm: np.ndarray) -> None:
 
 def test_outside_a_research_session_it_is_kept_and_no_headset_gets_it(scanner: Scanner, tmp_path: Path) -> None:
     with operating(tmp_path, scanner) as operated:
-        assert "this is no research session" in operated.order("begin").note
+        assert "this is no research session" in operated.begin()
         operated.screen.wait_for("nobody has approved it, and this is no research session")
         operated.until(lambda: operated.client.surfaces.manifest is not None)
         for _ in range(200):

@@ -37,6 +37,7 @@ class Process:
     def __init__(self) -> None:
         self.standing, self.is_running, self.files = SweepStanding(), False, list[str]()
         self.said: list[Swept | Kept] = []
+        self.is_ready = True
         self.state = ChildState("sweep process", True, 0, "", 1)
 
     def begin(self, file: str) -> None:
@@ -180,6 +181,14 @@ def test_what_reaches_the_level_no_more_is_shown_no_more(operated: Operated) -> 
     operated.process.said.append(Swept(1, ()))
     operated.poll()
     assert (operated.is_offered, operated.told[-1].reason) == (False, "nothing of the sweep reaches the level")
+
+
+def test_a_sweep_waits_for_its_process(operated: Operated) -> None:
+    operated.side.toggle()
+    operated.process.is_ready = False
+    operated.side.toggle()
+    assert "No sweep: a sweep while its process is loading" in operated.poll()
+    assert not operated.process.is_running
 
 
 def test_orders_that_make_no_sense_are_refused(operated: Operated) -> None:

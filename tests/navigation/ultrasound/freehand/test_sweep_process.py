@@ -85,6 +85,7 @@ def room(swept: Sweep, tmp_path: Path) -> Iterator[Room]:
 
 def begun(room: Room, file: str = "sweep_1", **changed) -> None:
     """The sweep runs, and hears: of what is sent before, nothing comes."""
+    room.wait_for(lambda: room.live.is_ready)
     room.live.begin(file)
     first = placed(room.swept, 0, **(changed or {"state": "no contact"}))
 
@@ -154,6 +155,7 @@ def test_a_process_that_is_killed_loses_the_sweep_and_takes_the_next(room: Room)
     room.wait_for(room.kept)
     assert room.kept().is_lost
     assert not room.live.is_running
+    assert not room.live.is_ready
     room.wait_for(lambda: room.live.state.restarts == 1 and room.live.state.is_running)
     room.given, room.came = 0, []
     begun(room, "sweep_2")
