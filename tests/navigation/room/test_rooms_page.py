@@ -12,7 +12,7 @@ import pytest
 
 from geometry.frames import STYLUS
 from navigation.clock import NS_PER_S, MonotonicClock
-from navigation.devices.driver import Device, NoSettings, Role, StampClock, Stamps, Tool
+from navigation.devices.driver import Device, NoSettings, Role, StampClock, Stamps, Tool, ToolFilter
 from navigation.room.read_room import room_in
 from tests.conftest import REPOSITORY
 from tests.repository.markdown import blocks_of
@@ -28,11 +28,12 @@ def blocks(language: str) -> list[str]:
 
 def test_the_room_file_of_the_page_is_one(tmp_path: Path) -> None:
     (tmp_path / "stylus_tip.json").write_text(json.dumps(TIP))
-    whole, noise = blocks("toml")
-    for text in (whole, whole + noise.replace("polaris", "plus")):
+    whole, filtered, noise = blocks("toml")
+    for text in (whole, whole + noise.replace("polaris", "plus"), whole + filtered):
         room = room_in(text.encode(), tmp_path / "or.toml")
     assert [tool.id for tool in room.tools] == ["ReferenceToTracker", "StylusToTracker"]
     assert room.tools[1].T_tool_tip is not None
+    assert room.tools[1].filter == ToolFilter(kind="constant_velocity", predict_ms=30.0)
 
 
 @pytest.fixture
