@@ -27,7 +27,7 @@ class UltrasoundStanding:
         used, passed_over: frames so far that were used, and that newer ones overtook.
         breaks: how often the source has ended and was opened again.
         newest_number: of the newest frame that clients were given.
-        distances: of the newest frame's contours, in words.
+        distances: of the newest frame's contours, in words; none once it is too old to be shown.
     """
 
     source: str

@@ -15,7 +15,7 @@ from navigation.ultrasound.live.kept_source import KeptSource
 from navigation.ultrasound.live.motion_check import MotionCheck
 from navigation.ultrasound.live.placed_frame import PlacedFrame
 from navigation.ultrasound.live.placing_timeline import PlacingTimeline
-from navigation.ultrasound.pipeline import FramePipeline
+from navigation.ultrasound.pipeline import USABLE, FramePipeline
 from navigation.ultrasound.shown import ENDED, SILENT, STARTING, Display
 from unity_bridge.wire.envelope import Validity
 
@@ -123,7 +123,7 @@ class LiveLoop:
             passed_over=self._passed_over,
             breaks=self._source.breaks,
             newest_number=newest_number,
-            distances=() if placed is None else smallest(placed.distances),
+            distances=smallest(placed.distances) if placed is not None and state == USABLE else (),
         )
 
     def state_at(self, now_ns: int) -> tuple[str, str]:

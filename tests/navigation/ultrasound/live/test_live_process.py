@@ -121,6 +121,9 @@ def test_contours_are_measured_to_what_the_plan_has_now_and_by_the_next_process_
     assert (mark.structure, mark.in_frame, mark.registration) == ("bone", "ct", "r-0001")
     os.kill(watched.live.state.process_id, signal.SIGKILL)
     watched.wait_for(lambda now: watched.live.state.restarts == 1 and now.distances)
+    watched.scanner.is_silent = True
+    assert watched.wait_for(lambda now: now.state == "silent").distances == ()
+    watched.scanner.is_silent = False
     watched.live.measure_to(())
     watched.wait_for(lambda now: now.structures and not now.distances)
 
