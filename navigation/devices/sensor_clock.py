@@ -29,8 +29,10 @@ _BUCKET_NS = WINDOW_NS // 20
 _ONCE_IN_20 = 3.0
 _FEWEST = 10
 _UNLEARNED_NS = round(STALE_AFTER_MS * _NS_PER_MS)
-# A device's rhythm, and what corrects its clock in small steps, stay within this; no pose is wrong by its age for it.
+# A device keeps its rhythm within this; no pose is wrong by its age for it.
 TOLERANCE_NS = 20 * _NS_PER_MS
+# What corrects a clock gradually, such as NTP, slows it by 500 parts in a million at most.
+SLEW = 5e-4
 # Messages of one tool overtake one another by less than this on any network; beyond it, the device's clock was set.
 SET_BACK_NS = 100 * _NS_PER_MS
 # A frame is no older than this when its connection is opened: else its stamp is of another clock.
@@ -244,4 +246,4 @@ class SensorClock:
             self._may_rise_ns = self._in_time_ns = None
             return max(before_ns, self._least_ns)
         is_whole = arrival_ns - self._buckets[0].began_ns > WINDOW_NS - _BUCKET_NS
-        return least_ns if is_whole and least_ns - before_ns <= TOLERANCE_NS else min(before_ns, least_ns)
+        return least_ns if is_whole and least_ns - before_ns <= SLEW * WINDOW_NS else min(before_ns, least_ns)

@@ -102,7 +102,7 @@ class Asking:
             role = name if name in roles else self._choice("what it is for", ("instrument", *roles[:-1]))
             keys: dict[str, Any] = {"device": device, "role": role}
             # A rack is named once there are calibrations: nothing to ask of a new room.
-            keys |= self._keys(ToolKeys, {**keys, "calibration": None, "divot_mm": None})
+            keys |= self._keys(ToolKeys, {**keys, "calibration": None, "divot_mm": None, "filter": None})
             draft.tools[name] = keys | self._keys(settings, {})
 
     def _keys(self, model: type[BaseModel], known: Mapping[str, Any]) -> dict[str, Any]:
