@@ -31,8 +31,8 @@ _FEWEST = 10
 _UNLEARNED_NS = round(STALE_AFTER_MS * _NS_PER_MS)
 # A device keeps its rhythm within this; no pose is wrong by its age for it.
 TOLERANCE_NS = 20 * _NS_PER_MS
-# What corrects a clock gradually, such as NTP, slows it by 500 parts in a million at most.
-SLEW = 5e-4
+# So much a clock is corrected at most, 20 ms in a window (NTP: 5): smaller steps back do not leave the rhythm either.
+SLEW = 2e-3
 # Messages of one tool overtake one another by less than this on any network; beyond it, the device's clock was set.
 SET_BACK_NS = 100 * _NS_PER_MS
 # A frame is no older than this when its connection is opened: else its stamp is of another clock.
