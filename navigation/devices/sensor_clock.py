@@ -152,7 +152,7 @@ class SensorClock:
                 "frames that the device has stamped",
                 "say clock = 'arrival' in the room file, with the latency_ms that was measured",
             )
-        last = self._streams.get(stream)
+        last, before_ns = self._streams.get(stream), self._kept.offset_ns
         if not self._streams:
             self._begin(arrival_ns - sensor_ns, arrival_ns)
         elif last is not None:
@@ -162,7 +162,9 @@ class SensorClock:
         else:
             last.add(sensor_ns, arrival_ns, 1 + overtaken)
         self._learn(arrival_ns - sensor_ns, arrival_ns)
-        return sensor_ns + self._kept.offset_ns - latency_ns
+        # An old frame that comes again looks like a clock that was set back: it is no younger for it itself.
+        offset_ns = self._kept.offset_ns if last is None else min(before_ns, self._kept.offset_ns)
+        return sensor_ns + offset_ns - latency_ns
 
     def _begin(self, difference_ns: int, arrival_ns: int) -> None:
         """The first frame of a connection: of the clock that is known, or of another."""
@@ -194,8 +196,8 @@ class SensorClock:
             in_time = abs(late_ns) <= TOLERANCE_NS / 2
             if in_time and (last.crowds or is_after_pause):
                 return  # what was held up is through, or was dropped
-            self._doubt(arrival_ns)
             if last.calm < _CALM_FRAMES:
+                self._doubt(arrival_ns)
                 self._in_time_ns = TOLERANCE_NS
                 return
             self._set(ahead_ns, arrival_ns)
